@@ -1,5 +1,12 @@
 //! Drystone: an embedded store for fixed-width records.
 
 mod error;
+mod record;
+mod schema;
 
 pub use error::{Error, ErrorKind, Result};
+pub use record::{
+    Bool, Date, Field, FieldType, Key, Keyed, Nullable, Record, Reserve, Row, RowBuf, Selector, Text,
+    Timestamp, Unkeyed, Uuid, Value, Values,
+};
+pub use schema::{FieldDef, Number, Schema, SchemaBuilder, Type};

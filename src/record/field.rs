@@ -1,0 +1,293 @@
+//! The Rust types that a field can have, and `Field`: a name resolved once to a place, read with one load.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use bytemuck::{Pod, bytes_of, pod_read_unaligned};
+
+use super::{Bool, Date, Nullable, Text, Timestamp, Uuid};
+use crate::error::{Error, ErrorKind, Result, fail};
+use crate::schema::{FieldDef, Number, Schema, Type};
+
+/// A Rust type that a field of a record can have.
+///
+/// | field | Rust |
+/// |---|---|
+/// | `u8` to `u128`, `i8` to `i128`, `f32`, `f64` | the same |
+/// | `bool` | [`Bool`] |
+/// | `str[N]` | [`Text<N>`](Text) |
+/// | `bytes[N]` | `[u8; N]` |
+/// | `date`, `timestamp`, `uuid` | [`Date`], [`Timestamp`], [`Uuid`] |
+/// | `T[N]` of numbers other than `u8` | `[T; N]` |
+/// | `T?` | [`Nullable<T>`](Nullable) |
+///
+/// An array `u8[N]` has no type of its own here, as `[u8; N]` is `bytes[N]`; by the dynamic door it is there.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of a record",
+    label = "not a type of fixed width that any bytes are a value of",
+    note = "a field is a number from u8 to u128, i8 to i128, f32 or f64, an array of them, [u8; N], or drystone's \
+            Bool, Text<N>, Date, Timestamp, Uuid or Nullable<T>"
+)]
+pub trait FieldType: Pod + Send + Sync + sealed::Sealed {
+    /// The type of the field.
+    const TYPE: Type;
+    /// Whether the field may be null.
+    const NULLABLE: bool;
+}
+
+/// A [`FieldType`] that has a value set aside for null, so that it can be [`Nullable`]: all but `Nullable` itself.
+#[diagnostic::on_unimplemented(message = "`{Self}` cannot be nullable")]
+pub trait Reserve: FieldType {
+    /// The value that means null in a nullable field.
+    const RESERVED: Self;
+
+    /// Whether this is the value that means null.
+    fn is_reserved(&self) -> bool {
+        bytes_of(self) == bytes_of(&Self::RESERVED)
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! field_type {
+    ([$($generics:tt)*] $rust:ty, $ty:expr, $reserved:expr) => {
+        impl<$($generics)*> sealed::Sealed for $rust {}
+        impl<$($generics)*> FieldType for $rust {
+            const TYPE: Type = $ty;
+            const NULLABLE: bool = false;
+        }
+        impl<$($generics)*> Reserve for $rust {
+            const RESERVED: $rust = $reserved;
+        }
+    };
+}
+
+macro_rules! numbers {
+    ($($rust:ident $number:ident $reserved:expr;)*) => {$(
+        field_type!([] $rust, Type::$number, $reserved);
+    )*};
+}
+
+macro_rules! arrays {
+    ($($rust:ident $number:ident)*) => {$(
+        field_type!([const N: usize] [$rust; N], Type::Array(Number::$number, length::<N>()), [$rust::RESERVED; N]);
+    )*};
+}
+
+numbers! {
+    u8 U8 u8::MAX; u16 U16 u16::MAX; u32 U32 u32::MAX; u64 U64 u64::MAX; u128 U128 u128::MAX;
+    i8 I8 i8::MIN; i16 I16 i16::MIN; i32 I32 i32::MIN; i64 I64 i64::MIN; i128 I128 i128::MIN;
+    f32 F32 f32::from_bits(u32::MAX); f64 F64 f64::from_bits(u64::MAX);
+}
+arrays! { u16 U16 u32 U32 u64 U64 u128 U128 i8 I8 i16 I16 i32 I32 i64 I64 i128 I128 f32 F32 f64 F64 }
+field_type!([const N: usize] [u8; N], Type::Bytes(length::<N>()), [0xFF; N]);
+field_type!([] Bool, Type::Bool, Bool::RESERVED);
+field_type!([] Date, Type::Date, Date::from_days(i32::MIN));
+field_type!([] Timestamp, Type::Timestamp, Timestamp::from_micros(i64::MIN));
+field_type!([] Uuid, Type::Uuid, Uuid::from_bytes([0xFF; 16]));
+
+impl<const N: usize> sealed::Sealed for Text<N> {}
+impl<const N: usize> FieldType for Text<N> {
+    const TYPE: Type = Type::Str(length::<N>());
+    const NULLABLE: bool = false;
+}
+impl<const N: usize> Reserve for Text<N> {
+    const RESERVED: Text<N> = Text::RESERVED;
+
+    fn is_reserved(&self) -> bool {
+        self.as_bytes().first() == Some(&0xFF)
+    }
+}
+
+impl<T: Reserve> sealed::Sealed for Nullable<T> {}
+impl<T: Reserve> FieldType for Nullable<T> {
+    const TYPE: Type = T::TYPE;
+    const NULLABLE: bool = true;
+}
+
+/// `N` as the length of a type; a length that no type can have is a compile error.
+const fn length<const N: usize>() -> u16 {
+    assert!(N >= 1 && N <= u16::MAX as usize, "the length of a field goes from 1 to 65535");
+    N as u16
+}
+
+/// What a field is called by: its name, its position, or a [`Field`] handle.
+pub trait Selector: Copy + fmt::Debug {
+    /// The position of the field in this schema.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) when the schema has no such field.
+    fn position(self, schema: &Schema) -> Result<usize>;
+}
+
+impl Selector for &str {
+    fn position(self, schema: &Schema) -> Result<usize> {
+        match schema.position(self) {
+            Some(at) => Ok(at),
+            None => schema.field(self).map(|_| 0),
+        }
+    }
+}
+
+impl Selector for &String {
+    fn position(self, schema: &Schema) -> Result<usize> {
+        self.as_str().position(schema)
+    }
+}
+
+impl Selector for usize {
+    fn position(self, schema: &Schema) -> Result<usize> {
+        let fields = schema.fields().len();
+        if self >= fields {
+            fail!(NotFound, "no field at position {self}; there are {fields}, counted from 0");
+        }
+        Ok(self)
+    }
+}
+
+impl<T: FieldType> Selector for Field<T> {
+    fn position(self, schema: &Schema) -> Result<usize> {
+        let found = schema.fields().binary_search_by_key(&self.offset(), FieldDef::offset);
+        let same = |at: &usize| {
+            let field = &schema.fields()[*at];
+            (field.ty(), field.is_nullable()) == (T::TYPE, T::NULLABLE)
+        };
+        match found.ok().filter(same) {
+            Some(at) if self.row_width as usize == schema.width() => Ok(at),
+            _ => fail!(NotFound, "the handle {self:?} was made by another schema than ({schema})"),
+        }
+    }
+}
+
+/// A field resolved once: its name has become an offset, and reading it is one load.
+///
+/// Made by [`Schema::handle`], which checks that the field has the type `T`. It belongs to that schema and to rows of it.
+///
+/// ```
+/// use drystone::{Field, Nullable, RowBuf, Schema};
+///
+/// let schema: Schema = "id: u64 key, x: i32, delay: i16?".parse()?;
+/// let x: Field<i32> = schema.handle("x")?;
+/// let delay = schema.handle::<Nullable<i16>>("delay")?;
+///
+/// let mut row = RowBuf::new(&schema);
+/// row.set_field(x, -5);
+/// assert_eq!(row.field(x), -5);
+/// assert!(row.field(delay).is_null());
+/// assert!(schema.handle::<i64>("x").is_err());
+/// # Ok::<(), drystone::Error>(())
+/// ```
+pub struct Field<T> {
+    offset: u32,
+    /// The width of the rows that this belongs to.
+    row_width: u32,
+    ty: PhantomData<fn() -> T>,
+}
+
+impl<T: FieldType> Field<T> {
+    /// Where the field begins in its row, in bytes.
+    pub fn offset(&self) -> usize {
+        self.offset as usize
+    }
+
+    /// The value in these bytes of a row.
+    ///
+    /// # Panics
+    /// When the row is not as wide as those of the schema that made this handle.
+    #[inline]
+    pub fn get(&self, row: &[u8]) -> T {
+        self.check(row.len());
+        pod_read_unaligned(&row[self.offset()..][..size_of::<T>()])
+    }
+
+    /// Puts the value into these bytes of a row.
+    ///
+    /// # Panics
+    /// As [`get`](Field::get).
+    #[inline]
+    pub fn set(&self, row: &mut [u8], value: T) {
+        self.check(row.len());
+        row[self.offset()..][..size_of::<T>()].copy_from_slice(bytes_of(&value));
+    }
+
+    #[inline]
+    fn check(&self, row: usize) {
+        if row != self.row_width as usize {
+            self.wrong_row(row);
+        }
+    }
+
+    #[cold]
+    fn wrong_row(&self, row: usize) -> ! {
+        panic!("a field handle made for rows of {} bytes was used on a row of {row}", self.row_width)
+    }
+}
+
+impl Schema {
+    /// A handle to the field of this name, as the type `T`: `Nullable<i16>` for `i16?`.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) when there is no such field, [`Schema`](ErrorKind::Schema) when it has another type.
+    pub fn handle<T: FieldType>(&self, name: &str) -> Result<Field<T>> {
+        let field = self.field(name)?;
+        if (field.ty(), field.is_nullable()) != (T::TYPE, T::NULLABLE) {
+            return Err(other_type::<T>(field));
+        }
+        // A row has at most 65,535 bytes.
+        Ok(Field { offset: field.offset() as u32, row_width: self.width() as u32, ty: PhantomData })
+    }
+}
+
+#[cold]
+fn other_type<T: FieldType>(field: &FieldDef) -> Error {
+    let asked = format!("{}{}", T::TYPE, if T::NULLABLE { "?" } else { "" });
+    let way_out = if field.ty() != T::TYPE {
+        ""
+    } else if field.is_nullable() {
+        "; use Nullable<T>"
+    } else {
+        "; use the type without Nullable"
+    };
+    let message =
+        format!("field {:?} is a {}, and was asked for as {asked}{way_out}", field.name(), field.type_text());
+    Error::new(ErrorKind::Schema, message)
+}
+
+/// The value of type `T` that begins at this byte of a row.
+pub(super) fn at_offset<T: FieldType>(row: &[u8], offset: usize) -> Result<T> {
+    match offset.checked_add(size_of::<T>()).and_then(|end| row.get(offset..end)) {
+        Some(stored) => Ok(pod_read_unaligned(stored)),
+        None => fail!(
+            OutOfRange,
+            "{} takes {} bytes, and from offset {offset} a row of {} bytes does not have them",
+            T::TYPE,
+            size_of::<T>(),
+            row.len()
+        ),
+    }
+}
+
+impl<T> Clone for Field<T> {
+    fn clone(&self) -> Field<T> {
+        *self
+    }
+}
+
+impl<T> Copy for Field<T> {}
+
+impl<T> PartialEq for Field<T> {
+    fn eq(&self, other: &Field<T>) -> bool {
+        (self.offset, self.row_width) == (other.offset, other.row_width)
+    }
+}
+
+impl<T> Eq for Field<T> {}
+
+impl<T: FieldType> fmt::Debug for Field<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let null = if T::NULLABLE { "?" } else { "" };
+        write!(f, "Field({}{null} at {} of {})", T::TYPE, self.offset, self.row_width)
+    }
+}

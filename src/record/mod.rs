@@ -1,0 +1,61 @@
+//! Records, by two doors over the same bytes: typed (a plain struct that is a [`Record`]) and dynamic ([`Row`],
+//! [`RowBuf`], [`Value`], and [`Field`] handles that are resolved once).
+
+mod boolean;
+mod field;
+mod key;
+mod nullable;
+mod row;
+mod row_buf;
+mod store;
+mod text;
+mod time;
+mod uuid;
+mod value;
+
+use bytemuck::Pod;
+
+pub use boolean::Bool;
+pub use field::{Field, FieldType, Reserve, Selector};
+pub use key::Key;
+pub use nullable::Nullable;
+pub use row::{Row, Values};
+pub use row_buf::RowBuf;
+pub use text::Text;
+pub use time::{Date, Timestamp};
+pub use uuid::Uuid;
+pub use value::Value;
+
+use crate::schema::Schema;
+
+/// A plain struct that is a record: its bytes in memory are its bytes in the file. Made by `#[derive(Record)]`.
+///
+/// It has no padding, every field is a [`FieldType`], and [`schema`](Record::schema) describes it field by field, so a table
+/// can be handed out as `&[Self]` without a copy.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a record",
+    label = "not a record",
+    note = "put #[derive(Clone, Copy, drystone::Record)] and #[repr(C)] or #[repr(C, packed)] on the struct"
+)]
+pub trait Record: Pod + Send + Sync {
+    /// What a row is found by: the type of the key field, a tuple where there are several, and `u64`, the row number,
+    /// where there is no key.
+    type Key: Key;
+
+    /// The schema that describes this type.
+    fn schema() -> &'static Schema;
+}
+
+/// A [`Record`] with a key.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a record with a key",
+    note = "mark the leading fields of its key with #[record(key)]"
+)]
+pub trait Keyed: Record {}
+
+/// A [`Record`] without a key: its rows are addressed by number.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a record without a key",
+    note = "rows of records with a key are found by their key, not by row number"
+)]
+pub trait Unkeyed: Record<Key = u64> {}

@@ -1,0 +1,237 @@
+//! `Row`: a borrowed record whose schema is known at run time, read by name, by position, by byte offset or by handle.
+
+use std::fmt;
+
+use super::field::at_offset;
+use super::{Field, FieldType, Record, RowBuf, Selector, Value};
+use crate::error::Result;
+use crate::schema::text::write_bytes;
+use crate::schema::{FieldDef, Schema};
+
+/// A record by the dynamic door: a schema and the bytes of one row, both borrowed. Copying it copies two references.
+///
+/// ```
+/// use drystone::{Row, Schema};
+///
+/// let schema: Schema = "id: u16, x: i8, carrier: str[2]".parse()?;
+/// let row = Row::new(&schema, b"\x07\x00\xFFUA")?;
+/// assert_eq!(row.get("carrier")?, "UA"); // by name
+/// assert_eq!(row.get(1)?, -1); // by position
+/// assert_eq!(row.at::<u16>(0)?, 7); // by byte offset
+/// assert_eq!(row.field(schema.handle::<i8>("x")?), -1); // by a handle that was resolved once
+/// assert_eq!(row.to_string(), "id: 7, x: -1, carrier: UA");
+/// # Ok::<(), drystone::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Row<'a> {
+    schema: &'a Schema,
+    bytes: &'a [u8],
+}
+
+impl<'a> Row<'a> {
+    /// The row in these bytes.
+    ///
+    /// # Errors
+    /// [`Value`](crate::ErrorKind::Value) when there are not [`width`](Schema::width) of them.
+    pub fn new(schema: &'a Schema, bytes: &'a [u8]) -> Result<Row<'a>> {
+        schema.check_width(bytes.len())?;
+        Ok(Row { schema, bytes })
+    }
+
+    /// A typed record, seen by the dynamic door. Nothing is copied.
+    pub fn from_record<T: Record>(record: &'a T) -> Row<'a> {
+        Row { schema: T::schema(), bytes: bytemuck::bytes_of(record) }
+    }
+
+    /// The schema.
+    pub fn schema(&self) -> &'a Schema {
+        self.schema
+    }
+
+    /// The bytes of the record.
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// How many fields there are; at least one.
+    #[expect(clippy::len_without_is_empty, reason = "a row always has fields")]
+    pub fn len(&self) -> usize {
+        self.schema.fields().len()
+    }
+
+    /// The value of a field: `row.get("x")?` or `row.get(1)?`.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such field, [`Corrupt`](crate::ErrorKind::Corrupt) when its
+    /// bytes are no value of it, such as text that is not UTF-8.
+    pub fn get(&self, field: impl Selector) -> Result<Value<'a>> {
+        let (field, stored) = self.stored(field)?;
+        field.load(stored)
+    }
+
+    /// The value of a field by its handle: one load.
+    ///
+    /// # Panics
+    /// When the handle was made by a schema whose rows have another width.
+    #[inline]
+    pub fn field<T: FieldType>(&self, field: Field<T>) -> T {
+        field.get(self.bytes)
+    }
+
+    /// The value of type `T` that begins at this byte, whatever the schema says of it.
+    ///
+    /// # Errors
+    /// [`OutOfRange`](crate::ErrorKind::OutOfRange) when the row ends before it does.
+    pub fn at<T: FieldType>(&self, offset: usize) -> Result<T> {
+        at_offset(self.bytes, offset)
+    }
+
+    /// Whether a field is null.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such field.
+    pub fn is_null(&self, field: impl Selector) -> Result<bool> {
+        let (field, stored) = self.stored(field)?;
+        Ok(field.is_null(stored))
+    }
+
+    /// A field and its stored bytes.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such field.
+    pub fn stored(&self, field: impl Selector) -> Result<(&'a FieldDef, &'a [u8])> {
+        let field = &self.schema.fields()[field.position(self.schema)?];
+        Ok((field, self.bytes_of(field)))
+    }
+
+    /// The values, in order; an error stands where bytes are no value of their field.
+    pub fn values(&self) -> Values<'a> {
+        Values { row: *self, fields: self.schema.fields().iter() }
+    }
+
+    /// Names and values, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a str, Result<Value<'a>>)> + use<'a> {
+        self.schema.fields().iter().map(FieldDef::name).zip(self.values())
+    }
+
+    /// A copy that owns its bytes and can be changed.
+    pub fn to_buf(&self) -> RowBuf {
+        RowBuf::from_row(*self)
+    }
+
+    /// The typed record in this row.
+    ///
+    /// # Errors
+    /// [`Schema`](crate::ErrorKind::Schema) when the schemas differ; it shows both.
+    pub fn to_record<T: Record>(&self) -> Result<T> {
+        self.schema.check_same(std::any::type_name::<T>(), T::schema())?;
+        Ok(bytemuck::pod_read_unaligned(self.bytes))
+    }
+
+    fn bytes_of(&self, field: &FieldDef) -> &'a [u8] {
+        &self.bytes[field.offset()..field.offset() + field.width()]
+    }
+}
+
+impl<'a> IntoIterator for Row<'a> {
+    type Item = Result<Value<'a>>;
+    type IntoIter = Values<'a>;
+
+    fn into_iter(self) -> Values<'a> {
+        self.values()
+    }
+}
+
+/// The values of a [`Row`], in order.
+#[derive(Clone, Debug)]
+pub struct Values<'a> {
+    row: Row<'a>,
+    fields: std::slice::Iter<'a, FieldDef>,
+}
+
+impl<'a> Iterator for Values<'a> {
+    type Item = Result<Value<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let field = self.fields.next()?;
+        Some(field.load(self.row.bytes_of(field)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.fields.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for Values<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let field = self.fields.next_back()?;
+        Some(field.load(self.row.bytes_of(field)))
+    }
+}
+
+impl ExactSizeIterator for Values<'_> {}
+
+impl std::iter::FusedIterator for Values<'_> {}
+
+impl PartialEq for Row<'_> {
+    /// Rows are equal when their schemas and their bytes are.
+    fn eq(&self, other: &Row<'_>) -> bool {
+        self.bytes == other.bytes && self.schema == other.schema
+    }
+}
+
+impl Eq for Row<'_> {}
+
+impl std::hash::Hash for Row<'_> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.bytes.hash(state);
+    }
+}
+
+/// A value for people: `<invalid 0x07>` where the bytes are none.
+struct Shown<'a> {
+    field: &'a FieldDef,
+    stored: &'a [u8],
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.load(self.stored) {
+            Ok(value) => value.fmt(f),
+            Err(_) => {
+                f.write_str("<invalid ")?;
+                write_bytes(self.stored, f)?;
+                f.write_str(">")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.load(self.stored) {
+            Ok(Value::Text(text)) => fmt::Debug::fmt(&text, f),
+            _ => fmt::Display::fmt(self, f),
+        }
+    }
+}
+
+impl fmt::Display for Row<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, field) in self.schema.fields().iter().enumerate() {
+            let value = Shown { field, stored: self.bytes_of(field) };
+            write!(f, "{}{}: {value}", if at == 0 { "" } else { ", " }, field.name())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Row<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Row");
+        for field in self.schema.fields() {
+            shown.field(field.name(), &Shown { field, stored: self.bytes_of(field) });
+        }
+        shown.finish()
+    }
+}

@@ -1,0 +1,250 @@
+//! Between a `Value` and the stored bytes of a field: what fits is stored, what would be lost is an error.
+
+use bytemuck::{Pod, bytes_of, pod_read_unaligned};
+
+use super::Value;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::text::{check_str, decode_bool, decode_str, range, shown};
+use crate::schema::{FieldDef, Number, SchemaBuilder, Type};
+
+/// Why a value does not fit.
+enum Misfit {
+    /// A value of another kind.
+    Kind,
+    /// A number beyond the range.
+    Range,
+    Because(String),
+}
+
+impl FieldDef {
+    /// Writes a value as the stored bytes of this field, of which there must be [`width`](FieldDef::width).
+    ///
+    /// A number is stored where the field can hold exactly that number: 2.0 as an `i32`, but not 1.5. An `f64` into an
+    /// `f32` field is rounded to the nearest, as a literal is. Text goes into text fields only; what is written out as text
+    /// is for [`parse_text`](FieldDef::parse_text).
+    ///
+    /// # Errors
+    /// [`Value`](ErrorKind::Value) when the value is of another kind, out of range or too long, null in a field that is
+    /// not nullable, or the one set aside for null in a field that is. The bytes are then unspecified.
+    pub fn store(&self, value: &Value<'_>, out: &mut [u8]) -> Result<()> {
+        self.check_width(out.len())?;
+        if value.is_null() {
+            let Some(null) = self.null() else { return Err(self.not_nullable()) };
+            out.copy_from_slice(null);
+            return Ok(());
+        }
+        encode(self.ty(), value, out).map_err(|misfit| self.misfit(value, misfit))?;
+        if self.is_null(out) {
+            let reason = "this value is set aside to mean null here; it cannot be stored as data";
+            return Err(self.misfit(value, Misfit::Because(reason.into())));
+        }
+        Ok(())
+    }
+
+    /// The value in these stored bytes; text and bytes are borrowed from them.
+    ///
+    /// # Errors
+    /// [`Corrupt`](ErrorKind::Corrupt) when the bytes are no value of this field: text that is not UTF-8, a `bool` that is
+    /// neither 0 nor 1.
+    pub fn load<'a>(&self, stored: &'a [u8]) -> Result<Value<'a>> {
+        self.check_width(stored.len())?;
+        if self.is_null(stored) {
+            return Ok(Value::Null);
+        }
+        decode(self.ty(), stored).map_err(|reason| self.invalid(reason))
+    }
+
+    #[cold]
+    fn not_nullable(&self) -> Error {
+        let message = format!(
+            "field {:?}: null where the type {} allows none; give a value, or make the field {}?",
+            self.name(),
+            self.ty(),
+            self.ty()
+        );
+        Error::new(ErrorKind::Value, message)
+    }
+
+    #[cold]
+    fn misfit(&self, value: &Value<'_>, misfit: Misfit) -> Error {
+        let reason = match (misfit, value) {
+            (Misfit::Because(reason), _) => reason,
+            (Misfit::Range, _) => {
+                match self.ty().number().and_then(|number| range(number, self.is_nullable())) {
+                    Some((least, greatest)) => format!("the range is {least} to {greatest}"),
+                    None => "out of range".into(),
+                }
+            }
+            (Misfit::Kind, Value::Text(_)) => "it is a text, which must be parsed first".into(),
+            (Misfit::Kind, _) => format!("it is {}", value.kind()),
+        };
+        let value = value.to_string();
+        let message =
+            format!("field {:?}: {} is no {}: {reason}", self.name(), shown(&value), self.type_text());
+        Error::new(ErrorKind::Value, message)
+    }
+}
+
+impl SchemaBuilder {
+    /// Gives the field added last a default; `None` is null.
+    pub fn default<'v>(self, value: impl Into<Value<'v>>) -> SchemaBuilder {
+        let value = value.into();
+        self.default_stored(|field, out| field.store(&value, out))
+    }
+}
+
+fn encode(ty: Type, value: &Value<'_>, out: &mut [u8]) -> Result<(), Misfit> {
+    match (ty, value) {
+        (Type::Bool, Value::Bool(value)) => put(u8::from(*value), out),
+        (Type::Str(length), Value::Text(text)) => {
+            check_str(text, length.into()).map_err(|reason| Misfit::Because(reason.into_owned()))?;
+            let (used, padding) = out.split_at_mut(text.len());
+            used.copy_from_slice(text.as_bytes());
+            padding.fill(0);
+            Ok(())
+        }
+        (Type::Bytes(_), Value::Bytes(bytes)) => put_bytes(bytes, out),
+        (Type::Date, Value::Date(date)) => put(*date, out),
+        (Type::Timestamp, Value::Timestamp(moment)) => put(*moment, out),
+        (Type::Uuid, Value::Uuid(uuid)) => put(*uuid, out),
+        (Type::Array(number, length), Value::Array(elements)) => {
+            encode_array(number, length.into(), elements, out)
+        }
+        // The array u8[N] takes the same Rust values as bytes[N].
+        (Type::Array(Number::U8, _), Value::Bytes(bytes)) => put_bytes(bytes, out),
+        (ty, value) => match ty.number() {
+            Some(number) => encode_number(number, value, out),
+            None => Err(Misfit::Kind),
+        },
+    }
+}
+
+fn put<T: Pod>(value: T, out: &mut [u8]) -> Result<(), Misfit> {
+    out.copy_from_slice(bytes_of(&value));
+    Ok(())
+}
+
+fn put_bytes(bytes: &[u8], out: &mut [u8]) -> Result<(), Misfit> {
+    if bytes.len() != out.len() {
+        return Err(Misfit::Because(format!("{} bytes, where there are to be {}", bytes.len(), out.len())));
+    }
+    out.copy_from_slice(bytes);
+    Ok(())
+}
+
+fn encode_array(number: Number, length: usize, elements: &[Value<'_>], out: &mut [u8]) -> Result<(), Misfit> {
+    if elements.len() != length {
+        return Err(Misfit::Because(format!("{} elements, where there are to be {length}", elements.len())));
+    }
+    for (at, (slot, element)) in out.chunks_exact_mut(number.width()).zip(elements).enumerate() {
+        if encode_number(number, element, slot).is_err() {
+            return Err(Misfit::Because(format!("element {}, {element}, is no {number}", at + 1)));
+        }
+    }
+    Ok(())
+}
+
+fn encode_number(number: Number, value: &Value<'_>, out: &mut [u8]) -> Result<(), Misfit> {
+    match number {
+        Number::U8 => put(whole::<u8>(value)?, out),
+        Number::U16 => put(whole::<u16>(value)?, out),
+        Number::U32 => put(whole::<u32>(value)?, out),
+        Number::U64 => put(whole::<u64>(value)?, out),
+        Number::U128 => put(whole::<u128>(value)?, out),
+        Number::I8 => put(whole::<i8>(value)?, out),
+        Number::I16 => put(whole::<i16>(value)?, out),
+        Number::I32 => put(whole::<i32>(value)?, out),
+        Number::I64 => put(whole::<i64>(value)?, out),
+        Number::I128 => put(whole::<i128>(value)?, out),
+        Number::F32 => put(single(value)?, out),
+        Number::F64 => put(double(value)?, out),
+    }
+}
+
+fn whole<T: TryFrom<u128> + TryFrom<i128>>(value: &Value<'_>) -> Result<T, Misfit> {
+    match *value {
+        Value::Unsigned(number) => number.try_into().map_err(|_| Misfit::Range),
+        Value::Signed(number) => number.try_into().map_err(|_| Misfit::Range),
+        Value::F32(real) => whole_of_real(real.into()),
+        Value::F64(real) => whole_of_real(real),
+        _ => Err(Misfit::Kind),
+    }
+}
+
+fn whole_of_real<T: TryFrom<u128> + TryFrom<i128>>(real: f64) -> Result<T, Misfit> {
+    if real.fract() != 0.0 {
+        return Err(Misfit::Because("it is no whole number; round it first".into()));
+    }
+    // The casts saturate: what they cannot hold does not come back as the same float.
+    let (unsigned, signed) = (real as u128, real as i128);
+    let number = if real < 0.0 { signed.try_into().ok() } else { unsigned.try_into().ok() };
+    let came_back =
+        if real < 0.0 { signed as f64 == real } else { unsigned as f64 == real && unsigned != u128::MAX };
+    number.filter(|_| came_back).ok_or(Misfit::Range)
+}
+
+fn double(value: &Value<'_>) -> Result<f64, Misfit> {
+    match *value {
+        Value::F32(real) => Ok(real.into()),
+        Value::F64(real) => Ok(real),
+        Value::Unsigned(number) => {
+            exactly(number as f64, |real| real as u128 == number && number != u128::MAX)
+        }
+        Value::Signed(number) => exactly(number as f64, |real| real as i128 == number && number != i128::MAX),
+        _ => Err(Misfit::Kind),
+    }
+}
+
+fn single(value: &Value<'_>) -> Result<f32, Misfit> {
+    match *value {
+        Value::F32(real) => Ok(real),
+        Value::F64(real) if (real as f32).is_infinite() && real.is_finite() => Err(Misfit::Range),
+        Value::F64(real) => Ok(real as f32),
+        Value::Unsigned(number) => {
+            exactly(number as f32, |real| real as u128 == number && number != u128::MAX)
+        }
+        Value::Signed(number) => exactly(number as f32, |real| real as i128 == number && number != i128::MAX),
+        _ => Err(Misfit::Kind),
+    }
+}
+
+fn exactly<T: Copy>(real: T, is_same: impl Fn(T) -> bool) -> Result<T, Misfit> {
+    let reason = "a float does not have enough digits for this whole number";
+    if is_same(real) { Ok(real) } else { Err(Misfit::Because(reason.into())) }
+}
+
+fn decode(ty: Type, stored: &[u8]) -> Result<Value<'_>, &'static str> {
+    Ok(match ty {
+        Type::Bool => Value::Bool(decode_bool(stored)?),
+        Type::Str(_) => Value::Text(decode_str(stored)?.into()),
+        Type::Bytes(_) => Value::Bytes(stored.into()),
+        Type::Date => Value::Date(pod_read_unaligned(stored)),
+        Type::Timestamp => Value::Timestamp(pod_read_unaligned(stored)),
+        Type::Uuid => Value::Uuid(pod_read_unaligned(stored)),
+        Type::Array(number, _) => {
+            let elements = stored.chunks_exact(number.width());
+            Value::Array(elements.map(|element| decode_number(number, element)).collect())
+        }
+        number => match number.number() {
+            Some(number) => decode_number(number, stored),
+            None => return Err("no value can be read from them"),
+        },
+    })
+}
+
+fn decode_number(number: Number, stored: &[u8]) -> Value<'static> {
+    match number {
+        Number::U8 => pod_read_unaligned::<u8>(stored).into(),
+        Number::U16 => pod_read_unaligned::<u16>(stored).into(),
+        Number::U32 => pod_read_unaligned::<u32>(stored).into(),
+        Number::U64 => pod_read_unaligned::<u64>(stored).into(),
+        Number::U128 => pod_read_unaligned::<u128>(stored).into(),
+        Number::I8 => pod_read_unaligned::<i8>(stored).into(),
+        Number::I16 => pod_read_unaligned::<i16>(stored).into(),
+        Number::I32 => pod_read_unaligned::<i32>(stored).into(),
+        Number::I64 => pod_read_unaligned::<i64>(stored).into(),
+        Number::I128 => pod_read_unaligned::<i128>(stored).into(),
+        Number::F32 => pod_read_unaligned::<f32>(stored).into(),
+        Number::F64 => pod_read_unaligned::<f64>(stored).into(),
+    }
+}

@@ -1,0 +1,132 @@
+//! `Text<N>`: UTF-8 of at most N bytes, padded with zero bytes.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::text::{check_str, decode_str, shown, write_bytes};
+
+/// The type of a `str[N]` field in a typed record: UTF-8 of at most `N` bytes, padded with zero bytes.
+///
+/// Ordered by its bytes, which for UTF-8 is the order of the characters' numbers.
+///
+/// ```
+/// use drystone::Text;
+///
+/// let carrier: Text<2> = "UA".parse()?;
+/// assert_eq!(carrier, "UA");
+/// assert_eq!(carrier.as_str()?, "UA");
+/// assert!(Text::<2>::new("UAL").is_err());
+/// # Ok::<(), drystone::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct Text<const N: usize>([u8; N]);
+
+impl<const N: usize> Text<N> {
+    /// The empty text.
+    pub const EMPTY: Text<N> = Text([0; N]);
+
+    /// The bytes that stand for null in a nullable field: no UTF-8 begins with 0xFF.
+    pub(super) const RESERVED: Text<N> = {
+        let mut stored = [0; N];
+        stored[0] = 0xFF;
+        Text(stored)
+    };
+
+    /// This text.
+    ///
+    /// # Errors
+    /// [`Value`](ErrorKind::Value) when it has more than `N` bytes or holds a NUL character.
+    pub fn new(text: &str) -> Result<Text<N>> {
+        if let Err(reason) = check_str(text, N) {
+            let message = format!("{:?} is no str[{N}]: {reason}", shown(text));
+            return Err(Error::new(ErrorKind::Value, message));
+        }
+        let mut stored = [0; N];
+        stored[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(Text(stored))
+    }
+
+    /// The text without its padding.
+    ///
+    /// # Errors
+    /// [`Corrupt`](ErrorKind::Corrupt) when the bytes, which may come from any file, are not UTF-8.
+    pub fn as_str(&self) -> Result<&str> {
+        decode_str(&self.0).map_err(|reason| {
+            Error::new(ErrorKind::Corrupt, format!("the stored bytes are no str[{N}]: {reason}"))
+        })
+    }
+
+    /// The text, with a � for every sequence of bytes that is not UTF-8.
+    pub fn to_str_lossy(&self) -> Cow<'_, str> {
+        let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(N);
+        String::from_utf8_lossy(&self.0[..end])
+    }
+
+    /// All bytes, padding included.
+    pub const fn as_bytes(&self) -> &[u8; N] {
+        &self.0
+    }
+
+    /// Whether there is no text.
+    pub fn is_empty(&self) -> bool {
+        self.0.first().is_none_or(|first| *first == 0)
+    }
+}
+
+impl<const N: usize> Default for Text<N> {
+    fn default() -> Text<N> {
+        Text::EMPTY
+    }
+}
+
+impl<const N: usize> FromStr for Text<N> {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Text<N>> {
+        Text::new(text)
+    }
+}
+
+impl<const N: usize> TryFrom<&str> for Text<N> {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Text<N>> {
+        Text::new(text)
+    }
+}
+
+impl<const N: usize> PartialEq<str> for Text<N> {
+    fn eq(&self, other: &str) -> bool {
+        decode_str(&self.0) == Ok(other)
+    }
+}
+
+impl<const N: usize> PartialEq<&str> for Text<N> {
+    fn eq(&self, other: &&str) -> bool {
+        self == *other
+    }
+}
+
+impl<const N: usize> fmt::Display for Text<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.to_str_lossy())
+    }
+}
+
+impl<const N: usize> fmt::Debug for Text<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match decode_str(&self.0) {
+            Ok(text) => fmt::Debug::fmt(text, f),
+            Err(_) => {
+                f.write_str("<invalid ")?;
+                write_bytes(&self.0, f)?;
+                f.write_str(">")
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! A schema made field by field at run time.
+
+use super::{FieldDef, Schema, Type};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Makes a [`Schema`] field by field; from [`Schema::builder`]. The first mistake is reported by
+/// [`build`](SchemaBuilder::build).
+#[derive(Debug)]
+#[must_use]
+pub struct SchemaBuilder {
+    fields: Vec<FieldDef>,
+    error: Option<Error>,
+}
+
+impl SchemaBuilder {
+    pub(super) fn new() -> SchemaBuilder {
+        SchemaBuilder { fields: Vec::new(), error: None }
+    }
+
+    /// Adds a field of the key.
+    pub fn key(self, name: &str, ty: Type) -> SchemaBuilder {
+        self.push(FieldDef::new(name, ty, false, true))
+    }
+
+    /// Adds a field in which every value is data.
+    pub fn field(self, name: &str, ty: Type) -> SchemaBuilder {
+        self.push(FieldDef::new(name, ty, false, false))
+    }
+
+    /// Adds a field that may be null.
+    pub fn nullable(self, name: &str, ty: Type) -> SchemaBuilder {
+        self.push(FieldDef::new(name, ty, true, false))
+    }
+
+    /// Gives the field added last a default, written as text: `.default_text("2013-01-31")`.
+    pub fn default_text(self, text: &str) -> SchemaBuilder {
+        self.default_stored(|field, out| field.parse_text(text, out))
+    }
+
+    /// The schema.
+    ///
+    /// # Errors
+    /// The first mistake made on the way, or that of [`Schema::new`].
+    pub fn build(self) -> Result<Schema> {
+        match self.error {
+            Some(error) => Err(error),
+            None => Schema::new(self.fields),
+        }
+    }
+
+    /// Gives the field added last the default that `write` puts into its bytes.
+    pub(crate) fn default_stored(
+        mut self,
+        write: impl FnOnce(&FieldDef, &mut [u8]) -> Result<()>,
+    ) -> SchemaBuilder {
+        if self.error.is_some() {
+            return self;
+        }
+        let Some(field) = self.fields.pop() else {
+            let message = "a default is given before any field; add the field first";
+            return self.push(Err(Error::new(ErrorKind::Schema, message)));
+        };
+        let mut stored = vec![0; field.width()];
+        match write(&field, &mut stored) {
+            Ok(()) => self.push(field.with_default(Some(stored))),
+            Err(error) => self.push(Err(error.within("default"))),
+        }
+    }
+
+    fn push(mut self, field: Result<FieldDef>) -> SchemaBuilder {
+        match field {
+            Ok(field) => self.fields.push(field),
+            Err(error) => self.error = self.error.or(Some(error)),
+        }
+        self
+    }
+}

@@ -1,0 +1,240 @@
+//! One field of a schema: its name, type, place, default, and the stored bytes that mean null.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use super::types::{Number, Type};
+use crate::error::{Error, ErrorKind, Result, fail};
+
+/// The longest name of a field, in bytes.
+pub(super) const NAME_BYTES: usize = 64;
+
+/// A field of a [`Schema`](crate::Schema): name, type, whether it may be null, whether it belongs to the key, the byte
+/// offset in the record, and the default.
+///
+/// Two fields are equal when name, type, nullability and key agree; defaults and offsets do not count.
+///
+/// ```
+/// use drystone::{Schema, Type};
+///
+/// let schema: Schema = "id: u64 key, x: i32, delay: i16? = null".parse()?;
+/// let delay = schema.field("delay")?;
+/// assert_eq!((delay.ty(), delay.offset(), delay.width()), (Type::I16, 12, 2));
+/// assert!(delay.is_nullable() && !delay.is_key());
+/// assert_eq!(delay.null(), Some(&i16::MIN.to_le_bytes()[..]));
+/// # Ok::<(), drystone::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct FieldDef {
+    name: Box<str>,
+    ty: Type,
+    key: bool,
+    offset: usize,
+    /// The reserved bytes, when the field may be null.
+    null: Option<Box<[u8]>>,
+    default: Option<Box<[u8]>>,
+}
+
+impl FieldDef {
+    /// A field that stands in no schema yet; its offset is 0 until it does.
+    ///
+    /// # Errors
+    /// [`Schema`](ErrorKind::Schema) when the name is empty, longer than 64 bytes or holds control characters, when
+    /// the type has no or too many bytes, and when a key field is nullable or an array.
+    pub fn new(name: &str, ty: Type, nullable: bool, key: bool) -> Result<FieldDef> {
+        match problem(name, ty, nullable, key) {
+            Some(problem) => fail!(Schema, "field {name:?}: {problem}"),
+            None => Ok(FieldDef {
+                name: name.into(),
+                ty,
+                key,
+                offset: 0,
+                null: nullable.then(|| reserved(ty).into()),
+                default: None,
+            }),
+        }
+    }
+
+    /// The same field with this default (stored bytes), or without one.
+    ///
+    /// # Errors
+    /// [`Value`](ErrorKind::Value) when the bytes are not a value of this field.
+    pub fn with_default(mut self, stored: Option<Vec<u8>>) -> Result<FieldDef> {
+        if let Some(stored) = &stored
+            && let Err(error) = self.check(stored)
+        {
+            fail!(Value, "the default of {error}");
+        }
+        self.default = stored.map(Into::into);
+        Ok(self)
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The type, which says nothing of null.
+    pub fn ty(&self) -> Type {
+        self.ty
+    }
+
+    /// Whether the field may be null.
+    pub fn is_nullable(&self) -> bool {
+        self.null.is_some()
+    }
+
+    /// Whether the field is part of the key.
+    pub fn is_key(&self) -> bool {
+        self.key
+    }
+
+    /// Where the field begins in the record, in bytes.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// The width of the field, in bytes.
+    pub fn width(&self) -> usize {
+        self.ty.width()
+    }
+
+    /// The default as stored bytes, where the field has one.
+    pub fn default(&self) -> Option<&[u8]> {
+        self.default.as_deref()
+    }
+
+    /// The stored bytes that mean null, when the field may be null.
+    ///
+    /// The least of the signed numbers, of `date` and of `timestamp`, the greatest of the unsigned ones, the NaN whose
+    /// bits are all ones, 0xFF for `bool`, 0xFF in each byte of `bytes[N]` and `uuid`, 0xFF and then zeros for `str[N]`
+    /// (no UTF-8 begins so), and for an array all elements reserved.
+    pub fn null(&self) -> Option<&[u8]> {
+        self.null.as_deref()
+    }
+
+    /// Whether these stored bytes mean null here. Never so in a field that is not nullable: there all values are data.
+    pub fn is_null(&self, stored: &[u8]) -> bool {
+        match (&self.null, self.ty) {
+            (None, _) => false,
+            (Some(_), Type::Str(_)) => stored.first() == Some(&0xFF),
+            (Some(null), _) => **null == *stored,
+        }
+    }
+
+    /// The type with a question mark where null is allowed: `i16?`.
+    pub(crate) fn type_text(&self) -> impl fmt::Display {
+        TypeText(self.ty, self.is_nullable())
+    }
+
+    /// The stored bytes of a row in which nobody set this field: its default, else null, else zeros.
+    pub(super) fn initial(&self, out: &mut [u8]) {
+        match self.default().or(self.null()) {
+            Some(stored) => out.copy_from_slice(stored),
+            None => out.fill(0),
+        }
+    }
+
+    pub(super) fn at_offset(mut self, offset: usize) -> FieldDef {
+        self.offset = offset;
+        self
+    }
+
+    /// An error unless there are as many bytes as the field is wide.
+    pub(crate) fn check_width(&self, bytes: usize) -> Result<()> {
+        if bytes == self.width() { Ok(()) } else { Err(self.wrong_width(bytes)) }
+    }
+
+    #[cold]
+    fn wrong_width(&self, bytes: usize) -> Error {
+        let message = format!(
+            "field {:?}: {} is {} bytes wide, not {bytes}",
+            self.name,
+            self.type_text(),
+            self.width()
+        );
+        Error::new(ErrorKind::Value, message)
+    }
+}
+
+impl PartialEq for FieldDef {
+    fn eq(&self, other: &FieldDef) -> bool {
+        (&self.name, self.ty, self.key, self.is_nullable())
+            == (&other.name, other.ty, other.key, other.is_nullable())
+    }
+}
+
+impl Eq for FieldDef {}
+
+impl Hash for FieldDef {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.name, self.ty, self.key, self.is_nullable()).hash(state);
+    }
+}
+
+impl fmt::Debug for FieldDef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} @ {}", self.offset)
+    }
+}
+
+struct TypeText(Type, bool);
+
+impl fmt::Display for TypeText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.0, if self.1 { "?" } else { "" })
+    }
+}
+
+/// Why there cannot be such a field, if there cannot.
+pub(super) fn problem(name: &str, ty: Type, nullable: bool, key: bool) -> Option<String> {
+    let width = ty.width();
+    Some(if name.is_empty() {
+        "a field needs a name".into()
+    } else if name.len() > NAME_BYTES {
+        format!("a name has at most {NAME_BYTES} bytes, and this one has {}", name.len())
+    } else if name.chars().any(char::is_control) {
+        "a name holds no control characters".into()
+    } else if width == 0 {
+        format!("{ty} has no bytes; the length goes from 1 to 65535")
+    } else if width > super::ROW_BYTES {
+        format!("{ty} takes {width} bytes, and a record has at most {}", super::ROW_BYTES)
+    } else if key && nullable {
+        "a key field cannot be null; remove the question mark or the word key".into()
+    } else if key && !ty.can_be_key() {
+        format!(
+            "an array such as {ty} cannot be a key, as arrays have no order; use bytes[N] or several fields"
+        )
+    } else {
+        return None;
+    })
+}
+
+/// The value of each type that is set aside to mean null.
+fn reserved(ty: Type) -> Vec<u8> {
+    match ty {
+        Type::Bool => vec![0xFF],
+        Type::Str(length) => {
+            let mut stored = vec![0; length.into()];
+            stored[0] = 0xFF;
+            stored
+        }
+        Type::Bytes(length) => vec![0xFF; length.into()],
+        Type::Uuid => vec![0xFF; 16],
+        Type::Date => i32::MIN.to_le_bytes().into(),
+        Type::Timestamp => i64::MIN.to_le_bytes().into(),
+        Type::Array(number, length) => reserved(number.as_type()).repeat(length.into()),
+        number => reserved_number(number),
+    }
+}
+
+fn reserved_number(ty: Type) -> Vec<u8> {
+    let mut stored = vec![0xFF; ty.width()];
+    if let Some(Number::I8 | Number::I16 | Number::I32 | Number::I64 | Number::I128) = ty.number() {
+        stored.fill(0);
+        if let Some(last) = stored.last_mut() {
+            *last = 0x80;
+        }
+    }
+    stored
+}

@@ -1,0 +1,309 @@
+//! A schema: an ordered list of fields with their types, widths and byte offsets, packed without padding.
+//! The leading fields marked as such form the key.
+
+mod builder;
+pub(crate) mod calendar;
+mod field;
+mod parse;
+pub(crate) mod text;
+mod types;
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
+use std::sync::Arc;
+
+pub use builder::SchemaBuilder;
+pub use field::FieldDef;
+pub use types::{Number, Type};
+
+use crate::error::{Error, ErrorKind, Result, fail};
+
+#[cfg(target_endian = "big")]
+compile_error!("drystone reads little-endian records in place and has no support for big-endian machines");
+
+/// The widest record, in bytes.
+pub(crate) const ROW_BYTES: usize = 65_535;
+/// The widest key, in bytes.
+pub(crate) const KEY_BYTES: usize = 256;
+/// The most fields of a record.
+pub(crate) const FIELDS: usize = 1024;
+
+/// The layout of a record: its fields in order, packed edge to edge. Cheap to clone.
+///
+/// Its text form is the same everywhere: on the command line, in files, in errors.
+///
+/// ```
+/// use drystone::Schema;
+///
+/// let schema: Schema = "id: u64 key, x: i32, carrier: str[2], delay: i16? = null".parse()?;
+/// assert_eq!((schema.width(), schema.key_width()), (16, 8));
+/// assert_eq!(schema.field("carrier")?.offset(), 12);
+/// assert_eq!(schema.to_string(), "id: u64 key, x: i32, carrier: str[2], delay: i16? = null");
+/// # Ok::<(), drystone::Error>(())
+/// ```
+///
+/// # Text form
+/// `name: type`, then `?` where null is allowed, the word `key` where the field belongs to the key, and `= literal` for a
+/// default; fields are parted by commas. A name that is no identifier stands in quotes: `"dep time": i16`. Text literals
+/// stand in quotes as well, and a quote within quotes is doubled. Spaces and newlines are free, a trailing comma is
+/// allowed, and `#` begins a comment that goes to the end of the line.
+///
+/// # Limits
+/// 1 to 1,024 fields; 65,535 bytes a record; 256 bytes a key; 64 bytes a name. Key fields come first, are not nullable and
+/// not arrays. A keyed schema may have nothing but its key: then a table of it is a set.
+///
+/// # Equality
+/// Schemas are equal when names, types, nullability and keys agree in order. Defaults do not count: they say what is
+/// written where nothing is given, not what stored bytes mean.
+#[derive(Clone)]
+pub struct Schema(Arc<Layout>);
+
+struct Layout {
+    fields: Box<[FieldDef]>,
+    /// Positions of the fields, sorted by name.
+    by_name: Box<[u16]>,
+    key_fields: usize,
+    key_width: usize,
+    width: usize,
+    /// A whole row of defaults.
+    initial: Box<[u8]>,
+}
+
+impl Schema {
+    /// A schema of these fields; their offsets are computed here.
+    ///
+    /// # Errors
+    /// [`Schema`](ErrorKind::Schema) when there are no fields or too many, two of one name, a key field behind one that is
+    /// none, or more bytes than a record or a key may have.
+    pub fn new(fields: Vec<FieldDef>) -> Result<Schema> {
+        match problem(&fields) {
+            Some((Some(at), problem)) => fail!(Schema, "field {:?}: {problem}", fields[at].name()),
+            Some((None, problem)) => fail!(Schema, "{problem}"),
+            None => Ok(Schema(Arc::new(lay_out(fields)))),
+        }
+    }
+
+    /// A schema made field by field at run time.
+    ///
+    /// ```
+    /// use drystone::{Schema, Type};
+    ///
+    /// let schema = Schema::builder()
+    ///     .key("id", Type::U64)
+    ///     .field("x", Type::I32)
+    ///     .default(7)
+    ///     .nullable("delay", Type::I16)
+    ///     .build()?;
+    /// assert_eq!(schema.to_string(), "id: u64 key, x: i32 = 7, delay: i16?");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn builder() -> SchemaBuilder {
+        SchemaBuilder::new()
+    }
+
+    /// This schema with one more field at its end.
+    ///
+    /// # Errors
+    /// [`Schema`](ErrorKind::Schema) when the field is a key field or the result cannot be, as in [`new`](Schema::new).
+    pub fn append(&self, field: FieldDef) -> Result<Schema> {
+        if field.is_key() {
+            fail!(
+                Schema,
+                "field {:?}: a field that is appended cannot be part of the key; rewrite the table",
+                field.name()
+            );
+        }
+        Schema::new(self.fields().iter().cloned().chain([field]).collect())
+    }
+
+    /// All fields, in order.
+    pub fn fields(&self) -> &[FieldDef] {
+        &self.0.fields
+    }
+
+    /// The field of this name.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound), naming the nearest and all that there are.
+    pub fn field(&self, name: &str) -> Result<&FieldDef> {
+        self.position(name).map(|at| &self.fields()[at]).ok_or_else(|| self.no_such_field(name))
+    }
+
+    /// The position of the field of this name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        let by_name = &self.0.by_name;
+        let found = by_name.binary_search_by(|&at| self.fields()[usize::from(at)].name().cmp(name));
+        found.ok().map(|found| by_name[found].into())
+    }
+
+    /// The width of a record, in bytes.
+    pub fn width(&self) -> usize {
+        self.0.width
+    }
+
+    /// The width of the key, in bytes; 0 where there is none. The key is the beginning of the record.
+    pub fn key_width(&self) -> usize {
+        self.0.key_width
+    }
+
+    /// The fields of the key.
+    pub fn key_fields(&self) -> &[FieldDef] {
+        &self.fields()[..self.0.key_fields]
+    }
+
+    /// Whether there is a key. Without one, rows are addressed by number.
+    pub fn is_keyed(&self) -> bool {
+        self.0.key_fields > 0
+    }
+
+    /// A row in which nobody set anything: each field's default, else null where it may be null, else zeros (0, `false`,
+    /// empty text, 1970-01-01).
+    pub fn default_bytes(&self) -> &[u8] {
+        &self.0.initial
+    }
+
+    /// An error unless a row has as many bytes as this schema says.
+    pub(crate) fn check_width(&self, bytes: usize) -> Result<()> {
+        if bytes != self.width() {
+            fail!(Value, "a row of {bytes} bytes for a schema of {}: {self}", self.width());
+        }
+        Ok(())
+    }
+
+    /// An error unless the two are equal; it shows both. `what` names the other: `the type Flight`.
+    pub(crate) fn check_same(&self, what: &str, other: &Schema) -> Result<()> {
+        if self != other {
+            fail!(
+                Schema,
+                "the schema is ({self}), {} bytes; {what} has ({other}), {} bytes",
+                self.width(),
+                other.width()
+            );
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn no_such_field(&self, name: &str) -> Error {
+        let nearest = nearest(name, self.fields().iter().map(FieldDef::name));
+        let nearest = nearest.map(|nearest| format!(" (did you mean {nearest:?}?)")).unwrap_or_default();
+        let all: Vec<&str> = self.fields().iter().take(40).map(FieldDef::name).collect();
+        let rest = if self.fields().len() > all.len() { ", …" } else { "" };
+        let message =
+            format!("no field {:?}{nearest}; the fields are {}{rest}", text::shown(name), all.join(", "));
+        Error::new(ErrorKind::NotFound, message)
+    }
+}
+
+impl PartialEq for Schema {
+    fn eq(&self, other: &Schema) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.fields() == other.fields()
+    }
+}
+
+impl Eq for Schema {}
+
+impl Hash for Schema {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.fields().hash(state);
+    }
+}
+
+impl FromStr for Schema {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Schema> {
+        parse::schema(text)
+    }
+}
+
+impl fmt::Display for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, field) in self.fields().iter().enumerate() {
+            write!(f, "{}{field}", if at == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Schema({self})")
+    }
+}
+
+fn lay_out(fields: Vec<FieldDef>) -> Layout {
+    let mut width = 0;
+    let mut initial = Vec::new();
+    let fields: Box<[FieldDef]> = fields
+        .into_iter()
+        .map(|field| {
+            let field = field.at_offset(width);
+            width += field.width();
+            initial.resize(width, 0);
+            field.initial(&mut initial[field.offset()..]);
+            field
+        })
+        .collect();
+    // At most 1,024 fields, as `problem` has seen to.
+    let mut by_name: Box<[u16]> = (0..fields.len() as u16).collect();
+    by_name.sort_unstable_by_key(|&at| fields[usize::from(at)].name());
+    let key = fields.iter().take_while(|field| field.is_key());
+    let (key_fields, key_width) =
+        key.fold((0, 0), |(count, width), field| (count + 1, width + field.width()));
+    Layout { by_name, key_fields, key_width, width, initial: initial.into(), fields }
+}
+
+/// Why these fields cannot make a schema, if they cannot, and which of them is to blame.
+fn problem(fields: &[FieldDef]) -> Option<(Option<usize>, String)> {
+    if fields.is_empty() {
+        return Some((None, "a schema needs at least one field, such as \"id: u64 key\"".into()));
+    }
+    let mut names = std::collections::HashSet::new();
+    let (mut width, mut key_width) = (0, 0);
+    for (at, field) in fields.iter().enumerate() {
+        width += field.width();
+        key_width += if field.is_key() { field.width() } else { 0 };
+        let problem = if at == FIELDS {
+            format!("a record has at most {FIELDS} fields")
+        } else if !names.insert(field.name()) {
+            "a second field of this name; rename one".into()
+        } else if field.is_key() && at > 0 && !fields[at - 1].is_key() {
+            format!(
+                "a key field comes before all that are not key fields; move it before {:?}",
+                fields[0].name()
+            )
+        } else if width > ROW_BYTES {
+            format!("a record has at most {ROW_BYTES} bytes, and up to here there are {width}")
+        } else if key_width > KEY_BYTES {
+            format!("a key has at most {KEY_BYTES} bytes, and up to here there are {key_width}")
+        } else {
+            continue;
+        };
+        return Some((Some(at), problem));
+    }
+    None
+}
+
+/// The name among these that was most likely meant, if one is near.
+fn nearest<'n>(wanted: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let wanted: Vec<char> = wanted.chars().take(field::NAME_BYTES + 1).flat_map(char::to_lowercase).collect();
+    let scored = names.map(|name| (distance(&wanted, name), name));
+    let (changes, name) = scored.min_by_key(|(changes, _)| *changes)?;
+    (changes <= 1 + wanted.len() / 4).then_some(name)
+}
+
+/// How many letters must be put in, taken out or changed to make one name of the other (Levenshtein).
+fn distance(from: &[char], to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=from.len()).collect();
+    for (j, letter) in to.chars().flat_map(char::to_lowercase).enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], j + 1);
+        for i in 0..from.len() {
+            let substituted = diagonal + usize::from(from[i] != letter);
+            diagonal = row[i + 1];
+            row[i + 1] = substituted.min(row[i] + 1).min(diagonal + 1);
+        }
+    }
+    row[from.len()]
+}

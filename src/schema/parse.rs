@@ -1,0 +1,300 @@
+//! The text form of a schema, read and printed: `id: u64 key, x: i32, carrier: str[2], delay: i16? = null`.
+//! Errors name the column (and line) at which the text goes wrong, what was expected there, and what was found.
+
+use std::fmt;
+
+use super::field::{self, FieldDef};
+use super::text::shown;
+use super::types::Type;
+use super::{Schema, nearest};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Reads a whole schema.
+pub(super) fn schema(text: &str) -> Result<Schema> {
+    let mut parser = Parser::new(text);
+    let mut fields = Vec::new();
+    let mut starts = Vec::new();
+    while !parser.at_end() {
+        starts.push(parser.at);
+        fields.push(parser.field()?);
+        if !parser.eat(',') && !parser.at_end() {
+            return Err(parser.expected("a comma, or the end"));
+        }
+    }
+    match super::problem(&fields) {
+        Some((None, problem)) => Err(parser.error(parser.at, &problem)),
+        Some((Some(blamed), problem)) => Err(parser.error(starts[blamed], &problem)),
+        None => Schema::new(fields),
+    }
+}
+
+/// A reader of the text form.
+pub(super) struct Parser<'t> {
+    text: &'t str,
+    /// Where the next token begins, in bytes: white space and comments are skipped right after each token.
+    at: usize,
+}
+
+impl<'t> Parser<'t> {
+    pub(super) fn new(text: &'t str) -> Parser<'t> {
+        let mut parser = Parser { text, at: 0 };
+        parser.skip_blank();
+        parser
+    }
+
+    fn field(&mut self) -> Result<FieldDef> {
+        let start = self.at;
+        let name = self.name()?;
+        if !self.eat(':') {
+            return Err(self.expected(&format!("a colon and a type after the name {name:?}")));
+        }
+        let type_at = self.at;
+        let ty = self.ty()?;
+        let nullable = self.eat('?');
+        let key = self.word() == "key";
+        if key {
+            self.skip("key".len());
+        }
+        if let Some(problem) = field::problem(&name, ty, nullable, key) {
+            let name_is_wrong = field::problem(&name, Type::U8, false, false).is_some();
+            return Err(self.error(if name_is_wrong { start } else { type_at }, &problem));
+        }
+        let field = FieldDef::new(&name, ty, nullable, key)?;
+        if self.eat('=') { self.default(field) } else { Ok(field) }
+    }
+
+    fn name(&mut self) -> Result<String> {
+        if self.rest().starts_with('"') {
+            return self.quoted();
+        }
+        let word = self.word();
+        if !is_identifier(word) {
+            return Err(
+                self.expected("the name of a field (in quotes if it is not plain letters and digits)")
+            );
+        }
+        self.skip(word.len());
+        Ok(word.to_owned())
+    }
+
+    /// A type without the question mark.
+    pub(super) fn ty(&mut self) -> Result<Type> {
+        let start = self.at;
+        let word = self.word();
+        let plain = Type::plain(word);
+        if plain.is_none() && !matches!(word, "str" | "bytes") {
+            return Err(self.no_type(word));
+        }
+        self.skip(word.len());
+        if !self.eat('[') {
+            return plain.ok_or_else(|| {
+                self.error(start, &format!("{word} needs its length in bytes, such as {word}[16]"))
+            });
+        }
+        let length = self.length()?;
+        if !self.eat(']') {
+            return Err(self.expected("a closing bracket after the length"));
+        }
+        match (word, plain.map(Type::number)) {
+            ("str", _) => Ok(Type::Str(length)),
+            ("bytes", _) => Ok(Type::Bytes(length)),
+            (_, Some(Some(number))) => Ok(Type::Array(number, length)),
+            _ => {
+                Err(self.error(start, &format!("there are arrays of numbers only, and {word} is no number")))
+            }
+        }
+    }
+
+    fn length(&mut self) -> Result<u16> {
+        let digits = self.word();
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(self.expected("a length from 1 to 65535"));
+        }
+        match digits.parse() {
+            Ok(length @ 1..) => {
+                self.skip(digits.len());
+                Ok(length)
+            }
+            _ => Err(self.expected("a length from 1 to 65535")),
+        }
+    }
+
+    /// The literal after the equals sign. What is in quotes is the text of a value; the bare word null is null.
+    fn default(&mut self, field: FieldDef) -> Result<FieldDef> {
+        let start = self.at;
+        let is_text = matches!(field.ty(), Type::Str(_));
+        let literal = if self.rest().starts_with('"') {
+            self.quoted()?
+        } else {
+            let literal = self.bare_literal()?;
+            if literal == "null" {
+                let Some(null) = field.null().map(Vec::from) else {
+                    let problem = format!("{} cannot be null; write {}? to allow it", field.ty(), field.ty());
+                    return Err(self.error(start, &problem));
+                };
+                return field.with_default(Some(null));
+            }
+            if is_text {
+                let problem = format!("a text stands in quotes, such as \"{}\"", shown(literal));
+                return Err(self.error(start, &problem));
+            }
+            literal.to_owned()
+        };
+        let mut stored = vec![0; field.width()];
+        match field.parse_text(&literal, &mut stored) {
+            Ok(()) => field.with_default(Some(stored)),
+            Err(error) => Err(self.error(start, &format!("the default of {error}"))),
+        }
+    }
+
+    /// A number, date or the like: up to white space, a comma or a comment; an array goes up to its closing bracket.
+    fn bare_literal(&mut self) -> Result<&'t str> {
+        let rest = self.rest();
+        let length = if rest.starts_with('[') {
+            rest.find(']').map(|end| end + 1)
+        } else {
+            rest.find(|c: char| c.is_whitespace() || matches!(c, ',' | '#')).or(Some(rest.len()))
+        };
+        match length {
+            None => Err(self.error(self.at, "the closing bracket of this array is missing")),
+            Some(0) => Err(self.expected("a default, such as 0 or null")),
+            Some(length) => {
+                self.skip(length);
+                Ok(&rest[..length])
+            }
+        }
+    }
+
+    /// Text in quotes, in which a doubled quote is one.
+    fn quoted(&mut self) -> Result<String> {
+        let mut text = String::new();
+        let mut chars = self.rest().char_indices().skip(1).peekable();
+        while let Some((at, c)) = chars.next() {
+            if c != '"' {
+                text.push(c);
+            } else if chars.next_if(|(_, next)| *next == '"').is_some() {
+                text.push('"');
+            } else {
+                self.skip(at + 1);
+                return Ok(text);
+            }
+        }
+        Err(self.error(self.at, "the closing quote of this text is missing"))
+    }
+
+    /// An error unless all has been read.
+    pub(super) fn end(&self) -> Result<()> {
+        if self.at_end() { Ok(()) } else { Err(self.expected("the end")) }
+    }
+
+    fn at_end(&self) -> bool {
+        self.rest().is_empty()
+    }
+
+    fn rest(&self) -> &'t str {
+        &self.text[self.at..]
+    }
+
+    /// The letters, digits and underscores that come next, maybe none.
+    fn word(&self) -> &'t str {
+        let rest = self.rest();
+        &rest[..rest.find(|c: char| !is_word(c)).unwrap_or(rest.len())]
+    }
+
+    fn eat(&mut self, wanted: char) -> bool {
+        let found = self.rest().starts_with(wanted);
+        if found {
+            self.skip(wanted.len_utf8());
+        }
+        found
+    }
+
+    fn skip(&mut self, bytes: usize) {
+        self.at += bytes;
+        self.skip_blank();
+    }
+
+    fn skip_blank(&mut self) {
+        loop {
+            let rest = self.rest().trim_start();
+            self.at = self.text.len() - rest.len();
+            if !rest.starts_with('#') {
+                return;
+            }
+            self.at += rest.find('\n').unwrap_or(rest.len());
+        }
+    }
+
+    fn no_type(&self, word: &str) -> Error {
+        let meant = match word {
+            "int" | "integer" | "long" => Some("i32 or i64".into()),
+            "float" | "real" | "double" => Some("f32 or f64".into()),
+            "string" | "text" | "char" | "varchar" => Some("str[N]".into()),
+            "blob" | "binary" => Some("bytes[N]".into()),
+            "datetime" | "time" => Some("timestamp".into()),
+            "boolean" => Some("bool".into()),
+            _ => nearest(word, Type::names()).filter(|_| !word.is_empty()).map(str::to_owned),
+        };
+        let meant = meant.map(|meant: String| format!("; did you mean {meant}?")).unwrap_or_default();
+        let expected =
+            "a type (bool, u8 to u128, i8 to i128, f32, f64, str[N], bytes[N], date, timestamp, uuid)";
+        self.error(self.at, &format!("expected {expected}, found {}{meant}", self.found()))
+    }
+
+    fn expected(&self, what: &str) -> Error {
+        self.error(self.at, &format!("expected {what}, found {}", self.found()))
+    }
+
+    /// What stands here, for a message.
+    fn found(&self) -> String {
+        match (self.word(), self.rest().chars().next()) {
+            ("", None) => "the end".into(),
+            ("", Some(c)) => format!("{:?}", c.to_string()),
+            (word, _) => format!("{:?}", shown(word)),
+        }
+    }
+
+    fn error(&self, at: usize, problem: &str) -> Error {
+        let before = &self.text[..at];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let column = before[line_start..].chars().count() + 1;
+        let line = if self.text.contains('\n') {
+            format!("line {}, ", before.matches('\n').count() + 1)
+        } else {
+            String::new()
+        };
+        Error::new(ErrorKind::Schema, format!("{line}column {column}: {problem}"))
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// Whether a name can stand without quotes.
+fn is_identifier(name: &str) -> bool {
+    name.chars().all(is_word) && name.chars().next().is_some_and(|first| !first.is_numeric())
+}
+
+impl fmt::Display for FieldDef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if is_identifier(self.name()) {
+            f.write_str(self.name())?;
+        } else {
+            write_quoted(self.name(), f)?;
+        }
+        write!(f, ": {}{}", self.type_text(), if self.is_key() { " key" } else { "" })?;
+        let Some(default) = self.default() else { return Ok(()) };
+        f.write_str(" = ")?;
+        if self.is_null(default) {
+            return f.write_str("null");
+        }
+        let mut literal = String::new();
+        self.write_text(default, &mut literal).map_err(|_| fmt::Error)?;
+        if matches!(self.ty(), Type::Str(_)) { write_quoted(&literal, f) } else { f.write_str(&literal) }
+    }
+}
+
+fn write_quoted(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "\"{}\"", text.replace('"', "\"\""))
+}

@@ -1,0 +1,389 @@
+//! A value as text and as stored bytes: `FieldDef::parse_text` and `FieldDef::write_text`.
+//! Loading a CSV runs through here, so numbers and text are read without allocating.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::num::{IntErrorKind, ParseIntError};
+use std::str::FromStr;
+
+use bytemuck::{Pod, bytes_of, pod_read_unaligned};
+
+use super::calendar;
+use super::field::FieldDef;
+use super::types::{Number, Type};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Why a text is no value of a type.
+type Reason = Cow<'static, str>;
+
+impl FieldDef {
+    /// Reads a value from text into its stored bytes, of which there must be [`width`](FieldDef::width).
+    ///
+    /// An empty text is not null here, but an empty text: what stands for a missing value is the caller's to know.
+    /// The forms are those that [`write_text`](FieldDef::write_text) writes; a `bool` may also be `t`, `f`, `1` or `0`, a
+    /// timestamp may have a space for its T, an offset from UTC or no zone (UTC), and a uuid may lack its hyphens.
+    ///
+    /// # Errors
+    /// [`Value`](ErrorKind::Value), saying what was expected, what was found, and why it does not do.
+    ///
+    /// ```
+    /// use drystone::Schema;
+    ///
+    /// let schema: Schema = "day: date, delay: i16?".parse()?;
+    /// let mut stored = [0; 2];
+    /// schema.field("delay")?.parse_text("-7", &mut stored)?;
+    /// assert_eq!(i16::from_le_bytes(stored), -7);
+    /// let error = schema.field("delay")?.parse_text("70000", &mut stored).unwrap_err();
+    /// assert_eq!(error.to_string(), "field \"delay\": \"70000\" is no i16?: out of range, which is -32767 to 32767");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn parse_text(&self, text: &str, out: &mut [u8]) -> Result<()> {
+        self.check_width(out.len())?;
+        match parse(self.ty(), text, out) {
+            Ok(()) if !self.is_null(out) => Ok(()),
+            Ok(()) => Err(self.no_value(text, "this value is set aside to mean null here".into())),
+            Err(reason) => Err(self.no_value(text, reason)),
+        }
+    }
+
+    /// Writes a stored value as text; null writes nothing.
+    ///
+    /// Floats are written as the shortest text that reads back to the same number, dates as `2013-01-31`, timestamps as
+    /// `2013-01-31T10:00:00Z` with a fraction where there is one, bytes as `0x` and digits, arrays as `[1, 2, 3]`, text as
+    /// it is.
+    ///
+    /// # Errors
+    /// [`Corrupt`](ErrorKind::Corrupt) when the bytes are no value of this field: text that is not UTF-8, a `bool` that is
+    /// neither 0 nor 1.
+    pub fn write_text(&self, stored: &[u8], out: &mut impl fmt::Write) -> Result<()> {
+        self.check_width(stored.len())?;
+        if self.is_null(stored) {
+            return Ok(());
+        }
+        match write(self.ty(), stored, out) {
+            Ok(()) => Ok(()),
+            Err(Unwritten::Invalid(reason)) => Err(self.invalid(reason)),
+            Err(Unwritten::Sink) => {
+                let message = format!("field {:?}: the text could not be written", self.name());
+                Err(Error::new(ErrorKind::Io, message))
+            }
+        }
+    }
+
+    /// An error unless these stored bytes are a value of this field or its null.
+    ///
+    /// # Errors
+    /// [`Corrupt`](ErrorKind::Corrupt) as in [`write_text`](FieldDef::write_text), [`Value`](ErrorKind::Value) for a wrong
+    /// number of bytes.
+    pub fn check(&self, stored: &[u8]) -> Result<()> {
+        self.check_width(stored.len())?;
+        let checked = match self.ty() {
+            _ if self.is_null(stored) => Ok(()),
+            Type::Bool => decode_bool(stored).map(drop),
+            Type::Str(_) => decode_str(stored).map(drop),
+            _ => Ok(()),
+        };
+        checked.map_err(|reason| self.invalid(reason))
+    }
+
+    #[cold]
+    pub(crate) fn invalid(&self, reason: &str) -> Error {
+        let message =
+            format!("field {:?}: the stored bytes are no {}: {reason}", self.name(), self.type_text());
+        Error::new(ErrorKind::Corrupt, message)
+    }
+
+    #[cold]
+    fn no_value(&self, text: &str, mut reason: Reason) -> Error {
+        if reason == OUT_OF_RANGE
+            && let Some(number) = self.ty().number()
+            && let Some((least, greatest)) = range(number, self.is_nullable())
+        {
+            reason = format!("{OUT_OF_RANGE}, which is {least} to {greatest}").into();
+        }
+        let message =
+            format!("field {:?}: {:?} is no {}: {reason}", self.name(), shown(text), self.type_text());
+        Error::new(ErrorKind::Value, message)
+    }
+}
+
+const OUT_OF_RANGE: &str = "out of range";
+
+/// The least and the greatest whole number of a type, without the one set aside for null.
+pub(crate) fn range(number: Number, nullable: bool) -> Option<(i128, u128)> {
+    let bits = 8 * number.width() as u32;
+    let null = u128::from(nullable);
+    match number {
+        Number::F32 | Number::F64 => None,
+        Number::U8 | Number::U16 | Number::U32 | Number::U64 | Number::U128 => {
+            Some((0, (u128::MAX >> (128 - bits)) - null))
+        }
+        _ => Some(((i128::MIN >> (128 - bits)) + i128::from(nullable), u128::MAX >> (129 - bits))),
+    }
+}
+
+/// The beginning of a text, for a message.
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
+fn parse(ty: Type, text: &str, out: &mut [u8]) -> Result<(), Reason> {
+    match ty {
+        Type::Bool => parse_bool(text, out),
+        Type::Str(length) => parse_str(length, text, out),
+        Type::Bytes(length) => parse_bytes(length, text, out),
+        Type::Date => put(calendar::parse_date(text)?, out),
+        Type::Timestamp => put(calendar::parse_timestamp(text)?, out),
+        Type::Uuid => put(parse_uuid(text).ok_or("32 hexadecimal digits are expected")?, out),
+        Type::Array(number, length) => parse_array(number, length, text, out),
+        number => match number.number() {
+            Some(number) => parse_number(number, text, out),
+            None => Err("a type without text".into()),
+        },
+    }
+}
+
+fn put<T: Pod>(value: T, out: &mut [u8]) -> Result<(), Reason> {
+    out.copy_from_slice(bytes_of(&value));
+    Ok(())
+}
+
+fn parse_number(number: Number, text: &str, out: &mut [u8]) -> Result<(), Reason> {
+    match number {
+        Number::U8 => put(parse_whole::<u8>(text)?, out),
+        Number::U16 => put(parse_whole::<u16>(text)?, out),
+        Number::U32 => put(parse_whole::<u32>(text)?, out),
+        Number::U64 => put(parse_whole::<u64>(text)?, out),
+        Number::U128 => put(parse_whole::<u128>(text)?, out),
+        Number::I8 => put(parse_whole::<i8>(text)?, out),
+        Number::I16 => put(parse_whole::<i16>(text)?, out),
+        Number::I32 => put(parse_whole::<i32>(text)?, out),
+        Number::I64 => put(parse_whole::<i64>(text)?, out),
+        Number::I128 => put(parse_whole::<i128>(text)?, out),
+        Number::F32 => put(parse_real::<f32>(text, |real| real.is_infinite())?, out),
+        Number::F64 => put(parse_real::<f64>(text, |real| real.is_infinite())?, out),
+    }
+}
+
+fn parse_whole<T: FromStr<Err = ParseIntError>>(text: &str) -> Result<T, &'static str> {
+    text.parse().map_err(|error: ParseIntError| match error.kind() {
+        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => OUT_OF_RANGE,
+        IntErrorKind::Empty => "there is no text",
+        // An unsigned type calls the minus sign a bad digit.
+        _ if is_whole(text) => OUT_OF_RANGE,
+        _ => "not a whole number",
+    })
+}
+
+fn is_whole(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn parse_real<T: FromStr + Copy>(text: &str, is_infinite: fn(T) -> bool) -> Result<T, &'static str> {
+    let real: T =
+        text.parse().map_err(|_| if text.is_empty() { "there is no text" } else { "not a number" })?;
+    // Infinity must have been meant: 1e999 is too great, not infinite.
+    if is_infinite(real) && text.bytes().any(|byte| byte.is_ascii_digit()) {
+        return Err("out of range; infinity is written inf");
+    }
+    Ok(real)
+}
+
+fn parse_bool(text: &str, out: &mut [u8]) -> Result<(), Reason> {
+    let is = |words: [&str; 3]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+    match (is(["true", "t", "1"]), is(["false", "f", "0"])) {
+        (true, _) => put(1_u8, out),
+        (_, true) => put(0_u8, out),
+        _ => Err("true or false is expected".into()),
+    }
+}
+
+fn parse_str(length: u16, text: &str, out: &mut [u8]) -> Result<(), Reason> {
+    check_str(text, length.into())?;
+    let (used, padding) = out.split_at_mut(text.len());
+    used.copy_from_slice(text.as_bytes());
+    padding.fill(0);
+    Ok(())
+}
+
+/// Whether a text can be stored in this many bytes.
+pub(crate) fn check_str(text: &str, length: usize) -> Result<(), Reason> {
+    if text.len() > length {
+        return Err(format!("too long: {} bytes, and there is room for {length}", text.len()).into());
+    }
+    if text.bytes().any(|byte| byte == 0) {
+        return Err("it holds a NUL character, which stands for the end of a text; use bytes[N]".into());
+    }
+    Ok(())
+}
+
+fn parse_bytes(length: u16, text: &str, out: &mut [u8]) -> Result<(), Reason> {
+    let Some(digits) = text.strip_prefix("0x") else {
+        return Err("0x and hexadecimal digits are expected".into());
+    };
+    if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err("there is a character that is no hexadecimal digit".into());
+    }
+    if digits.len() != 2 * out.len() {
+        return Err(format!("{} digits, where {length} bytes take {}", digits.len(), 2 * out.len()).into());
+    }
+    for (byte, pair) in out.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        *byte = hex_digit(pair[0]) << 4 | hex_digit(pair[1]);
+    }
+    Ok(())
+}
+
+/// The value of a byte that is known to be a hexadecimal digit.
+fn hex_digit(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20).wrapping_sub(b'a').wrapping_add(10) & 0xF,
+    }
+}
+
+pub(crate) fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+    let digits = text.as_bytes();
+    let hyphens: &[usize] = match digits.len() {
+        32 => &[],
+        36 => &[8, 13, 18, 23],
+        _ => return None,
+    };
+    let mut uuid = [0; 16];
+    let mut count = 0;
+    for (at, &digit) in digits.iter().enumerate() {
+        match digit {
+            b'-' if hyphens.contains(&at) => {}
+            _ if hyphens.contains(&at) || !digit.is_ascii_hexdigit() => return None,
+            _ => {
+                uuid[count / 2] = uuid[count / 2] << 4 | hex_digit(digit);
+                count += 1;
+            }
+        }
+    }
+    Some(uuid)
+}
+
+fn parse_array(number: Number, length: u16, text: &str, out: &mut [u8]) -> Result<(), Reason> {
+    let inner = text.trim().strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let inner = inner.ok_or("numbers in brackets are expected, such as [1, 2, 3]")?;
+    let mut slots = out.chunks_exact_mut(number.width());
+    let mut count = 0;
+    for (at, element) in inner.split(',').enumerate() {
+        count = at + 1;
+        if let Some(slot) = slots.next() {
+            parse_number(number, element.trim(), slot)
+                .map_err(|reason| format!("element {count}, {:?}: {reason}", shown(element.trim())))?;
+        }
+    }
+    if count != usize::from(length) {
+        return Err(format!("{count} elements, where there are to be {length}").into());
+    }
+    Ok(())
+}
+
+enum Unwritten {
+    Invalid(&'static str),
+    Sink,
+}
+
+impl From<fmt::Error> for Unwritten {
+    fn from(_: fmt::Error) -> Unwritten {
+        Unwritten::Sink
+    }
+}
+
+impl From<&'static str> for Unwritten {
+    fn from(reason: &'static str) -> Unwritten {
+        Unwritten::Invalid(reason)
+    }
+}
+
+fn write(ty: Type, stored: &[u8], out: &mut impl fmt::Write) -> Result<(), Unwritten> {
+    match ty {
+        Type::Bool => write!(out, "{}", decode_bool(stored)?)?,
+        Type::Str(_) => out.write_str(decode_str(stored)?)?,
+        Type::Bytes(_) => write_bytes(stored, out)?,
+        Type::Date => calendar::write_date(pod_read_unaligned(stored), out)?,
+        Type::Timestamp => calendar::write_timestamp(pod_read_unaligned(stored), out)?,
+        Type::Uuid => write_uuid(stored, out)?,
+        Type::Array(number, _) => {
+            for (at, element) in stored.chunks_exact(number.width()).enumerate() {
+                out.write_str(if at == 0 { "[" } else { ", " })?;
+                write_number(number, element, out)?;
+            }
+            out.write_char(']')?;
+        }
+        number => {
+            if let Some(number) = number.number() {
+                write_number(number, stored, out)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_number(number: Number, stored: &[u8], out: &mut impl fmt::Write) -> fmt::Result {
+    match number {
+        Number::U8 => write!(out, "{}", pod_read_unaligned::<u8>(stored)),
+        Number::U16 => write!(out, "{}", pod_read_unaligned::<u16>(stored)),
+        Number::U32 => write!(out, "{}", pod_read_unaligned::<u32>(stored)),
+        Number::U64 => write!(out, "{}", pod_read_unaligned::<u64>(stored)),
+        Number::U128 => write!(out, "{}", pod_read_unaligned::<u128>(stored)),
+        Number::I8 => write!(out, "{}", pod_read_unaligned::<i8>(stored)),
+        Number::I16 => write!(out, "{}", pod_read_unaligned::<i16>(stored)),
+        Number::I32 => write!(out, "{}", pod_read_unaligned::<i32>(stored)),
+        Number::I64 => write!(out, "{}", pod_read_unaligned::<i64>(stored)),
+        Number::I128 => write!(out, "{}", pod_read_unaligned::<i128>(stored)),
+        Number::F32 => write_f32(pod_read_unaligned(stored), out),
+        Number::F64 => write_f64(pod_read_unaligned(stored), out),
+    }
+}
+
+/// The shortest text that reads back to the same number; with an exponent where it is very great or very small.
+pub(crate) fn write_f32(real: f32, out: &mut impl fmt::Write) -> fmt::Result {
+    if is_plain(real.abs().into()) { write!(out, "{real}") } else { write!(out, "{real:e}") }
+}
+
+/// As [`write_f32`].
+pub(crate) fn write_f64(real: f64, out: &mut impl fmt::Write) -> fmt::Result {
+    if is_plain(real.abs()) { write!(out, "{real}") } else { write!(out, "{real:e}") }
+}
+
+fn is_plain(size: f64) -> bool {
+    size == 0.0 || (1e-5..1e16).contains(&size)
+}
+
+pub(crate) fn write_bytes(bytes: &[u8], out: &mut impl fmt::Write) -> fmt::Result {
+    out.write_str("0x")?;
+    bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+}
+
+pub(crate) fn write_uuid(uuid: &[u8], out: &mut impl fmt::Write) -> fmt::Result {
+    for (at, byte) in uuid.iter().enumerate() {
+        let hyphen = if matches!(at, 4 | 6 | 8 | 10) { "-" } else { "" };
+        write!(out, "{hyphen}{byte:02x}")?;
+    }
+    Ok(())
+}
+
+pub(crate) fn decode_bool(stored: &[u8]) -> Result<bool, &'static str> {
+    match stored {
+        [0] => Ok(false),
+        [1] => Ok(true),
+        _ => Err("it is neither 0 nor 1"),
+    }
+}
+
+/// The text in these bytes without its padding.
+pub(crate) fn decode_str(stored: &[u8]) -> Result<&str, &'static str> {
+    let end = stored.iter().position(|byte| *byte == 0).unwrap_or(stored.len());
+    let (text, padding) = stored.split_at(end);
+    if padding.iter().any(|byte| *byte != 0) {
+        return Err("there are bytes behind its end");
+    }
+    str::from_utf8(text).map_err(|_| "it is not UTF-8")
+}

@@ -1,0 +1,286 @@
+//! The types a field can have: their widths, their names in the text form, and their numbers on disk.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::parse::Parser;
+use crate::error::{Error, Result, fail};
+
+/// The type of a field. Every type has a fixed width; everything is stored little-endian and unaligned.
+///
+/// The text form is what [`Display`](fmt::Display) prints and [`FromStr`] reads:
+///
+/// ```
+/// use drystone::{Number, Type};
+///
+/// assert_eq!("f32[128]".parse::<Type>()?, Type::Array(Number::F32, 128));
+/// assert_eq!(Type::Str(2).to_string(), "str[2]");
+/// assert_eq!(Type::Array(Number::F32, 128).width(), 512);
+/// # Ok::<(), drystone::Error>(())
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Type {
+    /// `bool`: one byte, 0 or 1.
+    Bool,
+    /// `u8`
+    U8,
+    /// `u16`
+    U16,
+    /// `u32`
+    U32,
+    /// `u64`
+    U64,
+    /// `u128`
+    U128,
+    /// `i8`
+    I8,
+    /// `i16`
+    I16,
+    /// `i32`
+    I32,
+    /// `i64`
+    I64,
+    /// `i128`
+    I128,
+    /// `f32`: IEEE 754, single precision.
+    F32,
+    /// `f64`: IEEE 754, double precision.
+    F64,
+    /// `str[N]`: UTF-8 of at most N bytes, padded with zero bytes.
+    Str(u16),
+    /// `bytes[N]`: exactly N bytes.
+    Bytes(u16),
+    /// `date`: days since 1970-01-01 in the proleptic Gregorian calendar, as an `i32`.
+    Date,
+    /// `timestamp`: microseconds since 1970-01-01T00:00:00Z, as an `i64`.
+    Timestamp,
+    /// `uuid`: 16 bytes in the order in which they are written.
+    Uuid,
+    /// `T[N]`: N numbers side by side.
+    Array(Number, u16),
+}
+
+/// The types that an array can have as its elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Number {
+    /// `u8`
+    U8,
+    /// `u16`
+    U16,
+    /// `u32`
+    U32,
+    /// `u64`
+    U64,
+    /// `u128`
+    U128,
+    /// `i8`
+    I8,
+    /// `i16`
+    I16,
+    /// `i32`
+    I32,
+    /// `i64`
+    I64,
+    /// `i128`
+    I128,
+    /// `f32`
+    F32,
+    /// `f64`
+    F64,
+}
+
+/// Every type without a length, with its name.
+const PLAIN: [(&str, Type); 16] = [
+    ("bool", Type::Bool),
+    ("u8", Type::U8),
+    ("u16", Type::U16),
+    ("u32", Type::U32),
+    ("u64", Type::U64),
+    ("u128", Type::U128),
+    ("i8", Type::I8),
+    ("i16", Type::I16),
+    ("i32", Type::I32),
+    ("i64", Type::I64),
+    ("i128", Type::I128),
+    ("f32", Type::F32),
+    ("f64", Type::F64),
+    ("date", Type::Date),
+    ("timestamp", Type::Timestamp),
+    ("uuid", Type::Uuid),
+];
+
+impl Type {
+    /// The width of a stored value, in bytes.
+    pub const fn width(self) -> usize {
+        match self {
+            Type::Bool | Type::U8 | Type::I8 => 1,
+            Type::U16 | Type::I16 => 2,
+            Type::U32 | Type::I32 | Type::F32 | Type::Date => 4,
+            Type::U64 | Type::I64 | Type::F64 | Type::Timestamp => 8,
+            Type::U128 | Type::I128 | Type::Uuid => 16,
+            Type::Str(length) | Type::Bytes(length) => length as usize,
+            Type::Array(number, length) => number.width() * length as usize,
+        }
+    }
+
+    /// Whether this is one number: `u8` to `f64`, no array.
+    pub const fn is_number(self) -> bool {
+        self.number().is_some()
+    }
+
+    /// Whether a field of this type can be part of a key: all but arrays.
+    pub const fn can_be_key(self) -> bool {
+        !matches!(self, Type::Array(..))
+    }
+
+    /// This type as a number, when it is one.
+    pub const fn number(self) -> Option<Number> {
+        Some(match self {
+            Type::U8 => Number::U8,
+            Type::U16 => Number::U16,
+            Type::U32 => Number::U32,
+            Type::U64 => Number::U64,
+            Type::U128 => Number::U128,
+            Type::I8 => Number::I8,
+            Type::I16 => Number::I16,
+            Type::I32 => Number::I32,
+            Type::I64 => Number::I64,
+            Type::I128 => Number::I128,
+            Type::F32 => Number::F32,
+            Type::F64 => Number::F64,
+            _ => return None,
+        })
+    }
+
+    /// The three numbers by which a file names this type: type code, code of the array's elements, length.
+    ///
+    /// | code | type | code | type | code | type | code | type |
+    /// |---|---|---|---|---|---|---|---|
+    /// | 1 | `bool` | 6 | `u128` | 11 | `i128` | 16 | `date` |
+    /// | 2 | `u8` | 7 | `i8` | 12 | `f32` | 17 | `timestamp` |
+    /// | 3 | `u16` | 8 | `i16` | 13 | `f64` | 18 | `uuid` |
+    /// | 4 | `u32` | 9 | `i32` | 14 | `str[length]` | 19 | `element[length]` |
+    /// | 5 | `u64` | 10 | `i64` | 15 | `bytes[length]` | | |
+    ///
+    /// The element code is that of a number (2 to 13), and 0 in all that are no arrays; the length is 0 where there
+    /// is none. These numbers never change.
+    pub const fn code(self) -> (u8, u8, u16) {
+        match self {
+            Type::Bool => (1, 0, 0),
+            Type::U8 => (2, 0, 0),
+            Type::U16 => (3, 0, 0),
+            Type::U32 => (4, 0, 0),
+            Type::U64 => (5, 0, 0),
+            Type::U128 => (6, 0, 0),
+            Type::I8 => (7, 0, 0),
+            Type::I16 => (8, 0, 0),
+            Type::I32 => (9, 0, 0),
+            Type::I64 => (10, 0, 0),
+            Type::I128 => (11, 0, 0),
+            Type::F32 => (12, 0, 0),
+            Type::F64 => (13, 0, 0),
+            Type::Str(length) => (14, 0, length),
+            Type::Bytes(length) => (15, 0, length),
+            Type::Date => (16, 0, 0),
+            Type::Timestamp => (17, 0, 0),
+            Type::Uuid => (18, 0, 0),
+            Type::Array(number, length) => (19, number.as_type().code().0, length),
+        }
+    }
+
+    /// The type of which [`code`](Type::code) gives these numbers.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) when no type has them.
+    pub fn from_code(code: u8, element: u8, length: u16) -> Result<Type> {
+        let ty = match (code, element, length) {
+            (14, 0, 1..) => Type::Str(length),
+            (15, 0, 1..) => Type::Bytes(length),
+            (19, 2..=13, 1..) => match Type::from_code(element, 0, 0)?.number() {
+                Some(number) => Type::Array(number, length),
+                None => fail!(Corrupt, "type code 19 with element code {element}, which is no number"),
+            },
+            (_, 0, 0) => match PLAIN.iter().find(|(_, ty)| ty.code().0 == code) {
+                Some((_, ty)) => *ty,
+                None => fail!(Corrupt, "type code {code} stands for no type"),
+            },
+            _ => {
+                fail!(Corrupt, "type code {code} with element code {element} and length {length} is no type")
+            }
+        };
+        Ok(ty)
+    }
+
+    /// The type of this name, when it is one that has no length.
+    pub(super) fn plain(name: &str) -> Option<Type> {
+        PLAIN.iter().find(|(plain, _)| *plain == name).map(|(_, ty)| *ty)
+    }
+
+    /// All names that the text form knows, for the messages of its errors.
+    pub(super) fn names() -> impl Iterator<Item = &'static str> {
+        PLAIN.iter().map(|(name, _)| *name).chain(["str", "bytes"])
+    }
+}
+
+impl Number {
+    /// The width of one number, in bytes.
+    pub const fn width(self) -> usize {
+        match self {
+            Number::U8 | Number::I8 => 1,
+            Number::U16 | Number::I16 => 2,
+            Number::U32 | Number::I32 | Number::F32 => 4,
+            Number::U64 | Number::I64 | Number::F64 => 8,
+            Number::U128 | Number::I128 => 16,
+        }
+    }
+
+    /// The type of a field that holds one such number.
+    pub const fn as_type(self) -> Type {
+        match self {
+            Number::U8 => Type::U8,
+            Number::U16 => Type::U16,
+            Number::U32 => Type::U32,
+            Number::U64 => Type::U64,
+            Number::U128 => Type::U128,
+            Number::I8 => Type::I8,
+            Number::I16 => Type::I16,
+            Number::I32 => Type::I32,
+            Number::I64 => Type::I64,
+            Number::I128 => Type::I128,
+            Number::F32 => Type::F32,
+            Number::F64 => Type::F64,
+        }
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Type::Str(length) => write!(f, "str[{length}]"),
+            Type::Bytes(length) => write!(f, "bytes[{length}]"),
+            Type::Array(number, length) => write!(f, "{number}[{length}]"),
+            plain => match PLAIN.iter().find(|(_, ty)| ty == plain) {
+                Some((name, _)) => f.pad(name),
+                None => Err(fmt::Error),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_type().fmt(f)
+    }
+}
+
+impl FromStr for Type {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Type> {
+        let mut parser = Parser::new(text);
+        let ty = parser.ty()?;
+        parser.end()?;
+        Ok(ty)
+    }
+}
