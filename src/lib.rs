@@ -1,14 +1,25 @@
 //! Drystone: an embedded store for fixed-width records.
 
+mod catalog;
+mod database;
 mod error;
 mod load;
+mod page;
 mod record;
 mod schema;
+mod storage;
+mod table;
+mod transaction;
+mod tree;
 
+pub use database::{Database, DatabaseStats, Options};
 pub use error::{Error, ErrorKind, Result};
-pub use load::RecordSource;
+pub use load::{LoadOptions, LoadReport, OnDuplicate, RecordSource};
+pub use page::{Durability, ReaderInfo};
 pub use record::{
     Bool, Date, Field, FieldType, Key, Keyed, Nullable, Record, Reserve, Row, RowBuf, Selector, Text,
     Timestamp, Unkeyed, Uuid, Value, Values,
 };
 pub use schema::{FieldDef, Number, Schema, SchemaBuilder, Type};
+pub use table::{DynamicTable, DynamicTableMut, RowRange, Rows, Slices, Table, TableMut};
+pub use transaction::{ReadTransaction, TableOptions, TableStats, WriteTransaction};

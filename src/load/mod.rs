@@ -1,5 +1,339 @@
 //! Bulk loading: records from any source, sorted if they must be, laid down as full leaves in one run.
+//!
+//! Sorted input streams through. Input that is not sorted is sorted within a memory budget (runs in temporary files, merged).
+//! Either way the rows of the table are merged in, and a tree is built beside the old one; only when it is whole
+//! does it take the old one's place.
 
+mod merge;
+mod sort;
 mod source;
 
+use std::path::PathBuf;
+
+use crate::error::Result;
+use crate::page::{TreeRoot, WriteSession};
+use crate::tree::{Edited, Layout, Probe, TreeBuilder, with_probe};
+
+use merge::{Clash, Known, Merge, Pushed};
+use sort::Sorter;
+pub(crate) use source::IterSource;
 pub use source::RecordSource;
+
+/// How a bulk load treats memory, duplicates, and the rows that are there.
+///
+/// ```
+/// use drystone::{LoadOptions, OnDuplicate};
+///
+/// let options = LoadOptions::new().on_duplicate(OnDuplicate::Last).memory_bytes(64 << 20);
+/// ```
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    on_duplicate: OnDuplicate,
+    replace: bool,
+    memory_bytes: usize,
+    scratch: Option<PathBuf>,
+}
+
+/// What a bulk load does with a second row of one key. The rows that the table has count as the first ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDuplicate {
+    /// The load fails, naming the key and both places.
+    #[default]
+    Error,
+    /// The first one stays.
+    First,
+    /// The last one stays.
+    Last,
+}
+
+/// What a bulk load did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoadReport {
+    /// Records that the source gave.
+    pub read: u64,
+    /// Of those, duplicates that were dropped, or replaced by later ones.
+    pub duplicates: u64,
+    /// Rows that the table has now.
+    pub rows: u64,
+    /// Whether the records came in key order (always so where there is no key).
+    pub in_order: bool,
+    /// Sorted runs that had to go to temporary files.
+    pub spilled_runs: u64,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        LoadOptions::new()
+    }
+}
+
+impl LoadOptions {
+    /// Fails on duplicates, adds to what is there, sorts within 256 MiB.
+    pub fn new() -> LoadOptions {
+        LoadOptions {
+            on_duplicate: OnDuplicate::Error,
+            replace: false,
+            memory_bytes: 256 << 20,
+            scratch: None,
+        }
+    }
+
+    /// What to do with a second row of one key.
+    #[must_use]
+    pub fn on_duplicate(mut self, on_duplicate: OnDuplicate) -> LoadOptions {
+        self.on_duplicate = on_duplicate;
+        self
+    }
+
+    /// Whether the records take the place of all rows that there are.
+    #[must_use]
+    pub fn replace(mut self, replace: bool) -> LoadOptions {
+        self.replace = replace;
+        self
+    }
+
+    /// How much memory sorting may take; at least 1 MiB is used.
+    #[must_use]
+    pub fn memory_bytes(mut self, bytes: usize) -> LoadOptions {
+        self.memory_bytes = bytes;
+        self
+    }
+
+    /// The folder for temporary files; by default that of the database, or the system's for one in memory.
+    #[must_use]
+    pub fn scratch_folder(mut self, folder: impl Into<PathBuf>) -> LoadOptions {
+        self.scratch = Some(folder.into());
+        self
+    }
+}
+
+/// Where a load goes, and what it needs to know of the table.
+pub(crate) struct Target<'x> {
+    pub(crate) session: &'x WriteSession,
+    pub(crate) tree: &'x mut Edited,
+    /// The folder for temporary files, unless the options name another.
+    pub(crate) scratch: PathBuf,
+    /// The key of a record as a person writes it.
+    pub(crate) describe_key: &'x dyn Fn(&[u8]) -> String,
+}
+
+/// Loads all records of the source. After an error the table is what it was.
+pub(crate) fn load(
+    target: Target<'_>,
+    source: &mut dyn RecordSource,
+    options: &LoadOptions,
+) -> Result<LoadReport> {
+    if options.replace && target.tree.rows() > 0 {
+        // Built as for an empty table; the old tree goes when the new one is whole.
+        let mut fresh = Edited::empty(target.tree.layout().clone());
+        let beside = Target { tree: &mut fresh, ..target };
+        let report = load_beside(beside, source, options)?;
+        let root = fresh.flush(target.session)?;
+        target.tree.replace(target.session, root)?;
+        return Ok(report);
+    }
+    load_beside(target, source, options)
+}
+
+fn load_beside(
+    target: Target<'_>,
+    source: &mut dyn RecordSource,
+    options: &LoadOptions,
+) -> Result<LoadReport> {
+    let layout = target.tree.layout().clone();
+    if layout.is_keyed() {
+        with_probe!(layout.key(), probe => load_keyed(target, &layout, probe, source, options))
+    } else {
+        load_dense(target, &layout, source, options)
+    }
+}
+
+/// Records without a key keep the order in which they come, behind the rows that there are.
+fn load_dense(
+    target: Target<'_>,
+    layout: &Layout,
+    source: &mut dyn RecordSource,
+    options: &LoadOptions,
+) -> Result<LoadReport> {
+    let Target { session, tree, .. } = target;
+    let mut report = LoadReport { in_order: true, ..LoadReport::default() };
+    let mut record = vec![0; layout.width()];
+    if tree.rows() == 0 {
+        let mut builder = TreeBuilder::new(session, layout.clone(), source.rows_hint());
+        while source.next_record(&mut record)? {
+            builder.push(&record)?;
+            report.read += 1;
+        }
+        tree.replace(session, builder.finish()?)?;
+    } else {
+        let before = tree.rows();
+        let appended = (|| {
+            while source.next_record(&mut record)? {
+                tree.extend(session, &record)?;
+                report.read += 1;
+                if tree.owned_bytes() > options.memory_bytes.max(1 << 20) {
+                    tree.flush(session)?;
+                }
+            }
+            Ok(())
+        })();
+        if let Err(error) = appended {
+            tree.truncate(session, before).inspect_err(|_| session.fail())?;
+            return Err(error);
+        }
+    }
+    report.rows = tree.rows();
+    Ok(report)
+}
+
+fn load_keyed<P: Probe>(
+    target: Target<'_>,
+    layout: &Layout,
+    probe: P,
+    source: &mut dyn RecordSource,
+    options: &LoadOptions,
+) -> Result<LoadReport> {
+    let Target { session, tree, scratch, describe_key } = target;
+    let folder = options.scratch.clone().unwrap_or(scratch);
+    let mut sorter = Sorter::new(probe, layout.width(), options.memory_bytes.max(1 << 20), folder);
+    let more = sorter.fill(source)?;
+    let mut load = KeyedLoad {
+        session,
+        layout,
+        probe,
+        on_duplicate: options.on_duplicate,
+        describe_key,
+        report: LoadReport { in_order: sorter.is_in_order(), ..LoadReport::default() },
+    };
+    if !more && few(sorter.len(), tree) {
+        load.edit(source, sorter, tree)?;
+    } else {
+        let root = if more && load.report.in_order {
+            load.stream(source, sorter, tree)?
+        } else {
+            load.sort(source, sorter, tree, Known::InTable)?
+        };
+        tree.replace(session, root)?;
+    }
+    load.report.rows = tree.rows();
+    Ok(load.report)
+}
+
+/// Whether so few records come into so large a table that editing its leaves is cheaper than writing all of them anew.
+fn few(records: usize, tree: &Edited) -> bool {
+    (records as u64) < tree.rows() / tree.layout().leaf_rows() as u64 / 4
+}
+
+/// A load into a table with a key, under way.
+struct KeyedLoad<'x, P> {
+    session: &'x WriteSession,
+    layout: &'x Layout,
+    probe: P,
+    on_duplicate: OnDuplicate,
+    describe_key: &'x dyn Fn(&[u8]) -> String,
+    report: LoadReport,
+}
+
+impl<'x, P: Probe> KeyedLoad<'x, P> {
+    /// The first records filled the memory and were in order: the rest is taken to be, and streams through.
+    fn stream(
+        &mut self,
+        source: &mut dyn RecordSource,
+        mut sorter: Sorter<P>,
+        tree: &Edited,
+    ) -> Result<TreeRoot> {
+        let expected = source.rows_hint().map(|rows| rows + sorter.len() as u64 + tree.rows());
+        let mut merge = self.merge(tree, expected, Known::InTable);
+        self.report.read += sorter.len() as u64;
+        let mut outcome = sorter.drain(|record, place| merge.push(record, place));
+        let mut record = vec![0; self.layout.width()];
+        while let Ok(Pushed::Taken) = outcome {
+            if !source.next_record(&mut record)? {
+                return self.finish(merge, source);
+            }
+            self.report.read += 1;
+            outcome = merge.push(&record, source.place());
+        }
+        outcome.map_err(|clash| clash.explain(self.describe_key, source))?;
+        // Order ends here. What was built stands as a tree of its own, and the sorted rest is merged into it.
+        self.report.in_order = false;
+        sorter.push(&record, source.place());
+        self.report.read -= 1;
+        let known = if tree.rows() == 0 { merge.known() } else { Known::Before };
+        let root = self.finish(merge, source)?;
+        let mut begun = Edited::new(self.session, self.layout.clone(), root)?;
+        let whole = self.sort(source, sorter, &begun, known);
+        begun.clear(self.session)?;
+        whole
+    }
+
+    /// Sorts the records in the sorter and all that are still to come, and merges them with the tree.
+    fn sort(
+        &mut self,
+        source: &mut dyn RecordSource,
+        mut sorter: Sorter<P>,
+        tree: &Edited,
+        known: Known,
+    ) -> Result<TreeRoot> {
+        while sorter.fill(source)? {
+            sorter.spill()?;
+        }
+        self.report.read += sorter.taken();
+        let mut sorted = sorter.finish()?;
+        self.report.spilled_runs += sorted.spilled_runs();
+        let mut merge = self.merge(tree, Some(sorted.len() + tree.rows()), known);
+        while let Some((record, place)) = sorted.next()? {
+            merge.push(record, place).map_err(|clash| clash.explain(self.describe_key, source))?;
+        }
+        drop(sorted);
+        self.finish(merge, source)
+    }
+
+    /// Puts a few records into the tree one by one. Nothing is changed before it is certain that no duplicate is in the way.
+    fn edit(&mut self, source: &dyn RecordSource, sorter: Sorter<P>, tree: &mut Edited) -> Result<()> {
+        self.report.read += sorter.taken();
+        let mut sorted = sorter.finish()?;
+        let mut records: Vec<u8> = Vec::new();
+        let (mut last, mut last_place) = (None, 0);
+        let width = self.layout.width();
+        while let Some((record, place)) = sorted.next()? {
+            let word = self.probe.stored(record);
+            let first = match (last == Some(word), tree.view(self.session).find(record)?.is_some()) {
+                (true, _) => Some(Known::Place(last_place)),
+                (false, true) => Some(Known::InTable),
+                (false, false) => None,
+            };
+            if let Some(first) = first {
+                self.report.duplicates += 1;
+                match self.on_duplicate {
+                    OnDuplicate::Error => {
+                        return Err(Clash::twice(record, first, place).explain(self.describe_key, source));
+                    }
+                    OnDuplicate::First => continue,
+                    OnDuplicate::Last if last == Some(word) => records.truncate(records.len() - width),
+                    OnDuplicate::Last => {}
+                }
+            }
+            records.extend_from_slice(record);
+            (last, last_place) = (Some(word), place);
+        }
+        for record in records.chunks_exact(width) {
+            tree.put(self.session, record, true).inspect_err(|_| self.session.fail())?;
+        }
+        Ok(())
+    }
+
+    fn merge<'t>(&self, tree: &'t Edited, expected: Option<u64>, known: Known) -> Merge<'t, P>
+    where
+        'x: 't,
+    {
+        Merge::new(self.session, tree.view(self.session), self.probe, self.on_duplicate, expected, known)
+    }
+
+    fn finish(&mut self, merge: Merge<'_, P>, source: &dyn RecordSource) -> Result<TreeRoot> {
+        let (root, duplicates) = merge.finish().map_err(|clash| clash.explain(self.describe_key, source))?;
+        self.report.duplicates += duplicates;
+        Ok(root)
+    }
+}

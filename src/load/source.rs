@@ -1,10 +1,12 @@
 //! Where a bulk load takes its records from.
 
 use crate::error::Result;
+use crate::record::Record;
 
 /// A stream of records in stored form (packed, little-endian, as their schema lays them out).
 ///
-/// `WriteTransaction::load` makes one of any iterator of typed records; a reader of CSV is another.
+/// [`TableMut::load`](crate::TableMut::load) makes one of any iterator of typed records; a reader of CSV is another, and
+/// [`DynamicTableMut::load`](crate::DynamicTableMut::load) takes any.
 pub trait RecordSource {
     /// Fills in the next record, all of it; `false` at the end.
     ///
@@ -20,8 +22,45 @@ pub trait RecordSource {
         format!("record {place}")
     }
 
-    /// How many records are still to come at most, if that is known.
+    /// How many records are still to come, if that is known. Only a hint: where it is right, the load finds a gap in the file
+    /// that it fits.
     fn rows_hint(&self) -> Option<u64> {
         None
+    }
+}
+
+/// Typed records as a source.
+pub(crate) struct IterSource<I> {
+    records: I,
+    place: u64,
+}
+
+impl<I> IterSource<I> {
+    pub(crate) fn new(records: I) -> IterSource<I> {
+        IterSource { records, place: 0 }
+    }
+}
+
+impl<T: Record, I: Iterator<Item = T>> RecordSource for IterSource<I> {
+    fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
+        match self.records.next() {
+            Some(next) => {
+                record.copy_from_slice(bytemuck::bytes_of(&next));
+                self.place += 1;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    fn place(&self) -> u64 {
+        self.place
+    }
+
+    fn rows_hint(&self) -> Option<u64> {
+        match self.records.size_hint() {
+            (least, Some(most)) if least == most => Some(most as u64),
+            _ => None,
+        }
     }
 }

@@ -1,0 +1,427 @@
+//! Opening a database, and beginning transactions.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Weak};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::error::{Error, ErrorKind, Result, fail};
+use crate::page::{Commits, Durability, FIRST_ADDRESS, Meta, Pages, ReaderInfo, Readers, create_meta};
+use crate::storage::{self, MappedFile, Storage};
+use crate::transaction::{ReadTransaction, Shared, Wait, WriteTransaction, WriterState, read_only};
+
+/// Address space reserved over a file, unless the options say otherwise.
+const RESERVE_BYTES: u64 = 1 << 40;
+/// Memory for the edits of a write transaction, unless the options say otherwise.
+const MEMORY_BYTES: usize = 256 << 20;
+
+/// An open database: a file, or memory. Cloning gives another handle to the same.
+///
+/// It is `Send` and `Sync`. Opening takes the same time at any size, after a crash too.
+///
+/// ```no_run
+/// use drystone::{Database, Record};
+///
+/// #[derive(Clone, Copy, Record)]
+/// #[repr(C)]
+/// struct Point {
+///     x: i32,
+///     y: i32,
+///     z: i32,
+/// }
+///
+/// // SAFETY: nothing but Drystone writes this file while it is open.
+/// let db = unsafe { Database::open("points.dry")? };
+/// let write = db.write()?;
+/// let mut points = write.create_table::<Point>("points")?;
+/// points.push(&Point { x: 1, y: 2, z: 3 })?;
+/// drop(points);
+/// write.commit()?;
+///
+/// let read = db.read()?;
+/// let points = read.table::<Point>("points")?;
+/// assert_eq!(points.get(0)?.unwrap().z, 3);
+/// # Ok::<(), drystone::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+    durability: Durability,
+    memory_bytes: usize,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    path: Option<PathBuf>,
+    read_only: bool,
+}
+
+/// The databases that this process has open, by device and inode: a file opened twice, under whatever name, is one handle.
+static OPEN: LazyLock<Mutex<HashMap<(u64, u64), Weak<Inner>>>> = LazyLock::new(Mutex::default);
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.inner.path {
+            Some(path) => write!(f, "Database({path:?})"),
+            None => f.write_str("Database(in memory)"),
+        }
+    }
+}
+
+impl Database {
+    /// Opens a database file, or makes one where there is none.
+    ///
+    /// # Safety
+    /// While the file is open, in this process or another, nothing but Drystone may write it or cut it. Rows are handed out as
+    /// references into the mapped file: bytes that change under a reference are undefined behaviour, and a file that is cut short ends
+    /// the process with a signal. A file that is damaged or hostile *before* it is opened is safe: it gives errors.
+    ///
+    /// # Errors
+    /// A kind of its own for each: `NotADatabase`, `EmptyFile`, `Truncated`, `FutureFormat`, `Corrupt`, `NotFound` (a folder on the
+    /// way), `Io` (a directory, missing rights).
+    #[expect(unsafe_code, reason = "hands on the contract of a mapped file")]
+    pub unsafe fn open(path: impl AsRef<Path>) -> Result<Database> {
+        // SAFETY: the caller keeps this function's contract, which is that one's.
+        unsafe { Options::new().open(path) }
+    }
+
+    /// A database in memory, with the same behaviour: it goes with the last handle.
+    ///
+    /// # Errors
+    /// `Io` if the system gives no memory or address space.
+    pub fn in_memory() -> Result<Database> {
+        Options::new().in_memory()
+    }
+
+    /// Begins to read: takes a snapshot of the newest state. Never waits.
+    ///
+    /// # Errors
+    /// `Usage` in a process that was forked off after opening; `Io` if the lock file cannot be used.
+    pub fn read(&self) -> Result<ReadTransaction> {
+        ReadTransaction::begin(&self.inner.shared)
+    }
+
+    /// Begins to write, as soon as nobody else does, in this process or another.
+    ///
+    /// The first one after opening walks the branches (under 0.5 % of the file) to find the free space.
+    ///
+    /// # Errors
+    /// `Usage` if the database is read-only, or after a fork; `Corrupt` if the state of the file does not allow to write; `Poisoned`
+    /// after a failed sync.
+    pub fn write(&self) -> Result<WriteTransaction> {
+        match self.begin(Wait::Forever)? {
+            Some(transaction) => Ok(transaction),
+            None => fail!(Busy, "somebody else is writing"),
+        }
+    }
+
+    /// Begins to write if nobody else does; `None` if somebody does.
+    ///
+    /// # Errors
+    /// As for [`write`](Database::write).
+    pub fn try_write(&self) -> Result<Option<WriteTransaction>> {
+        self.begin(Wait::Not)
+    }
+
+    /// Begins to write, and waits for other writers so long at most.
+    ///
+    /// # Errors
+    /// `Busy` when the time is over; else as for [`write`](Database::write).
+    pub fn write_within(&self, timeout: Duration) -> Result<WriteTransaction> {
+        match self.begin(Wait::Until(Instant::now() + timeout))? {
+            Some(transaction) => Ok(transaction),
+            None => fail!(Busy, "somebody else was writing for all of {timeout:?}"),
+        }
+    }
+
+    fn begin(&self, wait: Wait) -> Result<Option<WriteTransaction>> {
+        if self.inner.read_only {
+            return Err(read_only());
+        }
+        WriteTransaction::begin(&self.inner.shared, wait, self.durability, self.memory_bytes)
+    }
+
+    /// Makes commits of [`Durability::Eventual`] durable that are not yet.
+    ///
+    /// # Errors
+    /// `Poisoned` if the sync fails.
+    pub fn sync(&self) -> Result<()> {
+        if self.inner.read_only {
+            return Ok(());
+        }
+        let shared = &self.inner.shared;
+        shared.check_process()?;
+        let mut place = shared.writer.lock();
+        while place.is_none() {
+            shared.writer_left.wait(&mut place);
+        }
+        match &mut *place {
+            Some(writer) => writer.commits.flush(&shared.pages, &shared.readers, true),
+            None => Ok(()),
+        }
+    }
+
+    /// The file, if there is one.
+    pub fn path(&self) -> Option<&Path> {
+        self.inner.path.as_deref()
+    }
+
+    /// Who holds snapshots, in this process and others.
+    ///
+    /// # Errors
+    /// `Io` if the lock file cannot be read.
+    pub fn readers(&self) -> Result<Vec<ReaderInfo>> {
+        self.inner.shared.readers.list()
+    }
+
+    /// The measures of the whole database. O(branches).
+    ///
+    /// # Errors
+    /// `Corrupt` if a table cannot be read.
+    pub fn stats(&self) -> Result<DatabaseStats> {
+        let read = self.read()?;
+        let names = read.table_names()?;
+        let mut table_bytes = 0;
+        for name in &names {
+            let stats = read.table_stats(name)?;
+            table_bytes += stats.leaf_bytes + stats.branch_bytes;
+        }
+        let file_bytes = self
+            .inner
+            .shared
+            .pages
+            .storage()
+            .refresh()
+            .map_err(|error| Error::io("cannot ask for the file's length", error))?;
+        Ok(DatabaseStats { file_bytes, table_bytes, tables: names.len(), transaction: read.transaction() })
+    }
+}
+
+/// The measures of a database, as [`Database::stats`] finds them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DatabaseStats {
+    /// The length of the file.
+    pub file_bytes: u64,
+    /// Bytes that the tables take in it.
+    pub table_bytes: u64,
+    /// Tables.
+    pub tables: usize,
+    /// The number of the newest transaction.
+    pub transaction: u64,
+}
+
+/// How a database is opened.
+///
+/// ```no_run
+/// use drystone::{Durability, Options};
+///
+/// let options = Options::new().create(false).durability(Durability::Eventual).memory_bytes(64 << 20);
+/// // SAFETY: nothing but Drystone writes this file while it is open.
+/// let db = unsafe { options.open("points.dry")? };
+/// # Ok::<(), drystone::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    create: bool,
+    read_only: bool,
+    durability: Durability,
+    memory_bytes: usize,
+    reserve_bytes: u64,
+    mode: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options::new()
+    }
+}
+
+impl Options {
+    /// Opens to read and write, makes the file where there is none, commits durably.
+    pub fn new() -> Options {
+        Options {
+            create: true,
+            read_only: false,
+            durability: Durability::Immediate,
+            memory_bytes: MEMORY_BYTES,
+            reserve_bytes: RESERVE_BYTES,
+            mode: 0o600,
+        }
+    }
+
+    /// Whether a file is made where there is none.
+    #[must_use]
+    pub fn create(mut self, create: bool) -> Options {
+        self.create = create;
+        self
+    }
+
+    /// Opens without the right to write. The lock file is still used, so that writers keep what is read; on a medium or in a
+    /// folder where it cannot be, the state at opening is read throughout, and nothing may write the file meanwhile.
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> Options {
+        self.read_only = read_only;
+        self
+    }
+
+    /// What commits promise, unless a transaction says otherwise.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Options {
+        self.durability = durability;
+        self
+    }
+
+    /// How much memory the edits of a write transaction may take before they are written to unused pages. 256 MiB by default.
+    #[must_use]
+    pub fn memory_bytes(mut self, bytes: usize) -> Options {
+        self.memory_bytes = bytes;
+        self
+    }
+
+    /// Address space to reserve, which the file cannot outgrow while it is open. 1 TiB by default, and always at least four times the
+    /// file; less where the system grants less. It costs nothing but addresses.
+    #[must_use]
+    pub fn reserve_bytes(mut self, bytes: u64) -> Options {
+        self.reserve_bytes = bytes;
+        self
+    }
+
+    /// The rights of a file that is made, and of its lock file: 0600, the owner's alone, by default.
+    #[must_use]
+    pub fn mode(mut self, mode: u32) -> Options {
+        self.mode = mode;
+        self
+    }
+
+    /// A database in memory.
+    ///
+    /// # Errors
+    /// `Io` if the system gives no memory or address space.
+    pub fn in_memory(&self) -> Result<Database> {
+        let failed = |error| Error::io("cannot make a database in memory", error);
+        let file = MappedFile::anonymous(FIRST_ADDRESS, self.reserve_bytes).map_err(failed)?;
+        file.write_at(0, &create_meta(new_file_id())).map_err(failed)?;
+        let pages = Pages::new(Box::new(file));
+        let newest = Commits::recover(&pages)?;
+        Ok(self.database(pages, Readers::alone(newest), newest, None))
+    }
+
+    /// Opens a database file.
+    ///
+    /// # Safety
+    /// That of [`Database::open`]: nothing but Drystone writes or cuts the file while it is open.
+    ///
+    /// # Errors
+    /// As for [`Database::open`]; `NotFound` if there is no file and none is to be made.
+    #[expect(unsafe_code, reason = "hands on the contract of a mapped file")]
+    pub unsafe fn open(&self, path: impl AsRef<Path>) -> Result<Database> {
+        let path = path.as_ref();
+        let place = |error: Error| error.within(format!("{path:?}"));
+        let failed = |error| Error::io(format!("cannot open {path:?}"), error);
+        // One at a time, so that two threads do not both open the file and lock each other out.
+        let mut open = OPEN.lock();
+        // SAFETY: the caller keeps the contract.
+        let opened = unsafe { MappedFile::open(path, self.read_only, self.reserve_bytes) };
+        let file = match opened {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.create && !self.read_only => {
+                match storage::create(path, &create_meta(new_file_id()), self.mode) {
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                        return Err(Error::io(format!("cannot create {path:?}"), error));
+                    }
+                    _ => {}
+                }
+                // SAFETY: the caller keeps the contract.
+                unsafe { MappedFile::open(path, self.read_only, self.reserve_bytes) }.map_err(failed)?
+            }
+            opened => opened.map_err(failed)?,
+        };
+        let identity = file.identity().map_err(failed)?;
+        if let Some(inner) = open.get(&identity).and_then(Weak::upgrade) {
+            inner.shared.check_process()?;
+            if inner.read_only && !self.read_only {
+                fail!(
+                    Usage,
+                    "{path:?} is open read-only in this process; close that handle to open it for writing"
+                );
+            }
+            return Ok(self.with_inner(inner));
+        }
+        let pages = Pages::new(Box::new(file));
+        let lock_path = lock_path(path);
+        let joined = Readers::join(
+            &lock_path,
+            self.mode,
+            || Commits::recover(&pages),
+            |transaction| Commits::find(&pages, transaction),
+        );
+        let readers = match joined {
+            Err(error) if self.read_only && error.kind() == ErrorKind::Io => {
+                Readers::alone(Commits::recover(&pages).map_err(place)?)
+            }
+            joined => joined.map_err(place)?,
+        };
+        let newest = readers.newest();
+        let database = self.database(pages, readers, newest, Some(path));
+        open.retain(|_, inner| inner.strong_count() > 0);
+        open.insert(identity, Arc::downgrade(&database.inner));
+        Ok(database)
+    }
+
+    fn database(&self, pages: Pages, readers: Readers, newest: Meta, path: Option<&Path>) -> Database {
+        let scratch = match path.and_then(Path::parent) {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            Some(_) => PathBuf::from("."),
+            None => std::env::temp_dir(),
+        };
+        let shared = Shared {
+            pages: Arc::new(pages),
+            readers,
+            writer: Mutex::new(Some(WriterState { commits: Commits::new(newest), allocator: None })),
+            writer_left: Condvar::new(),
+            scratch,
+            process: std::process::id(),
+        };
+        self.with_inner(Arc::new(Inner {
+            shared: Arc::new(shared),
+            path: path.map(Path::to_owned),
+            read_only: self.read_only,
+        }))
+    }
+
+    fn with_inner(&self, inner: Arc<Inner>) -> Database {
+        Database { inner, durability: self.durability, memory_bytes: self.memory_bytes }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Commits that were not synced survive the end of the process, but not a power cut soon after; a clean end makes
+        // them durable. A failure has nobody left to be told: `Database::sync` tells.
+        if self.check_process().is_ok()
+            && let Some(writer) = self.writer.get_mut()
+        {
+            let _ = writer.commits.flush(&self.pages, &self.readers, false);
+        }
+    }
+}
+
+/// `points.dry` has `points.dry-lock` beside it.
+fn lock_path(path: &Path) -> PathBuf {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut name = real.into_os_string();
+    name.push("-lock");
+    PathBuf::from(name)
+}
+
+/// Tells database files apart. It need not be secret, only different.
+fn new_file_id() -> [u8; 16] {
+    use std::hash::{BuildHasher, RandomState};
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    let (high, low) = (RandomState::new().hash_one(now), RandomState::new().hash_one(std::process::id()));
+    (u128::from(high) << 64 | u128::from(low)).to_le_bytes()
+}

@@ -1,0 +1,222 @@
+//! Merging sorted records with the rows of a tree into a new tree.
+
+use std::cmp::Ordering;
+
+use super::OnDuplicate;
+use super::source::RecordSource;
+use crate::error::{Error, ErrorKind, Result};
+use crate::page::{TreeRoot, WriteSession};
+use crate::tree::{Probe, Slices, TreeBuilder, View, lower_bound};
+
+/// What became of a record that was pushed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Pushed {
+    Taken,
+    /// Its key is below that of the one before: it was not taken.
+    OutOfOrder,
+}
+
+/// What is known of where a row comes from that is not the source's present one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Known {
+    /// The table had it before the load.
+    InTable,
+    /// The source gave it, at this place.
+    Place(u64),
+    /// Row n of the tree is the source's record at place n + this.
+    Shift(u64),
+    /// It came before, from the table or from the source.
+    Before,
+}
+
+/// Why a merge stopped.
+#[derive(Debug)]
+pub(super) enum Clash {
+    Failed(Error),
+    Twice { record: Vec<u8>, first: Known, second: u64 },
+}
+
+impl From<Error> for Clash {
+    fn from(error: Error) -> Clash {
+        Clash::Failed(error)
+    }
+}
+
+impl Clash {
+    pub(super) fn twice(record: &[u8], first: Known, second: u64) -> Clash {
+        Clash::Twice { record: record.to_vec(), first, second }
+    }
+
+    /// The error as a person reads it.
+    pub(super) fn explain(self, describe_key: &dyn Fn(&[u8]) -> String, source: &dyn RecordSource) -> Error {
+        match self {
+            Clash::Failed(error) => error,
+            Clash::Twice { record, first, second } => {
+                let key = describe_key(&record);
+                let second = source.describe(second);
+                let message = match first {
+                    Known::InTable => format!("key {key} of {second} is in the table already"),
+                    Known::Place(first) | Known::Shift(first) => {
+                        format!("key {key} comes twice: at {} and at {second}", source.describe(first))
+                    }
+                    Known::Before => format!("key {key} of {second} came before"),
+                };
+                Error::new(
+                    ErrorKind::Duplicate,
+                    format!("{message}; choose to keep the first or the last one to load both"),
+                )
+            }
+        }
+    }
+}
+
+/// A merge under way. Records are pushed in key order.
+pub(super) struct Merge<'s, P: Probe> {
+    probe: P,
+    on_duplicate: OnDuplicate,
+    builder: TreeBuilder<'s>,
+    width: usize,
+    /// Rows that were there before, from the first that is not taken over yet.
+    existing: Slices<'s>,
+    slice: &'s [u8],
+    existing_row: u64,
+    known: Known,
+    /// The last record pushed: written when it is certain that no duplicate takes its place.
+    pending: Vec<u8>,
+    pending_word: Option<P::Word>,
+    pending_place: u64,
+    duplicates: u64,
+    /// Place of a record less its row number, as long as that is the same for all.
+    shift: Option<u64>,
+}
+
+impl<'s, P: Probe> Merge<'s, P> {
+    pub(super) fn new(
+        session: &'s WriteSession,
+        existing: View<'s>,
+        probe: P,
+        on_duplicate: OnDuplicate,
+        expected: Option<u64>,
+        known: Known,
+    ) -> Merge<'s, P> {
+        Merge {
+            probe,
+            on_duplicate,
+            builder: TreeBuilder::new(session, existing.layout().clone(), expected),
+            width: existing.layout().width(),
+            existing: existing.slices(0..existing.rows()),
+            slice: &[],
+            existing_row: 0,
+            known,
+            pending: Vec::new(),
+            pending_word: None,
+            pending_place: 0,
+            duplicates: 0,
+            shift: None,
+        }
+    }
+
+    /// Takes the next record, unless its key is lower than the last one's.
+    #[inline]
+    pub(super) fn push(&mut self, record: &[u8], place: u64) -> Result<Pushed, Clash> {
+        let word = self.probe.stored(record);
+        if let Some(pending) = self.pending_word {
+            match word.cmp(&pending) {
+                Ordering::Greater => self.write_pending(pending)?,
+                Ordering::Less => return Ok(Pushed::OutOfOrder),
+                Ordering::Equal => {
+                    self.duplicates += 1;
+                    match self.on_duplicate {
+                        OnDuplicate::Error => {
+                            return Err(Clash::twice(record, Known::Place(self.pending_place), place));
+                        }
+                        OnDuplicate::First => return Ok(Pushed::Taken),
+                        OnDuplicate::Last => {}
+                    }
+                }
+            }
+        }
+        self.pending.clear();
+        self.pending.extend_from_slice(record);
+        self.pending_word = Some(word);
+        self.pending_place = place;
+        Ok(Pushed::Taken)
+    }
+
+    /// What is known of the places of the rows built so far, if no others were there before.
+    pub(super) fn known(&self) -> Known {
+        match self.shift {
+            Some(shift) if shift != u64::MAX && self.duplicates == 0 => Known::Shift(shift),
+            _ => Known::Before,
+        }
+    }
+
+    /// Writes the last record and all rows behind it. Returns the root, and how many duplicates there were.
+    pub(super) fn finish(mut self) -> Result<(TreeRoot, u64), Clash> {
+        if let Some(pending) = self.pending_word {
+            self.write_pending(pending)?;
+        }
+        self.builder.push(self.slice)?;
+        for slice in self.existing {
+            self.builder.push(slice?)?;
+        }
+        Ok((self.builder.finish()?, self.duplicates))
+    }
+
+    /// Writes the rows that come before the pending record, then the record.
+    #[inline]
+    fn write_pending(&mut self, word: P::Word) -> Result<(), Clash> {
+        if !self.existing.rows().is_empty() || !self.slice.is_empty() {
+            self.copy_below(word)?;
+            if self.probe_slice() == Some(word) {
+                self.duplicates += 1;
+                match self.on_duplicate {
+                    OnDuplicate::Error => {
+                        let first = match self.known {
+                            Known::Shift(shift) => Known::Place(self.existing_row + shift),
+                            known => known,
+                        };
+                        return Err(Clash::twice(&self.pending, first, self.pending_place));
+                    }
+                    OnDuplicate::First => return Ok(()),
+                    OnDuplicate::Last => {
+                        self.slice = &self.slice[self.width..];
+                        self.existing_row += 1;
+                    }
+                }
+            }
+        }
+        let shift = self.pending_place.wrapping_sub(self.builder.rows());
+        match self.shift {
+            None => self.shift = Some(shift),
+            Some(before) if before != shift => self.shift = Some(u64::MAX),
+            Some(_) => {}
+        }
+        Ok(self.builder.push(&self.pending)?)
+    }
+
+    fn probe_slice(&self) -> Option<P::Word> {
+        (!self.slice.is_empty()).then(|| self.probe.stored(self.slice))
+    }
+
+    /// Takes over the rows whose keys are below this one.
+    fn copy_below(&mut self, word: P::Word) -> Result<()> {
+        loop {
+            if self.slice.is_empty() {
+                match self.existing.next() {
+                    Some(slice) => self.slice = slice?,
+                    None => return Ok(()),
+                }
+            }
+            let rows = self.slice.len() / self.width;
+            let below = lower_bound(rows, word, |row| self.probe.stored(&self.slice[row * self.width..]));
+            let (taken, rest) = self.slice.split_at(below * self.width);
+            self.builder.push(taken)?;
+            self.existing_row += below as u64;
+            self.slice = rest;
+            if !rest.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! Sorting records by key within a memory budget: what does not fit goes to temporary files in sorted runs.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::path::PathBuf;
+
+use super::merge::{Clash, Pushed};
+use super::source::RecordSource;
+use crate::error::{Error, Result};
+use crate::storage::Scratch;
+use crate::tree::Probe;
+
+/// Reading a run takes a buffer of at least so many bytes.
+const LEAST_BUFFER: usize = 64 << 10;
+
+/// Records on their way into order. Equal keys keep the order in which they came.
+pub(super) struct Sorter<P: Probe> {
+    probe: P,
+    width: usize,
+    folder: PathBuf,
+    memory_bytes: usize,
+    /// How many records fit into memory, with their places and what sorting needs.
+    capacity: usize,
+    records: Vec<u8>,
+    places: Vec<u64>,
+    last: Option<P::Word>,
+    in_order: bool,
+    runs: Vec<Run>,
+    spilled_runs: u64,
+    taken: u64,
+}
+
+/// A sorted run in a temporary file: records, each followed by its place.
+struct Run {
+    file: Scratch,
+    rows: u64,
+    /// How many times its rows were merged: runs of one level are about equally long.
+    level: u32,
+}
+
+impl<P: Probe> Sorter<P> {
+    pub(super) fn new(probe: P, width: usize, memory_bytes: usize, folder: PathBuf) -> Sorter<P> {
+        let each = width + size_of::<u64>() + 2 * size_of::<(P::Word, u32)>();
+        let capacity = (memory_bytes / each).clamp(16, u32::MAX as usize);
+        Sorter {
+            probe,
+            width,
+            folder,
+            memory_bytes,
+            capacity,
+            records: Vec::new(),
+            places: Vec::new(),
+            last: None,
+            in_order: true,
+            runs: Vec::new(),
+            spilled_runs: 0,
+            taken: 0,
+        }
+    }
+
+    /// Takes records until memory is full; `false` when the source has no more.
+    pub(super) fn fill(&mut self, source: &mut dyn RecordSource) -> Result<bool> {
+        // Address space only: memory is taken as it is written. No growing by copying, which would need twice as much.
+        let expected = source.rows_hint().map_or(self.capacity, |rows| self.capacity.min(rows as usize + 1));
+        self.records.reserve_exact(expected.max(self.len()) * self.width - self.records.len());
+        self.places.reserve_exact(expected.max(self.len()) - self.len());
+        let mut record = vec![0; self.width];
+        while self.len() < self.capacity {
+            if !source.next_record(&mut record)? {
+                return Ok(false);
+            }
+            self.push(&record, source.place());
+        }
+        Ok(true)
+    }
+
+    pub(super) fn push(&mut self, record: &[u8], place: u64) {
+        let word = self.probe.stored(record);
+        self.in_order &= self.last.is_none_or(|last| last <= word);
+        self.last = Some(word);
+        self.records.extend_from_slice(record);
+        self.places.push(place);
+        self.taken += 1;
+    }
+
+    /// How many records are in memory.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// How many records were taken since the start, or since they were drained.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// Whether the records in memory came in order.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.in_order
+    }
+
+    /// Hands on the records in memory as they came, as long as they are taken.
+    pub(super) fn drain(
+        &mut self,
+        mut take: impl FnMut(&[u8], u64) -> Result<Pushed, Clash>,
+    ) -> Result<Pushed, Clash> {
+        for (record, place) in self.records.chunks_exact(self.width).zip(&self.places) {
+            take(record, *place)?;
+        }
+        self.clear();
+        self.taken = 0;
+        Ok(Pushed::Taken)
+    }
+
+    /// Writes the records in memory to a temporary file, in order.
+    pub(super) fn spill(&mut self) -> Result<()> {
+        let mut file = self.scratch()?;
+        let rows = self.len() as u64;
+        let order = self.order();
+        let mut out = BufWriter::with_capacity(LEAST_BUFFER * 4, &mut file);
+        for (_, index) in &order {
+            let index = *index as usize;
+            out.write_all(&self.records[index * self.width..][..self.width]).map_err(spill_error)?;
+            out.write_all(&self.places[index].to_le_bytes()).map_err(spill_error)?;
+        }
+        out.flush().map_err(spill_error)?;
+        drop(out);
+        drop(order);
+        self.clear();
+        self.runs.push(Run { file, rows, level: 0 });
+        self.spilled_runs += 1;
+        self.merge_equal_runs()
+    }
+
+    /// All records, in order.
+    pub(super) fn finish(mut self) -> Result<Sorted<P>> {
+        if self.runs.is_empty() {
+            let order = self.order();
+            return Ok(Sorted::Memory {
+                order: order.into_iter(),
+                width: self.width,
+                records: self.records,
+                places: self.places,
+            });
+        }
+        if self.len() > 0 {
+            self.spill()?;
+        }
+        (self.records, self.places) = (Vec::new(), Vec::new());
+        let spilled_runs = self.spilled_runs;
+        let runs = std::mem::take(&mut self.runs);
+        let merged = self.merged(runs)?;
+        Ok(Sorted::Runs { merged, spilled_runs })
+    }
+
+    fn clear(&mut self) {
+        self.records.clear();
+        self.places.clear();
+        (self.last, self.in_order) = (None, true);
+    }
+
+    fn order(&self) -> Vec<(P::Word, u32)> {
+        let records = self.records.chunks_exact(self.width);
+        let mut order: Vec<(P::Word, u32)> =
+            records.zip(0..).map(|(record, index)| (self.probe.stored(record), index)).collect();
+        if !self.in_order {
+            P::sort(&mut order);
+        }
+        order
+    }
+
+    fn scratch(&self) -> Result<Scratch> {
+        Scratch::new(&self.folder)
+            .map_err(|error| Error::io(format!("cannot make a temporary file in {:?}", self.folder), error))
+    }
+
+    /// So many runs are read at once within the budget.
+    fn fan_in(&self) -> usize {
+        (self.memory_bytes / LEAST_BUFFER / 2).clamp(8, 256)
+    }
+
+    /// Merges the last runs into one when there are as many of one level as are read at once.
+    fn merge_equal_runs(&mut self) -> Result<()> {
+        let fan_in = self.fan_in();
+        while let Some(last) = self.runs.last() {
+            let level = last.level;
+            let equal = self.runs.iter().rev().take_while(|run| run.level == level).count();
+            if equal < fan_in {
+                return Ok(());
+            }
+            // The memory for records is empty now, and lent to the readers.
+            (self.records, self.places) = (Vec::new(), Vec::new());
+            let runs = self.runs.split_off(self.runs.len() - equal);
+            let mut file = self.scratch()?;
+            let mut out = BufWriter::with_capacity(LEAST_BUFFER * 4, &mut file);
+            let mut merged = self.merged(runs)?;
+            let mut rows = 0;
+            while let Some((record, place)) = merged.next()? {
+                out.write_all(record).map_err(spill_error)?;
+                out.write_all(&place.to_le_bytes()).map_err(spill_error)?;
+                rows += 1;
+            }
+            out.flush().map_err(spill_error)?;
+            drop(out);
+            self.runs.push(Run { file, rows, level: level + 1 });
+        }
+        Ok(())
+    }
+
+    fn merged(&self, runs: Vec<Run>) -> Result<Merged<P>> {
+        let buffer = (self.memory_bytes / (runs.len() + 1)).clamp(LEAST_BUFFER, 4 << 20);
+        let mut merged = Merged {
+            probe: self.probe,
+            heap: BinaryHeap::new(),
+            runs: Vec::new(),
+            out: vec![0; self.width + 8],
+            rows: 0,
+        };
+        for (index, mut run) in runs.into_iter().enumerate() {
+            run.file.rewind().map_err(spill_error)?;
+            let mut reader = RunReader {
+                file: BufReader::with_capacity(buffer, run.file),
+                left: run.rows,
+                row: vec![0; self.width + 8],
+            };
+            merged.rows += run.rows;
+            if reader.advance()? {
+                merged.heap.push(Reverse((self.probe.stored(&reader.row), index)));
+            }
+            merged.runs.push(reader);
+        }
+        Ok(merged)
+    }
+}
+
+/// Sorted records, to be taken one by one.
+pub(super) enum Sorted<P: Probe> {
+    Memory { order: std::vec::IntoIter<(P::Word, u32)>, width: usize, records: Vec<u8>, places: Vec<u64> },
+    Runs { merged: Merged<P>, spilled_runs: u64 },
+}
+
+impl<P: Probe> Sorted<P> {
+    /// The next record and its place.
+    #[inline]
+    pub(super) fn next(&mut self) -> Result<Option<(&[u8], u64)>> {
+        match self {
+            Sorted::Memory { order, width, records, places } => Ok(order.next().map(|(_, index)| {
+                let index = index as usize;
+                (&records[index * *width..][..*width], places[index])
+            })),
+            Sorted::Runs { merged, .. } => merged.next(),
+        }
+    }
+
+    /// How many records there are in all, before any was taken.
+    pub(super) fn len(&self) -> u64 {
+        match self {
+            Sorted::Memory { places, .. } => places.len() as u64,
+            Sorted::Runs { merged, .. } => merged.rows,
+        }
+    }
+
+    pub(super) fn spilled_runs(&self) -> u64 {
+        match self {
+            Sorted::Memory { .. } => 0,
+            Sorted::Runs { spilled_runs, .. } => *spilled_runs,
+        }
+    }
+}
+
+/// Several runs read as one. Of equal keys the earlier run's comes first.
+pub(super) struct Merged<P: Probe> {
+    probe: P,
+    heap: BinaryHeap<Reverse<(P::Word, usize)>>,
+    runs: Vec<RunReader>,
+    out: Vec<u8>,
+    rows: u64,
+}
+
+impl<P: Probe> Merged<P> {
+    fn next(&mut self) -> Result<Option<(&[u8], u64)>> {
+        let Some(mut least) = self.heap.peek_mut() else { return Ok(None) };
+        let index = least.0.1;
+        let run = &mut self.runs[index];
+        std::mem::swap(&mut self.out, &mut run.row);
+        if run.advance()? {
+            *least = Reverse((self.probe.stored(&run.row), index));
+            drop(least);
+        } else {
+            PeekMut::pop(least);
+        }
+        let (record, place) = self.out.split_at(self.out.len() - 8);
+        Ok(Some((record, u64::from_le_bytes(place.try_into().unwrap_or_default()))))
+    }
+}
+
+struct RunReader {
+    file: BufReader<Scratch>,
+    left: u64,
+    /// The next record and its place.
+    row: Vec<u8>,
+}
+
+impl RunReader {
+    fn advance(&mut self) -> Result<bool> {
+        if self.left == 0 {
+            return Ok(false);
+        }
+        self.file.read_exact(&mut self.row).map_err(spill_error)?;
+        self.left -= 1;
+        Ok(true)
+    }
+}
+
+fn spill_error(error: std::io::Error) -> Error {
+    Error::io("cannot use a temporary file for sorting", error)
+}

@@ -1,0 +1,376 @@
+//! Free space: which pages are taken, which will be free once nobody can see them, and where the next run goes.
+//!
+//! Nothing of this is stored. The caller walks the live trees and marks what it finds; the rest of the file is free.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{FIRST_ADDRESS, PAGE_BYTES, page_of};
+use crate::error::{Result, fail};
+
+/// Bytes that a transaction stopped using.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Freed {
+    address: u64,
+    bytes: u64,
+    /// The transaction that wrote them: snapshots before it do not see them.
+    born: u64,
+    /// The transaction that no longer reaches them: snapshots from it on do not see them.
+    freed: u64,
+}
+
+/// The map of the file's pages, for the one writer.
+///
+/// A page can hold the end of one node and the start of the next, never more: so two bits a page, `starts` and
+/// `crossed`, say all, and a page is free when neither is set.
+#[derive(Default)]
+pub(crate) struct Allocator {
+    /// A node starts in this page.
+    starts: Bits,
+    /// A node that started in an earlier page reaches into this one.
+    crossed: Bits,
+    /// Handed out by the running transaction: taken even where no node lies yet.
+    fresh: Bits,
+    fresh_runs: Vec<(u64, u64)>,
+    /// Freed by commits that are not durable yet.
+    young: Vec<Freed>,
+    /// Freed, but seen by a snapshot: kept under the number of one that sees it.
+    held: BTreeMap<u64, Vec<Freed>>,
+    /// Freed by the running transaction.
+    leaving: Vec<Freed>,
+    /// When pages were written, where a snapshot is older than that.
+    births: HashMap<u64, u64>,
+    /// Where the last search ended.
+    cursor: u64,
+    /// While marking: pages of which one part is taken, and the offset at which that part starts or ends.
+    edges: HashMap<u64, u64>,
+    /// The transaction whose tree this map describes.
+    transaction: u64,
+}
+
+impl Allocator {
+    /// An empty map for the state of this transaction; [`mark`](Allocator::mark) what it reaches, then
+    /// [`marked`](Allocator::marked).
+    pub(crate) fn new(transaction: u64) -> Allocator {
+        let mut allocator = Allocator { transaction, ..Allocator::default() };
+        for page in 0..page_of(FIRST_ADDRESS) {
+            allocator.starts.set(page);
+        }
+        allocator
+    }
+
+    /// The transaction whose tree this map describes.
+    pub(crate) fn transaction(&self) -> u64 {
+        self.transaction
+    }
+
+    /// Notes a node that a live root reaches. A node that overlaps one that is marked already is damage.
+    pub(crate) fn mark(&mut self, address: u64, bytes: u64) -> Result<()> {
+        let (first, last) = span(address, bytes);
+        let start = address % PAGE_BYTES as u64;
+        let end = (address + bytes) % PAGE_BYTES as u64;
+        let mut sound = !self.starts.get(first);
+        if self.crossed.get(first) {
+            sound &= self.edges.remove(&first).is_some_and(|end_before| end_before <= start);
+        } else if start > 0 {
+            self.edges.insert(first, start);
+        }
+        for page in first + 1..=last {
+            sound &= !self.crossed.get(page);
+            let whole = page < last || end == 0;
+            if whole {
+                sound &= !self.starts.get(page);
+            } else if self.starts.get(page) {
+                sound &= self.edges.remove(&page).is_some_and(|start_behind| end <= start_behind);
+            } else {
+                self.edges.insert(page, end);
+            }
+        }
+        if !sound {
+            fail!(
+                Corrupt,
+                "two nodes share the {bytes} bytes at {address} (page {first}): the file is damaged and must not be written; \
+                 restore it from a backup"
+            );
+        }
+        self.take(address, bytes);
+        Ok(())
+    }
+
+    /// Notes a node that only the snapshot of an earlier transaction reaches, unless the newest state reaches it too.
+    pub(crate) fn mark_held(&mut self, address: u64, bytes: u64, snapshot: u64) {
+        let (first, _) = span(address, bytes);
+        if !self.starts.get(first) {
+            self.take(address, bytes);
+            let freed = Freed { address, bytes, born: 0, freed: self.transaction };
+            self.held.entry(snapshot).or_default().push(freed);
+        }
+    }
+
+    /// The walk is over.
+    pub(crate) fn marked(&mut self) {
+        self.edges = HashMap::new();
+    }
+
+    /// Makes pages available that no snapshot, and no state that a crash may fall back to, reaches any more.
+    pub(crate) fn release(&mut self, durable: u64, snapshots: &[u64]) {
+        let mut candidates: Vec<Freed> = Vec::new();
+        let mut young = std::mem::take(&mut self.young);
+        young.retain(|freed| {
+            let wait = freed.freed > durable;
+            if !wait {
+                candidates.push(*freed);
+            }
+            wait
+        });
+        self.young = young;
+        let gone: Vec<u64> = self.held.keys().copied().filter(|held| !snapshots.contains(held)).collect();
+        for snapshot in gone {
+            candidates.extend(self.held.remove(&snapshot).unwrap_or_default());
+        }
+        for freed in candidates {
+            match snapshots.iter().find(|snapshot| (freed.born..freed.freed).contains(snapshot)) {
+                Some(snapshot) => self.held.entry(*snapshot).or_default().push(freed),
+                None => self.clear(freed.address, freed.bytes),
+            }
+        }
+        if snapshots.iter().all(|snapshot| *snapshot >= self.transaction) {
+            self.births = HashMap::new();
+        }
+    }
+
+    /// Bytes that are kept for snapshots alone, by transaction number.
+    pub(crate) fn held_bytes(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.held.iter().map(|(snapshot, freed)| (*snapshot, freed.iter().map(|freed| freed.bytes).sum()))
+    }
+
+    /// Hands out a run of free pages: `wanted` of them if there is such a run in the file, else at least `least`
+    /// from a smaller one, else `wanted` at the end. Returns the first page and how many.
+    pub(crate) fn allocate(&mut self, wanted: u64, least: u64) -> (u64, u64) {
+        let (page, pages) = self
+            .search(wanted, wanted)
+            .or_else(|| if least < wanted { self.search(least, wanted) } else { None })
+            .unwrap_or((self.end(), wanted));
+        self.hand_out(page, pages);
+        (page, pages)
+    }
+
+    /// Hands out pages behind everything that is taken, where a run can be lengthened.
+    pub(crate) fn allocate_at_end(&mut self, pages: u64) -> (u64, u64) {
+        let page = self.end();
+        self.hand_out(page, pages);
+        (page, pages)
+    }
+
+    /// Lengthens a run that was handed out by the pages behind it, if they are free.
+    pub(crate) fn extend(&mut self, next_page: u64, pages: u64) -> bool {
+        let free = (next_page..next_page + pages).all(|page| self.is_free(page));
+        if free {
+            self.hand_out(next_page, pages);
+        }
+        free
+    }
+
+    /// Takes back what is left of a run.
+    pub(crate) fn give_back(&mut self, page: u64, pages: u64) {
+        for page in page..page + pages {
+            self.fresh.clear(page);
+        }
+    }
+
+    /// Notes a node that was placed in a run that was handed out.
+    pub(crate) fn place(&mut self, address: u64, bytes: u64) {
+        self.take(address, bytes);
+    }
+
+    /// The running transaction no longer reaches this node.
+    pub(crate) fn free(&mut self, address: u64, bytes: u64) {
+        if bytes == 0 {
+            return;
+        }
+        let (first, last) = span(address, bytes);
+        if self.fresh.get(first) {
+            self.clear(address, bytes);
+            for page in first..=last {
+                if !self.starts.get(page) && !self.crossed.get(page) {
+                    self.fresh.clear(page);
+                }
+            }
+            return;
+        }
+        let born = self.births.get(&first).copied().unwrap_or(0);
+        let freed = self.transaction + 1;
+        // Neighbours that a load laid down side by side leave as one, unless the last page is shared by what starts in it.
+        if let Some(before) = self.leaving.last_mut()
+            && before.address + before.bytes == address
+            && before.born == born
+            && (first < last || (address + bytes).is_multiple_of(PAGE_BYTES as u64))
+        {
+            before.bytes += bytes;
+            return;
+        }
+        self.leaving.push(Freed { address, bytes, born, freed });
+    }
+
+    /// Where the file may end: behind the last page that is taken.
+    pub(crate) fn end(&self) -> u64 {
+        self.starts.end().max(self.crossed.end()).max(self.fresh.end())
+    }
+
+    /// How many pages below the end are free.
+    pub(crate) fn free_pages(&self) -> u64 {
+        (0..self.end()).filter(|page| self.is_free(*page)).count() as u64
+    }
+
+    /// The running transaction is committed: what it wrote stays, what it freed goes when it may.
+    pub(crate) fn commit(&mut self, snapshots: &[u64]) {
+        self.transaction += 1;
+        let runs = std::mem::take(&mut self.fresh_runs);
+        if snapshots.iter().any(|snapshot| *snapshot < self.transaction) {
+            for page in runs.iter().flat_map(|(page, pages)| *page..page + pages) {
+                if self.starts.get(page) && self.fresh.get(page) {
+                    self.births.insert(page, self.transaction);
+                }
+            }
+        }
+        self.forget_fresh(&runs);
+        self.young.append(&mut self.leaving);
+    }
+
+    /// The running transaction is gone: what it wrote is free, what it freed is not.
+    pub(crate) fn abort(&mut self) {
+        let runs = std::mem::take(&mut self.fresh_runs);
+        for page in runs.iter().flat_map(|(page, pages)| *page..page + pages) {
+            if self.fresh.get(page) {
+                self.starts.clear(page);
+                self.crossed.clear(page);
+            }
+        }
+        self.forget_fresh(&runs);
+        self.leaving.clear();
+    }
+
+    fn forget_fresh(&mut self, runs: &[(u64, u64)]) {
+        for page in runs.iter().flat_map(|(page, pages)| *page..page + pages) {
+            self.fresh.clear(page);
+        }
+    }
+
+    fn hand_out(&mut self, page: u64, pages: u64) {
+        for page in page..page + pages {
+            self.fresh.set(page);
+        }
+        self.cursor = page + pages;
+        match self.fresh_runs.last_mut() {
+            Some((first, len)) if *first + *len == page => *len += pages,
+            _ => self.fresh_runs.push((page, pages)),
+        }
+    }
+
+    fn take(&mut self, address: u64, bytes: u64) {
+        let (first, last) = span(address, bytes);
+        self.starts.set(first);
+        for page in first + 1..=last {
+            self.crossed.set(page);
+        }
+    }
+
+    /// Clears the marks of one node, or of neighbours that are freed as one: nodes that start inside go with it, a
+    /// node that starts in the last page behind it stays.
+    fn clear(&mut self, address: u64, bytes: u64) {
+        let (first, last) = span(address, bytes);
+        self.starts.clear(first);
+        for page in first + 1..=last {
+            self.crossed.clear(page);
+            let whole = page < last || (address + bytes).is_multiple_of(PAGE_BYTES as u64);
+            if whole {
+                self.starts.clear(page);
+            }
+        }
+        self.cursor = self.cursor.min(first);
+    }
+
+    fn is_free(&self, page: u64) -> bool {
+        !self.starts.get(page) && !self.crossed.get(page) && !self.fresh.get(page)
+    }
+
+    /// The first run of at least `least` free pages below the end, cut to `wanted`.
+    fn search(&self, least: u64, wanted: u64) -> Option<(u64, u64)> {
+        let end = self.end();
+        let mut page = self.cursor.min(end);
+        let mut wrapped = page == 0;
+        loop {
+            page = self.next_free(page, end);
+            if page >= end {
+                if wrapped {
+                    return None;
+                }
+                wrapped = true;
+                page = 0;
+                continue;
+            }
+            let mut run = 1;
+            while run < wanted && page + run < end && self.is_free(page + run) {
+                run += 1;
+            }
+            if run >= least {
+                return Some((page, run));
+            }
+            page += run;
+        }
+    }
+
+    /// The first free page from `page`, skipping full words.
+    fn next_free(&self, mut page: u64, end: u64) -> u64 {
+        while page < end {
+            let word = (page / 64) as usize;
+            let taken = self.starts.word(word) | self.crossed.word(word) | self.fresh.word(word);
+            let free = !taken >> (page % 64);
+            if free != 0 {
+                return (page + u64::from(free.trailing_zeros())).min(end);
+            }
+            page = (page / 64 + 1) * 64;
+        }
+        end
+    }
+}
+
+/// The first and the last page that these bytes touch.
+fn span(address: u64, bytes: u64) -> (u64, u64) {
+    (page_of(address), page_of(address + bytes.max(1) - 1))
+}
+
+/// A bit a page, as long as it needs to be.
+#[derive(Default)]
+struct Bits(Vec<u64>);
+
+impl Bits {
+    fn word(&self, word: usize) -> u64 {
+        self.0.get(word).copied().unwrap_or(0)
+    }
+
+    fn get(&self, bit: u64) -> bool {
+        self.word((bit / 64) as usize) >> (bit % 64) & 1 == 1
+    }
+
+    fn set(&mut self, bit: u64) {
+        let word = (bit / 64) as usize;
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (bit % 64);
+    }
+
+    fn clear(&mut self, bit: u64) {
+        if let Some(word) = self.0.get_mut((bit / 64) as usize) {
+            *word &= !(1 << (bit % 64));
+        }
+        while self.0.last() == Some(&0) {
+            self.0.pop();
+        }
+    }
+
+    /// One past the highest bit that is set.
+    fn end(&self) -> u64 {
+        self.0.last().map_or(0, |word| self.0.len() as u64 * 64 - u64::from(word.leading_zeros()))
+    }
+}

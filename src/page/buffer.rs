@@ -1,0 +1,67 @@
+//! Bytes in memory, aligned for every record type, so that an edited leaf can be handed out as a slice of records.
+
+use bytemuck::cast_slice;
+
+const WORD_BYTES: usize = size_of::<u128>();
+
+/// A growable run of bytes that starts at a multiple of 16.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Buffer {
+    words: Vec<u128>,
+    len: usize,
+}
+
+impl Buffer {
+    /// An empty buffer with room for so many bytes.
+    pub(crate) fn with_capacity(bytes: usize) -> Buffer {
+        Buffer { words: Vec::with_capacity(bytes.div_ceil(WORD_BYTES)), len: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &cast_slice(&self.words)[..self.len]
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
+        &mut bytemuck::cast_slice_mut(&mut self.words)[..self.len]
+    }
+
+    /// Appends the bytes.
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        let at = self.len;
+        self.resize(at + bytes.len());
+        self.as_mut_slice()[at..].copy_from_slice(bytes);
+    }
+
+    /// Puts the bytes in at `at`, moving what follows.
+    pub(crate) fn insert(&mut self, at: usize, bytes: &[u8]) {
+        let end = self.len;
+        self.resize(end + bytes.len());
+        let all = self.as_mut_slice();
+        all.copy_within(at..end, at + bytes.len());
+        all[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// Takes `len` bytes out at `at`, moving what follows.
+    pub(crate) fn remove(&mut self, at: usize, len: usize) {
+        self.as_mut_slice().copy_within(at + len.., at);
+        self.resize(self.len - len);
+    }
+
+    /// Cuts to this length.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.resize(self.len.min(len));
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.resize(0);
+    }
+
+    fn resize(&mut self, len: usize) {
+        self.words.resize(len.div_ceil(WORD_BYTES), 0);
+        self.len = len;
+    }
+}

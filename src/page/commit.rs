@@ -1,0 +1,211 @@
+//! The order of a commit: which write comes before which sync, and so what a crash can leave behind.
+//!
+//! Rules that recovery stands on:
+//! 1. The slot of the last durable commit is not touched until a newer commit is durable in the other slot.
+//! 2. No page that a durable or a later unsynced commit reaches is written before a newer commit is durable.
+//! 3. A commit that is not synced lists every run written since the last durable one, with its checksum.
+//! 4. A seal, a second copy of the meta page, is written only after its commit was synced.
+
+use super::PAGE_BYTES;
+use super::checked::Pages;
+use super::meta::{self, Meta, WrittenRun, fits_the_list};
+use super::readers::Readers;
+use crate::error::{Error, ErrorKind, Result, fail};
+
+/// What a commit promises when it returns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// The commit survives a power cut.
+    #[default]
+    Immediate,
+    /// The commit is visible, and survives the end of the process. A power cut may lose the last such commits, whole
+    /// and in order, but never the consistency. A later `Immediate` commit makes them durable too.
+    Eventual,
+}
+
+/// The writer's knowledge of the meta pages.
+pub(crate) struct Commits {
+    /// The state in the file that the next commit builds on.
+    newest: Meta,
+    /// The transaction that a power cut cannot take away.
+    durable: u64,
+    /// The slot that holds it.
+    durable_slot: usize,
+    /// What the two slots looked like when this process last read or wrote them.
+    signature: [u8; 8],
+    /// Runs written since the durable commit.
+    unsynced: Vec<WrittenRun>,
+    poisoned: bool,
+}
+
+impl Commits {
+    /// A writer that has not looked at the file yet.
+    pub(crate) fn new(newest: Meta) -> Commits {
+        Commits {
+            newest,
+            durable: 0,
+            durable_slot: 0,
+            signature: [0; 8],
+            unsynced: Vec::new(),
+            poisoned: false,
+        }
+    }
+
+    /// The state that a new or just opened file has. Reads at most the meta pages and one commit list.
+    pub(crate) fn recover(pages: &Pages) -> Result<Meta> {
+        meta::recover(pages.storage()).map(|recovered| recovered.meta)
+    }
+
+    /// A state that another process published.
+    pub(crate) fn find(pages: &Pages, transaction: u64) -> Result<Option<Meta>> {
+        let found = meta::find(pages.storage(), transaction)?;
+        if let Some(meta) = &found {
+            let len = pages
+                .storage()
+                .refresh()
+                .map_err(|error| Error::io("cannot ask for the file's length", error))?;
+            if len < meta.file_bytes {
+                fail!(
+                    Truncated,
+                    "the file has {len} bytes, its last commit needs {}: it was cut off",
+                    meta.file_bytes
+                );
+            }
+        }
+        Ok(found)
+    }
+
+    /// Called with the right to write, before anything is written: finds the state to build on, and makes sure that
+    /// it is durable in one slot and sealed in the other.
+    pub(crate) fn prepare(&mut self, pages: &Pages, readers: &Readers) -> Result<Meta> {
+        if self.poisoned {
+            fail!(Poisoned, "an earlier write or sync failed; open the database anew to write to it again");
+        }
+        let storage = pages.storage();
+        if meta::signature(storage)? == self.signature {
+            return Ok(self.newest);
+        }
+        let recovered = meta::recover(storage)?;
+        self.durable_slot = recovered.slot;
+        if !recovered.settled {
+            // The chosen page may have been written and not synced by a process that died; the other one may hold a
+            // commit that was cut off, whose listed runs a new commit could by chance complete. So first the one
+            // is made durable, then the other overwritten, before any page is.
+            self.sync(pages)?;
+            self.seal(pages, &recovered.meta)?;
+            self.sync(pages)?;
+        }
+        if recovered.meta.transaction != readers.newest().transaction {
+            pages.forget_all();
+        }
+        self.newest = recovered.meta;
+        self.durable = recovered.meta.transaction;
+        self.unsynced.clear();
+        self.signature = meta::signature(storage)?;
+        readers.publish(recovered.meta)?;
+        Ok(recovered.meta)
+    }
+
+    /// The transaction that a power cut cannot take away.
+    pub(crate) fn durable(&self) -> u64 {
+        self.durable
+    }
+
+    /// Commits a state whose pages are written. `written` is `None` where they are too many for a list.
+    pub(crate) fn commit(
+        &mut self,
+        pages: &Pages,
+        readers: &Readers,
+        next: Meta,
+        written: Option<Vec<WrittenRun>>,
+        durability: Durability,
+    ) -> Result<()> {
+        let runs = written
+            .map(|written| [&self.unsynced[..], &written[..]].concat())
+            .filter(|runs| fits_the_list(runs));
+        match runs {
+            // A small commit. One sync makes pages and meta page durable together, in whatever order the disk takes
+            // them: until it returns, recovery finds the list violated and keeps the durable slot.
+            Some(runs) => {
+                self.write_meta(pages, &next, false, &runs)?;
+                if durability == Durability::Eventual {
+                    self.unsynced = runs;
+                    self.newest = next;
+                    self.signature = meta::signature(pages.storage())?;
+                    return readers.publish(next);
+                }
+            }
+            // A large one. The first sync makes the pages durable, so the meta page needs no list. Also at
+            // `Eventual`: a meta page that lists nothing must not outlive pages that later commits reuse.
+            None => {
+                self.sync(pages)?;
+                self.write_meta(pages, &next, false, &[])?;
+            }
+        }
+        self.sync(pages)?;
+        self.durable_slot = 1 - self.durable_slot;
+        self.durable = next.transaction;
+        self.newest = next;
+        self.unsynced.clear();
+        // From here on the commit stands. A seal that fails leaves the signature unknown, and the next write settles.
+        if self.seal(pages, &next).is_ok() {
+            self.signature = meta::signature(pages.storage()).unwrap_or_default();
+        } else {
+            self.poisoned = false;
+            self.signature = [0; 8];
+        }
+        readers.publish(next)
+    }
+
+    /// Makes the last commits durable, if they are not. Called without the right to write, which is taken here.
+    pub(crate) fn flush(&mut self, pages: &Pages, readers: &Readers, wait: bool) -> Result<()> {
+        if self.durable == self.newest.transaction
+            || self.poisoned
+            || self.durable == 0
+            || !readers.lock_writer(wait)?
+        {
+            return Ok(());
+        }
+        let flushed = self.flush_locked(pages);
+        readers.unlock_writer();
+        flushed
+    }
+
+    fn flush_locked(&mut self, pages: &Pages) -> Result<()> {
+        if meta::signature(pages.storage())? != self.signature {
+            // Another process has written since, and before that made durable what it found.
+            return Ok(());
+        }
+        self.sync(pages)?;
+        self.durable_slot = 1 - self.durable_slot;
+        self.durable = self.newest.transaction;
+        self.unsynced.clear();
+        let newest = self.newest;
+        self.seal(pages, &newest)?;
+        self.signature = meta::signature(pages.storage())?;
+        Ok(())
+    }
+
+    /// Copies a durable state into the other slot, marked as durable. Not synced: the next commit's sync carries it.
+    fn seal(&mut self, pages: &Pages, meta: &Meta) -> Result<()> {
+        self.write_meta(pages, meta, true, &[])
+    }
+
+    /// Writes to the slot that is not the durable one.
+    fn write_meta(&mut self, pages: &Pages, meta: &Meta, sealed: bool, runs: &[WrittenRun]) -> Result<()> {
+        let slot = 1 - self.durable_slot;
+        pages.storage().write_at((slot * PAGE_BYTES) as u64, &meta.encode(sealed, runs)).map_err(|error| {
+            self.poisoned = true;
+            Error::io(format!("cannot write meta page {slot}; open the database anew"), error)
+        })
+    }
+
+    fn sync(&mut self, pages: &Pages) -> Result<()> {
+        pages.storage().sync().map_err(|error| {
+            // After a failed sync the kernel may have dropped what it could not write and call the next one good.
+            self.poisoned = true;
+            let message = format!("the sync failed, so nothing since the last commit is certain; open the database anew: {error}");
+            Error::new(ErrorKind::Poisoned, message)
+        })
+    }
+}

@@ -1,0 +1,280 @@
+//! The meta page: what a commit leaves behind, and which of the two pages is believed at opening.
+//!
+//! ```text
+//!    0  magic "drystone"            40  file_bytes u64            104  commit list, 248 entries of 16 bytes:
+//!    8  version u32                 48  root of the tables (24)        address u64, bytes u32, checksum u32
+//!   12  sealed u32                  72  root of the fields (24)   4072  zeros
+//!   16  file id (16 bytes)          96  next table id u32         4092  CRC-32 of all before it
+//!   32  transaction u64            100  entries in the list u32
+//! ```
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{FIRST_ADDRESS, Link, PAGE_BYTES, checksum};
+use crate::error::{Error, Result, fail};
+use crate::storage::Storage;
+
+const MAGIC: [u8; 8] = *b"drystone";
+
+/// The format that this code writes, and the newest that it reads.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+
+/// How many runs a commit list holds.
+pub(super) const LIST_RUNS: usize = 248;
+
+/// How many bytes the runs of a commit list may have in all: what opening after a crash may have to read.
+pub(super) const LIST_BYTES: u64 = 1 << 20;
+
+/// The root of a tree, as it is stored.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Pod, Zeroable)]
+pub(crate) struct TreeRoot {
+    pub(crate) address: u64,
+    pub(crate) rows: u64,
+    pub(crate) checksum: u32,
+    /// Branches between the root and a leaf: 0 where the root is a leaf, or where there are no rows.
+    pub(crate) height: u32,
+}
+
+impl TreeRoot {
+    pub(crate) fn link(&self) -> Link {
+        Link { address: self.address, checksum: self.checksum }
+    }
+}
+
+/// A run of whole pages that a commit wrote, and what it must sum to.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Pod, Zeroable)]
+pub(crate) struct WrittenRun {
+    pub(super) address: u64,
+    pub(super) bytes: u32,
+    pub(super) checksum: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct MetaPage {
+    magic: [u8; 8],
+    version: u32,
+    sealed: u32,
+    file_id: [u8; 16],
+    transaction: u64,
+    file_bytes: u64,
+    tables: TreeRoot,
+    fields: TreeRoot,
+    next_table: u32,
+    list_len: u32,
+    list: [WrittenRun; LIST_RUNS],
+    zeros: [u8; 20],
+    checksum: u32,
+}
+
+const _: () = assert!(size_of::<MetaPage>() == PAGE_BYTES);
+const CHECKED_BYTES: usize = PAGE_BYTES - 4;
+
+/// A committed state of the database: everything that a snapshot starts from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Meta {
+    pub(crate) file_id: [u8; 16],
+    pub(crate) transaction: u64,
+    /// The file is at least this long; nothing that the state reaches lies beyond.
+    pub(crate) file_bytes: u64,
+    pub(crate) tables: TreeRoot,
+    pub(crate) fields: TreeRoot,
+    pub(crate) next_table: u32,
+}
+
+impl Meta {
+    /// The page as it is written. A sealed page says that the commit is known to be durable; it needs no list.
+    pub(super) fn encode(&self, sealed: bool, runs: &[WrittenRun]) -> [u8; PAGE_BYTES] {
+        let mut page = MetaPage::zeroed();
+        page.magic = MAGIC;
+        page.version = FORMAT_VERSION;
+        page.sealed = u32::from(sealed);
+        page.file_id = self.file_id;
+        page.transaction = self.transaction;
+        page.file_bytes = self.file_bytes;
+        page.tables = self.tables;
+        page.fields = self.fields;
+        page.next_table = self.next_table;
+        page.list_len = runs.len() as u32;
+        page.list[..runs.len()].copy_from_slice(runs);
+        page.checksum = checksum(&bytemuck::bytes_of(&page)[..CHECKED_BYTES]);
+        bytemuck::cast(page)
+    }
+}
+
+/// Whether a commit that wrote these runs can list them, and so needs one sync instead of two.
+pub(super) fn fits_the_list(runs: &[WrittenRun]) -> bool {
+    runs.len() <= LIST_RUNS && runs.iter().map(|run| u64::from(run.bytes)).sum::<u64>() <= LIST_BYTES
+}
+
+/// The first two pages of a new database: the empty state, sealed, in both.
+pub(crate) fn create(file_id: [u8; 16]) -> Vec<u8> {
+    let meta = Meta {
+        file_id,
+        transaction: 1,
+        file_bytes: FIRST_ADDRESS,
+        tables: TreeRoot::default(),
+        fields: TreeRoot::default(),
+        next_table: 1,
+    };
+    meta.encode(true, &[]).repeat(2)
+}
+
+/// A meta page that passed its checksum.
+struct Slot {
+    meta: Meta,
+    sealed: bool,
+    runs: Vec<WrittenRun>,
+}
+
+/// What is in a meta slot.
+enum Found {
+    Good(Slot),
+    /// Whole, but of a format that is newer than this code.
+    Future(u32),
+    /// It has the magic, but not the checksum: torn by a crash, or rotten.
+    Damaged,
+    /// Something else altogether.
+    Foreign,
+}
+
+fn read_slot(storage: &dyn Storage, slot: usize) -> Result<Found> {
+    let mut page = MetaPage::zeroed();
+    let into = bytemuck::bytes_of_mut(&mut page);
+    storage
+        .read_at((slot * PAGE_BYTES) as u64, into)
+        .map_err(|error| Error::io(format!("cannot read meta page {slot}"), error))?;
+    if checksum(&bytemuck::bytes_of(&page)[..CHECKED_BYTES]) != page.checksum {
+        return Ok(if page.magic == MAGIC { Found::Damaged } else { Found::Foreign });
+    }
+    if page.magic != MAGIC {
+        return Ok(Found::Foreign);
+    }
+    if page.version != FORMAT_VERSION {
+        return Ok(Found::Future(page.version));
+    }
+    let Some(runs) = page.list.get(..page.list_len as usize) else { return Ok(Found::Damaged) };
+    if page.file_bytes < FIRST_ADDRESS {
+        return Ok(Found::Damaged);
+    }
+    let meta = Meta {
+        file_id: page.file_id,
+        transaction: page.transaction,
+        file_bytes: page.file_bytes,
+        tables: page.tables,
+        fields: page.fields,
+        next_table: page.next_table,
+    };
+    Ok(Found::Good(Slot { meta, sealed: page.sealed == 1, runs: runs.to_vec() }))
+}
+
+/// Both meta pages' own checksums: while they do not change, nobody has committed.
+pub(super) fn signature(storage: &dyn Storage) -> Result<[u8; 8]> {
+    let mut signature = [0; 8];
+    for (slot, part) in signature.chunks_exact_mut(4).enumerate() {
+        storage
+            .read_at((slot * PAGE_BYTES + CHECKED_BYTES) as u64, part)
+            .map_err(|error| Error::io(format!("cannot read meta page {slot}"), error))?;
+    }
+    Ok(signature)
+}
+
+/// The state of this transaction, if a meta page holds it just now.
+pub(super) fn find(storage: &dyn Storage, transaction: u64) -> Result<Option<Meta>> {
+    for slot in 0..2 {
+        if let Found::Good(found) = read_slot(storage, slot)?
+            && found.meta.transaction == transaction
+        {
+            return Ok(Some(found.meta));
+        }
+    }
+    Ok(None)
+}
+
+/// The state that opening finds.
+#[derive(Debug)]
+pub(super) struct Recovered {
+    pub(super) meta: Meta,
+    /// The slot that is durable if any is: the next commit goes to the other one.
+    pub(super) slot: usize,
+    /// Whether both slots agree and one is sealed, so that no repair is due before the next write.
+    pub(super) settled: bool,
+}
+
+/// Chooses the newest state that is whole. The only place that chooses.
+///
+/// A sealed page was written after its commit was durable: it is believed, and a page of it that does not match
+/// is rot, which reading reports. An unsealed page is believed if the runs that it lists all hold; if not,
+/// its commit was cut off, and the other page's state, which was durable before, is the last.
+pub(super) fn recover(storage: &dyn Storage) -> Result<Recovered> {
+    let len = storage.refresh().map_err(|error| Error::io("cannot ask for the file's length", error))?;
+    if len == 0 {
+        fail!(EmptyFile, "the file is empty, not a database; delete it to have a new one made in its place");
+    }
+    if len < FIRST_ADDRESS {
+        let mut start = [0; MAGIC.len()];
+        let whole = len >= MAGIC.len() as u64 && storage.read_at(0, &mut start).is_ok() && start == MAGIC;
+        if whole {
+            fail!(Truncated, "the file ends after {len} bytes, inside its meta pages: it was cut off");
+        }
+        fail!(NotADatabase, "not a Drystone database: {len} bytes that do not start with \"drystone\"");
+    }
+    let mut good = Vec::new();
+    let mut damaged = false;
+    for slot in 0..2 {
+        match read_slot(storage, slot)? {
+            Found::Good(found) => good.push((slot, found)),
+            Found::Future(version) => fail!(
+                FutureFormat,
+                "the file has format version {version}; this program knows versions up to {FORMAT_VERSION}: use a newer Drystone"
+            ),
+            Found::Damaged => damaged = true,
+            Found::Foreign => {}
+        }
+    }
+    // Newest first; of two equal ones the unsealed first, because a seal is written after the unsealed page was synced.
+    good.sort_by_key(|(_, slot)| (std::cmp::Reverse(slot.meta.transaction), slot.sealed));
+    let recovered = match &good[..] {
+        [] if damaged => fail!(Corrupt, "both meta pages are damaged; restore the file from a backup"),
+        [] => fail!(NotADatabase, "not a Drystone database: it does not start with \"drystone\""),
+        [(slot, only)] if only.sealed || holds(storage, only, len) => {
+            Recovered { meta: only.meta, slot: *slot, settled: false }
+        }
+        [_] => fail!(
+            Corrupt,
+            "the last commit is not whole, and the other meta page is damaged; restore the file from a backup"
+        ),
+        [(slot, newest), (_, other), ..] => {
+            let equal = newest.meta == other.meta;
+            if equal && (newest.sealed || other.sealed) {
+                Recovered { meta: newest.meta, slot: *slot, settled: true }
+            } else if newest.sealed || holds(storage, newest, len) {
+                Recovered { meta: newest.meta, slot: *slot, settled: false }
+            } else {
+                Recovered { meta: other.meta, slot: good[1].0, settled: false }
+            }
+        }
+    };
+    if recovered.meta.file_bytes > len {
+        fail!(
+            Truncated,
+            "the file has {len} bytes, its last commit needs {}: it was cut off; restore it from a backup",
+            recovered.meta.file_bytes
+        );
+    }
+    Ok(recovered)
+}
+
+/// Whether every run that the page lists is in the file as it was written.
+fn holds(storage: &dyn Storage, slot: &Slot, len: u64) -> bool {
+    if slot.meta.file_bytes > len || !fits_the_list(&slot.runs) {
+        return false;
+    }
+    let mut bytes = Vec::new();
+    slot.runs.iter().all(|run| {
+        bytes.resize(run.bytes as usize, 0);
+        storage.read_at(run.address, &mut bytes).is_ok() && checksum(&bytes) == run.checksum
+    })
+}

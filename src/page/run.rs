@@ -1,0 +1,234 @@
+//! Writing nodes in runs: pages are handed out many at a time, filled in order, and written in large pieces.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::allocate::Allocator;
+use super::checked::{PageView, Pages};
+use super::meta::WrittenRun;
+use super::{Link, PAGE_BYTES, checksum, page_of, pages_for};
+use crate::error::{Error, Result};
+
+/// Bytes that are gathered before they are written: large, aligned writes let the page cache hold large folios.
+const CHUNK_BYTES: usize = 2 << 20;
+
+/// Pages by which a run of unknown length is lengthened.
+const STEP_PAGES: u64 = 16 * (CHUNK_BYTES / PAGE_BYTES) as u64;
+
+/// How far a file grows at a time, at most, when it has to.
+const GROW_BYTES: u64 = 64 << 20;
+
+/// What a write transaction shares between its tables: the free space, and what was written so far.
+pub(crate) struct WriteSession {
+    pages: Arc<Pages>,
+    state: Mutex<SessionState>,
+}
+
+struct SessionState {
+    allocator: Allocator,
+    written: Vec<WrittenRun>,
+    /// Whether so much was written that no commit list will hold it, so that runs need not be noted any more.
+    large: bool,
+    /// Whether the file is cut to what it needs at commit: after a load, which grows it in large steps.
+    trim: bool,
+    failed: bool,
+}
+
+impl WriteSession {
+    pub(crate) fn new(pages: Arc<Pages>, allocator: Allocator) -> WriteSession {
+        let state = SessionState { allocator, written: Vec::new(), large: false, trim: false, failed: false };
+        WriteSession { pages, state: Mutex::new(state) }
+    }
+
+    /// What the transaction reads through: committed pages and the ones it has written itself.
+    pub(crate) fn view(&self) -> PageView<'_> {
+        self.pages.view_all()
+    }
+
+    /// The transaction no longer reaches this node.
+    pub(crate) fn free(&self, link: Link, bytes: usize) {
+        self.state.lock().allocator.free(link.address, bytes as u64);
+    }
+
+    /// After a write that failed part of the way nothing that was edited can be relied on: the transaction must not commit.
+    pub(crate) fn fail(&self) {
+        self.state.lock().failed = true;
+    }
+
+    /// Whether a write failed before.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state.lock().failed
+    }
+
+    /// Have the file cut to its needs when the transaction commits.
+    pub(crate) fn trim_at_commit(&self) {
+        self.state.lock().trim = true;
+    }
+
+    /// Ends the session: the free space as it is now, the runs that were written (or `None` if they are too many for
+    /// a commit list), and whether to trim the file.
+    pub(crate) fn finish(self) -> (Allocator, Option<Vec<WrittenRun>>, bool) {
+        let state = self.state.into_inner();
+        (state.allocator, (!state.large).then_some(state.written), state.trim)
+    }
+
+    fn ensure_length(&self, pages: u64) -> Result<()> {
+        let needed = pages * PAGE_BYTES as u64;
+        let storage = self.pages.storage();
+        if needed <= storage.mapping().len() {
+            return Ok(());
+        }
+        let step = (needed / 16).clamp(64 << 10, GROW_BYTES).next_multiple_of(PAGE_BYTES as u64);
+        storage
+            .grow((needed + step).min(storage.mapping().reserved()).max(needed))
+            .or_else(|_| storage.grow(needed))
+            .map_err(|error| Error::io(format!("cannot grow the file to {needed} bytes"), error))
+    }
+}
+
+/// Places nodes one behind the other in runs of free pages.
+///
+/// A node is written once, to pages that no snapshot reaches. What was placed is on its way to the file after
+/// [`finish`](RunWriter::finish), and durable after the commit.
+pub(crate) struct RunWriter<'s> {
+    session: &'s WriteSession,
+    /// How many more pages will be needed; `None` where nobody knows, and the end of the file is the place.
+    expected_pages: Option<u64>,
+    /// The present run, in pages: where it starts and how many are handed out.
+    run_page: u64,
+    run_pages: u64,
+    /// What of the run is not written yet starts here, at a page.
+    buffer_page: u64,
+    buffer: Vec<u8>,
+    /// Where the last node started: at most one node starts in a page.
+    last_start: u64,
+}
+
+impl<'s> RunWriter<'s> {
+    /// A writer for nodes of about so many bytes in all, which may go into a gap of that size; `None` writes at the end.
+    pub(crate) fn new(session: &'s WriteSession, expected_bytes: Option<u64>) -> RunWriter<'s> {
+        RunWriter {
+            session,
+            expected_pages: expected_bytes.map(pages_for),
+            run_page: 0,
+            run_pages: 0,
+            buffer_page: 0,
+            buffer: Vec::new(),
+            last_start: u64::MAX,
+        }
+    }
+
+    /// Places a node right behind the one before it. Nodes of one table in order make one array of records that way.
+    pub(crate) fn push_packed(&mut self, node: &[u8]) -> Result<Link> {
+        let next = self.position();
+        if page_of(next) == page_of(self.last_start) {
+            self.align();
+        }
+        self.push(node)
+    }
+
+    /// Places a node at the start of a page.
+    pub(crate) fn push_aligned(&mut self, node: &[u8]) -> Result<Link> {
+        self.align();
+        self.push(node)
+    }
+
+    fn push(&mut self, node: &[u8]) -> Result<Link> {
+        if self.position() + node.len() as u64 > self.run_end() {
+            self.make_room(node.len() as u64)?;
+        }
+        let address = self.position();
+        self.buffer.extend_from_slice(node);
+        self.last_start = address;
+        self.session.state.lock().allocator.place(address, node.len() as u64);
+        if self.buffer.len() >= CHUNK_BYTES {
+            self.write_out(false)?;
+        }
+        Ok(Link { address, checksum: checksum(node) })
+    }
+
+    /// Writes what is left and gives back the pages that were not needed.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        self.close_run()
+    }
+
+    fn position(&self) -> u64 {
+        self.buffer_page * PAGE_BYTES as u64 + self.buffer.len() as u64
+    }
+
+    fn run_end(&self) -> u64 {
+        (self.run_page + self.run_pages) * PAGE_BYTES as u64
+    }
+
+    fn align(&mut self) {
+        self.buffer.resize(self.buffer.len().next_multiple_of(PAGE_BYTES), 0);
+    }
+
+    /// Lengthens the run, or starts another where it cannot be.
+    fn make_room(&mut self, bytes: u64) -> Result<()> {
+        let missing = pages_for((self.position() + bytes).saturating_sub(self.run_end()));
+        let expected = self.expected_pages.unwrap_or(STEP_PAGES);
+        let more = missing.max(expected.min(STEP_PAGES));
+        let mut state = self.session.state.lock();
+        if self.run_pages > 0 && state.allocator.extend(self.run_page + self.run_pages, more) {
+            drop(state);
+            self.run_pages += more;
+        } else {
+            drop(state);
+            self.close_run()?;
+            state = self.session.state.lock();
+            let least = pages_for(bytes);
+            let (page, pages) = match self.expected_pages {
+                Some(expected) => state.allocator.allocate(expected.max(least), least),
+                None => state.allocator.allocate_at_end(more.max(least)),
+            };
+            drop(state);
+            (self.run_page, self.run_pages, self.buffer_page) = (page, pages, page);
+            self.expected_pages = self.expected_pages.map(|expected| expected.saturating_sub(pages));
+        }
+        self.session.ensure_length(self.run_page + self.run_pages)
+    }
+
+    fn close_run(&mut self) -> Result<()> {
+        self.align();
+        self.write_out(true)?;
+        let unused = self.run_page + self.run_pages - self.buffer_page;
+        self.session.state.lock().allocator.give_back(self.buffer_page, unused);
+        self.run_pages = 0;
+        self.last_start = u64::MAX;
+        Ok(())
+    }
+
+    /// Writes the whole pages that are gathered, all of them at the end of a run.
+    fn write_out(&mut self, all: bool) -> Result<()> {
+        let whole = self.buffer.len() / PAGE_BYTES * PAGE_BYTES;
+        debug_assert!(!all || whole == self.buffer.len());
+        if whole == 0 {
+            return Ok(());
+        }
+        let address = self.buffer_page * PAGE_BYTES as u64;
+        let bytes = &self.buffer[..whole];
+        self.session.pages.forget(address, whole as u64);
+        self.session
+            .pages
+            .storage()
+            .write_at(address, bytes)
+            .map_err(|error| Error::io(format!("cannot write {whole} bytes at {address}"), error))?;
+        let mut state = self.session.state.lock();
+        if !state.large {
+            // A page that is written twice in one transaction would be listed with a checksum that no longer holds.
+            let end = address + whole as u64;
+            let again = state
+                .written
+                .iter()
+                .any(|run| run.address < end && address < run.address + u64::from(run.bytes));
+            state.written.push(WrittenRun { address, bytes: whole as u32, checksum: checksum(bytes) });
+            state.large = again || !super::meta::fits_the_list(&state.written);
+        }
+        drop(state);
+        self.buffer.drain(..whole);
+        self.buffer_page += (whole / PAGE_BYTES) as u64;
+        Ok(())
+    }
+}

@@ -1,0 +1,316 @@
+//! The mapped file and the system calls that the standard library lacks. The only file with unsafe code.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use memmap2::{Mmap, MmapOptions};
+
+use super::Storage;
+
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_endian = "little")))]
+compile_error!(
+    "drystone needs 64-bit little-endian Linux: it maps files and reads little-endian records in place"
+);
+
+/// Address space reserved over a file, most of it beyond the file's end, so that the file grows without being mapped
+/// anew and references into it stay where they are.
+///
+/// # Invariants
+/// - `len` is at most the length of the file and at most the length of `map`, and never shrinks below what a live
+///   snapshot reaches.
+/// - `map` is never dereferenced as a whole: `memmap2` would make one `&[u8]` over bytes that do change.
+pub(crate) struct Mapping {
+    map: Mmap,
+    len: AtomicU64,
+}
+
+impl Mapping {
+    /// Maps `reserve` bytes of the file, or what the system grants of it, at least four times the file's length.
+    ///
+    /// # Safety
+    /// While the mapping lives, the file is not cut below `len`, and its bytes change only through Drystone.
+    unsafe fn new(file: &File, len: u64, reserve: u64) -> io::Result<Mapping> {
+        let least = len.saturating_mul(4).max(1 << 30).next_power_of_two();
+        let mut bytes = reserve.max(least);
+        loop {
+            // SAFETY: a shared read-only mapping of a file that, by this function's contract, is neither cut under
+            // us nor written by anyone who does not keep to the commit protocol. Bytes beyond the end are not touched.
+            let mapped = unsafe { MmapOptions::new().len(bytes as usize).map(file) };
+            match mapped {
+                Ok(map) => return Ok(Mapping { map, len: AtomicU64::new(len.min(bytes)) }),
+                Err(_) if bytes > least => bytes = (bytes / 4).max(least),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The bytes from `offset`, `len` of them, or `None` where that is not wholly inside the file.
+    ///
+    /// Callers (the `page` room alone) ask only for pages that a pinned snapshot or the running write transaction reaches;
+    /// the commit protocol writes no such page before the reference is gone.
+    #[inline]
+    pub(crate) fn slice(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        let end = offset.checked_add(len as u64)?;
+        if end > self.len.load(Ordering::Acquire) {
+            return None;
+        }
+        // SAFETY: offset + len is within the mapping, because `self.len` never exceeds it.
+        let start = unsafe { self.map.as_ptr().add(offset as usize) };
+        // SAFETY: `start..start + len` lies in the mapping and below the end of the file (the invariant on `len`), so
+        // it can be read as initialised bytes; u8 has no alignment. Nobody writes these bytes while the reference lives:
+        // the mapping is read-only, in this and in other processes a page is written only when no snapshot reaches it,
+        // and the contract of `MappedFile::open` excludes writers other than Drystone.
+        Some(unsafe { std::slice::from_raw_parts(start, len) })
+    }
+
+    /// How many bytes of the file can be read.
+    pub(crate) fn len(&self) -> u64 {
+        self.len.load(Ordering::Acquire)
+    }
+
+    /// How far the file may grow before the database has to be opened anew.
+    pub(crate) fn reserved(&self) -> u64 {
+        self.map.len() as u64
+    }
+
+    fn set_len(&self, len: u64) {
+        self.len.store(len.min(self.reserved()), Ordering::Release);
+    }
+}
+
+/// A database file: read through a mapping, written with `pwrite`.
+pub(crate) struct MappedFile {
+    file: File,
+    mapping: Mapping,
+    /// Whether a sync reaches a device: not for memory.
+    durable: bool,
+}
+
+impl MappedFile {
+    /// Opens an existing file and reserves address space over it.
+    ///
+    /// # Safety
+    /// While it is open, nothing but Drystone writes or cuts the file: not another program, not another mapping.
+    pub(crate) unsafe fn open(path: &Path, read_only: bool, reserve: u64) -> io::Result<MappedFile> {
+        let file =
+            OpenOptions::new().read(true).write(!read_only).custom_flags(libc::O_CLOEXEC).open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory));
+        }
+        if !metadata.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        // SAFETY: this function's contract is the mapping's.
+        let mapping = unsafe { Mapping::new(&file, metadata.len(), reserve)? };
+        Ok(MappedFile { file, mapping, durable: true })
+    }
+
+    /// A file that exists in memory only and goes with the last handle. Safe: nobody else has a name for it, and
+    /// the kernel is told to refuse every cut of it.
+    pub(crate) fn anonymous(len: u64, reserve: u64) -> io::Result<MappedFile> {
+        // SAFETY: the name is a NUL-terminated string; the call has no other precondition.
+        let descriptor =
+            unsafe { libc::memfd_create(c"drystone".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
+        if descriptor < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the descriptor was just made, is open, and nothing else owns it.
+        let file = File::from(unsafe { OwnedFd::from_raw_fd(descriptor) });
+        file.set_len(len)?;
+        // SAFETY: F_ADD_SEALS takes an int and works on the descriptor alone.
+        let sealed = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_SHRINK) };
+        if sealed < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the file has no name, so only this handle writes it, and the seal keeps it from being cut.
+        let mapping = unsafe { Mapping::new(&file, len, reserve)? };
+        Ok(MappedFile { file, mapping, durable: false })
+    }
+
+    /// Device and inode: what makes two paths the same file.
+    pub(crate) fn identity(&self) -> io::Result<(u64, u64)> {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = self.file.metadata()?;
+        Ok((metadata.dev(), metadata.ino()))
+    }
+}
+
+impl Storage for MappedFile {
+    fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(into, offset)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, offset)
+    }
+
+    fn grow(&self, bytes: u64) -> io::Result<()> {
+        if bytes > self.mapping.reserved() {
+            return Err(io::Error::new(
+                io::ErrorKind::StorageFull,
+                format!(
+                    "the file would outgrow the {} bytes of address space reserved at opening; close it and open it \
+                     again, or reserve more with Options::reserve_bytes",
+                    self.mapping.reserved()
+                ),
+            ));
+        }
+        let len = self.refresh()?;
+        if bytes <= len {
+            return Ok(());
+        }
+        allocate(&self.file, len, bytes - len)?;
+        self.mapping.set_len(bytes);
+        Ok(())
+    }
+
+    fn shrink(&self, bytes: u64) -> io::Result<()> {
+        if !self.durable || bytes >= self.mapping.len() {
+            return Ok(());
+        }
+        self.mapping.set_len(bytes);
+        self.file.set_len(bytes)
+    }
+
+    fn refresh(&self) -> io::Result<u64> {
+        let len = self.file.metadata()?.len();
+        self.mapping.set_len(len);
+        Ok(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        if self.durable { self.file.sync_data() } else { Ok(()) }
+    }
+}
+
+/// Reserves blocks for `len` bytes from `offset` and lengthens the file over them.
+fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    loop {
+        // SAFETY: the descriptor is open for as long as `file` is borrowed; the call touches no memory of ours.
+        let done =
+            unsafe { libc::fallocate64(file.as_raw_fd(), 0, offset as libc::off64_t, len as libc::off64_t) };
+        if done == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            // File systems without fallocate: lengthen, and let a later write meet the full disk, as an error too,
+            // because the file is never written through the mapping.
+            Some(libc::EOPNOTSUPP | libc::ENOSYS) => return file.set_len(offset + len),
+            _ => return Err(error),
+        }
+    }
+}
+
+/// How a byte of the lock file is taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hold {
+    Shared,
+    Exclusive,
+    None,
+}
+
+/// Takes, changes or gives up the lock on one byte of a file; `false` when another open file holds it and `wait` is not set.
+///
+/// The locks belong to the open file description, not to the process: they go when its last descriptor is closed,
+/// by a kill too, and two handles in one process exclude each other.
+pub(super) fn lock_byte(file: &File, byte: u64, hold: Hold, wait: bool) -> io::Result<bool> {
+    let mut request = lock_request(byte, hold);
+    let command = if wait { libc::F_OFD_SETLKW } else { libc::F_OFD_SETLK };
+    loop {
+        // SAFETY: `request` is a whole `struct flock` that outlives the call; the descriptor is open.
+        let done = unsafe { libc::fcntl(file.as_raw_fd(), command, &raw mut request) };
+        if done == 0 {
+            return Ok(true);
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            Some(libc::EAGAIN | libc::EACCES) if !wait => return Ok(false),
+            _ => return Err(error),
+        }
+    }
+}
+
+/// Whether another open file holds this byte.
+pub(super) fn byte_is_locked(file: &File, byte: u64) -> io::Result<bool> {
+    let mut request = lock_request(byte, Hold::Exclusive);
+    // SAFETY: `request` is a whole `struct flock` that outlives the call; the descriptor is open.
+    let done = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut request) };
+    if done < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(request.l_type != libc::F_UNLCK as libc::c_short)
+    }
+}
+
+fn lock_request(byte: u64, hold: Hold) -> libc::flock {
+    let kind = match hold {
+        Hold::Shared => libc::F_RDLCK,
+        Hold::Exclusive => libc::F_WRLCK,
+        Hold::None => libc::F_UNLCK,
+    };
+    libc::flock {
+        l_type: kind as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: byte as libc::off_t,
+        l_len: 1,
+        l_pid: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_stays_where_it_is_while_the_file_grows() {
+        let file = MappedFile::anonymous(4096, 1 << 30).unwrap();
+        file.write_at(0, b"stays").unwrap();
+        let before = file.mapping().slice(0, 5).unwrap();
+        file.grow(64 << 20).unwrap();
+        file.write_at((64 << 20) - 3, b"end").unwrap();
+        assert_eq!(before, b"stays");
+        assert_eq!(file.mapping().slice((64 << 20) - 3, 3).unwrap(), b"end");
+    }
+
+    #[test]
+    fn nothing_outside_the_file_is_handed_out() {
+        let file = MappedFile::anonymous(4096, 1 << 30).unwrap();
+        assert!(file.mapping().slice(4090, 7).is_none());
+        assert!(file.mapping().slice(u64::MAX, 2).is_none());
+        assert!(file.mapping().slice(4096, 0).is_some());
+    }
+
+    #[test]
+    fn growing_past_the_reserve_is_an_error() {
+        let file = MappedFile::anonymous(4096, 1 << 30).unwrap();
+        let error = file.grow(file.mapping().reserved() + 1).unwrap_err();
+        assert!(error.to_string().contains("reserve_bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_locked_byte_is_seen_by_another_handle_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let first = File::create(&path).unwrap();
+        let second = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        assert!(lock_byte(&first, 7, Hold::Exclusive, false).unwrap());
+        assert!(!byte_is_locked(&first, 7).unwrap());
+        assert!(byte_is_locked(&second, 7).unwrap());
+        assert!(!lock_byte(&second, 7, Hold::Shared, false).unwrap());
+        assert!(lock_byte(&second, 8, Hold::Exclusive, false).unwrap());
+        drop(first);
+        assert!(lock_byte(&second, 7, Hold::Exclusive, false).unwrap());
+    }
+}

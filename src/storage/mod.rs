@@ -1,0 +1,45 @@
+//! Where the bytes live: a mapped file, on a disk or in memory, behind one trait that a simulated disk can take too.
+//!
+//! Reads come from a [`Mapping`]; every write goes through a call that can fail. Nothing here knows what a page means.
+
+mod create;
+mod lock;
+#[expect(unsafe_code, reason = "the only file with unsafe code: mapped memory, file growth, locks")]
+mod mmap;
+mod scratch;
+
+use std::io;
+
+pub(crate) use create::create;
+pub(crate) use lock::LockFile;
+pub(crate) use mmap::{MappedFile, Mapping};
+pub(crate) use scratch::Scratch;
+
+/// A file, or something that behaves like one: it grows, is written at an offset, and keeps for certain only what was synced.
+///
+/// The commit order relies on three things: a `read_at` sees every earlier `write_at`; after `sync` returned,
+/// all earlier writes and growth survive a power cut; a write that was not followed by a `sync` may survive
+/// whole, in part (in units of 512 bytes) or not at all.
+pub(crate) trait Storage: Send + Sync {
+    /// The bytes as shared memory, for pages that no one writes while they are read.
+    fn mapping(&self) -> &Mapping;
+
+    /// Copies bytes out, for places that may be written at the same time (the meta pages).
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()>;
+
+    /// Writes below the current length. Not durable before [`sync`](Storage::sync).
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes the file at least this long, with its blocks reserved, so that a full disk is an error here and
+    /// not a signal later.
+    fn grow(&self, bytes: u64) -> io::Result<()>;
+
+    /// Cuts the file to this length. Only for a tail that no snapshot reaches.
+    fn shrink(&self, bytes: u64) -> io::Result<()>;
+
+    /// Asks how long the file is now: another process may have grown it.
+    fn refresh(&self) -> io::Result<u64>;
+
+    /// Makes everything written so far survive a power cut.
+    fn sync(&self) -> io::Result<()>;
+}

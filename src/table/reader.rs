@@ -1,0 +1,188 @@
+//! Reading a table as bytes: what the typed and the dynamic door share.
+
+use std::ops::{Bound, Range};
+
+use crate::catalog::Definition;
+use crate::error::{Error, ErrorKind, Result, fail};
+use crate::page::PAGE_BYTES;
+use crate::tree::{Place, View, Visit};
+
+/// A table to read from: its definition and its tree, as long as the snapshot or the borrow lives.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'t> {
+    pub(crate) definition: &'t Definition,
+    pub(crate) view: View<'t>,
+}
+
+impl<'t> Reader<'t> {
+    pub(crate) fn rows(&self) -> u64 {
+        self.view.rows()
+    }
+
+    /// Puts the table's name before an error's message.
+    #[cold]
+    pub(crate) fn place_error(&self, error: Error) -> Error {
+        error.within(format!("table {:?}", self.definition.name))
+    }
+
+    /// The record with this number, counted in key order where there is a key.
+    #[inline]
+    pub(crate) fn record(&self, row: u64) -> Result<Option<&'t [u8]>> {
+        self.view.record(row).map_err(|error| self.place_error(error))
+    }
+
+    /// The record with this key in stored form; a row number in a table without a key.
+    #[inline]
+    pub(crate) fn find(&self, key: &[u8]) -> Result<Option<&'t [u8]>> {
+        if self.definition.layout.is_keyed() {
+            self.view.find(key).map_err(|error| self.place_error(error))
+        } else {
+            self.record(row_number(key))
+        }
+    }
+
+    /// How many rows come before this key, and whether it is there.
+    pub(crate) fn place(&self, key: &[u8]) -> Result<Place> {
+        if self.definition.layout.is_keyed() {
+            self.view.place(key).map_err(|error| self.place_error(error))
+        } else {
+            let row = row_number(key);
+            Ok(Place { rank: row.min(self.rows()), found: row < self.rows() })
+        }
+    }
+
+    /// The rows between two bounds. A bound is a whole key, or its leading fields, and then stands for all keys that begin
+    /// with them.
+    pub(crate) fn rows_between(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Result<Range<u64>> {
+        let start = match from {
+            Bound::Unbounded => 0,
+            Bound::Included(key) => self.edge(key, 0x00)?,
+            Bound::Excluded(key) => self.edge(key, 0xFF)?,
+        };
+        let end = match to {
+            Bound::Unbounded => self.rows(),
+            Bound::Included(key) => self.edge(key, 0xFF)?,
+            Bound::Excluded(key) => self.edge(key, 0x00)?,
+        };
+        Ok(start..end.max(start))
+    }
+
+    /// How many rows come before the keys that begin like this (filled with 0x00), or before what follows them (0xFF).
+    fn edge(&self, prefix: &[u8], fill: u8) -> Result<u64> {
+        let layout = &self.definition.layout;
+        if !layout.is_keyed() {
+            let row = row_number(prefix);
+            return Ok(row.saturating_add(u64::from(fill != 0)).min(self.rows()));
+        }
+        let key = layout.key();
+        let mut stored = vec![0; key.width()];
+        let Some(into) = stored.get_mut(..prefix.len()) else {
+            fail!(
+                Usage,
+                "table {:?}: a key has {} bytes, this one {}",
+                self.definition.name,
+                key.width(),
+                prefix.len()
+            );
+        };
+        into.copy_from_slice(prefix);
+        let normal = key.normal(&stored).prefix(prefix.len(), fill);
+        let place = self.view.place_of(&normal).map_err(|error| self.place_error(error))?;
+        Ok(place.rank + u64::from(fill != 0 && place.found))
+    }
+
+    /// The rows whose keys begin with these leading fields, in stored form.
+    pub(crate) fn rows_with_prefix(&self, prefix: &[u8]) -> Result<Range<u64>> {
+        let mut end = 0;
+        let whole = prefix.is_empty()
+            || self.definition.schema.key_fields().iter().any(|field| {
+                end += field.width();
+                end == prefix.len()
+            });
+        if !whole {
+            fail!(
+                Usage,
+                "table {:?}: {} bytes are no whole leading fields of its key; the schema is {}",
+                self.definition.name,
+                prefix.len(),
+                self.definition.schema
+            );
+        }
+        self.rows_between(Bound::Included(prefix), Bound::Included(prefix))
+    }
+
+    /// All records as one run of bytes, where they lie side by side in the file; `None` where they do not, or where there
+    /// are none. Verifies what was not verified yet. O(leaves).
+    pub(crate) fn contiguous(&self) -> Result<Option<&'t [u8]>> {
+        self.view.contiguous().map_err(|error| self.place_error(error))
+    }
+
+    /// Whether the records lie side by side in the file. O(branches).
+    pub(crate) fn is_contiguous(&self) -> Result<bool> {
+        self.view.extent().map(|extent| extent.is_some()).map_err(|error| self.place_error(error))
+    }
+
+    /// Counts the nodes of the committed tree. O(branches).
+    pub(crate) fn stats(&self) -> Result<TableStatsOf> {
+        let mut stats =
+            TableStatsOf { rows: self.rows(), height: self.view.height(), ..TableStatsOf::default() };
+        self.view
+            .walk(&mut |visit| {
+                match visit {
+                    Visit::Branch { .. } => stats.branch_bytes += PAGE_BYTES as u64,
+                    Visit::Leaf { bytes, .. } => {
+                        stats.leaves += 1;
+                        stats.leaf_bytes += bytes as u64;
+                    }
+                }
+                Ok(true)
+            })
+            .map_err(|error| self.place_error(error))?;
+        Ok(stats)
+    }
+}
+
+/// What [`Reader::stats`] counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TableStatsOf {
+    pub(crate) rows: u64,
+    pub(crate) height: u32,
+    pub(crate) leaves: u64,
+    pub(crate) leaf_bytes: u64,
+    pub(crate) branch_bytes: u64,
+}
+
+/// A row number from its stored form; keys of other widths are no row's.
+#[inline]
+pub(crate) fn row_number(key: &[u8]) -> u64 {
+    key.try_into().map_or(u64::MAX, u64::from_le_bytes)
+}
+
+/// Encodes a typed key and hands its bytes on, without the heap.
+#[inline]
+pub(crate) fn with_key<K: crate::record::Key, R>(key: K, then: impl FnOnce(&[u8]) -> R) -> R {
+    if K::WIDTH <= 16 {
+        let mut bytes = [0; 16];
+        key.encode(&mut bytes[..K::WIDTH]);
+        then(&bytes[..K::WIDTH])
+    } else if K::WIDTH <= 256 {
+        let mut bytes = [0; 256];
+        key.encode(&mut bytes[..K::WIDTH]);
+        then(&bytes[..K::WIDTH])
+    } else {
+        let mut bytes = vec![0; K::WIDTH];
+        key.encode(&mut bytes);
+        then(&bytes)
+    }
+}
+
+/// The records of a leaf as a slice of their type.
+#[inline]
+pub(crate) fn cast<T: bytemuck::Pod>(bytes: &[u8]) -> Result<&[T]> {
+    bytemuck::try_cast_slice(bytes).map_err(|error| {
+        Error::new(
+            ErrorKind::Corrupt,
+            format!("a leaf does not start where its records could ({error}); the file is damaged"),
+        )
+    })
+}

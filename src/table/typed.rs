@@ -1,0 +1,225 @@
+//! `Table<T>`: a table in a snapshot, its rows as plain structs.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Bound, RangeBounds};
+
+use super::reader::{Reader, cast, with_key};
+use super::scan::{Rows, Slices};
+use crate::error::Result;
+use crate::record::{Key, Keyed, Record};
+use crate::schema::Schema;
+
+/// A table to read from, its rows as references to `T`, straight from the mapped file.
+///
+/// What it hands out lives as long as the [`ReadTransaction`](crate::ReadTransaction) that it came from, and does not change. A handle
+/// is small and `Copy`; it can be used by any number of threads.
+///
+/// ```
+/// use drystone::{Database, Record};
+///
+/// #[derive(Clone, Copy, Debug, PartialEq, Record)]
+/// #[repr(C)]
+/// struct Edge {
+///     #[record(key)]
+///     from: u32,
+///     #[record(key)]
+///     to: u32,
+///     weight: f32,
+/// }
+///
+/// let db = Database::in_memory()?;
+/// let write = db.write()?;
+/// let mut edges = write.create_table::<Edge>("edges")?;
+/// for (from, to) in [(2, 1), (1, 3), (1, 2)] {
+///     edges.insert(&Edge { from, to, weight: 0.5 })?;
+/// }
+/// drop(edges);
+/// write.commit()?;
+///
+/// let read = db.read()?;
+/// let edges = read.table::<Edge>("edges")?;
+/// assert_eq!(edges.get((1, 3))?.unwrap().weight, 0.5);
+/// assert_eq!(edges.prefix((1_u32,))?.len(), 2);
+/// assert_eq!(edges.rank((2, 0))?, 2);
+/// assert_eq!(edges.range((1, 3)..)?.len(), 2);
+/// # Ok::<(), drystone::Error>(())
+/// ```
+pub struct Table<'t, T> {
+    reader: Reader<'t>,
+    records: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Table<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Table<'_, T> {}
+
+impl<T: Record> fmt::Debug for Table<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Table({:?}, {} rows)", self.reader.definition.name, self.len())
+    }
+}
+
+impl<'t, T: Record> Table<'t, T> {
+    /// Opens a table as `T`. The schemas must agree.
+    pub(crate) fn new(reader: Reader<'t>) -> Result<Table<'t, T>> {
+        let definition = reader.definition;
+        definition
+            .schema
+            .check_same(std::any::type_name::<T>(), T::schema())
+            .map_err(|error| reader.place_error(error))?;
+        Ok(Table { reader, records: PhantomData })
+    }
+
+    pub(super) fn unchecked(reader: Reader<'t>) -> Table<'t, T> {
+        Table { reader, records: PhantomData }
+    }
+
+    /// The name under which the table was opened.
+    pub fn name(&self) -> &'t str {
+        &self.reader.definition.name
+    }
+
+    /// The schema of its rows.
+    pub fn schema(&self) -> &'t Schema {
+        &self.reader.definition.schema
+    }
+
+    /// How many rows it has. O(1).
+    pub fn len(&self) -> u64 {
+        self.reader.rows()
+    }
+
+    /// Whether it has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The row with this key, or with this number where the table has no key. O(log n).
+    ///
+    /// # Errors
+    /// `Corrupt` if a page on the way does not match its checksum.
+    #[inline]
+    pub fn get(&self, key: T::Key) -> Result<Option<&'t T>> {
+        match with_key(key, |key| self.reader.find(key))? {
+            Some(record) => cast(record).map(|records| records.first()),
+            None => Ok(None),
+        }
+    }
+
+    /// The row with this number, in key order where there is a key: the n-th smallest. O(log n).
+    ///
+    /// # Errors
+    /// `Corrupt` if a page on the way does not match its checksum.
+    #[inline]
+    pub fn select(&self, row: u64) -> Result<Option<&'t T>> {
+        match self.reader.record(row)? {
+            Some(record) => cast(record).map(|records| records.first()),
+            None => Ok(None),
+        }
+    }
+
+    /// The first row: the one with the lowest key, or number 0.
+    ///
+    /// # Errors
+    /// As for [`get`](Table::get).
+    pub fn first(&self) -> Result<Option<&'t T>> {
+        self.select(0)
+    }
+
+    /// The last row: the one with the highest key, or number.
+    ///
+    /// # Errors
+    /// As for [`get`](Table::get).
+    pub fn last(&self) -> Result<Option<&'t T>> {
+        match self.len() {
+            0 => Ok(None),
+            rows => self.select(rows - 1),
+        }
+    }
+
+    /// How many rows have a lower key (or number). O(log n).
+    ///
+    /// # Errors
+    /// As for [`get`](Table::get).
+    pub fn rank(&self, key: T::Key) -> Result<u64> {
+        with_key(key, |key| self.reader.place(key)).map(|place| place.rank)
+    }
+
+    /// The rows whose keys (or numbers) lie in a range. Finding its ends is O(log n), and so is its length.
+    ///
+    /// # Errors
+    /// As for [`get`](Table::get).
+    pub fn range(&self, keys: impl RangeBounds<T::Key>) -> Result<Rows<'t, T>> {
+        let encode = |bound: Bound<&T::Key>| {
+            bound.map(|key| {
+                let mut bytes = vec![0; T::Key::WIDTH];
+                key.encode(&mut bytes);
+                bytes
+            })
+        };
+        let (from, to) = (encode(keys.start_bound()), encode(keys.end_bound()));
+        let rows =
+            self.reader.rows_between(from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice))?;
+        Ok(Rows::new(self.reader, rows))
+    }
+
+    /// All rows, in order.
+    pub fn iter(&self) -> Rows<'t, T> {
+        Rows::new(self.reader, 0..self.len())
+    }
+
+    /// All rows, in order, as slices, one a leaf: the fastest way over a table that is not one slice.
+    pub fn slices(&self) -> Slices<'t, T> {
+        Slices::new(self.reader, 0..self.len())
+    }
+
+    /// The whole table as one slice, straight from the file, if its rows lie side by side: after a bulk load, and as long as no
+    /// leaf was written anew. `None` otherwise; the empty table is the empty slice.
+    ///
+    /// The first call verifies what was not read before, at the speed of the checksum; later ones look at a bit a leaf.
+    ///
+    /// # Errors
+    /// `Corrupt` if any page of the table does not match its checksum.
+    pub fn as_slice(&self) -> Result<Option<&'t [T]>> {
+        if self.is_empty() {
+            return Ok(Some(&[]));
+        }
+        match self.reader.contiguous()? {
+            Some(bytes) => cast(bytes).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+impl<'t, T: Keyed> Table<'t, T> {
+    /// The rows whose keys begin with these leading fields: `edges.prefix((7_u32,))`.
+    ///
+    /// # Errors
+    /// `Usage` if the fields are no leading fields of the key, by their widths; else as for [`get`](Table::get).
+    pub fn prefix<P: Key>(&self, fields: P) -> Result<Rows<'t, T>> {
+        let rows = with_key(fields, |fields| self.reader.rows_with_prefix(fields))?;
+        Ok(Rows::new(self.reader, rows))
+    }
+
+    /// Whether there is a row with this key. O(log n).
+    ///
+    /// # Errors
+    /// As for [`get`](Table::get).
+    pub fn contains(&self, key: T::Key) -> Result<bool> {
+        self.get(key).map(|row| row.is_some())
+    }
+}
+
+impl<'t, T: Record> IntoIterator for Table<'t, T> {
+    type Item = Result<&'t T>;
+    type IntoIter = Rows<'t, T>;
+
+    fn into_iter(self) -> Rows<'t, T> {
+        self.iter()
+    }
+}

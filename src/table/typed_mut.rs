@@ -1,0 +1,301 @@
+//! `TableMut<T>`: a table in the write transaction, its rows as plain structs.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::RangeBounds;
+
+use bytemuck::{bytes_of, cast_slice};
+
+use super::reader::with_key;
+use super::scan::{Rows, Slices};
+use super::typed::Table;
+use super::writer::Writer;
+use crate::error::{Error, ErrorKind, Result, fail};
+use crate::load::{IterSource, LoadOptions, LoadReport};
+use crate::record::{Field, FieldType, Key, Keyed, Record, Unkeyed};
+use crate::schema::Schema;
+
+/// A table to read and to change. It sees its own changes; others see them after the commit.
+///
+/// Dropping the handle keeps the changes in the transaction; dropping the transaction drops them.
+/// A handle takes its table: while it lives, the same table cannot be opened again.
+///
+/// ```
+/// use drystone::{Database, Record};
+///
+/// #[derive(Clone, Copy, Debug, PartialEq, Record)]
+/// #[repr(C)]
+/// struct Account {
+///     #[record(key)]
+///     id: u64,
+///     cents: i64,
+/// }
+///
+/// let db = Database::in_memory()?;
+/// let write = db.write()?;
+/// let mut accounts = write.create_table::<Account>("accounts")?;
+/// accounts.insert(&Account { id: 1, cents: 100 })?;
+/// accounts.upsert(&Account { id: 2, cents: 50 })?;
+/// accounts.update(1, |account| account.cents -= 30)?;
+/// assert_eq!(accounts.get(1)?.unwrap().cents, 70);
+/// assert_eq!(accounts.remove(2)?, Some(Account { id: 2, cents: 50 }));
+/// drop(accounts);
+/// write.commit()?;
+/// # Ok::<(), drystone::Error>(())
+/// ```
+pub struct TableMut<'x, T> {
+    writer: Writer<'x>,
+    records: PhantomData<fn() -> T>,
+}
+
+impl<T: Record> fmt::Debug for TableMut<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TableMut({:?}, {} rows)", self.writer.table.definition.name, self.len())
+    }
+}
+
+impl<'x, T: Record> TableMut<'x, T> {
+    /// Takes a table as `T`. The schemas must agree.
+    pub(crate) fn new(writer: Writer<'x>) -> Result<TableMut<'x, T>> {
+        Table::<T>::new(writer.reader())?;
+        Ok(TableMut { writer, records: PhantomData })
+    }
+
+    /// The table as it is now, with all the ways to read it. Its rows live as long as this borrow.
+    pub fn as_table(&self) -> Table<'_, T> {
+        Table::unchecked(self.writer.reader())
+    }
+
+    /// The schema of its rows.
+    pub fn schema(&self) -> &Schema {
+        &self.writer.table.definition.schema
+    }
+
+    /// How many rows it has now. O(1).
+    pub fn len(&self) -> u64 {
+        self.writer.table.edited.rows()
+    }
+
+    /// Whether it has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// See [`Table::get`].
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn get(&self, key: T::Key) -> Result<Option<&T>> {
+        self.as_table().get(key)
+    }
+
+    /// See [`Table::range`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn range(&self, keys: impl RangeBounds<T::Key>) -> Result<Rows<'_, T>> {
+        self.as_table().range(keys)
+    }
+
+    /// See [`Table::iter`].
+    pub fn iter(&self) -> Rows<'_, T> {
+        self.as_table().iter()
+    }
+
+    /// See [`Table::slices`].
+    pub fn slices(&self) -> Slices<'_, T> {
+        self.as_table().slices()
+    }
+
+    /// Changes a row in place. `None` if there is none with this key (or number).
+    ///
+    /// # Errors
+    /// `Value` if the key was changed, which leaves the row as it was; `Corrupt` or `Io` if pages cannot be read, or
+    /// written where the edits outgrow their memory.
+    pub fn update<R>(&mut self, key: T::Key, change: impl FnOnce(&mut T) -> R) -> Result<Option<R>> {
+        with_key(key, |key| {
+            self.writer.update(key, |record| match bytemuck::try_from_bytes_mut(record) {
+                Ok(record) => Ok(change(record)),
+                Err(error) => {
+                    fail!(Corrupt, "a row does not lie where it could ({error}); the file is damaged")
+                }
+            })
+        })
+    }
+
+    /// Sets one field of a row in place. Whether there is such a row.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut points = write.create_table::<Point>("points")?;
+    /// # points.push(&Point { x: 1, y: 2 })?;
+    /// let y = Point::schema().handle::<i32>("y")?;
+    /// assert!(points.set_field(0, y, 7)?);
+    /// assert_eq!(points.get(0)?.unwrap().y, 7);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`update`](TableMut::update).
+    pub fn set_field<F: FieldType>(&mut self, key: T::Key, field: Field<F>, value: F) -> Result<bool> {
+        let set = |record: &mut [u8]| {
+            field.set(record, value);
+            Ok(())
+        };
+        with_key(key, |key| self.writer.update(key, set)).map(|done| done.is_some())
+    }
+
+    /// Loads records in bulk: sorts them by key if they do not come in order, merges them with the rows that there are, and
+    /// lays all of it down as full leaves in one run. Records without a key are appended.
+    ///
+    /// Time: that of writing the bytes where they come in order, plus sorting within the memory budget where not.
+    ///
+    /// ```
+    /// # use drystone::{Database, LoadOptions, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { #[record(key)] id: u32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// let mut points = write.create_table::<Point>("points")?;
+    /// let report = points.load((0..1000).rev().map(|id| Point { id, y: 1 }), &LoadOptions::new())?;
+    /// assert_eq!((report.rows, report.in_order), (1000, false));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Duplicate`, unless the options say which one to keep; `Io` if the disk is full. The table is then what it was.
+    pub fn load(
+        &mut self,
+        records: impl IntoIterator<Item = T>,
+        options: &LoadOptions,
+    ) -> Result<LoadReport> {
+        self.writer.load(&mut IterSource::new(records.into_iter()), options)
+    }
+
+    /// Removes all rows. O(nodes).
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io` if the pages to be given up cannot be read.
+    pub fn clear(&mut self) -> Result<()> {
+        self.writer.clear()
+    }
+}
+
+impl<T: Keyed> TableMut<'_, T> {
+    /// Puts in a row with a new key. O(log n).
+    ///
+    /// # Errors
+    /// `Duplicate` if there is a row with this key; `Corrupt` or `Io` as for [`update`](TableMut::update).
+    pub fn insert(&mut self, row: &T) -> Result<()> {
+        self.writer.insert(bytes_of(row))
+    }
+
+    /// Puts in a row, replacing the one with its key; `true` if there was one. O(log n).
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io` as for [`update`](TableMut::update).
+    pub fn upsert(&mut self, row: &T) -> Result<bool> {
+        self.writer.upsert(bytes_of(row))
+    }
+
+    /// Takes the row with this key out. O(log n).
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io` as for [`update`](TableMut::update).
+    pub fn remove(&mut self, key: T::Key) -> Result<Option<T>> {
+        let mut removed = Vec::new();
+        let found = with_key(key, |key| self.writer.remove(key, &mut removed))?;
+        Ok(found.then(|| bytemuck::pod_read_unaligned(&removed)))
+    }
+
+    /// See [`Table::prefix`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn prefix<P: Key>(&self, fields: P) -> Result<Rows<'_, T>> {
+        self.as_table().prefix(fields)
+    }
+}
+
+impl<T: Unkeyed> TableMut<'_, T> {
+    /// Appends a row and returns its number. O(1) amortised.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io` as for [`update`](TableMut::update).
+    pub fn push(&mut self, row: &T) -> Result<u64> {
+        let number = self.len();
+        self.writer.extend(bytes_of(row))?;
+        Ok(number)
+    }
+
+    /// Appends rows.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io` as for [`update`](TableMut::update); the rows before it are appended.
+    pub fn extend(&mut self, rows: impl IntoIterator<Item = T>) -> Result<()> {
+        let mut rows = rows.into_iter();
+        let at_once = (self.writer.table.definition.layout.leaf_rows()).min(4096);
+        let mut chunk = Vec::with_capacity(at_once);
+        loop {
+            chunk.clear();
+            chunk.extend(rows.by_ref().take(at_once));
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            self.extend_from_slice(&chunk)?;
+        }
+    }
+
+    /// Appends rows from a slice.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io` as for [`update`](TableMut::update).
+    pub fn extend_from_slice(&mut self, rows: &[T]) -> Result<()> {
+        // In pieces, so that the edits are written out in time.
+        for piece in rows.chunks((1 << 20) / size_of::<T>() + 1) {
+            self.writer.extend(cast_slice(piece))?;
+        }
+        Ok(())
+    }
+
+    /// Overwrites the row with this number. O(log n).
+    ///
+    /// # Errors
+    /// `OutOfRange` if there is no such row; `Corrupt` or `Io` as for [`update`](TableMut::update).
+    pub fn set(&mut self, row: u64, record: &T) -> Result<()> {
+        self.writer.set(row, bytes_of(record))
+    }
+
+    /// Keeps the first `rows` rows, all of them if there are no more.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io` as for [`update`](TableMut::update).
+    pub fn truncate(&mut self, rows: u64) -> Result<()> {
+        self.writer.truncate(rows)
+    }
+
+    /// Takes a row out by moving the last one to its place. O(log n).
+    ///
+    /// # Errors
+    /// `OutOfRange` if there is no such row; `Corrupt` or `Io` as for [`update`](TableMut::update).
+    pub fn swap_remove(&mut self, row: u64) -> Result<T> {
+        let removed = self.writer.swap_remove(row)?;
+        bytemuck::try_pod_read_unaligned(&removed).map_err(|error| {
+            Error::new(ErrorKind::Corrupt, format!("row {row} has the wrong width: {error}"))
+        })
+    }
+
+    /// Takes the last row out. `None` if there is none.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io` as for [`update`](TableMut::update).
+    pub fn pop(&mut self) -> Result<Option<T>> {
+        match self.len() {
+            0 => Ok(None),
+            rows => self.swap_remove(rows - 1).map(Some),
+        }
+    }
+}

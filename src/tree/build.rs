@@ -1,0 +1,132 @@
+//! Building a tree from records in order: full leaves side by side in one run, branches behind them.
+
+use super::branch::encode;
+use super::layout::Layout;
+use crate::error::Result;
+use crate::page::{Link, PAGE_BYTES, RunWriter, TreeRoot, WriteSession};
+
+/// Takes records in key order (or row order) and lays them down as one array.
+///
+/// Memory: one leaf, a write buffer, and an entry a leaf (its first key, 20 bytes). Dropped before
+/// [`finish`](TreeBuilder::finish), it gives its pages back.
+pub(crate) struct TreeBuilder<'s> {
+    session: &'s WriteSession,
+    layout: Layout,
+    writer: Option<RunWriter<'s>>,
+    leaf: Vec<u8>,
+    rows: u64,
+    level: Level,
+}
+
+/// The nodes of one level, as the columns of the branches above them.
+#[derive(Default)]
+struct Level {
+    keys: Vec<u8>,
+    rows: Vec<u64>,
+    links: Vec<Link>,
+    bytes: Vec<usize>,
+}
+
+impl<'s> TreeBuilder<'s> {
+    /// A builder for a tree of about so many rows; `None` where nobody knows.
+    pub(crate) fn new(session: &'s WriteSession, layout: Layout, rows: Option<u64>) -> TreeBuilder<'s> {
+        session.trim_at_commit();
+        let expected = rows.map(|rows| {
+            let leaves = rows.saturating_mul(layout.width() as u64);
+            let branches = rows / (layout.leaf_rows() * layout.children()) as u64 + 2;
+            leaves.saturating_add((branches + branches / 8) * PAGE_BYTES as u64)
+        });
+        let leaf = Vec::with_capacity(layout.leaf_bytes());
+        let writer = Some(RunWriter::new(session, expected));
+        TreeBuilder { session, layout, writer, leaf, rows: 0, level: Level::default() }
+    }
+
+    /// Appends one or more whole records, which must come after all that were pushed before.
+    #[inline]
+    pub(crate) fn push(&mut self, mut records: &[u8]) -> Result<()> {
+        while !records.is_empty() {
+            let room = self.layout.leaf_bytes() - self.leaf.len();
+            let taken = records.len().min(room);
+            self.leaf.extend_from_slice(&records[..taken]);
+            records = &records[taken..];
+            if taken == room {
+                self.write_leaf()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows pushed so far.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows + (self.leaf.len() / self.layout.width()) as u64
+    }
+
+    /// Writes the branches and returns the root. Nothing is durable before the transaction commits.
+    pub(crate) fn finish(mut self) -> Result<TreeRoot> {
+        if !self.leaf.is_empty() {
+            self.write_leaf()?;
+        }
+        let mut height = 0;
+        let mut below = std::mem::take(&mut self.level);
+        while below.links.len() > 1 {
+            height += 1;
+            let mut above = Level::default();
+            let key_width = self.layout.key().width();
+            let children = self.layout.children();
+            for first in (0..below.links.len()).step_by(children) {
+                let range = first..(first + children).min(below.links.len());
+                let keys = &below.keys[range.start * key_width..range.end * key_width];
+                let page = encode(
+                    &self.layout,
+                    height,
+                    keys,
+                    &below.rows[range.clone()],
+                    &below.links[range.clone()],
+                );
+                if let Some(writer) = &mut self.writer {
+                    above.links.push(writer.push_aligned(&page)?);
+                }
+                above.keys.extend_from_slice(&keys[..key_width]);
+                above.rows.push(below.rows[range].iter().sum());
+                above.bytes.push(PAGE_BYTES);
+            }
+            self.level.links.append(&mut below.links);
+            self.level.bytes.append(&mut below.bytes);
+            below = above;
+        }
+        if let Some(writer) = self.writer.take() {
+            writer.finish()?;
+        }
+        self.level = Level::default();
+        let root = below.links.first().copied().unwrap_or_default();
+        Ok(TreeRoot { address: root.address, checksum: root.checksum, rows: self.rows, height })
+    }
+
+    fn write_leaf(&mut self) -> Result<()> {
+        let key_width = self.layout.key().width();
+        let at = self.level.keys.len();
+        self.level.keys.resize(at + key_width, 0);
+        self.layout.key().normalise(&self.leaf, &mut self.level.keys[at..]);
+        let rows = (self.leaf.len() / self.layout.width()) as u64;
+        if let Some(writer) = &mut self.writer {
+            self.level.links.push(writer.push_packed(&self.leaf)?);
+        }
+        self.level.rows.push(rows);
+        self.level.bytes.push(self.leaf.len());
+        self.rows += rows;
+        self.leaf.clear();
+        Ok(())
+    }
+}
+
+impl Drop for TreeBuilder<'_> {
+    fn drop(&mut self) {
+        // Pages handed out but not used go back first, so that no page is both free and in a run.
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.finish();
+        }
+        for (link, bytes) in self.level.links.iter().zip(&self.level.bytes) {
+            self.session.free(*link, *bytes);
+        }
+    }
+}

@@ -1,0 +1,592 @@
+//! Editing a tree: nodes that change are copied into memory, the rest stays where it was committed.
+//!
+//! ```text
+//!            root (owned)                 An edit copies the path from the root to its leaf, once. Flushing writes the
+//!           /     |     \                 owned nodes bottom-up to new pages and forgets them; until then an abort
+//!     stored   owned    stored            costs nothing.
+//!              /   \
+//!         stored   leaf (owned)
+//! ```
+
+use super::branch::{Branch, Child, ChildRef};
+use super::flush::flush;
+use super::key::{Probe, with_probe};
+use super::layout::Layout;
+use super::view::{View, search_leaf};
+use super::walk::walk_stored;
+use crate::error::{Error, ErrorKind, Result, fail};
+use crate::page::{Buffer, Link, PAGE_BYTES, TreeRoot, WriteSession};
+
+/// A node in memory.
+#[derive(Debug)]
+pub(crate) enum Node {
+    Leaf(Buffer),
+    Branch(Branch),
+}
+
+/// A tree that a write transaction works on.
+#[derive(Debug)]
+pub(crate) struct Edited {
+    layout: Layout,
+    root: Child,
+    rows: u64,
+    height: u32,
+    /// Memory that owned nodes take.
+    owned_bytes: usize,
+}
+
+/// What became of a record that was put into a tree.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Placed {
+    /// There was no row with its key.
+    New,
+    /// There was one: it was replaced, or left as it is, as asked.
+    Existing,
+}
+
+/// A node that split off to the right.
+struct Sibling {
+    key: Vec<u8>,
+    rows: u64,
+    child: Child,
+}
+
+/// What the steps of one edit share.
+struct Edit<'e> {
+    session: &'e WriteSession,
+    layout: &'e Layout,
+    owned_bytes: &'e mut usize,
+}
+
+impl Edited {
+    /// A tree that starts from a committed root.
+    pub(crate) fn new(session: &WriteSession, layout: Layout, root: TreeRoot) -> Result<Edited> {
+        View::new(session.view(), &layout, root)?;
+        Ok(Edited {
+            layout,
+            root: Child::Stored(root.link()),
+            rows: root.rows,
+            height: root.height,
+            owned_bytes: 0,
+        })
+    }
+
+    /// A tree without rows.
+    pub(crate) fn empty(layout: Layout) -> Edited {
+        Edited { layout, root: Child::Stored(Link::default()), rows: 0, height: 0, owned_bytes: 0 }
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Memory that waits to be written.
+    pub(crate) fn owned_bytes(&self) -> usize {
+        self.owned_bytes
+    }
+
+    /// The tree as it is now, to read from.
+    pub(crate) fn view<'s>(&'s self, session: &'s WriteSession) -> View<'s> {
+        View {
+            pages: session.view(),
+            layout: &self.layout,
+            root: ChildRef::from(&self.root),
+            rows: self.rows,
+            height: self.height,
+        }
+    }
+
+    /// The record with this number, to be changed in place. Its key must stay what it is.
+    pub(crate) fn record_mut(&mut self, session: &WriteSession, row: u64) -> Result<Option<&mut [u8]>> {
+        if row >= self.rows {
+            return Ok(None);
+        }
+        let width = self.layout.width();
+        let (mut child, mut rows, mut row) = (&mut self.root, self.rows, row);
+        let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
+        for level in (1..=self.height).rev() {
+            let branch = edit.branch(child, level, rows)?;
+            let Some(index) = branch.rows.iter().position(|rows| match row.checked_sub(*rows) {
+                Some(after) => {
+                    row = after;
+                    false
+                }
+                None => true,
+            }) else {
+                fail!(
+                    Corrupt,
+                    "the rows below a branch do not add up to what its parent says; the file is damaged"
+                );
+            };
+            rows = branch.rows[index];
+            child = &mut branch.children[index];
+        }
+        let leaf = edit.leaf(child, rows)?;
+        Ok(leaf.as_mut_slice().get_mut(row as usize * width..(row as usize + 1) * width))
+    }
+
+    /// The record with this key, to be changed in place. Its key must stay what it is.
+    pub(crate) fn find_mut(&mut self, session: &WriteSession, key: &[u8]) -> Result<Option<&mut [u8]>> {
+        if self.view(session).find(key)?.is_none() {
+            return Ok(None);
+        }
+        let width = self.layout.width();
+        with_probe!(self.layout.key(), probe => {
+            let target = probe.stored(key);
+            let (mut child, mut rows) = (&mut self.root, self.rows);
+            let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
+            for level in (1..=self.height).rev() {
+                let branch = edit.branch(child, level, rows)?;
+                let index = branch.child_for(probe, target, self.layout.key().width());
+                rows = branch.rows[index];
+                child = &mut branch.children[index];
+            }
+            let leaf = edit.leaf(child, rows)?;
+            let index = search_leaf(probe, leaf.as_slice(), width, target);
+            Ok(leaf.as_mut_slice().get_mut(index * width..(index + 1) * width))
+        })
+    }
+
+    /// Puts a record where its key belongs. O(height).
+    pub(crate) fn put(&mut self, session: &WriteSession, record: &[u8], replace: bool) -> Result<Placed> {
+        let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
+        let (placed, sibling) = with_probe!(self.layout.key(), probe => {
+            let target = probe.stored(record);
+            edit.put(&mut self.root, self.height, self.rows, probe, target, record, replace)?
+        });
+        if placed == Placed::New {
+            self.rows += 1;
+        }
+        if let Some(sibling) = sibling {
+            let left = std::mem::replace(&mut self.root, Child::Stored(Link::default()));
+            let key = first_key(&self.layout, &left);
+            let mut branch = Branch::default();
+            branch.insert(0, &key, self.rows - sibling.rows, left);
+            branch.insert(1, &sibling.key, sibling.rows, sibling.child);
+            self.root = Child::Owned(Box::new(Node::Branch(branch)));
+            self.height += 1;
+        }
+        Ok(placed)
+    }
+
+    /// Takes out the record with this key, into `removed`; `false` if there is none. O(height).
+    pub(crate) fn remove(
+        &mut self,
+        session: &WriteSession,
+        key: &[u8],
+        removed: &mut Vec<u8>,
+    ) -> Result<bool> {
+        match self.view(session).find(key)? {
+            Some(record) => {
+                removed.clear();
+                removed.extend_from_slice(record);
+            }
+            None => return Ok(false),
+        }
+        let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
+        with_probe!(self.layout.key(), probe => {
+            let target = probe.stored(key);
+            edit.remove(&mut self.root, self.height, self.rows, probe, target)?;
+        });
+        self.rows -= 1;
+        if self.rows == 0 {
+            self.clear(session)?;
+        }
+        self.lower_root();
+        Ok(true)
+    }
+
+    /// Appends records to a tree without a key. O(height) a leaf.
+    pub(crate) fn extend(&mut self, session: &WriteSession, mut records: &[u8]) -> Result<()> {
+        let width = self.layout.width();
+        while !records.is_empty() {
+            if self.rows == self.layout.dense_capacity(self.height) {
+                let full = std::mem::replace(&mut self.root, Child::Stored(Link::default()));
+                let mut branch = Branch::default();
+                branch.insert(0, &[], self.rows, full);
+                self.root = Child::Owned(Box::new(Node::Branch(branch)));
+                self.height += 1;
+            }
+            let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
+            let taken = edit.extend(&mut self.root, self.height, self.rows, records)?;
+            self.rows += (taken / width) as u64;
+            records = &records[taken..];
+        }
+        Ok(())
+    }
+
+    /// Cuts a tree without a key to its first rows. O(height + nodes dropped).
+    pub(crate) fn truncate(&mut self, session: &WriteSession, rows: u64) -> Result<()> {
+        if rows == 0 {
+            return self.clear(session);
+        }
+        if rows < self.rows {
+            let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
+            edit.truncate(&mut self.root, self.height, self.rows, rows)?;
+            self.rows = rows;
+            self.lower_root();
+        }
+        Ok(())
+    }
+
+    /// Empties the tree. O(nodes).
+    pub(crate) fn clear(&mut self, session: &WriteSession) -> Result<()> {
+        let root = std::mem::replace(&mut self.root, Child::Stored(Link::default()));
+        let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
+        edit.drop_below(&root, self.height, self.rows)?;
+        (self.rows, self.height, self.owned_bytes) = (0, 0, 0);
+        Ok(())
+    }
+
+    /// Empties the tree and puts a built one in its place.
+    pub(crate) fn replace(&mut self, session: &WriteSession, root: TreeRoot) -> Result<()> {
+        self.clear(session)?;
+        (self.root, self.rows, self.height) = (Child::Stored(root.link()), root.rows, root.height);
+        Ok(())
+    }
+
+    /// Writes every owned node to new pages, leaves in order first, and forgets the copies in memory. Returns the root.
+    ///
+    /// After an error the session has failed: nodes may be gone that were not written.
+    pub(crate) fn flush(&mut self, session: &WriteSession) -> Result<TreeRoot> {
+        let flushed = flush(&self.layout, &mut self.root, self.height, self.owned_bytes, session);
+        let link = flushed.inspect_err(|_| session.fail())?;
+        self.owned_bytes = 0;
+        Ok(TreeRoot { address: link.address, checksum: link.checksum, rows: self.rows, height: self.height })
+    }
+
+    /// While the root is an owned branch with a single child, that child becomes the root.
+    fn lower_root(&mut self) {
+        while self.height > 0 {
+            match &mut self.root {
+                Child::Owned(node) => match &mut **node {
+                    Node::Branch(branch) if branch.len() == 1 => {
+                        let Some(child) = branch.children.pop() else { return };
+                        self.root = child;
+                        self.height -= 1;
+                    }
+                    _ => return,
+                },
+                Child::Stored(_) => return,
+            }
+        }
+    }
+}
+
+impl Branch {
+    fn child_for<P: Probe>(&self, probe: P, target: P::Word, width: usize) -> usize {
+        let not_above = self.keys.chunks_exact(width).skip(1).take_while(|key| probe.normal(key) <= target);
+        not_above.count()
+    }
+}
+
+impl Edit<'_> {
+    /// Copies a node into memory, if it is not there yet, and notes that its pages are no longer reached.
+    fn own<'c>(&mut self, child: &'c mut Child, level: u32, rows: u64) -> Result<&'c mut Node> {
+        if let Child::Stored(link) = *child {
+            let stored = ChildRef::Stored(link);
+            let view =
+                View { pages: self.session.view(), layout: self.layout, root: stored, rows, height: level };
+            let node = if level == 0 {
+                let records = view.leaf(stored, rows)?;
+                let mut leaf = Buffer::with_capacity(self.layout.leaf_bytes());
+                leaf.extend(records);
+                *self.owned_bytes += self.layout.leaf_bytes();
+                self.session.free(link, records.len());
+                Node::Leaf(leaf)
+            } else if rows == 0 {
+                *self.owned_bytes += PAGE_BYTES;
+                Node::Branch(Branch::default())
+            } else {
+                let super::branch::BranchRef::Stored(page) = view.branch(stored, level, rows)? else {
+                    return wrong_level();
+                };
+                let branch = Branch::from_page(&page);
+                if branch.rows.iter().try_fold(0u64, |sum, rows| sum.checked_add(*rows)) != Some(rows) {
+                    fail!(
+                        Corrupt,
+                        "the rows below a branch do not add up to what its parent says; the file is damaged"
+                    );
+                }
+                *self.owned_bytes += PAGE_BYTES;
+                self.session.free(link, PAGE_BYTES);
+                Node::Branch(branch)
+            };
+            *child = Child::Owned(Box::new(node));
+        }
+        match child {
+            Child::Owned(node) => Ok(node),
+            Child::Stored(_) => wrong_level(),
+        }
+    }
+
+    fn leaf<'c>(&mut self, child: &'c mut Child, rows: u64) -> Result<&'c mut Buffer> {
+        match self.own(child, 0, rows)? {
+            Node::Leaf(leaf) => Ok(leaf),
+            Node::Branch(_) => wrong_level(),
+        }
+    }
+
+    fn branch<'c>(&mut self, child: &'c mut Child, level: u32, rows: u64) -> Result<&'c mut Branch> {
+        match self.own(child, level, rows)? {
+            Node::Branch(branch) => Ok(branch),
+            Node::Leaf(_) => wrong_level(),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the state of one descent")]
+    fn put<P: Probe>(
+        &mut self,
+        child: &mut Child,
+        level: u32,
+        rows: u64,
+        probe: P,
+        target: P::Word,
+        record: &[u8],
+        replace: bool,
+    ) -> Result<(Placed, Option<Sibling>)> {
+        if level == 0 {
+            return self.put_in_leaf(child, rows, probe, target, record, replace);
+        }
+        let (layout, key_width) = (self.layout, self.layout.key().width());
+        let branch = self.branch(child, level, rows)?;
+        let index = branch.child_for(probe, target, key_width);
+        let below = branch.rows[index];
+        let (placed, sibling) =
+            self.put(&mut branch.children[index], level - 1, below, probe, target, record, replace)?;
+        if placed == Placed::New {
+            branch.rows[index] += 1;
+            if probe.normal(branch.key(index, key_width)) > target {
+                layout.key().normalise(record, &mut branch.keys[index * key_width..][..key_width]);
+            }
+        }
+        let Some(sibling) = sibling else { return Ok((placed, None)) };
+        branch.rows[index] -= sibling.rows;
+        branch.insert(index + 1, &sibling.key, sibling.rows, sibling.child);
+        if branch.len() <= layout.children() {
+            return Ok((placed, None));
+        }
+        let at = if index + 2 == branch.len() { branch.len() - 1 } else { branch.len() / 2 };
+        let right = branch.split_off(at, key_width);
+        *self.owned_bytes += PAGE_BYTES;
+        let sibling = Sibling {
+            key: right.key(0, key_width).to_vec(),
+            rows: right.total_rows(),
+            child: Child::Owned(Box::new(Node::Branch(right))),
+        };
+        Ok((placed, Some(sibling)))
+    }
+
+    /// Puts a record into a leaf. A full leaf splits in the middle, or, when the new row comes last, before that row, so that
+    /// ascending inserts leave full leaves behind; branches do the same.
+    fn put_in_leaf<P: Probe>(
+        &mut self,
+        child: &mut Child,
+        rows: u64,
+        probe: P,
+        target: P::Word,
+        record: &[u8],
+        replace: bool,
+    ) -> Result<(Placed, Option<Sibling>)> {
+        let layout = self.layout;
+        let width = layout.width();
+        let leaf = self.leaf(child, rows)?;
+        let index = search_leaf(probe, leaf.as_slice(), width, target);
+        if let Some(existing) = leaf.as_mut_slice().get_mut(index * width..(index + 1) * width)
+            && probe.stored(existing) == target
+        {
+            if replace {
+                existing.copy_from_slice(record);
+            }
+            return Ok((Placed::Existing, None));
+        }
+        if leaf.len() < layout.leaf_bytes() {
+            leaf.insert(index * width, record);
+            return Ok((Placed::New, None));
+        }
+        let full = layout.leaf_rows();
+        let at = if index == full { full } else { full / 2 };
+        let mut right = Buffer::with_capacity(layout.leaf_bytes());
+        right.extend(&leaf.as_slice()[at * width..]);
+        leaf.truncate(at * width);
+        if index <= at && at < full {
+            leaf.insert(index * width, record);
+        } else {
+            right.insert((index - at) * width, record);
+        }
+        *self.owned_bytes += layout.leaf_bytes();
+        let mut key = vec![0; layout.key().width()];
+        layout.key().normalise(right.as_slice(), &mut key);
+        let rows = (right.len() / width) as u64;
+        Ok((Placed::New, Some(Sibling { key, rows, child: Child::Owned(Box::new(Node::Leaf(right))) })))
+    }
+
+    fn remove<P: Probe>(
+        &mut self,
+        child: &mut Child,
+        level: u32,
+        rows: u64,
+        probe: P,
+        target: P::Word,
+    ) -> Result<()> {
+        let (layout, key_width) = (self.layout, self.layout.key().width());
+        if level == 0 {
+            let leaf = self.leaf(child, rows)?;
+            let index = search_leaf(probe, leaf.as_slice(), layout.width(), target);
+            leaf.remove(index * layout.width(), layout.width());
+            return Ok(());
+        }
+        let branch = self.branch(child, level, rows)?;
+        let index = branch.child_for(probe, target, key_width);
+        let below = branch.rows[index];
+        self.remove(&mut branch.children[index], level - 1, below, probe, target)?;
+        branch.rows[index] -= 1;
+        if branch.rows[index] == 0 {
+            let empty = branch.remove(index, key_width);
+            self.drop_below(&empty, level - 1, 0)?;
+        } else {
+            self.merge_if_small(branch, index, level - 1)?;
+        }
+        Ok(())
+    }
+
+    /// Joins a child that has become small with a neighbour, if both fit into three quarters of a node.
+    fn merge_if_small(&mut self, branch: &mut Branch, index: usize, level: u32) -> Result<()> {
+        let (full, key_width) = (
+            if level == 0 { self.layout.leaf_rows() } else { self.layout.children() },
+            self.layout.key().width(),
+        );
+        let own = self.size(branch, index, level)?;
+        if own >= full / 4 {
+            return Ok(());
+        }
+        for (left, right) in [(Some(index), index + 1), (index.checked_sub(1), index)] {
+            let Some(left) = left.filter(|_| right < branch.len()) else { continue };
+            let other = if left == index { right } else { left };
+            if own + self.size(branch, other, level)? > full * 3 / 4 {
+                continue;
+            }
+            let (left_rows, right_rows) = (branch.rows[left], branch.rows[right]);
+            let mut gone = branch.remove(right, key_width);
+            self.own(&mut gone, level, right_rows)?;
+            let into = self.own(&mut branch.children[left], level, left_rows)?;
+            let Child::Owned(gone) = gone else { return wrong_level() };
+            *self.owned_bytes -= if level == 0 { self.layout.leaf_bytes() } else { PAGE_BYTES };
+            match (into, *gone) {
+                (Node::Leaf(into), Node::Leaf(gone)) => into.extend(gone.as_slice()),
+                (Node::Branch(into), Node::Branch(gone)) => into.append(gone),
+                _ => return wrong_level(),
+            }
+            branch.rows[left] += right_rows;
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// Rows of a leaf, children of a branch.
+    fn size(&self, branch: &Branch, index: usize, level: u32) -> Result<usize> {
+        let rows = branch.rows[index];
+        if level == 0 {
+            return Ok(rows as usize);
+        }
+        let child = ChildRef::from(&branch.children[index]);
+        let view = View { pages: self.session.view(), layout: self.layout, root: child, rows, height: level };
+        Ok(view.branch(child, level, rows)?.len())
+    }
+
+    /// Appends what fits into the last leaf; returns how many bytes that was.
+    fn extend(&mut self, child: &mut Child, level: u32, rows: u64, records: &[u8]) -> Result<usize> {
+        let layout = self.layout;
+        if level == 0 {
+            let leaf = self.leaf(child, rows)?;
+            let taken = records.len().min(layout.leaf_bytes() - leaf.len());
+            leaf.extend(&records[..taken]);
+            return Ok(taken);
+        }
+        let branch = self.branch(child, level, rows)?;
+        if branch.rows.last().is_none_or(|rows| *rows == layout.dense_capacity(level - 1)) {
+            branch.insert(branch.len(), &[], 0, Child::Stored(Link::default()));
+        }
+        let last = branch.len() - 1;
+        let below = branch.rows[last];
+        let taken = self.extend(&mut branch.children[last], level - 1, below, records)?;
+        branch.rows[last] += (taken / layout.width()) as u64;
+        Ok(taken)
+    }
+
+    /// Keeps the first `keep` rows, of which there is at least one.
+    fn truncate(&mut self, child: &mut Child, level: u32, rows: u64, keep: u64) -> Result<()> {
+        let layout = self.layout;
+        if keep == rows {
+            return Ok(());
+        }
+        if level == 0 {
+            self.leaf(child, rows)?.truncate(keep as usize * layout.width());
+            return Ok(());
+        }
+        let capacity = layout.dense_capacity(level - 1);
+        let branch = self.branch(child, level, rows)?;
+        let last = ((keep - 1) / capacity) as usize;
+        while branch.len() > last + 1 {
+            let rows = branch.rows[branch.len() - 1];
+            let gone = branch.remove(branch.len() - 1, 0);
+            self.drop_below(&gone, level - 1, rows)?;
+        }
+        let (below, keep) = (branch.rows[last], keep - last as u64 * capacity);
+        self.truncate(&mut branch.children[last], level - 1, below, keep)?;
+        branch.rows[last] = keep;
+        Ok(())
+    }
+
+    /// Gives up a node and all below it: pages are noted as no longer reached, memory as no longer taken.
+    fn drop_below(&mut self, child: &Child, level: u32, rows: u64) -> Result<()> {
+        match child {
+            Child::Stored(_) if rows == 0 => {}
+            Child::Stored(link) => {
+                let view = View {
+                    pages: self.session.view(),
+                    layout: self.layout,
+                    root: ChildRef::Stored(*link),
+                    rows,
+                    height: level,
+                };
+                walk_stored(&view, *link, level, rows, 0, &mut |visit| {
+                    self.session.free(visit.link(), visit.bytes());
+                    Ok(true)
+                })?;
+            }
+            Child::Owned(node) => match &**node {
+                Node::Leaf(_) => {
+                    *self.owned_bytes = self.owned_bytes.saturating_sub(self.layout.leaf_bytes())
+                }
+                Node::Branch(branch) => {
+                    *self.owned_bytes = self.owned_bytes.saturating_sub(PAGE_BYTES);
+                    for (child, rows) in branch.children.iter().zip(&branch.rows) {
+                        self.drop_below(child, level - 1, *rows)?;
+                    }
+                }
+            },
+        }
+        Ok(())
+    }
+}
+
+/// The first key below an owned node, in normal form.
+fn first_key(layout: &Layout, child: &Child) -> Vec<u8> {
+    let mut key = vec![0; layout.key().width()];
+    if let Child::Owned(node) = child {
+        match &**node {
+            Node::Leaf(leaf) => layout.key().normalise(leaf.as_slice(), &mut key),
+            Node::Branch(branch) => key.copy_from_slice(branch.key(0, layout.key().width())),
+        }
+    }
+    key
+}
+
+fn wrong_level<T>() -> Result<T> {
+    Err(Error::new(ErrorKind::Corrupt, "a leaf stands where a branch belongs; the file is damaged"))
+}

@@ -1,0 +1,28 @@
+//! The counted copy-on-write tree of packed records: the one structure for tables, the catalog and all that follows.
+//!
+//! A tree knows record widths and key bytes, never a schema or a transaction. Leaves hold records and nothing else;
+//! a branch holds, for each child, its first key, its address, the rows below it and its checksum.
+//! A tree without a key is addressed by row number: its leaves are all full but the last, and its branches hold no keys.
+
+mod branch;
+mod build;
+mod edit;
+mod flush;
+mod key;
+mod layout;
+mod scan;
+mod view;
+mod walk;
+
+pub(crate) use build::TreeBuilder;
+pub(crate) use edit::{Edited, Placed};
+pub(crate) use key::{
+    KeyShape, Part, Probe, SignedProbe, UnsignedProbe, WideProbe, WordProbe, lower_bound, with_probe,
+};
+pub(crate) use layout::Layout;
+pub(crate) use scan::Slices;
+pub(crate) use view::{Place, View};
+pub(crate) use walk::Visit;
+
+/// The widest key, in bytes.
+pub(crate) const KEY_LIMIT: usize = 256;

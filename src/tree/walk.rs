@@ -1,0 +1,111 @@
+//! Walking a committed tree: every node, for free space, for `check`, and to free a tree that is dropped.
+
+use super::branch::{BranchPage, ChildRef};
+use super::view::View;
+use crate::error::{Result, fail};
+use crate::page::{Link, PAGE_BYTES};
+
+/// A node that a walk comes by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Visit {
+    Branch { link: Link },
+    Leaf { link: Link, bytes: usize, rows: u64, first_row: u64 },
+}
+
+impl Visit {
+    pub(crate) fn link(&self) -> Link {
+        match self {
+            Visit::Branch { link } | Visit::Leaf { link, .. } => *link,
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Visit::Branch { .. } => PAGE_BYTES,
+            Visit::Leaf { bytes, .. } => *bytes,
+        }
+    }
+}
+
+/// Walks what is below one stored node.
+pub(super) fn walk_stored(
+    view: &View<'_>,
+    link: Link,
+    level: u32,
+    rows: u64,
+    first_row: u64,
+    visit: &mut dyn FnMut(Visit) -> Result<bool>,
+) -> Result<()> {
+    if level == 0 {
+        return visit(Visit::Leaf { link, bytes: view.leaf_len(rows)?, rows, first_row }).map(drop);
+    }
+    if !link.address.is_multiple_of(PAGE_BYTES as u64) {
+        fail!(Corrupt, "a branch at {} does not start at a page; the file is damaged", link.address);
+    }
+    if !visit(Visit::Branch { link })? {
+        return Ok(());
+    }
+    let page = view.pages.read(link, PAGE_BYTES)?;
+    let branch = BranchPage::new(page, view.layout, level, rows)?;
+    let mut first = first_row;
+    for child in 0..branch.len() {
+        let below = branch.rows(child);
+        if below == 0 || below > rows {
+            fail!(
+                Corrupt,
+                "a child of the branch at {} says that it has {below} rows; the file is damaged",
+                link.address
+            );
+        }
+        walk_stored(view, branch.link(child), level - 1, below, first, visit)?;
+        first += below;
+    }
+    if first - first_row != rows {
+        fail!(
+            Corrupt,
+            "the branch at {} has {} rows below it, its parent says {rows}; the file is damaged",
+            link.address,
+            first - first_row
+        );
+    }
+    Ok(())
+}
+
+impl<'a> View<'a> {
+    /// Calls `visit` for every committed node: a branch before its children, children in order. Leaves are not read.
+    ///
+    /// Where `visit` says `false` for a branch, what is below it is left out. Ends at the first error.
+    pub(crate) fn walk(&self, visit: &mut dyn FnMut(Visit) -> Result<bool>) -> Result<()> {
+        match self.root {
+            ChildRef::Stored(link) if self.rows > 0 => {
+                walk_stored(self, link, self.height, self.rows, 0, visit)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Address and length of the records, if the leaves lie side by side in order. `None` where they do not. O(branches).
+    pub(crate) fn extent(&self) -> Result<Option<(u64, usize)>> {
+        let (mut start, mut next, mut whole) = (None, 0, matches!(self.root, ChildRef::Stored(_)));
+        self.walk(&mut |visit| {
+            if let Visit::Leaf { link, bytes, .. } = visit {
+                whole &= *start.get_or_insert(link.address) == link.address || next == link.address;
+                next = link.address + bytes as u64;
+            }
+            Ok(whole)
+        })?;
+        Ok(start.filter(|_| whole).map(|start| (start, (next - start) as usize)))
+    }
+
+    /// All records as one run of bytes, verified, if they lie side by side.
+    pub(crate) fn contiguous(&self) -> Result<Option<&'a [u8]>> {
+        let Some((start, len)) = self.extent()? else { return Ok(None) };
+        self.walk(&mut |visit| {
+            if let Visit::Leaf { link, bytes, .. } = visit {
+                self.pages.read(link, bytes)?;
+            }
+            Ok(true)
+        })?;
+        self.pages.join(start, len).map(Some)
+    }
+}
