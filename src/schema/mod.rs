@@ -117,6 +117,30 @@ impl Schema {
         Schema::new(self.fields().iter().cloned().chain([field]).collect())
     }
 
+    /// This schema with these fields as its key: they come first, in this order, then the others in theirs.
+    ///
+    /// ```
+    /// use drystone::Schema;
+    ///
+    /// let schema: Schema = "x: i32, id: u64, delay: i16?".parse()?;
+    /// assert_eq!(schema.with_key(&["id"])?.to_string(), "id: u64 key, x: i32, delay: i16?");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) when there is no such field, [`Schema`](ErrorKind::Schema) when it cannot be part of a
+    /// key: it may be null, is an array, or is named twice.
+    pub fn with_key<S: AsRef<str>>(&self, names: &[S]) -> Result<Schema> {
+        let is_named = |field: &&FieldDef| names.iter().any(|name| name.as_ref() == field.name());
+        let of = |field: &FieldDef, key| {
+            FieldDef::new(field.name(), field.ty(), field.is_nullable(), key)?
+                .with_default(field.default().map(Into::into))
+        };
+        let key = names.iter().map(|name| of(self.field(name.as_ref())?, true));
+        let others = self.fields().iter().filter(|field| !is_named(field)).map(|field| of(field, false));
+        Schema::new(key.chain(others).collect::<Result<_>>()?)
+    }
+
     /// All fields, in order.
     pub fn fields(&self) -> &[FieldDef] {
         &self.0.fields
