@@ -3,6 +3,7 @@
 mod catalog;
 mod database;
 mod error;
+mod exchange;
 mod load;
 mod page;
 mod record;
@@ -14,6 +15,8 @@ mod tree;
 
 pub use database::{Database, DatabaseStats, Options};
 pub use error::{Error, ErrorKind, Result};
+#[cfg(feature = "csv")]
+pub use exchange::csv;
 pub use load::{LoadOptions, LoadReport, OnDuplicate, RecordSource};
 pub use page::{Durability, ReaderInfo};
 pub use record::{

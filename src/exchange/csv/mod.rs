@@ -1,0 +1,181 @@
+//! Comma-separated values: read into records ([`Reader`]), written from rows ([`Writer`]), and looked through for the
+//! narrowest types that hold them ([`Inferred`]). All begin with [`Options`].
+
+mod infer;
+mod read;
+mod split;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::io::{Read, Write};
+
+pub use infer::{Column, Inferred};
+pub use read::Reader;
+pub use write::Writer;
+
+use crate::error::{Error, ErrorKind, Result, fail};
+use crate::schema::Schema;
+use crate::schema::text::shown;
+use split::{Lines, Problem};
+
+/// How a CSV is written: the delimiter, what stands for a missing value, and the name of the file for messages.
+///
+/// The first line names the columns. Fields may stand in quotes, in which a quote is doubled and line breaks are allowed;
+/// lines end with LF, CRLF or CR; a byte-order mark at the beginning is passed over, and so are blank lines (but where the only
+/// column is that of a nullable field, a blank line is a missing value).
+///
+/// ```
+/// use drystone::{RecordSource, RowBuf, Schema, csv};
+///
+/// let text = "id,carrier,delay\n7,UA,-3\n8,\"AA\",NA\n";
+/// let schema: Schema = "id: u64 key, delay: i16?, carrier: str[2]".parse()?;
+/// let mut reader = csv::Options::new().null("NA").reader(&schema, text.as_bytes())?;
+/// let mut row = RowBuf::new(&schema);
+/// let mut rows = Vec::new();
+/// while reader.next_record(row.as_bytes_mut())? {
+///     rows.push(row.to_string());
+/// }
+/// assert_eq!(rows, ["id: 7, delay: -3, carrier: UA", "id: 8, delay: null, carrier: AA"]);
+/// # Ok::<(), drystone::Error>(())
+/// ```
+///
+/// # Missing values
+/// An empty field is missing, and so is one that spells what [`null`](Options::null) names. Missing is null in a field
+/// that may be null and an error in one that may not. But what stands in quotes is a value if it can be one: `""` is the
+/// empty text and `"NA"` the text NA, while in a field of numbers both are missing. And a text field that may not be null takes
+/// everything as it stands.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Options {
+    delimiter: u8,
+    nulls: Vec<Box<str>>,
+    name: Box<str>,
+    ignore_unknown: bool,
+    skip_bad: bool,
+}
+
+impl Options {
+    /// Commas, an empty field for a missing value, and every mistake an error.
+    pub fn new() -> Options {
+        Options {
+            delimiter: b',',
+            nulls: Vec::new(),
+            name: "the CSV".into(),
+            ignore_unknown: false,
+            skip_bad: false,
+        }
+    }
+
+    /// Another delimiter: `b';'`, `b'\t'`.
+    pub fn delimiter(mut self, delimiter: u8) -> Options {
+        self.delimiter = delimiter;
+        self
+    }
+
+    /// One more spelling of a missing value, such as `NA`.
+    pub fn null(mut self, spelling: impl Into<Box<str>>) -> Options {
+        self.nulls.push(spelling.into());
+        self
+    }
+
+    /// How messages call the input: `line 7 of flights.csv`.
+    pub fn name(mut self, name: impl Into<Box<str>>) -> Options {
+        self.name = name.into();
+        self
+    }
+
+    /// Whether columns that the schema has no field for are passed over. Otherwise they are an error.
+    pub fn ignore_unknown(mut self, ignore: bool) -> Options {
+        self.ignore_unknown = ignore;
+        self
+    }
+
+    /// Whether bad lines are passed over and counted. Otherwise the first one is an error.
+    /// [`Reader::skip_bad_to`] also keeps them.
+    pub fn skip_bad(mut self, skip: bool) -> Options {
+        self.skip_bad = skip;
+        self
+    }
+
+    /// Reads records of this schema, which are matched to the columns by name. Large reads are made; the input needs no buffer.
+    ///
+    /// A field that no column gives takes its default, or null.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) when there is no header, when it names a column twice or one that the schema has
+    /// not, and when it lacks a field that has neither default nor null.
+    pub fn reader<R: Read>(&self, schema: &Schema, input: R) -> Result<Reader<R>> {
+        Reader::new(self, schema, input)
+    }
+
+    /// Reads everything once, in bounded memory, and picks for each column the narrowest type that holds it.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) for a bad line, a header that cannot name fields, and an input without any rows.
+    pub fn infer<R: Read>(&self, input: R) -> Result<Inferred> {
+        Inferred::new(self, input)
+    }
+
+    /// Writes rows of this schema, beginning with the header. What [`reader`](Options::reader) reads of it with the same
+    /// options are the same values.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io) when the header cannot be written.
+    pub fn writer<W: Write>(&self, schema: &Schema, output: W) -> Result<Writer<W>> {
+        Writer::new(self, schema, output)
+    }
+
+    /// Whether this is how a missing value is written.
+    #[inline]
+    fn is_missing(&self, text: &str) -> bool {
+        text.is_empty() || self.nulls.iter().any(|null| **null == *text)
+    }
+
+    fn check(&self) -> Result<()> {
+        if !self.delimiter.is_ascii() || matches!(self.delimiter, b'"' | b'\r' | b'\n' | 0) {
+            fail!(
+                Usage,
+                "{:?} cannot be the delimiter of a CSV; it is one ASCII character, no quote and no line break",
+                char::from(self.delimiter)
+            );
+        }
+        Ok(())
+    }
+
+    /// The lines of an input, and the names in its header, which is its current line.
+    fn open<R: Read>(&self, input: R) -> Result<(Lines<R>, Vec<Box<str>>)> {
+        self.check()?;
+        let mut lines = Lines::new(input, &self.name, self.delimiter)?;
+        if !lines.advance()? {
+            fail!(Input, "{} is empty; a line with the names of the columns is expected", self.name);
+        }
+        let header = lines.texts(lines.len()).and_then(|texts| {
+            let name = |at| texts.get(at).map(Box::from).ok_or((Some(at), split::NOT_UTF8.into()));
+            (0..lines.len()).map(name).collect()
+        });
+        match header {
+            Ok(names) => Ok((lines, names)),
+            Err(problem) => Err(bad_line(&lines, &problem)),
+        }
+    }
+}
+
+/// The error for a line that cannot be split into text.
+fn bad_line<R>(lines: &Lines<R>, (field, problem): &Problem) -> Error {
+    let place = lines.describe(lines.number());
+    let message = match field {
+        None => format!("{place}: {problem}"),
+        Some(field) => {
+            let text = String::from_utf8_lossy(lines.bytes(*field));
+            format!("{place}, column {}: {:?}: {problem}", field + 1, shown(&text))
+        }
+    };
+    Error::new(ErrorKind::Input, message)
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options::new()
+    }
+}

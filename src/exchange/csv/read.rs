@@ -1,0 +1,262 @@
+//! Reads the lines of a CSV as records of a schema.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+
+use super::split::{Lines, NOT_UTF8, Problem};
+use super::{Options, bad_line};
+use crate::error::{Error, ErrorKind, Result, fail};
+use crate::load::RecordSource;
+use crate::schema::text::shown;
+use crate::schema::{FieldDef, Schema, Type};
+
+/// A CSV as a source of records, from [`Options::reader`]. Places are line numbers.
+///
+/// A line that cannot be read as a record is an error that names file, line, column, field, text and the expected type:
+///
+/// ```
+/// use drystone::{RecordSource, Schema, csv};
+///
+/// let schema: Schema = "id: u64, delay: i16".parse()?;
+/// let options = csv::Options::new().name("flights.csv");
+/// let mut reader = options.reader(&schema, "id,delay\n7,late\n".as_bytes())?;
+/// let error = reader.next_record(&mut vec![0; schema.width()]).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "line 2 of flights.csv, column 2: field \"delay\": \"late\" is no i16: not a whole number"
+/// );
+/// # Ok::<(), drystone::Error>(())
+/// ```
+///
+/// After an error, the next call goes on with the next line.
+pub struct Reader<R, W = io::Sink> {
+    lines: Lines<R>,
+    options: Options,
+    schema: Schema,
+    /// For each column, the position of its field, unless the column is ignored.
+    fields: Box<[Option<u16>]>,
+    /// Whether there are fields that no column gives.
+    has_absent: bool,
+    bad_lines: u64,
+    aside: Option<Aside<W>>,
+}
+
+/// Where bad lines are kept.
+struct Aside<W> {
+    output: W,
+    /// The line of names, until it has been written.
+    header: Option<Box<[u8]>>,
+}
+
+/// What is wrong with a line.
+enum Bad {
+    /// It cannot be split into text.
+    Line(Problem),
+    /// The text of a column is no value of its field, which the message names.
+    Value(usize, String),
+}
+
+impl<R: Read> Reader<R> {
+    pub(super) fn new(options: &Options, schema: &Schema, input: R) -> Result<Reader<R>> {
+        let (mut lines, names) = options.open(input)?;
+        let fields = match_columns(options, schema, &names)?;
+        let given = fields.iter().flatten().count();
+        lines.keep_blank =
+            matches!(*fields, [Some(only)] if schema.fields()[usize::from(only)].is_nullable());
+        Ok(Reader {
+            lines,
+            options: options.clone(),
+            schema: schema.clone(),
+            has_absent: given < schema.fields().len(),
+            fields,
+            bad_lines: 0,
+            aside: None,
+        })
+    }
+
+    /// Sets bad lines aside, as they stand, to be looked at and loaded again: the line of names first, then they.
+    ///
+    /// Each makes two or three small writes; a file should be given in a `BufWriter`.
+    pub fn skip_bad_to<W: Write>(self, output: W) -> Reader<R, W> {
+        let header = Some(self.lines.raw().into());
+        Reader {
+            lines: self.lines,
+            options: self.options.skip_bad(true),
+            schema: self.schema,
+            fields: self.fields,
+            has_absent: self.has_absent,
+            bad_lines: self.bad_lines,
+            aside: Some(Aside { output, header }),
+        }
+    }
+}
+
+impl<R: Read, W: Write> Reader<R, W> {
+    /// How many bad lines were passed over.
+    pub fn bad_lines(&self) -> u64 {
+        self.bad_lines
+    }
+
+    /// The schema of the records.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Reads the current line.
+    fn read_line(&self, record: &mut [u8]) -> Result<(), Bad> {
+        let texts = self.lines.texts(self.fields.len()).map_err(Bad::Line)?;
+        if self.has_absent {
+            record.copy_from_slice(self.schema.default_bytes());
+        }
+        for (column, field) in self.fields.iter().enumerate() {
+            let Some(field) = field else { continue };
+            let field = &self.schema.fields()[usize::from(*field)];
+            let Some(text) = texts.get(column) else {
+                return Err(Bad::Line((Some(column), NOT_UTF8.into())));
+            };
+            let out = &mut record[field.offset()..][..field.width()];
+            if self.options.is_missing(text) && !self.is_value(field, column, text, out) {
+                let Some(null) = field.null() else { return Err(Bad::Value(column, missing(field, text))) };
+                out.copy_from_slice(null);
+            } else if let Err(error) = field.parse_text(text, out) {
+                return Err(Bad::Value(column, error.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether what spells a missing value is a value all the same: in quotes, or in a text field without null. Reads it
+    /// then.
+    fn is_value(&self, field: &FieldDef, column: usize, text: &str, out: &mut [u8]) -> bool {
+        let is_text = matches!(field.ty(), Type::Str(_));
+        (self.lines.is_quoted(column) || (is_text && !field.is_nullable()))
+            && field.parse_text(text, out).is_ok()
+    }
+
+    #[cold]
+    fn error(&self, bad: &Bad) -> Error {
+        match bad {
+            Bad::Line(problem) => bad_line(&self.lines, problem),
+            Bad::Value(column, problem) => {
+                let line = self.lines.describe(self.lines.number());
+                Error::new(ErrorKind::Input, format!("{line}, column {}: {problem}", column + 1))
+            }
+        }
+    }
+
+    #[cold]
+    fn set_aside(&mut self) -> Result<()> {
+        self.bad_lines += 1;
+        let Some(Aside { output, header }) = &mut self.aside else { return Ok(()) };
+        let line_break: &[u8] = if self.lines.is_crlf() { b"\r\n" } else { b"\n" };
+        let header = header.take();
+        let lines = header.as_deref().into_iter().chain([self.lines.raw()]);
+        for part in lines.flat_map(|line| [line, line_break]) {
+            output.write_all(part).map_err(|error| Error::io("cannot set a bad line aside", error))?;
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read, W: Write> RecordSource for Reader<R, W> {
+    fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
+        self.schema.check_width(record.len())?;
+        while self.lines.advance()? {
+            match self.read_line(record) {
+                Ok(()) => return Ok(true),
+                Err(bad) if !self.options.skip_bad => return Err(self.error(&bad)),
+                Err(_) => self.set_aside()?,
+            }
+        }
+        if let Some(Aside { output, .. }) = &mut self.aside {
+            output.flush().map_err(|error| Error::io("cannot set bad lines aside", error))?;
+        }
+        Ok(false)
+    }
+
+    fn place(&self) -> u64 {
+        self.lines.number()
+    }
+
+    fn describe(&self, place: u64) -> String {
+        self.lines.describe(place)
+    }
+}
+
+/// What to say of a missing value where there cannot be one.
+#[cold]
+fn missing(field: &FieldDef, text: &str) -> String {
+    let (name, ty) = (field.name(), field.ty());
+    let spelled = if text.is_empty() { String::new() } else { format!(" ({text:?})") };
+    let way_out = if field.is_key() {
+        "as part of the key it cannot be null; leave the line out, or choose another key".into()
+    } else {
+        format!("declare the field nullable to allow that, as in {name}: {ty}?")
+    };
+    format!("field {name:?}: the value, {ty}, is missing{spelled}; {way_out}")
+}
+
+/// For each column the position of its field, by name.
+fn match_columns(options: &Options, schema: &Schema, names: &[Box<str>]) -> Result<Box<[Option<u16>]>> {
+    let input = &options.name;
+    let mut first = HashMap::new();
+    let mut fields = Vec::with_capacity(names.len());
+    let mut unknown = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        let field = schema.position(name);
+        let ignored = field.is_none() && options.ignore_unknown;
+        if let Some(earlier) = first.insert(&**name, at + 1)
+            && !ignored
+        {
+            fail!(
+                Input,
+                "{input}: columns {earlier} and {} are both called {:?}; rename one",
+                at + 1,
+                shown(name)
+            );
+        }
+        if field.is_none() && !ignored {
+            unknown.push(&**name);
+        }
+        // A schema has at most 1,024 fields.
+        fields.push(field.map(|field| field as u16));
+    }
+    if !unknown.is_empty() {
+        fail!(
+            Input,
+            "{input}: no field for {}; the header has {}, the schema {}; \
+             add fields, remove the columns, or have such columns ignored",
+            list("column", "columns", &unknown),
+            list("column", "columns", &texts(names)),
+            list("field", "fields", &field_names(schema.fields()))
+        );
+    }
+    let is_absent = |field: &&FieldDef| {
+        field.default().is_none() && !field.is_nullable() && !first.contains_key(field.name())
+    };
+    let absent: Vec<&str> = schema.fields().iter().filter(is_absent).map(FieldDef::name).collect();
+    if !absent.is_empty() {
+        fail!(
+            Input,
+            "{input}: no column for {}, which can be neither null nor a default; the header has {}",
+            list("field", "fields", &absent),
+            list("column", "columns", &texts(names))
+        );
+    }
+    Ok(fields.into())
+}
+
+fn texts(names: &[Box<str>]) -> Vec<&str> {
+    names.iter().map(|name| &**name).collect()
+}
+
+fn field_names(fields: &[FieldDef]) -> Vec<&str> {
+    fields.iter().map(FieldDef::name).collect()
+}
+
+/// `columns "a", "b"`, cut off where it would be long.
+fn list(one: &str, many: &str, names: &[&str]) -> String {
+    let shown: Vec<String> = names.iter().take(40).map(|name| format!("{:?}", shown(name))).collect();
+    let rest = if names.len() > shown.len() { ", …" } else { "" };
+    format!("{} {}{rest}", if names.len() == 1 { one } else { many }, shown.join(", "))
+}

@@ -1,0 +1,463 @@
+//! Splits CSV text into lines and fields. It knows what the `csv` crate's reader does not tell: whether a field stood in
+//! quotes, the line as it stands in the file, its number under CRLF, and a last quote left open.
+
+use std::borrow::Cow;
+use std::io::{self, Read};
+use std::ops::Range;
+
+use crate::error::{Error, Result, fail};
+
+const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
+/// How much is read at a time.
+const WINDOW_BYTES: usize = 256 << 10;
+/// The longest line, so that a quote left open does not take the whole file into memory.
+const LINE_BYTES: usize = 16 << 20;
+
+/// The lines of an input, one after the other. A line may have breaks within quotes.
+pub(super) struct Lines<R> {
+    input: R,
+    name: Box<str>,
+    delimiter: u8,
+    /// Whether a blank line is a line with one empty field. Otherwise it is passed over.
+    pub(super) keep_blank: bool,
+    window: Vec<u8>,
+    /// How much of the window has been read into.
+    filled: usize,
+    at_end: bool,
+    /// Where the line begins in the window, and where the one after it does.
+    start: usize,
+    next: usize,
+    /// The number of the line, and of the one after it.
+    number: u64,
+    next_number: u64,
+    line: Split,
+}
+
+/// What is wrong with a line: the field, counted from 0, if it is one, and the problem.
+pub(super) type Problem = (Option<usize>, Cow<'static, str>);
+
+/// What a line consists of; places are counted from its beginning.
+#[derive(Debug, Default)]
+pub(super) struct Split {
+    fields: Vec<Span>,
+    /// The fields in which quotes were doubled, with single ones.
+    unescaped: Vec<u8>,
+    /// How long the line is, without and with its break.
+    length: usize,
+    whole_length: usize,
+    /// Line breaks, its own included.
+    breaks: u64,
+    /// What is wrong with its quotes, and in which field.
+    problem: Option<(usize, &'static str)>,
+}
+
+/// Where the text of a field is.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u32,
+    end: u32,
+    form: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Plain,
+    Quoted,
+    /// Quoted, and found in `Split::unescaped`.
+    Unescaped,
+}
+
+impl<R: Read> Lines<R> {
+    /// The lines of this input; `name` is for messages.
+    pub(super) fn new(input: R, name: &str, delimiter: u8) -> Result<Lines<R>> {
+        Lines::with_window(input, name, delimiter, WINDOW_BYTES)
+    }
+
+    fn with_window(input: R, name: &str, delimiter: u8, window_bytes: usize) -> Result<Lines<R>> {
+        let mut lines = Lines {
+            input,
+            name: name.into(),
+            delimiter,
+            keep_blank: false,
+            window: vec![0; window_bytes],
+            filled: 0,
+            at_end: false,
+            start: 0,
+            next: 0,
+            number: 1,
+            next_number: 1,
+            line: Split::default(),
+        };
+        lines.read_more()?;
+        match &lines.window[..lines.filled] {
+            [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => {
+                fail!(Input, "{name} is UTF-16; convert it to UTF-8 first")
+            }
+            text if text.starts_with(BYTE_ORDER_MARK) => lines.next = BYTE_ORDER_MARK.len(),
+            _ => {}
+        }
+        Ok(lines)
+    }
+
+    /// Goes to the next line; `false` when there is none.
+    pub(super) fn advance(&mut self) -> Result<bool> {
+        loop {
+            self.start = self.next;
+            self.number = self.next_number;
+            let rest = &self.window[self.start..self.filled];
+            if rest.is_empty() && self.at_end {
+                return Ok(false);
+            }
+            if rest.is_empty() || !self.line.read(rest, self.delimiter, self.at_end) {
+                self.read_more()?;
+                continue;
+            }
+            self.next = self.start + self.line.whole_length;
+            self.next_number = self.number + self.line.breaks;
+            if self.line.length > 0 || self.keep_blank {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Reads until the window is full, which is widened if the line fills it.
+    fn read_more(&mut self) -> Result<()> {
+        self.window.copy_within(self.start..self.filled, 0);
+        self.filled -= self.start;
+        (self.start, self.next) = (0, 0);
+        if self.filled == self.window.len() {
+            if self.filled >= LINE_BYTES {
+                fail!(
+                    Input,
+                    "{}: the line is over {} MiB long; is a quote left open?",
+                    self.describe(self.number),
+                    LINE_BYTES >> 20
+                );
+            }
+            self.window.resize(2 * self.filled, 0);
+        }
+        while self.filled < self.window.len() && !self.at_end {
+            match self.input.read(&mut self.window[self.filled..]) {
+                Ok(0) => self.at_end = true,
+                Ok(bytes) => self.filled += bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    return Err(Error::io(
+                        format_args!("cannot read {} from line {} on", self.name, self.number),
+                        error,
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<R> Lines<R> {
+    /// The number of the line, counted from 1: that on which it begins.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// How a person calls the line of this number.
+    pub(super) fn describe(&self, number: u64) -> String {
+        format!("line {number} of {}", self.name)
+    }
+
+    /// The name of the input.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The line as it stands in the input, without its break.
+    pub(super) fn raw(&self) -> &[u8] {
+        &self.window[self.start..self.start + self.line.length]
+    }
+
+    /// Whether the line ends with CRLF.
+    pub(super) fn is_crlf(&self) -> bool {
+        self.window[self.start..self.next].ends_with(b"\r\n")
+    }
+
+    /// How many fields the line has.
+    pub(super) fn len(&self) -> usize {
+        self.line.fields.len()
+    }
+
+    /// Whether a field stood in quotes.
+    pub(super) fn is_quoted(&self, field: usize) -> bool {
+        self.line.fields[field].form != Form::Plain
+    }
+
+    /// A field as bytes.
+    pub(super) fn bytes(&self, field: usize) -> &[u8] {
+        let span = self.line.fields[field];
+        let bytes = if span.form == Form::Unescaped { &self.line.unescaped } else { self.raw() };
+        &bytes[span.range()]
+    }
+
+    /// The texts of the fields, if there are as many as expected, their quotes are right, and they are UTF-8.
+    #[inline]
+    pub(super) fn texts(&self, expected: usize) -> Result<Texts<'_>, Problem> {
+        if self.line.problem.is_some() || self.len() != expected {
+            return Err(self.problem(expected));
+        }
+        // UTF-8 as a whole, cut where no character is cut, is UTF-8 in every part.
+        match (str::from_utf8(self.raw()), str::from_utf8(&self.line.unescaped)) {
+            (Ok(raw), Ok(unescaped)) => Ok(Texts { raw, unescaped, fields: &self.line.fields }),
+            _ => {
+                let is_bad = |field: &usize| str::from_utf8(self.bytes(*field)).is_err();
+                Err(((0..self.len()).find(is_bad), NOT_UTF8.into()))
+            }
+        }
+    }
+
+    #[cold]
+    fn problem(&self, expected: usize) -> Problem {
+        match self.line.problem {
+            Some((field, problem)) => (Some(field), problem.into()),
+            None => {
+                let fields = if self.len() == 1 { "field" } else { "fields" };
+                (None, format!("{} {fields}, where the header has {expected}", self.len()).into())
+            }
+        }
+    }
+}
+
+pub(super) const NOT_UTF8: &str = "the text is not UTF-8";
+
+/// The fields of a line, as text.
+#[derive(Clone, Copy)]
+pub(super) struct Texts<'l> {
+    raw: &'l str,
+    unescaped: &'l str,
+    fields: &'l [Span],
+}
+
+impl<'l> Texts<'l> {
+    /// The text of a field; none where its bytes are no UTF-8, which a delimiter inside a character can bring about.
+    #[inline]
+    pub(super) fn get(&self, field: usize) -> Option<&'l str> {
+        let span = self.fields[field];
+        let text = if span.form == Form::Unescaped { self.unescaped } else { self.raw };
+        text.get(span.range())
+    }
+}
+
+impl Span {
+    #[inline]
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+impl Split {
+    /// Splits the line with which the bytes begin; `false` if more of them are needed to know where it ends.
+    fn read(&mut self, bytes: &[u8], delimiter: u8, at_end: bool) -> bool {
+        self.fields.clear();
+        self.unescaped.clear();
+        self.problem = None;
+        self.breaks = 0;
+        let mut at = 0;
+        loop {
+            let end = if bytes.get(at) == Some(&b'"') {
+                self.quoted(bytes, at + 1, delimiter, at_end)
+            } else {
+                let end = at + plain_length(&bytes[at..], delimiter);
+                self.push(at..end, Form::Plain);
+                Some(end)
+            };
+            let Some(end) = end else { return false };
+            let (line_break, complete) = match bytes[end..] {
+                [] => (0, at_end),
+                [b'\n', ..] | [b'\r'] => (1, at_end || bytes[end] == b'\n'),
+                [b'\r', b'\n', ..] => (2, true),
+                [b'\r', ..] => (1, true),
+                [..] => {
+                    at = end + 1;
+                    continue;
+                }
+            };
+            self.length = end;
+            self.whole_length = end + line_break;
+            self.breaks += u64::from(line_break > 0);
+            return complete;
+        }
+    }
+
+    /// Splits off a field whose opening quote is behind us; gives the place of the delimiter or break after it.
+    fn quoted(&mut self, bytes: &[u8], start: usize, delimiter: u8, at_end: bool) -> Option<usize> {
+        let unescaped = self.unescaped.len();
+        let mut from = start;
+        let close = loop {
+            let Some(length) = bytes[from..].iter().position(|byte| *byte == b'"') else {
+                if !at_end {
+                    return None;
+                }
+                self.blame("the quote that opens here is never closed");
+                break bytes.len();
+            };
+            let quote = from + length;
+            if bytes.get(quote + 1) != Some(&b'"') {
+                break quote;
+            }
+            self.unescaped.extend_from_slice(&bytes[from..=quote]);
+            from = quote + 2;
+        };
+        self.breaks += line_breaks(&bytes[start..close]);
+        if from == start {
+            self.push(start..close, Form::Quoted);
+        } else {
+            self.unescaped.extend_from_slice(&bytes[from..close]);
+            self.push(unescaped..self.unescaped.len(), Form::Unescaped);
+        }
+        let after = (close + 1).min(bytes.len());
+        if after == bytes.len() && !at_end {
+            return None;
+        }
+        let length = plain_length(&bytes[after..], delimiter);
+        if length > 0 {
+            self.fields.pop();
+            self.blame("text follows the closing quote; a quote within quotes is written twice");
+            self.push(start..after + length, Form::Quoted);
+        }
+        Some(after + length)
+    }
+
+    #[inline]
+    fn push(&mut self, range: Range<usize>, form: Form) {
+        // A line has at most LINE_BYTES.
+        self.fields.push(Span { start: range.start as u32, end: range.end as u32, form });
+    }
+
+    /// Takes note of what is wrong with the field that is about to be pushed.
+    fn blame(&mut self, problem: &'static str) {
+        self.problem = self.problem.or(Some((self.fields.len(), problem)));
+    }
+}
+
+/// How far it is to the next delimiter, line break or the end.
+#[inline]
+fn plain_length(bytes: &[u8], delimiter: u8) -> usize {
+    let end = bytes.iter().position(|&byte| byte == delimiter || byte == b'\n' || byte == b'\r');
+    end.unwrap_or(bytes.len())
+}
+
+/// How many line breaks there are: LF, CRLF or CR.
+fn line_breaks(bytes: &[u8]) -> u64 {
+    let mut breaks = 0;
+    let mut before = 0;
+    for &byte in bytes {
+        breaks += u64::from(byte == b'\r' || (byte == b'\n' && before != b'\r'));
+        before = byte;
+    }
+    breaks
+}
+
+#[cfg(test)]
+mod tests {
+    //! Against the `csv` crate, which splits the same way where the quotes are right.
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// An input that gives a few bytes at a time, and is interrupted in between.
+    struct Dripping<'t> {
+        text: &'t [u8],
+        calls: usize,
+    }
+
+    impl Read for Dripping<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            self.calls += 1;
+            if self.calls.is_multiple_of(3) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let (now, rest) = self.text.split_at(self.text.len().min(out.len()).min(2));
+            self.text = rest;
+            out[..now.len()].copy_from_slice(now);
+            Ok(now.len())
+        }
+    }
+
+    /// The lines, each with its number and its fields, but no fields where the quotes are wrong.
+    fn split(mut lines: Lines<impl Read>) -> Vec<(u64, Vec<String>)> {
+        let mut all = Vec::new();
+        while lines.advance().unwrap() {
+            let fields = if lines.line.problem.is_some() { 0 } else { lines.len() };
+            let text = |at| String::from_utf8_lossy(lines.bytes(at)).into_owned();
+            all.push((lines.number(), (0..fields).map(text).collect()));
+        }
+        all
+    }
+
+    fn split_text(text: &str) -> Vec<(u64, Vec<String>)> {
+        split(Lines::new(text.as_bytes(), "a test", b',').unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn splits_like_the_csv_crate(text in "[ab\u{e9},\"\n\r]{0,60}") {
+            let mut reader =
+                csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+            let expected: Vec<_> = reader.records().map(Result::unwrap).collect();
+            let found = split_text(&text);
+            prop_assert_eq!(found.len(), expected.len());
+            for ((_, found), expected) in found.iter().zip(&expected) {
+                prop_assert!(found.is_empty() || expected == found, "{:?} is not {:?}", found, expected);
+            }
+        }
+
+        #[test]
+        fn splits_the_same_however_the_input_comes(text in "[ab,\"\n\r]{0,60}", window in 4_usize..20) {
+            let dripping = Dripping { text: text.as_bytes(), calls: 0 };
+            let lines = Lines::with_window(dripping, "a test", b',', window).unwrap();
+            prop_assert_eq!(split(lines), split_text(&text));
+        }
+
+        #[test]
+        fn numbers_are_those_of_the_lines_in_the_file(text in "[a,\"\n]{0,60}") {
+            for (number, fields) in split_text(&text) {
+                if let Some(first) = fields.first().filter(|first| !first.is_empty()) {
+                    let line = text.lines().nth(number as usize - 1).unwrap();
+                    prop_assert!(line.trim_start_matches('"').starts_with(&first[..1]) || first.starts_with(['\n', '"']));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lines_are_numbered_under_every_line_break() {
+        for line_break in ["\n", "\r\n", "\r"] {
+            let text = "a,b\n\n1,\"x\ny\"\n\n\n2,z".replace('\n', line_break);
+            let numbers: Vec<u64> = split_text(&text).into_iter().map(|(number, _)| number).collect();
+            assert_eq!(numbers, [1, 3, 7], "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_is_told_from_one_that_is() {
+        let problem = |text: &str| {
+            let mut lines = Lines::new(text.as_bytes(), "a test", b',').unwrap();
+            assert!(lines.advance().unwrap());
+            lines.texts(lines.len()).err().map(|(field, problem)| (field.unwrap(), problem.into_owned()))
+        };
+        assert_eq!(problem("a,\"b\""), None);
+        assert_eq!(problem("a,\"b\"\"\""), None);
+        assert_eq!(problem("a,5\" pipe"), None);
+        assert_eq!(problem("a,\"b\n\n"), Some((1, "the quote that opens here is never closed".into())));
+        assert!(problem("a,\"b\"c,d").unwrap().1.starts_with("text follows the closing quote"));
+    }
+
+    #[test]
+    fn an_endless_line_is_an_error_and_takes_bounded_memory() {
+        let mut lines = Lines::new(io::repeat(b'"'), "a test", b',').unwrap();
+        let error = lines.advance().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "line 1 of a test: the line is over 16 MiB long; is a quote left open?"
+        );
+        assert!(lines.window.capacity() <= 2 * LINE_BYTES);
+    }
+}

@@ -1,0 +1,107 @@
+//! Writes rows as lines of a CSV, such that reading them gives the same values.
+
+use std::io::{self, BufWriter, Write};
+
+use super::Options;
+use crate::error::{Error, Result};
+use crate::record::Row;
+use crate::schema::Schema;
+
+/// Writes rows as a CSV, from [`Options::writer`]. Null is an empty field, an empty text that might be taken for it is `""`,
+/// and floats are the shortest text that reads back to the same number (a NaN as NaN, whatever its bits).
+///
+/// ```
+/// use drystone::{RowBuf, Schema, Value, csv};
+///
+/// let schema: Schema = "id: u64, note: str[20]?".parse()?;
+/// let mut writer = csv::Options::new().writer(&schema, Vec::new())?;
+/// writer.write(RowBuf::from_values(&schema, [Value::from(7), "a, b".into()])?.as_row())?;
+/// writer.write(RowBuf::from_values(&schema, [Value::from(8), Value::Null])?.as_row())?;
+/// assert_eq!(writer.finish()?, b"id,note\n7,\"a, b\"\n8,\n");
+/// # Ok::<(), drystone::Error>(())
+/// ```
+pub struct Writer<W: Write> {
+    output: BufWriter<W>,
+    options: Options,
+    schema: Schema,
+    line: String,
+}
+
+impl<W: Write> Writer<W> {
+    pub(super) fn new(options: &Options, schema: &Schema, output: W) -> Result<Writer<W>> {
+        options.check()?;
+        let mut writer = Writer {
+            output: BufWriter::with_capacity(64 << 10, output),
+            options: options.clone(),
+            schema: schema.clone(),
+            line: String::new(),
+        };
+        for (at, field) in schema.fields().iter().enumerate() {
+            let start = writer.begin_field(at);
+            writer.line.push_str(field.name());
+            writer.end_field(start);
+        }
+        writer.end_line()?;
+        Ok(writer)
+    }
+
+    /// Writes a row.
+    ///
+    /// # Errors
+    /// [`Schema`](crate::ErrorKind::Schema) when the row has another schema, [`Corrupt`](crate::ErrorKind::Corrupt) when its
+    /// bytes are no values of its fields, [`Io`](crate::ErrorKind::Io) when it cannot be written.
+    pub fn write(&mut self, row: Row<'_>) -> Result<()> {
+        self.schema.check_same("the row", row.schema())?;
+        self.line.clear();
+        for at in 0..row.len() {
+            let start = self.begin_field(at);
+            let (field, stored) = row.stored(at)?;
+            if !field.is_null(stored) {
+                field.write_text(stored, &mut self.line)?;
+                self.end_field(start);
+            }
+        }
+        self.end_line()
+    }
+
+    /// Writes out what is still in memory, and gives the output back.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io) when it cannot be written.
+    pub fn finish(self) -> Result<W> {
+        self.output.into_inner().map_err(|error| failed(error.into_error()))
+    }
+
+    /// Gives the place in the line at which the text of the field begins.
+    fn begin_field(&mut self, at: usize) -> usize {
+        if at > 0 {
+            self.line.push(char::from(self.options.delimiter));
+        }
+        self.line.len()
+    }
+
+    /// Puts the text of a field, which is no null, in quotes if it would be taken for something else without.
+    fn end_field(&mut self, start: usize) {
+        let text = &self.line[start..];
+        let delimiter = self.options.delimiter;
+        let is_special = |byte| byte == delimiter || matches!(byte, b'"' | b'\n' | b'\r');
+        if text.bytes().any(is_special) || text.starts_with(BYTE_ORDER_MARK) || self.options.is_missing(text)
+        {
+            let doubled = text.replace('"', "\"\"");
+            self.line.truncate(start);
+            self.line.extend(["\"", &doubled, "\""]);
+        }
+    }
+
+    fn end_line(&mut self) -> Result<()> {
+        self.line.push('\n');
+        self.output.write_all(self.line.as_bytes()).map_err(failed)
+    }
+}
+
+/// At the beginning of a file it would be taken for none of the text.
+const BYTE_ORDER_MARK: char = '\u{FEFF}';
+
+fn failed(error: io::Error) -> Error {
+    Error::io("cannot write the CSV", error)
+}
