@@ -61,7 +61,8 @@ struct Inner {
 }
 
 /// The databases that this process has open, by device and inode: a file opened twice, under whatever name, is one handle.
-static OPEN: LazyLock<Mutex<HashMap<(u64, u64), Weak<Inner>>>> = LazyLock::new(Mutex::default);
+static OPEN: LazyLock<Mutex<OpenFiles>> = LazyLock::new(Mutex::default);
+type OpenFiles = HashMap<(u64, u64), Weak<Inner>>;
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,6 +12,7 @@ mod storage;
 mod table;
 mod transaction;
 mod tree;
+mod verify;
 
 pub use database::{Database, DatabaseStats, Options};
 pub use error::{Error, ErrorKind, Result};
@@ -26,3 +27,4 @@ pub use record::{
 pub use schema::{FieldDef, Number, Schema, SchemaBuilder, Type};
 pub use table::{DynamicTable, DynamicTableMut, RowRange, Rows, Slices, Table, TableMut};
 pub use transaction::{ReadTransaction, TableOptions, TableStats, WriteTransaction};
+pub use verify::{CheckReport, Problem};

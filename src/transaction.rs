@@ -137,8 +137,8 @@ impl ReadTransaction {
         &self.pin.meta
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.shared
+    pub(crate) fn pages(&self) -> &Pages {
+        &self.shared.pages
     }
 
     pub(crate) fn catalog(&self) -> Result<Catalog<'_>> {

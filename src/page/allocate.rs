@@ -138,11 +138,6 @@ impl Allocator {
         }
     }
 
-    /// Bytes that are kept for snapshots alone, by transaction number.
-    pub(crate) fn held_bytes(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.held.iter().map(|(snapshot, freed)| (*snapshot, freed.iter().map(|freed| freed.bytes).sum()))
-    }
-
     /// Hands out a run of free pages: `wanted` of them if there is such a run in the file, else at least `least`
     /// from a smaller one, else `wanted` at the end. Returns the first page and how many.
     pub(crate) fn allocate(&mut self, wanted: u64, least: u64) -> (u64, u64) {
@@ -214,11 +209,6 @@ impl Allocator {
     /// Where the file may end: behind the last page that is taken.
     pub(crate) fn end(&self) -> u64 {
         self.starts.end().max(self.crossed.end()).max(self.fresh.end())
-    }
-
-    /// How many pages below the end are free.
-    pub(crate) fn free_pages(&self) -> u64 {
-        (0..self.end()).filter(|page| self.is_free(*page)).count() as u64
     }
 
     /// The running transaction is committed: what it wrote stays, what it freed goes when it may.

@@ -56,10 +56,6 @@ impl Buffer {
         self.resize(self.len.min(len));
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.resize(0);
-    }
-
     fn resize(&mut self, len: usize) {
         self.words.resize(len.div_ceil(WORD_BYTES), 0);
         self.len = len;

@@ -11,7 +11,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::{FIRST_ADDRESS, Link, PAGE_BYTES, checksum};
-use crate::error::{Error, Result, fail};
+use crate::error::{Error, ErrorKind, Result, fail};
 use crate::storage::Storage;
 
 const MAGIC: [u8; 8] = *b"drystone";
@@ -265,6 +265,18 @@ pub(super) fn recover(storage: &dyn Storage) -> Result<Recovered> {
         );
     }
     Ok(recovered)
+}
+
+/// The meta pages that do not hold, by page number.
+pub(crate) fn damaged_meta_pages(storage: &dyn Storage) -> Result<Vec<(u64, Error)>> {
+    let mut damaged = Vec::new();
+    for slot in 0..2 {
+        if !matches!(read_slot(storage, slot)?, Found::Good(_)) {
+            let message = "the meta page does not match its checksum; the other one holds, and the next write repairs it";
+            damaged.push((slot as u64, Error::new(ErrorKind::Corrupt, message)));
+        }
+    }
+    Ok(damaged)
 }
 
 /// Whether every run that the page lists is in the file as it was written.

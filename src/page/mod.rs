@@ -15,7 +15,7 @@ pub(crate) use buffer::Buffer;
 pub(crate) use checked::{PageView, Pages};
 pub(crate) use commit::Commits;
 pub use commit::Durability;
-pub(crate) use meta::{Meta, TreeRoot, create as create_meta};
+pub(crate) use meta::{Meta, TreeRoot, create as create_meta, damaged_meta_pages};
 pub use readers::ReaderInfo;
 pub(crate) use readers::{Pin, Readers};
 pub(crate) use run::{RunWriter, WriteSession};

@@ -88,7 +88,7 @@ impl<'x> Writer<'x> {
         change: impl FnOnce(&mut [u8]) -> Result<R>,
     ) -> Result<Option<R>> {
         let (keyed, key_width) = (self.is_keyed(), self.table.definition.layout.key().width());
-        let result = self.edit(|tree, session| {
+        self.edit(|tree, session| {
             let found =
                 if keyed { tree.find_mut(session, key)? } else { tree.record_mut(session, row_number(key))? };
             let Some(record) = found else { return Ok(None) };
@@ -104,8 +104,7 @@ impl<'x> Writer<'x> {
                 record.copy_from_slice(&before);
             }
             changed.map(Some)
-        });
-        result
+        })
     }
 
     /// Takes a row out, into `removed`. Whether there was one.

@@ -554,14 +554,14 @@ impl Edit<'_> {
                     rows,
                     height: level,
                 };
-                walk_stored(&view, *link, level, rows, 0, &mut |visit| {
+                walk_stored(&view, *link, level, rows, &mut |visit| {
                     self.session.free(visit.link(), visit.bytes());
                     Ok(true)
                 })?;
             }
             Child::Owned(node) => match &**node {
                 Node::Leaf(_) => {
-                    *self.owned_bytes = self.owned_bytes.saturating_sub(self.layout.leaf_bytes())
+                    *self.owned_bytes = self.owned_bytes.saturating_sub(self.layout.leaf_bytes());
                 }
                 Node::Branch(branch) => {
                     *self.owned_bytes = self.owned_bytes.saturating_sub(PAGE_BYTES);

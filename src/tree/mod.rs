@@ -8,6 +8,7 @@ mod branch;
 mod build;
 mod edit;
 mod flush;
+mod inspect;
 mod key;
 mod layout;
 mod scan;
@@ -16,6 +17,7 @@ mod walk;
 
 pub(crate) use build::TreeBuilder;
 pub(crate) use edit::{Edited, Placed};
+pub(crate) use inspect::Finding;
 pub(crate) use key::{
     KeyShape, Part, Probe, SignedProbe, UnsignedProbe, WideProbe, WordProbe, lower_bound, with_probe,
 };

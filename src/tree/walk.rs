@@ -9,7 +9,7 @@ use crate::page::{Link, PAGE_BYTES};
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Visit {
     Branch { link: Link },
-    Leaf { link: Link, bytes: usize, rows: u64, first_row: u64 },
+    Leaf { link: Link, bytes: usize },
 }
 
 impl Visit {
@@ -33,11 +33,10 @@ pub(super) fn walk_stored(
     link: Link,
     level: u32,
     rows: u64,
-    first_row: u64,
     visit: &mut dyn FnMut(Visit) -> Result<bool>,
 ) -> Result<()> {
     if level == 0 {
-        return visit(Visit::Leaf { link, bytes: view.leaf_len(rows)?, rows, first_row }).map(drop);
+        return visit(Visit::Leaf { link, bytes: view.leaf_len(rows)? }).map(drop);
     }
     if !link.address.is_multiple_of(PAGE_BYTES as u64) {
         fail!(Corrupt, "a branch at {} does not start at a page; the file is damaged", link.address);
@@ -47,25 +46,24 @@ pub(super) fn walk_stored(
     }
     let page = view.pages.read(link, PAGE_BYTES)?;
     let branch = BranchPage::new(page, view.layout, level, rows)?;
-    let mut first = first_row;
+    let mut counted = 0;
     for child in 0..branch.len() {
         let below = branch.rows(child);
-        if below == 0 || below > rows {
+        if below == 0 || below > rows - counted {
             fail!(
                 Corrupt,
                 "a child of the branch at {} says that it has {below} rows; the file is damaged",
                 link.address
             );
         }
-        walk_stored(view, branch.link(child), level - 1, below, first, visit)?;
-        first += below;
+        walk_stored(view, branch.link(child), level - 1, below, visit)?;
+        counted += below;
     }
-    if first - first_row != rows {
+    if counted != rows {
         fail!(
             Corrupt,
-            "the branch at {} has {} rows below it, its parent says {rows}; the file is damaged",
-            link.address,
-            first - first_row
+            "the branch at {} has {counted} rows below it, its parent says {rows}; the file is damaged",
+            link.address
         );
     }
     Ok(())
@@ -77,9 +75,7 @@ impl<'a> View<'a> {
     /// Where `visit` says `false` for a branch, what is below it is left out. Ends at the first error.
     pub(crate) fn walk(&self, visit: &mut dyn FnMut(Visit) -> Result<bool>) -> Result<()> {
         match self.root {
-            ChildRef::Stored(link) if self.rows > 0 => {
-                walk_stored(self, link, self.height, self.rows, 0, visit)
-            }
+            ChildRef::Stored(link) if self.rows > 0 => walk_stored(self, link, self.height, self.rows, visit),
             _ => Ok(()),
         }
     }
@@ -88,7 +84,7 @@ impl<'a> View<'a> {
     pub(crate) fn extent(&self) -> Result<Option<(u64, usize)>> {
         let (mut start, mut next, mut whole) = (None, 0, matches!(self.root, ChildRef::Stored(_)));
         self.walk(&mut |visit| {
-            if let Visit::Leaf { link, bytes, .. } = visit {
+            if let Visit::Leaf { link, bytes } = visit {
                 whole &= *start.get_or_insert(link.address) == link.address || next == link.address;
                 next = link.address + bytes as u64;
             }
@@ -101,7 +97,7 @@ impl<'a> View<'a> {
     pub(crate) fn contiguous(&self) -> Result<Option<&'a [u8]>> {
         let Some((start, len)) = self.extent()? else { return Ok(None) };
         self.walk(&mut |visit| {
-            if let Visit::Leaf { link, bytes, .. } = visit {
+            if let Visit::Leaf { link, bytes } = visit {
                 self.pages.read(link, bytes)?;
             }
             Ok(true)
