@@ -15,11 +15,15 @@ mod tree;
 mod verify;
 
 pub use database::{Database, DatabaseStats, Options};
+#[cfg(feature = "derive")]
+pub use drystone_derive::Record;
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "csv")]
 pub use exchange::csv;
 pub use load::{LoadOptions, LoadReport, OnDuplicate, RecordSource};
 pub use page::{Durability, ReaderInfo};
+#[doc(hidden)]
+pub use record::derived as __private;
 pub use record::{
     Bool, Date, Field, FieldType, Key, Keyed, Nullable, Record, Reserve, Row, RowBuf, Selector, Text,
     Timestamp, Unkeyed, Uuid, Value, Values,

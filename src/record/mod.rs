@@ -2,6 +2,7 @@
 //! [`RowBuf`], [`Value`], and [`Field`] handles that are resolved once).
 
 mod boolean;
+pub mod derived;
 mod field;
 mod key;
 mod nullable;

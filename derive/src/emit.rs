@@ -1,0 +1,104 @@
+//! Writes the code: the record's schema, key and marker, and the assertions that its bytes can be taken as they are.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+
+use crate::field::{Field, parameters, type_name};
+use crate::input::Record;
+
+pub(crate) fn record(record: &Record<'_>) -> TokenStream {
+    let ident = record.ident;
+    let assertions = assertions(record);
+    let fields = record.fields.iter().map(definition);
+    let key = key(&record.fields);
+    let marker = if record.fields.iter().any(|field| field.key) { quote!(Keyed) } else { quote!(Unkeyed) };
+    let type_name = ident.to_string();
+    // Sound because `repr(C)` keeps the fields in order, the assertions find padding, and `field::<T>` takes no type but
+    // those of which any bytes are a value.
+    quote! {
+        const _: () = {
+            #assertions
+
+            unsafe impl ::drystone::__private::Zeroable for #ident {}
+
+            unsafe impl ::drystone::__private::Pod for #ident {}
+
+            impl ::drystone::Record for #ident {
+                type Key = #key;
+
+                fn schema() -> &'static ::drystone::Schema {
+                    static SCHEMA: ::drystone::__private::LazyLock<::drystone::Schema> =
+                        ::drystone::__private::LazyLock::new(|| {
+                            ::drystone::__private::schema(#type_name, [#(#fields),*])
+                        });
+                    &SCHEMA
+                }
+            }
+
+            impl ::drystone::#marker for #ident {}
+        };
+    }
+}
+
+/// What only the compiler can tell, as it knows the sizes.
+fn assertions(record: &Record<'_>) -> TokenStream {
+    let ident = record.ident;
+    let types = record.fields.iter().map(|field| field.ty);
+    let key_types = record.fields.iter().filter(|field| field.key).map(|field| field.ty);
+    let padding = format!(
+        "{ident} has padding between its fields or at its end: \
+         put the widest fields first, add an explicit field, or use #[repr(C, packed)]"
+    );
+    let too_wide = format!("{ident} is wider than the 65535 bytes that a record has at most");
+    let key_too_wide = format!("the key of {ident} is wider than the 256 bytes that a key has at most");
+    let defaults = record.fields.iter().filter_map(default_fits);
+    quote_spanned! { ident.span() =>
+        assert!(
+            ::core::mem::size_of::<#ident>() == 0 #(+ ::core::mem::size_of::<#types>())*,
+            #padding
+        );
+        assert!(::core::mem::size_of::<#ident>() <= 65535, #too_wide);
+        assert!(0 #(+ ::core::mem::size_of::<#key_types>())* <= 256, #key_too_wide);
+        #(#defaults)*
+    }
+}
+
+/// That a field whose default is null may be null, and that the default of a text field is no longer than the field.
+fn default_fits(field: &Field<'_>) -> Option<TokenStream> {
+    let default = field.default.as_ref()?;
+    let (ident, ty) = (field.ident, field.ty);
+    let Some(text) = &default.text else {
+        let not_null = format!("`{ident}` cannot be null: use drystone::Nullable<T>");
+        return Some(quote_spanned! { default.span =>
+            assert!(<#ty as ::drystone::FieldType>::NULLABLE, #not_null);
+        });
+    };
+    let mut names = std::iter::once(ty).chain(parameters(ty)).filter_map(type_name);
+    if !names.any(|name| name == "Text") {
+        return None;
+    }
+    let bytes = text.len();
+    let too_long = format!("the default of `{ident}` has {bytes} bytes, which do not fit the field");
+    Some(quote_spanned! { default.span => assert!(::core::mem::size_of::<#ty>() >= #bytes, #too_long); })
+}
+
+fn definition(field: &Field<'_>) -> TokenStream {
+    let Field { name, ty, key, default, .. } = field;
+    let default = match default {
+        None => quote!(::drystone::__private::Default::None),
+        Some(default) => match &default.text {
+            None => quote!(::drystone::__private::Default::Null),
+            Some(text) => quote!(::drystone::__private::Default::Text(#text)),
+        },
+    };
+    quote!(::drystone::__private::field::<#ty>(#name, #key, #default))
+}
+
+fn key(fields: &[Field<'_>]) -> TokenStream {
+    let types: Vec<_> = fields.iter().filter(|field| field.key).map(|field| field.ty).collect();
+    match types.as_slice() {
+        [] => quote!(::core::primitive::u64),
+        [one] => quote!(#one),
+        several => quote!((#(#several),*)),
+    }
+}

@@ -1,0 +1,138 @@
+//! Reads the struct: its representation and its fields, and refuses what cannot be a record.
+
+use proc_macro2::Span;
+use syn::{Attribute, Data, DeriveInput, Error, Fields, Ident, Result};
+
+use crate::field::{self, Field};
+
+/// As many parts as a tuple can have that is a key.
+const KEY_FIELDS: usize = 8;
+const FIELDS: usize = 1024;
+
+/// A struct that can be a record, as far as its text shows.
+pub(crate) struct Record<'i> {
+    pub(crate) ident: &'i Ident,
+    pub(crate) fields: Vec<Field<'i>>,
+}
+
+/// Reads the struct. All mistakes are reported, not only the first.
+pub(crate) fn read(input: &DeriveInput) -> Result<Record<'_>> {
+    let mut problems = Problems::default();
+    if let Some(parameter) = input.generics.params.first() {
+        problems.push(Error::new_spanned(
+            parameter,
+            "a record has no generic parameters, as its schema is fixed: write a struct with the types themselves",
+        ));
+    }
+    if let Some(attribute) = input.attrs.iter().find(|attribute| attribute.path().is_ident("record")) {
+        problems.push(Error::new_spanned(attribute, "#[record(...)] stands on a field, not on the struct"));
+    }
+    let mut fields = Vec::new();
+    if let Some(found) = problems.take(named_fields(input)) {
+        problems.take(check_repr(&input.ident, &input.attrs));
+        for field in found {
+            fields.extend(problems.take(Field::read(field)));
+        }
+    }
+    if problems.0.is_none() {
+        problems.take(check_together(&input.ident, &fields));
+    }
+    problems.into_result(Record { ident: &input.ident, fields })
+}
+
+/// The mistakes so far, as one error.
+#[derive(Default)]
+struct Problems(Option<Error>);
+
+impl Problems {
+    fn push(&mut self, problem: Error) {
+        match &mut self.0 {
+            Some(problems) => problems.combine(problem),
+            None => self.0 = Some(problem),
+        }
+    }
+
+    fn take<T>(&mut self, result: Result<T>) -> Option<T> {
+        result.map_err(|problem| self.push(problem)).ok()
+    }
+
+    fn into_result<T>(self, value: T) -> Result<T> {
+        self.0.map_or(Ok(value), Err)
+    }
+}
+
+fn named_fields(input: &DeriveInput) -> Result<impl Iterator<Item = &syn::Field>> {
+    let problem = match &input.data {
+        Data::Struct(data) => match &data.fields {
+            Fields::Named(fields) if fields.named.is_empty() => "a record needs at least one field",
+            Fields::Named(fields) => return Ok(fields.named.iter()),
+            _ => "a record is a struct with named fields, as their names become those of its schema",
+        },
+        Data::Enum(_) => {
+            "an enum cannot be a record, as not all bytes are a value of it: keep its number in a field, such as a u8"
+        }
+        Data::Union(_) => "a union cannot be a record: write a struct",
+    };
+    Err(Error::new_spanned(&input.ident, problem))
+}
+
+fn check_repr(ident: &Ident, attributes: &[Attribute]) -> Result<()> {
+    let mut is_c = false;
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("repr")) {
+        attribute.parse_nested_meta(|meta| {
+            is_c |= meta.path.is_ident("C");
+            // `packed(2)`, `align(8)`: the number does not matter here, the padding is found by the sizes.
+            if meta.input.peek(syn::token::Paren) {
+                let arguments;
+                syn::parenthesized!(arguments in meta.input);
+                arguments.parse::<proc_macro2::TokenStream>()?;
+            }
+            Ok(())
+        })?;
+    }
+    if is_c {
+        return Ok(());
+    }
+    let problem = "a record needs #[repr(C)] or #[repr(C, packed)], so that its fields lie in the order in which they stand";
+    Err(Error::new_spanned(ident, problem))
+}
+
+/// What concerns several fields: order of the key, names, number.
+fn check_together(ident: &Ident, fields: &[Field<'_>]) -> Result<()> {
+    let mut problems = Problems::default();
+    if fields.len() > FIELDS {
+        let problem = format!("a record has at most {FIELDS} fields, and this one has {}", fields.len());
+        problems.push(Error::new(ident.span(), problem));
+    }
+    if let Some(first) = fields.iter().position(|field| !field.key) {
+        for late in fields[first..].iter().filter(|field| field.key) {
+            let problem =
+                format!("key fields come first: move `{}` before `{}`", late.ident, fields[first].ident);
+            problems.push(Error::new(late.ident.span(), problem));
+        }
+    }
+    if let Some(ninth) = fields.iter().filter(|field| field.key).nth(KEY_FIELDS) {
+        let problem = format!("a key of a typed record has at most {KEY_FIELDS} fields");
+        problems.push(Error::new(ninth.ident.span(), problem));
+    }
+    let mut names = std::collections::HashSet::new();
+    for second in fields.iter().filter(|field| !names.insert(&field.name)) {
+        let problem = format!("a second field of the name {:?}: rename one", second.name);
+        problems.push(Error::new(second.name_span, problem));
+    }
+    problems.into_result(())
+}
+
+/// An error here unless a schema takes this name.
+pub(crate) fn check_name(name: &str, span: Span) -> Result<()> {
+    let problem = if name.is_empty() {
+        "a field needs a name".to_owned()
+    } else if name.len() > field::NAME_BYTES {
+        format!("a name has at most {} bytes, and this one has {}", field::NAME_BYTES, name.len())
+    } else if name.chars().any(char::is_control) {
+        "a name holds no control characters".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(span, problem))
+}
