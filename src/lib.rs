@@ -22,6 +22,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use exchange::csv;
 pub use load::{LoadOptions, LoadReport, OnDuplicate, RecordSource};
 pub use page::{Durability, ReaderInfo};
+#[cfg(feature = "serde")]
+pub use record::RowSeed;
 #[doc(hidden)]
 pub use record::derived as __private;
 pub use record::{

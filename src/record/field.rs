@@ -250,8 +250,11 @@ fn other_type<T: FieldType>(field: &FieldDef) -> Error {
     } else {
         "; use the type without Nullable"
     };
-    let message =
-        format!("field {:?} is a {}, and was asked for as {asked}{way_out}", field.name(), field.type_text());
+    let message = format!(
+        "field {:?} is of type {}, and was asked for as {asked}{way_out}",
+        field.name(),
+        field.type_text()
+    );
     Error::new(ErrorKind::Schema, message)
 }
 

@@ -8,6 +8,8 @@ mod key;
 mod nullable;
 mod row;
 mod row_buf;
+#[cfg(feature = "serde")]
+mod serde;
 mod store;
 mod text;
 mod time;
@@ -22,6 +24,8 @@ pub use key::Key;
 pub use nullable::Nullable;
 pub use row::{Row, Values};
 pub use row_buf::RowBuf;
+#[cfg(feature = "serde")]
+pub use serde::RowSeed;
 pub use text::Text;
 pub use time::{Date, Timestamp};
 pub use uuid::Uuid;

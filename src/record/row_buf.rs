@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::field::at_offset;
 use super::{Field, FieldType, Record, Row, Selector, Value, Values};
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Result, fail};
 use crate::schema::{FieldDef, Schema};
 
 /// A record by the dynamic door that owns its bytes and can be changed. [`Row`] is its borrowed form.
@@ -39,7 +39,7 @@ impl RowBuf {
     /// The row in these bytes.
     ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when there are not [`width`](Schema::width) of them.
+    /// [`Value`](crate::ErrorKind::Value) when there are not [`width`](Schema::width) of them.
     pub fn from_bytes(schema: &Schema, bytes: Vec<u8>) -> Result<RowBuf> {
         schema.check_width(bytes.len())?;
         Ok(RowBuf { schema: schema.clone(), bytes })
@@ -49,7 +49,7 @@ impl RowBuf {
     /// where the field may be null.
     ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when a value does not fit its field, when there are too many, or when one is missing
+    /// [`Value`](crate::ErrorKind::Value) when a value does not fit its field, when there are too many, or when one is missing
     /// whose field has no default and cannot be null.
     pub fn from_values<'v, V: Into<Value<'v>>>(
         schema: &Schema,
@@ -64,17 +64,15 @@ impl RowBuf {
             row.set(given, value)?;
             given += 1;
         }
-        match schema.fields()[given..].iter().find(|field| is_required(field)) {
-            Some(field) => Err(missing(field)),
-            None => Ok(row),
-        }
+        check_missing(&schema.fields()[given..])?;
+        Ok(row)
     }
 
     /// A row of these names and values, in any order. Fields that are not named take their default, or null where the
     /// field may be null.
     ///
     /// # Errors
-    /// As [`from_values`](RowBuf::from_values), and [`NotFound`](ErrorKind::NotFound) for a name that no field has.
+    /// As [`from_values`](RowBuf::from_values), and [`NotFound`](crate::ErrorKind::NotFound) for a name that no field has.
     pub fn from_named<'v, S: Selector, V: Into<Value<'v>>>(
         schema: &Schema,
         values: impl IntoIterator<Item = (S, V)>,
@@ -88,12 +86,8 @@ impl RowBuf {
             }
             row.set(at, value)?;
         }
-        let mut absent =
-            schema.fields().iter().zip(given).filter(|(_, given)| !given).map(|(field, _)| field);
-        match absent.find(|field| is_required(field)) {
-            Some(field) => Err(missing(field)),
-            None => Ok(row),
-        }
+        check_given(schema, &given)?;
+        Ok(row)
     }
 
     /// A typed record, copied.
@@ -108,7 +102,7 @@ impl RowBuf {
     /// Sets a field: `row.set("x", 7)?`, `row.set(1, 7)?`; `None` sets null.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) when there is no such field, [`Value`](ErrorKind::Value) when the value does not fit
+    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such field, [`Value`](crate::ErrorKind::Value) when the value does not fit
     /// it; the row is then as it was.
     pub fn set<'v>(&mut self, field: impl Selector, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();
@@ -135,7 +129,7 @@ impl RowBuf {
     /// Writes the value at this byte of the row, whatever the schema says of it.
     ///
     /// # Errors
-    /// [`OutOfRange`](ErrorKind::OutOfRange) when the row ends before the value would.
+    /// [`OutOfRange`](crate::ErrorKind::OutOfRange) when the row ends before the value would.
     pub fn set_at<T: FieldType>(&mut self, offset: usize, value: T) -> Result<()> {
         at_offset::<T>(&self.bytes, offset)?;
         self.bytes[offset..offset + size_of::<T>()].copy_from_slice(bytemuck::bytes_of(&value));
@@ -263,17 +257,21 @@ impl RowBuf {
     }
 }
 
-fn is_required(field: &FieldDef) -> bool {
-    field.default().is_none() && !field.is_nullable()
+/// An error if a field is not given that must be.
+pub(super) fn check_given(schema: &Schema, given: &[bool]) -> Result<()> {
+    check_missing(schema.fields().iter().zip(given).filter(|(_, given)| !**given).map(|(field, _)| field))
 }
 
-#[cold]
-fn missing(field: &FieldDef) -> Error {
-    let message = format!(
-        "field {:?}: no value is given, and it has no default; give one, or a default in the schema",
-        field.name()
-    );
-    Error::new(ErrorKind::Value, message)
+/// An error if one of these fields, to which nothing is given, has neither a default nor null.
+fn check_missing<'f>(fields: impl IntoIterator<Item = &'f FieldDef>) -> Result<()> {
+    match fields.into_iter().find(|field| field.default().is_none() && !field.is_nullable()) {
+        None => Ok(()),
+        Some(field) => fail!(
+            Value,
+            "field {:?}: no value is given, and it has no default; give one, or a default in the schema",
+            field.name()
+        ),
+    }
 }
 
 impl PartialEq for RowBuf {

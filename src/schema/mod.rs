@@ -5,6 +5,8 @@ mod builder;
 pub(crate) mod calendar;
 mod field;
 mod parse;
+#[cfg(feature = "serde")]
+mod serde;
 pub(crate) mod text;
 mod types;
 
