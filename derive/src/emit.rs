@@ -1,6 +1,6 @@
 //! Writes the code: the record's schema, key and marker, and the assertions that its bytes can be taken as they are.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 
 use crate::field::{Field, parameters, type_name};
@@ -45,22 +45,33 @@ fn assertions(record: &Record<'_>) -> TokenStream {
     let ident = record.ident;
     let types = record.fields.iter().map(|field| field.ty);
     let key_types = record.fields.iter().filter(|field| field.key).map(|field| field.ty);
-    let padding = format!(
-        "{ident} has padding between its fields or at its end: \
-         put the widest fields first, add an explicit field, or use #[repr(C, packed)]"
-    );
-    let too_wide = format!("{ident} is wider than the 65535 bytes that a record has at most");
-    let key_too_wide = format!("the key of {ident} is wider than the 256 bytes that a key has at most");
     let defaults = record.fields.iter().filter_map(default_fits);
-    quote_spanned! { ident.span() =>
-        assert!(
-            ::core::mem::size_of::<#ident>() == 0 #(+ ::core::mem::size_of::<#types>())*,
-            #padding
-        );
-        assert!(::core::mem::size_of::<#ident>() <= 65535, #too_wide);
-        assert!(0 #(+ ::core::mem::size_of::<#key_types>())* <= 256, #key_too_wide);
-        #(#defaults)*
-    }
+    let size = quote!(::core::mem::size_of::<#ident>());
+    let no_padding = assertion(
+        ident.span(),
+        &quote!(#size == 0 #(+ ::core::mem::size_of::<#types>())*),
+        &format!(
+            "{ident} has padding between its fields or at its end: \
+             put the widest fields first, add an explicit field, or use #[repr(C, packed)]"
+        ),
+    );
+    let width = assertion(
+        ident.span(),
+        &quote!(#size <= 65535),
+        &format!("{ident} is wider than the 65535 bytes that a record has at most"),
+    );
+    let key_width = assertion(
+        ident.span(),
+        &quote!(0 #(+ ::core::mem::size_of::<#key_types>())* <= 256),
+        &format!("the key of {ident} is wider than the 256 bytes that a key has at most"),
+    );
+    quote!(#no_padding #width #key_width #(#defaults)*)
+}
+
+/// An assertion whose failure is shown at this place. What it asserts counts as written by the macro, so that lints leave
+/// it alone.
+fn assertion(place: Span, holds: &TokenStream, message: &str) -> TokenStream {
+    quote_spanned!(place => ::core::assert!(#holds, #message);)
 }
 
 /// That a field whose default is null may be null, and that the default of a text field is no longer than the field.
@@ -68,18 +79,18 @@ fn default_fits(field: &Field<'_>) -> Option<TokenStream> {
     let default = field.default.as_ref()?;
     let (ident, ty) = (field.ident, field.ty);
     let Some(text) = &default.text else {
-        let not_null = format!("`{ident}` cannot be null: use drystone::Nullable<T>");
-        return Some(quote_spanned! { default.span =>
-            assert!(<#ty as ::drystone::FieldType>::NULLABLE, #not_null);
-        });
+        let holds = quote!(<#ty as ::drystone::FieldType>::NULLABLE);
+        let message = format!("`{ident}` cannot be null: use drystone::Nullable<T>");
+        return Some(assertion(default.span, &holds, &message));
     };
     let mut names = std::iter::once(ty).chain(parameters(ty)).filter_map(type_name);
     if !names.any(|name| name == "Text") {
         return None;
     }
     let bytes = text.len();
-    let too_long = format!("the default of `{ident}` has {bytes} bytes, which do not fit the field");
-    Some(quote_spanned! { default.span => assert!(::core::mem::size_of::<#ty>() >= #bytes, #too_long); })
+    let holds = quote!(::core::mem::size_of::<#ty>() >= #bytes);
+    let message = format!("the default of `{ident}` has {bytes} bytes, which do not fit the field");
+    Some(assertion(default.span, &holds, &message))
 }
 
 fn definition(field: &Field<'_>) -> TokenStream {

@@ -1,3 +1,7 @@
 //! All integration tests, as one binary: a module a topic.
 
+mod holders;
+mod record;
+mod schema;
 mod ui;
+mod values;
