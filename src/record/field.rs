@@ -124,10 +124,7 @@ pub trait Selector: Copy + fmt::Debug {
 
 impl Selector for &str {
     fn position(self, schema: &Schema) -> Result<usize> {
-        match schema.position(self) {
-            Some(at) => Ok(at),
-            None => schema.field(self).map(|_| 0),
-        }
+        schema.position(self).ok_or_else(|| schema.no_such_field(self))
     }
 }
 

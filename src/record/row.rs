@@ -35,7 +35,13 @@ impl<'a> Row<'a> {
     /// [`Value`](crate::ErrorKind::Value) when there are not [`width`](Schema::width) of them.
     pub fn new(schema: &'a Schema, bytes: &'a [u8]) -> Result<Row<'a>> {
         schema.check_width(bytes.len())?;
-        Ok(Row { schema, bytes })
+        Ok(Row::of_width(schema, bytes))
+    }
+
+    /// The row in these bytes, which the caller knows to be as many as the schema says.
+    pub(super) fn of_width(schema: &'a Schema, bytes: &'a [u8]) -> Row<'a> {
+        debug_assert_eq!(bytes.len(), schema.width());
+        Row { schema, bytes }
     }
 
     /// A typed record, seen by the dynamic door. Nothing is copied.

@@ -152,8 +152,8 @@ impl RowBuf {
 
     /// The borrowed form.
     pub fn as_row(&self) -> Row<'_> {
-        // As many bytes as the schema says: every constructor has seen to it, and nothing here changes their number.
-        Row::new(&self.schema, &self.bytes).expect("a row buffer is as wide as its schema")
+        // Every constructor has seen to the width, and nothing changes it.
+        Row::of_width(&self.schema, &self.bytes)
     }
 
     /// The schema.

@@ -211,7 +211,7 @@ impl Schema {
     }
 
     #[cold]
-    fn no_such_field(&self, name: &str) -> Error {
+    pub(crate) fn no_such_field(&self, name: &str) -> Error {
         let nearest = nearest(name, self.fields().iter().map(FieldDef::name));
         let nearest = nearest.map(|nearest| format!(" (did you mean {nearest:?}?)")).unwrap_or_default();
         let all: Vec<&str> = self.fields().iter().take(40).map(FieldDef::name).collect();

@@ -14,9 +14,13 @@ pub(super) fn schema(text: &str) -> Result<Schema> {
     let mut parser = Parser::new(text);
     let mut fields = Vec::new();
     let mut starts = Vec::new();
-    while !parser.at_end() {
+    let mut width = 0;
+    // Beyond the limits reading stops, so that a long text does not cost more memory than a record could have.
+    while !parser.at_end() && fields.len() <= super::FIELDS && width <= super::ROW_BYTES {
         starts.push(parser.at);
-        fields.push(parser.field()?);
+        let field = parser.field()?;
+        width += field.width();
+        fields.push(field);
         if !parser.eat(',') && !parser.at_end() {
             return Err(parser.expected("a comma, or the end"));
         }

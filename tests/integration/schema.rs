@@ -136,6 +136,15 @@ fn the_limits_hold_and_no_less() {
     assert!(FieldDef::new("x", Type::Array(Number::U8, 0), true, false).is_err());
 }
 
+/// A short text must not cost gigabytes: each of these fields would keep 64 KiB for its null.
+#[test]
+fn reading_stops_at_the_first_field_beyond_the_limits() {
+    let text = "a: bytes[65535]?, ".repeat(100_000);
+    assert!(refused(&text).starts_with("column 19: a second field of this name"));
+    let text: String = (0..100_000).map(|at| format!("f{at}: u8, ")).collect();
+    assert!(refused(&text).ends_with("a record has at most 1024 fields"));
+}
+
 #[test]
 fn a_schema_may_be_nothing_but_a_key() {
     let set = parse("a: u32 key, b: str[4] key");
