@@ -399,18 +399,6 @@ impl Options {
     }
 }
 
-impl Drop for Shared {
-    fn drop(&mut self) {
-        // Commits that were not synced survive the end of the process, but not a power cut soon after; a clean end makes
-        // them durable. A failure has nobody left to be told: `Database::sync` tells.
-        if self.check_process().is_ok()
-            && let Some(writer) = self.writer.get_mut()
-        {
-            let _ = writer.commits.flush(&self.pages, &self.readers, false);
-        }
-    }
-}
-
 /// `points.dry` has `points.dry-lock` beside it.
 fn lock_path(path: &Path) -> PathBuf {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());

@@ -49,6 +49,18 @@ impl Shared {
     }
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Commits that were not synced survive the end of the process, but not a power cut soon after; a clean end makes
+        // them durable. A failure has nobody left to be told: `Database::sync` tells.
+        if self.check_process().is_ok()
+            && let Some(writer) = self.writer.get_mut()
+        {
+            let _ = writer.commits.flush(&self.pages, &self.readers, false);
+        }
+    }
+}
+
 /// A snapshot of the whole database: it does not change while it is held, whoever writes meanwhile.
 ///
 /// What is read through it lives as long as it does. It is `Send` and `Sync`, never waits, and costs about a microsecond to begin. The
@@ -449,14 +461,11 @@ impl WriteTransaction {
         };
         let shared = &self.shared;
         next.file_bytes = allocator.end() * PAGE_BYTES as u64;
-        let storage = shared.pages.storage();
-        let slack = storage.mapping().len().saturating_sub(next.file_bytes);
-        if (trim && slack > 0) || slack > (next.file_bytes / 8).max(1 << 20) {
-            // Nobody reaches the tail. If it cannot be cut off, it is only longer than it needs to be.
-            let _ = storage.shrink(next.file_bytes);
-        }
+        cut_tail(shared, next.file_bytes, trim);
         writer.commits.commit(&shared.pages, &shared.readers, next, written, self.durability)?;
-        let snapshots = snapshot_numbers(&shared.readers.snapshots().unwrap_or_default());
+        // A snapshot that cannot be asked for counts as one of the beginning: what is freed then waits for the next walk.
+        let snapshots =
+            shared.readers.snapshots().map_or_else(|_| vec![0], |snapshots| snapshot_numbers(&snapshots));
         allocator.commit(&snapshots);
         writer.allocator = Some(allocator);
         Ok(())
@@ -645,6 +654,18 @@ impl Drop for WriterGuard {
         }
         *self.shared.writer.lock() = Some(writer);
         self.shared.writer_left.notify_one();
+    }
+}
+
+/// Cuts off a tail of the file that nobody reaches, after a load or where it is large. Every snapshot keeps the length
+/// that it was promised, and a failure only leaves the file longer than it needs to be.
+fn cut_tail(shared: &Shared, needed: u64, after_load: bool) {
+    let storage = shared.pages.storage();
+    let Ok(snapshots) = shared.readers.snapshots() else { return };
+    let needed = snapshots.iter().map(|snapshot| snapshot.file_bytes).fold(needed, u64::max);
+    let slack = storage.mapping().len().saturating_sub(needed);
+    if (after_load && slack > 0) || slack > (needed / 8).max(1 << 20) {
+        let _ = storage.shrink(needed);
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use memmap2::{Mmap, MmapOptions};
+use parking_lot::Mutex;
 
 use super::Storage;
 
@@ -86,6 +87,8 @@ impl Mapping {
 pub(crate) struct MappedFile {
     file: File,
     mapping: Mapping,
+    /// Held while the file's length changes or is asked for, so that the mapping's length follows it in order.
+    length: Mutex<()>,
     /// Whether a sync reaches a device: not for memory.
     durable: bool,
 }
@@ -107,7 +110,7 @@ impl MappedFile {
         }
         // SAFETY: this function's contract is the mapping's.
         let mapping = unsafe { Mapping::new(&file, metadata.len(), reserve)? };
-        Ok(MappedFile { file, mapping, durable: true })
+        Ok(MappedFile { file, mapping, length: Mutex::new(()), durable: true })
     }
 
     /// A file that exists in memory only and goes with the last handle. Safe: nobody else has a name for it, and
@@ -129,7 +132,7 @@ impl MappedFile {
         }
         // SAFETY: the file has no name, so only this handle writes it, and the seal keeps it from being cut.
         let mapping = unsafe { Mapping::new(&file, len, reserve)? };
-        Ok(MappedFile { file, mapping, durable: false })
+        Ok(MappedFile { file, mapping, length: Mutex::new(()), durable: false })
     }
 
     /// Device and inode: what makes two paths the same file.
@@ -164,8 +167,10 @@ impl Storage for MappedFile {
                 ),
             ));
         }
-        let len = self.refresh()?;
+        let _held = self.length.lock();
+        let len = self.file.metadata()?.len();
         if bytes <= len {
+            self.mapping.set_len(len);
             return Ok(());
         }
         allocate(&self.file, len, bytes - len)?;
@@ -177,11 +182,13 @@ impl Storage for MappedFile {
         if !self.durable || bytes >= self.mapping.len() {
             return Ok(());
         }
+        let _held = self.length.lock();
         self.mapping.set_len(bytes);
         self.file.set_len(bytes)
     }
 
     fn refresh(&self) -> io::Result<u64> {
+        let _held = self.length.lock();
         let len = self.file.metadata()?.len();
         self.mapping.set_len(len);
         Ok(len)
