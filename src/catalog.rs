@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{PageView, TreeRoot, WriteSession};
-use crate::schema::{FieldDef, Schema, Type};
+use crate::schema::{self, FieldDef, Schema, Type};
 use crate::tree::{Edited, KeyShape, Layout, Part, View};
 
 /// The longest name of a table, in bytes.
@@ -178,10 +178,16 @@ impl<'a> Catalog<'a> {
     fn read_definition(&self, row: &TableRow, name: &str) -> Result<Definition> {
         let first = self.fields.place(&field_key(row.id, 0))?.rank;
         let mut fields = Vec::new();
-        for position in 0..u64::from(row.fields.min(u32::from(u16::MAX))) {
+        let mut width = 0;
+        // No more fields, and no wider ones, than a schema may have: each costs memory before the schema is checked.
+        for position in 0..u64::from(row.fields.min(schema::FIELDS as u32)) {
             let Some(record) = self.fields.record(first + position)? else { break };
             let field: FieldRow = read(record)?;
             if field.table != row.id || u64::from(field.position) != position {
+                break;
+            }
+            width += Type::from_code(field.code, field.element, field.length).map_err(damaged)?.width();
+            if width > schema::ROW_BYTES {
                 break;
             }
             fields.push(read_field(&field).map_err(damaged)?);

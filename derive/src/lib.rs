@@ -19,7 +19,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// - `#[record(rename = "dep time")]`: the name in the schema.
 /// - `#[record(default = 5)]`: what rows have here that were written before there was such a field, and what
 ///   `RowBuf::new` fills in; a number, `true`, `false`, `null`, an array `[1, 2, 3]`, or the text of the value in quotes,
-///   such as `"2013-01-31"`. Dates, timestamps, uuids and bytes are read when the schema is first used, which then panics if
+///   such as `"2013-01-31"`. Dates, timestamps, uuids, bytes and arrays are read when the schema is first used, which then panics if
 ///   the text is none; all else is checked when the program is compiled.
 ///
 /// ```
