@@ -1,4 +1,86 @@
 //! Drystone: an embedded store for fixed-width records.
+//!
+//! A *database* is one file, or memory, that holds named *tables*. A table has a *schema*: an ordered list of
+//! *fields* of fixed width, the first of which may be its *key*. Records are stored packed, in memory-mapped pages, without
+//! headers; a field is read by its byte offset.
+//!
+//! # A table of structs
+//!
+//! ```
+//! use drystone::{Database, LoadOptions, Record};
+//!
+//! #[derive(Clone, Copy, Debug, PartialEq, Record)]
+//! #[repr(C)]
+//! struct Point {
+//!     x: i32,
+//!     y: i32,
+//!     z: i32,
+//! }
+//!
+//! # fn main() -> drystone::Result<()> {
+//! let db = Database::in_memory()?;
+//! let write = db.write()?;
+//! let mut points = write.create_table::<Point>("points")?;
+//! points.load((0..100_000).map(|x| Point { x, y: 2 * x, z: 0 }), &LoadOptions::new())?;
+//! drop(points);
+//! write.commit()?;
+//!
+//! let read = db.read()?;
+//! let points = read.table::<Point>("points")?;
+//! assert_eq!(points.get(7)?, Some(&Point { x: 7, y: 14, z: 0 }));
+//! let all: &[Point] = points.as_slice()?.expect("loaded in one run");
+//! assert_eq!(all.len(), 100_000);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Without a key, rows are addressed by number: [`push`](TableMut::push), [`set`](TableMut::set), [`get`](Table::get),
+//! [`swap_remove`](TableMut::swap_remove). With `#[record(key)]` on its leading fields, a record is found by key:
+//! [`insert`](TableMut::insert), [`upsert`](TableMut::upsert), [`update`](TableMut::update), [`remove`](TableMut::remove),
+//! [`range`](Table::range), [`prefix`](Table::prefix), [`rank`](Table::rank), [`select`](Table::select).
+//!
+//! # A table whose schema is known at run time
+//!
+//! ```
+//! use drystone::{Database, RowBuf, Schema, Value};
+//!
+//! # fn main() -> drystone::Result<()> {
+//! let schema: Schema = "id: u64 key, name: str[8], score: f32?".parse()?;
+//! let db = Database::in_memory()?;
+//! let write = db.write()?;
+//! let mut players = write.create_dynamic("players", &schema)?;
+//! players.insert(&RowBuf::from_values(&schema, [Value::from(1), "Ada".into(), Value::Null])?)?;
+//! drop(players);
+//! write.commit()?;
+//!
+//! let read = db.read()?;
+//! let row = read.dynamic("players")?.get(&[1.into()])?.expect("inserted above");
+//! assert_eq!(row.get("name")?, Value::from("Ada"));
+//! assert!(row.is_null("score")?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Both doors lead to the same bytes: a table made through one can be opened through the other.
+//!
+//! # Transactions
+//!
+//! [`Database::read`] takes a snapshot: it never waits and does not change, and references into it live as long as it does.
+//! [`Database::write`] is the one transaction that writes; it sees its own changes, [`commit`](WriteTransaction::commit)
+//! makes them everyone's, all or nothing, and dropping it undoes them. What `commit` returned from survives a power cut,
+//! unless [`Durability::Eventual`] was asked for.
+//!
+//! # Errors
+//!
+//! One [`Error`] with an [`ErrorKind`]. Its message names the table, field, page or line, what was expected, what was found, and
+//! where there is one the way out. Damaged and hostile files give errors, never panics. Calls that take a
+//! [`Field`] handle panic if it was made for a row of another width; no other call panics on what it is given.
+//!
+//! # Features
+//!
+//! - `derive` (default): `#[derive(Record)]`.
+//! - `csv`: the module `csv`, comma-separated values in and out, with inferred schemas.
+//! - `serde`: rows, values and schemas to and from serde formats.
 
 mod catalog;
 mod database;
@@ -34,3 +116,8 @@ pub use schema::{FieldDef, Number, Schema, SchemaBuilder, Type};
 pub use table::{DynamicTable, DynamicTableMut, RowRange, Rows, Slices, Table, TableMut};
 pub use transaction::{ReadTransaction, TableOptions, TableStats, WriteTransaction};
 pub use verify::{CheckReport, Problem};
+
+/// The examples of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

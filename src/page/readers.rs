@@ -114,7 +114,9 @@ impl Readers {
         for _ in 0..100 {
             if lock.try_exclusive(ALIVE).map_err(failed)? {
                 let newest = recover()?;
-                lock.clear().map_err(failed)?;
+                if lock.len().map_err(failed)? > SLOTS_OFFSET {
+                    lock.clear().map_err(failed)?;
+                }
                 let header = Header { magic: MAGIC, newest: newest.transaction, file_id: newest.file_id };
                 lock.write_at(0, bytemuck::bytes_of(&header)).map_err(failed)?;
                 lock.share(ALIVE).map_err(failed)?;
