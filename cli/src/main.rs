@@ -1,2 +1,82 @@
-//! The `drystone` command.
-fn main() {}
+//! The `drystone` command: load, query and check files of fixed-width records.
+
+mod completions;
+mod get;
+mod grid;
+mod info;
+mod input;
+mod key;
+mod load;
+mod open;
+mod output;
+mod progress;
+mod projection;
+mod remove;
+mod scan;
+mod set;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use drystone::Result;
+
+/// Load, query and check files of fixed-width records.
+///
+/// Results go to standard output, everything else to standard error.
+/// Exit codes: 0 done, 1 not found or unsound, 2 wrong use or failure.
+#[derive(Parser)]
+#[command(name = "drystone", version, max_term_width = 110)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Load(load::Load),
+    Get(get::Get),
+    Scan(scan::Scan),
+    Set(set::Set),
+    Remove(remove::Remove),
+    Info(info::Info),
+    Completions(completions::Completions),
+}
+
+/// How a command ended that did not fail.
+enum Outcome {
+    Done,
+    NotFound,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Load(load) => load.run(),
+        Command::Get(get) => get.run(),
+        Command::Scan(scan) => scan.run(),
+        Command::Set(set) => set.run(),
+        Command::Remove(remove) => remove.run(),
+        Command::Info(info) => info.run(),
+        Command::Completions(completions) => completions.run(),
+    };
+    match outcome {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::NotFound) => ExitCode::from(1),
+        // Whoever reads the results has had enough of them.
+        Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(format_args!("error: {error}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Says something on standard error; if that is closed, nobody wants to know.
+fn say(message: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{message}");
+}
+
+/// An error of wrong use.
+fn wrong_use<T>(message: String) -> Result<T> {
+    Err(drystone::Error::new(drystone::ErrorKind::Usage, message))
+}

@@ -1,0 +1,114 @@
+//! `drystone info`: what is in a database, or in a table of it.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use drystone::{Database, DatabaseStats, FieldDef, ReadTransaction, Result, Schema, TableStats};
+use indicatif::{HumanBytes, HumanCount};
+
+use crate::grid::Grid;
+use crate::output::{failed, stdout};
+use crate::{Outcome, open};
+
+/// Show tables and their measures, or the schema of a table with its byte offsets
+#[derive(Args)]
+pub(crate) struct Info {
+    /// The database file
+    db: PathBuf,
+    /// A table; all of them, in short, without it
+    table: Option<String>,
+}
+
+impl Info {
+    pub(crate) fn run(&self) -> Result<Outcome> {
+        let db = open::to_read(&self.db)?;
+        let read = db.read()?;
+        match &self.table {
+            None => self.show_tables(&db, &read)?,
+            Some(name) => {
+                let stats = read.table_stats(name)?;
+                show_table(name, read.dynamic(name)?.schema(), &stats).map_err(failed)?;
+            }
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn show_tables(&self, db: &Database, read: &ReadTransaction) -> Result<()> {
+        let DatabaseStats { file_bytes, transaction, .. } = db.stats()?;
+        let size = bytes(file_bytes);
+        writeln!(stdout(), "{}: {size}, transaction {transaction}\n", self.db.display()).map_err(failed)?;
+        let mut grid = Grid::new(BufWriter::new(stdout()));
+        grid.column("table", false);
+        for name in ["rows", "width", "bytes a row", "fill", "bytes"] {
+            grid.column(name, true);
+        }
+        grid.column("key", false);
+        for name in read.table_names()? {
+            let stats = read.table_stats(&name)?;
+            let key: Vec<&str> =
+                read.dynamic(&name)?.schema().key_fields().iter().map(FieldDef::name).collect();
+            let cells = vec![
+                name,
+                HumanCount(stats.rows).to_string(),
+                stats.width.to_string(),
+                format!("{:.3}", stats.bytes_a_row()),
+                format!("{:.1} %", 100.0 * stats.fill()),
+                HumanCount(stats.leaf_bytes + stats.branch_bytes).to_string(),
+                if key.is_empty() { "row number".into() } else { key.join(", ") },
+            ];
+            grid.row(cells).map_err(failed)?;
+        }
+        grid.finish().map_err(failed)
+    }
+}
+
+fn show_table(name: &str, schema: &Schema, stats: &TableStats) -> io::Result<()> {
+    let mut output = stdout();
+    writeln!(output, "table {name:?}: {schema}\n")?;
+    let mut grid = Grid::new(&mut output);
+    grid.column("offset", true);
+    grid.column("width", true);
+    grid.column("field", false);
+    grid.column("type", false);
+    grid.column("", false);
+    for field in schema.fields() {
+        let mut notes = Vec::new();
+        if field.is_key() {
+            notes.push("key".to_owned());
+        }
+        if let Some(stored) = field.default() {
+            let value = field.load(stored).map_or_else(|error| error.to_string(), |value| value.to_string());
+            notes.push(format!("default {value}"));
+        }
+        let null = if field.is_nullable() { "?" } else { "" };
+        grid.row(vec![
+            field.offset().to_string(),
+            field.width().to_string(),
+            field.name().to_owned(),
+            format!("{}{null}", field.ty()),
+            notes.join(", "),
+        ])?;
+    }
+    grid.finish()?;
+    let TableStats { rows, width, leaf_rows, leaves, leaf_bytes, branch_bytes, height, contiguous, .. } =
+        *stats;
+    let side_by_side = if contiguous { ", side by side in the file" } else { "" };
+    let lines = [
+        ("rows", HumanCount(rows).to_string()),
+        ("width", format!("{width} bytes, {} of them key", schema.key_width())),
+        ("bytes a row", format!("{:.3} in the file", stats.bytes_a_row())),
+        ("fill", format!("{:.1} %", 100.0 * stats.fill())),
+        (
+            "leaves",
+            format!("{} of {leaf_rows} rows{side_by_side}, {}", HumanCount(leaves), bytes(leaf_bytes)),
+        ),
+        ("branches", format!("{height} levels, {}", bytes(branch_bytes))),
+    ];
+    writeln!(output)?;
+    lines.iter().try_for_each(|(name, text)| writeln!(output, "{name:<11}  {text}"))
+}
+
+fn bytes(bytes: u64) -> String {
+    format!("{} ({} bytes)", HumanBytes(bytes), HumanCount(bytes))
+}

@@ -1,0 +1,296 @@
+//! `drystone load`: a CSV into a table.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use drystone::{
+    DynamicTableMut, Error, LoadOptions, LoadReport, OnDuplicate, RecordSource, Result, Schema,
+    WriteTransaction, csv,
+};
+use indicatif::{HumanCount, ProgressBar};
+
+use crate::input::Input;
+use crate::output::{failed, stdout};
+use crate::{Outcome, open, say, wrong_use};
+
+/// Load a CSV into a table, all of it or nothing
+///
+/// The first line names the columns, which are matched to the fields by name. An empty field is a missing value. The
+/// file may be compressed with gzip or zstd, and `-` is standard input.
+///
+/// Without --schema, --schema-file or --infer, the table is one that exists. The rows are added to those that it has.
+#[derive(Args)]
+pub(crate) struct Load {
+    /// The database file; it is made where there is none
+    db: PathBuf,
+    /// The table
+    table: String,
+    /// The CSV: FILE.csv, FILE.csv.gz, FILE.csv.zst, or - for standard input
+    file: PathBuf,
+    /// The schema of a new table, such as "id: u64 key, x: i32, delay: i16?"
+    #[arg(long, value_name = "TEXT", group = "types")]
+    schema: Option<Schema>,
+    /// A file with the schema of a new table
+    #[arg(long, value_name = "FILE", group = "types")]
+    schema_file: Option<PathBuf>,
+    /// Look through the CSV first, and pick the narrowest types that hold it
+    #[arg(long, group = "types")]
+    infer: bool,
+    /// The fields that are the key, in their order
+    #[arg(long, value_name = "A,B", value_delimiter = ',', requires = "types")]
+    key: Vec<String>,
+    /// A spelling of a missing value besides the empty field, such as NA; may be given more than once
+    #[arg(long, value_name = "NA", allow_hyphen_values = true)]
+    null: Vec<String>,
+    /// What to do with a second row of one key
+    #[arg(long, value_name = "WHICH", default_value = "error")]
+    on_duplicate: Duplicates,
+    /// Replace what the table has
+    #[arg(long)]
+    replace: bool,
+    /// Set bad lines aside in this file, and count them; without this, the first one ends the load
+    #[arg(long, value_name = "FILE")]
+    skip_bad: Option<PathBuf>,
+    /// How much memory to use for sorting, and for edits
+    #[arg(long, value_name = "BYTES", default_value = "256M", value_parser = parse_bytes)]
+    memory: usize,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Duplicates {
+    /// Nothing is loaded
+    Error,
+    /// The first one stays; rows that the table has come first
+    First,
+    /// The last one stays
+    Last,
+}
+
+impl Load {
+    pub(crate) fn run(&self) -> Result<Outcome> {
+        let start = Instant::now();
+        let mut input = Input::open(&self.file, self.infer)?;
+        let aside =
+            self.skip_bad.as_deref().map(|path| create_aside(path, [&self.file, &self.db])).transpose()?;
+        let schema = self.schema(&mut input)?;
+        // What is wrong with the header is found before a database is made.
+        let mut reader = None;
+        match &schema {
+            Some(schema) => reader = Some(self.reader(&mut input, schema)?),
+            None if !self.db.exists() => {
+                return wrong_use(format!("{:?} is not there yet, and {NEEDS_SCHEMA}", self.db));
+            }
+            None => {}
+        }
+        let db = open::to_load(&self.db, self.memory)?;
+        let write = db.write()?;
+        let mut table = self.table(&write, schema)?;
+        let schema = table.schema().clone();
+        let (reader, bar) = match reader {
+            Some(reader) => reader,
+            None => self.reader(&mut input, &schema)?,
+        };
+        let (report, bad_lines) = match aside {
+            None => self.load(&mut table, reader, &bar)?,
+            Some(aside) => self.load(&mut table, reader.skip_bad_to(aside), &bar)?,
+        };
+        drop(table);
+        write.commit()?;
+        bar.finish_and_clear();
+        self.report(&report, bad_lines, &schema, start).map_err(failed)?;
+        Ok(Outcome::Done)
+    }
+
+    fn options(&self, input: &Input) -> csv::Options {
+        let options = csv::Options::new().name(input.name()).skip_bad(self.skip_bad.is_some());
+        self.null.iter().fold(options, |options, spelling| options.null(&**spelling))
+    }
+
+    fn reader(
+        &self,
+        input: &mut Input,
+        schema: &Schema,
+    ) -> Result<(csv::Reader<Box<dyn Read>>, ProgressBar)> {
+        let (text, bar) = input.read("loading")?;
+        Ok((self.options(input).reader(schema, text)?, bar))
+    }
+
+    /// The schema that was asked for, if one was.
+    fn schema(&self, input: &mut Input) -> Result<Option<Schema>> {
+        let schema = match (&self.schema, &self.schema_file) {
+            (Some(schema), _) => schema.clone(),
+            (None, Some(path)) => {
+                let place = path.display();
+                let text = fs::read_to_string(path)
+                    .map_err(|error| Error::io(format_args!("cannot read {place}"), error))?;
+                text.parse().map_err(|error: Error| error.within(place))?
+            }
+            (None, None) if self.infer => return self.inferred(input).map(Some),
+            (None, None) => return Ok(None),
+        };
+        if self.key.is_empty() { Ok(Some(schema)) } else { schema.with_key(&self.key).map(Some) }
+    }
+
+    /// Looks through the input, and says what it finds.
+    fn inferred(&self, input: &mut Input) -> Result<Schema> {
+        let (text, bar) = input.read("looking")?;
+        let inferred = self.options(input).infer(text)?;
+        bar.finish_and_clear();
+        let schema = inferred.with_key(&self.key)?;
+        writeln!(stdout(), "{inferred}\nschema: {schema}").map_err(failed)?;
+        Ok(schema)
+    }
+
+    /// The table to load into.
+    fn table<'w>(&self, write: &'w WriteTransaction, schema: Option<Schema>) -> Result<DynamicTableMut<'w>> {
+        let (name, db) = (&self.table, &self.db);
+        let exists = write.table_names()?.contains(name);
+        match schema {
+            None if exists => write.dynamic(name),
+            None => wrong_use(format!("there is no table {name:?} in {db:?}, and {NEEDS_SCHEMA}")),
+            Some(schema) if !exists => write.create_dynamic(name, &schema),
+            Some(schema) => {
+                let table = write.dynamic(name)?;
+                if *table.schema() == schema {
+                    return Ok(table);
+                }
+                if !self.replace {
+                    return wrong_use(format!(
+                        "table {name:?} has the schema ({}), not ({schema}); leave the schema out to load into it \
+                         as it is, or --replace it",
+                        table.schema()
+                    ));
+                }
+                drop(table);
+                write.drop_table(name)?;
+                write.create_dynamic(name, &schema)
+            }
+        }
+    }
+
+    fn load<W: Write>(
+        &self,
+        table: &mut DynamicTableMut<'_>,
+        mut reader: csv::Reader<Box<dyn Read>, W>,
+        bar: &ProgressBar,
+    ) -> Result<(LoadReport, u64)> {
+        let on_duplicate = match self.on_duplicate {
+            Duplicates::Error => OnDuplicate::Error,
+            Duplicates::First => OnDuplicate::First,
+            Duplicates::Last => OnDuplicate::Last,
+        };
+        let options =
+            LoadOptions::new().on_duplicate(on_duplicate).replace(self.replace).memory_bytes(self.memory);
+        let report = table.load(&mut Watched { source: &mut reader, bar }, &options)?;
+        Ok((report, reader.bad_lines()))
+    }
+
+    fn report(&self, report: &LoadReport, bad_lines: u64, schema: &Schema, start: Instant) -> io::Result<()> {
+        let mut output = stdout();
+        let (read, rows) = (HumanCount(report.read), HumanCount(report.rows));
+        let seconds = start.elapsed().as_secs_f64();
+        let (table, width) = (&self.table, schema.width());
+        writeln!(
+            output,
+            "table {table:?}: {read} rows loaded in {seconds:.2} s; it has {rows} of {width} bytes"
+        )?;
+        if report.duplicates > 0 {
+            let which = if matches!(self.on_duplicate, Duplicates::First) { "first" } else { "last" };
+            writeln!(
+                output,
+                "{} rows had the key of another one; the {which} one stayed",
+                HumanCount(report.duplicates)
+            )?;
+        }
+        if let Some(path) = &self.skip_bad
+            && bad_lines > 0
+        {
+            say(format_args!("{} bad lines were set aside in {}", HumanCount(bad_lines), path.display()));
+        }
+        Ok(())
+    }
+}
+
+const NEEDS_SCHEMA: &str =
+    "a new table needs a schema: give it with --schema or --schema-file, or have it found with --infer";
+
+/// Says on the bar when everything has been read.
+struct Watched<'b, S> {
+    source: S,
+    bar: &'b ProgressBar,
+}
+
+impl<S: RecordSource> RecordSource for Watched<'_, &mut S> {
+    fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
+        let more = self.source.next_record(record)?;
+        if !more {
+            self.bar.set_message("writing");
+        }
+        Ok(more)
+    }
+
+    fn place(&self) -> u64 {
+        self.source.place()
+    }
+
+    fn describe(&self, place: u64) -> String {
+        self.source.describe(place)
+    }
+
+    fn rows_hint(&self) -> Option<u64> {
+        self.source.rows_hint()
+    }
+}
+
+/// Makes the file for bad lines, unless it is one of those that are in use.
+fn create_aside(path: &Path, in_use: [&Path; 2]) -> Result<BufWriter<File>> {
+    let identity = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    if let Some(other) =
+        in_use.into_iter().find(|other| identity(path).is_some_and(|it| identity(other) == Some(it)))
+    {
+        return wrong_use(format!(
+            "bad lines cannot be set aside in {}, which is in use as {}",
+            path.display(),
+            other.display()
+        ));
+    }
+    let file = File::create(path);
+    file.map(BufWriter::new)
+        .map_err(|error| Error::io(format_args!("cannot create {}", path.display()), error))
+}
+
+/// A number of bytes: `64M`, `1G`, `65536`.
+fn parse_bytes(text: &str) -> Result<usize, String> {
+    let digits = text.trim_end_matches(|letter: char| !letter.is_ascii_digit());
+    let shift = match &*text[digits.len()..].to_ascii_uppercase() {
+        "" | "B" => 0,
+        "K" | "KB" | "KIB" => 10,
+        "M" | "MB" | "MIB" => 20,
+        "G" | "GB" | "GIB" => 30,
+        "T" | "TB" | "TIB" => 40,
+        _ => return Err(NO_BYTES.into()),
+    };
+    let number: usize = digits.parse().map_err(|_| NO_BYTES)?;
+    number.checked_mul(1 << shift).ok_or_else(|| "more than this machine can address".into())
+}
+
+const NO_BYTES: &str = "a number of bytes is expected, such as 256M or 1G";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_counted_in_powers_of_1024() {
+        assert_eq!(parse_bytes("65536"), Ok(65_536));
+        assert_eq!(parse_bytes("256M"), Ok(256 << 20));
+        assert_eq!(parse_bytes("1gib"), Ok(1 << 30));
+        for wrong in ["", "M", "-1M", "1.5G", "1Q", "99999999999T"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `drystone scan`: rows in the order of their key.
+
+use std::ops::Bound;
+use std::path::PathBuf;
+
+use clap::Args;
+use drystone::{Result, Value};
+
+use crate::output::{Format, Printer};
+use crate::projection::Projection;
+use crate::{Outcome, key, open};
+
+/// Print rows in the order of their key, or of their numbers where there is no key
+#[derive(Args)]
+pub(crate) struct Scan {
+    /// The database file
+    db: PathBuf,
+    /// The table
+    table: String,
+    /// The first key, one argument a part; leading parts stand for the first key that begins so
+    #[arg(long, value_name = "KEY", num_args = 1.., allow_negative_numbers = true)]
+    from: Vec<String>,
+    /// The last key, included, one argument a part; leading parts stand for all keys that begin so
+    #[arg(long, value_name = "KEY", num_args = 1.., allow_negative_numbers = true)]
+    to: Vec<String>,
+    /// The fields to print
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    select: Vec<String>,
+    /// How many rows to print at most
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// How to print them
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+}
+
+impl Scan {
+    pub(crate) fn run(&self) -> Result<Outcome> {
+        let db = open::to_read(&self.db)?;
+        let read = db.read()?;
+        let table = read.dynamic(&self.table)?;
+        let mut projection = Projection::new(table.schema(), &self.select, &[])?;
+        let from = key::parse_leading(&self.table, table.schema(), &self.from)?;
+        let to = key::parse_leading(&self.table, table.schema(), &self.to)?;
+        let rows = table.range((bound(&from), bound(&to)))?;
+        let mut printer = Printer::new(self.format, projection.schema())?;
+        for row in rows.take(self.limit.unwrap_or(usize::MAX)) {
+            printer.row(projection.apply(row?)?)?;
+        }
+        printer.finish()?;
+        Ok(Outcome::Done)
+    }
+}
+
+fn bound<'k, 'v>(key: &'k [Value<'v>]) -> Bound<&'k [Value<'v>]> {
+    if key.is_empty() { Bound::Unbounded } else { Bound::Included(key) }
+}

@@ -1,0 +1,68 @@
+//! `drystone set`: fields of one row.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use drystone::{Result, RowBuf, Schema, Type, Value};
+
+use crate::{Outcome, key, open, wrong_use};
+
+/// Set fields of the row with this key
+#[derive(Args)]
+pub(crate) struct Set {
+    /// The database file
+    db: PathBuf,
+    /// The table
+    table: String,
+    /// The key, one argument a part (or the row number), then FIELD=VALUE once or more. FIELD= with nothing behind it is null in a
+    /// field that may be null; there, FIELD='""' is the empty text
+    #[arg(required = true, value_name = "KEY... FIELD=VALUE", allow_negative_numbers = true)]
+    arguments: Vec<String>,
+}
+
+impl Set {
+    pub(crate) fn run(&self) -> Result<Outcome> {
+        let db = open::to_write(&self.db)?;
+        let write = db.write()?;
+        let mut table = write.dynamic(&self.table)?;
+        let schema = table.schema().clone();
+        let parts = key::parts(&schema).min(self.arguments.len());
+        let (key, changes) = self.arguments.split_at(parts);
+        let key = key::parse(&self.table, &schema, key)?;
+        if changes.is_empty() {
+            return wrong_use("nothing to set; give FIELD=VALUE after the key".into());
+        }
+        let changes =
+            changes.iter().map(|change| parse_change(&schema, change)).collect::<Result<Vec<_>>>()?;
+        let set =
+            |row: &mut RowBuf| changes.iter().try_for_each(|(field, value)| row.set(*field, value.clone()));
+        if table.update(&key, set)?.is_none() {
+            key::say_not_found(&table.as_table(), &key);
+            return Ok(Outcome::NotFound);
+        }
+        drop(table);
+        write.commit()?;
+        Ok(Outcome::Done)
+    }
+}
+
+/// The field and the value of `FIELD=VALUE`.
+fn parse_change<'c>(schema: &Schema, change: &'c str) -> Result<(&'c str, Value<'static>)> {
+    let Some((name, text)) = change.split_once('=') else {
+        return wrong_use(format!("{change:?} is no FIELD=VALUE"));
+    };
+    let field = schema.field(name)?;
+    let is_text = matches!(field.ty(), Type::Str(_));
+    if field.is_key() {
+        return wrong_use(format!(
+            "field {name:?} is part of the key; remove the row and load it with another key"
+        ));
+    }
+    if field.is_nullable() && text.is_empty() {
+        return Ok((name, Value::Null));
+    }
+    let text = if is_text && field.is_nullable() && text == "\"\"" { "" } else { text };
+    let mut stored = vec![0; field.width()];
+    field.parse_text(text, &mut stored)?;
+    Ok((name, field.load(&stored)?.into_owned()))
+}
