@@ -1,11 +1,13 @@
 //! `drystone get`: one row by its key.
 
+use std::io::BufWriter;
 use std::path::PathBuf;
 
 use clap::Args;
 use drystone::{Result, Row};
 
-use crate::output::{Format, Printer};
+use crate::grid::Grid;
+use crate::output::{Format, Printer, failed, stdout};
 use crate::projection::{Place, Projection};
 use crate::{Outcome, key, open};
 
@@ -46,8 +48,22 @@ impl Get {
     }
 
     fn print(&self, row: Row<'_>) -> Result<()> {
+        if let Format::Table = self.format {
+            return print_upright(row);
+        }
         let mut printer = Printer::new(self.format, row.schema())?;
         printer.row(row)?;
         printer.finish()
     }
+}
+
+/// A line a field, as one row with many fields is hard to read in one line.
+fn print_upright(row: Row<'_>) -> Result<()> {
+    let mut grid = Grid::new(BufWriter::new(stdout()));
+    grid.column("field", false);
+    grid.column("value", false);
+    for (name, value) in row.iter() {
+        grid.row(vec![name.to_owned(), value?.to_string()]).map_err(failed)?;
+    }
+    grid.finish().map_err(failed)
 }

@@ -71,7 +71,7 @@ fn show_table(name: &str, schema: &Schema, stats: &TableStats) -> io::Result<()>
     grid.column("width", true);
     grid.column("field", false);
     grid.column("type", false);
-    grid.column("", false);
+    grid.column("notes", false);
     for field in schema.fields() {
         let mut notes = Vec::new();
         if field.is_key() {

@@ -1,5 +1,6 @@
 //! The `drystone` command: load, query and check files of fixed-width records.
 
+mod check;
 mod completions;
 mod get;
 mod grid;
@@ -40,6 +41,7 @@ enum Command {
     Set(set::Set),
     Remove(remove::Remove),
     Info(info::Info),
+    Check(check::Check),
     Completions(completions::Completions),
 }
 
@@ -47,6 +49,7 @@ enum Command {
 enum Outcome {
     Done,
     NotFound,
+    Unsound,
 }
 
 fn main() -> ExitCode {
@@ -57,11 +60,12 @@ fn main() -> ExitCode {
         Command::Set(set) => set.run(),
         Command::Remove(remove) => remove.run(),
         Command::Info(info) => info.run(),
+        Command::Check(check) => check.run(),
         Command::Completions(completions) => completions.run(),
     };
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::NotFound) => ExitCode::from(1),
+        Ok(Outcome::NotFound | Outcome::Unsound) => ExitCode::from(1),
         // Whoever reads the results has had enough of them.
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,0 +1,66 @@
+//! `drystone check`: reads and verifies everything.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use drystone::{CheckReport, Error, ErrorKind, Result};
+use indicatif::{HumanBytes, HumanCount};
+
+use crate::output::{failed, stdout};
+use crate::{Outcome, open, progress};
+
+/// Read and verify everything: checksums, structure, the order of keys, values
+///
+/// Exit code 0: sound; 1: damaged, and each page concerned is named; 2: the check could not be made.
+#[derive(Args)]
+pub(crate) struct Check {
+    /// The database file
+    db: PathBuf,
+}
+
+impl Check {
+    pub(crate) fn run(&self) -> Result<Outcome> {
+        let checked = open::to_read(&self.db).and_then(|db| {
+            let bar = progress::bytes(Some(0), "checking");
+            db.check(|done, total| {
+                bar.set_length(total);
+                bar.set_position(done);
+            })
+        });
+        match checked {
+            Ok(report) => self.print(&report).map_err(failed),
+            // Too damaged to be opened at all.
+            Err(error) if is_damage(&error) => {
+                writeln!(stdout(), "{error}").map_err(failed)?;
+                Ok(Outcome::Unsound)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn print(&self, report: &CheckReport) -> io::Result<Outcome> {
+        let mut output = stdout();
+        for problem in &report.problems {
+            writeln!(output, "{problem}")?;
+        }
+        let CheckReport { tables, rows, bytes, problems, .. } = report;
+        let verdict = match problems.len() {
+            0 => "sound".to_owned(),
+            1 => "1 problem".to_owned(),
+            problems => format!("{problems} problems"),
+        };
+        writeln!(
+            output,
+            "{}: {verdict}; {tables} tables, {} rows, {} read",
+            self.db.display(),
+            HumanCount(*rows),
+            HumanBytes(*bytes)
+        )?;
+        Ok(if problems.is_empty() { Outcome::Done } else { Outcome::Unsound })
+    }
+}
+
+fn is_damage(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Truncated | ErrorKind::EmptyFile)
+}
