@@ -52,8 +52,9 @@ impl Check {
         };
         writeln!(
             output,
-            "{}: {verdict}; {tables} tables, {} rows, {} read",
+            "{}: {verdict}; {tables} {}, {} rows, {} read",
             self.db.display(),
+            if *tables == 1 { "table" } else { "tables" },
             HumanCount(*rows),
             HumanBytes(*bytes)
         )?;

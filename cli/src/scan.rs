@@ -44,10 +44,11 @@ impl Scan {
         let to = key::parse_leading(&self.table, table.schema(), &self.to)?;
         let rows = table.range((bound(&from), bound(&to)))?;
         let mut printer = Printer::new(self.format, projection.schema())?;
-        for row in rows.take(self.limit.unwrap_or(usize::MAX)) {
-            printer.row(projection.apply(row?)?)?;
-        }
+        let mut rows = rows.take(self.limit.unwrap_or(usize::MAX));
+        let printed = rows.try_for_each(|row| printer.row(projection.apply(row?)?));
+        // What came before an error is printed in any case.
         printer.finish()?;
+        printed?;
         Ok(Outcome::Done)
     }
 }

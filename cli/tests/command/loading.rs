@@ -1,0 +1,214 @@
+//! `load`: inputs, schemas, bad lines, duplicates, and that a load is all or nothing.
+
+use std::io::Write;
+
+use crate::Folder;
+
+const SCHEMA: &str = "id: u8 key, name: str[5], delay: i16?";
+const TEXT: &str = "name,id,delay\nada,7,-3\nbob,8,\n";
+const ROWS: &str = "id,name,delay\n7,ada,-3\n8,bob,\n";
+
+fn rows(folder: &Folder) -> String {
+    folder.done(&["scan", "a.dry", "t", "--format", "csv"])
+}
+
+#[test]
+fn plain_gzip_zstd_and_standard_input_give_the_same_rows() {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(TEXT.as_bytes()).unwrap();
+    let zstd = zstd::encode_all(TEXT.as_bytes(), 1).unwrap();
+    for (name, bytes) in [
+        ("a.csv", TEXT.as_bytes().to_vec()),
+        ("a.csv.gz", gzip.finish().unwrap()),
+        ("a.csv.zst", zstd.clone()),
+        // What the file is, its first bytes say, not its name.
+        ("a.data", zstd),
+    ] {
+        for types in [&["--schema", SCHEMA][..], &["--infer", "--key", "id"]] {
+            let folder = Folder::new();
+            folder.file(name, &bytes).done(&[&["load", "a.dry", "t", name], types].concat());
+            assert_eq!(rows(&folder).lines().count(), 3, "{name}");
+            assert_eq!(
+                folder.done(&["get", "a.dry", "t", "7", "--field", "delay", "--format", "csv"]),
+                "delay\n-3\n"
+            );
+            let ran = folder.run_with(&[&["load", "a.dry", "u", "-"], types].concat(), &bytes);
+            assert_eq!(ran.code, 0, "{ran:?}");
+            assert_eq!(folder.done(&["scan", "a.dry", "u", "--format", "csv"]), rows(&folder), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_schema_comes_as_text_or_file_or_from_the_table() {
+    let folder = Folder::new();
+    folder.file("a.csv", TEXT).file("a.schema", format!("# a comment\n{SCHEMA},\n"));
+    folder.done(&["load", "a.dry", "t", "a.csv", "--schema-file", "a.schema"]);
+    assert_eq!(rows(&folder), ROWS);
+    folder.file("b.csv", "name,id\neve,1\n").done(&["load", "a.dry", "t", "b.csv"]);
+    assert_eq!(rows(&folder), "id,name,delay\n1,eve,\n7,ada,-3\n8,bob,\n");
+    folder.done(&[
+        "load",
+        "a.dry",
+        "u",
+        "a.csv",
+        "--schema",
+        "delay: i16?, name: str[5], id: u8",
+        "--key",
+        "name,id",
+    ]);
+    assert_eq!(folder.done(&["scan", "a.dry", "u", "--format", "csv"]), "name,id,delay\nada,7,-3\nbob,8,\n");
+}
+
+#[test]
+fn a_new_table_without_a_schema_is_refused_and_makes_no_file() {
+    let folder = Folder::new();
+    folder.file("a.csv", TEXT);
+    let said = folder.refused(2, &["load", "a.dry", "t", "a.csv"]);
+    assert!(said.contains("--infer"), "{said}");
+    assert!(!folder.path("a.dry").exists());
+    folder.done(&["load", "a.dry", "t", "a.csv", "--schema", SCHEMA]);
+    let said = folder.refused(2, &["load", "a.dry", "u", "a.csv"]);
+    assert!(said.contains("there is no table \"u\""), "{said}");
+}
+
+#[test]
+fn another_schema_is_refused_unless_the_table_is_replaced() {
+    let folder = Folder::new();
+    folder.file("a.csv", TEXT).done(&["load", "a.dry", "t", "a.csv", "--schema", SCHEMA]);
+    let said =
+        folder.refused(2, &["load", "a.dry", "t", "a.csv", "--schema", "id: u16, name: str[5], delay: i16?"]);
+    assert!(said.contains("(id: u8 key, name: str[5], delay: i16?)") && said.contains("--replace"), "{said}");
+    folder.done(&[
+        "load",
+        "a.dry",
+        "t",
+        "a.csv",
+        "--schema",
+        "id: u16, name: str[5], delay: i16?",
+        "--replace",
+    ]);
+    assert_eq!(folder.done(&["get", "a.dry", "t", "1", "--format", "csv"]), "id,name,delay\n8,bob,\n");
+    folder.file("b.csv", "id,name,delay\n1,x,\n").done(&["load", "a.dry", "t", "b.csv", "--replace"]);
+    assert_eq!(rows(&folder), "id,name,delay\n1,x,\n");
+    folder.done(&["load", "a.dry", "t", "b.csv"]);
+    assert_eq!(rows(&folder), "id,name,delay\n1,x,\n1,x,\n");
+}
+
+#[test]
+fn a_bad_line_ends_the_load_and_leaves_what_was_there() {
+    let folder = Folder::new();
+    folder.file("a.csv", TEXT).done(&["load", "a.dry", "t", "a.csv", "--schema", SCHEMA]);
+    folder.file("b.csv", "id,name,delay\n1,eve,\n2,eve,late\n");
+    let said = folder.refused(2, &["load", "a.dry", "t", "b.csv"]);
+    assert_eq!(
+        said,
+        "error: table \"t\": line 3 of b.csv, column 3: field \"delay\": \"late\" is no i16?: not a whole number\n"
+    );
+    let said = folder.refused(2, &["load", "a.dry", "t", "b.csv", "--replace"]);
+    assert!(said.contains("line 3"), "{said}");
+    assert_eq!(rows(&folder), ROWS);
+}
+
+#[test]
+fn bad_lines_are_set_aside_and_can_be_loaded_when_they_are_mended() {
+    let folder = Folder::new();
+    let text = "id,name,delay\n1,eve,\n2,eve,late\n3,much too long,1\n4\n5,\"a\nb\",6\n";
+    folder.file("a.csv", text);
+    let load = ["load", "a.dry", "t", "a.csv", "--schema", SCHEMA, "--skip-bad", "bad.csv"];
+    let ran = folder.run(&load);
+    assert_eq!((ran.code, &*ran.stderr), (0, "3 bad lines were set aside in bad.csv\n"));
+    assert_eq!(rows(&folder), "id,name,delay\n1,eve,\n5,\"a\nb\",6\n");
+    let bad = std::fs::read_to_string(folder.path("bad.csv")).unwrap();
+    assert_eq!(bad, "id,name,delay\n2,eve,late\n3,much too long,1\n4\n");
+    let mended = bad.replace("late", "9").replace("much too long", "z").replace("4\n", "4,,\n");
+    folder.file("mended.csv", mended).done(&["load", "a.dry", "t", "mended.csv"]);
+    assert_eq!(rows(&folder), "id,name,delay\n1,eve,\n2,eve,9\n3,z,1\n4,\"\",\n5,\"a\nb\",6\n");
+    // Types are found in the good lines.
+    folder.file("c.csv", "a,b\n1,2\n3\n").run(&[
+        "load",
+        "a.dry",
+        "u",
+        "c.csv",
+        "--infer",
+        "--skip-bad",
+        "bad.csv",
+    ]);
+    assert_eq!(folder.done(&["scan", "a.dry", "u", "--format", "csv"]), "a,b\n1,2\n");
+    assert_eq!(std::fs::read_to_string(folder.path("bad.csv")).unwrap(), "a,b\n3\n");
+}
+
+#[test]
+fn bad_lines_are_not_set_aside_over_the_input() {
+    let folder = Folder::new();
+    folder.file("a.csv", TEXT);
+    folder.refused(2, &["load", "a.dry", "t", "a.csv", "--schema", SCHEMA, "--skip-bad", "./a.csv"]);
+    assert_eq!(std::fs::read_to_string(folder.path("a.csv")).unwrap(), TEXT);
+}
+
+#[test]
+fn missing_values_are_spelled_as_named() {
+    let folder = Folder::new();
+    folder.file("a.csv", "country,n\nNA,1\n-,NA\n");
+    let schema = ["load", "a.dry", "t", "a.csv", "--schema", "country: str[2]?, n: u8?"];
+    let said = folder.refused(2, &schema);
+    assert!(said.contains("\"NA\" is no u8?"), "{said}");
+    folder.done(&[&schema[..], &["--null", "NA", "--null", "-"]].concat());
+    assert_eq!(rows(&folder), "country,n\n,1\n,\n");
+}
+
+#[test]
+fn duplicates_are_an_error_or_the_first_or_the_last_one_stays() {
+    let folder = Folder::new();
+    folder.file("a.csv", "id,name\n2,a\n1,b\n2,c\n");
+    let load = |which: &[&'static str]| {
+        [&["load", "a.dry", "t", "a.csv", "--schema", "id: u8 key, name: str[5]"], which].concat()
+    };
+    let said = folder.refused(2, &load(&[]));
+    assert!(
+        said.contains("line 2 of a.csv") && said.contains("line 4 of a.csv") && said.contains('2'),
+        "{said}"
+    );
+    let said = folder.done(&load(&["--on-duplicate", "last"]));
+    assert!(said.contains("1 rows had the key of another one; the last one stayed"), "{said}");
+    assert_eq!(rows(&folder), "id,name\n1,b\n2,c\n");
+    folder.done(&load(&["--on-duplicate", "first", "--replace"]));
+    assert_eq!(rows(&folder), "id,name\n1,b\n2,a\n");
+    let said = folder.refused(2, &load(&[]));
+    assert!(said.contains("key (1) of line 3 of a.csv is in the table already"), "{said}");
+}
+
+#[test]
+fn little_memory_sorts_on_disk_to_the_same_rows() {
+    let folder = Folder::new();
+    let mut lines: Vec<String> =
+        (0..50_000_u32).map(|n| format!("{},{n}\n", n.wrapping_mul(2_654_435_761))).collect();
+    folder.file("a.csv", format!("id,n\n{}", lines.concat()));
+    folder.done(&["load", "a.dry", "t", "a.csv", "--schema", "id: u32 key, n: u32", "--memory", "1M"]);
+    lines.sort_by_key(|line| line.split(',').next().unwrap().parse::<u32>().unwrap());
+    assert!(rows(&folder) == format!("id,n\n{}", lines.concat()), "the rows differ");
+}
+
+#[test]
+fn wrong_use_is_exit_code_2() {
+    let folder = Folder::new();
+    folder.file("a.csv", TEXT).file("cut.csv.gz", b"\x1F\x8B\x08\x00\x00\x00\x00\x00\x00\x03AB");
+    for (wrong, because) in [
+        (&["t", "a.csv", "--schema", SCHEMA, "--infer"][..], "cannot be used with"),
+        (&["t", "a.csv", "--key", "id"], "required"),
+        (&["t", "a.csv", "--schema", "id: u65"], "column 5"),
+        (&["t", "a.csv", "--schema", "id: u8"], "no field for columns \"name\", \"delay\""),
+        (&["t", "a.csv", "--schema", SCHEMA, "--memory", "lots"], "a number of bytes is expected"),
+        (&["t", "a.csv", "--schema", SCHEMA, "--on-duplicate", "both"], "possible values"),
+        (&["t", "a.csv", "--infer", "--key", "delay"], "1 of its 2 values are missing"),
+        (&["t", "a.csv", "--infer", "--key", "ID"], "did you mean \"id\"?"),
+        (&["t", "b.csv", "--infer"], "cannot open b.csv"),
+        (&["t", ".", "--infer"], "cannot open .: is a directory"),
+        (&["t", "cut.csv.gz", "--infer"], "cannot read cut.csv.gz"),
+        (&["t", "a.csv", "--schema-file", "b.schema"], "cannot read b.schema"),
+    ] {
+        let ran = folder.run(&[&["load", "a.dry"], wrong].concat());
+        assert!(ran.code == 2 && ran.stderr.contains(because), "{because:?}: {ran:?}");
+        assert!(!folder.path("a.dry").exists(), "{wrong:?}");
+    }
+}
