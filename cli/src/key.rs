@@ -1,6 +1,6 @@
 //! Keys as they are given on the command line: one argument a part, or a row number.
 
-use drystone::{DynamicTable, Error, ErrorKind, Result, Schema, Value};
+use drystone::{DynamicTable, Error, ErrorKind, FieldDef, Result, Schema, Timestamp, Type, Value};
 
 use crate::wrong_use;
 
@@ -36,12 +36,20 @@ pub(crate) fn parse_leading(
         };
         return arguments.iter().map(row).collect();
     }
-    let parse = |(field, text): (&drystone::FieldDef, &String)| {
-        let mut stored = vec![0; field.width()];
-        field.parse_text(text, &mut stored)?;
-        field.load(&stored).map(Value::into_owned)
-    };
+    let parse = |(field, text): (&FieldDef, &String)| parse_value(field, text);
     schema.key_fields().iter().zip(arguments).map(parse).collect::<Result<_>>().map_err(place)
+}
+
+/// The value of a field in this text. A date alone is a timestamp, too: its midnight, UTC.
+pub(crate) fn parse_value(field: &FieldDef, text: &str) -> Result<Value<'static>> {
+    if field.ty() == Type::Timestamp
+        && let Ok(date) = text.parse()
+    {
+        return Timestamp::from_date(date).map(Value::from);
+    }
+    let mut stored = vec![0; field.width()];
+    field.parse_text(text, &mut stored)?;
+    field.load(&stored).map(Value::into_owned)
 }
 
 /// Says that there is no such row.

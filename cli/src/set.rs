@@ -62,7 +62,5 @@ fn parse_change<'c>(schema: &Schema, change: &'c str) -> Result<(&'c str, Value<
         return Ok((name, Value::Null));
     }
     let text = if is_text && field.is_nullable() && text == "\"\"" { "" } else { text };
-    let mut stored = vec![0; field.width()];
-    field.parse_text(text, &mut stored)?;
-    Ok((name, field.load(&stored)?.into_owned()))
+    Ok((name, key::parse_value(field, text)?))
 }

@@ -83,3 +83,16 @@ fn flights_come_back_value_by_value_with_inferred_types() {
     let original = original();
     assert!(scanned(&folder, &original[0]) == original, "the flights differ");
 }
+
+#[test]
+fn the_commands_in_the_readme_work() {
+    let folder = Folder::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
+    std::os::unix::fs::symlink(root.join("examples"), folder.path("examples")).unwrap();
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let commands: Vec<&str> = readme.lines().filter_map(|line| line.strip_prefix("drystone ")).collect();
+    assert!(commands.len() >= 5, "{commands:?}");
+    for command in commands {
+        folder.done(&command.split_whitespace().collect::<Vec<_>>());
+    }
+}

@@ -108,6 +108,18 @@ fn scan_goes_from_key_to_key_in_order() {
 }
 
 #[test]
+fn a_date_stands_for_its_midnight() {
+    let folder = Folder::new();
+    folder.file("a.csv", "at,end\n2013-01-01T00:00:00Z,\n2013-01-02T00:00:00Z,\n2013-01-02T00:00:01Z,\n");
+    folder.done(&["load", "a.dry", "t", "a.csv", "--schema", "at: timestamp key, end: timestamp?"]);
+    folder.done(&["set", "a.dry", "t", "2013-01-02", "end=2013-12-31"]);
+    assert_eq!(
+        folder.done(&["scan", "a.dry", "t", "--from", "2013-01-02", "--format", "csv"]),
+        "at,end\n2013-01-02T00:00:00Z,2013-12-31T00:00:00Z\n2013-01-02T00:00:01Z,\n"
+    );
+}
+
+#[test]
 fn set_changes_fields_and_remove_takes_rows_out() {
     let folder = folder();
     let key = ["2013-01-01", "5"];
