@@ -12,7 +12,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{Commits, Durability, FIRST_ADDRESS, Meta, Pages, ReaderInfo, Readers, create_meta};
 use crate::storage::{self, MappedFile, Storage};
-use crate::transaction::{ReadTransaction, Shared, Wait, WriteTransaction, WriterState, read_only};
+use crate::transaction::{ReadTransaction, Shared, Wait, WriteTransaction, WriterState};
 
 /// Address space reserved over a file, unless the options say otherwise.
 const RESERVE_BYTES: u64 = 1 << 40;
@@ -141,7 +141,7 @@ impl Database {
 
     fn begin(&self, wait: Wait) -> Result<Option<WriteTransaction>> {
         if self.inner.read_only {
-            return Err(read_only());
+            fail!(Usage, "the database is open read-only; open it without Options::read_only to write");
         }
         WriteTransaction::begin(&self.inner.shared, wait, self.durability, self.memory_bytes)
     }

@@ -1,4 +1,4 @@
-//! Branch pages: the layout on disk, and the same thing in memory while it is edited.
+//! Branch pages: the layout on disk.
 //!
 //! ```text
 //! with keys, C = (4096 - 8) / (key width + 20) children:          without, 256 children:
@@ -9,8 +9,6 @@
 //!   …        checksums u32 × C
 //! ```
 
-use super::edit::Node;
-use super::key::{Probe, lower_bound};
 use super::layout::{BRANCH_HEADER, DENSE_CHILDREN, Layout};
 use crate::error::{Result, fail};
 use crate::page::{Link, PAGE_BYTES};
@@ -60,6 +58,10 @@ impl<'a> BranchPage<'a> {
         Link { address: self.u64_at(addresses + child * 8), checksum: self.u32_at(checksums + child * 4) }
     }
 
+    pub(super) fn is_keyed(&self) -> bool {
+        self.layout.is_keyed()
+    }
+
     /// Rows below one child.
     #[inline]
     pub(super) fn rows(&self, child: usize) -> u64 {
@@ -102,76 +104,6 @@ fn damaged<T>(children: usize, level: u8, expected: u32) -> Result<T> {
     )
 }
 
-/// A child of a branch that is being edited: where it was committed, or what it has become.
-#[derive(Debug)]
-pub(super) enum Child {
-    Stored(Link),
-    Owned(Box<Node>),
-}
-
-/// A branch in memory. Keys in normal form, side by side; none in a tree without a key.
-#[derive(Debug, Default)]
-pub(super) struct Branch {
-    pub(super) keys: Vec<u8>,
-    pub(super) rows: Vec<u64>,
-    pub(super) children: Vec<Child>,
-}
-
-impl Branch {
-    pub(super) fn from_page(page: &BranchPage<'_>) -> Branch {
-        let mut branch = Branch::default();
-        for child in 0..page.len() {
-            if page.layout.is_keyed() {
-                branch.keys.extend_from_slice(page.key(child));
-            }
-            branch.rows.push(page.rows(child));
-            branch.children.push(Child::Stored(page.link(child)));
-        }
-        branch
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.children.len()
-    }
-
-    pub(super) fn total_rows(&self) -> u64 {
-        self.rows.iter().sum()
-    }
-
-    pub(super) fn key(&self, child: usize, width: usize) -> &[u8] {
-        &self.keys[child * width..][..width]
-    }
-
-    /// Puts a child in at this place. `key` is empty in a tree without a key.
-    pub(super) fn insert(&mut self, at: usize, key: &[u8], rows: u64, child: Child) {
-        let bytes = at * key.len();
-        self.keys.splice(bytes..bytes, key.iter().copied());
-        self.rows.insert(at, rows);
-        self.children.insert(at, child);
-    }
-
-    pub(super) fn remove(&mut self, at: usize, width: usize) -> Child {
-        self.keys.drain(at * width..(at + 1) * width);
-        self.rows.remove(at);
-        self.children.remove(at)
-    }
-
-    /// Takes the children from `at` on into a new branch.
-    pub(super) fn split_off(&mut self, at: usize, width: usize) -> Branch {
-        Branch {
-            keys: self.keys.split_off(at * width),
-            rows: self.rows.split_off(at),
-            children: self.children.split_off(at),
-        }
-    }
-
-    pub(super) fn append(&mut self, mut other: Branch) {
-        self.keys.append(&mut other.keys);
-        self.rows.append(&mut other.rows);
-        self.children.append(&mut other.children);
-    }
-}
-
 /// The page of a branch, from its columns.
 pub(super) fn encode(
     layout: &Layout,
@@ -201,69 +133,4 @@ pub(super) fn encode(
         to.copy_from_slice(&link.checksum.to_le_bytes());
     }
     page
-}
-
-/// A branch to read from, stored or edited.
-#[derive(Clone, Copy)]
-pub(super) enum BranchRef<'a> {
-    Stored(BranchPage<'a>),
-    Edited(&'a Branch, &'a Layout),
-}
-
-impl<'a> BranchRef<'a> {
-    #[inline]
-    pub(super) fn len(&self) -> usize {
-        match self {
-            BranchRef::Stored(page) => page.len(),
-            BranchRef::Edited(branch, _) => branch.len(),
-        }
-    }
-
-    #[inline]
-    pub(super) fn rows(&self, child: usize) -> u64 {
-        match self {
-            BranchRef::Stored(page) => page.rows(child),
-            BranchRef::Edited(branch, _) => branch.rows[child],
-        }
-    }
-
-    #[inline]
-    pub(super) fn key(&self, child: usize) -> &'a [u8] {
-        match self {
-            BranchRef::Stored(page) => page.key(child),
-            BranchRef::Edited(branch, layout) => branch.key(child, layout.key().width()),
-        }
-    }
-
-    #[inline]
-    pub(super) fn child(&self, child: usize) -> ChildRef<'a> {
-        match self {
-            BranchRef::Stored(page) => ChildRef::Stored(page.link(child)),
-            BranchRef::Edited(branch, _) => ChildRef::from(&branch.children[child]),
-        }
-    }
-
-    /// The child whose rows a key belongs to: the last one whose first key is not above it, or the first one.
-    #[inline]
-    pub(super) fn child_for<P: Probe>(&self, probe: P, target: P::Word) -> usize {
-        let above = 1 + lower_bound(self.len() - 1, target, |child| probe.normal(self.key(child + 1)));
-        // `above` counts first keys below the target; an equal one belongs to the right.
-        if above < self.len() && probe.normal(self.key(above)) == target { above } else { above - 1 }
-    }
-}
-
-/// A node to read from: in the file, or in memory.
-#[derive(Clone, Copy)]
-pub(super) enum ChildRef<'a> {
-    Stored(Link),
-    Owned(&'a Node),
-}
-
-impl<'a> From<&'a Child> for ChildRef<'a> {
-    fn from(child: &'a Child) -> ChildRef<'a> {
-        match child {
-            Child::Stored(link) => ChildRef::Stored(*link),
-            Child::Owned(node) => ChildRef::Owned(node),
-        }
-    }
 }

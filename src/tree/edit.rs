@@ -8,31 +8,23 @@
 //!         stored   leaf (owned)
 //! ```
 
-use super::branch::{Branch, Child, ChildRef};
-use super::flush::flush;
 use super::key::{Probe, with_probe};
 use super::layout::Layout;
+use super::node::{Branch, BranchRef, Child, ChildRef, Node};
 use super::view::{View, search_leaf};
 use super::walk::walk_stored;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{Buffer, Link, PAGE_BYTES, TreeRoot, WriteSession};
 
-/// A node in memory.
-#[derive(Debug)]
-pub(crate) enum Node {
-    Leaf(Buffer),
-    Branch(Branch),
-}
-
 /// A tree that a write transaction works on.
 #[derive(Debug)]
 pub(crate) struct Edited {
-    layout: Layout,
-    root: Child,
-    rows: u64,
-    height: u32,
+    pub(super) layout: Layout,
+    pub(super) root: Child,
+    pub(super) rows: u64,
+    pub(super) height: u32,
     /// Memory that owned nodes take.
-    owned_bytes: usize,
+    pub(super) owned_bytes: usize,
 }
 
 /// What became of a record that was put into a tree.
@@ -249,16 +241,6 @@ impl Edited {
         Ok(())
     }
 
-    /// Writes every owned node to new pages, leaves in order first, and forgets the copies in memory. Returns the root.
-    ///
-    /// After an error the session has failed: nodes may be gone that were not written.
-    pub(crate) fn flush(&mut self, session: &WriteSession) -> Result<TreeRoot> {
-        let flushed = flush(&self.layout, &mut self.root, self.height, self.owned_bytes, session);
-        let link = flushed.inspect_err(|_| session.fail())?;
-        self.owned_bytes = 0;
-        Ok(TreeRoot { address: link.address, checksum: link.checksum, rows: self.rows, height: self.height })
-    }
-
     /// While the root is an owned branch with a single child, that child becomes the root.
     fn lower_root(&mut self) {
         while self.height > 0 {
@@ -274,13 +256,6 @@ impl Edited {
                 Child::Stored(_) => return,
             }
         }
-    }
-}
-
-impl Branch {
-    fn child_for<P: Probe>(&self, probe: P, target: P::Word, width: usize) -> usize {
-        let not_above = self.keys.chunks_exact(width).skip(1).take_while(|key| probe.normal(key) <= target);
-        not_above.count()
     }
 }
 
@@ -302,7 +277,7 @@ impl Edit<'_> {
                 *self.owned_bytes += PAGE_BYTES;
                 Node::Branch(Branch::default())
             } else {
-                let super::branch::BranchRef::Stored(page) = view.branch(stored, level, rows)? else {
+                let BranchRef::Stored(page) = view.branch(stored, level, rows)? else {
                     return wrong_level();
                 };
                 let branch = Branch::from_page(&page);

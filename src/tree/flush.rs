@@ -1,13 +1,26 @@
 //! Writing what an edit has in memory: leaves in key order, packed, then branches from the bottom up.
 
-use super::branch::{Child, encode};
-use super::edit::Node;
+use super::branch::encode;
+use super::edit::Edited;
 use super::layout::Layout;
+use super::node::{Child, Node};
 use crate::error::{Result, fail};
-use crate::page::{Link, PAGE_BYTES, RunWriter, WriteSession};
+use crate::page::{Link, PAGE_BYTES, RunWriter, TreeRoot, WriteSession};
+
+impl Edited {
+    /// Writes every owned node to new pages, leaves in order first, and forgets the copies in memory. Returns the root.
+    ///
+    /// After an error the session has failed: nodes may be gone that were not written.
+    pub(crate) fn flush(&mut self, session: &WriteSession) -> Result<TreeRoot> {
+        let flushed = flush(&self.layout, &mut self.root, self.height, self.owned_bytes, session);
+        let link = flushed.inspect_err(|_| session.fail())?;
+        self.owned_bytes = 0;
+        Ok(TreeRoot { address: link.address, checksum: link.checksum, rows: self.rows, height: self.height })
+    }
+}
 
 /// Writes every owned node below `root` and turns it into a stored one. Returns the root's link.
-pub(super) fn flush(
+fn flush(
     layout: &Layout,
     root: &mut Child,
     height: u32,

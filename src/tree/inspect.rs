@@ -1,7 +1,7 @@
 //! Inspecting a tree: every node is read and held against its checksum and its parent, and damage does not end it.
 
 use super::branch::BranchPage;
-use super::branch::ChildRef;
+use super::node::ChildRef;
 use super::view::View;
 use crate::error::Error;
 use crate::page::{Link, PAGE_BYTES};

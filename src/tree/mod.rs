@@ -11,6 +11,7 @@ mod flush;
 mod inspect;
 mod key;
 mod layout;
+mod node;
 mod scan;
 mod view;
 mod walk;

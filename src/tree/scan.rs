@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::branch::BranchRef;
+use super::node::BranchRef;
 use super::view::View;
 use crate::error::Result;
 

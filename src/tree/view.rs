@@ -1,9 +1,9 @@
 //! Reading a tree: a record by number, a record by key, the place of a key.
 
-use super::branch::{BranchPage, BranchRef, ChildRef};
-use super::edit::Node;
+use super::branch::BranchPage;
 use super::key::{Normal, Probe, lower_bound, with_probe};
 use super::layout::Layout;
+use super::node::{BranchRef, ChildRef, Node};
 use crate::error::{Result, fail};
 use crate::page::{PAGE_BYTES, PageView, TreeRoot};
 

@@ -1,6 +1,7 @@
 //! Walking a committed tree: every node, for free space, for `check`, and to free a tree that is dropped.
 
-use super::branch::{BranchPage, ChildRef};
+use super::branch::BranchPage;
+use super::node::ChildRef;
 use super::view::View;
 use crate::error::{Result, fail};
 use crate::page::{Link, PAGE_BYTES};

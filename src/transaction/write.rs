@@ -1,4 +1,4 @@
-//! Transactions: a snapshot to read from, and the one that writes.
+//! `WriteTransaction`: edits, and the commit that makes them everyone's.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,199 +7,16 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::catalog::{
-    Catalog, CatalogEdit, Definition, Definitions, check_name, fields_layout, layout_for, tables_layout,
-};
-use crate::error::{Error, ErrorKind, Result, fail};
-use crate::page::{Allocator, Commits, Durability, Meta, PAGE_BYTES, Pages, Pin, Readers, WriteSession};
+use super::Shared;
+use super::free_space::{cut_tail, snapshot_numbers};
+use super::turn::{Turn, Wait};
+use crate::catalog::{CatalogEdit, Definition, check_name, layout_for};
+use crate::error::{Error, Result, fail};
+use crate::page::{Durability, Meta, PAGE_BYTES, WriteSession};
 use crate::record::Record;
 use crate::schema::{FieldDef, Schema};
-use crate::table::{DynamicTable, DynamicTableMut, OpenTable, Reader, Table, TableHome, TableMut, Writer};
-use crate::tree::{Edited, TreeBuilder, View};
-
-/// What the transactions of one open database share.
-pub(crate) struct Shared {
-    pub(crate) pages: Arc<Pages>,
-    pub(crate) readers: Readers,
-    /// What the writer keeps from one transaction to the next. Taken out while one runs.
-    pub(crate) writer: Mutex<Option<WriterState>>,
-    pub(crate) writer_left: parking_lot::Condvar,
-    pub(crate) scratch: PathBuf,
-    pub(crate) process: u32,
-}
-
-/// The writer's memory between transactions.
-pub(crate) struct WriterState {
-    pub(crate) commits: Commits,
-    /// The free space, if this process has written before and nobody else since.
-    pub(crate) allocator: Option<Allocator>,
-}
-
-impl Shared {
-    /// A handle that came through `fork` must not be used: its locks are the parent's.
-    pub(crate) fn check_process(&self) -> Result<()> {
-        if std::process::id() != self.process {
-            fail!(
-                Usage,
-                "this database was opened by process {}, before a fork; open it anew in the child",
-                self.process
-            );
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        // Commits that were not synced survive the end of the process, but not a power cut soon after; a clean end makes
-        // them durable. A failure has nobody left to be told: `Database::sync` tells.
-        if self.check_process().is_ok()
-            && let Some(writer) = self.writer.get_mut()
-        {
-            let _ = writer.commits.flush(&self.pages, &self.readers, false);
-        }
-    }
-}
-
-/// A snapshot of the whole database: it does not change while it is held, whoever writes meanwhile.
-///
-/// What is read through it lives as long as it does. It is `Send` and `Sync`, never waits, and costs about a microsecond to begin. The
-/// pages that it sees are kept until it is dropped, so a snapshot that is held for long keeps old data in the file.
-pub struct ReadTransaction {
-    shared: Arc<Shared>,
-    pin: Pin,
-    definitions: Definitions,
-}
-
-impl fmt::Debug for ReadTransaction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ReadTransaction({})", self.pin.meta.transaction)
-    }
-}
-
-impl Drop for ReadTransaction {
-    fn drop(&mut self) {
-        // In a forked child the pin is the parent's to give up.
-        if self.shared.check_process().is_ok() {
-            self.shared.readers.unpin(&self.pin);
-        }
-    }
-}
-
-impl ReadTransaction {
-    pub(crate) fn begin(shared: &Arc<Shared>) -> Result<ReadTransaction> {
-        shared.check_process()?;
-        let pages = &shared.pages;
-        let pin =
-            shared.readers.pin(|transaction| Commits::find(pages, transaction), || pages.forget_all())?;
-        Ok(ReadTransaction { shared: Arc::clone(shared), pin, definitions: Definitions::default() })
-    }
-
-    /// Opens a table as `T`.
-    ///
-    /// # Errors
-    /// `NotFound` if there is no such table, naming those there are; `Schema` if its schema is not `T`'s, showing both; `Corrupt`
-    /// if the catalog cannot be read.
-    pub fn table<T: Record>(&self, name: &str) -> Result<Table<'_, T>> {
-        self.reader(name).and_then(Table::new)
-    }
-
-    /// Opens a table whose schema is known only at run time.
-    ///
-    /// # Errors
-    /// As for [`table`](ReadTransaction::table).
-    pub fn dynamic(&self, name: &str) -> Result<DynamicTable<'_>> {
-        self.reader(name).map(DynamicTable::new)
-    }
-
-    /// The names of all tables, in order.
-    ///
-    /// # Errors
-    /// `Corrupt` if the catalog cannot be read.
-    pub fn table_names(&self) -> Result<Vec<String>> {
-        self.catalog()?.all().map(|table| table.map(|table| table.name)).collect()
-    }
-
-    /// The measures of a table: rows, bytes, fill. O(branches).
-    ///
-    /// # Errors
-    /// `NotFound` if there is no such table; `Corrupt` if it cannot be read.
-    pub fn table_stats(&self, name: &str) -> Result<TableStats> {
-        let reader = self.reader(name)?;
-        let counted = reader.stats()?;
-        let layout = &reader.definition.layout;
-        Ok(TableStats {
-            rows: counted.rows,
-            width: layout.width(),
-            leaf_rows: layout.leaf_rows(),
-            leaves: counted.leaves,
-            leaf_bytes: counted.leaf_bytes,
-            branch_bytes: counted.branch_bytes,
-            height: counted.height,
-            contiguous: counted.rows > 0 && reader.is_contiguous()?,
-        })
-    }
-
-    /// The number of the transaction whose state this is. It grows by one with every commit.
-    pub fn transaction(&self) -> u64 {
-        self.pin.meta.transaction
-    }
-
-    pub(crate) fn meta(&self) -> &Meta {
-        &self.pin.meta
-    }
-
-    pub(crate) fn pages(&self) -> &Pages {
-        &self.shared.pages
-    }
-
-    pub(crate) fn catalog(&self) -> Result<Catalog<'_>> {
-        let meta = &self.pin.meta;
-        Catalog::new(self.shared.pages.view(meta.file_bytes), meta.tables, meta.fields)
-    }
-
-    fn reader(&self, name: &str) -> Result<Reader<'_>> {
-        let definition = self.definitions.get(name, || self.catalog()?.get(name))?;
-        let pages = self.shared.pages.view(self.pin.meta.file_bytes);
-        let view = View::new(pages, &definition.layout, definition.root)
-            .map_err(|error| error.within(format!("table {name:?}")))?;
-        Ok(Reader { definition, view })
-    }
-}
-
-/// The measures of a table, as [`ReadTransaction::table_stats`] finds them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TableStats {
-    /// Rows.
-    pub rows: u64,
-    /// Bytes a row, as declared.
-    pub width: usize,
-    /// Rows that a leaf can hold.
-    pub leaf_rows: usize,
-    /// Leaves.
-    pub leaves: u64,
-    /// Bytes of packed records in leaves.
-    pub leaf_bytes: u64,
-    /// Bytes of branches.
-    pub branch_bytes: u64,
-    /// Branches between the root and a leaf.
-    pub height: u32,
-    /// Whether the rows lie side by side in the file, as one array.
-    pub contiguous: bool,
-}
-
-impl TableStats {
-    /// Bytes that a row costs in the file, branches included. 0 without rows.
-    pub fn bytes_a_row(&self) -> f64 {
-        (self.leaf_bytes + self.branch_bytes) as f64 / self.rows.max(1) as f64
-    }
-
-    /// How full the leaves are, from 0 to 1.
-    pub fn fill(&self) -> f64 {
-        self.rows as f64 / (self.leaves.max(1) * self.leaf_rows as u64) as f64
-    }
-}
+use crate::table::{DynamicTableMut, OpenTable, TableHome, TableMut, Writer};
+use crate::tree::{Edited, TreeBuilder};
 
 /// The one transaction that writes. Dropped without [`commit`](WriteTransaction::commit), it has never been.
 ///
@@ -225,8 +42,7 @@ impl TableStats {
 /// ```
 pub struct WriteTransaction {
     shared: Arc<Shared>,
-    /// Taken from the shared place; given back on drop.
-    writer: Option<WriterState>,
+    turn: Turn,
     base: Meta,
     session: Option<WriteSession>,
     state: Mutex<Tables>,
@@ -247,7 +63,7 @@ impl fmt::Debug for WriteTransaction {
 }
 
 impl WriteTransaction {
-    /// Begins to write. `wait_until` of `None` waits for as long as another one writes.
+    /// Begins to write; `None` if somebody else writes for longer than the wait.
     pub(crate) fn begin(
         shared: &Arc<Shared>,
         wait: Wait,
@@ -255,17 +71,13 @@ impl WriteTransaction {
         memory_bytes: usize,
     ) -> Result<Option<WriteTransaction>> {
         shared.check_process()?;
-        let Some(writer) = take_writer(shared, wait) else { return Ok(None) };
-        let mut guard = WriterGuard { shared: Arc::clone(shared), writer: Some(writer), locked: false };
-        if !guard.lock(wait)? {
-            return Ok(None);
-        }
-        let (base, allocator) = guard.prepare()?;
+        let Some(mut turn) = Turn::take(shared, wait)? else { return Ok(None) };
+        let (base, allocator) = turn.prepare()?;
         let session = WriteSession::new(Arc::clone(&shared.pages), allocator);
         let catalog = CatalogEdit::new(&session, base.tables, base.fields, base.next_table)?;
         Ok(Some(WriteTransaction {
             shared: Arc::clone(shared),
-            writer: guard.writer.take(),
+            turn,
             base,
             session: Some(session),
             state: Mutex::new(Tables { catalog, open: HashMap::new() }),
@@ -450,7 +262,7 @@ impl WriteTransaction {
         let Some(session) = self.session.take() else { return Ok(()) };
         let next = self.write_pages(&session);
         let (mut allocator, written, trim) = session.finish();
-        let Some(writer) = &mut self.writer else { return Ok(()) };
+        let writer = self.turn.writer()?;
         let mut next = match next {
             Ok(Some(next)) => next,
             nothing => {
@@ -544,13 +356,13 @@ impl TableHome for WriteTransaction {
 
 impl Drop for WriteTransaction {
     fn drop(&mut self) {
-        let Some(mut writer) = self.writer.take() else { return };
-        if let Some(session) = self.session.take() {
+        if let Some(session) = self.session.take()
+            && let Ok(writer) = self.turn.writer()
+        {
             let (mut allocator, ..) = session.finish();
             allocator.abort();
             writer.allocator = Some(allocator);
         }
-        drop(WriterGuard { shared: Arc::clone(&self.shared), writer: Some(writer), locked: true });
     }
 }
 
@@ -577,137 +389,4 @@ impl TableOptions {
         self.leaf_rows = rows;
         self
     }
-}
-
-/// How long to wait for another writer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Wait {
-    Forever,
-    Not,
-    Until(std::time::Instant),
-}
-
-fn take_writer(shared: &Shared, wait: Wait) -> Option<WriterState> {
-    let mut place = shared.writer.lock();
-    loop {
-        if let Some(writer) = place.take() {
-            return Some(writer);
-        }
-        match wait {
-            Wait::Forever => shared.writer_left.wait(&mut place),
-            Wait::Not => return None,
-            Wait::Until(until) => {
-                if shared.writer_left.wait_until(&mut place, until).timed_out() {
-                    return place.take();
-                }
-            }
-        }
-    }
-}
-
-/// Gives the right to write back, whatever happens.
-struct WriterGuard {
-    shared: Arc<Shared>,
-    writer: Option<WriterState>,
-    locked: bool,
-}
-
-impl WriterGuard {
-    /// Locks out the writers of other processes.
-    fn lock(&mut self, wait: Wait) -> Result<bool> {
-        self.locked = match wait {
-            Wait::Forever => self.shared.readers.lock_writer(true)?,
-            Wait::Not => self.shared.readers.lock_writer(false)?,
-            Wait::Until(until) => loop {
-                if self.shared.readers.lock_writer(false)? {
-                    break true;
-                }
-                if std::time::Instant::now() >= until {
-                    break false;
-                }
-                std::thread::sleep(std::time::Duration::from_millis(1));
-            },
-        };
-        Ok(self.locked)
-    }
-
-    /// The state to build on, and the free space around it.
-    fn prepare(&mut self) -> Result<(Meta, Allocator)> {
-        let Some(writer) = &mut self.writer else { fail!(Usage, "the right to write was lost") };
-        let shared = &*self.shared;
-        let base = writer.commits.prepare(&shared.pages, &shared.readers)?;
-        let snapshots = shared.readers.snapshots()?;
-        let mut allocator = match writer.allocator.take() {
-            Some(allocator) if allocator.transaction() == base.transaction => allocator,
-            _ => derive_free_space(&shared.pages, &base, &snapshots)?,
-        };
-        allocator.release(writer.commits.durable(), &snapshot_numbers(&snapshots));
-        Ok((base, allocator))
-    }
-}
-
-impl Drop for WriterGuard {
-    fn drop(&mut self) {
-        let Some(writer) = self.writer.take() else { return };
-        if self.locked {
-            self.shared.readers.unlock_writer();
-        }
-        *self.shared.writer.lock() = Some(writer);
-        self.shared.writer_left.notify_one();
-    }
-}
-
-/// Cuts off a tail of the file that nobody reaches, after a load or where it is large. Every snapshot keeps the length
-/// that it was promised, and a failure only leaves the file longer than it needs to be.
-fn cut_tail(shared: &Shared, needed: u64, after_load: bool) {
-    let storage = shared.pages.storage();
-    let Ok(snapshots) = shared.readers.snapshots() else { return };
-    let needed = snapshots.iter().map(|snapshot| snapshot.file_bytes).fold(needed, u64::max);
-    let slack = storage.mapping().len().saturating_sub(needed);
-    if (after_load && slack > 0) || slack > (needed / 8).max(1 << 20) {
-        let _ = storage.shrink(needed);
-    }
-}
-
-fn snapshot_numbers(snapshots: &[Meta]) -> Vec<u64> {
-    snapshots.iter().map(|snapshot| snapshot.transaction).collect()
-}
-
-/// Walks everything that the newest state and the pinned snapshots reach; the rest of the file is free. O(branches).
-fn derive_free_space(pages: &Pages, newest: &Meta, snapshots: &[Meta]) -> Result<Allocator> {
-    let mut allocator = Allocator::new(newest.transaction);
-    for_each_node(pages, newest, &mut |address, bytes| allocator.mark(address, bytes))?;
-    allocator.marked();
-    for snapshot in snapshots.iter().filter(|snapshot| snapshot.transaction < newest.transaction) {
-        for_each_node(pages, snapshot, &mut |address, bytes| {
-            allocator.mark_held(address, bytes, snapshot.transaction);
-            Ok(())
-        })?;
-    }
-    Ok(allocator)
-}
-
-fn for_each_node(pages: &Pages, meta: &Meta, visit: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<()> {
-    let view = pages.view(meta.file_bytes);
-    let catalog = Catalog::new(view, meta.tables, meta.fields)?;
-    let mut node = |visited: crate::tree::Visit| {
-        visit(visited.link().address, visited.bytes() as u64)?;
-        Ok(true)
-    };
-    View::new(view, tables_layout(), meta.tables)?.walk(&mut node)?;
-    View::new(view, fields_layout(), meta.fields)?.walk(&mut node)?;
-    for table in catalog.all() {
-        let table = table?;
-        let place = |error: Error| error.within(format!("table {:?}", table.name));
-        View::new(view, &table.layout, table.root).and_then(|view| view.walk(&mut node)).map_err(place)?;
-    }
-    Ok(())
-}
-
-/// An error for a call that needs a database that can be written.
-pub(crate) fn read_only() -> Error {
-    Error::new(
-        ErrorKind::Usage,
-        "the database is open read-only; open it without Options::read_only to write",
-    )
 }

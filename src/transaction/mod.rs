@@ -1,0 +1,65 @@
+//! Transactions: a snapshot to read from, and the one that writes.
+
+mod free_space;
+mod read;
+mod stats;
+mod turn;
+mod write;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex};
+
+pub use read::ReadTransaction;
+pub use stats::TableStats;
+pub use write::{TableOptions, WriteTransaction};
+
+pub(crate) use turn::Wait;
+
+use crate::error::{Result, fail};
+use crate::page::{Allocator, Commits, Pages, Readers};
+
+/// What the transactions of one open database share.
+pub(crate) struct Shared {
+    pub(crate) pages: Arc<Pages>,
+    pub(crate) readers: Readers,
+    /// What the writer keeps from one transaction to the next. Taken out while one runs.
+    pub(crate) writer: Mutex<Option<WriterState>>,
+    pub(crate) writer_left: Condvar,
+    pub(crate) scratch: PathBuf,
+    pub(crate) process: u32,
+}
+
+/// The writer's memory between transactions.
+pub(crate) struct WriterState {
+    pub(crate) commits: Commits,
+    /// The free space, if this process has written before and nobody else since.
+    pub(crate) allocator: Option<Allocator>,
+}
+
+impl Shared {
+    /// A handle that came through `fork` must not be used: its locks are the parent's.
+    pub(crate) fn check_process(&self) -> Result<()> {
+        if std::process::id() != self.process {
+            fail!(
+                Usage,
+                "this database was opened by process {}, before a fork; open it anew in the child",
+                self.process
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Commits that were not synced survive the end of the process, but not a power cut soon after; a clean end makes
+        // them durable. A failure has nobody left to be told: `Database::sync` tells.
+        if self.check_process().is_ok()
+            && let Some(writer) = self.writer.get_mut()
+        {
+            let _ = writer.commits.flush(&self.pages, &self.readers, false);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Nodes: in memory while they are edited, and as they are read, wherever they are.
+
+use super::branch::BranchPage;
+use super::key::{Probe, lower_bound};
+use super::layout::Layout;
+use crate::page::{Buffer, Link};
+
+/// A node in memory.
+#[derive(Debug)]
+pub(crate) enum Node {
+    Leaf(Buffer),
+    Branch(Branch),
+}
+
+/// A child of a branch that is being edited: where it was committed, or what it has become.
+#[derive(Debug)]
+pub(super) enum Child {
+    Stored(Link),
+    Owned(Box<Node>),
+}
+
+/// A branch in memory. Keys in normal form, side by side; none in a tree without a key.
+#[derive(Debug, Default)]
+pub(super) struct Branch {
+    pub(super) keys: Vec<u8>,
+    pub(super) rows: Vec<u64>,
+    pub(super) children: Vec<Child>,
+}
+
+impl Branch {
+    pub(super) fn from_page(page: &BranchPage<'_>) -> Branch {
+        let mut branch = Branch::default();
+        for child in 0..page.len() {
+            if page.is_keyed() {
+                branch.keys.extend_from_slice(page.key(child));
+            }
+            branch.rows.push(page.rows(child));
+            branch.children.push(Child::Stored(page.link(child)));
+        }
+        branch
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.children.len()
+    }
+
+    pub(super) fn total_rows(&self) -> u64 {
+        self.rows.iter().sum()
+    }
+
+    pub(super) fn key(&self, child: usize, width: usize) -> &[u8] {
+        &self.keys[child * width..][..width]
+    }
+
+    /// Puts a child in at this place. `key` is empty in a tree without a key.
+    pub(super) fn insert(&mut self, at: usize, key: &[u8], rows: u64, child: Child) {
+        let bytes = at * key.len();
+        self.keys.splice(bytes..bytes, key.iter().copied());
+        self.rows.insert(at, rows);
+        self.children.insert(at, child);
+    }
+
+    pub(super) fn remove(&mut self, at: usize, width: usize) -> Child {
+        self.keys.drain(at * width..(at + 1) * width);
+        self.rows.remove(at);
+        self.children.remove(at)
+    }
+
+    /// Takes the children from `at` on into a new branch.
+    pub(super) fn split_off(&mut self, at: usize, width: usize) -> Branch {
+        Branch {
+            keys: self.keys.split_off(at * width),
+            rows: self.rows.split_off(at),
+            children: self.children.split_off(at),
+        }
+    }
+
+    /// The child whose rows a key belongs to.
+    pub(super) fn child_for<P: Probe>(&self, probe: P, target: P::Word, width: usize) -> usize {
+        let not_above = self.keys.chunks_exact(width).skip(1).take_while(|key| probe.normal(key) <= target);
+        not_above.count()
+    }
+
+    pub(super) fn append(&mut self, mut other: Branch) {
+        self.keys.append(&mut other.keys);
+        self.rows.append(&mut other.rows);
+        self.children.append(&mut other.children);
+    }
+}
+
+/// A branch to read from, stored or edited.
+#[derive(Clone, Copy)]
+pub(super) enum BranchRef<'a> {
+    Stored(BranchPage<'a>),
+    Edited(&'a Branch, &'a Layout),
+}
+
+impl<'a> BranchRef<'a> {
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        match self {
+            BranchRef::Stored(page) => page.len(),
+            BranchRef::Edited(branch, _) => branch.len(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn rows(&self, child: usize) -> u64 {
+        match self {
+            BranchRef::Stored(page) => page.rows(child),
+            BranchRef::Edited(branch, _) => branch.rows[child],
+        }
+    }
+
+    #[inline]
+    pub(super) fn key(&self, child: usize) -> &'a [u8] {
+        match self {
+            BranchRef::Stored(page) => page.key(child),
+            BranchRef::Edited(branch, layout) => branch.key(child, layout.key().width()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn child(&self, child: usize) -> ChildRef<'a> {
+        match self {
+            BranchRef::Stored(page) => ChildRef::Stored(page.link(child)),
+            BranchRef::Edited(branch, _) => ChildRef::from(&branch.children[child]),
+        }
+    }
+
+    /// The child whose rows a key belongs to: the last one whose first key is not above it, or the first one.
+    #[inline]
+    pub(super) fn child_for<P: Probe>(&self, probe: P, target: P::Word) -> usize {
+        let above = 1 + lower_bound(self.len() - 1, target, |child| probe.normal(self.key(child + 1)));
+        // `above` counts first keys below the target; an equal one belongs to the right.
+        if above < self.len() && probe.normal(self.key(above)) == target { above } else { above - 1 }
+    }
+}
+
+/// A node to read from: in the file, or in memory.
+#[derive(Clone, Copy)]
+pub(super) enum ChildRef<'a> {
+    Stored(Link),
+    Owned(&'a Node),
+}
+
+impl<'a> From<&'a Child> for ChildRef<'a> {
+    fn from(child: &'a Child) -> ChildRef<'a> {
+        match child {
+            Child::Stored(link) => ChildRef::Stored(*link),
+            Child::Owned(node) => ChildRef::Owned(node),
+        }
+    }
+}
