@@ -414,3 +414,12 @@ fn new_file_id() -> [u8; 16] {
     let (high, low) = (RandomState::new().hash_one(now), RandomState::new().hash_one(std::process::id()));
     (u128::from(high) << 64 | u128::from(low)).to_le_bytes()
 }
+
+/// Handles, snapshots and tables go to any thread.
+const _: () = {
+    const fn sendable<T: Send + Sync>() {}
+    sendable::<Database>();
+    sendable::<ReadTransaction>();
+    sendable::<WriteTransaction>();
+    sendable::<crate::table::DynamicTable<'static>>();
+};

@@ -78,9 +78,7 @@ impl Commits {
     /// Called with the right to write, before anything is written: finds the state to build on, and makes sure that
     /// it is durable in one slot and sealed in the other.
     pub(crate) fn prepare(&mut self, pages: &Pages, readers: &Readers) -> Result<Meta> {
-        if self.poisoned {
-            fail!(Poisoned, "an earlier write or sync failed; open the database anew to write to it again");
-        }
+        self.check_poison()?;
         let storage = pages.storage();
         if meta::signature(storage)? == self.signature {
             return Ok(self.newest);
@@ -104,6 +102,13 @@ impl Commits {
         self.signature = meta::signature(storage)?;
         readers.publish(recovered.meta)?;
         Ok(recovered.meta)
+    }
+
+    fn check_poison(&self) -> Result<()> {
+        if self.poisoned {
+            fail!(Poisoned, "an earlier write or sync failed; open the database anew to write to it again");
+        }
+        Ok(())
     }
 
     /// The transaction that a power cut cannot take away.

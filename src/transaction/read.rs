@@ -15,6 +15,19 @@ use crate::tree::View;
 ///
 /// What is read through it lives as long as it does. It is `Send` and `Sync`, never waits, and costs about a microsecond to begin. The
 /// pages that it sees are kept until it is dropped, so a snapshot that is held for long keeps old data in the file.
+///
+/// ```compile_fail,E0505
+/// # use drystone::{Database, Record};
+/// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+/// # fn main() -> drystone::Result<()> {
+/// # let db = Database::in_memory()?;
+/// let read = db.read()?;
+/// let point = read.table::<Point>("points")?.get(0)?.unwrap();
+/// drop(read); // refused by the compiler: `point` lies in the snapshot
+/// println!("{}", point.x);
+/// # Ok(())
+/// # }
+/// ```
 pub struct ReadTransaction {
     shared: Arc<Shared>,
     pin: Pin,

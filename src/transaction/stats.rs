@@ -1,6 +1,6 @@
 //! The measures of a table.
 
-/// The measures of a table, as [`ReadTransaction::table_stats`] finds them.
+/// The measures of a table, as [`ReadTransaction::table_stats`](crate::ReadTransaction::table_stats) finds them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TableStats {
