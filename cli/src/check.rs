@@ -1,13 +1,12 @@
 //! `drystone check`: reads and verifies everything.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use drystone::{CheckReport, Error, ErrorKind, Result};
+use drystone::{CheckReport, Error, ErrorKind, Problem, Result};
 use indicatif::{HumanBytes, HumanCount};
 
-use crate::output::{failed, stdout};
+use crate::output::report;
 use crate::{Outcome, open, progress};
 
 /// Read and verify everything: checksums, structure, the order of keys, values
@@ -29,36 +28,35 @@ impl Check {
             })
         });
         match checked {
-            Ok(report) => self.print(&report).map_err(failed),
+            Ok(found) => {
+                report(&self.describe(&found))?;
+                Ok(if found.is_sound() { Outcome::Done } else { Outcome::Unsound })
+            }
             // Too damaged to be opened at all.
             Err(error) if is_damage(&error) => {
-                writeln!(stdout(), "{error}").map_err(failed)?;
+                report(&error.to_string())?;
                 Ok(Outcome::Unsound)
             }
             Err(error) => Err(error),
         }
     }
 
-    fn print(&self, report: &CheckReport) -> io::Result<Outcome> {
-        let mut output = stdout();
-        for problem in &report.problems {
-            writeln!(output, "{problem}")?;
-        }
-        let CheckReport { tables, rows, bytes, problems, .. } = report;
+    fn describe(&self, found: &CheckReport) -> String {
+        let CheckReport { tables, rows, bytes, problems, .. } = found;
         let verdict = match problems.len() {
             0 => "sound".to_owned(),
             1 => "1 problem".to_owned(),
             problems => format!("{problems} problems"),
         };
-        writeln!(
-            output,
+        let mut lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
+        lines.push(format!(
             "{}: {verdict}; {tables} {}, {} rows, {} read",
             self.db.display(),
             if *tables == 1 { "table" } else { "tables" },
             HumanCount(*rows),
             HumanBytes(*bytes)
-        )?;
-        Ok(if problems.is_empty() { Outcome::Done } else { Outcome::Unsound })
+        ));
+        lines.join("\n")
     }
 }
 

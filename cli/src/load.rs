@@ -1,7 +1,7 @@
 //! `drystone load`: a CSV into a table.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{BufWriter, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -14,7 +14,7 @@ use drystone::{
 use indicatif::{HumanCount, ProgressBar};
 
 use crate::input::Input;
-use crate::output::{failed, stdout};
+use crate::output::report;
 use crate::{Outcome, open, say, wrong_use};
 
 /// Load a CSV into a table, all of it or nothing
@@ -94,14 +94,14 @@ impl Load {
             Some(reader) => reader,
             None => self.reader(&mut input, &schema)?,
         };
-        let (report, bad_lines) = match aside {
+        let (loaded, bad_lines) = match aside {
             None => self.load(&mut table, reader, &bar)?,
             Some(aside) => self.load(&mut table, reader.skip_bad_to(aside), &bar)?,
         };
         drop(table);
         write.commit()?;
         bar.finish_and_clear();
-        self.report(&report, bad_lines, &schema, start).map_err(failed)?;
+        self.say_what_was_done(&loaded, bad_lines, &schema, start)?;
         Ok(Outcome::Done)
     }
 
@@ -141,7 +141,7 @@ impl Load {
         let inferred = self.options(input).infer(text)?;
         bar.finish_and_clear();
         let schema = inferred.with_key(&self.key)?;
-        writeln!(stdout(), "{inferred}\nschema: {schema}").map_err(failed)?;
+        report(&format!("{inferred}\nschema: {schema}"))?;
         Ok(schema)
     }
 
@@ -189,23 +189,24 @@ impl Load {
         Ok((report, reader.bad_lines()))
     }
 
-    fn report(&self, report: &LoadReport, bad_lines: u64, schema: &Schema, start: Instant) -> io::Result<()> {
-        let mut output = stdout();
-        let (read, rows) = (HumanCount(report.read), HumanCount(report.rows));
-        let seconds = start.elapsed().as_secs_f64();
+    fn say_what_was_done(
+        &self,
+        loaded: &LoadReport,
+        bad_lines: u64,
+        schema: &Schema,
+        start: Instant,
+    ) -> Result<()> {
         let (table, width) = (&self.table, schema.width());
-        writeln!(
-            output,
-            "table {table:?}: {read} rows loaded in {seconds:.2} s; it has {rows} of {width} bytes"
-        )?;
-        if report.duplicates > 0 {
+        let (read, rows) = (HumanCount(loaded.read), HumanCount(loaded.rows));
+        let seconds = start.elapsed().as_secs_f64();
+        let mut text =
+            format!("table {table:?}: {read} rows loaded in {seconds:.2} s; it has {rows} of {width} bytes");
+        if loaded.duplicates > 0 {
             let which = if matches!(self.on_duplicate, Duplicates::First) { "first" } else { "last" };
-            writeln!(
-                output,
-                "{} rows had the key of another one; the {which} one stayed",
-                HumanCount(report.duplicates)
-            )?;
+            let duplicates = HumanCount(loaded.duplicates);
+            text += &format!("\n{duplicates} rows had the key of another one; the {which} one stayed");
         }
+        report(&text)?;
         if let Some(path) = &self.skip_bad
             && bad_lines > 0
         {

@@ -60,6 +60,15 @@ pub(crate) fn is_closed(error: &Error) -> bool {
     source.and_then(io::Error::get_ref).is_some_and(|source| source.is::<Closed>())
 }
 
+/// Prints a report of what was done, or found. If nobody reads it, that changes nothing of what is to be done, or of the
+/// exit code.
+pub(crate) fn report(text: &str) -> Result<()> {
+    match writeln!(stdout(), "{text}").map_err(failed) {
+        Err(error) if is_closed(&error) => Ok(()),
+        written => written,
+    }
+}
+
 /// An error for output that could not be written.
 pub(crate) fn failed(error: io::Error) -> Error {
     Error::io("cannot write to standard output", error)

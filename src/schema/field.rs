@@ -95,6 +95,7 @@ impl FieldDef {
     }
 
     /// The width of the field, in bytes.
+    #[inline]
     pub fn width(&self) -> usize {
         self.ty.width()
     }
@@ -114,6 +115,7 @@ impl FieldDef {
     }
 
     /// Whether these stored bytes mean null here. Never so in a field that is not nullable: there all values are data.
+    #[inline]
     pub fn is_null(&self, stored: &[u8]) -> bool {
         match (&self.null, self.ty) {
             (None, _) => false,
@@ -141,6 +143,7 @@ impl FieldDef {
     }
 
     /// An error unless there are as many bytes as the field is wide.
+    #[inline]
     pub(crate) fn check_width(&self, bytes: usize) -> Result<()> {
         if bytes == self.width() { Ok(()) } else { Err(self.wrong_width(bytes)) }
     }

@@ -112,6 +112,7 @@ const PLAIN: [(&str, Type); 16] = [
 
 impl Type {
     /// The width of a stored value, in bytes.
+    #[inline]
     pub const fn width(self) -> usize {
         match self {
             Type::Bool | Type::U8 | Type::I8 => 1,

@@ -1,6 +1,7 @@
 //! `load`: inputs, schemas, bad lines, duplicates, and that a load is all or nothing.
 
 use std::io::Write;
+use std::process::Stdio;
 
 use crate::Folder;
 
@@ -211,4 +212,15 @@ fn wrong_use_is_exit_code_2() {
         assert!(ran.code == 2 && ran.stderr.contains(because), "{because:?}: {ran:?}");
         assert!(!folder.path("a.dry").exists(), "{wrong:?}");
     }
+}
+
+#[test]
+fn a_load_is_made_whether_or_not_its_report_is_read() {
+    let folder = Folder::new();
+    folder.file("a.csv", TEXT);
+    let mut child =
+        folder.command(&["load", "a.dry", "t", "a.csv", "--infer"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(rows(&folder).lines().count(), 3);
 }

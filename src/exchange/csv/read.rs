@@ -38,14 +38,9 @@ pub struct Reader<R, W = io::Sink> {
     /// Whether there are fields that no column gives.
     has_absent: bool,
     bad_lines: u64,
-    aside: Option<Aside<W>>,
-}
-
-/// Where bad lines are kept.
-struct Aside<W> {
-    output: W,
-    /// The line of names, until it has been written.
+    /// The line of names as it stands, until it is written before the first bad line.
     header: Option<Box<[u8]>>,
+    aside: Option<W>,
 }
 
 /// What is wrong with a line.
@@ -60,6 +55,7 @@ impl<R: Read> Reader<R> {
     pub(super) fn new(options: &Options, schema: &Schema, input: R) -> Result<Reader<R>> {
         let (mut lines, names) = options.open(input)?;
         let fields = match_columns(options, schema, &names)?;
+        let header = Some(lines.raw().into());
         let given = fields.iter().flatten().count();
         lines.keep_blank =
             matches!(*fields, [Some(only)] if schema.fields()[usize::from(only)].is_nullable());
@@ -70,6 +66,7 @@ impl<R: Read> Reader<R> {
             has_absent: given < schema.fields().len(),
             fields,
             bad_lines: 0,
+            header,
             aside: None,
         })
     }
@@ -78,7 +75,6 @@ impl<R: Read> Reader<R> {
     ///
     /// Each makes two or three small writes; a file should be given in a `BufWriter`.
     pub fn skip_bad_to<W: Write>(self, output: W) -> Reader<R, W> {
-        let header = Some(self.lines.raw().into());
         Reader {
             lines: self.lines,
             options: self.options.skip_bad(true),
@@ -86,7 +82,8 @@ impl<R: Read> Reader<R> {
             fields: self.fields,
             has_absent: self.has_absent,
             bad_lines: self.bad_lines,
-            aside: Some(Aside { output, header }),
+            header: self.header,
+            aside: Some(output),
         }
     }
 }
@@ -147,9 +144,9 @@ impl<R: Read, W: Write> Reader<R, W> {
     #[cold]
     fn set_aside(&mut self) -> Result<()> {
         self.bad_lines += 1;
-        let Some(Aside { output, header }) = &mut self.aside else { return Ok(()) };
+        let Some(output) = &mut self.aside else { return Ok(()) };
         let line_break: &[u8] = if self.lines.is_crlf() { b"\r\n" } else { b"\n" };
-        let header = header.take();
+        let header = self.header.take();
         let lines = header.as_deref().into_iter().chain([self.lines.raw()]);
         for part in lines.flat_map(|line| [line, line_break]) {
             output.write_all(part).map_err(|error| Error::io("cannot set a bad line aside", error))?;
@@ -168,7 +165,7 @@ impl<R: Read, W: Write> RecordSource for Reader<R, W> {
                 Err(_) => self.set_aside()?,
             }
         }
-        if let Some(Aside { output, .. }) = &mut self.aside {
+        if let Some(output) = &mut self.aside {
             output.flush().map_err(|error| Error::io("cannot set bad lines aside", error))?;
         }
         Ok(false)

@@ -211,6 +211,15 @@ fn bad_lines_are_set_aside_as_they_stand_and_counted() {
 }
 
 #[test]
+fn bad_lines_can_be_set_aside_from_the_middle_on() {
+    let (schema, mut aside) = (schema("a: u8"), Vec::new());
+    let mut reader = options().reader(&schema, "a\n1\nx\n".as_bytes()).unwrap();
+    assert!(reader.next_record(&mut [0]).unwrap());
+    assert!(!reader.skip_bad_to(&mut aside).next_record(&mut [0]).unwrap());
+    assert_eq!(aside, b"a\nx\n");
+}
+
+#[test]
 fn nothing_is_set_aside_where_nothing_is_bad() {
     let mut aside = Vec::new();
     let reader = options().reader(&schema("a: u8"), "a\n1\n".as_bytes()).unwrap();
