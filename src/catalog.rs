@@ -169,7 +169,13 @@ impl<'a> Catalog<'a> {
         })
     }
 
-    fn definition(&self, row: &[u8]) -> Result<Definition> {
+    /// The name in a row of the tables tree, if it can be read.
+    pub(crate) fn name_of(row: &[u8]) -> Option<&str> {
+        text(row.get(..NAME_LIMIT)?).ok()
+    }
+
+    /// The table that a row of the tables tree describes.
+    pub(crate) fn definition(&self, row: &[u8]) -> Result<Definition> {
         let row: TableRow = read(row)?;
         let name = text(&row.name)?.to_owned();
         self.read_definition(&row, &name).map_err(|error| error.within(format!("table {name:?}")))

@@ -89,6 +89,7 @@ mod exchange;
 mod load;
 mod page;
 mod record;
+mod salvage;
 mod schema;
 mod storage;
 mod table;
@@ -112,6 +113,7 @@ pub use record::{
     Bool, Date, Field, FieldType, Key, Keyed, Nullable, Record, Reserve, Row, RowBuf, Selector, Text,
     Timestamp, Unkeyed, Uuid, Value, Values,
 };
+pub use salvage::{Loss, SalvageReport};
 pub use schema::{FieldDef, Number, Schema, SchemaBuilder, Type};
 pub use table::{DynamicTable, DynamicTableMut, RowRange, Rows, Slices, Table, TableMut};
 pub use transaction::{ReadTransaction, TableOptions, TableStats, WriteTransaction};

@@ -15,4 +15,4 @@ pub use typed::Table;
 pub use typed_mut::TableMut;
 
 pub(crate) use reader::Reader;
-pub(crate) use writer::{OpenTable, TableHome, Writer};
+pub(crate) use writer::{OpenTable, TableHome, Writer, describe_key};

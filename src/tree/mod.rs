@@ -12,6 +12,7 @@ mod inspect;
 mod key;
 mod layout;
 mod node;
+mod rescue;
 mod scan;
 mod view;
 mod walk;
@@ -23,6 +24,7 @@ pub(crate) use key::{
     KeyShape, Part, Probe, SignedProbe, UnsignedProbe, WideProbe, WordProbe, lower_bound, with_probe,
 };
 pub(crate) use layout::Layout;
+pub(crate) use rescue::{Rescue, Rescued};
 pub(crate) use scan::Slices;
 pub(crate) use view::{Place, View};
 pub(crate) use walk::Visit;

@@ -1,0 +1,200 @@
+//! `Database::salvage`: brings what still holds of a damaged database into a new one, and lists what does not.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::catalog::{Catalog, Definition};
+use crate::database::Database;
+use crate::error::{Error, Result};
+use crate::load::{LoadOptions, OnDuplicate, RecordSource};
+use crate::table::describe_key;
+use crate::transaction::TableOptions;
+use crate::tree::{Rescue, Rescued, View};
+
+/// What [`Database::salvage`] brought over, and what it could not.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct SalvageReport {
+    /// Tables brought over, whole or in part.
+    pub tables: u64,
+    /// Rows brought over.
+    pub rows: u64,
+    /// Everything that was lost; empty if all of it is there.
+    pub lost: Vec<Loss>,
+}
+
+/// Rows, or a table, that could not be read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Loss {
+    /// The table; `None` where the catalog itself is damaged and tables may be missing whose names are not known.
+    pub table: Option<String>,
+    /// The numbers that the rows had (in key order where there is a key); `None` where the whole table is lost.
+    pub rows: Option<Range<u64>>,
+    /// The key of the last row before them that was brought over, where there is one.
+    pub after: Option<String>,
+    /// The key of the first row behind them that was brought over, where there is one.
+    pub before: Option<String>,
+    /// What does not hold.
+    pub error: Error,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.table, &self.rows) {
+            (Some(table), Some(rows)) => {
+                write!(
+                    f,
+                    "table {table:?}: lost {} rows, numbers {} to {}",
+                    rows.end - rows.start,
+                    rows.start,
+                    rows.end - 1
+                )?;
+                match (&self.after, &self.before) {
+                    (Some(after), Some(before)) => write!(f, ", between keys {after} and {before}")?,
+                    (Some(after), None) => write!(f, ", behind key {after}")?,
+                    (None, Some(before)) => write!(f, ", before key {before}")?,
+                    (None, None) => {}
+                }
+            }
+            (Some(table), None) => write!(f, "table {table:?}: lost whole")?,
+            (None, _) => write!(f, "the catalog: tables may be lost whose names cannot be read")?,
+        }
+        write!(f, ": {}", self.error)
+    }
+}
+
+impl Database {
+    /// Brings every table and row of this database that still verifies into another one, which is best new, in one transaction.
+    ///
+    /// Nothing is guessed: a row comes over if its leaf and all above it match their checksums. Rows of a table without a key move up
+    /// where others before them are lost.
+    ///
+    /// ```
+    /// use drystone::Database;
+    ///
+    /// let (bad, good) = (Database::in_memory()?, Database::in_memory()?);
+    /// assert!(bad.salvage(&good)?.lost.is_empty());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `AlreadyExists` if the other database has a table of the same name; `Io` if it cannot be written. Damage in this one is in
+    /// the report.
+    pub fn salvage(&self, good: &Database) -> Result<SalvageReport> {
+        let read = self.read()?;
+        let meta = read.meta();
+        let pages = read.pages().view(meta.file_bytes);
+        let write = good.write()?;
+        let mut report = SalvageReport::default();
+        let catalog = match Catalog::new(pages, meta.tables, meta.fields) {
+            Ok(catalog) => catalog,
+            Err(error) => {
+                report.lost.push(Loss::of_catalog(error));
+                return Ok(report);
+            }
+        };
+        for rescued in catalog.tables.rescue() {
+            let records = match rescued {
+                Rescued::Records(records) => records,
+                Rescued::Lost { error, .. } => {
+                    report.lost.push(Loss::of_catalog(error));
+                    continue;
+                }
+            };
+            for record in records.chunks_exact(catalog.tables.layout().width()) {
+                let table = match catalog.definition(record) {
+                    Ok(table) => table,
+                    Err(error) => {
+                        let table = Catalog::name_of(record).map(str::to_owned);
+                        report.lost.push(Loss { table, rows: None, after: None, before: None, error });
+                        continue;
+                    }
+                };
+                let view = match View::new(pages, &table.layout, table.root) {
+                    Ok(view) => view,
+                    Err(error) => {
+                        let name = Some(table.name.clone());
+                        report.lost.push(Loss { table: name, rows: None, after: None, before: None, error });
+                        continue;
+                    }
+                };
+                let options = TableOptions::new().leaf_rows(table.layout.leaf_rows());
+                let mut into = write.create_dynamic_with(&table.name, &table.schema, &options)?;
+                let mut source = RescueSource {
+                    table: &table,
+                    rescue: view.rescue(),
+                    records: &[],
+                    given: 0,
+                    last: None,
+                    lost: Vec::new(),
+                };
+                let done = into.load(&mut source, &LoadOptions::new().on_duplicate(OnDuplicate::First))?;
+                report.tables += 1;
+                report.rows += done.rows;
+                report.lost.append(&mut source.lost);
+            }
+        }
+        write.commit()?;
+        Ok(report)
+    }
+}
+
+impl Loss {
+    fn of_catalog(error: Error) -> Loss {
+        Loss { table: None, rows: None, after: None, before: None, error }
+    }
+}
+
+/// The rows of a damaged table, as something to load from.
+struct RescueSource<'a> {
+    table: &'a Definition,
+    rescue: Rescue<'a>,
+    /// What is left of the present leaf.
+    records: &'a [u8],
+    given: u64,
+    last: Option<&'a [u8]>,
+    lost: Vec<Loss>,
+}
+
+impl RescueSource<'_> {
+    fn key(&self, record: &[u8]) -> Option<String> {
+        self.table.layout.is_keyed().then(|| describe_key(self.table, record))
+    }
+}
+
+impl RecordSource for RescueSource<'_> {
+    fn next_record(&mut self, into: &mut [u8]) -> Result<bool> {
+        while self.records.is_empty() {
+            match self.rescue.next() {
+                None => return Ok(false),
+                Some(Rescued::Records(records)) => {
+                    let first = records.get(..into.len()).and_then(|record| self.key(record));
+                    for loss in self.lost.iter_mut().rev().take_while(|loss| loss.before.is_none()) {
+                        loss.before.clone_from(&first);
+                    }
+                    self.records = records;
+                }
+                Some(Rescued::Lost { rows, error }) => {
+                    let after = self.last.and_then(|record| self.key(record));
+                    self.lost.push(Loss {
+                        table: Some(self.table.name.clone()),
+                        rows: Some(rows),
+                        after,
+                        before: None,
+                        error,
+                    });
+                }
+            }
+        }
+        let (record, rest) = self.records.split_at(into.len());
+        into.copy_from_slice(record);
+        (self.records, self.last) = (rest, Some(record));
+        self.given += 1;
+        Ok(true)
+    }
+
+    fn place(&self) -> u64 {
+        self.given
+    }
+}
