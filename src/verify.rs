@@ -49,10 +49,13 @@ impl fmt::Display for Problem {
         if let Some(table) = &self.table {
             write!(f, "table {table:?}: ")?;
         }
-        if let Some(page) = self.page {
+        let error = self.error.to_string();
+        if let Some(page) = self.page
+            && !error.contains(&format!("page {page} "))
+        {
             write!(f, "page {page}: ")?;
         }
-        write!(f, "{}", self.error)
+        f.write_str(&error)
     }
 }
 

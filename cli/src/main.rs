@@ -13,6 +13,7 @@ mod output;
 mod progress;
 mod projection;
 mod remove;
+mod salvage;
 mod scan;
 mod set;
 
@@ -42,6 +43,7 @@ enum Command {
     Remove(remove::Remove),
     Info(info::Info),
     Check(check::Check),
+    Salvage(salvage::Salvage),
     Completions(completions::Completions),
 }
 
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         Command::Remove(remove) => remove.run(),
         Command::Info(info) => info.run(),
         Command::Check(check) => check.run(),
+        Command::Salvage(salvage) => salvage.run(),
         Command::Completions(completions) => completions.run(),
     };
     match outcome {

@@ -19,6 +19,11 @@ pub(crate) fn to_load(path: &Path, memory_bytes: usize) -> Result<Database> {
     open(path, &Options::new().memory_bytes(memory_bytes))
 }
 
+/// To fill; the file is made.
+pub(crate) fn to_make(path: &Path) -> Result<Database> {
+    open(path, &Options::new())
+}
+
 #[expect(unsafe_code, reason = "opening a mapped file is unsafe; this is the only place that does it")]
 fn open(path: &Path, options: &Options) -> Result<Database> {
     // SAFETY: this program writes the file through Drystone only. That no other program writes or cuts it meanwhile is what the

@@ -99,7 +99,7 @@ impl<'a> PageView<'a> {
             fail!(
                 Corrupt,
                 "page {} (bytes {} to {} of the file) does not match its checksum: {:08x} is noted in its parent, its \
-                 bytes give {found:08x}; restore the file from a backup",
+                 bytes give {found:08x}; restore the file from a backup, or salvage the rest",
                 page_of(link.address),
                 link.address,
                 link.address + bytes.len() as u64,

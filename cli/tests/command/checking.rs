@@ -71,3 +71,33 @@ fn completions_are_there_for_each_shell() {
     }
     folder.refused(2, &["completions", "tcl"]);
 }
+
+#[test]
+fn salvage_brings_over_what_holds_and_lists_what_is_lost() {
+    let folder = folder();
+    let before = folder.done(&["scan", "a.dry", "points", "--format", "csv"]);
+    let said = folder.done(&["salvage", "a.dry", "whole.dry"]);
+    assert!(said.contains("10,000 rows in 2 tables rescued, nothing lost"), "{said}");
+    assert_eq!(folder.done(&["scan", "whole.dry", "points", "--format", "csv"]), before);
+    folder.refused(2, &["salvage", "a.dry", "whole.dry"]);
+
+    let mut bytes = std::fs::read(folder.path("a.dry")).unwrap();
+    let at = bytes.windows(6).position(|six| six == [0x39, 5, 0, 0, 0, 0]).unwrap();
+    bytes[at + 4] ^= 1;
+    let ran = folder.file("b.dry", &bytes).run(&["salvage", "b.dry", "rest.dry"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.stdout.contains("table \"points\": lost ") && ran.stdout.contains(", before key ("),
+        "{ran:?}"
+    );
+    folder.done(&["check", "rest.dry"]);
+    // Every row that is there is one of the old ones, and what is missing lies side by side.
+    let rest = folder.done(&["scan", "rest.dry", "points", "--format", "csv"]);
+    let old: Vec<&str> = before.lines().collect();
+    let rest: Vec<&str> = rest.lines().collect();
+    let kept = old.iter().zip(&rest).take_while(|(old, new)| old == new).count();
+    let behind = rest.len() - kept;
+    assert!(rest.len() < old.len() && rest.len() > old.len() / 2, "{} of {}", rest.len(), old.len());
+    assert_eq!(rest[kept..], old[old.len() - behind..]);
+    assert_eq!(folder.done(&["scan", "rest.dry", "numbers", "--format", "csv"]).lines().count(), 5001);
+}
