@@ -112,7 +112,25 @@ impl<'t> DynamicTable<'t> {
     }
 
     /// The rows between two keys. A bound may have fewer values than the key has fields: it then stands for all keys that
-    /// begin with them, so `from ..= to` includes every row that begins like `to`.
+    /// begin with them, so an included upper bound includes every row that begins like it.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// use std::ops::Bound::{Excluded, Included};
+    ///
+    /// # let schema: Schema = "carrier: str[2] key, flight: u16 key".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// let mut flights = write.create_dynamic("flights", &schema)?;
+    /// for (carrier, flight) in [("AA", 1), ("UA", 12), ("UA", 1545), ("VX", 7)] {
+    ///     flights.insert(&RowBuf::from_values(&schema, [Value::from(carrier), Value::from(flight)])?)?;
+    /// }
+    /// let united = [Value::from("UA")];
+    /// let from_12 = [Value::from("UA"), Value::from(12)];
+    /// assert_eq!(flights.as_table().range((Included(&united[..]), Included(&united[..])))?.len(), 2);
+    /// assert_eq!(flights.as_table().range((Excluded(&from_12[..]), Included(&united[..])))?.len(), 1);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`get`](DynamicTable::get).

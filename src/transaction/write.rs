@@ -222,7 +222,10 @@ impl WriteTransaction {
                 field.name()
             ),
         };
-        let layout = layout_for(&schema, 0)?;
+        // Rows a leaf that somebody chose stay; where they were the default, the wider record has its own.
+        let chosen = old.layout.leaf_rows();
+        let default = layout_for(&old.schema, 0)?.leaf_rows();
+        let layout = layout_for(&schema, if chosen == default { 0 } else { chosen })?;
         let mut builder = TreeBuilder::new(session, layout.clone(), Some(writer.table.edited.rows()));
         let mut wide = Vec::with_capacity(schema.width());
         for slice in writer.reader().view.slices(0..u64::MAX) {
