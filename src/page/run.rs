@@ -10,7 +10,8 @@ use super::meta::WrittenRun;
 use super::{Link, PAGE_BYTES, checksum, page_of, pages_for};
 use crate::error::{Error, Result};
 
-/// Bytes that are gathered before they are written: large, aligned writes let the page cache hold large folios.
+/// What is gathered before it is written, up to a multiple of this in the file: with large aligned writes the page cache takes
+/// folios of 2 MiB, and the mapping huge pages, without asking.
 const CHUNK_BYTES: usize = 2 << 20;
 
 /// Pages by which a run of unknown length is lengthened.
@@ -142,9 +143,9 @@ impl<'s> RunWriter<'s> {
         self.buffer.extend_from_slice(node);
         self.last_start = address;
         self.session.state.lock().allocator.place(address, node.len() as u64);
-        if self.buffer.len() >= CHUNK_BYTES {
-            self.write_out(false)?;
-        }
+        let boundary = self.position() / CHUNK_BYTES as u64 * CHUNK_BYTES as u64;
+        let chunk = boundary.saturating_sub(self.buffer_page * PAGE_BYTES as u64);
+        self.write_out(chunk as usize)?;
         Ok(Link { address, checksum: checksum(node) })
     }
 
@@ -192,7 +193,7 @@ impl<'s> RunWriter<'s> {
 
     fn close_run(&mut self) -> Result<()> {
         self.align();
-        self.write_out(true)?;
+        self.write_out(self.buffer.len())?;
         let unused = self.run_page + self.run_pages - self.buffer_page;
         self.session.state.lock().allocator.give_back(self.buffer_page, unused);
         self.run_pages = 0;
@@ -200,10 +201,8 @@ impl<'s> RunWriter<'s> {
         Ok(())
     }
 
-    /// Writes the whole pages that are gathered, all of them at the end of a run.
-    fn write_out(&mut self, all: bool) -> Result<()> {
-        let whole = self.buffer.len() / PAGE_BYTES * PAGE_BYTES;
-        debug_assert!(!all || whole == self.buffer.len());
+    /// Writes the first so many bytes of what is gathered, whole pages.
+    fn write_out(&mut self, whole: usize) -> Result<()> {
         if whole == 0 {
             return Ok(());
         }

@@ -11,7 +11,8 @@
 use super::key::{Probe, with_probe};
 use super::layout::Layout;
 use super::node::{Branch, BranchRef, Child, ChildRef, Node};
-use super::view::{View, search_leaf};
+use super::search::search_leaf;
+use super::view::View;
 use super::walk::walk_stored;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{Buffer, Link, PAGE_BYTES, TreeRoot, WriteSession};
@@ -138,7 +139,7 @@ impl Edited {
                 child = &mut branch.children[index];
             }
             let leaf = edit.leaf(child, rows)?;
-            let index = search_leaf(probe, leaf.as_slice(), width, target);
+            let index = search_leaf(probe, leaf.as_slice(), width, target, None);
             Ok(leaf.as_mut_slice().get_mut(index * width..(index + 1) * width))
         })
     }
@@ -370,7 +371,7 @@ impl Edit<'_> {
         let layout = self.layout;
         let width = layout.width();
         let leaf = self.leaf(child, rows)?;
-        let index = search_leaf(probe, leaf.as_slice(), width, target);
+        let index = search_leaf(probe, leaf.as_slice(), width, target, None);
         if let Some(existing) = leaf.as_mut_slice().get_mut(index * width..(index + 1) * width)
             && probe.stored(existing) == target
         {
@@ -411,7 +412,7 @@ impl Edit<'_> {
         let (layout, key_width) = (self.layout, self.layout.key().width());
         if level == 0 {
             let leaf = self.leaf(child, rows)?;
-            let index = search_leaf(probe, leaf.as_slice(), layout.width(), target);
+            let index = search_leaf(probe, leaf.as_slice(), layout.width(), target, None);
             leaf.remove(index * layout.width(), layout.width());
             return Ok(());
         }

@@ -14,18 +14,18 @@ mod layout;
 mod node;
 mod rescue;
 mod scan;
+mod search;
 mod view;
 mod walk;
 
 pub(crate) use build::TreeBuilder;
 pub(crate) use edit::{Edited, Placed};
 pub(crate) use inspect::Finding;
-pub(crate) use key::{
-    KeyShape, Part, Probe, SignedProbe, UnsignedProbe, WideProbe, WordProbe, lower_bound, with_probe,
-};
+pub(crate) use key::{KeyShape, Part, Probe, SignedProbe, UnsignedProbe, WideProbe, WordProbe, with_probe};
 pub(crate) use layout::Layout;
 pub(crate) use rescue::{Rescue, Rescued};
 pub(crate) use scan::Slices;
+pub(crate) use search::lower_bound;
 pub(crate) use view::{Place, View};
 pub(crate) use walk::Visit;
 

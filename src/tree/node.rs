@@ -1,8 +1,9 @@
 //! Nodes: in memory while they are edited, and as they are read, wherever they are.
 
 use super::branch::BranchPage;
-use super::key::{Probe, lower_bound};
+use super::key::Probe;
 use super::layout::Layout;
+use super::search::lower_bound;
 use crate::page::{Buffer, Link};
 
 /// A node in memory.

@@ -1,9 +1,10 @@
 //! Reading a tree: a record by number, a record by key, the place of a key.
 
 use super::branch::BranchPage;
-use super::key::{Normal, Probe, lower_bound, with_probe};
+use super::key::{Normal, Probe, with_probe};
 use super::layout::Layout;
 use super::node::{BranchRef, ChildRef, Node};
+use super::search::search_leaf;
 use crate::error::{Result, fail};
 use crate::page::{PAGE_BYTES, PageView, TreeRoot};
 
@@ -120,15 +121,20 @@ impl<'a> View<'a> {
     fn find_with<P: Probe>(&self, probe: P, key: &[u8]) -> Result<Option<&'a [u8]>> {
         let target = probe.stored(key);
         let (mut child, mut rows, mut level) = (self.root, self.rows, self.height);
+        let (mut low, mut high) = (None, None);
         while level > 0 {
             let branch = self.branch(child, level, rows)?;
             let index = branch.child_for(probe, target);
+            low = Some(probe.normal(branch.key(index)));
+            if index + 1 < branch.len() {
+                high = Some(probe.normal(branch.key(index + 1)));
+            }
             (child, rows) = (branch.child(index), branch.rows(index));
             level -= 1;
         }
         let leaf = self.leaf(child, rows)?;
         let width = self.layout.width();
-        let index = search_leaf(probe, leaf, width, target);
+        let index = search_leaf(probe, leaf, width, target, low.zip(high));
         let record = leaf.get(index * width..(index + 1) * width);
         Ok(record.filter(|record| probe.stored(record) == target))
     }
@@ -156,7 +162,7 @@ impl<'a> View<'a> {
         }
         let leaf = self.leaf(child, rows)?;
         let width = self.layout.width();
-        let index = search_leaf(probe, leaf, width, target);
+        let index = search_leaf(probe, leaf, width, target, None);
         let found =
             leaf.get(index * width..(index + 1) * width).is_some_and(|record| probe.stored(record) == target);
         // A damaged file may count more rows in its branches than at its root; no caller may get past the rows there are.
@@ -199,11 +205,6 @@ impl<'a> View<'a> {
         }
         Ok(rows as usize * self.layout.width())
     }
-}
-
-#[inline]
-pub(super) fn search_leaf<P: Probe>(probe: P, leaf: &[u8], width: usize, target: P::Word) -> usize {
-    lower_bound(leaf.len() / width, target, |row| probe.stored(&leaf[row * width..]))
 }
 
 #[cold]
