@@ -2,7 +2,9 @@
 
 mod flights;
 mod holders;
+mod model;
 mod record;
 mod schema;
+mod temp;
 mod ui;
 mod values;

@@ -1,0 +1,92 @@
+//! Databases in temporary folders, and the one place where tests open files.
+
+use std::path::{Path, PathBuf};
+
+use drystone::{CheckReport, Database, Options, Result};
+use tempfile::TempDir;
+
+/// A path for a database in a folder of its own, which goes when this is dropped.
+pub(crate) struct TempDb {
+    folder: TempDir,
+    path: PathBuf,
+}
+
+impl TempDb {
+    /// There is no file yet.
+    pub(crate) fn new() -> TempDb {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.dry");
+        TempDb { folder, path }
+    }
+
+    /// A file of these bytes.
+    pub(crate) fn of_bytes(bytes: &[u8]) -> TempDb {
+        let temp = TempDb::new();
+        std::fs::write(&temp.path, bytes).unwrap();
+        temp
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder, for other files beside the database.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn open(&self) -> Database {
+        open(&self.path, &Options::new()).unwrap()
+    }
+
+    pub(crate) fn try_open(&self) -> Result<Database> {
+        open(&self.path, &Options::new())
+    }
+
+    /// The bytes of the file.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        std::fs::read(&self.path).unwrap()
+    }
+
+    pub(crate) fn file_bytes(&self) -> u64 {
+        std::fs::metadata(&self.path).unwrap().len()
+    }
+}
+
+/// Opens a database that only this test, and the processes that it starts, know of.
+#[expect(unsafe_code, reason = "tests open mapped files, in this one place")]
+pub(crate) fn open(path: &Path, options: &Options) -> Result<Database> {
+    // SAFETY: the files lie in temporary folders of the tests. What a test does to one behind Drystone's back, it does
+    // before it opens it or after it closed it.
+    unsafe { options.open(path) }
+}
+
+/// Fails, showing the problems, unless the database is sound. Returns the report.
+#[track_caller]
+pub(crate) fn assert_sound(db: &Database) -> CheckReport {
+    let report = db.check(|_, _| {}).unwrap();
+    let problems: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
+    assert!(report.is_sound(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+    report
+}
+
+/// Numbers without a pattern that are the same in every run.
+pub(crate) struct Numbers(u64);
+
+impl Numbers {
+    pub(crate) fn new(seed: u64) -> Numbers {
+        Numbers(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ mixed >> 31
+    }
+
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit.max(1) as u64) as usize
+    }
+}
