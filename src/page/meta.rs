@@ -51,6 +51,13 @@ pub(crate) struct WrittenRun {
     pub(super) checksum: u32,
 }
 
+impl WrittenRun {
+    /// Whether it has any of the bytes from `start` to `end`.
+    pub(super) fn overlaps(&self, start: u64, end: u64) -> bool {
+        self.address < end && start < self.address + u64::from(self.bytes)
+    }
+}
+
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct MetaPage {

@@ -29,7 +29,8 @@ pub(crate) struct WriteSession {
 struct SessionState {
     allocator: Allocator,
     written: Vec<WrittenRun>,
-    /// Whether so much was written that no commit list will hold it, so that runs need not be noted any more.
+    /// Whether no commit list will hold what was written, or would stay true: runs need not be noted any more, and the commit
+    /// takes two syncs.
     large: bool,
     /// Whether the file is cut to what it needs at commit: after a load, which grows it in large steps.
     trim: bool,
@@ -49,7 +50,15 @@ impl WriteSession {
 
     /// The transaction no longer reaches this node.
     pub(crate) fn free(&self, link: Link, bytes: usize) {
-        self.state.lock().allocator.free(link.address, bytes as u64);
+        let mut state = self.state.lock();
+        // What this transaction wrote itself is free at once, and may be written again, by this transaction or the next: then the
+        // checksum in the commit list would no longer hold, and a commit that stands would look like one that was cut off.
+        let end = link.address + bytes as u64;
+        if state.written.iter().any(|run| run.overlaps(link.address, end)) {
+            state.large = true;
+            state.written = Vec::new();
+        }
+        state.allocator.free(link.address, bytes as u64);
     }
 
     /// After a write that failed part of the way nothing that was edited can be relied on: the transaction must not commit.
@@ -216,14 +225,8 @@ impl<'s> RunWriter<'s> {
             .map_err(|error| Error::io(format!("cannot write {whole} bytes at {address}"), error))?;
         let mut state = self.session.state.lock();
         if !state.large {
-            // A page that is written twice in one transaction would be listed with a checksum that no longer holds.
-            let end = address + whole as u64;
-            let again = state
-                .written
-                .iter()
-                .any(|run| run.address < end && address < run.address + u64::from(run.bytes));
             state.written.push(WrittenRun { address, bytes: whole as u32, checksum: checksum(bytes) });
-            state.large = again || !super::meta::fits_the_list(&state.written);
+            state.large = !super::meta::fits_the_list(&state.written);
         }
         drop(state);
         self.buffer.drain(..whole);
