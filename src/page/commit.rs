@@ -56,23 +56,15 @@ impl Commits {
         meta::recover(pages.storage()).map(|recovered| recovered.meta)
     }
 
-    /// A state that another process published.
+    /// A state that another process published; `None` if it is no longer there, because a newer one is being published.
     pub(crate) fn find(pages: &Pages, transaction: u64) -> Result<Option<Meta>> {
-        let found = meta::find(pages.storage(), transaction)?;
-        if let Some(meta) = &found {
-            let len = pages
-                .storage()
-                .refresh()
-                .map_err(|error| Error::io("cannot ask for the file's length", error))?;
-            if len < meta.file_bytes {
-                fail!(
-                    Truncated,
-                    "the file has {len} bytes, its last commit needs {}: it was cut off",
-                    meta.file_bytes
-                );
-            }
-        }
-        Ok(found)
+        let Some(meta) = meta::find(pages.storage(), transaction)? else { return Ok(None) };
+        let len = pages
+            .storage()
+            .refresh()
+            .map_err(|error| Error::io("cannot ask for the file's length", error))?;
+        // The file is cut only once a newer state is durable and published.
+        Ok((meta.file_bytes <= len).then_some(meta))
     }
 
     /// Called with the right to write, before anything is written: finds the state to build on, and makes sure that

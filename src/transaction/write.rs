@@ -276,8 +276,11 @@ impl WriteTransaction {
         };
         let shared = &self.shared;
         next.file_bytes = allocator.end() * PAGE_BYTES as u64;
-        cut_tail(shared, next.file_bytes, trim);
         writer.commits.commit(&shared.pages, &shared.readers, next, written, self.durability)?;
+        if writer.commits.durable() == next.transaction {
+            // Not before: the state that a crash may fall back to was promised the length that it had.
+            cut_tail(shared, next.file_bytes, trim);
+        }
         // A snapshot that cannot be asked for counts as one of the beginning: what is freed then waits for the next walk.
         let snapshots =
             shared.readers.snapshots().map_or_else(|_| vec![0], |snapshots| snapshot_numbers(&snapshots));
