@@ -1,0 +1,117 @@
+//! Tests that need a second process: this test binary once more, playing one part, spoken with line by line.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+
+const PART: &str = "DRYSTONE_TEST_PART";
+const DATABASE: &str = "DRYSTONE_TEST_DATABASE";
+/// Begins the lines that are meant for the test, so that the test harness can print its own.
+const MARK: &str = "\u{2192} ";
+
+/// What a second process does with the database at a path.
+pub(crate) type Part = fn(&Path);
+
+const PARTS: [(&str, Part); 1] = [("commit_until_killed", crate::recovery::commit_until_killed)];
+
+/// A process that plays a part. Killed when dropped.
+pub(crate) struct OtherProcess {
+    process: Child,
+    last: Option<String>,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+}
+
+impl OtherProcess {
+    /// Starts a process for this part; it is ready when it says so.
+    pub(crate) fn start(part: &str, database: &Path) -> OtherProcess {
+        assert!(PARTS.iter().any(|(name, _)| *name == part), "nobody plays {part}");
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child::the_other_process", "--nocapture", "--test-threads=1"])
+            .env(PART, part)
+            .env(DATABASE, database)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (to, from) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
+        OtherProcess { process, last: None, to, from: BufReader::new(from) }
+    }
+
+    /// What the process says next.
+    #[track_caller]
+    pub(crate) fn hear(&mut self) -> String {
+        self.hear_any().expect("the other process ended")
+    }
+
+    /// What the process says next; `None` if it has ended.
+    pub(crate) fn hear_any(&mut self) -> Option<String> {
+        loop {
+            let mut line = String::new();
+            if self.from.read_line(&mut line).unwrap() == 0 {
+                return None;
+            }
+            if let Some(said) = line.strip_prefix(MARK) {
+                self.last = Some(said.trim_end().to_owned());
+                return self.last.clone();
+            }
+        }
+    }
+
+    /// Tells the process to go on, and what with.
+    pub(crate) fn tell(&mut self, line: &str) {
+        writeln!(self.to, "{line}").unwrap();
+    }
+
+    /// Tells, and hears what it says to that.
+    #[track_caller]
+    pub(crate) fn ask(&mut self, line: &str) -> String {
+        self.tell(line);
+        self.hear()
+    }
+
+    /// Ends the process the hard way, as a crash would. Returns what it said last.
+    pub(crate) fn kill(mut self) -> Option<String> {
+        self.process.kill().unwrap();
+        while self.hear_any().is_some() {}
+        self.process.wait().unwrap();
+        self.last.take()
+    }
+
+    /// Waits until the process has ended by itself.
+    pub(crate) fn wait(mut self) -> ExitStatus {
+        self.process.wait().unwrap()
+    }
+}
+
+impl Drop for OtherProcess {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// In the other process: says a line to the test.
+pub(crate) fn say(line: &str) {
+    // The harness has written the start of a line.
+    let mut out = std::io::stdout().lock();
+    write!(out, "\n{MARK}{line}\n").and_then(|()| out.flush()).unwrap();
+}
+
+/// In the other process: what the test says next; `None` when it has nothing more to say.
+pub(crate) fn listen() -> Option<String> {
+    let mut line = String::new();
+    match std::io::stdin().read_line(&mut line) {
+        Ok(1..) => Some(line.trim_end().to_owned()),
+        _ => None,
+    }
+}
+
+/// Not a test of its own: what [`OtherProcess::start`] runs.
+#[test]
+fn the_other_process() {
+    let Ok(wanted) = std::env::var(PART) else { return };
+    let database = PathBuf::from(std::env::var_os(DATABASE).unwrap());
+    let (_, part) = PARTS.iter().find(|(name, _)| *name == wanted).unwrap();
+    part(&database);
+}
