@@ -81,6 +81,11 @@ impl<'a> PageView<'a> {
         }
     }
 
+    /// An error unless there are so many bytes at this place. They are not read.
+    pub(crate) fn reaches(&self, address: u64, len: usize) -> Result<()> {
+        self.join(address, len).map(drop)
+    }
+
     /// How long the file is, as far as this view reaches.
     pub(crate) fn limit(&self) -> u64 {
         self.limit

@@ -62,6 +62,11 @@ impl<'a> BranchPage<'a> {
         self.layout.is_keyed()
     }
 
+    /// Rows below all children.
+    pub(super) fn total_rows(&self) -> u64 {
+        self.rows
+    }
+
     /// Rows below one child.
     #[inline]
     pub(super) fn rows(&self, child: usize) -> u64 {

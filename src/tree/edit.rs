@@ -134,7 +134,7 @@ impl Edited {
             let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
             for level in (1..=self.height).rev() {
                 let branch = edit.branch(child, level, rows)?;
-                let index = branch.child_for(probe, target, self.layout.key().width());
+                let index = BranchRef::Edited(branch, &self.layout).child_for(probe, target);
                 rows = branch.rows[index];
                 child = &mut branch.children[index];
             }
@@ -145,6 +145,8 @@ impl Edited {
     }
 
     /// Puts a record where its key belongs. O(height).
+    ///
+    /// A tree that grows past the greatest height, which only a forged file comes near, fails the session.
     pub(crate) fn put(&mut self, session: &WriteSession, record: &[u8], replace: bool) -> Result<Placed> {
         let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
         let (placed, sibling) = with_probe!(self.layout.key(), probe => {
@@ -155,6 +157,10 @@ impl Edited {
             self.rows += 1;
         }
         if let Some(sibling) = sibling {
+            if self.height == Layout::HEIGHT_LIMIT {
+                session.fail();
+                fail!(Limit, "a tree has at most {} levels; load the table anew", Layout::HEIGHT_LIMIT);
+            }
             let left = std::mem::replace(&mut self.root, Child::Stored(Link::default()));
             let key = first_key(&self.layout, &left);
             let mut branch = Branch::default();
@@ -167,6 +173,8 @@ impl Edited {
     }
 
     /// Takes out the record with this key, into `removed`; `false` if there is none. O(height).
+    ///
+    /// After an error the session has failed: the counts of some branches may have changed and those above not.
     pub(crate) fn remove(
         &mut self,
         session: &WriteSession,
@@ -183,7 +191,8 @@ impl Edited {
         let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
         with_probe!(self.layout.key(), probe => {
             let target = probe.stored(key);
-            edit.remove(&mut self.root, self.height, self.rows, probe, target)?;
+            let removed = edit.remove(&mut self.root, self.height, self.rows, probe, target);
+            removed.inspect_err(|_| session.fail())?;
         });
         self.rows -= 1;
         if self.rows == 0 {
@@ -219,7 +228,8 @@ impl Edited {
         }
         if rows < self.rows {
             let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
-            edit.truncate(&mut self.root, self.height, self.rows, rows)?;
+            let truncated = edit.truncate(&mut self.root, self.height, self.rows, rows);
+            truncated.inspect_err(|_| session.fail())?;
             self.rows = rows;
             self.lower_root();
         }
@@ -230,7 +240,7 @@ impl Edited {
     pub(crate) fn clear(&mut self, session: &WriteSession) -> Result<()> {
         let root = std::mem::replace(&mut self.root, Child::Stored(Link::default()));
         let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
-        edit.drop_below(&root, self.height, self.rows)?;
+        edit.drop_below(&root, self.height, self.rows).inspect_err(|_| session.fail())?;
         (self.rows, self.height, self.owned_bytes) = (0, 0, 0);
         Ok(())
     }
@@ -281,13 +291,7 @@ impl Edit<'_> {
                 let BranchRef::Stored(page) = view.branch(stored, level, rows)? else {
                     return wrong_level();
                 };
-                let branch = Branch::from_page(&page);
-                if branch.rows.iter().try_fold(0u64, |sum, rows| sum.checked_add(*rows)) != Some(rows) {
-                    fail!(
-                        Corrupt,
-                        "the rows below a branch do not add up to what its parent says; the file is damaged"
-                    );
-                }
+                let branch = Branch::from_page(&page, self.layout)?;
                 *self.owned_bytes += PAGE_BYTES;
                 self.session.free(link, PAGE_BYTES);
                 Node::Branch(branch)
@@ -330,7 +334,7 @@ impl Edit<'_> {
         }
         let (layout, key_width) = (self.layout, self.layout.key().width());
         let branch = self.branch(child, level, rows)?;
-        let index = branch.child_for(probe, target, key_width);
+        let index = BranchRef::Edited(branch, layout).child_for(probe, target);
         let below = branch.rows[index];
         let (placed, sibling) =
             self.put(&mut branch.children[index], level - 1, below, probe, target, record, replace)?;
@@ -412,12 +416,16 @@ impl Edit<'_> {
         let (layout, key_width) = (self.layout, self.layout.key().width());
         if level == 0 {
             let leaf = self.leaf(child, rows)?;
-            let index = search_leaf(probe, leaf.as_slice(), layout.width(), target, None);
-            leaf.remove(index * layout.width(), layout.width());
+            let at = search_leaf(probe, leaf.as_slice(), layout.width(), target, None) * layout.width();
+            let found = leaf.as_slice().get(at..at + layout.width());
+            if found.is_none_or(|record| probe.stored(record) != target) {
+                fail!(Corrupt, "a row is not where its key belongs; the file is damaged");
+            }
+            leaf.remove(at, layout.width());
             return Ok(());
         }
         let branch = self.branch(child, level, rows)?;
-        let index = branch.child_for(probe, target, key_width);
+        let index = BranchRef::Edited(branch, layout).child_for(probe, target);
         let below = branch.rows[index];
         self.remove(&mut branch.children[index], level - 1, below, probe, target)?;
         branch.rows[index] -= 1;

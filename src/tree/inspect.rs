@@ -8,7 +8,7 @@ use crate::page::{Link, PAGE_BYTES};
 
 /// What an inspection comes by.
 pub(crate) enum Finding<'f> {
-    /// A node, whether sound or not, where its parent says it lies.
+    /// A node, whether sound or not, where its parent says it lies. It is looked into if `found` says `true`.
     Node { address: u64, bytes: u64 },
     /// The records of a leaf that is sound as a node, and the number of the first.
     Records { address: u64, records: &'f [u8], first_row: u64 },
@@ -24,8 +24,10 @@ struct Span<'s> {
 }
 
 impl View<'_> {
-    /// Calls `found` for everything below the root, sound or not.
-    pub(crate) fn inspect(&self, found: &mut dyn FnMut(Finding<'_>)) {
+    /// Calls `found` for everything below the root, sound or not; what it says counts for nodes only.
+    ///
+    /// No node is gone into for more rows than its parent has, so this ends, however the links of a forged file lead round.
+    pub(crate) fn inspect(&self, found: &mut dyn FnMut(Finding<'_>) -> bool) {
         if let ChildRef::Stored(link) = self.root
             && self.rows > 0
         {
@@ -40,22 +42,31 @@ impl View<'_> {
         rows: u64,
         first_row: u64,
         span: Span<'_>,
-        found: &mut dyn FnMut(Finding<'_>),
+        found: &mut dyn FnMut(Finding<'_>) -> bool,
     ) {
         let address = link.address;
-        let read = if level == 0 { self.leaf_len(rows) } else { Ok(PAGE_BYTES) }.and_then(|bytes| {
-            found(Finding::Node { address, bytes: bytes as u64 });
-            self.pages.read_anew(link, bytes)
-        });
-        match read {
-            Err(error) => found(Finding::Problem { address, error }),
+        let bytes = if level == 0 { self.leaf_len(rows) } else { Ok(PAGE_BYTES) };
+        if let Ok(bytes) = bytes
+            && !found(Finding::Node { address, bytes: bytes as u64 })
+        {
+            return;
+        }
+        match bytes.and_then(|bytes| self.pages.read_anew(link, bytes)) {
+            Err(error) => {
+                found(Finding::Problem { address, error });
+            }
             Ok(records) if level == 0 => {
                 self.inspect_order(address, records, span, found);
                 found(Finding::Records { address, records, first_row });
             }
+            Ok(_) if !address.is_multiple_of(PAGE_BYTES as u64) => {
+                found(Finding::Problem { address, error: damage("a branch does not start at a page") });
+            }
             Ok(page) => match BranchPage::new(page, self.layout, level, rows) {
-                Err(error) => found(Finding::Problem { address, error }),
                 Ok(branch) => self.inspect_children(address, &branch, level, rows, first_row, span, found),
+                Err(error) => {
+                    found(Finding::Problem { address, error });
+                }
             },
         }
     }
@@ -69,29 +80,30 @@ impl View<'_> {
         rows: u64,
         first_row: u64,
         span: Span<'_>,
-        found: &mut dyn FnMut(Finding<'_>),
+        found: &mut dyn FnMut(Finding<'_>) -> bool,
     ) {
-        let mut first = first_row;
+        let mut counted = 0;
         for child in 0..branch.len() {
-            let below = branch.rows(child);
             let mut span = span;
             if self.layout.is_keyed() {
-                let low = (child > 0).then(|| branch.key(child));
-                let high = (child + 1 < branch.len()).then(|| branch.key(child + 1));
-                if low.is_some() && high.is_some() && low >= high {
+                let low = branch.key(child);
+                let high = if child + 1 < branch.len() { Some(branch.key(child + 1)) } else { span.high };
+                if span.low.is_some_and(|bound| low < bound) || high.is_some_and(|high| low >= high) {
                     found(Finding::Problem { address, error: damage("its first keys are not in order") });
                 }
-                span = Span { low: low.or(span.low), high: high.or(span.high) };
+                span = Span { low: Some(low), high };
             }
-            if below == 0 {
-                found(Finding::Problem { address, error: damage("it has a child without rows") });
-            } else {
-                self.inspect_node(branch.link(child), level - 1, below, first, span, found);
+            let below = branch.rows(child);
+            if below == 0 || below > rows - counted {
+                let message =
+                    format!("a child of it has {below} rows, and there are {} left", rows - counted);
+                found(Finding::Problem { address, error: damage(&message) });
+                continue;
             }
-            first = first.saturating_add(below);
+            self.inspect_node(branch.link(child), level - 1, below, first_row + counted, span, found);
+            counted += below;
         }
-        if first.saturating_sub(first_row) != rows {
-            let counted = first.saturating_sub(first_row);
+        if counted != rows {
             let message = format!("its children have {counted} rows, its parent says {rows}");
             found(Finding::Problem { address, error: damage(&message) });
         }
@@ -103,7 +115,7 @@ impl View<'_> {
         address: u64,
         records: &[u8],
         span: Span<'_>,
-        found: &mut dyn FnMut(Finding<'_>),
+        found: &mut dyn FnMut(Finding<'_>) -> bool,
     ) {
         if !self.layout.is_keyed() {
             return;

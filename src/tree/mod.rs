@@ -15,6 +15,8 @@ mod node;
 mod rescue;
 mod scan;
 mod search;
+#[cfg(test)]
+mod tests;
 mod view;
 mod walk;
 

@@ -4,6 +4,7 @@ use super::branch::BranchPage;
 use super::key::Probe;
 use super::layout::Layout;
 use super::search::lower_bound;
+use crate::error::{Result, fail};
 use crate::page::{Buffer, Link};
 
 /// A node in memory.
@@ -29,7 +30,8 @@ pub(super) struct Branch {
 }
 
 impl Branch {
-    pub(super) fn from_page(page: &BranchPage<'_>) -> Branch {
+    /// The branch in this page. Edits rely on its counts and on the order of its keys, so both are looked at here.
+    pub(super) fn from_page(page: &BranchPage<'_>, layout: &Layout) -> Result<Branch> {
         let mut branch = Branch::default();
         for child in 0..page.len() {
             if page.is_keyed() {
@@ -38,7 +40,18 @@ impl Branch {
             branch.rows.push(page.rows(child));
             branch.children.push(Child::Stored(page.link(child)));
         }
-        branch
+        let add = |sum: u64, rows: &u64| if *rows == 0 { None } else { sum.checked_add(*rows) };
+        if branch.rows.iter().try_fold(0, add) != Some(page.total_rows()) {
+            fail!(
+                Corrupt,
+                "the rows below a branch do not add up to what its parent says; the file is damaged"
+            );
+        }
+        let width = layout.key().width().max(1);
+        if !branch.keys.chunks_exact(width).is_sorted_by(|key, next| key < next) {
+            fail!(Corrupt, "the first keys in a branch are not in order; the file is damaged");
+        }
+        Ok(branch)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -74,12 +87,6 @@ impl Branch {
             rows: self.rows.split_off(at),
             children: self.children.split_off(at),
         }
-    }
-
-    /// The child whose rows a key belongs to.
-    pub(super) fn child_for<P: Probe>(&self, probe: P, target: P::Word, width: usize) -> usize {
-        let not_above = self.keys.chunks_exact(width).skip(1).take_while(|key| probe.normal(key) <= target);
-        not_above.count()
     }
 
     pub(super) fn append(&mut self, mut other: Branch) {

@@ -39,7 +39,11 @@ impl<'a> View<'a> {
                 root.rows
             );
         }
-        let height = if layout.is_keyed() { root.height } else { layout.dense_height(root.rows) };
+        let height = match root.rows {
+            0 => 0,
+            _ if layout.is_keyed() => root.height,
+            rows => layout.dense_height(rows),
+        };
         if height != root.height || height > Layout::HEIGHT_LIMIT {
             fail!(
                 Corrupt,

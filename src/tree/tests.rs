@@ -1,0 +1,156 @@
+//! Trees that were forged: every checksum is right, and what they say is wrong. No call may panic, or go on for ever.
+
+use std::sync::Arc;
+
+use super::branch::encode;
+use super::inspect::Finding;
+use super::{Edited, KeyShape, Layout, Part, View};
+use crate::error::ErrorKind;
+use crate::page::{Allocator, FIRST_ADDRESS, Link, PAGE_BYTES, Pages, TreeRoot, WriteSession, checksum};
+use crate::storage::{MappedFile, Storage};
+
+const LEAF_ROWS: usize = 512;
+
+/// A file under way, of records that are a `u64` key.
+struct Forged {
+    layout: Layout,
+    bytes: Vec<u8>,
+}
+
+/// What a branch says of a child.
+type Said = (u64, u64, Link);
+
+impl Forged {
+    fn new() -> Forged {
+        let key = KeyShape::new(vec![Part::Unsigned(8)]);
+        let layout = Layout::new(8, key, LEAF_ROWS).expect("a leaf of one page");
+        Forged { layout, bytes: vec![0; FIRST_ADDRESS as usize] }
+    }
+
+    /// A leaf, and what an honest branch says of it.
+    fn leaf(&mut self, keys: &[u64]) -> Said {
+        let records: Vec<u8> = keys.iter().flat_map(|key| key.to_le_bytes()).collect();
+        (keys[0], keys.len() as u64, self.place(&records))
+    }
+
+    /// A branch that says this of its children, and what an honest one says of it.
+    fn branch(&mut self, level: u32, said: &[Said]) -> Said {
+        let keys: Vec<u8> = said.iter().flat_map(|(key, ..)| key.to_be_bytes()).collect();
+        let rows: Vec<u64> = said.iter().map(|(_, rows, _)| *rows).collect();
+        let links: Vec<Link> = said.iter().map(|(.., link)| *link).collect();
+        let page = encode(&self.layout, level, &keys, &rows, &links);
+        (said[0].0, rows.iter().fold(0, |sum, rows| sum.wrapping_add(*rows)), self.place(&page))
+    }
+
+    fn place(&mut self, node: &[u8]) -> Link {
+        let address = self.bytes.len() as u64;
+        self.bytes.extend_from_slice(node);
+        self.bytes.resize(self.bytes.len().next_multiple_of(PAGE_BYTES), 0);
+        Link { address, checksum: checksum(node) }
+    }
+
+    fn pages(&self) -> Pages {
+        let file = MappedFile::anonymous(self.bytes.len() as u64, 0).expect("memory");
+        file.write_at(0, &self.bytes).expect("memory");
+        Pages::new(Box::new(file))
+    }
+
+    fn session(&self) -> WriteSession {
+        WriteSession::new(Arc::new(self.pages()), Allocator::new(1))
+    }
+}
+
+fn root((_, rows, link): Said, height: u32) -> TreeRoot {
+    TreeRoot { address: link.address, rows, checksum: link.checksum, height }
+}
+
+#[test]
+fn a_leaf_that_lies_outside_the_file_is_not_walked() {
+    let forged = Forged::new();
+    let pages = forged.pages();
+    for address in [0, 1 << 40, u64::MAX - 7] {
+        let said = (0, 1, Link { address, checksum: 0 });
+        let view = View::new(pages.view_all(), &forged.layout, root(said, 0)).unwrap();
+        let walked = view.walk(&mut |_| panic!("it is no place for a node"));
+        assert_eq!(walked.unwrap_err().kind(), ErrorKind::Corrupt);
+        assert!(view.extent().is_err());
+    }
+}
+
+#[test]
+fn a_tree_without_rows_has_no_branches() {
+    let forged = Forged::new();
+    let pages = forged.pages();
+    assert!(
+        View::new(pages.view_all(), &forged.layout, TreeRoot { height: 3, ..TreeRoot::default() }).is_err()
+    );
+}
+
+#[test]
+fn leaves_that_come_twice_are_no_array() {
+    let mut forged = Forged::new();
+    let leaf = forged.leaf(&[1, 2]);
+    let branch = forged.branch(1, &[leaf, leaf]);
+    let pages = forged.pages();
+    let view = View::new(pages.view_all(), &forged.layout, root(branch, 1)).unwrap();
+    assert!(view.contiguous().unwrap().is_none());
+}
+
+#[test]
+fn a_branch_with_an_empty_child_or_keys_out_of_order_is_not_edited() {
+    let mut forged = Forged::new();
+    let (first, second, third) = (forged.leaf(&[10]), forged.leaf(&[30]), forged.leaf(&[20]));
+    let empty = forged.branch(1, &[first, (20, 0, third.2), second]);
+    let unordered = forged.branch(1, &[first, second, third]);
+    let huge = forged.branch(1, &[(10, u64::MAX, first.2), second, third]);
+    for branch in [empty, unordered, (10, 2, huge.2)] {
+        let session = forged.session();
+        let mut tree = Edited::new(&session, forged.layout.clone(), root(branch, 1)).unwrap();
+        for key in [10_u64, 20, 30, 40] {
+            assert!(tree.put(&session, &key.to_le_bytes(), false).is_err());
+            assert_ne!(tree.remove(&session, &key.to_le_bytes(), &mut Vec::new()).ok(), Some(true));
+        }
+    }
+}
+
+#[test]
+fn a_tree_does_not_outgrow_the_levels_that_can_be_read() {
+    let mut forged = Forged::new();
+    let keys: Vec<u64> = (0..LEAF_ROWS as u64).map(|key| key * 2).collect();
+    let mut node = forged.leaf(&keys);
+    for level in 1..=Layout::HEIGHT_LIMIT {
+        // Full branches up to the root, so that all of them split.
+        let children = forged.layout.children() as u64;
+        let others: Vec<Said> = (1..children).map(|child| (node.0 + child * (1 << 40), 1, node.2)).collect();
+        node = forged.branch(level, &[&[node], &others[..]].concat());
+    }
+    let session = forged.session();
+    let mut tree = Edited::new(&session, forged.layout.clone(), root((0, 0, node.2), 0)).unwrap();
+    tree.replace(&session, root(node, Layout::HEIGHT_LIMIT)).unwrap();
+    let grown = tree.put(&session, &1_u64.to_le_bytes(), false);
+    assert_eq!(grown.unwrap_err().kind(), ErrorKind::Limit);
+    assert!(session.has_failed());
+}
+
+#[test]
+fn inspecting_ends_however_the_links_lead() {
+    let mut forged = Forged::new();
+    let mut node = forged.leaf(&[1]);
+    for level in 1..=8 {
+        // The same node under every child: followed to the end it would be 146^8 leaves.
+        let said: Vec<Said> = (0..forged.layout.children() as u64).map(|key| (key, 1, node.2)).collect();
+        node = forged.branch(level, &said);
+    }
+    let pages = forged.pages();
+    let view = View::new(pages.view_all(), &forged.layout, root((0, 146, node.2), 8)).unwrap();
+    let (mut nodes, mut problems) = (0, 0);
+    view.inspect(&mut |finding| {
+        match finding {
+            Finding::Node { .. } => nodes += 1,
+            Finding::Problem { .. } => problems += 1,
+            Finding::Records { .. } => {}
+        }
+        true
+    });
+    assert!(problems > 0 && nodes < 146 * 9, "{nodes} nodes, {problems} problems");
+}
