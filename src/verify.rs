@@ -1,10 +1,11 @@
 //! `Database::check`: reads everything and reports all that does not hold.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::catalog::Catalog;
 use crate::database::Database;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::page::{Allocator, damaged_meta_pages, page_of};
 use crate::schema::{Schema, Type};
 use crate::tree::{Finding, View};
@@ -13,7 +14,7 @@ use crate::tree::{Finding, View};
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct CheckReport {
-    /// Everything that does not hold; empty if the database is sound.
+    /// Everything that does not hold, up to 10,000 problems; empty if the database is sound.
     pub problems: Vec<Problem>,
     /// Tables looked at.
     pub tables: u64,
@@ -96,6 +97,7 @@ impl Database {
         };
         check.tree(&catalog.tables, None, None);
         check.tree(&catalog.fields, None, None);
+        let mut ids = HashSet::new();
         for table in catalog.all() {
             let table = match table {
                 Ok(table) => table,
@@ -105,6 +107,10 @@ impl Database {
                 }
             };
             check.report.tables += 1;
+            if table.id >= meta.next_table || !ids.insert(table.id) {
+                let message = format!("its number, {}, is another table's or will be", table.id);
+                check.problem(None, Some(&table.name), Error::new(ErrorKind::Corrupt, message));
+            }
             match View::new(pages.view(meta.file_bytes), &table.layout, table.root) {
                 Ok(view) => check.tree(&view, Some(&table.name), Some(&table.schema)),
                 Err(error) => check.problem(None, Some(&table.name), error),
@@ -113,6 +119,10 @@ impl Database {
         Ok(check.report)
     }
 }
+
+/// So many problems are listed, the last of which says that there are more: a forged file could have millions.
+const PROBLEMS: usize = 10_000;
+const LAST_PROBLEM: usize = PROBLEMS - 1;
 
 /// A check under way.
 struct Check<P> {
@@ -125,28 +135,36 @@ struct Check<P> {
 
 impl<P: FnMut(u64, u64)> Check<P> {
     fn problem(&mut self, page: Option<u64>, table: Option<&str>, error: Error) {
+        let error = match self.report.problems.len() {
+            PROBLEMS.. => return,
+            LAST_PROBLEM => Error::new(error.kind(), "there are more problems, which are not listed"),
+            _ => error,
+        };
         self.report.problems.push(Problem { page, table: table.map(str::to_owned), error });
     }
 
     fn tree(&mut self, view: &View<'_>, table: Option<&str>, schema: Option<&Schema>) {
         view.inspect(&mut |finding| match finding {
-            Finding::Problem { address, error } => self.problem(Some(page_of(address)), table, error),
+            Finding::Problem { address, error } => {
+                self.problem(Some(page_of(address)), table, error);
+                true
+            }
             Finding::Node { address, bytes } => {
                 self.report.nodes += 1;
                 self.report.bytes += bytes;
                 (self.progress)(self.report.bytes, self.total);
                 // An address beyond the file is reported by reading it, not here.
-                if address.checked_add(bytes).is_some_and(|end| end <= self.total)
-                    && let Err(error) = self.taken.mark(address, bytes)
-                {
-                    self.problem(Some(page_of(address)), table, error);
-                }
+                let inside = address.checked_add(bytes).is_some_and(|end| end <= self.total);
+                let marked = if inside { self.taken.mark(address, bytes) } else { Ok(()) };
+                // What lies on another node is not looked into: the links of a forged file may lead anywhere many times.
+                marked.map_err(|error| self.problem(Some(page_of(address)), table, error)).is_ok()
             }
             Finding::Records { address, records, first_row } => {
                 if let Some(schema) = schema {
                     self.report.rows += (records.len() / schema.width()) as u64;
                     self.values(address, records, first_row, table, schema);
                 }
+                true
             }
         });
     }
