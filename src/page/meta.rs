@@ -163,7 +163,8 @@ fn read_slot(storage: &dyn Storage, slot: usize) -> Result<Found> {
         return Ok(Found::Future(page.version));
     }
     let Some(runs) = page.list.get(..page.list_len as usize) else { return Ok(Found::Damaged) };
-    if page.file_bytes < FIRST_ADDRESS {
+    // Transactions are counted from 1, and none ever comes near the end of the numbers.
+    if page.file_bytes < FIRST_ADDRESS || page.transaction == 0 || page.transaction == u64::MAX {
         return Ok(Found::Damaged);
     }
     let meta = Meta {
@@ -255,6 +256,13 @@ pub(super) fn recover(storage: &dyn Storage) -> Result<Recovered> {
         ),
         [(slot, newest), (_, other), ..] => {
             let equal = newest.meta == other.meta;
+            if !equal && newest.meta.transaction == other.meta.transaction {
+                fail!(
+                    Corrupt,
+                    "the meta pages tell two states of transaction {}; restore the file from a backup",
+                    newest.meta.transaction
+                );
+            }
             if equal && (newest.sealed || other.sealed) {
                 Recovered { meta: newest.meta, slot: *slot, settled: true }
             } else if newest.sealed || holds(storage, newest, len) {
@@ -296,4 +304,43 @@ fn holds(storage: &dyn Storage, slot: &Slot, len: u64) -> bool {
         bytes.resize(run.bytes as usize, 0);
         storage.read_at(run.address, &mut bytes).is_ok() && checksum(&bytes) == run.checksum
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::MappedFile;
+
+    fn recovered(slots: [Meta; 2]) -> Result<Meta> {
+        let file = MappedFile::anonymous(FIRST_ADDRESS, 0).unwrap();
+        for (slot, meta) in slots.iter().enumerate() {
+            file.write_at((slot * PAGE_BYTES) as u64, &meta.encode(true, &[])).unwrap();
+        }
+        recover(&file).map(|recovered| recovered.meta)
+    }
+
+    fn state(transaction: u64) -> Meta {
+        Meta {
+            file_id: [7; 16],
+            transaction,
+            file_bytes: FIRST_ADDRESS,
+            tables: TreeRoot::default(),
+            fields: TreeRoot::default(),
+            next_table: 1,
+        }
+    }
+
+    #[test]
+    fn a_number_that_no_transaction_has_is_damage() {
+        assert_eq!(recovered([state(1), state(2)]).unwrap().transaction, 2);
+        assert_eq!(recovered([state(7), state(u64::MAX)]).unwrap().transaction, 7);
+        assert_eq!(recovered([state(0), state(0)]).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn two_states_of_one_transaction_are_damage() {
+        let other = Meta { next_table: 2, ..state(5) };
+        assert_eq!(recovered([state(5), other]).unwrap_err().kind(), ErrorKind::Corrupt);
+        assert_eq!(recovered([state(5), state(5)]).unwrap(), state(5));
+    }
 }
