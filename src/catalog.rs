@@ -178,6 +178,12 @@ impl<'a> Catalog<'a> {
     pub(crate) fn definition(&self, row: &[u8]) -> Result<Definition> {
         let row: TableRow = read(row)?;
         let name = text(&row.name)?.to_owned();
+        if check_name(&name).is_err() || padded(&name) != Some(row.name) {
+            fail!(
+                Corrupt,
+                "the catalog has {name:?} as the name of a table, which it cannot be; the file is damaged"
+            );
+        }
         self.read_definition(&row, &name).map_err(|error| error.within(format!("table {name:?}")))
     }
 
@@ -254,6 +260,9 @@ impl CatalogEdit {
         let Some(next) = id.checked_add(1) else {
             fail!(Limit, "the database has had all 4,294,967,295 tables it can have")
         };
+        if self.view(session).fields.find(&field_key(id, 0))?.is_some() {
+            fail!(Corrupt, "the number of the next table, {id}, is another table's; the file is damaged");
+        }
         let definition = Definition {
             name: name.to_owned(),
             id,
@@ -419,5 +428,46 @@ impl Definitions {
         let slots =
             self.pieces[piece as usize].get_or_init(|| (0..1 << piece).map(|_| OnceLock::new()).collect());
         &slots[index + 1 - (1 << piece)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::page::{Allocator, FIRST_ADDRESS, Pages};
+    use crate::storage::MappedFile;
+
+    fn session() -> WriteSession {
+        let file = MappedFile::anonymous(FIRST_ADDRESS, 0).unwrap();
+        WriteSession::new(Arc::new(Pages::new(Box::new(file))), Allocator::new(1))
+    }
+
+    fn empty(session: &WriteSession) -> CatalogEdit {
+        CatalogEdit::new(session, TreeRoot::default(), TreeRoot::default(), 1).unwrap()
+    }
+
+    #[test]
+    fn a_name_by_which_no_table_is_found_is_damage() {
+        let session = session();
+        let edit = empty(&session);
+        for name in [&b""[..], b"a\0b", b"\xFF"] {
+            let mut row = TableRow::zeroed();
+            row.name[..name.len()].copy_from_slice(name);
+            let error = edit.view(&session).definition(bytemuck::bytes_of(&row)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_new_table_never_takes_the_fields_of_another() {
+        let session = session();
+        let mut edit = empty(&session);
+        edit.create(&session, "a", &"x: i32".parse().unwrap(), 0).unwrap();
+        edit.next_table = 1;
+        let error = edit.create(&session, "b", &"y: f64".parse().unwrap(), 0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        assert_eq!(edit.view(&session).get("a").unwrap().schema.to_string(), "x: i32");
     }
 }
