@@ -35,7 +35,8 @@ impl Mapping {
     /// # Safety
     /// While the mapping lives, the file is not cut below `len`, and its bytes change only through Drystone.
     unsafe fn new(file: &File, len: u64, reserve: u64) -> io::Result<Mapping> {
-        let least = len.saturating_mul(4).max(1 << 30).next_power_of_two();
+        let least = len.checked_mul(4).and_then(|bytes| bytes.max(1 << 30).checked_next_power_of_two());
+        let Some(least) = least else { return Err(io::Error::from(io::ErrorKind::FileTooLarge)) };
         let mut bytes = reserve.max(least);
         loop {
             // SAFETY: a shared read-only mapping of a file that, by this function's contract, is neither cut under
@@ -304,6 +305,16 @@ mod tests {
         let file = MappedFile::anonymous(4096, 1 << 30).unwrap();
         let error = file.grow(file.mapping().reserved() + 1).unwrap_err();
         assert!(error.to_string().contains("reserve_bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_file_beyond_all_address_space_is_an_error() {
+        let file = tempfile::tempfile().unwrap();
+        for len in [(1 << 61) + 1, 1 << 62, u64::MAX] {
+            // SAFETY: nothing is mapped, because there are no such addresses.
+            let mapped = unsafe { Mapping::new(&file, len, 1 << 30) };
+            assert!(mapped.is_err());
+        }
     }
 
     #[test]
