@@ -133,7 +133,8 @@ impl Database {
     /// # Errors
     /// `Busy` when the time is over; else as for [`write`](Database::write).
     pub fn write_within(&self, timeout: Duration) -> Result<WriteTransaction> {
-        match self.begin(Wait::Until(Instant::now() + timeout))? {
+        let wait = Instant::now().checked_add(timeout).map_or(Wait::Forever, Wait::Until);
+        match self.begin(wait)? {
             Some(transaction) => Ok(transaction),
             None => fail!(Busy, "somebody else was writing for all of {timeout:?}"),
         }
@@ -423,3 +424,14 @@ const _: () = {
     sendable::<WriteTransaction>();
     sendable::<crate::table::DynamicTable<'static>>();
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_for_longer_than_time_lasts_is_waiting_for_ever() {
+        let db = Database::in_memory().unwrap();
+        assert!(db.write_within(Duration::MAX).is_ok());
+    }
+}

@@ -173,7 +173,7 @@ impl<'s, P: Probe> Merge<'s, P> {
                 match self.on_duplicate {
                     OnDuplicate::Error => {
                         let first = match self.known {
-                            Known::Shift(shift) => Known::Place(self.existing_row + shift),
+                            Known::Shift(shift) => Known::Place(self.existing_row.wrapping_add(shift)),
                             known => known,
                         };
                         return Err(Clash::twice(&self.pending, first, self.pending_place));

@@ -243,7 +243,8 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
         mut sorter: Sorter<P>,
         tree: &Edited,
     ) -> Result<TreeRoot> {
-        let expected = source.rows_hint().map(|rows| rows + sorter.len() as u64 + tree.rows());
+        let begun = sorter.len() as u64 + tree.rows();
+        let expected = source.rows_hint().map(|rows| rows.saturating_add(begun));
         let mut merge = self.merge(tree, expected, Known::InTable);
         self.report.read += sorter.len() as u64;
         let mut outcome = sorter.drain(|record, place| merge.push(record, place));

@@ -63,7 +63,9 @@ impl<P: Probe> Sorter<P> {
     /// Takes records until memory is full; `false` when the source has no more.
     pub(super) fn fill(&mut self, source: &mut dyn RecordSource) -> Result<bool> {
         // Address space only: memory is taken as it is written. No growing by copying, which would need twice as much.
-        let expected = source.rows_hint().map_or(self.capacity, |rows| self.capacity.min(rows as usize + 1));
+        let expected = source
+            .rows_hint()
+            .map_or(self.capacity, |rows| self.capacity.min((rows as usize).saturating_add(1)));
         self.records.reserve_exact(expected.max(self.len()) * self.width - self.records.len());
         self.places.reserve_exact(expected.max(self.len()) - self.len());
         let mut record = vec![0; self.width];
