@@ -65,15 +65,17 @@ fn root((_, rows, link): Said, height: u32) -> TreeRoot {
 }
 
 #[test]
-fn a_leaf_that_lies_outside_the_file_is_not_walked() {
+fn a_node_that_lies_outside_the_file_is_not_walked() {
     let forged = Forged::new();
     let pages = forged.pages();
-    for address in [0, 1 << 40, u64::MAX - 7] {
-        let said = (0, 1, Link { address, checksum: 0 });
-        let view = View::new(pages.view_all(), &forged.layout, root(said, 0)).unwrap();
-        let walked = view.walk(&mut |_| panic!("it is no place for a node"));
-        assert_eq!(walked.unwrap_err().kind(), ErrorKind::Corrupt);
-        assert!(view.extent().is_err());
+    for address in [0, 1 << 40, u64::MAX - 8191] {
+        for height in [0, 1] {
+            let said = (0, 1, Link { address, checksum: 0 });
+            let view = View::new(pages.view_all(), &forged.layout, root(said, height)).unwrap();
+            let walked = view.walk(&mut |_| panic!("it is no place for a node"));
+            assert_eq!(walked.unwrap_err().kind(), ErrorKind::Corrupt);
+            assert!(view.extent().is_err());
+        }
     }
 }
 

@@ -36,10 +36,10 @@ pub(super) fn walk_stored(
     rows: u64,
     visit: &mut dyn FnMut(Visit) -> Result<bool>,
 ) -> Result<()> {
+    // What is done with the places of nodes relies on there being such places, and leaves are not even read here.
+    let bytes = if level == 0 { view.leaf_len(rows)? } else { PAGE_BYTES };
+    view.pages.reaches(link.address, bytes)?;
     if level == 0 {
-        let bytes = view.leaf_len(rows)?;
-        // Leaves are not read here, and what is done with their places relies on there being such places.
-        view.pages.reaches(link.address, bytes)?;
         return visit(Visit::Leaf { link, bytes }).map(drop);
     }
     if !link.address.is_multiple_of(PAGE_BYTES as u64) {
