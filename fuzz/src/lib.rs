@@ -1,0 +1,12 @@
+//! What the fuzz targets share: input taken apart, a place for files, the file format read and mended on its own, and
+//! everything that can be done with a database that nobody vouches for.
+
+mod bytes;
+pub mod exercise;
+pub mod format;
+pub mod model;
+mod place;
+pub mod sample;
+
+pub use bytes::Bytes;
+pub use place::{open, path};
