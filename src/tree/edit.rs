@@ -139,8 +139,11 @@ impl Edited {
                 child = &mut branch.children[index];
             }
             let leaf = edit.leaf(child, rows)?;
-            let index = search_leaf(probe, leaf.as_slice(), width, target, None);
-            Ok(leaf.as_mut_slice().get_mut(index * width..(index + 1) * width))
+            let at = search_leaf(probe, leaf.as_slice(), width, target, None) * width;
+            match leaf.as_mut_slice().get_mut(at..at + width) {
+                Some(record) if probe.stored(record) == target => Ok(Some(record)),
+                _ => misplaced(),
+            }
         })
     }
 
@@ -419,7 +422,7 @@ impl Edit<'_> {
             let at = search_leaf(probe, leaf.as_slice(), layout.width(), target, None) * layout.width();
             let found = leaf.as_slice().get(at..at + layout.width());
             if found.is_none_or(|record| probe.stored(record) != target) {
-                fail!(Corrupt, "a row is not where its key belongs; the file is damaged");
+                return misplaced();
             }
             leaf.remove(at, layout.width());
             return Ok(());
@@ -569,6 +572,11 @@ fn first_key(layout: &Layout, child: &Child) -> Vec<u8> {
         }
     }
     key
+}
+
+/// A row was found, and by another way it is not: then its leaf is not in order.
+fn misplaced<T>() -> Result<T> {
+    fail!(Corrupt, "a row is not where its key belongs; the file is damaged")
 }
 
 fn wrong_level<T>() -> Result<T> {

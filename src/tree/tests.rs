@@ -116,6 +116,28 @@ fn a_branch_with_an_empty_child_or_keys_out_of_order_is_not_edited() {
 }
 
 #[test]
+fn a_row_that_is_not_where_its_key_belongs_is_not_changed() {
+    let mut forged = Forged::new();
+    // Far out of order, so that a search from the branches' keys and one from the leaf's own end elsewhere.
+    let keys: Vec<u64> = (0..500).map(|key| (key * 211) % 500).collect();
+    let leaf = forged.leaf(&keys);
+    let other = forged.leaf(&[1000]);
+    let branch = forged.branch(1, &[leaf, (1000, other.1, other.2)]);
+    for key in 0..500_u64 {
+        let session = forged.session();
+        let mut tree = Edited::new(&session, forged.layout.clone(), root(branch, 1)).unwrap();
+        let stored = key.to_le_bytes();
+        if let Ok(Some(record)) = tree.find_mut(&session, &stored) {
+            assert_eq!(record, stored);
+        }
+        let mut removed = Vec::new();
+        if let Ok(true) = tree.remove(&session, &stored, &mut removed) {
+            assert_eq!(removed, stored);
+        }
+    }
+}
+
+#[test]
 fn a_tree_does_not_outgrow_the_levels_that_can_be_read() {
     let mut forged = Forged::new();
     let keys: Vec<u64> = (0..LEAF_ROWS as u64).map(|key| key * 2).collect();
