@@ -355,12 +355,7 @@ impl Options {
         }
         let pages = Pages::new(Box::new(file));
         let lock_path = lock_path(path);
-        let joined = Readers::join(
-            &lock_path,
-            self.mode,
-            || Commits::recover(&pages),
-            |transaction| Commits::find(&pages, transaction),
-        );
+        let joined = Readers::join(&lock_path, self.mode, &pages);
         let readers = match joined {
             Err(error) if self.read_only && error.kind() == ErrorKind::Io => {
                 Readers::alone(Commits::recover(&pages).map_err(place)?)

@@ -56,17 +56,6 @@ impl Commits {
         meta::recover(pages.storage()).map(|recovered| recovered.meta)
     }
 
-    /// A state that another process published; `None` if it is no longer there, because a newer one is being published.
-    pub(crate) fn find(pages: &Pages, transaction: u64) -> Result<Option<Meta>> {
-        let Some(meta) = meta::find(pages.storage(), transaction)? else { return Ok(None) };
-        let len = pages
-            .storage()
-            .refresh()
-            .map_err(|error| Error::io("cannot ask for the file's length", error))?;
-        // The file is cut only once a newer state is durable and published.
-        Ok((meta.file_bytes <= len).then_some(meta))
-    }
-
     /// Called with the right to write, before anything is written: finds the state to build on, and makes sure that
     /// it is durable in one slot and sealed in the other.
     pub(crate) fn prepare(&mut self, pages: &Pages, readers: &Readers) -> Result<Meta> {

@@ -8,14 +8,15 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytemuck::{Pod, Zeroable};
 use parking_lot::Mutex;
 
+use super::checked::Pages;
 use super::checksum;
-use super::meta::{Meta, TreeRoot};
+use super::meta::{self, Meta, TreeRoot};
 use crate::error::{Error, Result, fail};
 use crate::storage::LockFile;
 
@@ -26,6 +27,9 @@ const SLOT_LOCKS: u64 = 1024;
 const SLOTS_OFFSET: u64 = 4096;
 const SLOT_BYTES: u64 = 128;
 const SLOT_LIMIT: u64 = 8192;
+const NEWEST_OFFSET: u64 = 8;
+/// How often a state is looked for that was announced.
+const ATTEMPTS: u32 = 100_000;
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -61,6 +65,7 @@ impl Slot {
 pub(crate) struct Readers {
     local: Mutex<Local>,
     shared: Option<LockFile>,
+    path: PathBuf,
 }
 
 struct Local {
@@ -98,44 +103,43 @@ pub struct ReaderInfo {
 impl Readers {
     /// For a database that no other process can reach, or whose medium never changes.
     pub(crate) fn alone(newest: Meta) -> Readers {
-        Readers { local: Mutex::new(Local::new(newest)), shared: None }
+        Readers { local: Mutex::new(Local::new(newest)), shared: None, path: PathBuf::new() }
     }
 
     /// Joins the processes that have this database open. The first to come does not believe what an earlier lock file
-    /// says, and settles with `recover` which state is the newest.
-    pub(crate) fn join(
-        path: &Path,
-        mode: u32,
-        recover: impl Fn() -> Result<Meta>,
-        find: impl Fn(u64) -> Result<Option<Meta>>,
-    ) -> Result<Readers> {
+    /// says, and settles by itself which state is the newest.
+    pub(crate) fn join(path: &Path, mode: u32, pages: &Pages) -> Result<Readers> {
         let failed = |error| Error::io(format!("cannot use the lock file {path:?}"), error);
         let lock = LockFile::open(path, mode).map_err(failed)?;
-        for _ in 0..100 {
+        let joined = |newest, lock| Readers {
+            local: Mutex::new(Local::new(newest)),
+            shared: Some(lock),
+            path: path.to_owned(),
+        };
+        for _ in 0..ATTEMPTS {
             if lock.try_exclusive(ALIVE).map_err(failed)? {
-                let newest = recover()?;
-                if lock.len().map_err(failed)? > SLOTS_OFFSET {
-                    lock.clear().map_err(failed)?;
-                }
+                let newest = meta::recover(pages.storage())?.meta;
+                lock.clear().map_err(failed)?;
                 let header = Header { magic: MAGIC, newest: newest.transaction, file_id: newest.file_id };
                 lock.write_at(0, bytemuck::bytes_of(&header)).map_err(failed)?;
                 lock.share(ALIVE).map_err(failed)?;
-                return Ok(Readers { local: Mutex::new(Local::new(newest)), shared: Some(lock) });
+                return Ok(joined(newest, lock));
             }
             // Somebody has the database open, or is just opening it: then this waits the moment that takes.
             lock.share(ALIVE).map_err(failed)?;
             let mut header = Header::zeroed();
             lock.read_at(0, bytemuck::bytes_of_mut(&mut header)).map_err(failed)?;
-            if header.magic == MAGIC
-                && let Some(newest) = find(header.newest)?
-            {
-                if newest.file_id != header.file_id {
-                    fail!(
-                        Usage,
-                        "the lock file {path:?} belongs to another database that is open; move one of the two elsewhere"
-                    );
+            if header.magic == MAGIC {
+                if let Some(newest) = meta::find(pages.storage(), header.newest)? {
+                    if newest.file_id != header.file_id {
+                        fail!(
+                            Usage,
+                            "the lock file {path:?} belongs to another database that is open; move one of the two elsewhere"
+                        );
+                    }
+                    return Ok(joined(newest, lock));
                 }
-                return Ok(Readers { local: Mutex::new(Local::new(newest)), shared: Some(lock) });
+                publish_in_place_of_the_dead(path, pages)?;
             }
             // The one who was opening it failed, or a commit was just passing through: once more from the start.
             lock.release(ALIVE).map_err(failed)?;
@@ -152,11 +156,11 @@ impl Readers {
         self.local.lock().newest
     }
 
-    /// Pins the newest state. `find` looks a state up that another process has published.
-    pub(crate) fn pin(&self, find: impl Fn(u64) -> Result<Option<Meta>>, adopted: impl Fn()) -> Result<Pin> {
+    /// Pins the newest state, which another process may have committed.
+    pub(crate) fn pin(&self, pages: &Pages) -> Result<Pin> {
         let mut local = self.local.lock();
         loop {
-            self.catch_up(&mut local, &find, &adopted)?;
+            self.catch_up(&mut local, pages)?;
             let meta = local.newest;
             if let Some(pinned) = local.pins.get_mut(&meta.transaction) {
                 pinned.count += 1;
@@ -187,7 +191,7 @@ impl Readers {
         let mut local = self.local.lock();
         local.newest = meta;
         if let Some(lock) = &self.shared {
-            lock.write_at(8, &meta.transaction.to_le_bytes())
+            lock.write_at(NEWEST_OFFSET, &meta.transaction.to_le_bytes())
                 .map_err(|error| Error::io("cannot publish the commit in the lock file", error))?;
         }
         Ok(())
@@ -247,27 +251,26 @@ impl Readers {
     fn published(&self) -> Result<Option<u64>> {
         let Some(lock) = &self.shared else { return Ok(None) };
         let mut newest = [0; 8];
-        lock.read_at(8, &mut newest).map_err(|error| Error::io("cannot read the lock file", error))?;
+        lock.read_at(NEWEST_OFFSET, &mut newest)
+            .map_err(|error| Error::io("cannot read the lock file", error))?;
         Ok(Some(u64::from_le_bytes(newest)))
     }
 
     /// Adopts the state that another process published, if there is one that is newer.
-    fn catch_up(
-        &self,
-        local: &mut Local,
-        find: impl Fn(u64) -> Result<Option<Meta>>,
-        adopted: impl Fn(),
-    ) -> Result<()> {
-        for _ in 0..1_000_000 {
+    fn catch_up(&self, local: &mut Local, pages: &Pages) -> Result<()> {
+        for attempt in 1..=ATTEMPTS {
             match self.published()? {
                 Some(published) if published != local.newest.transaction => {
-                    // Not found: one more commit has passed meanwhile, and its number will be there in a moment.
-                    if let Some(meta) = find(published)? {
-                        adopted();
+                    if let Some(meta) = meta::find(pages.storage(), published)? {
+                        pages.forget_all();
                         local.newest = meta;
-                    } else {
-                        std::thread::yield_now();
+                        return Ok(());
                     }
+                    // One more commit has passed meanwhile, and its number will be there in a moment, or never.
+                    if attempt % 100 == 0 {
+                        publish_in_place_of_the_dead(&self.path, pages)?;
+                    }
+                    std::thread::yield_now();
                 }
                 _ => return Ok(()),
             }
@@ -370,6 +373,19 @@ impl Readers {
         }
         Ok(())
     }
+}
+
+/// Announces the newest state if nobody is writing: whoever committed it died before it could, and what the lock file
+/// names is in neither meta page any more. While somebody writes, the next announcement is that one's.
+fn publish_in_place_of_the_dead(path: &Path, pages: &Pages) -> Result<()> {
+    let failed = |error| Error::io(format!("cannot use the lock file {path:?}"), error);
+    // A handle of its own, for the turn to write may be held by this process.
+    let lock = LockFile::open(path, 0o600).map_err(failed)?;
+    if lock.try_exclusive(WRITER).map_err(failed)? {
+        let newest = meta::recover(pages.storage())?.meta;
+        lock.write_at(NEWEST_OFFSET, &newest.transaction.to_le_bytes()).map_err(failed)?;
+    }
+    Ok(())
 }
 
 impl Local {

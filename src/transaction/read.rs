@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Shared, TableStats};
 use crate::catalog::{Catalog, Definitions};
 use crate::error::Result;
-use crate::page::{Commits, Meta, Pages, Pin};
+use crate::page::{Meta, Pages, Pin};
 use crate::record::Record;
 use crate::table::{DynamicTable, Reader, Table};
 use crate::tree::View;
@@ -52,9 +52,7 @@ impl Drop for ReadTransaction {
 impl ReadTransaction {
     pub(crate) fn begin(shared: &Arc<Shared>) -> Result<ReadTransaction> {
         shared.check_process()?;
-        let pages = &shared.pages;
-        let pin =
-            shared.readers.pin(|transaction| Commits::find(pages, transaction), || pages.forget_all())?;
+        let pin = shared.readers.pin(&shared.pages)?;
         Ok(ReadTransaction { shared: Arc::clone(shared), pin, definitions: Definitions::default() })
     }
 
