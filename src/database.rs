@@ -52,6 +52,8 @@ pub struct Database {
     inner: Arc<Inner>,
     durability: Durability,
     memory_bytes: usize,
+    /// Of this handle; another one of the same file may write.
+    read_only: bool,
 }
 
 struct Inner {
@@ -141,7 +143,7 @@ impl Database {
     }
 
     fn begin(&self, wait: Wait) -> Result<Option<WriteTransaction>> {
-        if self.inner.read_only {
+        if self.read_only {
             fail!(Usage, "the database is open read-only; open it without Options::read_only to write");
         }
         WriteTransaction::begin(&self.inner.shared, wait, self.durability, self.memory_bytes)
@@ -391,7 +393,8 @@ impl Options {
     }
 
     fn with_inner(&self, inner: Arc<Inner>) -> Database {
-        Database { inner, durability: self.durability, memory_bytes: self.memory_bytes }
+        let (durability, memory_bytes, read_only) = (self.durability, self.memory_bytes, self.read_only);
+        Database { inner, durability, memory_bytes, read_only }
     }
 }
 
