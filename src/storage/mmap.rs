@@ -100,8 +100,9 @@ impl MappedFile {
     /// # Safety
     /// While it is open, nothing but Drystone writes or cuts the file: not another program, not another mapping.
     pub(crate) unsafe fn open(path: &Path, read_only: bool, reserve: u64) -> io::Result<MappedFile> {
-        let file =
-            OpenOptions::new().read(true).write(!read_only).custom_flags(libc::O_CLOEXEC).open(path)?;
+        // Not to wait for the other end of a pipe; for a regular file it means nothing.
+        let flags = libc::O_CLOEXEC | libc::O_NONBLOCK;
+        let file = OpenOptions::new().read(true).write(!read_only).custom_flags(flags).open(path)?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {
             return Err(io::Error::from(io::ErrorKind::IsADirectory));
