@@ -262,6 +262,7 @@ impl WriteTransaction {
     /// `Io` if the disk is full or fails: then nothing was changed. `Poisoned` if the sync failed, so that it is not known what
     /// the disk holds: the database must be opened anew.
     pub fn commit(mut self) -> Result<()> {
+        self.shared.check_process()?;
         let Some(session) = self.session.take() else { return Ok(()) };
         let next = self.write_pages(&session);
         let (mut allocator, written, trim) = session.finish();
