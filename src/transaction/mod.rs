@@ -19,7 +19,6 @@ pub(crate) use turn::Wait;
 
 use crate::error::{Result, fail};
 use crate::page::{Allocator, Commits, Pages, Readers};
-use crate::storage::Process;
 
 /// What the transactions of one open database share.
 pub(crate) struct Shared {
@@ -29,7 +28,7 @@ pub(crate) struct Shared {
     pub(crate) writer: Mutex<Option<WriterState>>,
     pub(crate) writer_left: Condvar,
     pub(crate) scratch: PathBuf,
-    pub(crate) process: Process,
+    pub(crate) process: u32,
 }
 
 /// The writer's memory between transactions.
@@ -42,10 +41,11 @@ pub(crate) struct WriterState {
 impl Shared {
     /// A handle that came through `fork` must not be used: its locks are the parent's.
     pub(crate) fn check_process(&self) -> Result<()> {
-        if Process::this() != self.process {
+        if std::process::id() != self.process {
             fail!(
                 Usage,
-                "this handle was opened before a fork, and is the parent's; open the database anew in the child"
+                "this database was opened by process {}, before a fork; open it anew in the child",
+                self.process
             );
         }
         Ok(())

@@ -26,7 +26,7 @@ pub(super) struct BranchPage<'a> {
 
 impl<'a> BranchPage<'a> {
     /// Reads the page as a branch of this level with so many rows below. What it says must fit both.
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(page: &'a [u8], layout: &'a Layout, level: u32, rows: u64) -> Result<BranchPage<'a>> {
         let children = if layout.is_keyed() {
             let children = usize::from(u16::from_le_bytes([page[0], page[1]]));
@@ -35,11 +35,11 @@ impl<'a> BranchPage<'a> {
             }
             children
         } else {
-            let children = rows.div_ceil(layout.dense_capacity(level - 1)) as usize;
-            if children == 0 || children > DENSE_CHILDREN {
-                return damaged(children, 0, level);
+            let full_before = rows.saturating_sub(1) >> layout.dense_shift(level - 1);
+            if rows == 0 || full_before >= DENSE_CHILDREN as u64 {
+                return damaged(full_before as usize + 1, 0, level);
             }
-            children
+            full_before as usize + 1
         };
         Ok(BranchPage { page, layout, children, level, rows })
     }
@@ -51,11 +51,15 @@ impl<'a> BranchPage<'a> {
 
     #[inline]
     pub(super) fn link(&self, child: usize) -> Link {
-        let (addresses, checksums) = match self.layout.key().width() {
-            0 => (0, DENSE_CHILDREN * 8),
-            _ => (self.addresses(), self.addresses() + self.layout.children() * 16),
-        };
-        Link { address: self.u64_at(addresses + child * 8), checksum: self.u32_at(checksums + child * 4) }
+        if !self.layout.is_keyed() {
+            return dense_link(self.page, child);
+        }
+        let addresses = self.addresses();
+        let checksums = addresses + self.layout.children() * 16;
+        Link {
+            address: u64_at(self.page, addresses + child * 8),
+            checksum: u32_at(self.page, checksums + child * 4),
+        }
     }
 
     pub(super) fn is_keyed(&self) -> bool {
@@ -71,7 +75,7 @@ impl<'a> BranchPage<'a> {
     #[inline]
     pub(super) fn rows(&self, child: usize) -> u64 {
         if self.layout.is_keyed() {
-            self.u64_at(self.addresses() + (self.layout.children() + child) * 8)
+            u64_at(self.page, self.addresses() + (self.layout.children() + child) * 8)
         } else {
             let full = self.layout.dense_capacity(self.level - 1);
             full.min(self.rows - child as u64 * full)
@@ -89,16 +93,22 @@ impl<'a> BranchPage<'a> {
     fn addresses(&self) -> usize {
         BRANCH_HEADER + self.layout.children() * self.layout.key().width()
     }
+}
 
-    #[inline]
-    fn u64_at(&self, at: usize) -> u64 {
-        u64::from_le_bytes(self.page[at..at + 8].try_into().unwrap_or_default())
-    }
+/// The link of one child of a branch without keys; all zeros where there is none.
+#[inline]
+pub(super) fn dense_link(page: &[u8], child: usize) -> Link {
+    Link { address: u64_at(page, child * 8), checksum: u32_at(page, DENSE_CHILDREN * 8 + child * 4) }
+}
 
-    #[inline]
-    fn u32_at(&self, at: usize) -> u32 {
-        u32::from_le_bytes(self.page[at..at + 4].try_into().unwrap_or_default())
-    }
+#[inline]
+fn u64_at(page: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(page[at..at + 8].try_into().unwrap_or_default())
+}
+
+#[inline]
+fn u32_at(page: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(page[at..at + 4].try_into().unwrap_or_default())
 }
 
 #[cold]

@@ -18,6 +18,8 @@ pub(crate) struct Layout {
     width: usize,
     key: KeyShape,
     leaf_rows: usize,
+    /// Children of a full branch.
+    children: usize,
 }
 
 impl Layout {
@@ -27,7 +29,11 @@ impl Layout {
     pub(crate) fn new(width: usize, key: KeyShape, leaf_rows: usize) -> Option<Layout> {
         let bytes = width.checked_mul(leaf_rows)?;
         let fits = (PAGE_BYTES..=Self::LEAF_LIMIT).contains(&bytes) && key.width() <= width;
-        (leaf_rows.is_power_of_two() && fits).then_some(Layout { width, key, leaf_rows })
+        let children = match key.width() {
+            0 => DENSE_CHILDREN,
+            key => (PAGE_BYTES - BRANCH_HEADER) / (key + CHILD_BYTES),
+        };
+        (leaf_rows.is_power_of_two() && fits).then_some(Layout { width, key, leaf_rows, children })
     }
 
     /// The largest leaf, in bytes.
@@ -62,16 +68,19 @@ impl Layout {
 
     /// Children of a full branch.
     pub(super) fn children(&self) -> usize {
-        match self.key.width() {
-            0 => DENSE_CHILDREN,
-            key => (PAGE_BYTES - BRANCH_HEADER) / (key + CHILD_BYTES),
-        }
+        self.children
     }
 
     /// Rows below a full node of a tree without a key; level 0 is a leaf. Saturates, which no file reaches.
+    #[inline]
     pub(super) fn dense_capacity(&self, level: u32) -> u64 {
-        let shift = self.leaf_rows.trailing_zeros() + level * DENSE_CHILDREN.trailing_zeros();
-        if shift < 63 { 1 << shift } else { u64::MAX >> 1 }
+        1 << self.dense_shift(level)
+    }
+
+    /// The same as a power of two.
+    #[inline]
+    pub(super) fn dense_shift(&self, level: u32) -> u32 {
+        (self.leaf_rows.trailing_zeros() + level * DENSE_CHILDREN.trailing_zeros()).min(62)
     }
 
     /// Branches between the root and a leaf of a tree without a key.

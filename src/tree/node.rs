@@ -120,7 +120,7 @@ impl<'a> BranchRef<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn key(&self, child: usize) -> &'a [u8] {
         match self {
             BranchRef::Stored(page) => page.key(child),
@@ -128,7 +128,7 @@ impl<'a> BranchRef<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn child(&self, child: usize) -> ChildRef<'a> {
         match self {
             BranchRef::Stored(page) => ChildRef::Stored(page.link(child)),
@@ -137,7 +137,7 @@ impl<'a> BranchRef<'a> {
     }
 
     /// The child whose rows a key belongs to: the last one whose first key is not above it, or the first one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn child_for<P: Probe>(&self, probe: P, target: P::Word) -> usize {
         let above = 1 + lower_bound(self.len() - 1, target, |child| probe.normal(self.key(child + 1)));
         // `above` counts first keys below the target; an equal one belongs to the right.

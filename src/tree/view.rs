@@ -1,12 +1,12 @@
 //! Reading a tree: a record by number, a record by key, the place of a key.
 
-use super::branch::BranchPage;
+use super::branch::{BranchPage, dense_link};
 use super::key::{Normal, Probe, with_probe};
-use super::layout::Layout;
+use super::layout::{DENSE_CHILDREN, Layout};
 use super::node::{BranchRef, ChildRef, Node};
 use super::search::search_leaf;
 use crate::error::{Result, fail};
-use crate::page::{PAGE_BYTES, PageView, TreeRoot};
+use crate::page::{Link, PAGE_BYTES, PageView, TreeRoot};
 
 /// A tree to read from: a committed one, or one that is being edited.
 ///
@@ -73,10 +73,28 @@ impl<'a> View<'a> {
         if row >= self.rows {
             return Ok(None);
         }
-        let (leaf, first) = self.leaf_of(row)?;
+        let (leaf, first) = match self.root {
+            ChildRef::Stored(root) if !self.layout.is_keyed() => self.dense_leaf_of(root, row)?,
+            _ => self.leaf_of(row)?,
+        };
         let width = self.layout.width();
         let at = (row - first) as usize * width;
         Ok(Some(&leaf[at..at + width]))
+    }
+
+    /// The same as [`leaf_of`](View::leaf_of) for a committed tree without a key: the row number, taken apart by shifts, says the
+    /// way, and nothing but the links is read on it.
+    #[inline]
+    fn dense_leaf_of(&self, root: Link, row: u64) -> Result<(&'a [u8], u64)> {
+        let mut link = root;
+        for level in (1..=self.height).rev() {
+            let page = self.pages.read(link, PAGE_BYTES)?;
+            link = dense_link(page, (row >> self.layout.dense_shift(level - 1)) as usize % DENSE_CHILDREN);
+        }
+        let leaf_rows = self.layout.leaf_rows() as u64;
+        let first = row & !(leaf_rows - 1);
+        let rows = leaf_rows.min(self.rows - first);
+        Ok((self.pages.read(link, rows as usize * self.layout.width())?, first))
     }
 
     /// The leaf that holds a row, and the number of its first row. The row must exist.
@@ -97,10 +115,10 @@ impl<'a> View<'a> {
     #[inline]
     pub(super) fn child_of_row(&self, branch: &BranchRef<'a>, row: u64, level: u32) -> Result<(usize, u64)> {
         if !self.layout.is_keyed() {
-            let capacity = self.layout.dense_capacity(level - 1);
-            let index = (row / capacity) as usize;
-            if index < branch.len() {
-                return Ok((index, index as u64 * capacity));
+            let shift = self.layout.dense_shift(level - 1);
+            let index = row >> shift;
+            if index < branch.len() as u64 {
+                return Ok((index as usize, index << shift));
             }
         } else {
             let mut before = 0;
@@ -174,7 +192,7 @@ impl<'a> View<'a> {
     }
 
     /// The branch that a child is. `rows` is what its parent says is below it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn branch(&self, child: ChildRef<'a>, level: u32, rows: u64) -> Result<BranchRef<'a>> {
         match child {
             ChildRef::Stored(link) => {
@@ -187,7 +205,7 @@ impl<'a> View<'a> {
     }
 
     /// The records of the leaf that a child is.
-    #[inline]
+    #[inline(always)]
     pub(super) fn leaf(&self, child: ChildRef<'a>, rows: u64) -> Result<&'a [u8]> {
         match child {
             ChildRef::Stored(_) if rows == 0 => Ok(&[]),
