@@ -9,9 +9,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, Result, fail};
 use crate::page::{Commits, Durability, FIRST_ADDRESS, Meta, Pages, ReaderInfo, Readers, create_meta};
-use crate::storage::{self, MappedFile, Storage};
+use crate::storage::{self, Claim, LockFile, MappedFile, Process, Storage};
 use crate::transaction::{ReadTransaction, Shared, Wait, WriteTransaction, WriterState};
 
 /// Address space reserved over a file, unless the options say otherwise.
@@ -82,6 +82,15 @@ impl Database {
     /// While the file is open, in this process or another, nothing but Drystone may write it or cut it. Rows are handed out as
     /// references into the mapped file: bytes that change under a reference are undefined behaviour, and a file that is cut short ends
     /// the process with a signal. A file that is damaged or hostile *before* it is opened is safe: it gives errors.
+    ///
+    /// # Who else may have it open
+    /// - *This process:* all handles are one, by whatever name the file was opened, a symbolic or a hard link too.
+    /// - *Other processes:* any number; they find each other in the lock file, `points.dry-lock` beside the file that a symbolic link leads
+    ///   to. By a hard link they would find another one, and are refused (`Usage`), as they are after the lock file was deleted.
+    /// - *A forked child:* it opens the file anew; the handles that it has from its parent are refused (`Usage`).
+    ///
+    /// A folder in which the lock file cannot be made, a lock file or a file that this process may not write, and a file system without locks are
+    /// errors (`Io`); [`Options::read_only`] opens them to read. Network file systems are not supported.
     ///
     /// # Errors
     /// A kind of its own for each: `NotADatabase`, `EmptyFile`, `Truncated`, `FutureFormat`, `Corrupt`, `NotFound` (a folder on the
@@ -154,7 +163,7 @@ impl Database {
     /// # Errors
     /// `Poisoned` if the sync fails.
     pub fn sync(&self) -> Result<()> {
-        if self.inner.read_only {
+        if self.read_only {
             return Ok(());
         }
         let shared = &self.inner.shared;
@@ -179,6 +188,7 @@ impl Database {
     /// # Errors
     /// `Io` if the lock file cannot be read.
     pub fn readers(&self) -> Result<Vec<ReaderInfo>> {
+        self.inner.shared.check_process()?;
         self.inner.shared.readers.list()
     }
 
@@ -265,8 +275,9 @@ impl Options {
         self
     }
 
-    /// Opens without the right to write. The lock file is still used, so that writers keep what is read; on a medium or in a
-    /// folder where it cannot be, the state at opening is read throughout, and nothing may write the file meanwhile.
+    /// Opens without the right to write. The lock file is still used, so that writers keep what is read. Where it cannot be made or
+    /// written, the state at opening is read throughout; a lock on the file itself keeps writers from opening it meanwhile, and while one has it
+    /// open, opening it so is refused (`Busy`). Where the file system has no locks, nobody can open it to write.
     #[must_use]
     pub fn read_only(mut self, read_only: bool) -> Options {
         self.read_only = read_only;
@@ -345,8 +356,10 @@ impl Options {
             opened => opened.map_err(failed)?,
         };
         let identity = file.identity().map_err(failed)?;
-        if let Some(inner) = open.get(&identity).and_then(Weak::upgrade) {
-            inner.shared.check_process()?;
+        // What a forked child has of its parent's handles does not count.
+        if let Some(inner) = open.get(&identity).and_then(Weak::upgrade)
+            && inner.shared.check_process().is_ok()
+        {
             if inner.read_only && !self.read_only {
                 fail!(
                     Usage,
@@ -355,20 +368,54 @@ impl Options {
             }
             return Ok(self.with_inner(inner));
         }
+        let lock = self.claim(path, &file).map_err(place)?;
         let pages = Pages::new(Box::new(file));
-        let lock_path = lock_path(path);
-        let joined = Readers::join(&lock_path, self.mode, &pages);
-        let readers = match joined {
-            Err(error) if self.read_only && error.kind() == ErrorKind::Io => {
-                Readers::alone(Commits::recover(&pages).map_err(place)?)
-            }
-            joined => joined.map_err(place)?,
-        };
+        let recover = || Commits::recover(&pages);
+        let readers = match lock {
+            Some(lock) => Readers::join(lock, identity, recover, |newest| Commits::adopt(&pages, newest)),
+            None => recover().map(Readers::alone),
+        }
+        .map_err(place)?;
         let newest = readers.newest();
         let database = self.database(pages, readers, newest, Some(path));
         open.retain(|_, inner| inner.strong_count() > 0);
         open.insert(identity, Arc::downgrade(&database.inner));
         Ok(database)
+    }
+
+    /// The lock file beside the database, which nobody uses in a way that does not go together with ours; `None` where
+    /// there can be no lock file, and the database is only read.
+    fn claim(&self, path: &Path, file: &MappedFile) -> Result<Option<LockFile>> {
+        let lock_path = lock_path(path);
+        let (lock, why) = match LockFile::open(&lock_path, self.mode) {
+            Ok(lock) => (Some(lock), String::new()),
+            Err(error) if self.read_only => (None, error.to_string()),
+            Err(error) => return Err(Error::io(format!("cannot use the lock file {lock_path:?}"), error)),
+        };
+        match file.claim(lock.as_ref(), !self.read_only) {
+            Ok(Claim::Granted) => Ok(lock),
+            Ok(Claim::OtherLockFile) => fail!(
+                Usage,
+                "the file is open with another lock file than {lock_path:?}: by another name (a hard link), or its lock file was \
+                 moved or deleted; open it by the same name, or close its users first"
+            ),
+            Ok(Claim::LoneReaders) => fail!(
+                Busy,
+                "a process that cannot use the lock file reads the database, so it must not be written; close that one first, \
+                 or give it the right to write {lock_path:?}"
+            ),
+            Ok(Claim::Writers) => fail!(
+                Busy,
+                "cannot use the lock file {lock_path:?} ({why}), and a process that may write has the database open; \
+                 give this one the right to write the lock file, or close that one"
+            ),
+            // A file system without locks: nobody can have it open to write, because that needs them.
+            Err(_) if self.read_only => Ok(None),
+            Err(error) => Err(Error::io(
+                "cannot lock the file; where the file system has no locks, it can be opened with Options::read_only only",
+                error,
+            )),
+        }
     }
 
     fn database(&self, pages: Pages, readers: Readers, newest: Meta, path: Option<&Path>) -> Database {
@@ -383,7 +430,7 @@ impl Options {
             writer: Mutex::new(Some(WriterState { commits: Commits::new(newest), allocator: None })),
             writer_left: Condvar::new(),
             scratch,
-            process: std::process::id(),
+            process: Process::this(),
         };
         self.with_inner(Arc::new(Inner {
             shared: Arc::new(shared),

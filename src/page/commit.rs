@@ -56,6 +56,20 @@ impl Commits {
         meta::recover(pages.storage()).map(|recovered| recovered.meta)
     }
 
+    /// Makes ready for a state that another process published: what it rewrote is not known, and the file may have grown.
+    pub(crate) fn adopt(pages: &Pages, newest: &Meta) -> Result<()> {
+        pages.forget_all();
+        let len = meta::file_length(pages.storage())?;
+        if len < newest.file_bytes {
+            fail!(
+                Truncated,
+                "the file has {len} bytes, its last commit needs {}: it was cut off",
+                newest.file_bytes
+            );
+        }
+        Ok(())
+    }
+
     /// Called with the right to write, before anything is written: finds the state to build on, and makes sure that
     /// it is durable in one slot and sealed in the other.
     pub(crate) fn prepare(&mut self, pages: &Pages, readers: &Readers) -> Result<Meta> {

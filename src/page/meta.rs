@@ -189,21 +189,7 @@ pub(super) fn signature(storage: &dyn Storage) -> Result<[u8; 8]> {
     Ok(signature)
 }
 
-/// The state of this transaction, if a meta page holds it just now: a newer one may be on its way.
-pub(super) fn find(storage: &dyn Storage, transaction: u64) -> Result<Option<Meta>> {
-    for slot in 0..2 {
-        if let Found::Good(found) = read_slot(storage, slot)?
-            && found.meta.transaction == transaction
-        {
-            let len = file_length(storage)?;
-            // The file is cut only once a newer state is durable and announced.
-            return Ok((found.meta.file_bytes <= len).then_some(found.meta));
-        }
-    }
-    Ok(None)
-}
-
-fn file_length(storage: &dyn Storage) -> Result<u64> {
+pub(super) fn file_length(storage: &dyn Storage) -> Result<u64> {
     storage.refresh().map_err(|error| Error::io("cannot ask for the file's length", error))
 }
 

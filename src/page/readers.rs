@@ -2,21 +2,21 @@
 //! which processes see each other's.
 //!
 //! ```text
-//!    0  magic "drylock1"     8  newest transaction u64      16  file id (16 bytes)
-//! 4096  slots of 128 bytes: transaction, root of the tables, root of the fields, file_bytes, since, process, CRC
+//!    0  magic "drylock1"     8  newest transaction u64      16  file id (16 bytes)     32  device, inode of the database
+//!  128  the newest state, if its number is even     256  if it is odd     4096  a slot for each pinned snapshot
+//!       each 128 bytes: transaction, root of the tables, root of the fields, file_bytes, since, process, next table, CRC
 //! locks: byte 0 held (shared) by all who have the file open · byte 1 by the writer · byte 1024 + i by the owner of slot i
 //! ```
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::sync::atomic::{Ordering, fence};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytemuck::{Pod, Zeroable};
 use parking_lot::Mutex;
 
-use super::checked::Pages;
 use super::checksum;
-use super::meta::{self, Meta, TreeRoot};
+use super::meta::{Meta, TreeRoot};
 use crate::error::{Error, Result, fail};
 use crate::storage::LockFile;
 
@@ -24,12 +24,13 @@ const MAGIC: u64 = u64::from_le_bytes(*b"drylock1");
 const ALIVE: u64 = 0;
 const WRITER: u64 = 1;
 const SLOT_LOCKS: u64 = 1024;
+const STATES_OFFSET: u64 = 128;
 const SLOTS_OFFSET: u64 = 4096;
 const SLOT_BYTES: u64 = 128;
 const SLOT_LIMIT: u64 = 8192;
-const NEWEST_OFFSET: u64 = 8;
-/// How often a state is looked for that was announced.
-const ATTEMPTS: u32 = 100_000;
+/// How much of the lock file is written when it is made: the head and the first 32 slots, so that a disk that fills up
+/// later does not keep anybody from reading.
+const START_BYTES: usize = 8192;
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -37,9 +38,11 @@ struct Header {
     magic: u64,
     newest: u64,
     file_id: [u8; 16],
+    /// Device and inode: a copy that took the place of a database that is open has the same id, and is another file.
+    identity: [u64; 2],
 }
 
-/// One pinned snapshot, as the table shows it to other processes.
+/// A state of the database, as the lock file shows it to other processes: the newest, or a pinned one.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct Slot {
@@ -49,13 +52,41 @@ struct Slot {
     file_bytes: u64,
     since: u64,
     process: u32,
-    zeros: [u8; 48],
+    next_table: u32,
+    zeros: [u8; 44],
     checksum: u32,
 }
 
 const _: () = assert!(size_of::<Slot>() == SLOT_BYTES as usize);
 
 impl Slot {
+    fn new(meta: &Meta, since: u64) -> Slot {
+        let mut slot = Slot {
+            transaction: meta.transaction,
+            tables: meta.tables,
+            fields: meta.fields,
+            file_bytes: meta.file_bytes,
+            since,
+            process: std::process::id(),
+            next_table: meta.next_table,
+            zeros: [0; 44],
+            checksum: 0,
+        };
+        slot.checksum = slot.sum();
+        slot
+    }
+
+    fn meta(&self, file_id: [u8; 16]) -> Meta {
+        Meta {
+            file_id,
+            transaction: self.transaction,
+            file_bytes: self.file_bytes,
+            tables: self.tables,
+            fields: self.fields,
+            next_table: self.next_table,
+        }
+    }
+
     fn sum(&self) -> u32 {
         checksum(&bytemuck::bytes_of(self)[..SLOT_BYTES as usize - 4])
     }
@@ -65,7 +96,6 @@ impl Slot {
 pub(crate) struct Readers {
     local: Mutex<Local>,
     shared: Option<LockFile>,
-    path: PathBuf,
 }
 
 struct Local {
@@ -103,52 +133,63 @@ pub struct ReaderInfo {
 impl Readers {
     /// For a database that no other process can reach, or whose medium never changes.
     pub(crate) fn alone(newest: Meta) -> Readers {
-        Readers { local: Mutex::new(Local::new(newest)), shared: None, path: PathBuf::new() }
+        Readers { local: Mutex::new(Local::new(newest)), shared: None }
     }
 
     /// Joins the processes that have this database open. The first to come does not believe what an earlier lock file
-    /// says, and settles by itself which state is the newest.
-    pub(crate) fn join(path: &Path, mode: u32, pages: &Pages) -> Result<Readers> {
-        let failed = |error| Error::io(format!("cannot use the lock file {path:?}"), error);
-        let lock = LockFile::open(path, mode).map_err(failed)?;
-        let joined = |newest, lock| Readers {
-            local: Mutex::new(Local::new(newest)),
-            shared: Some(lock),
-            path: path.to_owned(),
-        };
-        for _ in 0..ATTEMPTS {
+    /// says, and settles with `recover` which state is the newest; the others `adopt` the one that it shows.
+    pub(crate) fn join(
+        lock: LockFile,
+        identity: (u64, u64),
+        recover: impl Fn() -> Result<Meta>,
+        adopt: impl Fn(&Meta) -> Result<()>,
+    ) -> Result<Readers> {
+        let failed = |error| Error::io("cannot use the lock file", error);
+        let identity = [identity.0, identity.1];
+        for _ in 0..100 {
             if lock.try_exclusive(ALIVE).map_err(failed)? {
-                let newest = meta::recover(pages.storage())?.meta;
+                let newest = recover()?;
+                let header =
+                    Header { magic: MAGIC, newest: newest.transaction, file_id: newest.file_id, identity };
+                let mut start = vec![0; START_BYTES];
+                start[..size_of::<Header>()].copy_from_slice(bytemuck::bytes_of(&header));
+                let state = state_offset(newest.transaction) as usize;
+                start[state..state + SLOT_BYTES as usize]
+                    .copy_from_slice(bytemuck::bytes_of(&Slot::new(&newest, now())));
                 lock.clear().map_err(failed)?;
-                let header = Header { magic: MAGIC, newest: newest.transaction, file_id: newest.file_id };
-                lock.write_at(0, bytemuck::bytes_of(&header)).map_err(failed)?;
+                lock.write_at(0, &start).map_err(failed)?;
                 lock.share(ALIVE).map_err(failed)?;
-                return Ok(joined(newest, lock));
+                return Ok(Readers { local: Mutex::new(Local::new(newest)), shared: Some(lock) });
             }
             // Somebody has the database open, or is just opening it: then this waits the moment that takes.
             lock.share(ALIVE).map_err(failed)?;
             let mut header = Header::zeroed();
             lock.read_at(0, bytemuck::bytes_of_mut(&mut header)).map_err(failed)?;
             if header.magic == MAGIC {
-                if let Some(newest) = meta::find(pages.storage(), header.newest)? {
-                    if newest.file_id != header.file_id {
-                        fail!(
-                            Usage,
-                            "the lock file {path:?} belongs to another database that is open; move one of the two elsewhere"
-                        );
-                    }
-                    return Ok(joined(newest, lock));
+                if header.identity != identity {
+                    fail!(
+                        Usage,
+                        "the lock file belongs to another database, which is open and was moved away or overwritten; \
+                         close its users first"
+                    );
                 }
-                publish_in_place_of_the_dead(path, pages)?;
+                let newest = published_state(&lock, header.file_id)?;
+                let readers = Readers { local: Mutex::new(Local::new(newest)), shared: Some(lock) };
+                match adopt(&newest) {
+                    Ok(()) => {}
+                    // A later commit may have cut the file meanwhile.
+                    Err(_) if readers.published()? != Some(newest.transaction) => {
+                        readers.catch_up(&mut readers.local.lock(), &adopt)?;
+                    }
+                    Err(error) => return Err(error),
+                }
+                return Ok(readers);
             }
-            // The one who was opening it failed, or a commit was just passing through: once more from the start.
+            // The one who was opening it failed: once more from the start.
             lock.release(ALIVE).map_err(failed)?;
             std::thread::yield_now();
         }
-        fail!(
-            Busy,
-            "the lock file {path:?} shows no state that the database has; close all its users, then delete it"
-        )
+        fail!(Busy, "the lock file cannot be made sense of; close all users of the database, then delete it")
     }
 
     /// The newest state that this process knows.
@@ -156,24 +197,25 @@ impl Readers {
         self.local.lock().newest
     }
 
-    /// Pins the newest state, which another process may have committed.
-    pub(crate) fn pin(&self, pages: &Pages) -> Result<Pin> {
+    /// Pins the newest state. `adopt` prepares for one that another process has published.
+    pub(crate) fn pin(&self, adopt: impl Fn(&Meta) -> Result<()>) -> Result<Pin> {
         let mut local = self.local.lock();
         loop {
-            self.catch_up(&mut local, pages)?;
+            self.catch_up(&mut local, &adopt)?;
             let meta = local.newest;
             if let Some(pinned) = local.pins.get_mut(&meta.transaction) {
                 pinned.count += 1;
                 return Ok(Pin { meta });
             }
-            let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            let since = now();
             let slot = match &self.shared {
-                Some(lock) => Some(self.write_slot(lock, &mut local, &meta, since)?),
+                Some(lock) => Some(self.write_slot(lock, &mut local, &Slot::new(&meta, since))?),
                 None => None,
             };
             local.pins.insert(meta.transaction, Pinned { meta, count: 1, slot, since });
             // The pin is in the table. If the state is still the newest, no writer has looked at the table since it
             // became old: the pin holds. If not, a writer may have looked before: once more.
+            fence(Ordering::SeqCst);
             if self.published()?.is_none_or(|published| published == meta.transaction) {
                 return Ok(Pin { meta });
             }
@@ -187,11 +229,17 @@ impl Readers {
     }
 
     /// Makes a committed state the newest, for this process and all others.
+    ///
+    /// First the state, in the place that the published number does not name, then the number: whenever a writer is
+    /// stopped or killed, the number names a state that is whole, and no reader waits for it.
     pub(crate) fn publish(&self, meta: Meta) -> Result<()> {
         let mut local = self.local.lock();
         local.newest = meta;
-        if let Some(lock) = &self.shared {
-            lock.write_at(NEWEST_OFFSET, &meta.transaction.to_le_bytes())
+        if let Some(lock) = &self.shared
+            && self.published()? != Some(meta.transaction)
+        {
+            lock.write_at(state_offset(meta.transaction), bytemuck::bytes_of(&Slot::new(&meta, now())))
+                .and_then(|()| lock.write_at(8, &meta.transaction.to_le_bytes()))
                 .map_err(|error| Error::io("cannot publish the commit in the lock file", error))?;
         }
         Ok(())
@@ -199,18 +247,12 @@ impl Readers {
 
     /// The states that somebody, in any process, holds. Slots of processes that died are cleared on the way.
     pub(crate) fn snapshots(&self) -> Result<Vec<Meta>> {
+        // What was published before must be seen by whoever pins after this look at the table.
+        fence(Ordering::SeqCst);
         let local = self.local.lock();
         let mut snapshots: Vec<Meta> = local.pins.values().map(|pinned| pinned.meta).collect();
-        for (_, slot) in self.foreign_slots(&local)? {
-            snapshots.push(Meta {
-                file_id: local.newest.file_id,
-                transaction: slot.transaction,
-                file_bytes: slot.file_bytes,
-                tables: slot.tables,
-                fields: slot.fields,
-                next_table: 0,
-            });
-        }
+        let file_id = local.newest.file_id;
+        snapshots.extend(self.foreign_slots(&local)?.iter().map(|slot| slot.meta(file_id)));
         Ok(snapshots)
     }
 
@@ -226,7 +268,7 @@ impl Readers {
                 since: pinned.since,
             })
             .collect();
-        list.extend(self.foreign_slots(&local)?.into_iter().map(|(_, slot)| ReaderInfo {
+        list.extend(self.foreign_slots(&local)?.into_iter().map(|slot| ReaderInfo {
             process: slot.process,
             transaction: slot.transaction,
             since: slot.since,
@@ -249,39 +291,25 @@ impl Readers {
     }
 
     fn published(&self) -> Result<Option<u64>> {
-        let Some(lock) = &self.shared else { return Ok(None) };
-        let mut newest = [0; 8];
-        lock.read_at(NEWEST_OFFSET, &mut newest)
-            .map_err(|error| Error::io("cannot read the lock file", error))?;
-        Ok(Some(u64::from_le_bytes(newest)))
+        self.shared.as_ref().map(published_number).transpose()
     }
 
     /// Adopts the state that another process published, if there is one that is newer.
-    fn catch_up(&self, local: &mut Local, pages: &Pages) -> Result<()> {
-        for attempt in 1..=ATTEMPTS {
-            match self.published()? {
-                Some(published) if published != local.newest.transaction => {
-                    if let Some(meta) = meta::find(pages.storage(), published)? {
-                        pages.forget_all();
-                        local.newest = meta;
-                        return Ok(());
-                    }
-                    // One more commit has passed meanwhile, and its number will be there in a moment, or never.
-                    if attempt % 100 == 0 {
-                        publish_in_place_of_the_dead(&self.path, pages)?;
-                    }
-                    std::thread::yield_now();
-                }
-                _ => return Ok(()),
+    fn catch_up(&self, local: &mut Local, adopt: impl Fn(&Meta) -> Result<()>) -> Result<()> {
+        let Some(lock) = &self.shared else { return Ok(()) };
+        while published_number(lock)? != local.newest.transaction {
+            let newest = published_state(lock, local.newest.file_id)?;
+            match adopt(&newest) {
+                Ok(()) => local.newest = newest,
+                // A later commit may have cut the file meanwhile.
+                Err(_) if published_number(lock)? != newest.transaction => {}
+                Err(error) => return Err(error),
             }
         }
-        fail!(
-            Corrupt,
-            "the lock file names a transaction that the database does not have; close all its users, then delete it"
-        )
+        Ok(())
     }
 
-    fn write_slot(&self, lock: &LockFile, local: &mut Local, meta: &Meta, since: u64) -> Result<u64> {
+    fn write_slot(&self, lock: &LockFile, local: &mut Local, slot: &Slot) -> Result<u64> {
         let failed = |error| Error::io("cannot enter the reader table in the lock file", error);
         let index = match local.spare_slots.pop() {
             Some(index) => index,
@@ -301,15 +329,11 @@ impl Readers {
                 index
             }
         };
-        let mut slot = Slot::zeroed();
-        slot.transaction = meta.transaction;
-        slot.tables = meta.tables;
-        slot.fields = meta.fields;
-        slot.file_bytes = meta.file_bytes;
-        slot.since = since;
-        slot.process = std::process::id();
-        slot.checksum = slot.sum();
-        lock.write_at(SLOTS_OFFSET + index * SLOT_BYTES, bytemuck::bytes_of(&slot)).map_err(failed)?;
+        let written = lock.write_at(SLOTS_OFFSET + index * SLOT_BYTES, bytemuck::bytes_of(slot));
+        if let Err(error) = written {
+            local.spare_slots.push(index);
+            return Err(failed(error));
+        }
         Ok(index)
     }
 
@@ -329,24 +353,32 @@ impl Readers {
     }
 
     /// The slots of other processes that are alive.
-    fn foreign_slots(&self, local: &Local) -> Result<Vec<(u64, Slot)>> {
+    fn foreign_slots(&self, local: &Local) -> Result<Vec<Slot>> {
         let Some(lock) = &self.shared else { return Ok(Vec::new()) };
         let failed = |error| Error::io("cannot read the reader table in the lock file", error);
         let slots =
             lock.len().map_err(failed)?.saturating_sub(SLOTS_OFFSET).div_ceil(SLOT_BYTES).min(SLOT_LIMIT);
-        let own: Vec<u64> = local.pins.values().filter_map(|pinned| pinned.slot).collect();
+        let own: Vec<u64> = local
+            .pins
+            .values()
+            .filter_map(|pinned| pinned.slot)
+            .chain(local.spare_slots.iter().copied())
+            .collect();
         let mut table = vec![Slot::zeroed(); slots as usize];
         lock.read_at(SLOTS_OFFSET, bytemuck::cast_slice_mut(&mut table)).map_err(failed)?;
         let mut alive = Vec::new();
         for (index, mut slot) in (0..).zip(table) {
             let mut tries = 0;
             while slot.transaction != 0 && !own.contains(&index) {
-                if !lock.is_held(SLOT_LOCKS + index).map_err(failed)? {
-                    self.clear_dead_slot(lock, index).map_err(failed)?;
+                if !lock.is_held(SLOT_LOCKS + index).map_err(failed)?
+                    && self.clear_dead_slot(lock, index).map_err(failed)?
+                {
                     break;
                 }
+                // Also where somebody took a dead one's slot this moment, and has not written it yet: nobody has counted it
+                // as dead, so its pages are still there, and are kept once more.
                 if slot.checksum == slot.sum() {
-                    alive.push((index, slot));
+                    alive.push(slot);
                     break;
                 }
                 // Its owner is writing it this moment.
@@ -366,26 +398,49 @@ impl Readers {
         Ok(alive)
     }
 
-    fn clear_dead_slot(&self, lock: &LockFile, index: u64) -> std::io::Result<()> {
-        if lock.try_exclusive(SLOT_LOCKS + index)? {
-            lock.write_at(SLOTS_OFFSET + index * SLOT_BYTES, &[0; SLOT_BYTES as usize])?;
-            lock.release(SLOT_LOCKS + index)?;
+    /// Clears the slot of a process that died; `false` if another has taken it.
+    fn clear_dead_slot(&self, lock: &LockFile, index: u64) -> std::io::Result<bool> {
+        if !lock.try_exclusive(SLOT_LOCKS + index)? {
+            return Ok(false);
         }
-        Ok(())
+        lock.write_at(SLOTS_OFFSET + index * SLOT_BYTES, &[0; SLOT_BYTES as usize])?;
+        lock.release(SLOT_LOCKS + index)?;
+        Ok(true)
     }
 }
 
-/// Announces the newest state if nobody is writing: whoever committed it died before it could, and what the lock file
-/// names is in neither meta page any more. While somebody writes, the next announcement is that one's.
-fn publish_in_place_of_the_dead(path: &Path, pages: &Pages) -> Result<()> {
-    let failed = |error| Error::io(format!("cannot use the lock file {path:?}"), error);
-    // A handle of its own, for the turn to write may be held by this process.
-    let lock = LockFile::open(path, 0o600).map_err(failed)?;
-    if lock.try_exclusive(WRITER).map_err(failed)? {
-        let newest = meta::recover(pages.storage())?.meta;
-        lock.write_at(NEWEST_OFFSET, &newest.transaction.to_le_bytes()).map_err(failed)?;
+fn published_number(lock: &LockFile) -> Result<u64> {
+    let mut newest = [0; 8];
+    lock.read_at(8, &mut newest).map_err(|error| Error::io("cannot read the lock file", error))?;
+    Ok(u64::from_le_bytes(newest))
+}
+
+/// The newest state that was published. Only what two commits overwrite meanwhile is read once more: a writer that stands
+/// still holds nobody up.
+fn published_state(lock: &LockFile, file_id: [u8; 16]) -> Result<Meta> {
+    for _ in 0..1_000_000 {
+        let newest = published_number(lock)?;
+        let mut state = Slot::zeroed();
+        lock.read_at(state_offset(newest), bytemuck::bytes_of_mut(&mut state))
+            .map_err(|error| Error::io("cannot read the lock file", error))?;
+        if state.transaction == newest && state.checksum == state.sum() {
+            return Ok(state.meta(file_id));
+        }
+        std::thread::yield_now();
     }
-    Ok(())
+    fail!(
+        Corrupt,
+        "the lock file shows no state that is whole; close all users of the database, then delete it"
+    )
+}
+
+/// Where a published state stands: two places take turns.
+fn state_offset(transaction: u64) -> u64 {
+    STATES_OFFSET + transaction % 2 * SLOT_BYTES
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 impl Local {

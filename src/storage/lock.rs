@@ -2,10 +2,11 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::mmap::{Hold, byte_is_locked, lock_byte};
+use super::mmap::{Hold, is_locked, lock_byte};
 
 /// An open lock file. Every lock taken through it goes when it is dropped or the process dies.
 pub(crate) struct LockFile(File);
@@ -19,7 +20,7 @@ impl LockFile {
             .create(true)
             .truncate(false)
             .mode(mode)
-            .custom_flags(libc::O_CLOEXEC)
+            .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
             .open(path)
             .map(LockFile)
     }
@@ -46,7 +47,7 @@ impl LockFile {
 
     /// Whether another handle holds the byte.
     pub(crate) fn is_held(&self, byte: u64) -> io::Result<bool> {
-        byte_is_locked(&self.0, byte)
+        is_locked(&self.0, byte..byte + 1)
     }
 
     /// Fills the buffer from this offset; bytes beyond the end are zero.
@@ -78,4 +79,47 @@ impl LockFile {
     pub(crate) fn clear(&self) -> io::Result<()> {
         self.0.set_len(0)
     }
+}
+
+/// Locks on the database itself, far behind its last byte. The lock file is found by the database's name; these hold
+/// whatever name somebody came by, and when the lock file was deleted or cannot be used.
+const WRITERS: u64 = 1 << 62;
+const LONE_READERS: u64 = WRITERS + 1;
+/// A byte for each lock file that there can be: who shares it uses that one.
+const LOCK_FILES: Range<u64> = WRITERS + (1 << 32)..WRITERS + (2 << 32);
+
+/// What came of the wish to use a database file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    Granted,
+    /// Others use it, and see each other in another lock file: the file has a second name, or its lock file was deleted.
+    OtherLockFile,
+    /// Others read it without a lock file, so that it must not be written.
+    LoneReaders,
+    /// Others may write it, so that it must not be read without a lock file.
+    Writers,
+}
+
+/// Takes locks on the database that show what this process does with it, then looks whether others do what does not go
+/// together with that. Each does it in this order, so of two one sees the other.
+pub(super) fn claim(database: &File, lock: Option<&LockFile>, writes: bool) -> io::Result<Claim> {
+    let share = |byte| lock_byte(database, byte, Hold::Shared, false);
+    let Some(lock) = lock else {
+        share(LONE_READERS)?;
+        let written = is_locked(database, WRITERS..WRITERS + 1)?;
+        return Ok(if written { Claim::Writers } else { Claim::Granted });
+    };
+    let metadata = lock.0.metadata()?;
+    let key = LOCK_FILES.start + (metadata.ino() ^ metadata.dev().rotate_left(20)) % (1 << 32);
+    share(key)?;
+    if is_locked(database, LOCK_FILES.start..key)? || is_locked(database, key + 1..LOCK_FILES.end)? {
+        return Ok(Claim::OtherLockFile);
+    }
+    if writes {
+        share(WRITERS)?;
+        if is_locked(database, LONE_READERS..LONE_READERS + 1)? {
+            return Ok(Claim::LoneReaders);
+        }
+    }
+    Ok(Claim::Granted)
 }

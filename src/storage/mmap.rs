@@ -2,15 +2,18 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use memmap2::{Mmap, MmapOptions};
 use parking_lot::Mutex;
 
 use super::Storage;
+use super::lock::{Claim, LockFile, claim};
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_endian = "little")))]
 compile_error!(
@@ -92,6 +95,7 @@ pub(crate) struct MappedFile {
     length: Mutex<()>,
     /// Whether a sync reaches a device: not for memory.
     durable: bool,
+    process: Process,
 }
 
 impl MappedFile {
@@ -112,7 +116,7 @@ impl MappedFile {
         }
         // SAFETY: this function's contract is the mapping's.
         let mapping = unsafe { Mapping::new(&file, metadata.len(), reserve)? };
-        Ok(MappedFile { file, mapping, length: Mutex::new(()), durable: true })
+        Ok(MappedFile { file, mapping, length: Mutex::new(()), durable: true, process: Process::this() })
     }
 
     /// A file that exists in memory only and goes with the last handle. Safe: nobody else has a name for it, and
@@ -134,7 +138,7 @@ impl MappedFile {
         }
         // SAFETY: the file has no name, so only this handle writes it, and the seal keeps it from being cut.
         let mapping = unsafe { Mapping::new(&file, len, reserve)? };
-        Ok(MappedFile { file, mapping, length: Mutex::new(()), durable: false })
+        Ok(MappedFile { file, mapping, length: Mutex::new(()), durable: false, process: Process::this() })
     }
 
     /// Device and inode: what makes two paths the same file.
@@ -142,6 +146,11 @@ impl MappedFile {
         use std::os::unix::fs::MetadataExt;
         let metadata = self.file.metadata()?;
         Ok((metadata.dev(), metadata.ino()))
+    }
+
+    /// Locks the file against users whom the lock file would not show, for as long as it is open.
+    pub(crate) fn claim(&self, lock: Option<&LockFile>, writes: bool) -> io::Result<Claim> {
+        claim(&self.file, lock, writes)
     }
 }
 
@@ -155,6 +164,7 @@ impl Storage for MappedFile {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.process.check()?;
         self.file.write_all_at(bytes, offset)
     }
 
@@ -169,6 +179,7 @@ impl Storage for MappedFile {
                 ),
             ));
         }
+        self.process.check()?;
         let _held = self.length.lock();
         let len = self.file.metadata()?.len();
         if bytes <= len {
@@ -184,6 +195,7 @@ impl Storage for MappedFile {
         if !self.durable || bytes >= self.mapping.len() {
             return Ok(());
         }
+        self.process.check()?;
         let _held = self.length.lock();
         self.mapping.set_len(bytes);
         self.file.set_len(bytes)
@@ -197,6 +209,7 @@ impl Storage for MappedFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.process.check()?;
         if self.durable { self.file.sync_data() } else { Ok(()) }
     }
 }
@@ -218,6 +231,31 @@ fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
             Some(libc::EOPNOTSUPP | libc::ENOSYS) => return file.set_len(offset + len),
             _ => return Err(error),
         }
+    }
+}
+
+/// The process that opened something. What a child has of it after `fork` is the parent's, and must be left alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Process(u64);
+
+impl Process {
+    /// The one that runs.
+    pub(crate) fn this() -> Process {
+        static FORKS: AtomicU64 = AtomicU64::new(0);
+        static WATCH: Once = Once::new();
+        extern "C" fn forked() {
+            FORKS.fetch_add(1, Ordering::Relaxed);
+        }
+        WATCH.call_once(|| {
+            // SAFETY: `forked` is async-signal-safe (one atomic addition), and code is never unloaded from under it: the
+            // C library forgets the handlers of a library that is.
+            unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+        });
+        Process(FORKS.load(Ordering::Relaxed))
+    }
+
+    fn check(self) -> io::Result<()> {
+        if self == Process::this() { Ok(()) } else { Err(io::Error::other("opened before a fork")) }
     }
 }
 
@@ -251,9 +289,13 @@ pub(super) fn lock_byte(file: &File, byte: u64, hold: Hold, wait: bool) -> io::R
     }
 }
 
-/// Whether another open file holds this byte.
-pub(super) fn byte_is_locked(file: &File, byte: u64) -> io::Result<bool> {
-    let mut request = lock_request(byte, Hold::Exclusive);
+/// Whether another open file holds one of these bytes.
+pub(super) fn is_locked(file: &File, bytes: Range<u64>) -> io::Result<bool> {
+    if bytes.is_empty() {
+        return Ok(false);
+    }
+    let mut request = lock_request(bytes.start, Hold::Exclusive);
+    request.l_len = (bytes.end - bytes.start) as libc::off_t;
     // SAFETY: `request` is a whole `struct flock` that outlives the call; the descriptor is open.
     let done = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut request) };
     if done < 0 {
@@ -325,8 +367,8 @@ mod tests {
         let first = File::create(&path).unwrap();
         let second = OpenOptions::new().read(true).write(true).open(&path).unwrap();
         assert!(lock_byte(&first, 7, Hold::Exclusive, false).unwrap());
-        assert!(!byte_is_locked(&first, 7).unwrap());
-        assert!(byte_is_locked(&second, 7).unwrap());
+        assert!(!is_locked(&first, 7..8).unwrap());
+        assert!(is_locked(&second, 0..9).unwrap());
         assert!(!lock_byte(&second, 7, Hold::Shared, false).unwrap());
         assert!(lock_byte(&second, 8, Hold::Exclusive, false).unwrap());
         drop(first);

@@ -11,8 +11,8 @@ mod scratch;
 use std::io;
 
 pub(crate) use create::create;
-pub(crate) use lock::LockFile;
-pub(crate) use mmap::{MappedFile, Mapping};
+pub(crate) use lock::{Claim, LockFile};
+pub(crate) use mmap::{MappedFile, Mapping, Process};
 pub(crate) use scratch::Scratch;
 
 /// A file, or something that behaves like one: it grows, is written at an offset, and keeps for certain only what was synced.

@@ -19,6 +19,7 @@ pub(crate) use turn::Wait;
 
 use crate::error::{Result, fail};
 use crate::page::{Allocator, Commits, Pages, Readers};
+use crate::storage::Process;
 
 /// What the transactions of one open database share.
 pub(crate) struct Shared {
@@ -28,7 +29,7 @@ pub(crate) struct Shared {
     pub(crate) writer: Mutex<Option<WriterState>>,
     pub(crate) writer_left: Condvar,
     pub(crate) scratch: PathBuf,
-    pub(crate) process: u32,
+    pub(crate) process: Process,
 }
 
 /// The writer's memory between transactions.
@@ -41,11 +42,10 @@ pub(crate) struct WriterState {
 impl Shared {
     /// A handle that came through `fork` must not be used: its locks are the parent's.
     pub(crate) fn check_process(&self) -> Result<()> {
-        if std::process::id() != self.process {
+        if Process::this() != self.process {
             fail!(
                 Usage,
-                "this database was opened by process {}, before a fork; open it anew in the child",
-                self.process
+                "this handle was opened before a fork, and is the parent's; open the database anew in the child"
             );
         }
         Ok(())

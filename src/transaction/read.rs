@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Shared, TableStats};
 use crate::catalog::{Catalog, Definitions};
 use crate::error::Result;
-use crate::page::{Meta, Pages, Pin};
+use crate::page::{Commits, Meta, Pages, Pin};
 use crate::record::Record;
 use crate::table::{DynamicTable, Reader, Table};
 use crate::tree::View;
@@ -52,7 +52,8 @@ impl Drop for ReadTransaction {
 impl ReadTransaction {
     pub(crate) fn begin(shared: &Arc<Shared>) -> Result<ReadTransaction> {
         shared.check_process()?;
-        let pin = shared.readers.pin(&shared.pages)?;
+        let pages = &shared.pages;
+        let pin = shared.readers.pin(|newest| Commits::adopt(pages, newest))?;
         Ok(ReadTransaction { shared: Arc::clone(shared), pin, definitions: Definitions::default() })
     }
 
@@ -115,11 +116,13 @@ impl ReadTransaction {
     }
 
     pub(crate) fn catalog(&self) -> Result<Catalog<'_>> {
+        self.shared.check_process()?;
         let meta = &self.pin.meta;
         Catalog::new(self.shared.pages.view(meta.file_bytes), meta.tables, meta.fields)
     }
 
     fn reader(&self, name: &str) -> Result<Reader<'_>> {
+        self.shared.check_process()?;
         let definition = self.definitions.get(name, || self.catalog()?.get(name))?;
         let pages = self.shared.pages.view(self.pin.meta.file_bytes);
         let view = View::new(pages, &definition.layout, definition.root)

@@ -317,6 +317,7 @@ impl WriteTransaction {
     }
 
     fn session(&self) -> Result<&WriteSession> {
+        self.shared.check_process()?;
         match &self.session {
             Some(session) => Ok(session),
             None => fail!(Usage, "the transaction is over"),
