@@ -321,7 +321,12 @@ impl Options {
         let failed = |error| Error::io("cannot make a database in memory", error);
         let file = MappedFile::anonymous(FIRST_ADDRESS, self.reserve_bytes).map_err(failed)?;
         file.write_at(0, &create_meta(new_file_id())).map_err(failed)?;
-        let pages = Pages::new(Box::new(file));
+        self.over(Box::new(file))
+    }
+
+    /// A database that no other process can reach.
+    pub(crate) fn over(&self, storage: Box<dyn Storage>) -> Result<Database> {
+        let pages = Pages::new(storage);
         let newest = Commits::recover(&pages)?;
         Ok(self.database(pages, Readers::alone(newest), newest, None))
     }

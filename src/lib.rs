@@ -91,6 +91,9 @@ mod page;
 mod record;
 mod salvage;
 mod schema;
+#[cfg(feature = "simulation")]
+#[doc(hidden)]
+pub mod simulation;
 mod storage;
 mod table;
 mod transaction;

@@ -11,6 +11,7 @@ use super::checked::Pages;
 use super::meta::{self, Meta, WrittenRun, fits_the_list};
 use super::readers::Readers;
 use crate::error::{Error, ErrorKind, Result, fail};
+use crate::storage::Mutant;
 
 /// What a commit promises when it returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,7 +81,7 @@ impl Commits {
         }
         let recovered = meta::recover(storage)?;
         self.durable_slot = recovered.slot;
-        if !recovered.settled {
+        if !recovered.settled && !storage.plants(Mutant::NoSettle) {
             // The chosen page may have been written and not synced by a process that died; the other one may hold a
             // commit that was cut off, whose listed runs a new commit could by chance complete. So first the one
             // is made durable, then the other overwritten, before any page is.
@@ -120,14 +121,18 @@ impl Commits {
         written: Option<Vec<WrittenRun>>,
         durability: Durability,
     ) -> Result<()> {
-        let runs = written
-            .map(|written| [&self.unsynced[..], &written[..]].concat())
-            .filter(|runs| fits_the_list(runs));
+        let storage = pages.storage();
+        let unsynced = if storage.plants(Mutant::ForgetUnsynced) { &[] } else { &self.unsynced[..] };
+        let runs =
+            written.map(|written| [unsynced, &written[..]].concat()).filter(|runs| fits_the_list(runs));
+        let slot =
+            if storage.plants(Mutant::OverwriteDurable) { self.durable_slot } else { 1 - self.durable_slot };
+        let mut skip_sync = storage.plants(Mutant::SkipSync);
         match runs {
             // A small commit. One sync makes pages and meta page durable together, in whatever order the disk takes
             // them: until it returns, recovery finds the list violated and keeps the durable slot.
             Some(runs) => {
-                self.write_meta(pages, &next, false, &runs)?;
+                self.write_meta(pages, slot, &next, false, &runs)?;
                 if durability == Durability::Eventual {
                     self.unsynced = runs;
                     self.newest = next;
@@ -138,11 +143,19 @@ impl Commits {
             // A large one. The first sync makes the pages durable, so the meta page needs no list. Also at
             // `Eventual`: a meta page that lists nothing must not outlive pages that later commits reuse.
             None => {
-                self.sync(pages)?;
-                self.write_meta(pages, &next, false, &[])?;
+                if !storage.plants(Mutant::MetaBeforePages) {
+                    self.sync(pages)?;
+                }
+                self.write_meta(pages, slot, &next, false, &[])?;
+                skip_sync |= storage.plants(Mutant::LargeNotSynced);
             }
         }
-        self.sync(pages)?;
+        if storage.plants(Mutant::SealBeforeSync) {
+            self.write_meta(pages, self.durable_slot, &next, true, &[])?;
+        }
+        if !skip_sync {
+            self.sync(pages)?;
+        }
         self.durable_slot = 1 - self.durable_slot;
         self.durable = next.transaction;
         self.newest = next;
@@ -188,12 +201,17 @@ impl Commits {
 
     /// Copies a durable state into the other slot, marked as durable. Not synced: the next commit's sync carries it.
     fn seal(&mut self, pages: &Pages, meta: &Meta) -> Result<()> {
-        self.write_meta(pages, meta, true, &[])
+        self.write_meta(pages, 1 - self.durable_slot, meta, true, &[])
     }
 
-    /// Writes to the slot that is not the durable one.
-    fn write_meta(&mut self, pages: &Pages, meta: &Meta, sealed: bool, runs: &[WrittenRun]) -> Result<()> {
-        let slot = 1 - self.durable_slot;
+    fn write_meta(
+        &mut self,
+        pages: &Pages,
+        slot: usize,
+        meta: &Meta,
+        sealed: bool,
+        runs: &[WrittenRun],
+    ) -> Result<()> {
         pages.storage().write_at((slot * PAGE_BYTES) as u64, &meta.encode(sealed, runs)).map_err(|error| {
             self.poisoned = true;
             Error::io(format!("cannot write meta page {slot}; open the database anew"), error)
@@ -203,7 +221,7 @@ impl Commits {
     fn sync(&mut self, pages: &Pages) -> Result<()> {
         pages.storage().sync().map_err(|error| {
             // After a failed sync the kernel may have dropped what it could not write and call the next one good.
-            self.poisoned = true;
+            self.poisoned = !pages.storage().plants(Mutant::RetrySync);
             let message = format!("the sync failed, so nothing since the last commit is certain; open the database anew: {error}");
             Error::new(ErrorKind::Poisoned, message)
         })

@@ -15,6 +15,8 @@ pub(crate) use buffer::Buffer;
 pub(crate) use checked::{PageView, Pages};
 pub(crate) use commit::Commits;
 pub use commit::Durability;
+#[cfg(feature = "simulation")]
+pub use meta::empty_image;
 pub(crate) use meta::{Meta, TreeRoot, create as create_meta, damaged_meta_pages};
 pub use readers::ReaderInfo;
 pub(crate) use readers::{Pin, Readers};

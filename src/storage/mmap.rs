@@ -141,6 +141,14 @@ impl MappedFile {
         Ok(MappedFile { file, mapping, length: Mutex::new(()), durable: false, process: Process::this() })
     }
 
+    /// Lets so much of the file be read, as if it ended there.
+    #[cfg(feature = "simulation")]
+    pub(super) fn show(&self, len: u64) {
+        let _held = self.length.lock();
+        let end = self.file.metadata().map_or(0, |metadata| metadata.len());
+        self.mapping.set_len(len.min(end));
+    }
+
     /// Device and inode: what makes two paths the same file.
     pub(crate) fn identity(&self) -> io::Result<(u64, u64)> {
         use std::os::unix::fs::MetadataExt;

@@ -2,17 +2,24 @@
 //!
 //! Reads come from a [`Mapping`]; every write goes through a call that can fail. Nothing here knows what a page means.
 
+#[cfg(feature = "simulation")]
+mod crash;
 mod create;
 mod lock;
 #[expect(unsafe_code, reason = "the only file with unsafe code: mapped memory, file growth, locks")]
 mod mmap;
+mod mutant;
 mod scratch;
 
 use std::io;
 
+#[cfg(feature = "simulation")]
+pub use crash::{CrashDisk, Event, Fault, Operation};
 pub(crate) use create::create;
 pub(crate) use lock::{Claim, LockFile};
 pub(crate) use mmap::{MappedFile, Mapping, Process};
+#[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "only tests have the door"))]
+pub use mutant::Mutant;
 pub(crate) use scratch::Scratch;
 
 /// A file, or something that behaves like one: it grows, is written at an offset, and keeps for certain only what was synced.
@@ -42,4 +49,9 @@ pub(crate) trait Storage: Send + Sync {
 
     /// Makes everything written so far survive a power cut.
     fn sync(&self) -> io::Result<()>;
+
+    /// The bug that a test has planted.
+    fn planted(&self) -> Option<Mutant> {
+        None
+    }
 }

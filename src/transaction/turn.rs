@@ -7,6 +7,7 @@ use super::free_space::{derive_free_space, snapshot_numbers};
 use super::{Shared, WriterState};
 use crate::error::{Result, fail};
 use crate::page::{Allocator, Meta};
+use crate::storage::Mutant;
 
 /// How long to wait for another writer.
 #[derive(Clone, Copy, Debug)]
@@ -47,12 +48,15 @@ impl Turn {
         let shared = Arc::clone(&self.shared);
         let writer = self.writer()?;
         let base = writer.commits.prepare(&shared.pages, &shared.readers)?;
-        let snapshots = shared.readers.snapshots()?;
+        let storage = shared.pages.storage();
+        let snapshots =
+            if storage.plants(Mutant::IgnoreReaders) { Vec::new() } else { shared.readers.snapshots()? };
         let mut allocator = match writer.allocator.take() {
             Some(allocator) if allocator.transaction() == base.transaction => allocator,
             _ => derive_free_space(&shared.pages, &base, &snapshots)?,
         };
-        allocator.release(writer.commits.durable(), &snapshot_numbers(&snapshots));
+        let durable = if storage.plants(Mutant::ReuseTooEarly) { u64::MAX } else { writer.commits.durable() };
+        allocator.release(durable, &snapshot_numbers(&snapshots));
         Ok((base, allocator))
     }
 }

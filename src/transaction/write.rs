@@ -1,6 +1,6 @@
 //! `WriteTransaction`: edits, and the commit that makes them everyone's.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::error::{Error, Result, fail};
 use crate::page::{Durability, Meta, PAGE_BYTES, WriteSession};
 use crate::record::Record;
 use crate::schema::{FieldDef, Schema};
+use crate::storage::Mutant;
 use crate::table::{DynamicTableMut, OpenTable, TableHome, TableMut, Writer};
 use crate::tree::{Edited, TreeBuilder};
 
@@ -53,7 +54,8 @@ pub struct WriteTransaction {
 /// The tables that a write transaction has opened, and the catalog as it will be.
 struct Tables {
     catalog: CatalogEdit,
-    open: HashMap<String, Arc<Mutex<OpenTable>>>,
+    /// Ordered, so that the same edits make the same file.
+    open: BTreeMap<String, Arc<Mutex<OpenTable>>>,
 }
 
 impl fmt::Debug for WriteTransaction {
@@ -80,7 +82,7 @@ impl WriteTransaction {
             turn,
             base,
             session: Some(session),
-            state: Mutex::new(Tables { catalog, open: HashMap::new() }),
+            state: Mutex::new(Tables { catalog, open: BTreeMap::new() }),
             durability,
             memory_bytes,
         }))
@@ -277,6 +279,9 @@ impl WriteTransaction {
         };
         let shared = &self.shared;
         next.file_bytes = allocator.end() * PAGE_BYTES as u64;
+        if shared.pages.storage().plants(Mutant::CutBeforeCommit) {
+            cut_tail(shared, next.file_bytes, trim);
+        }
         writer.commits.commit(&shared.pages, &shared.readers, next, written, self.durability)?;
         if writer.commits.durable() == next.transaction {
             // Not before: the state that a crash may fall back to was promised the length that it had.

@@ -1,0 +1,12 @@
+//! Power cuts, failing disks and planted bugs: searches for a way to lose a commit of drystone.
+//!
+//! A [script] runs on a simulated disk that records every write, sync and change of length. Then the power is cut after
+//! every event, in every way that a disk may take it ([crash]), and what is left is opened and held against the
+//! [model]. From there it goes on: settling, the next commits, and cuts in those ([explore]).
+
+pub mod crash;
+pub mod explore;
+pub mod model;
+pub mod random;
+pub mod run;
+pub mod script;

@@ -1,0 +1,280 @@
+//! Runs a script on a simulated disk, and notes at each moment what a power cut may leave.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use drystone::simulation::{self, CrashDisk, Event, Fault};
+use drystone::{Database, Durability, Error, ErrorKind, ReadTransaction};
+
+use crate::model::State;
+use crate::script::{Script, Step, Transaction};
+
+/// A state, and the number of the transaction that made it.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// Counted from 1, the empty database.
+    pub transaction: u64,
+    /// What it holds.
+    pub state: Arc<State>,
+}
+
+impl Version {
+    fn agrees(&self, found: &(u64, State)) -> bool {
+        self.transaction == found.0 && *self.state == found.1
+    }
+}
+
+/// What may be found after a power cut.
+#[derive(Clone, Debug)]
+pub struct Allowed {
+    /// The last state that is certain.
+    pub durable: Version,
+    /// States after it, of which each may be found instead.
+    pub later: Vec<Version>,
+}
+
+impl Allowed {
+    /// Only this one.
+    pub fn only(version: Version) -> Allowed {
+        Allowed { durable: version, later: Vec::new() }
+    }
+
+    /// The state that was found, if it may be.
+    pub fn find(&self, found: &(u64, State)) -> Option<Version> {
+        std::iter::once(&self.durable).chain(&self.later).find(|version| version.agrees(found)).cloned()
+    }
+
+    fn describe(&self) -> String {
+        let later: Vec<u64> = self.later.iter().map(|version| version.transaction).collect();
+        format!("transaction {} or one of {later:?}, whole", self.durable.transaction)
+    }
+}
+
+/// A run that is over.
+pub struct Run {
+    /// What happened to the disk.
+    pub events: Vec<Event>,
+    /// From so many events on, this is what a cut may leave. In order.
+    pub moments: Vec<(usize, Allowed)>,
+}
+
+impl Run {
+    /// What a cut after so many events may leave.
+    pub fn allowed(&self, events: usize) -> &Allowed {
+        let behind = self.moments.partition_point(|(from, _)| *from <= events);
+        &self.moments[behind.max(1) - 1].1
+    }
+}
+
+/// A promise that was broken.
+pub type Broken = String;
+
+/// Opens what is on the disk, holds it against what may be there, and checks all of it.
+///
+/// # Errors
+/// What is wrong.
+pub fn open(disk: &CrashDisk, allowed: &Allowed) -> Result<(Database, Version), Broken> {
+    let db = simulation::open(disk).map_err(|error| format!("it does not open: {error}"))?;
+    let found = State::newest(&db).map_err(|error| format!("it cannot be read: {error}"))?;
+    let Some(version) = allowed.find(&found) else {
+        return Err(format!("found transaction {}, expected {}", found.0, allowed.describe()));
+    };
+    let report = db.check(|_, _| {}).map_err(|error| format!("it cannot be checked: {error}"))?;
+    // A meta page may be torn: that is what there are two for.
+    if let Some(problem) = report.problems.iter().find(|problem| problem.page.is_none_or(|page| page > 1)) {
+        return Err(format!("check finds in transaction {}: {problem}", found.0));
+    }
+    Ok((db, version))
+}
+
+/// Opens what is on the disk and runs the script; `fault` happens on the way.
+///
+/// # Errors
+/// What is wrong.
+pub fn run(
+    disk: &CrashDisk,
+    script: &Script,
+    allowed: &Allowed,
+    fault: Option<Fault>,
+) -> Result<Run, Broken> {
+    let (db, found) = open(disk, allowed)?;
+    // What was found once is what every later opening must find.
+    let allowed = Allowed::only(found.clone());
+    if let Some(fault) = fault {
+        disk.inject(fault);
+    }
+    let mut runner = Runner {
+        disk,
+        db,
+        newest: found,
+        moments: vec![(0, allowed.clone())],
+        allowed,
+        held: Vec::new(),
+        has_committed: false,
+    };
+    for (number, step) in script.steps.iter().enumerate() {
+        runner.step(step).map_err(|broken| format!("step {number}: {broken}"))?;
+    }
+    runner.finish()
+}
+
+struct Runner<'d> {
+    disk: &'d CrashDisk,
+    db: Database,
+    /// What is to be seen.
+    newest: Version,
+    allowed: Allowed,
+    moments: Vec<(usize, Allowed)>,
+    held: Vec<(ReadTransaction, Version)>,
+    /// Whether this process has: what it found is not its own to make durable at the end.
+    has_committed: bool,
+}
+
+impl Runner<'_> {
+    fn step(&mut self, step: &Step) -> Result<(), Broken> {
+        match step {
+            Step::Write(transaction) => self.write(transaction)?,
+            Step::Hold => {
+                let snapshot = self.db.read().map_err(|error| format!("cannot read: {error}"))?;
+                self.held.push((snapshot, self.newest.clone()));
+            }
+            Step::Release if self.held.is_empty() => {}
+            Step::Release => drop(self.held.remove(0)),
+            Step::Sync => match self.db.sync() {
+                Ok(()) => self.durable(),
+                Err(error) => self.after(&error)?,
+            },
+            Step::Kill => self.reopen(true)?,
+        }
+        self.look()
+    }
+
+    /// Everyone sees what they should.
+    fn look(&self) -> Result<(), Broken> {
+        let found = State::newest(&self.db).map_err(|error| format!("cannot be read: {error}"))?;
+        if !self.newest.agrees(&found) {
+            return Err(format!("shows transaction {} instead of {}", found.0, self.newest.transaction));
+        }
+        for (snapshot, version) in &self.held {
+            let state = State::read(snapshot)
+                .map_err(|error| format!("the snapshot of transaction {}: {error}", version.transaction))?;
+            if state != *version.state {
+                return Err(format!("the snapshot of transaction {} has changed", version.transaction));
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, transaction: &Transaction) -> Result<(), Broken> {
+        let mut next = (*self.newest.state).clone();
+        let edited = self.db.write().and_then(|mut write| {
+            write.set_memory_bytes(transaction.memory_bytes);
+            for edit in &transaction.edits {
+                next.apply(edit, &write)?;
+            }
+            Ok(write)
+        });
+        let mut write = match edited {
+            Ok(write) => write,
+            Err(error) => return self.after(&error),
+        };
+        let Some(durability) = transaction.commit else { return Ok(()) };
+        let changed = next != *self.newest.state;
+        let version = Version { transaction: self.newest.transaction + 1, state: Arc::new(next) };
+        self.allowed.later.push(version.clone());
+        self.note();
+        write.set_durability(durability);
+        match write.commit() {
+            Ok(()) => {
+                // A transaction without an effect on the rows may or may not count as one.
+                let seen = self.db.read().map_err(|error| format!("cannot read: {error}"))?.transaction();
+                if !changed && seen == self.newest.transaction {
+                    self.allowed.later.pop();
+                } else {
+                    self.newest = version;
+                    self.has_committed = true;
+                    if durability == Durability::Immediate {
+                        self.durable();
+                    }
+                }
+                self.note();
+                Ok(())
+            }
+            Err(error) => self.after(&error),
+        }
+    }
+
+    /// All that is seen now is certain.
+    fn durable(&mut self) {
+        self.allowed = Allowed::only(self.newest.clone());
+        self.note();
+    }
+
+    fn note(&mut self) {
+        self.moments.push((self.disk.event_count(), self.allowed.clone()));
+    }
+
+    /// A call has failed. Then a fault was injected; nothing has changed, and the database goes on or asks to be opened anew.
+    fn after(&mut self, error: &Error) -> Result<(), Broken> {
+        if self.disk.failures() == 0 {
+            return Err(format!("an error without a cause: {error}"));
+        }
+        self.look().map_err(|broken| format!("after \"{error}\": {broken}"))?;
+        let again = match self.db.write() {
+            Ok(_) => {
+                // It goes on: so what failed is gone for certain.
+                self.allowed.later.retain(|version| version.transaction <= self.newest.transaction);
+                self.note();
+                return Ok(());
+            }
+            Err(again) => again,
+        };
+        match again.kind() {
+            ErrorKind::Poisoned if self.db.sync().is_ok() => {
+                Err("a sync after a failed one claims to have worked".to_owned())
+            }
+            ErrorKind::Poisoned => self.reopen(false),
+            // The fault goes on.
+            ErrorKind::Io => Ok(()),
+            _ => Err(format!("after \"{error}\": {again}")),
+        }
+    }
+
+    /// The process ends without a word, and the next one finds the file as it was seen, not as it is on the disk.
+    fn reopen(&mut self, sound: bool) -> Result<(), Broken> {
+        self.disk.end_process();
+        self.held.clear();
+        let (db, version) = loop {
+            let failures = self.disk.failures();
+            match open(self.disk, &self.allowed) {
+                Ok(opened) => break opened,
+                Err(_) if self.disk.failures() > failures => {}
+                Err(broken) => return Err(format!("opened anew: {broken}")),
+            }
+        };
+        if sound && version.transaction != self.newest.transaction {
+            let (found, lost) = (version.transaction, self.newest.transaction);
+            return Err(format!("a killed process lost transaction {lost}: found {found}"));
+        }
+        self.db = db;
+        self.newest = version;
+        self.has_committed = false;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Run, Broken> {
+        self.held.clear();
+        let failures = self.disk.failures();
+        drop(self.db);
+        if self.has_committed && failures == 0 && self.disk.failures() == 0 {
+            // A clean end makes everything durable.
+            self.moments.push((self.disk.event_count(), Allowed::only(self.newest)));
+        }
+        Ok(Run { events: self.disk.events(), moments: self.moments })
+    }
+}
+
+/// A failure with where it happened put before it.
+pub fn within<T>(place: impl Display, result: Result<T, Broken>) -> Result<T, Broken> {
+    result.map_err(|broken| format!("{place}: {broken}"))
+}

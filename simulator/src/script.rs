@@ -1,0 +1,323 @@
+//! What is done to a database: short scripts that go through every kind of commit, and long random ones.
+
+use drystone::Durability;
+
+use crate::model::{Edit, Table};
+use crate::random::Random;
+
+/// One transaction.
+#[derive(Clone, Debug)]
+pub struct Transaction {
+    /// What it does.
+    pub edits: Vec<Edit>,
+    /// What its commit promises; `None` for one that is dropped.
+    pub commit: Option<Durability>,
+    /// Memory for its edits: little, and they spill.
+    pub memory_bytes: usize,
+}
+
+/// One step of a script.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Runs a transaction.
+    Write(Transaction),
+    /// Takes a snapshot and holds it.
+    Hold,
+    /// Lets the oldest snapshot go.
+    Release,
+    /// Makes everything durable.
+    Sync,
+    /// The process is killed, the disk keeps its power, and another process opens the database.
+    Kill,
+}
+
+/// Steps, and the name by which they are known.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// For the report of a failure.
+    pub name: String,
+    /// In order.
+    pub steps: Vec<Step>,
+}
+
+const PLENTY: usize = 1 << 30;
+const A: Table = Table::Keyed(0);
+const B: Table = Table::Keyed(1);
+const L: Table = Table::List(0);
+
+fn write(commit: Option<Durability>, memory_bytes: usize, edits: &[Edit]) -> Step {
+    Step::Write(Transaction { edits: edits.to_vec(), commit, memory_bytes })
+}
+
+fn commit(edits: &[Edit]) -> Step {
+    write(Some(Durability::Immediate), PLENTY, edits)
+}
+
+fn eventual(edits: &[Edit]) -> Step {
+    write(Some(Durability::Eventual), PLENTY, edits)
+}
+
+fn put(table: Table, first: u64, count: u64, value: u64) -> Edit {
+    Edit::Put { table, first, count, step: 1, value }
+}
+
+fn remove(table: Table, first: u64, count: u64) -> Edit {
+    Edit::Remove { table, first, count }
+}
+
+fn load(table: Table, rows: u64, replace: bool, value: u64) -> Edit {
+    Edit::Load { table, rows, replace, backwards: value % 2 == 1, value }
+}
+
+/// What is done after every crash: the first transaction settles what was found, the second is the next commit.
+pub fn follow_up() -> Script {
+    let steps = vec![
+        commit(&[Edit::Create(A), put(A, 3, 2, 7_000_000), Edit::Create(B), remove(B, 1, 2)]),
+        commit(&[put(A, 40, 20, 8_000_000), load(B, 20, true, 8_100_000)]),
+    ];
+    Script { name: "follow-up".to_owned(), steps }
+}
+
+/// Short scripts, each for a kind of commit or a way in which commits meet.
+pub fn short_scripts() -> Vec<Script> {
+    let create = || commit(&[Edit::Create(A), put(A, 0, 40, 100)]);
+    let scripts: Vec<(&str, Vec<Step>)> = vec![
+        ("small", vec![create(), commit(&[put(A, 5, 2, 200)]), commit(&[put(A, 5, 1, 300)])]),
+        (
+            "remove",
+            vec![
+                create(),
+                commit(&[remove(A, 0, 30)]),
+                commit(&[put(A, 90, 9, 1)]),
+                commit(&[remove(A, 0, 99)]),
+            ],
+        ),
+        (
+            "drop",
+            vec![
+                commit(&[Edit::Create(A), put(A, 0, 60, 1), Edit::Create(L), put(L, 0, 20, 5)]),
+                commit(&[Edit::Drop(A)]),
+                commit(&[put(L, 0, 30, 6)]),
+                commit(&[Edit::Create(A), put(A, 0, 20, 7)]),
+            ],
+        ),
+        (
+            "load",
+            vec![
+                commit(&[Edit::Create(A), load(A, 100, false, 1), Edit::Create(L), load(L, 40, false, 2)]),
+                commit(&[load(A, 30, true, 3)]),
+                commit(&[load(L, 20, true, 4), put(A, 7, 1, 5)]),
+                commit(&[load(A, 120, false, 6)]),
+            ],
+        ),
+        (
+            "spill",
+            vec![
+                create(),
+                write(Some(Durability::Immediate), 1, &[put(A, 0, 3, 200), put(A, 100, 3, 200)]),
+                commit(&[put(A, 0, 30, 300)]),
+                write(Some(Durability::Immediate), 20_000, &[put(A, 0, 60, 400), remove(A, 10, 40)]),
+                commit(&[put(A, 20, 3, 500)]),
+                commit(&[put(A, 30, 30, 600)]),
+            ],
+        ),
+        (
+            "given up",
+            vec![
+                create(),
+                // Written, and dropped again before the commit: pages that nothing reaches, and that must not be listed.
+                write(
+                    Some(Durability::Immediate),
+                    PLENTY,
+                    &[Edit::Create(L), load(L, 60, false, 1), Edit::Drop(L), put(A, 1, 1, 2)],
+                ),
+                commit(&[put(A, 0, 40, 3)]),
+                commit(&[put(A, 2, 1, 4)]),
+            ],
+        ),
+        (
+            "abort",
+            vec![
+                create(),
+                write(None, 1, &[put(A, 0, 5, 200)]),
+                commit(&[put(A, 1, 1, 300)]),
+                write(None, PLENTY, &[load(A, 60, true, 400)]),
+                commit(&[put(A, 2, 1, 500)]),
+            ],
+        ),
+        (
+            "eventual",
+            vec![
+                create(),
+                eventual(&[put(A, 5, 1, 200)]),
+                eventual(&[put(A, 30, 1, 300)]),
+                eventual(&[put(A, 5, 1, 400)]),
+                commit(&[put(A, 30, 1, 500)]),
+                commit(&[put(A, 0, 20, 600)]),
+                commit(&[put(A, 9, 1, 700)]),
+            ],
+        ),
+        (
+            "eventual, then large",
+            vec![
+                create(),
+                eventual(&[put(A, 5, 1, 200)]),
+                write(Some(Durability::Eventual), 1, &[put(A, 0, 3, 300), put(A, 0, 3, 301)]),
+                eventual(&[put(A, 5, 1, 400)]),
+                eventual(&[put(A, 0, 40, 500)]),
+                commit(&[put(A, 30, 1, 600)]),
+            ],
+        ),
+        (
+            "sync",
+            vec![
+                create(),
+                eventual(&[put(A, 5, 30, 200)]),
+                eventual(&[put(A, 5, 30, 300)]),
+                Step::Sync,
+                commit(&[put(A, 0, 40, 400)]),
+                eventual(&[put(A, 7, 1, 500)]),
+                Step::Sync,
+                eventual(&[put(A, 0, 30, 600)]),
+            ],
+        ),
+        (
+            "killed",
+            vec![
+                create(),
+                eventual(&[put(A, 5, 30, 200)]),
+                eventual(&[put(A, 5, 1, 300)]),
+                Step::Kill,
+                commit(&[put(A, 0, 40, 400)]),
+                Step::Kill,
+                commit(&[put(A, 0, 40, 500)]),
+                eventual(&[put(A, 0, 10, 600)]),
+                Step::Kill,
+            ],
+        ),
+        (
+            "killed, then durable",
+            vec![
+                create(),
+                eventual(&[put(A, 5, 30, 200)]),
+                eventual(&[put(A, 5, 30, 300)]),
+                commit(&[put(A, 5, 30, 400)]),
+                Step::Kill,
+                commit(&[put(A, 0, 40, 500)]),
+                commit(&[put(A, 1, 1, 600)]),
+            ],
+        ),
+        (
+            "snapshots",
+            vec![
+                create(),
+                Step::Hold,
+                commit(&[put(A, 0, 40, 200)]),
+                Step::Hold,
+                commit(&[put(A, 0, 40, 300)]),
+                commit(&[put(A, 0, 40, 400)]),
+                Step::Release,
+                commit(&[put(A, 0, 40, 500)]),
+                eventual(&[put(A, 0, 40, 600)]),
+                Step::Release,
+                commit(&[put(A, 0, 40, 700)]),
+            ],
+        ),
+        (
+            "shrink",
+            vec![
+                commit(&[Edit::Create(A), load(A, 200, false, 2)]),
+                commit(&[load(A, 20, true, 4)]),
+                commit(&[load(A, 20, true, 6)]),
+                commit(&[load(A, 20, true, 8)]),
+                eventual(&[load(A, 100, true, 10)]),
+                eventual(&[load(A, 10, true, 12)]),
+                commit(&[load(A, 10, true, 14)]),
+                commit(&[put(A, 3, 1, 16)]),
+            ],
+        ),
+        (
+            "lists",
+            vec![
+                commit(&[Edit::Create(L), put(L, 0, 50, 1)]),
+                commit(&[put(L, 0, 3, 2), Edit::Change { table: L, key: 1, value: 9 }]),
+                commit(&[remove(L, 20, 0)]),
+                eventual(&[put(L, 0, 30, 3)]),
+                commit(&[remove(L, 0, 0), put(L, 0, 2, 4)]),
+            ],
+        ),
+    ];
+    scripts.into_iter().map(|(name, steps)| Script { name: name.to_owned(), steps }).collect()
+}
+
+/// A script with a commit that is too large for a list because of its size, not for what it gave up.
+pub fn large_script() -> Script {
+    let steps = vec![
+        commit(&[Edit::Create(A), put(A, 0, 20, 100)]),
+        commit(&[load(A, 4_500, false, 200)]),
+        eventual(&[put(A, 0, 10, 300)]),
+        eventual(&[load(A, 4_500, true, 400)]),
+        eventual(&[put(A, 0, 10, 500)]),
+        commit(&[load(A, 50, true, 600)]),
+        commit(&[put(A, 0, 10, 700)]),
+    ];
+    Script { name: "large".to_owned(), steps }
+}
+
+/// A long script of this seed.
+pub fn random_script(seed: u64) -> Script {
+    let mut random = Random::new(seed);
+    let length = 6 + random.below(30);
+    let mut value = 0;
+    let steps = (0..length).map(|_| random_step(&mut random, &mut value)).collect();
+    Script { name: format!("random {seed}"), steps }
+}
+
+fn random_step(random: &mut Random, value: &mut u64) -> Step {
+    match random.below(20) {
+        0 => Step::Hold,
+        1 => Step::Release,
+        2 => Step::Sync,
+        3 => Step::Kill,
+        _ => {
+            let commit = match random.below(10) {
+                0 => None,
+                1..=5 => Some(Durability::Immediate),
+                _ => Some(Durability::Eventual),
+            };
+            let memory_bytes = match random.below(6) {
+                0 => 1,
+                1 => 10_000 + random.below(30_000) as usize,
+                _ => PLENTY,
+            };
+            let edits = (0..=random.below(4)).map(|_| random_edit(random, value)).collect();
+            Step::Write(Transaction { edits, commit, memory_bytes })
+        }
+    }
+}
+
+fn random_edit(random: &mut Random, value: &mut u64) -> Edit {
+    *value += 1_000;
+    let value = *value;
+    let table = match random.below(5) {
+        0 | 1 => A,
+        2 => B,
+        _ => L,
+    };
+    let key = random.below(120);
+    match random.below(16) {
+        0 => Edit::Drop(table),
+        1..=3 => Edit::Create(table),
+        4 => Edit::Load {
+            table,
+            rows: random.below(150),
+            replace: random.one_in(2),
+            backwards: random.one_in(2),
+            value,
+        },
+        5..=6 => Edit::Remove { table, first: key, count: 1 + random.below(40) },
+        7..=9 => Edit::Change { table, key, value },
+        10 => Edit::Put { table, first: key, count: 10 + random.below(50), step: 1 + random.below(3), value },
+        _ => Edit::Put { table, first: key, count: 1 + random.below(3), step: 1 + random.below(30), value },
+    }
+}
