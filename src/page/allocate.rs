@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::meta::WrittenRun;
 use super::{FIRST_ADDRESS, PAGE_BYTES, page_of};
 use crate::error::{Result, fail};
 
@@ -30,6 +31,8 @@ pub(crate) struct Allocator {
     crossed: Bits,
     /// Handed out by the running transaction: taken even where no node lies yet.
     fresh: Bits,
+    /// Listed by the durable commit: not written, whether taken or not.
+    listed: Bits,
     fresh_runs: Vec<(u64, u64)>,
     /// Freed by commits that are not durable yet.
     young: Vec<Freed>,
@@ -111,8 +114,13 @@ impl Allocator {
         self.edges = HashMap::new();
     }
 
-    /// Makes pages available that no snapshot, and no state that a crash may fall back to, reaches any more.
-    pub(crate) fn release(&mut self, durable: u64, snapshots: &[u64]) {
+    /// Makes pages available that no snapshot, and no state that a crash may fall back to, reaches any more, nor its list
+    /// names.
+    pub(crate) fn release(&mut self, durable: u64, listed: &[WrittenRun], snapshots: &[u64]) {
+        self.listed = Bits::default();
+        for page in listed.iter().flat_map(WrittenRun::pages) {
+            self.listed.set(page);
+        }
         let mut candidates: Vec<Freed> = Vec::new();
         let mut young = std::mem::take(&mut self.young);
         young.retain(|freed| {
@@ -208,7 +216,7 @@ impl Allocator {
 
     /// Where the file may end: behind the last page that is taken.
     pub(crate) fn end(&self) -> u64 {
-        self.starts.end().max(self.crossed.end()).max(self.fresh.end())
+        self.starts.end().max(self.crossed.end()).max(self.fresh.end()).max(self.listed.end())
     }
 
     /// The running transaction is committed: what it wrote stays, what it freed goes when it may.
@@ -280,7 +288,7 @@ impl Allocator {
     }
 
     fn is_free(&self, page: u64) -> bool {
-        !self.starts.get(page) && !self.crossed.get(page) && !self.fresh.get(page)
+        ![&self.starts, &self.crossed, &self.fresh, &self.listed].iter().any(|taken| taken.get(page))
     }
 
     /// The first run of at least `least` free pages below the end, cut to `wanted`.
@@ -313,7 +321,9 @@ impl Allocator {
     fn next_free(&self, mut page: u64, end: u64) -> u64 {
         while page < end {
             let word = (page / 64) as usize;
-            let taken = self.starts.word(word) | self.crossed.word(word) | self.fresh.word(word);
+            let taken = [&self.starts, &self.crossed, &self.fresh, &self.listed]
+                .iter()
+                .fold(0, |taken, bits| taken | bits.word(word));
             let free = !taken >> (page % 64);
             if free != 0 {
                 return (page + u64::from(free.trailing_zeros())).min(end);

@@ -4,7 +4,9 @@
 //! 1. The slot of the last durable commit is not touched until a newer commit is durable in the other slot.
 //! 2. No page that a durable or a later unsynced commit reaches is written before a newer commit is durable.
 //! 3. A commit that is not synced lists every run written since the last durable one, with its checksum.
-//! 4. A seal, a second copy of the meta page, is written only after its commit was synced.
+//! 4. No page that the list of the last durable commit names is written before a newer commit is durable, whether or not
+//!    anything still reaches it: until the seal is durable, the list is all that proves the commit whole.
+//! 5. A seal, a second copy of the meta page, is written only after its commit was synced.
 
 use super::PAGE_BYTES;
 use super::checked::Pages;
@@ -36,6 +38,8 @@ pub(crate) struct Commits {
     signature: [u8; 8],
     /// Runs written since the durable commit.
     unsynced: Vec<WrittenRun>,
+    /// Runs that the meta page in the durable slot lists.
+    listed: Vec<WrittenRun>,
     poisoned: bool,
 }
 
@@ -48,6 +52,7 @@ impl Commits {
             durable_slot: 0,
             signature: [0; 8],
             unsynced: Vec::new(),
+            listed: Vec::new(),
             poisoned: false,
         }
     }
@@ -95,6 +100,7 @@ impl Commits {
         self.newest = recovered.meta;
         self.durable = recovered.meta.transaction;
         self.unsynced.clear();
+        self.listed = recovered.runs;
         self.signature = meta::signature(storage)?;
         readers.publish(recovered.meta)?;
         Ok(recovered.meta)
@@ -110,6 +116,11 @@ impl Commits {
     /// The transaction that a power cut cannot take away.
     pub(crate) fn durable(&self) -> u64 {
         self.durable
+    }
+
+    /// Runs that must stay as they are until a newer commit is durable, though nothing may reach them any more.
+    pub(crate) fn listed(&self) -> &[WrittenRun] {
+        &self.listed
     }
 
     /// Commits a state whose pages are written. `written` is `None` where they are too many for a list.
@@ -128,7 +139,7 @@ impl Commits {
         let slot =
             if storage.plants(Mutant::OverwriteDurable) { self.durable_slot } else { 1 - self.durable_slot };
         let mut skip_sync = storage.plants(Mutant::SkipSync);
-        match runs {
+        let listed = match runs {
             // A small commit. One sync makes pages and meta page durable together, in whatever order the disk takes
             // them: until it returns, recovery finds the list violated and keeps the durable slot.
             Some(runs) => {
@@ -139,6 +150,7 @@ impl Commits {
                     self.signature = meta::signature(pages.storage())?;
                     return readers.publish(next);
                 }
+                runs
             }
             // A large one. The first sync makes the pages durable, so the meta page needs no list. Also at
             // `Eventual`: a meta page that lists nothing must not outlive pages that later commits reuse.
@@ -148,8 +160,9 @@ impl Commits {
                 }
                 self.write_meta(pages, slot, &next, false, &[])?;
                 skip_sync |= storage.plants(Mutant::LargeNotSynced);
+                Vec::new()
             }
-        }
+        };
         if storage.plants(Mutant::SealBeforeSync) {
             self.write_meta(pages, self.durable_slot, &next, true, &[])?;
         }
@@ -160,6 +173,7 @@ impl Commits {
         self.durable = next.transaction;
         self.newest = next;
         self.unsynced.clear();
+        self.listed = listed;
         // From here on the commit stands. A seal that fails leaves the signature unknown, and the next write settles.
         if self.seal(pages, &next).is_ok() {
             self.signature = meta::signature(pages.storage()).unwrap_or_default();
@@ -192,7 +206,7 @@ impl Commits {
         self.sync(pages)?;
         self.durable_slot = 1 - self.durable_slot;
         self.durable = self.newest.transaction;
-        self.unsynced.clear();
+        self.listed = std::mem::take(&mut self.unsynced);
         let newest = self.newest;
         self.seal(pages, &newest)?;
         self.signature = meta::signature(pages.storage())?;

@@ -10,7 +10,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{FIRST_ADDRESS, Link, PAGE_BYTES, checksum};
+use super::{FIRST_ADDRESS, Link, PAGE_BYTES, checksum, page_of, pages_for};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::storage::{Mutant, Storage};
 
@@ -55,6 +55,11 @@ impl WrittenRun {
     /// Whether it has any of the bytes from `start` to `end`.
     pub(super) fn overlaps(&self, start: u64, end: u64) -> bool {
         self.address < end && start < self.address + u64::from(self.bytes)
+    }
+
+    /// The pages that it takes.
+    pub(super) fn pages(&self) -> std::ops::Range<u64> {
+        page_of(self.address)..page_of(self.address) + pages_for(self.bytes.into())
     }
 }
 
@@ -170,8 +175,13 @@ fn read_slot(storage: &dyn Storage, slot: usize) -> Result<Found> {
         return Ok(Found::Future(page.version));
     }
     let Some(runs) = page.list.get(..page.list_len as usize) else { return Ok(Found::Damaged) };
+    let inside = |run: &WrittenRun| {
+        let end = run.address.checked_add(run.bytes.into());
+        run.address >= FIRST_ADDRESS && end.is_some_and(|end| end <= page.file_bytes)
+    };
     // Transactions are counted from 1, and none ever comes near the end of the numbers.
-    if page.file_bytes < FIRST_ADDRESS || page.transaction == 0 || page.transaction == u64::MAX {
+    let counted = page.transaction > 0 && page.transaction < u64::MAX;
+    if page.file_bytes < FIRST_ADDRESS || !counted || !runs.iter().all(inside) {
         return Ok(Found::Damaged);
     }
     let meta = Meta {
@@ -204,6 +214,8 @@ pub(super) fn file_length(storage: &dyn Storage) -> Result<u64> {
 #[derive(Debug)]
 pub(super) struct Recovered {
     pub(super) meta: Meta,
+    /// The runs that its page lists.
+    pub(super) runs: Vec<WrittenRun>,
     /// The slot that is durable if any is: the next commit goes to the other one.
     pub(super) slot: usize,
     /// Whether both slots agree and one is sealed, so that no repair is due before the next write.
@@ -247,7 +259,7 @@ pub(super) fn recover(storage: &dyn Storage) -> Result<Recovered> {
         [] if damaged => fail!(Corrupt, "both meta pages are damaged; restore the file from a backup"),
         [] => fail!(NotADatabase, "not a Drystone database: it does not start with \"drystone\""),
         [(slot, only)] if only.sealed || holds(storage, only, len) => {
-            Recovered { meta: only.meta, slot: *slot, settled: false }
+            Recovered { meta: only.meta, runs: only.runs.clone(), slot: *slot, settled: false }
         }
         [_] => fail!(
             Corrupt,
@@ -263,11 +275,11 @@ pub(super) fn recover(storage: &dyn Storage) -> Result<Recovered> {
                 );
             }
             if equal && (newest.sealed || other.sealed) {
-                Recovered { meta: newest.meta, slot: *slot, settled: true }
+                Recovered { meta: newest.meta, runs: newest.runs.clone(), slot: *slot, settled: true }
             } else if newest.sealed || holds(storage, newest, len) {
-                Recovered { meta: newest.meta, slot: *slot, settled: false }
+                Recovered { meta: newest.meta, runs: newest.runs.clone(), slot: *slot, settled: false }
             } else {
-                Recovered { meta: other.meta, slot: good[1].0, settled: false }
+                Recovered { meta: other.meta, runs: other.runs.clone(), slot: good[1].0, settled: false }
             }
         }
     };

@@ -56,7 +56,8 @@ impl Turn {
             _ => derive_free_space(&shared.pages, &base, &snapshots)?,
         };
         let durable = if storage.plants(Mutant::ReuseTooEarly) { u64::MAX } else { writer.commits.durable() };
-        allocator.release(durable, &snapshot_numbers(&snapshots));
+        let listed = if storage.plants(Mutant::ReuseListed) { &[] } else { writer.commits.listed() };
+        allocator.release(durable, listed, &snapshot_numbers(&snapshots));
         Ok((base, allocator))
     }
 }
