@@ -10,7 +10,7 @@
 
 use super::PAGE_BYTES;
 use super::checked::Pages;
-use super::meta::{self, Meta, WrittenRun, fits_the_list};
+use super::meta::{self, Meta, Recovered, WrittenRun, fits_the_list};
 use super::readers::Readers;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::storage::Mutant;
@@ -87,12 +87,7 @@ impl Commits {
         let recovered = meta::recover(storage)?;
         self.durable_slot = recovered.slot;
         if !recovered.settled && !storage.plants(Mutant::NoSettle) {
-            // The chosen page may have been written and not synced by a process that died; the other one may hold a
-            // commit that was cut off, whose listed runs a new commit could by chance complete. So first the one
-            // is made durable, then the other overwritten, before any page is.
-            self.sync(pages)?;
-            self.seal(pages, &recovered.meta)?;
-            self.sync(pages)?;
+            self.settle(pages, &recovered)?;
         }
         if recovered.meta.transaction != readers.newest().transaction {
             pages.forget_all();
@@ -104,6 +99,30 @@ impl Commits {
         self.signature = meta::signature(storage)?;
         readers.publish(recovered.meta)?;
         Ok(recovered.meta)
+    }
+
+    /// Makes a state durable that was found, and no more is known of it than that its pages can be read.
+    ///
+    /// A process may have written it and died before the sync; or the sync failed, after which the kernel calls pages clean
+    /// that never reached the disk, and the next sync passes over them. So all that no successful sync is known to have
+    /// carried is written again, the same bytes: what the page lists, and the page. Then the other slot is
+    /// overwritten, which may hold a commit that was cut off, whose runs a new commit could by chance complete.
+    fn settle(&mut self, pages: &Pages, found: &Recovered) -> Result<()> {
+        let storage = pages.storage();
+        let page = ((found.slot * PAGE_BYTES) as u64, PAGE_BYTES);
+        let runs = found.runs.iter().map(|run| (run.address, run.bytes as usize));
+        for (address, bytes) in runs.chain([page]) {
+            let mut again = vec![0; bytes];
+            if !storage.plants(Mutant::SettleWithoutWriting) {
+                storage
+                    .read_at(address, &mut again)
+                    .and_then(|()| storage.write_at(address, &again))
+                    .map_err(|error| Error::io(format!("cannot write {bytes} bytes at {address}"), error))?;
+            }
+        }
+        self.sync(pages)?;
+        self.seal(pages, &found.meta)?;
+        self.sync(pages)
     }
 
     fn check_poison(&self) -> Result<()> {

@@ -218,7 +218,8 @@ pub(super) struct Recovered {
     pub(super) runs: Vec<WrittenRun>,
     /// The slot that is durable if any is: the next commit goes to the other one.
     pub(super) slot: usize,
-    /// Whether both slots agree and one is sealed, so that no repair is due before the next write.
+    /// Whether the other slot holds the seal of this one, so that no repair is due before the next write. Of two seals it is
+    /// not known which one was synced.
     pub(super) settled: bool,
 }
 
@@ -274,7 +275,9 @@ pub(super) fn recover(storage: &dyn Storage) -> Result<Recovered> {
                     newest.meta.transaction
                 );
             }
-            if equal && (newest.sealed || other.sealed) {
+            let settled =
+                equal && other.sealed && (!newest.sealed || storage.plants(Mutant::BothSealedSettled));
+            if settled {
                 Recovered { meta: newest.meta, runs: newest.runs.clone(), slot: *slot, settled: true }
             } else if newest.sealed || holds(storage, newest, len) {
                 Recovered { meta: newest.meta, runs: newest.runs.clone(), slot: *slot, settled: false }
