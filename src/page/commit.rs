@@ -112,13 +112,13 @@ impl Commits {
         let page = ((found.slot * PAGE_BYTES) as u64, PAGE_BYTES);
         let runs = found.runs.iter().map(|run| (run.address, run.bytes as usize));
         for (address, bytes) in runs.chain([page]) {
-            let mut again = vec![0; bytes];
-            if !storage.plants(Mutant::SettleWithoutWriting) {
-                storage
-                    .read_at(address, &mut again)
-                    .and_then(|()| storage.write_at(address, &again))
-                    .map_err(|error| Error::io(format!("cannot write {bytes} bytes at {address}"), error))?;
+            if storage.plants(Mutant::SettleWithoutWriting) {
+                break;
             }
+            let mut again = vec![0; bytes];
+            storage.read_at(address, &mut again).and_then(|()| storage.write_at(address, &again)).map_err(
+                |error| Error::io(format!("cannot write {bytes} bytes at {address} again"), error),
+            )?;
         }
         self.sync(pages)?;
         self.seal(pages, &found.meta)?;
@@ -166,7 +166,6 @@ impl Commits {
                 if durability == Durability::Eventual {
                     self.unsynced = runs;
                     self.newest = next;
-                    self.signature = meta::signature(pages.storage())?;
                     return readers.publish(next);
                 }
                 runs
@@ -194,9 +193,7 @@ impl Commits {
         self.unsynced.clear();
         self.listed = listed;
         // From here on the commit stands. A seal that fails leaves the signature unknown, and the next write settles.
-        if self.seal(pages, &next).is_ok() {
-            self.signature = meta::signature(pages.storage()).unwrap_or_default();
-        } else {
+        if self.seal(pages, &next).is_err() {
             self.poisoned = false;
             self.signature = [0; 8];
         }
@@ -227,9 +224,7 @@ impl Commits {
         self.durable = self.newest.transaction;
         self.listed = std::mem::take(&mut self.unsynced);
         let newest = self.newest;
-        self.seal(pages, &newest)?;
-        self.signature = meta::signature(pages.storage())?;
-        Ok(())
+        self.seal(pages, &newest)
     }
 
     /// Copies a durable state into the other slot, marked as durable. Not synced: the next commit's sync carries it.
@@ -245,10 +240,13 @@ impl Commits {
         sealed: bool,
         runs: &[WrittenRun],
     ) -> Result<()> {
-        pages.storage().write_at((slot * PAGE_BYTES) as u64, &meta.encode(sealed, runs)).map_err(|error| {
+        let page = meta.encode(sealed, runs);
+        pages.storage().write_at((slot * PAGE_BYTES) as u64, &page).map_err(|error| {
             self.poisoned = true;
             Error::io(format!("cannot write meta page {slot}; open the database anew"), error)
-        })
+        })?;
+        self.signature[slot * 4..][..4].copy_from_slice(&page[PAGE_BYTES - 4..]);
+        Ok(())
     }
 
     fn sync(&mut self, pages: &Pages) -> Result<()> {

@@ -256,17 +256,19 @@ pub(super) fn recover(storage: &dyn Storage) -> Result<Recovered> {
     }
     // Newest first; of two equal ones the unsealed first, because a seal is written after the unsealed page was synced.
     good.sort_by_key(|(_, slot)| (std::cmp::Reverse(slot.meta.transaction), slot.sealed));
-    let recovered = match &good[..] {
+    let (slot, found, settled) = match &good[..] {
         [] if damaged => fail!(Corrupt, "both meta pages are damaged; restore the file from a backup"),
         [] => fail!(NotADatabase, "not a Drystone database: it does not start with \"drystone\""),
-        [(slot, only)] if only.sealed || holds(storage, only, len) => {
-            Recovered { meta: only.meta, runs: only.runs.clone(), slot: *slot, settled: false }
+        [(slot, only)] => {
+            if !only.sealed && !holds(storage, only, len)? {
+                fail!(
+                    Corrupt,
+                    "the last commit is not whole, and the other meta page is damaged; restore the file from a backup"
+                );
+            }
+            (*slot, only, false)
         }
-        [_] => fail!(
-            Corrupt,
-            "the last commit is not whole, and the other meta page is damaged; restore the file from a backup"
-        ),
-        [(slot, newest), (_, other), ..] => {
+        [(slot, newest), (other_slot, other), ..] => {
             let equal = newest.meta == other.meta;
             if !equal && newest.meta.transaction == other.meta.transaction {
                 fail!(
@@ -277,15 +279,14 @@ pub(super) fn recover(storage: &dyn Storage) -> Result<Recovered> {
             }
             let settled =
                 equal && other.sealed && (!newest.sealed || storage.plants(Mutant::BothSealedSettled));
-            if settled {
-                Recovered { meta: newest.meta, runs: newest.runs.clone(), slot: *slot, settled: true }
-            } else if newest.sealed || holds(storage, newest, len) {
-                Recovered { meta: newest.meta, runs: newest.runs.clone(), slot: *slot, settled: false }
+            if settled || newest.sealed || holds(storage, newest, len)? {
+                (*slot, newest, settled)
             } else {
-                Recovered { meta: other.meta, runs: other.runs.clone(), slot: good[1].0, settled: false }
+                (*other_slot, other, false)
             }
         }
     };
+    let recovered = Recovered { meta: found.meta, runs: found.runs.clone(), slot, settled };
     if recovered.meta.file_bytes > len {
         fail!(
             Truncated,
@@ -308,19 +309,29 @@ pub(crate) fn damaged_meta_pages(storage: &dyn Storage) -> Result<Vec<(u64, Erro
     Ok(damaged)
 }
 
-/// Whether every run that the page lists is in the file as it was written.
-fn holds(storage: &dyn Storage, slot: &Slot, len: u64) -> bool {
+/// Whether every run that the page lists is in the file as it was written. A run that cannot be read is not one that was
+/// never written: taking it for that would fall back from a commit that stands.
+fn holds(storage: &dyn Storage, slot: &Slot, len: u64) -> Result<bool> {
     if slot.meta.file_bytes > len || !fits_the_list(&slot.runs) {
-        return false;
-    }
-    if storage.plants(Mutant::BelieveEveryList) {
-        return true;
+        return Ok(false);
     }
     let mut bytes = Vec::new();
-    slot.runs.iter().all(|run| {
+    for run in &slot.runs {
         bytes.resize(run.bytes as usize, 0);
-        storage.read_at(run.address, &mut bytes).is_ok() && checksum(&bytes) == run.checksum
-    })
+        match storage.read_at(run.address, &mut bytes) {
+            Err(_) if storage.plants(Mutant::ReadErrorIsTorn) => return Ok(false),
+            Err(error) => {
+                let message =
+                    format!("cannot read {} bytes at {} of the last commit", run.bytes, run.address);
+                return Err(Error::io(message, error));
+            }
+            Ok(()) if checksum(&bytes) != run.checksum => {
+                return Ok(storage.plants(Mutant::BelieveEveryList));
+            }
+            Ok(()) => {}
+        }
+    }
+    Ok(true)
 }
 
 #[cfg(test)]
