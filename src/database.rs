@@ -173,7 +173,7 @@ impl Database {
             shared.writer_left.wait(&mut place);
         }
         match &mut *place {
-            Some(writer) => writer.commits.flush(&shared.pages, &shared.readers, true),
+            Some(writer) => writer.commits.sync_all(&shared.pages, &shared.readers),
             None => Ok(()),
         }
     }

@@ -200,23 +200,28 @@ impl Commits {
         readers.publish(next)
     }
 
-    /// Makes the last commits durable, if they are not. Called without the right to write, which is taken here.
-    pub(crate) fn flush(&mut self, pages: &Pages, readers: &Readers, wait: bool) -> Result<()> {
-        if self.durable == self.newest.transaction
-            || self.poisoned
-            || self.durable == 0
-            || !readers.lock_writer(wait)?
-        {
-            return Ok(());
-        }
-        let flushed = self.flush_locked(pages);
+    /// Makes the newest state durable, whoever wrote it. Called without the right to write, which is taken here.
+    pub(crate) fn sync_all(&mut self, pages: &Pages, readers: &Readers) -> Result<()> {
+        self.check_poison()?;
+        readers.lock_writer(true)?;
+        let synced = self.prepare(pages, readers).and_then(|_| self.sync_own(pages));
         readers.unlock_writer();
-        flushed
+        synced
     }
 
-    fn flush_locked(&mut self, pages: &Pages) -> Result<()> {
-        if meta::signature(pages.storage())? != self.signature {
-            // Another process has written since, and before that made durable what it found.
+    /// At the end: makes the commits of this process durable, unless somebody else is writing, who does it first.
+    pub(crate) fn sync_at_end(&mut self, pages: &Pages, readers: &Readers) -> Result<()> {
+        if self.durable == 0 || self.poisoned || !readers.lock_writer(false)? {
+            return Ok(());
+        }
+        let unchanged = meta::signature(pages.storage()).is_ok_and(|signature| signature == self.signature);
+        let synced = if unchanged { self.sync_own(pages) } else { Ok(()) };
+        readers.unlock_writer();
+        synced
+    }
+
+    fn sync_own(&mut self, pages: &Pages) -> Result<()> {
+        if self.durable == self.newest.transaction {
             return Ok(());
         }
         self.sync(pages)?;

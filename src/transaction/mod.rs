@@ -59,7 +59,7 @@ impl Drop for Shared {
         if self.check_process().is_ok()
             && let Some(writer) = self.writer.get_mut()
         {
-            let _ = writer.commits.flush(&self.pages, &self.readers, false);
+            let _ = writer.commits.sync_at_end(&self.pages, &self.readers);
         }
     }
 }
