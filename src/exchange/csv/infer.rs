@@ -50,8 +50,13 @@ impl Inferred {
     pub(super) fn new<R: Read>(options: &Options, input: R) -> Result<Inferred> {
         let (mut lines, names) = options.open(input)?;
         let mut tallies: Vec<Tally> = names.iter().map(|_| Tally::default()).collect();
-        let (mut rows, mut bad_lines) = (0, 0);
+        let (mut rows, mut bad_lines, mut blank_lines) = (0, 0, 0);
+        lines.keep_blank = names.len() == 1;
         while lines.advance()? {
+            if lines.raw().is_empty() {
+                blank_lines += 1;
+                continue;
+            }
             match tally_line(options, &lines, &mut tallies) {
                 Ok(()) => rows += 1,
                 Err(_) if options.skip_bad => bad_lines += 1,
@@ -60,6 +65,13 @@ impl Inferred {
         }
         if rows == 0 {
             fail!(Input, "{} has no rows to tell the types of its columns from; give a schema", lines.name());
+        }
+        // As the reader has it: where the only field may be null, a blank line is one.
+        if let [only] = &mut tallies[..]
+            && only.column(&names[0]).is_ok_and(|column| column.is_nullable())
+        {
+            only.missing += blank_lines;
+            rows += blank_lines;
         }
         let columns = names.iter().zip(&tallies).enumerate().map(|(at, (name, tally))| {
             tally

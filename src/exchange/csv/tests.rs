@@ -480,6 +480,16 @@ proptest! {
 }
 
 #[test]
+fn a_blank_line_counts_for_inferring_as_it_does_for_reading() {
+    for (text, rows, missing) in [("a\n1\n\n\"\"\n\n", 4, 3), ("a\n1\n\n2\n\n", 2, 0), ("a,b\n1,\n\n", 1, 0)]
+    {
+        let inferred = options().infer(text.as_bytes()).unwrap();
+        assert_eq!((inferred.rows(), inferred.columns()[0].missing()), (rows, missing), "{text:?}");
+        assert_eq!(read(&inferred.schema().to_string(), text).unwrap().len() as u64, rows);
+    }
+}
+
+#[test]
 fn a_writer_refuses_rows_that_are_not_its_own() {
     let (schema, other) = (schema("a: u8, b: bool"), schema("a: u8, c: bool"));
     let mut writer = options().writer(&schema, Vec::new()).unwrap();
