@@ -10,9 +10,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use parking_lot::{Condvar, Mutex};
 
 use crate::error::{Error, Result, fail};
-use crate::page::{Commits, Durability, FIRST_ADDRESS, Meta, Pages, ReaderInfo, Readers, create_meta};
+use crate::page::{
+    Commits, Durability, FIRST_ADDRESS, LOCK_FILE_BYTES, Meta, Pages, ReaderInfo, Readers, create_meta,
+};
 use crate::storage::{self, Claim, LockFile, MappedFile, Process, Storage};
-use crate::transaction::{ReadTransaction, Shared, Wait, WriteTransaction, WriterState};
+use crate::transaction::{ReadTransaction, Shared, Wait, WriteTransaction, WriterState, derive_free_space};
 
 /// Address space reserved over a file, unless the options say otherwise.
 const RESERVE_BYTES: u64 = 1 << 40;
@@ -190,6 +192,18 @@ impl Database {
     pub fn readers(&self) -> Result<Vec<ReaderInfo>> {
         self.inner.shared.check_process()?;
         self.inner.shared.readers.list()
+    }
+
+    /// The bytes of the file that a reader's snapshot keeps: what it reaches and the newest state does not. 0 if it has ended
+    /// meanwhile. Two readers may keep the same bytes. O(branches).
+    ///
+    /// # Errors
+    /// `Corrupt` if a branch cannot be read; `Io` if the lock file cannot be used.
+    pub fn held_bytes(&self, reader: &ReaderInfo) -> Result<u64> {
+        let shared = &self.inner.shared;
+        let newest = self.read()?;
+        let Some(held) = ReadTransaction::of_held(shared, reader.transaction)? else { return Ok(0) };
+        derive_free_space(&shared.pages, newest.meta(), &[*held.meta()]).map(|space| space.held_bytes())
     }
 
     /// The measures of the whole database. O(branches).
@@ -392,7 +406,7 @@ impl Options {
     /// there can be no lock file, and the database is only read.
     fn claim(&self, path: &Path, file: &MappedFile) -> Result<Option<LockFile>> {
         let lock_path = lock_path(path);
-        let (lock, why) = match LockFile::open(&lock_path, self.mode) {
+        let (lock, why) = match LockFile::open(&lock_path, self.mode, LOCK_FILE_BYTES) {
             Ok(lock) => (Some(lock), String::new()),
             Err(error) if self.read_only => (None, error.to_string()),
             Err(error) => return Err(Error::io(format!("cannot use the lock file {lock_path:?}"), error)),

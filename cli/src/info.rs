@@ -2,10 +2,11 @@
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use drystone::{Database, DatabaseStats, FieldDef, ReadTransaction, Result, Schema, TableStats};
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
 use crate::grid::Grid;
 use crate::output::{failed, stdout};
@@ -59,8 +60,36 @@ impl Info {
             ];
             grid.row(cells).map_err(failed)?;
         }
-        grid.finish().map_err(failed)
+        grid.finish().map_err(failed)?;
+        show_readers(db)
     }
+}
+
+/// Who holds snapshots, for how long, and what that costs; nothing if nobody but this command does.
+fn show_readers(db: &Database) -> Result<()> {
+    let mut readers = db.readers()?;
+    readers.retain(|reader| reader.process != std::process::id());
+    if readers.is_empty() {
+        return Ok(());
+    }
+    readers.sort_by_key(|reader| (reader.since, reader.process));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    writeln!(stdout()).map_err(failed)?;
+    let mut grid = Grid::new(BufWriter::new(stdout()));
+    for name in ["reader", "transaction", "age", "bytes kept"] {
+        grid.column(name, true);
+    }
+    for reader in &readers {
+        let age = HumanDuration(Duration::from_secs(now.saturating_sub(reader.since)));
+        grid.row(vec![
+            format!("process {}", reader.process),
+            reader.transaction.to_string(),
+            age.to_string(),
+            HumanCount(db.held_bytes(reader)?).to_string(),
+        ])
+        .map_err(failed)?;
+    }
+    grid.finish().map_err(failed)
 }
 
 fn show_table(name: &str, schema: &Schema, stats: &TableStats) -> io::Result<()> {

@@ -42,6 +42,10 @@ pub(crate) struct Allocator {
     leaving: Vec<Freed>,
     /// When pages were written, where a snapshot is older than that.
     births: HashMap<u64, u64>,
+    /// While snapshots of before the walk are held: the nodes that they reach. What else the walk found is younger than they.
+    old: Bits,
+    /// The transaction whose state the walk found.
+    walked: u64,
     /// Where the last search ended.
     cursor: u64,
     /// While marking: pages of which one part is taken, and the offset at which that part starts or ends.
@@ -54,7 +58,7 @@ impl Allocator {
     /// An empty map for the state of this transaction; [`mark`](Allocator::mark) what it reaches, then
     /// [`marked`](Allocator::marked).
     pub(crate) fn new(transaction: u64) -> Allocator {
-        let mut allocator = Allocator { transaction, ..Allocator::default() };
+        let mut allocator = Allocator { transaction, walked: transaction, ..Allocator::default() };
         for page in 0..page_of(FIRST_ADDRESS) {
             allocator.starts.set(page);
         }
@@ -102,11 +106,17 @@ impl Allocator {
     /// Notes a node that only the snapshot of an earlier transaction reaches, unless the newest state reaches it too.
     pub(crate) fn mark_held(&mut self, address: u64, bytes: u64, snapshot: u64) {
         let (first, _) = span(address, bytes);
+        self.old.set(first);
         if !self.starts.get(first) {
             self.take(address, bytes);
             let freed = Freed { address, bytes, born: 0, freed: self.transaction };
             self.held.entry(snapshot).or_default().push(freed);
         }
+    }
+
+    /// Bytes that are kept for snapshots alone.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.held.values().flatten().map(|freed| freed.bytes).sum()
     }
 
     /// The walk is over.
@@ -143,6 +153,7 @@ impl Allocator {
         }
         if snapshots.iter().all(|snapshot| *snapshot >= self.transaction) {
             self.births = HashMap::new();
+            self.old = Bits::default();
         }
     }
 
@@ -200,7 +211,11 @@ impl Allocator {
             }
             return;
         }
-        let born = self.births.get(&first).copied().unwrap_or(0);
+        let born = match self.births.get(&first) {
+            Some(born) => *born,
+            None if self.old.end() > 0 && !self.old.get(first) => self.walked,
+            None => 0,
+        };
         let freed = self.transaction + 1;
         // Neighbours that a load laid down side by side leave as one, unless the last page is shared by what starts in it.
         if let Some(before) = self.leaving.last_mut()

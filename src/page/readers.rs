@@ -28,9 +28,9 @@ const STATES_OFFSET: u64 = 128;
 const SLOTS_OFFSET: u64 = 4096;
 const SLOT_BYTES: u64 = 128;
 const SLOT_LIMIT: u64 = 8192;
-/// How much of the lock file is written when it is made: the head and the first 32 slots, so that a disk that fills up
-/// later does not keep anybody from reading.
-const START_BYTES: usize = 8192;
+/// How long the lock file is at first: the head and 32 slots, so that a disk that fills up later does not keep
+/// anybody from reading.
+pub(crate) const LOCK_FILE_BYTES: u64 = 8192;
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -151,12 +151,12 @@ impl Readers {
                 let newest = recover()?;
                 let header =
                     Header { magic: MAGIC, newest: newest.transaction, file_id: newest.file_id, identity };
-                let mut start = vec![0; START_BYTES];
+                let mut start = vec![0; LOCK_FILE_BYTES as usize];
                 start[..size_of::<Header>()].copy_from_slice(bytemuck::bytes_of(&header));
                 let state = state_offset(newest.transaction) as usize;
                 start[state..state + SLOT_BYTES as usize]
                     .copy_from_slice(bytemuck::bytes_of(&Slot::new(&newest, now())));
-                lock.clear().map_err(failed)?;
+                lock.cut(LOCK_FILE_BYTES).map_err(failed)?;
                 lock.write_at(0, &start).map_err(failed)?;
                 lock.share(ALIVE).map_err(failed)?;
                 return Ok(Readers { local: Mutex::new(Local::new(newest)), shared: Some(lock) });
@@ -221,6 +221,29 @@ impl Readers {
             }
             self.drop_pin(&mut local, meta.transaction);
         }
+    }
+
+    /// Pins a state that somebody holds, so that it can be looked at; `None` if it was let go meanwhile.
+    pub(crate) fn pin_held(&self, transaction: u64) -> Result<Option<Pin>> {
+        let mut local = self.local.lock();
+        if let Some(pinned) = local.pins.get_mut(&transaction) {
+            pinned.count += 1;
+            return Ok(Some(Pin { meta: pinned.meta }));
+        }
+        let held = |local: &Local| -> Result<Option<Slot>> {
+            Ok(self.foreign_slots(local)?.into_iter().find(|slot| slot.transaction == transaction))
+        };
+        let (Some(lock), Some(slot)) = (&self.shared, held(&local)?) else { return Ok(None) };
+        let meta = slot.meta(local.newest.file_id);
+        let index = self.write_slot(lock, &mut local, &Slot::new(&meta, now()))?;
+        local.pins.insert(transaction, Pinned { meta, count: 1, slot: Some(index), since: now() });
+        // If the other pin is still there, a writer that looked before saw that one, and one that looks later sees this one.
+        fence(Ordering::SeqCst);
+        if held(&local)?.is_some() {
+            return Ok(Some(Pin { meta }));
+        }
+        self.drop_pin(&mut local, transaction);
+        Ok(None)
     }
 
     /// Lets a snapshot go.

@@ -6,23 +6,36 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::mmap::{Hold, is_locked, lock_byte};
+use super::mmap::{Hold, Process, allocate, is_locked, lock_byte, release_all};
 
 /// An open lock file. Every lock taken through it goes when it is dropped or the process dies.
-pub(crate) struct LockFile(File);
+pub(crate) struct LockFile(File, Process);
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        release_all(&self.0, self.1);
+    }
+}
 
 impl LockFile {
-    /// Opens the file, or makes it with these rights.
-    pub(crate) fn open(path: &Path, mode: u32) -> io::Result<LockFile> {
-        OpenOptions::new()
+    /// Opens the file, or makes it with these rights, and reserves its first bytes on the disk.
+    pub(crate) fn open(path: &Path, mode: u32, bytes: u64) -> io::Result<LockFile> {
+        let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(mode)
             .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
-            .open(path)
-            .map(LockFile)
+            .open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        if metadata.len() < bytes {
+            allocate(&file, 0, bytes)?;
+        }
+        Ok(LockFile(file, Process::this()))
     }
 
     /// Takes the byte for this handle alone; `false` when another holds it.
@@ -75,9 +88,9 @@ impl LockFile {
         self.0.metadata().map(|metadata| metadata.len())
     }
 
-    /// Empties the file: the first process to open a database does not believe what an earlier one left.
-    pub(crate) fn clear(&self) -> io::Result<()> {
-        self.0.set_len(0)
+    /// Cuts the file: the first process to open a database does not believe what an earlier one left.
+    pub(crate) fn cut(&self, bytes: u64) -> io::Result<()> {
+        self.0.set_len(bytes)
     }
 }
 

@@ -162,6 +162,12 @@ impl MappedFile {
     }
 }
 
+impl Drop for MappedFile {
+    fn drop(&mut self) {
+        release_all(&self.file, self.process);
+    }
+}
+
 impl Storage for MappedFile {
     fn mapping(&self) -> &Mapping {
         &self.mapping
@@ -223,7 +229,7 @@ impl Storage for MappedFile {
 }
 
 /// Reserves blocks for `len` bytes from `offset` and lengthens the file over them.
-fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
+pub(super) fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
     loop {
         // SAFETY: the descriptor is open for as long as `file` is borrowed; the call touches no memory of ours.
         let done =
@@ -262,7 +268,7 @@ impl Process {
         Process(FORKS.load(Ordering::Relaxed))
     }
 
-    fn check(self) -> io::Result<()> {
+    pub(super) fn check(self) -> io::Result<()> {
         if self == Process::this() { Ok(()) } else { Err(io::Error::other("opened before a fork")) }
     }
 }
@@ -294,6 +300,17 @@ pub(super) fn lock_byte(file: &File, byte: u64, hold: Hold, wait: bool) -> io::R
             Some(libc::EAGAIN | libc::EACCES) if !wait => return Ok(false),
             _ => return Err(error),
         }
+    }
+}
+
+/// Gives up every lock of this open file. Closing does that too, but not while a child that was just forked off, by another
+/// thread that starts a command, still has a copy of the descriptor. In such a child the locks are the parent's.
+pub(super) fn release_all(file: &File, process: Process) {
+    if process.check().is_ok() {
+        let mut request = lock_request(0, Hold::None);
+        request.l_len = 0;
+        // SAFETY: `request` is a whole `struct flock` that outlives the call; the descriptor is open.
+        unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw mut request) };
     }
 }
 

@@ -7,7 +7,7 @@ use crate::page::{Allocator, Meta, Pages};
 use crate::tree::{View, Visit};
 
 /// Walks everything that the newest state and the pinned snapshots reach; the rest of the file is free. O(branches).
-pub(super) fn derive_free_space(pages: &Pages, newest: &Meta, snapshots: &[Meta]) -> Result<Allocator> {
+pub(crate) fn derive_free_space(pages: &Pages, newest: &Meta, snapshots: &[Meta]) -> Result<Allocator> {
     let mut allocator = Allocator::new(newest.transaction);
     for_each_node(pages, newest, &mut |address, bytes| allocator.mark(address, bytes))?;
     allocator.marked();

@@ -15,6 +15,7 @@ pub use read::ReadTransaction;
 pub use stats::TableStats;
 pub use write::{TableOptions, WriteTransaction};
 
+pub(crate) use free_space::derive_free_space;
 pub(crate) use turn::Wait;
 
 use crate::error::{Result, fail};

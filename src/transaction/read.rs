@@ -57,6 +57,14 @@ impl ReadTransaction {
         Ok(ReadTransaction { shared: Arc::clone(shared), pin, definitions: Definitions::default() })
     }
 
+    /// The state of this transaction, if somebody holds it, as one more snapshot.
+    pub(crate) fn of_held(shared: &Arc<Shared>, transaction: u64) -> Result<Option<ReadTransaction>> {
+        shared.check_process()?;
+        let pin = shared.readers.pin_held(transaction)?;
+        let definitions = Definitions::default();
+        Ok(pin.map(|pin| ReadTransaction { shared: Arc::clone(shared), pin, definitions }))
+    }
+
     /// Opens a table as `T`.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ mod checking;
 mod flights;
 mod loading;
 mod rows;
+mod sharing;
 
 use std::io::Write;
 use std::path::PathBuf;
