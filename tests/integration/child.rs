@@ -12,7 +12,17 @@ const MARK: &str = "\u{2192} ";
 /// What a second process does with the database at a path.
 pub(crate) type Part = fn(&Path);
 
-const PARTS: [(&str, Part); 1] = [("commit_until_killed", crate::recovery::commit_until_killed)];
+const PARTS: [(&str, Part); 9] = [
+    ("commit_transfers", crate::kill::commit_transfers),
+    ("commit_until_killed", crate::recovery::commit_until_killed),
+    ("fill_the_disk", crate::full_disk::fill_the_disk),
+    ("hold_until_told", crate::sharing::hold_until_told),
+    ("read_rows", crate::full_disk::read_rows),
+    ("read_once", crate::sharing::read_once),
+    ("transfer_when_asked", crate::sharing::transfer_when_asked),
+    ("watch_transfers", crate::sharing::watch_transfers),
+    ("without_locks", crate::sharing::without_locks),
+];
 
 /// A process that plays a part. Killed when dropped.
 pub(crate) struct OtherProcess {
@@ -25,15 +35,21 @@ pub(crate) struct OtherProcess {
 impl OtherProcess {
     /// Starts a process for this part; it is ready when it says so.
     pub(crate) fn start(part: &str, database: &Path) -> OtherProcess {
+        OtherProcess::start_with(part, database, |_| {})
+    }
+
+    /// Starts one that is somebody else, or gets something to know.
+    pub(crate) fn start_with(part: &str, database: &Path, change: impl FnOnce(&mut Command)) -> OtherProcess {
         assert!(PARTS.iter().any(|(name, _)| *name == part), "nobody plays {part}");
-        let mut process = Command::new(std::env::current_exe().unwrap())
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
             .args(["--exact", "child::the_other_process", "--nocapture", "--test-threads=1"])
             .env(PART, part)
             .env(DATABASE, database)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stdout(Stdio::piped());
+        change(&mut command);
+        let mut process = command.spawn().unwrap();
         let (to, from) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
         OtherProcess { process, last: None, to, from: BufReader::new(from) }
     }
@@ -68,6 +84,12 @@ impl OtherProcess {
     pub(crate) fn ask(&mut self, line: &str) -> String {
         self.tell(line);
         self.hear()
+    }
+
+    /// Sends it a signal: to stand still, to go on.
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([format!("-{signal}"), self.process.id().to_string()]).status();
+        assert!(sent.unwrap().success());
     }
 
     /// Ends the process the hard way, as a crash would. Returns what it said last.

@@ -2,11 +2,16 @@
 
 mod child;
 mod flights;
+mod full_disk;
 mod holders;
+mod kill;
 mod model;
+mod power;
 mod record;
 mod recovery;
 mod schema;
+mod sharing;
+mod system;
 mod temp;
 mod ui;
 mod values;
