@@ -235,7 +235,7 @@ fn tear(sectors: usize, random: &mut Random) -> u64 {
         0 => (1 << at) - 1,
         1 => WHOLE << at,
         2 => WHOLE ^ (1 << at),
-        _ => random.next(),
+        _ => random.word(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! All integration tests, as one binary: a module a topic.
 
 mod child;
+mod crash;
 mod flights;
 mod full_disk;
 mod holders;
