@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::reader::{Reader, cast};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::{Record, Row};
 use crate::tree;
 
@@ -67,6 +67,13 @@ impl<'t, T: Record> Rows<'t, T> {
         let (reader, rows) = (self.slices.reader, self.slices().inner.rows());
         split(rows, parts).map(|rows| Rows::new(reader, rows)).collect()
     }
+
+    /// What was taken from the other end is given up too: no row comes after a gap.
+    #[cold]
+    fn end_with<R>(&mut self, error: Error) -> Option<Result<R>> {
+        (self.front, self.back) = (&[], &[]);
+        Some(Err(error))
+    }
 }
 
 impl<'t, T: Record> Iterator for Rows<'t, T> {
@@ -81,7 +88,7 @@ impl<'t, T: Record> Iterator for Rows<'t, T> {
             }
             match self.slices.next() {
                 Some(Ok(slice)) => self.front = slice,
-                Some(Err(error)) => return Some(Err(error)),
+                Some(Err(error)) => return self.end_with(error),
                 None => {
                     let (first, rest) = self.back.split_first()?;
                     self.back = rest;
@@ -107,7 +114,7 @@ impl<T: Record> DoubleEndedIterator for Rows<'_, T> {
             }
             match self.slices.next_back() {
                 Some(Ok(slice)) => self.back = slice,
-                Some(Err(error)) => return Some(Err(error)),
+                Some(Err(error)) => return self.end_with(error),
                 None => {
                     let (last, rest) = self.front.split_last()?;
                     self.front = rest;
@@ -210,6 +217,12 @@ impl<'t> RowRange<'t> {
         split(end - self.len()..end, parts).map(|rows| RowRange::new(self.reader, rows)).collect()
     }
 
+    #[cold]
+    fn end_with<R>(&mut self, error: Error) -> Option<Result<R>> {
+        (self.front, self.back) = (&[], &[]);
+        Some(Err(self.reader.place_error(error)))
+    }
+
     fn width(&self) -> usize {
         self.reader.definition.schema.width()
     }
@@ -226,7 +239,7 @@ impl<'t> Iterator for RowRange<'t> {
         while self.front.is_empty() {
             match self.inner.next() {
                 Some(Ok(slice)) => self.front = slice,
-                Some(Err(error)) => return Some(Err(self.reader.place_error(error))),
+                Some(Err(error)) => return self.end_with(error),
                 None if self.back.is_empty() => return None,
                 None => self.front = std::mem::take(&mut self.back),
             }
@@ -246,7 +259,7 @@ impl DoubleEndedIterator for RowRange<'_> {
         while self.back.is_empty() {
             match self.inner.next_back() {
                 Some(Ok(slice)) => self.back = slice,
-                Some(Err(error)) => return Some(Err(self.reader.place_error(error))),
+                Some(Err(error)) => return self.end_with(error),
                 None if self.front.is_empty() => return None,
                 None => self.back = std::mem::take(&mut self.front),
             }
