@@ -1,13 +1,17 @@
 //! All integration tests, as one binary: a module a topic.
 
 mod child;
-mod crash;
+mod corruption;
 mod flights;
+mod format;
 mod full_disk;
+mod golden;
 mod holders;
 mod kill;
 mod model;
+mod open_errors;
 mod power;
+mod processes;
 mod record;
 mod recovery;
 mod schema;

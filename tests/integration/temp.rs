@@ -19,6 +19,13 @@ impl TempDb {
         TempDb { folder, path }
     }
 
+    /// In memory where the system has a folder for that, for tests that write thousands of files: nothing is synced there.
+    pub(crate) fn in_memory_folder() -> TempDb {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let path = folder.path().join("test.dry");
+        TempDb { folder, path }
+    }
+
     /// A file of these bytes.
     pub(crate) fn of_bytes(bytes: &[u8]) -> TempDb {
         let temp = TempDb::new();
@@ -59,6 +66,23 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Database> {
     // SAFETY: the files lie in temporary folders of the tests. What a test does to one behind Drystone's back, it does
     // before it opens it or after it closed it.
     unsafe { options.open(path) }
+}
+
+/// Runs this in a forked child, and says whether it returned `true` there. Only for processes that do nothing else.
+#[expect(unsafe_code, reason = "the standard library has no fork")]
+pub(crate) fn fork(in_child: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the caller's process has no other thread that could hold a lock, of the allocator for one, at this moment.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "cannot fork");
+    if child == 0 {
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(in_child)).unwrap_or(false);
+        // SAFETY: ends the child at once, without the parent's exit handlers.
+        unsafe { libc::_exit(i32::from(!done)) };
+    }
+    let mut status = 0;
+    // SAFETY: `status` is a valid place for an int, and the child is this process's.
+    let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    waited == child && status == 0
 }
 
 /// Fails, showing the problems, unless the database is sound. Returns the report.

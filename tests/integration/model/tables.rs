@@ -149,7 +149,8 @@ impl ModelTable {
         assert_eq!(rows.len(), expected.len() as u64);
         let found: Vec<&[u8]> = rows.clone().map(|row| row.unwrap().as_bytes()).collect();
         assert!(found == expected, "a range gives other rows");
-        assert_eq!(bytes_of(rows.rev().next().transpose().unwrap()), expected.last().copied());
+        let mut rows = rows;
+        assert_eq!(bytes_of(rows.next_back().transpose().unwrap()), expected.last().copied());
     }
 }
 
