@@ -87,6 +87,13 @@ impl Slot {
         }
     }
 
+    /// The newest state: nobody's, and of no time.
+    fn published(meta: &Meta) -> Slot {
+        let mut slot = Slot { process: 0, ..Slot::new(meta, 0) };
+        slot.checksum = slot.sum();
+        slot
+    }
+
     fn sum(&self) -> u32 {
         checksum(&bytemuck::bytes_of(self)[..SLOT_BYTES as usize - 4])
     }
@@ -155,9 +162,12 @@ impl Readers {
                 start[..size_of::<Header>()].copy_from_slice(bytemuck::bytes_of(&header));
                 let state = state_offset(newest.transaction) as usize;
                 start[state..state + SLOT_BYTES as usize]
-                    .copy_from_slice(bytemuck::bytes_of(&Slot::new(&newest, now())));
-                lock.cut(LOCK_FILE_BYTES).map_err(failed)?;
-                lock.write_at(0, &start).map_err(failed)?;
+                    .copy_from_slice(bytemuck::bytes_of(&Slot::published(&newest)));
+                // Where the last process left it in order there is nothing to write, and opening waits for no journal.
+                if !is_in_order(&lock, &start, state).map_err(failed)? {
+                    lock.cut(LOCK_FILE_BYTES).map_err(failed)?;
+                    lock.write_at(0, &start).map_err(failed)?;
+                }
                 lock.share(ALIVE).map_err(failed)?;
                 return Ok(Readers { local: Mutex::new(Local::new(newest)), shared: Some(lock) });
             }
@@ -261,7 +271,7 @@ impl Readers {
         if let Some(lock) = &self.shared
             && self.published()? != Some(meta.transaction)
         {
-            lock.write_at(state_offset(meta.transaction), bytemuck::bytes_of(&Slot::new(&meta, now())))
+            lock.write_at(state_offset(meta.transaction), bytemuck::bytes_of(&Slot::published(&meta)))
                 .and_then(|()| lock.write_at(8, &meta.transaction.to_le_bytes()))
                 .map_err(|error| Error::io("cannot publish the commit in the lock file", error))?;
         }
@@ -436,6 +446,19 @@ fn published_number(lock: &LockFile) -> Result<u64> {
     let mut newest = [0; 8];
     lock.read_at(8, &mut newest).map_err(|error| Error::io("cannot read the lock file", error))?;
     Ok(u64::from_le_bytes(newest))
+}
+
+/// Whether the lock file says what `start` says (of the two places for a state only the one at `state` counts), and shows no
+/// reader.
+fn is_in_order(lock: &LockFile, start: &[u8], state: usize) -> std::io::Result<bool> {
+    if lock.len()? != start.len() as u64 {
+        return Ok(false);
+    }
+    let mut found = vec![0; start.len()];
+    lock.read_at(0, &mut found)?;
+    let slots = SLOTS_OFFSET as usize;
+    let counted = [0..size_of::<Header>(), state..state + SLOT_BYTES as usize, slots..start.len()];
+    Ok(counted.into_iter().all(|part| found[part.clone()] == start[part]))
 }
 
 /// The newest state that was published. Only what two commits overwrite meanwhile is read once more: a writer that stands
