@@ -232,3 +232,28 @@ fn nothing_that_was_reported_is_lost_when_the_process_is_killed() {
         temp.file_bytes(),
     );
 }
+
+#[test]
+fn opening_after_a_kill_reads_as_little_of_a_large_file() {
+    let temp = TempDb::new();
+    let db = temp.open();
+    fill(&db);
+    let write = db.write().unwrap();
+    let rows = (0..1_000_000).map(|row| Bulk::new(row, 0));
+    write.create_table::<Bulk>("ballast").unwrap().load(rows, &LoadOptions::new()).unwrap();
+    write.commit().unwrap();
+    drop(db);
+    assert!(temp.file_bytes() > 64_000_000);
+    for _ in 0..5 {
+        let mut process = OtherProcess::start("commit_transfers", temp.path());
+        assert_eq!(process.hear(), "ready");
+        process.hear();
+        process.kill();
+        let before = bytes_read();
+        let db = temp.open();
+        let read = bytes_read() - before;
+        assert!(read < (1 << 20) + (64 << 10), "opening read {read} bytes");
+        println!("opening {} bytes after a kill read {read} bytes", temp.file_bytes());
+        drop(db);
+    }
+}

@@ -401,3 +401,30 @@ pub(crate) fn without_locks(path: &Path) {
     assert_whole(&db.read().unwrap());
     child::say("refused to write, read");
 }
+
+/// In another process: forks; the child leaves alone what is its parent's, and opens the file for itself.
+pub(crate) fn open_in_a_forked_child(path: &Path) {
+    let db = temp::open(path, &Options::new()).unwrap();
+    let held = db.read().unwrap();
+    let in_child = temp::fork(|| {
+        let usage = |error: drystone::Error| error.kind() == ErrorKind::Usage;
+        let refused = db.readers().is_err_and(usage) && held.table::<Count>("count").is_err_and(usage);
+        let own = temp::open(path, &Options::new()).unwrap();
+        transfer(&own, 1);
+        refused && assert_whole(&own.read().unwrap()) == 1
+    });
+    assert!(in_child);
+    // The parent's snapshot is still in the table, and is still kept.
+    assert_eq!(db.readers().unwrap().len(), 1);
+    assert_eq!(assert_whole(&held), 0);
+    assert_eq!(assert_whole(&db.read().unwrap()), 1);
+    child::say("done");
+}
+
+#[test]
+fn a_forked_child_opens_the_file_anew() {
+    let temp = TempDb::new();
+    fill(&temp.open());
+    let mut process = OtherProcess::start("open_in_a_forked_child", temp.path());
+    assert_eq!(process.hear_any().as_deref(), Some("done"));
+}
