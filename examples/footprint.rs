@@ -3,6 +3,7 @@
 //!     cargo run --release --example footprint -- --rows 100000000 [--memory-mib 256] [--folder DIR]
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,14 @@ fn main() -> Result<()> {
     let rows: u64 = option("--rows").map_or(1_000_000, |rows| rows.parse().expect("--rows takes a number"));
     let memory: u64 =
         option("--memory-mib").map_or(256, |mib| mib.parse().expect("--memory-mib takes a number"));
+    if let Some(path) = option("--read") {
+        let path = Path::new(&path);
+        let held = match option("--table").as_deref() {
+            Some("points") => read::<Point>(path, "points", rows)?,
+            _ => read::<Keyed>(path, "keyed", rows)?,
+        };
+        std::process::exit(i32::from(!held));
+    }
     let parent = option("--folder").map_or_else(std::env::temp_dir, PathBuf::from);
     let folder =
         tempfile::tempdir_in(parent).map_err(|error| drystone::Error::io("no temporary folder", error))?;
@@ -50,7 +59,7 @@ fn main() -> Result<()> {
     rate(rows, begun.elapsed());
     held &= size(&path, rows, 12, 1001);
     drop(db);
-    held &= reader::<Point>(&path, "points", rows)?;
+    held &= reader(&path, "points", rows)?;
     std::fs::remove_file(&path)
         .map_err(|error| drystone::Error::io("cannot remove a temporary file", error))?;
 
@@ -77,15 +86,23 @@ fn main() -> Result<()> {
     );
     held &= size(&path, rows, 20, 1005);
     drop(db);
-    held &= reader::<Keyed>(&path, "keyed", rows)?;
+    held &= reader(&path, "keyed", rows)?;
     if !held {
         std::process::exit(1);
     }
     Ok(())
 }
 
+/// Reads the file in a process of its own: what the load left in memory must neither count nor hide what reading takes.
+fn reader(path: &Path, table: &str, rows: u64) -> Result<bool> {
+    let failed = |error| drystone::Error::io("cannot run a reader", error);
+    let mut command = Command::new(std::env::current_exe().map_err(failed)?);
+    command.arg("--read").arg(path).args(["--table", table, "--rows", &rows.to_string()]);
+    command.status().map(|status| status.success()).map_err(failed)
+}
+
 /// Opens the file several times, then reads all of it.
-fn reader<T: Record<Key = u64>>(path: &Path, name: &str, rows: u64) -> Result<bool> {
+fn read<T: Record<Key = u64>>(path: &Path, name: &str, rows: u64) -> Result<bool> {
     let mut opened = Vec::new();
     let mut first_get = Vec::new();
     for _ in 0..9 {
@@ -105,16 +122,14 @@ fn reader<T: Record<Key = u64>>(path: &Path, name: &str, rows: u64) -> Result<bo
     );
     println!("  first get after {:?} more", first_get[4]);
 
-    let before = private_bytes();
     let db = open(path)?;
     let read = db.read()?;
     let table = read.table::<T>(name)?;
     let begun = Instant::now();
-    let (found, peak) = watched(|| everything(table))?;
+    let (found, private) = watched(|| everything(table))?;
     println!("  all {found} rows read and verified in {:.2} s", begun.elapsed().as_secs_f64());
-    let private = peak.saturating_sub(before);
-    held &=
-        verdict(&format!("{} KiB of private memory for that", private >> 10), private < 10 * MIB, "10 MiB");
+    let found_private = format!("{} KiB of private memory in the whole process", private >> 10);
+    held &= verdict(&found_private, private < 10 * MIB, "10 MiB");
     Ok(held && found == rows)
 }
 
