@@ -7,6 +7,8 @@ use drystone::simulation::Event;
 use crate::random::Random;
 
 const SECTOR: usize = 512;
+/// The meta pages come first.
+const META_BYTES: usize = 8192;
 
 /// A disk on the way through a recording: what is certain by now, and what is not.
 #[derive(Clone)]
@@ -118,13 +120,16 @@ impl Disk {
     /// `all_up_to`, else `samples` of them; each with every length that the file may have; and each `tears` times with a
     /// write torn.
     pub fn outcomes(&self, limits: Limits, random: &mut Random) -> Vec<Outcome> {
-        let writes: Vec<usize> = self
-            .uncertain()
-            .filter_map(|change| match change {
-                Change::Write { bytes, .. } => Some(bytes.len().div_ceil(SECTOR)),
-                Change::Length(_) => None,
-            })
-            .collect();
+        let mut meta = None;
+        let mut writes: Vec<usize> = Vec::new();
+        for change in self.uncertain() {
+            if let Change::Write { offset, bytes } = change {
+                if *offset < META_BYTES {
+                    meta = Some(writes.len());
+                }
+                writes.push(bytes.len().div_ceil(SECTOR));
+            }
+        }
         let lengths = self.uncertain().count() - writes.len();
         let mut outcomes = Vec::new();
         for subset in subsets(writes.len(), limits, random) {
@@ -134,7 +139,11 @@ impl Disk {
             }
             let torn: Vec<usize> = (0..writes.len()).filter(|index| subset[*index]).collect();
             for _ in 0..if torn.is_empty() { 0 } else { limits.tears } {
-                let index = torn[random.below(torn.len() as u64) as usize];
+                // Every other time the newest meta page, on which most depends.
+                let index = match meta.filter(|meta| subset[*meta]) {
+                    Some(meta) if random.one_in(2) => meta,
+                    _ => torn[random.below(torn.len() as u64) as usize],
+                };
                 let mut sectors = sectors.clone();
                 sectors[index] = tear(writes[index], random);
                 let lengths =

@@ -55,6 +55,13 @@ impl Plan {
         after_fault: depth(1, 2, 0, 0),
     };
 
+    /// For a first look.
+    pub const THIN: Plan = Plan {
+        depths: [depth(1, 5, 1, 20), depth(1, 2, 1, 40), depth(1, 2, 0, 0)],
+        faults: 5,
+        after_fault: depth(1, 3, 0, 60),
+    };
+
     /// For a few seconds.
     pub const SHORT: Plan = Plan {
         depths: [depth(3, 8, 1, 30), depth(2, 2, 1, 40), depth(1, 2, 0, 0)],
@@ -69,10 +76,18 @@ impl Plan {
 /// # Errors
 /// When the system gives no memory.
 pub fn catch(planted: Mutant) -> std::io::Result<Option<(u64, Broken)>> {
-    let mut explorer = Explorer::new(Plan::SHORT, 1, Some(planted))?;
-    for script in short_scripts().into_iter().chain((0..200).map(random_script)) {
-        if let Err(broken) = explorer.explore(&script) {
-            return Ok(Some((explorer.points(), broken)));
+    let mut points = 0;
+    for round in 0..10 {
+        let plan = if round < 5 { Plan::THIN } else { Plan::SHORT };
+        for script in
+            short_scripts().into_iter().chain((0..10).map(|index| random_script(10 * round + index)))
+        {
+            let mut explorer = Explorer::new(plan, round, Some(planted))?;
+            let outcome = explorer.explore(&script);
+            points += explorer.points();
+            if let Err(broken) = outcome {
+                return Ok(Some((points, broken)));
+            }
         }
     }
     Ok(None)

@@ -7,7 +7,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use drystone_simulator::explore::{Explorer, Plan};
+use drystone::simulation::Mutant;
+use drystone_simulator::explore::{Explorer, Plan, catch};
 use drystone_simulator::run::Broken;
 use drystone_simulator::script::{Script, large_script, random_script, short_scripts};
 
@@ -18,6 +19,7 @@ Cuts the power of a simulated disk at every event of short scripts and of random
     --minutes N    or until so many minutes have passed
     --seed S       the first random script; alone, the only one
     --script NAME  only this short script
+    --planted      plant one bug after the other instead, and say what it took to catch it
     --threads N    [all processors]";
 
 /// What is asked for.
@@ -28,6 +30,7 @@ struct Options {
     seed: Option<u64>,
     script: Option<String>,
     threads: Option<u64>,
+    planted: bool,
 }
 
 /// One script and how it is searched.
@@ -46,6 +49,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if options.planted {
+        return catch_all();
+    }
     let start = Instant::now();
     let search = Search::new(&options);
     let threads = options
@@ -65,6 +71,23 @@ fn main() -> ExitCode {
         failures.len()
     );
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Shows that the search would find a bug, if there were one.
+fn catch_all() -> ExitCode {
+    let mut missed = 0;
+    for mutant in Mutant::ALL {
+        match catch(mutant) {
+            Ok(Some((points, broken))) => println!("{mutant:?}: caught at crash point {points}: {broken}"),
+            Ok(None) => {
+                missed += 1;
+                println!("{mutant:?}: NOT CAUGHT");
+            }
+            Err(error) => println!("{mutant:?}: {error}"),
+        }
+    }
+    println!("{} of {} planted bugs caught", Mutant::ALL.len() - missed, Mutant::ALL.len());
+    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// A search that several threads work on.
@@ -170,6 +193,10 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
     while let Some(name) = arguments.next() {
         if name == "--help" {
             return Err(String::new());
+        }
+        if name == "--planted" {
+            options.planted = true;
+            continue;
         }
         let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
         let number = || value.parse().map_err(|_| format!("{name} needs a number, not {value:?}"));

@@ -158,6 +158,14 @@ pub fn short_scripts() -> Vec<Script> {
             ],
         ),
         (
+            // A list of more runs than one sector of the meta page holds.
+            "long list",
+            std::iter::once(create())
+                .chain((0..16).map(|value| eventual(&[put(A, 2 * value, 1, 1_000 * value)])))
+                .chain([commit(&[put(A, 5, 1, 50_000)]), commit(&[put(A, 0, 40, 60_000)])])
+                .collect(),
+        ),
+        (
             "eventual, then large",
             vec![
                 create(),

@@ -179,9 +179,10 @@ fn read_slot(storage: &dyn Storage, slot: usize) -> Result<Found> {
         let end = run.address.checked_add(run.bytes.into());
         run.address >= FIRST_ADDRESS && end.is_some_and(|end| end <= page.file_bytes)
     };
+    let listed = runs.iter().all(inside) || storage.plants(Mutant::HalfMeta);
     // Transactions are counted from 1, and none ever comes near the end of the numbers.
     let counted = page.transaction > 0 && page.transaction < u64::MAX;
-    if page.file_bytes < FIRST_ADDRESS || !counted || !runs.iter().all(inside) {
+    if page.file_bytes < FIRST_ADDRESS || !counted || !listed {
         return Ok(Found::Damaged);
     }
     let meta = Meta {
