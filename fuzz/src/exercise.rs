@@ -55,7 +55,9 @@ fn check(db: &Database) -> Result<CheckReport> {
 fn read_all(db: &Database) -> bool {
     let sound = check(db).is_ok_and(|report| report.is_sound());
     must(sound, db.stats());
-    must(sound, db.readers());
+    for reader in must(sound, db.readers()).unwrap_or_default() {
+        must(sound, db.held_bytes(&reader));
+    }
     let rescued = Options::new().reserve_bytes(1 << 30).in_memory().expect("memory");
     if let Some(report) = must(sound, db.salvage(&rescued)) {
         assert!(!sound || report.lost.is_empty(), "{:?}", report.lost);
