@@ -179,7 +179,9 @@ fn read_slot(storage: &dyn Storage, slot: usize) -> Result<Found> {
         let end = run.address.checked_add(run.bytes.into());
         run.address >= FIRST_ADDRESS && end.is_some_and(|end| end <= page.file_bytes)
     };
-    let listed = runs.iter().all(inside) || storage.plants(Mutant::HalfMeta);
+    // A seal lists nothing, and a list is never longer than opening is willing to read.
+    let listed = fits_the_list(runs) && (runs.is_empty() || page.sealed != 1);
+    let listed = listed && runs.iter().all(inside) || storage.plants(Mutant::HalfMeta);
     // Transactions are counted from 1, and none ever comes near the end of the numbers.
     let counted = page.transaction > 0 && page.transaction < u64::MAX;
     if page.file_bytes < FIRST_ADDRESS || !counted || !listed {
@@ -313,7 +315,7 @@ pub(crate) fn damaged_meta_pages(storage: &dyn Storage) -> Result<Vec<(u64, Erro
 /// Whether every run that the page lists is in the file as it was written. A run that cannot be read is not one that was
 /// never written: taking it for that would fall back from a commit that stands.
 fn holds(storage: &dyn Storage, slot: &Slot, len: u64) -> Result<bool> {
-    if slot.meta.file_bytes > len || !fits_the_list(&slot.runs) {
+    if slot.meta.file_bytes > len {
         return Ok(false);
     }
     let mut bytes = Vec::new();
@@ -364,6 +366,19 @@ mod tests {
         assert_eq!(recovered([state(1), state(2)]).unwrap().transaction, 2);
         assert_eq!(recovered([state(7), state(u64::MAX)]).unwrap().transaction, 7);
         assert_eq!(recovered([state(0), state(0)]).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn a_list_that_no_commit_writes_is_damage() {
+        let long = Meta { file_bytes: 1 << 40, ..state(5) };
+        let run = |bytes| WrittenRun { address: FIRST_ADDRESS, bytes, checksum: 0 };
+        let file = MappedFile::anonymous(FIRST_ADDRESS, 0).unwrap();
+        for (sealed, runs) in [(true, vec![run(4096)]), (false, vec![run(u32::MAX); LIST_RUNS])] {
+            file.write_at(0, &long.encode(sealed, &runs)).unwrap();
+            assert!(matches!(read_slot(&file, 0).unwrap(), Found::Damaged));
+        }
+        file.write_at(0, &long.encode(false, &[run(4096)])).unwrap();
+        assert!(matches!(read_slot(&file, 0).unwrap(), Found::Good(_)));
     }
 
     #[test]
