@@ -6,7 +6,7 @@ use super::OnDuplicate;
 use super::source::RecordSource;
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{TreeRoot, WriteSession};
-use crate::tree::{Probe, Slices, TreeBuilder, View, lower_bound};
+use crate::tree::{Expected, Probe, Slices, TreeBuilder, View, lower_bound};
 
 /// What became of a record that was pushed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,7 +96,7 @@ impl<'s, P: Probe> Merge<'s, P> {
         existing: View<'s>,
         probe: P,
         on_duplicate: OnDuplicate,
-        expected: Option<u64>,
+        expected: Expected,
         known: Known,
     ) -> Merge<'s, P> {
         Merge {

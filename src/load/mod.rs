@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use crate::error::Result;
 use crate::page::{TreeRoot, WriteSession};
-use crate::tree::{Edited, Layout, Probe, TreeBuilder, with_probe};
+use crate::tree::{Edited, Expected, Layout, Probe, TreeBuilder, with_probe};
 
 use merge::{Clash, Known, Merge, Pushed};
 use sort::Sorter;
@@ -112,6 +112,8 @@ impl LoadOptions {
 pub(crate) struct Target<'x> {
     pub(crate) session: &'x WriteSession,
     pub(crate) tree: &'x mut Edited,
+    /// The rows that the table had, where the tree is one that takes its place: there will be about as many.
+    pub(crate) replaced_rows: u64,
     /// The folder for temporary files, unless the options name another.
     pub(crate) scratch: PathBuf,
     /// The key of a record as a person writes it.
@@ -127,7 +129,8 @@ pub(crate) fn load(
     if options.replace && target.tree.rows() > 0 {
         // Built as for an empty table; the old tree goes when the new one is whole.
         let mut fresh = Edited::empty(target.tree.layout().clone());
-        let beside = Target { tree: &mut fresh, ..target };
+        let replaced_rows = target.tree.rows();
+        let beside = Target { tree: &mut fresh, replaced_rows, ..target };
         let report = load_beside(beside, source, options)?;
         let root = fresh.flush(target.session)?;
         target.tree.replace(target.session, root)?;
@@ -156,11 +159,12 @@ fn load_dense(
     source: &mut dyn RecordSource,
     options: &LoadOptions,
 ) -> Result<LoadReport> {
-    let Target { session, tree, .. } = target;
+    let Target { session, tree, replaced_rows, .. } = target;
     let mut report = LoadReport { in_order: true, ..LoadReport::default() };
     let mut record = vec![0; layout.width()];
     if tree.rows() == 0 {
-        let mut builder = TreeBuilder::new(session, layout.clone(), source.rows_hint());
+        let expected = source.rows_hint().map_or(Expected::AtLeast(replaced_rows), Expected::Rows);
+        let mut builder = TreeBuilder::new(session, layout.clone(), expected);
         while source.next_record(&mut record)? {
             builder.push(&record)?;
             report.read += 1;
@@ -194,7 +198,7 @@ fn load_keyed<P: Probe>(
     source: &mut dyn RecordSource,
     options: &LoadOptions,
 ) -> Result<LoadReport> {
-    let Target { session, tree, scratch, describe_key } = target;
+    let Target { session, tree, replaced_rows, scratch, describe_key } = target;
     let folder = options.scratch.clone().unwrap_or(scratch);
     let mut sorter = Sorter::new(probe, layout.width(), options.memory_bytes.max(1 << 20), folder);
     let more = sorter.fill(source)?;
@@ -203,6 +207,7 @@ fn load_keyed<P: Probe>(
         layout,
         probe,
         on_duplicate: options.on_duplicate,
+        replaced_rows,
         describe_key,
         report: LoadReport { in_order: sorter.is_in_order(), ..LoadReport::default() },
     };
@@ -231,6 +236,7 @@ struct KeyedLoad<'x, P> {
     layout: &'x Layout,
     probe: P,
     on_duplicate: OnDuplicate,
+    replaced_rows: u64,
     describe_key: &'x dyn Fn(&[u8]) -> String,
     report: LoadReport,
 }
@@ -244,7 +250,10 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
         tree: &Edited,
     ) -> Result<TreeRoot> {
         let begun = sorter.len() as u64 + tree.rows();
-        let expected = source.rows_hint().map(|rows| rows.saturating_add(begun));
+        let expected = match source.rows_hint() {
+            Some(rows) => Expected::Rows(rows.saturating_add(begun)),
+            None => Expected::AtLeast(begun.max(self.replaced_rows)),
+        };
         let mut merge = self.merge(tree, expected, Known::InTable);
         self.report.read += sorter.len() as u64;
         let mut outcome = sorter.drain(|record, place| merge.push(record, place));
@@ -283,7 +292,7 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
         self.report.read += sorter.taken();
         let mut sorted = sorter.finish()?;
         self.report.spilled_runs += sorted.spilled_runs();
-        let mut merge = self.merge(tree, Some(sorted.len() + tree.rows()), known);
+        let mut merge = self.merge(tree, Expected::Rows(sorted.len() + tree.rows()), known);
         while let Some((record, place)) = sorted.next()? {
             merge.push(record, place).map_err(|clash| clash.explain(self.describe_key, source))?;
         }
@@ -325,7 +334,7 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
         Ok(())
     }
 
-    fn merge<'t>(&self, tree: &'t Edited, expected: Option<u64>, known: Known) -> Merge<'t, P>
+    fn merge<'t>(&self, tree: &'t Edited, expected: Expected, known: Known) -> Merge<'t, P>
     where
         'x: 't,
     {

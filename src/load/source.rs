@@ -1,5 +1,7 @@
 //! Where a bulk load takes its records from.
 
+use std::iter::Fuse;
+
 use crate::error::Result;
 use crate::record::Record;
 
@@ -8,7 +10,7 @@ use crate::record::Record;
 /// [`TableMut::load`](crate::TableMut::load) makes one of any iterator of typed records; a reader of CSV is another, and
 /// [`DynamicTableMut::load`](crate::DynamicTableMut::load) takes any.
 pub trait RecordSource {
-    /// Fills in the next record, all of it; `false` at the end.
+    /// Fills in the next record, all of it; `false` at the end, and then always.
     ///
     /// # Errors
     /// Whatever keeps the source from giving the record. The load ends there, and the table stays what it was.
@@ -31,13 +33,14 @@ pub trait RecordSource {
 
 /// Typed records as a source.
 pub(crate) struct IterSource<I> {
-    records: I,
+    /// A load may ask once more after the end.
+    records: Fuse<I>,
     place: u64,
 }
 
-impl<I> IterSource<I> {
+impl<I: Iterator> IterSource<I> {
     pub(crate) fn new(records: I) -> IterSource<I> {
-        IterSource { records, place: 0 }
+        IterSource { records: records.fuse(), place: 0 }
     }
 }
 

@@ -168,6 +168,15 @@ impl Allocator {
         (page, pages)
     }
 
+    /// Hands out the start of the first gap of at least `gap` pages, `pages` of it at most, or pages at the end. The run can
+    /// be lengthened as far as the gap goes.
+    pub(crate) fn allocate_run(&mut self, gap: u64, pages: u64) -> (u64, u64) {
+        let (page, pages) =
+            self.search(gap, gap).map_or((self.end(), pages), |(page, gap)| (page, gap.min(pages)));
+        self.hand_out(page, pages);
+        (page, pages)
+    }
+
     /// Hands out pages behind everything that is taken, where a run can be lengthened.
     pub(crate) fn allocate_at_end(&mut self, pages: u64) -> (u64, u64) {
         let page = self.end();

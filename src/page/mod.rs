@@ -20,7 +20,7 @@ pub use meta::empty_image;
 pub(crate) use meta::{Meta, TreeRoot, create as create_meta, damaged_meta_pages};
 pub use readers::ReaderInfo;
 pub(crate) use readers::{LOCK_FILE_BYTES, Pin, Readers};
-pub(crate) use run::{RunWriter, WriteSession};
+pub(crate) use run::{Room, RunWriter, WriteSession};
 
 /// The unit of allocation, and the size of a branch.
 pub(crate) const PAGE_BYTES: usize = 4096;

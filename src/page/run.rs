@@ -35,12 +35,21 @@ struct SessionState {
     large: bool,
     /// Whether the file is cut to what it needs at commit: after a load, which grows it in large steps.
     trim: bool,
+    /// Bytes of rows in trees that were cleared.
+    cleared: u64,
     failed: bool,
 }
 
 impl WriteSession {
     pub(crate) fn new(pages: Arc<Pages>, allocator: Allocator) -> WriteSession {
-        let state = SessionState { allocator, written: Vec::new(), large: false, trim: false, failed: false };
+        let state = SessionState {
+            allocator,
+            written: Vec::new(),
+            large: false,
+            trim: false,
+            cleared: 0,
+            failed: false,
+        };
         WriteSession { pages, state: Mutex::new(state) }
     }
 
@@ -66,6 +75,17 @@ impl WriteSession {
     /// After a write that failed part of the way nothing that was edited can be relied on: the transaction must not commit.
     pub(crate) fn fail(&self) {
         self.state.lock().failed = true;
+    }
+
+    /// A tree with so many bytes of rows was cleared, or dropped.
+    pub(crate) fn note_cleared(&self, bytes: u64) {
+        let mut state = self.state.lock();
+        state.cleared = state.cleared.saturating_add(bytes);
+    }
+
+    /// How many bytes of rows were in trees that the transaction cleared, or dropped.
+    pub(crate) fn cleared(&self) -> u64 {
+        self.state.lock().cleared
     }
 
     /// Whether a write failed before.
@@ -105,8 +125,7 @@ impl WriteSession {
 /// [`finish`](RunWriter::finish), and durable after the commit.
 pub(crate) struct RunWriter<'s> {
     session: &'s WriteSession,
-    /// How many more pages will be needed; `None` where nobody knows, and the end of the file is the place.
-    expected_pages: Option<u64>,
+    room: Room,
     /// The present run, in pages: where it starts and how many are handed out.
     run_page: u64,
     run_pages: u64,
@@ -117,12 +136,23 @@ pub(crate) struct RunWriter<'s> {
     last_start: u64,
 }
 
+/// Where runs go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Room {
+    /// Into any gaps; about so many bytes are to come.
+    Gaps(u64),
+    /// All into one run: a gap of at least so many bytes, or the end of the file.
+    OneGap(u64),
+    /// All into one run at the end of the file.
+    End,
+}
+
 impl<'s> RunWriter<'s> {
-    /// A writer for nodes of about so many bytes in all, which may go into a gap of that size; `None` writes at the end.
-    pub(crate) fn new(session: &'s WriteSession, expected_bytes: Option<u64>) -> RunWriter<'s> {
+    /// A writer that has placed nothing yet.
+    pub(crate) fn new(session: &'s WriteSession, room: Room) -> RunWriter<'s> {
         RunWriter {
             session,
-            expected_pages: expected_bytes.map(pages_for),
+            room,
             run_page: 0,
             run_pages: 0,
             buffer_page: 0,
@@ -180,25 +210,35 @@ impl<'s> RunWriter<'s> {
     /// Lengthens the run, or starts another where it cannot be.
     fn make_room(&mut self, bytes: u64) -> Result<()> {
         let missing = pages_for((self.position() + bytes).saturating_sub(self.run_end()));
-        let expected = self.expected_pages.unwrap_or(STEP_PAGES);
-        let more = missing.max(expected.min(STEP_PAGES));
+        let expected = match self.room {
+            Room::Gaps(bytes) => pages_for(bytes),
+            Room::OneGap(_) | Room::End => STEP_PAGES,
+        };
+        let (next, more) = (self.run_page + self.run_pages, missing.max(expected.min(STEP_PAGES)));
         let mut state = self.session.state.lock();
-        if self.run_pages > 0 && state.allocator.extend(self.run_page + self.run_pages, more) {
-            drop(state);
-            self.run_pages += more;
-        } else {
-            drop(state);
-            self.close_run()?;
-            state = self.session.state.lock();
-            let least = pages_for(bytes);
-            let (page, pages) = match self.expected_pages {
-                Some(expected) => state.allocator.allocate(expected.max(least), least),
-                None => state.allocator.allocate_at_end(more.max(least)),
-            };
-            drop(state);
-            (self.run_page, self.run_pages, self.buffer_page) = (page, pages, page);
-            self.expected_pages = self.expected_pages.map(|expected| expected.saturating_sub(pages));
+        let lengthened = [more, missing]
+            .into_iter()
+            .find(|pages| self.run_pages > 0 && state.allocator.extend(next, *pages));
+        drop(state);
+        if let Some(pages) = lengthened {
+            self.run_pages += pages;
+            return self.session.ensure_length(self.run_page + self.run_pages);
         }
+        self.close_run()?;
+        state = self.session.state.lock();
+        let least = pages_for(bytes);
+        let (page, pages) = match self.room {
+            Room::Gaps(_) => state.allocator.allocate(expected.max(least), least),
+            Room::OneGap(bytes) => state.allocator.allocate_run(pages_for(bytes).max(least), more.max(least)),
+            Room::End => state.allocator.allocate_at_end(more.max(least)),
+        };
+        drop(state);
+        (self.run_page, self.run_pages, self.buffer_page) = (page, pages, page);
+        self.room = match self.room {
+            Room::Gaps(bytes) => Room::Gaps(bytes.saturating_sub(pages * PAGE_BYTES as u64)),
+            // What does not fit where it was thought to goes where it fits however much it is.
+            Room::OneGap(_) | Room::End => Room::End,
+        };
         self.session.ensure_length(self.run_page + self.run_pages)
     }
 

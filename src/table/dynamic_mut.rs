@@ -140,6 +140,8 @@ impl<'x> DynamicTableMut<'x> {
         self.writer.update(&key, |record| {
             let mut row = RowBuf::from_bytes(&schema, record.to_vec())?;
             let result = change(&mut row)?;
+            // It may have been exchanged for another row altogether.
+            schema.check_same("the row", row.schema())?;
             record.copy_from_slice(row.as_bytes());
             Ok(result)
         })

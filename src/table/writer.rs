@@ -160,7 +160,8 @@ impl<'x> Writer<'x> {
         let definition = self.table.definition.clone();
         self.edit(|tree, session| {
             let describe_key = |record: &[u8]| describe_key(&definition, record);
-            load(Target { session, tree, scratch, describe_key: &describe_key }, source, options)
+            let target = Target { session, tree, replaced_rows: 0, scratch, describe_key: &describe_key };
+            load(target, source, options)
         })
     }
 

@@ -17,7 +17,7 @@ use crate::record::Record;
 use crate::schema::{FieldDef, Schema};
 use crate::storage::Mutant;
 use crate::table::{DynamicTableMut, OpenTable, TableHome, TableMut, Writer};
-use crate::tree::{Edited, TreeBuilder};
+use crate::tree::{Edited, Expected, TreeBuilder};
 
 /// The one transaction that writes. Dropped without [`commit`](WriteTransaction::commit), it has never been.
 ///
@@ -228,7 +228,8 @@ impl WriteTransaction {
         let chosen = old.layout.leaf_rows();
         let default = layout_for(&old.schema, 0)?.leaf_rows();
         let layout = layout_for(&schema, if chosen == default { 0 } else { chosen })?;
-        let mut builder = TreeBuilder::new(session, layout.clone(), Some(writer.table.edited.rows()));
+        let mut builder =
+            TreeBuilder::new(session, layout.clone(), Expected::Rows(writer.table.edited.rows()));
         let mut wide = Vec::with_capacity(schema.width());
         for slice in writer.reader().view.slices(0..u64::MAX) {
             for record in slice.map_err(place)?.chunks_exact(old.schema.width()) {
@@ -297,6 +298,9 @@ impl WriteTransaction {
 
     /// Writes what is in memory to new pages. `None` if nothing was changed.
     fn write_pages(&self, session: &WriteSession) -> Result<Option<Meta>> {
+        if session.has_failed() {
+            fail!(Usage, "this transaction failed to write before, and cannot be committed; begin another");
+        }
         let mut state = self.state.lock();
         let state = &mut *state;
         for table in state.open.values() {
@@ -306,9 +310,6 @@ impl WriteTransaction {
                 table.definition.root = root;
                 state.catalog.put(session, &table.definition)?;
             }
-        }
-        if session.has_failed() {
-            fail!(Usage, "this transaction failed to write before, and cannot be committed; begin another");
         }
         let next = Meta {
             transaction: self.base.transaction + 1,

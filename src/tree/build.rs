@@ -3,7 +3,7 @@
 use super::branch::encode;
 use super::layout::Layout;
 use crate::error::Result;
-use crate::page::{Link, PAGE_BYTES, RunWriter, TreeRoot, WriteSession};
+use crate::page::{Link, PAGE_BYTES, Room, RunWriter, TreeRoot, WriteSession};
 
 /// Takes records in key order (or row order) and lays them down as one array.
 ///
@@ -27,17 +27,38 @@ struct Level {
     bytes: Vec<usize>,
 }
 
+/// How many rows a tree will have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Expected {
+    /// So many, or few less.
+    Rows(u64),
+    /// Nobody knows, but not much less than so many.
+    AtLeast(u64),
+}
+
 impl<'s> TreeBuilder<'s> {
-    /// A builder for a tree of about so many rows; `None` where nobody knows.
-    pub(crate) fn new(session: &'s WriteSession, layout: Layout, rows: Option<u64>) -> TreeBuilder<'s> {
+    /// A builder for a tree of so many rows.
+    pub(crate) fn new(session: &'s WriteSession, layout: Layout, rows: Expected) -> TreeBuilder<'s> {
         session.trim_at_commit();
-        let expected = rows.map(|rows| {
+        let bytes = |rows: u64| {
             let leaves = rows.saturating_mul(layout.width() as u64);
             let branches = rows / (layout.leaf_rows() * layout.children()) as u64 + 2;
-            leaves.saturating_add((branches + branches / 8) * PAGE_BYTES as u64)
-        });
+            leaves.saturating_add((branches + branches / 8).saturating_mul(PAGE_BYTES as u64))
+        };
+        let room = match rows {
+            Expected::Rows(rows) => Room::OneGap(bytes(rows)),
+            // What the transaction cleared, if anything, is likely to be about what comes again. With as much room again it is
+            // likely to stay in one piece. Were it always written at the end, a table that is loaded again and again
+            // would leave its old places behind for ever.
+            Expected::AtLeast(rows) => {
+                match rows.saturating_mul(layout.width() as u64).max(session.cleared()) {
+                    0 => Room::End,
+                    likely => Room::OneGap(likely.saturating_mul(2)),
+                }
+            }
+        };
         let leaf = Vec::with_capacity(layout.leaf_bytes());
-        let writer = Some(RunWriter::new(session, expected));
+        let writer = Some(RunWriter::new(session, room));
         TreeBuilder { session, layout, writer, leaf, rows: 0, level: Level::default() }
     }
 

@@ -171,6 +171,7 @@ impl Edited {
             branch.insert(1, &sibling.key, sibling.rows, sibling.child);
             self.root = Child::Owned(Box::new(Node::Branch(branch)));
             self.height += 1;
+            self.owned_bytes += PAGE_BYTES;
         }
         Ok(placed)
     }
@@ -215,6 +216,7 @@ impl Edited {
                 branch.insert(0, &[], self.rows, full);
                 self.root = Child::Owned(Box::new(Node::Branch(branch)));
                 self.height += 1;
+                self.owned_bytes += PAGE_BYTES;
             }
             let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
             let taken = edit.extend(&mut self.root, self.height, self.rows, records)?;
@@ -244,6 +246,7 @@ impl Edited {
         let root = std::mem::replace(&mut self.root, Child::Stored(Link::default()));
         let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
         edit.drop_below(&root, self.height, self.rows).inspect_err(|_| session.fail())?;
+        session.note_cleared(self.rows.saturating_mul(self.layout.width() as u64));
         (self.rows, self.height, self.owned_bytes) = (0, 0, 0);
         Ok(())
     }
@@ -264,6 +267,7 @@ impl Edited {
                         let Some(child) = branch.children.pop() else { return };
                         self.root = child;
                         self.height -= 1;
+                        self.owned_bytes = self.owned_bytes.saturating_sub(PAGE_BYTES);
                     }
                     _ => return,
                 },
@@ -581,4 +585,58 @@ fn misplaced<T>() -> Result<T> {
 
 fn wrong_level<T>() -> Result<T> {
     Err(Error::new(ErrorKind::Corrupt, "a leaf stands where a branch belongs; the file is damaged"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::page::{Allocator, FIRST_ADDRESS, Pages};
+    use crate::storage::MappedFile;
+    use crate::tree::{KeyShape, Part};
+
+    /// What the nodes in memory take.
+    fn taken(layout: &Layout, child: &Child) -> usize {
+        match child {
+            Child::Stored(_) => 0,
+            Child::Owned(node) => match &**node {
+                Node::Leaf(_) => layout.leaf_bytes(),
+                Node::Branch(branch) => {
+                    PAGE_BYTES + branch.children.iter().map(|child| taken(layout, child)).sum::<usize>()
+                }
+            },
+        }
+    }
+
+    #[test]
+    fn the_memory_that_edits_take_is_counted() {
+        let file = MappedFile::anonymous(FIRST_ADDRESS, 0).unwrap();
+        let session = WriteSession::new(Arc::new(Pages::new(Box::new(file))), Allocator::new(1));
+        let keyed = Layout::new(1024, KeyShape::new(vec![Part::Unsigned(8)]), 4).unwrap();
+        let dense = Layout::new(1024, KeyShape::new(Vec::new()), 4).unwrap();
+        let (mut tree, mut rows) = (Edited::empty(keyed), Edited::empty(dense));
+        let mut record = [0; 1024];
+        for step in 0..20_000_u64 {
+            // Grows to three levels, shrinks to nothing, twice.
+            let key = step.wrapping_mul(0x9E37_79B9) % 4096;
+            record[..8].copy_from_slice(&key.to_le_bytes());
+            if step / 5000 % 2 == 0 {
+                tree.put(&session, &record, true).unwrap();
+                rows.extend(&session, &record).unwrap();
+            } else {
+                tree.remove(&session, &record, &mut Vec::new()).unwrap();
+                rows.truncate(&session, rows.rows().saturating_sub(1)).unwrap();
+            }
+            if step % 97 == 0 || step % 5000 > 4990 {
+                assert_eq!(tree.owned_bytes(), taken(&tree.layout, &tree.root), "step {step}");
+                assert_eq!(rows.owned_bytes(), taken(&rows.layout, &rows.root), "step {step}");
+            }
+            if step % 1777 == 0 {
+                tree.flush(&session).unwrap();
+                rows.flush(&session).unwrap();
+            }
+        }
+        assert!(tree.rows() < 1000 && rows.rows() == 0);
+    }
 }

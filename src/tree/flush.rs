@@ -5,7 +5,7 @@ use super::edit::Edited;
 use super::layout::Layout;
 use super::node::{Child, Node};
 use crate::error::{Result, fail};
-use crate::page::{Link, PAGE_BYTES, RunWriter, TreeRoot, WriteSession};
+use crate::page::{Link, PAGE_BYTES, Room, RunWriter, TreeRoot, WriteSession};
 
 impl Edited {
     /// Writes every owned node to new pages, leaves in order first, and forgets the copies in memory. Returns the root.
@@ -31,7 +31,7 @@ fn flush(
         return Ok(*link);
     }
     let expected = owned_bytes.min(leaf_bytes(root) + PAGE_BYTES * (height as usize + 1));
-    let mut writer = RunWriter::new(session, Some(expected as u64));
+    let mut writer = RunWriter::new(session, Room::Gaps(expected as u64));
     write_leaves(root, &mut writer)?;
     let link = write_branches(layout, root, height, &mut writer)?;
     writer.finish()?;

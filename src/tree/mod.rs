@@ -20,7 +20,7 @@ mod tests;
 mod view;
 mod walk;
 
-pub(crate) use build::TreeBuilder;
+pub(crate) use build::{Expected, TreeBuilder};
 pub(crate) use edit::{Edited, Placed};
 pub(crate) use inspect::Finding;
 pub(crate) use key::{KeyShape, Part, Probe, SignedProbe, UnsignedProbe, WideProbe, WordProbe, with_probe};

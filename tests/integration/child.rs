@@ -12,7 +12,7 @@ const MARK: &str = "\u{2192} ";
 /// What a second process does with the database at a path.
 pub(crate) type Part = fn(&Path);
 
-const PARTS: [(&str, Part); 13] = [
+const PARTS: [(&str, Part); 14] = [
     ("commit_transfers", crate::kill::commit_transfers),
     ("commit_until_killed", crate::recovery::commit_until_killed),
     ("fill_the_disk", crate::full_disk::fill_the_disk),
@@ -20,6 +20,7 @@ const PARTS: [(&str, Part); 13] = [
     ("hold_a_snapshot", crate::processes::hold_a_snapshot),
     ("hold_until_told", crate::sharing::hold_until_told),
     ("open_in_a_forked_child", crate::sharing::open_in_a_forked_child),
+    ("measure", crate::footprint::measure),
     ("read_once", crate::sharing::read_once),
     ("read_rows", crate::full_disk::read_rows),
     ("transfer_when_asked", crate::sharing::transfer_when_asked),

@@ -2,12 +2,15 @@
 
 mod child;
 mod corruption;
+mod edits;
 mod flights;
+mod footprint;
 mod format;
 mod full_disk;
 mod golden;
 mod holders;
 mod kill;
+mod loads;
 mod model;
 mod open_errors;
 mod power;
@@ -18,5 +21,6 @@ mod schema;
 mod sharing;
 mod system;
 mod temp;
+mod tidy;
 mod ui;
 mod values;
