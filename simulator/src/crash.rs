@@ -117,7 +117,7 @@ impl Disk {
     }
 
     /// Ways in which a cut at this moment can turn out: every subset of the uncertain writes while they are at most
-    /// `all_up_to`, else `samples` of them; each with every length that the file may have; and each `tears` times with a
+    /// `all_up_to`, else some of them; each with every length that the file may have; and each `tears` times with a
     /// write torn.
     pub fn outcomes(&self, limits: Limits, random: &mut Random) -> Vec<Outcome> {
         let mut meta = None;
@@ -201,7 +201,9 @@ impl Change {
 pub struct Limits {
     /// Up to so many uncertain writes, every subset.
     pub all_up_to: usize,
-    /// Of more, so many subsets.
+    /// Of more, those that leave out, hold, or end with one of so many writes, the last ones.
+    pub singles: usize,
+    /// And so many others.
     pub samples: usize,
     /// Torn variants of each.
     pub tears: usize,
@@ -213,26 +215,17 @@ fn subsets(writes: usize, limits: Limits, random: &mut Random) -> Vec<Vec<bool>>
             .map(|mask| (0..writes).map(|index| mask >> index & 1 == 1).collect())
             .collect();
     }
-    let mut subsets: Vec<Vec<bool>> = Vec::new();
-    for sample in 0..limits.samples {
-        subsets.push(match sample {
-            0 => vec![true; writes],
-            1 => vec![false; writes],
-            _ => {
-                // All but one, only one, the first ones, the last ones, any.
-                let at = random.below(writes as u64) as usize;
-                let kind = random.below(5);
-                (0..writes)
-                    .map(|index| match kind {
-                        0 => index != at,
-                        1 => index == at,
-                        2 => index <= at,
-                        3 => index >= at,
-                        _ => random.one_in(2),
-                    })
-                    .collect()
-            }
-        });
+    // All, none, all but one, one alone, the first ones: and then any.
+    let each = |keep: fn(usize, usize) -> bool| {
+        (writes.saturating_sub(limits.singles)..writes)
+            .map(move |at| (0..writes).map(|index| keep(index, at)).collect::<Vec<bool>>())
+    };
+    let mut subsets = vec![vec![true; writes], vec![false; writes]];
+    subsets.extend(each(|index, at| index != at));
+    subsets.extend(each(|index, at| index == at));
+    subsets.extend(each(|index, at| index <= at));
+    for _ in 0..limits.samples {
+        subsets.push((0..writes).map(|_| random.one_in(2)).collect());
     }
     subsets
 }
@@ -241,6 +234,8 @@ fn subsets(writes: usize, limits: Limits, random: &mut Random) -> Vec<Vec<bool>>
 fn tear(sectors: usize, random: &mut Random) -> u64 {
     let at = random.below(sectors.min(64) as u64);
     match random.below(4) {
+        // The beginning of a meta page says the most.
+        0 if random.one_in(2) => 1,
         0 => (1 << at) - 1,
         1 => WHOLE << at,
         2 => WHOLE ^ (1 << at),
@@ -257,7 +252,7 @@ mod tests {
     }
 
     fn images(disk: &Disk) -> Vec<Vec<u8>> {
-        let limits = Limits { all_up_to: 8, samples: 0, tears: 0 };
+        let limits = Limits { all_up_to: 8, singles: 0, samples: 0, tears: 0 };
         disk.outcomes(limits, &mut Random::new(1)).iter().map(|outcome| disk.image(outcome)).collect()
     }
 

@@ -29,44 +29,37 @@ pub struct Plan {
     pub after_fault: Depth,
 }
 
-const fn depth(all_up_to: usize, samples: usize, tears: usize, deeper: u64) -> Depth {
-    Depth { limits: Limits { all_up_to, samples, tears }, deeper }
+const fn depth(all_up_to: usize, singles: usize, samples: usize, tears: usize, deeper: u64) -> Depth {
+    Depth { limits: Limits { all_up_to, singles, samples, tears }, deeper }
 }
 
 impl Plan {
     /// For short scripts: every subset, every failure.
     pub const EXHAUSTIVE: Plan = Plan {
-        depths: [depth(6, 64, 3, 8), depth(4, 6, 1, 40), depth(1, 2, 1, 0)],
+        depths: [depth(6, 16, 32, 3, 8), depth(4, 2, 4, 1, 40), depth(1, 0, 1, 1, 0)],
         faults: 1,
-        after_fault: depth(2, 4, 1, 40),
+        after_fault: depth(2, 1, 2, 1, 40),
     };
 
     /// For random scripts: a sample of everything.
     pub const RANDOM: Plan = Plan {
-        depths: [depth(3, 10, 1, 40), depth(2, 3, 1, 40), depth(1, 2, 0, 0)],
+        depths: [depth(3, 3, 4, 1, 60), depth(2, 0, 2, 1, 40), depth(1, 0, 1, 0, 0)],
         faults: 12,
-        after_fault: depth(1, 3, 1, 60),
+        after_fault: depth(1, 1, 1, 1, 60),
     };
 
     /// For a script with commits of more than a megabyte, whose images take long to make.
     pub const LARGE: Plan = Plan {
-        depths: [depth(1, 6, 1, 100), depth(1, 2, 0, 0), depth(1, 2, 0, 0)],
-        faults: 40,
-        after_fault: depth(1, 2, 0, 0),
-    };
-
-    /// For a first look.
-    pub const THIN: Plan = Plan {
-        depths: [depth(1, 5, 1, 20), depth(1, 2, 1, 40), depth(1, 2, 0, 0)],
-        faults: 5,
-        after_fault: depth(1, 3, 0, 60),
+        depths: [depth(3, 3, 3, 1, 60), depth(1, 0, 1, 0, 0), depth(1, 0, 0, 0, 0)],
+        faults: 10,
+        after_fault: depth(1, 0, 1, 0, 0),
     };
 
     /// For a few seconds.
     pub const SHORT: Plan = Plan {
-        depths: [depth(3, 8, 1, 30), depth(2, 2, 1, 40), depth(1, 2, 0, 0)],
-        faults: 2,
-        after_fault: depth(1, 2, 0, 60),
+        depths: [depth(2, 3, 1, 1, 80), depth(1, 0, 1, 1, 40), depth(1, 0, 1, 0, 0)],
+        faults: 5,
+        after_fault: depth(1, 0, 1, 0, 60),
     };
 }
 
@@ -78,11 +71,10 @@ impl Plan {
 pub fn catch(planted: Mutant) -> std::io::Result<Option<(u64, Broken)>> {
     let mut points = 0;
     for round in 0..10 {
-        let plan = if round < 5 { Plan::THIN } else { Plan::SHORT };
         for script in
             short_scripts().into_iter().chain((0..10).map(|index| random_script(10 * round + index)))
         {
-            let mut explorer = Explorer::new(plan, round, Some(planted))?;
+            let mut explorer = Explorer::new(Plan::SHORT, round, Some(planted))?;
             let outcome = explorer.explore(&script);
             points += explorer.points();
             if let Err(broken) = outcome {

@@ -43,8 +43,8 @@ pub enum Table {
 impl Table {
     fn name(self) -> String {
         match self {
-            Table::Keyed(number) => format!("keyed{number}"),
-            Table::List(number) => format!("list{number}"),
+            Table::Keyed(number) => format!("keyed{number:02}"),
+            Table::List(number) => format!("list{number:02}"),
         }
     }
 }
@@ -155,7 +155,7 @@ impl State {
     pub fn read(snapshot: &drystone::ReadTransaction) -> Result<State> {
         let mut state = State::default();
         for name in snapshot.table_names()? {
-            let number = name.bytes().last().unwrap_or(b'0') - b'0';
+            let number = name[name.len() - 2..].parse().unwrap_or_default();
             if name.starts_with("keyed") {
                 let mut rows = BTreeMap::new();
                 for slice in snapshot.table::<Item>(&name)?.slices() {

@@ -69,6 +69,12 @@ fn load(table: Table, rows: u64, replace: bool, value: u64) -> Edit {
     Edit::Load { table, rows, replace, backwards: value % 2 == 1, value }
 }
 
+/// A row in each of thirty tables.
+fn many(value: u64) -> Vec<Edit> {
+    let tables = (0..30).map(Table::Keyed);
+    tables.flat_map(|table| [Edit::Create(table), put(table, 1, 1, value)]).collect()
+}
+
 /// What is done after every crash: the first transaction settles what was found, the second is the next commit.
 pub fn follow_up() -> Script {
     let steps = vec![
@@ -83,6 +89,127 @@ pub fn short_scripts() -> Vec<Script> {
     let create = || commit(&[Edit::Create(A), put(A, 0, 40, 100)]);
     let scripts: Vec<(&str, Vec<Step>)> = vec![
         ("small", vec![create(), commit(&[put(A, 5, 2, 200)]), commit(&[put(A, 5, 1, 300)])]),
+        (
+            "snapshots",
+            vec![
+                create(),
+                Step::Hold,
+                commit(&[put(A, 0, 40, 200)]),
+                Step::Hold,
+                commit(&[put(A, 0, 40, 300)]),
+                commit(&[put(A, 0, 40, 400)]),
+                Step::Release,
+                commit(&[put(A, 0, 40, 500)]),
+                eventual(&[put(A, 0, 40, 600)]),
+                Step::Release,
+                commit(&[put(A, 0, 40, 700)]),
+            ],
+        ),
+        (
+            "killed",
+            vec![
+                create(),
+                eventual(&[put(A, 5, 30, 200)]),
+                eventual(&[put(A, 5, 1, 300)]),
+                Step::Kill,
+                commit(&[put(A, 0, 40, 400)]),
+                Step::Kill,
+                commit(&[put(A, 0, 40, 500)]),
+                eventual(&[put(A, 0, 10, 600)]),
+                Step::Kill,
+            ],
+        ),
+        (
+            "eventual",
+            vec![
+                create(),
+                eventual(&[put(A, 5, 1, 200)]),
+                eventual(&[put(A, 30, 1, 300)]),
+                eventual(&[put(A, 5, 1, 400)]),
+                commit(&[put(A, 30, 1, 500)]),
+                commit(&[put(A, 0, 20, 600)]),
+                commit(&[put(A, 9, 1, 700)]),
+            ],
+        ),
+        (
+            "spill",
+            vec![
+                create(),
+                write(Some(Durability::Immediate), 1, &[put(A, 0, 3, 200), put(A, 100, 3, 200)]),
+                commit(&[put(A, 0, 30, 300)]),
+                write(Some(Durability::Immediate), 20_000, &[put(A, 0, 60, 400), remove(A, 10, 40)]),
+                commit(&[put(A, 20, 3, 500)]),
+                commit(&[put(A, 30, 30, 600)]),
+            ],
+        ),
+        (
+            // A run for each table: a list of more runs than one sector of the meta page holds.
+            "many tables",
+            vec![commit(&many(0)), commit(&many(100)), commit(&[put(A, 5, 1, 200)])],
+        ),
+        (
+            "sync",
+            vec![
+                create(),
+                eventual(&[put(A, 5, 30, 200)]),
+                eventual(&[put(A, 5, 30, 300)]),
+                Step::Sync,
+                commit(&[put(A, 0, 40, 400)]),
+                eventual(&[put(A, 7, 1, 500)]),
+                Step::Sync,
+                eventual(&[put(A, 0, 30, 600)]),
+            ],
+        ),
+        (
+            "shrink",
+            vec![
+                commit(&[Edit::Create(A), load(A, 200, false, 2)]),
+                commit(&[load(A, 20, true, 4)]),
+                commit(&[load(A, 20, true, 6)]),
+                commit(&[load(A, 20, true, 8)]),
+                eventual(&[load(A, 100, true, 10)]),
+                eventual(&[load(A, 10, true, 12)]),
+                commit(&[load(A, 10, true, 14)]),
+                commit(&[put(A, 3, 1, 16)]),
+            ],
+        ),
+        (
+            "killed, then durable",
+            vec![
+                create(),
+                eventual(&[put(A, 5, 30, 200)]),
+                eventual(&[put(A, 5, 30, 300)]),
+                commit(&[put(A, 5, 30, 400)]),
+                Step::Kill,
+                commit(&[put(A, 0, 40, 500)]),
+                commit(&[put(A, 1, 1, 600)]),
+            ],
+        ),
+        (
+            "eventual, then large",
+            vec![
+                create(),
+                eventual(&[put(A, 5, 1, 200)]),
+                write(Some(Durability::Eventual), 1, &[put(A, 0, 3, 300), put(A, 0, 3, 301)]),
+                eventual(&[put(A, 5, 1, 400)]),
+                eventual(&[put(A, 0, 40, 500)]),
+                commit(&[put(A, 30, 1, 600)]),
+            ],
+        ),
+        (
+            "given up",
+            vec![
+                create(),
+                // Written, and dropped again before the commit: pages that nothing reaches, and that must not be listed.
+                write(
+                    Some(Durability::Immediate),
+                    PLENTY,
+                    &[Edit::Create(L), load(L, 60, false, 1), Edit::Drop(L), put(A, 1, 1, 2)],
+                ),
+                commit(&[put(A, 0, 40, 3)]),
+                commit(&[put(A, 2, 1, 4)]),
+            ],
+        ),
         (
             "remove",
             vec![
@@ -111,31 +238,6 @@ pub fn short_scripts() -> Vec<Script> {
             ],
         ),
         (
-            "spill",
-            vec![
-                create(),
-                write(Some(Durability::Immediate), 1, &[put(A, 0, 3, 200), put(A, 100, 3, 200)]),
-                commit(&[put(A, 0, 30, 300)]),
-                write(Some(Durability::Immediate), 20_000, &[put(A, 0, 60, 400), remove(A, 10, 40)]),
-                commit(&[put(A, 20, 3, 500)]),
-                commit(&[put(A, 30, 30, 600)]),
-            ],
-        ),
-        (
-            "given up",
-            vec![
-                create(),
-                // Written, and dropped again before the commit: pages that nothing reaches, and that must not be listed.
-                write(
-                    Some(Durability::Immediate),
-                    PLENTY,
-                    &[Edit::Create(L), load(L, 60, false, 1), Edit::Drop(L), put(A, 1, 1, 2)],
-                ),
-                commit(&[put(A, 0, 40, 3)]),
-                commit(&[put(A, 2, 1, 4)]),
-            ],
-        ),
-        (
             "abort",
             vec![
                 create(),
@@ -143,105 +245,6 @@ pub fn short_scripts() -> Vec<Script> {
                 commit(&[put(A, 1, 1, 300)]),
                 write(None, PLENTY, &[load(A, 60, true, 400)]),
                 commit(&[put(A, 2, 1, 500)]),
-            ],
-        ),
-        (
-            "eventual",
-            vec![
-                create(),
-                eventual(&[put(A, 5, 1, 200)]),
-                eventual(&[put(A, 30, 1, 300)]),
-                eventual(&[put(A, 5, 1, 400)]),
-                commit(&[put(A, 30, 1, 500)]),
-                commit(&[put(A, 0, 20, 600)]),
-                commit(&[put(A, 9, 1, 700)]),
-            ],
-        ),
-        (
-            // A list of more runs than one sector of the meta page holds.
-            "long list",
-            std::iter::once(create())
-                .chain((0..16).map(|value| eventual(&[put(A, 2 * value, 1, 1_000 * value)])))
-                .chain([commit(&[put(A, 5, 1, 50_000)]), commit(&[put(A, 0, 40, 60_000)])])
-                .collect(),
-        ),
-        (
-            "eventual, then large",
-            vec![
-                create(),
-                eventual(&[put(A, 5, 1, 200)]),
-                write(Some(Durability::Eventual), 1, &[put(A, 0, 3, 300), put(A, 0, 3, 301)]),
-                eventual(&[put(A, 5, 1, 400)]),
-                eventual(&[put(A, 0, 40, 500)]),
-                commit(&[put(A, 30, 1, 600)]),
-            ],
-        ),
-        (
-            "sync",
-            vec![
-                create(),
-                eventual(&[put(A, 5, 30, 200)]),
-                eventual(&[put(A, 5, 30, 300)]),
-                Step::Sync,
-                commit(&[put(A, 0, 40, 400)]),
-                eventual(&[put(A, 7, 1, 500)]),
-                Step::Sync,
-                eventual(&[put(A, 0, 30, 600)]),
-            ],
-        ),
-        (
-            "killed",
-            vec![
-                create(),
-                eventual(&[put(A, 5, 30, 200)]),
-                eventual(&[put(A, 5, 1, 300)]),
-                Step::Kill,
-                commit(&[put(A, 0, 40, 400)]),
-                Step::Kill,
-                commit(&[put(A, 0, 40, 500)]),
-                eventual(&[put(A, 0, 10, 600)]),
-                Step::Kill,
-            ],
-        ),
-        (
-            "killed, then durable",
-            vec![
-                create(),
-                eventual(&[put(A, 5, 30, 200)]),
-                eventual(&[put(A, 5, 30, 300)]),
-                commit(&[put(A, 5, 30, 400)]),
-                Step::Kill,
-                commit(&[put(A, 0, 40, 500)]),
-                commit(&[put(A, 1, 1, 600)]),
-            ],
-        ),
-        (
-            "snapshots",
-            vec![
-                create(),
-                Step::Hold,
-                commit(&[put(A, 0, 40, 200)]),
-                Step::Hold,
-                commit(&[put(A, 0, 40, 300)]),
-                commit(&[put(A, 0, 40, 400)]),
-                Step::Release,
-                commit(&[put(A, 0, 40, 500)]),
-                eventual(&[put(A, 0, 40, 600)]),
-                Step::Release,
-                commit(&[put(A, 0, 40, 700)]),
-            ],
-        ),
-        (
-            "shrink",
-            vec![
-                commit(&[Edit::Create(A), load(A, 200, false, 2)]),
-                commit(&[load(A, 20, true, 4)]),
-                commit(&[load(A, 20, true, 6)]),
-                commit(&[load(A, 20, true, 8)]),
-                eventual(&[load(A, 100, true, 10)]),
-                eventual(&[load(A, 10, true, 12)]),
-                commit(&[load(A, 10, true, 14)]),
-                commit(&[put(A, 3, 1, 16)]),
             ],
         ),
         (

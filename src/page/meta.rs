@@ -280,8 +280,7 @@ pub(super) fn recover(storage: &dyn Storage) -> Result<Recovered> {
                     newest.meta.transaction
                 );
             }
-            let settled =
-                equal && other.sealed && (!newest.sealed || storage.plants(Mutant::BothSealedSettled));
+            let settled = equal && other.sealed && !newest.sealed;
             if settled || newest.sealed || holds(storage, newest, len)? {
                 (*slot, newest, settled)
             } else {

@@ -45,8 +45,6 @@ pub enum Mutant {
     NoSettle,
     /// Settling syncs, but does not write again what a failed sync may have dropped.
     SettleWithoutWriting,
-    /// Two sealed copies count as settled, though one of them may not be durable.
-    BothSealedSettled,
     /// The file is cut before the commit that needs less of it is durable.
     CutBeforeCommit,
     /// After a failed sync the next one is taken to have done it all.
@@ -56,7 +54,7 @@ pub enum Mutant {
 #[cfg(feature = "simulation")]
 impl Mutant {
     /// All of them.
-    pub const ALL: [Mutant; 20] = [
+    pub const ALL: [Mutant; 19] = [
         Mutant::SkipSync,
         Mutant::MetaBeforePages,
         Mutant::LargeNotSynced,
@@ -74,7 +72,6 @@ impl Mutant {
         Mutant::OverwriteDurable,
         Mutant::NoSettle,
         Mutant::SettleWithoutWriting,
-        Mutant::BothSealedSettled,
         Mutant::CutBeforeCommit,
         Mutant::RetrySync,
     ];
