@@ -211,8 +211,8 @@ impl<'s> RunWriter<'s> {
     fn make_room(&mut self, bytes: u64) -> Result<()> {
         let missing = pages_for((self.position() + bytes).saturating_sub(self.run_end()));
         let expected = match self.room {
-            Room::Gaps(bytes) => pages_for(bytes),
-            Room::OneGap(_) | Room::End => STEP_PAGES,
+            Room::Gaps(bytes) | Room::OneGap(bytes) => pages_for(bytes),
+            Room::End => STEP_PAGES,
         };
         let (next, more) = (self.run_page + self.run_pages, missing.max(expected.min(STEP_PAGES)));
         let mut state = self.session.state.lock();

@@ -186,6 +186,17 @@ fn a_source_may_be_wrong_about_its_length() {
 }
 
 #[test]
+fn a_small_load_makes_a_small_file_even_on_its_way() {
+    let temp = TempDb::new();
+    let db = temp.open();
+    let write = db.write().unwrap();
+    let mut table = write.create_table::<Pair>("pairs").unwrap();
+    let records: Vec<Pair> = (0..20).map(|id| Pair { id, value: 1 }).collect();
+    table.load(records, &LoadOptions::new()).unwrap();
+    assert!(temp.file_bytes() < 1 << 20, "{} bytes", temp.file_bytes());
+}
+
+#[test]
 fn an_iterator_is_not_asked_again_after_its_end() {
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();
