@@ -1,5 +1,6 @@
 //! What a power cut can leave of a disk: everything certain, and of the rest any part.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use drystone::simulation::Event;
@@ -43,7 +44,7 @@ enum Certainty {
 }
 
 /// One way in which a power cut can turn out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Outcome {
     /// For each uncertain write, which of its sectors arrive: bit n for sector n (modulo 64).
     sectors: Vec<u64>,
@@ -118,7 +119,7 @@ impl Disk {
 
     /// Ways in which a cut at this moment can turn out: every subset of the uncertain writes while they are at most
     /// `all_up_to`, else some of them; each with every length that the file may have; and each `tears` times with a
-    /// write torn.
+    /// write torn. No two are the same.
     pub fn outcomes(&self, limits: Limits, random: &mut Random) -> Vec<Outcome> {
         let mut meta = None;
         let mut writes: Vec<usize> = Vec::new();
@@ -137,6 +138,12 @@ impl Disk {
             for lengths in 0..=lengths {
                 outcomes.push(Outcome { sectors: sectors.clone(), lengths });
             }
+            // Nothing but the beginning of a meta page that was just written: it says all but the end of a long list.
+            if let Some(meta) = meta.filter(|meta| *meta + 1 == writes.len() && subset[*meta]) {
+                let mut sectors = sectors.clone();
+                sectors[meta] = 1;
+                outcomes.push(Outcome { sectors, lengths });
+            }
             let torn: Vec<usize> = (0..writes.len()).filter(|index| subset[*index]).collect();
             for _ in 0..if torn.is_empty() { 0 } else { limits.tears } {
                 // Every other time the newest meta page, on which most depends.
@@ -151,6 +158,8 @@ impl Disk {
                 outcomes.push(Outcome { sectors, lengths });
             }
         }
+        let mut seen = HashSet::new();
+        outcomes.retain(|outcome| seen.insert(outcome.clone()));
         outcomes
     }
 
@@ -233,14 +242,15 @@ fn subsets(writes: usize, limits: Limits, random: &mut Random) -> Vec<Vec<bool>>
 /// Some sectors of a write, seldom all.
 fn tear(sectors: usize, random: &mut Random) -> u64 {
     let at = random.below(sectors.min(64) as u64);
-    match random.below(4) {
-        // The beginning of a meta page says the most.
-        0 if random.one_in(2) => 1,
-        0 => (1 << at) - 1,
-        1 => WHOLE << at,
-        2 => WHOLE ^ (1 << at),
-        _ => random.word(),
-    }
+    let all = if sectors < 64 { (1 << sectors) - 1 } else { WHOLE };
+    let arrive = all
+        & match random.below(4) {
+            0 => (1 << at) - 1,
+            1 => WHOLE << at,
+            2 => WHOLE ^ (1 << at),
+            _ => random.word(),
+        };
+    if arrive == all { WHOLE } else { arrive }
 }
 
 #[cfg(test)]

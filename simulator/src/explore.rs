@@ -1,5 +1,7 @@
 //! Tries crash points: cuts a recorded run at every event, in every way, opens what is left, and goes on from there.
 
+use std::sync::Arc;
+
 use drystone::simulation::{CrashDisk, Event, Fault, Mutant, Operation, empty_image};
 
 use crate::crash::{Disk, Limits};
@@ -23,8 +25,10 @@ pub struct Depth {
 pub struct Plan {
     /// By level.
     pub depths: [Depth; 3],
-    /// Of the operations that can fail, one in so many does; 0 for none.
+    /// Of the operations that can fail in the script, one in so many does; 0 for none.
     pub faults: u64,
+    /// Of those in the recovery and the next commits after a crash, one in so many.
+    pub later_faults: u64,
     /// The outcomes of each cut after a failure.
     pub after_fault: Depth,
 }
@@ -38,6 +42,7 @@ impl Plan {
     pub const EXHAUSTIVE: Plan = Plan {
         depths: [depth(6, 16, 32, 3, 8), depth(4, 2, 4, 1, 40), depth(1, 0, 1, 1, 0)],
         faults: 1,
+        later_faults: 200,
         after_fault: depth(2, 1, 2, 1, 40),
     };
 
@@ -45,6 +50,7 @@ impl Plan {
     pub const RANDOM: Plan = Plan {
         depths: [depth(3, 3, 4, 1, 60), depth(2, 0, 2, 1, 40), depth(1, 0, 1, 0, 0)],
         faults: 12,
+        later_faults: 200,
         after_fault: depth(1, 1, 1, 1, 60),
     };
 
@@ -52,6 +58,7 @@ impl Plan {
     pub const LARGE: Plan = Plan {
         depths: [depth(3, 3, 3, 1, 60), depth(1, 0, 1, 0, 0), depth(1, 0, 0, 0, 0)],
         faults: 10,
+        later_faults: 0,
         after_fault: depth(1, 0, 1, 0, 0),
     };
 
@@ -59,30 +66,78 @@ impl Plan {
     pub const SHORT: Plan = Plan {
         depths: [depth(2, 3, 1, 1, 80), depth(1, 0, 1, 1, 40), depth(1, 0, 1, 0, 0)],
         faults: 5,
+        later_faults: 200,
         after_fault: depth(1, 0, 1, 0, 60),
+    };
+
+    /// Every operation fails: those of the script, and those of the recovery and the next commits after every cut.
+    pub const FAILING: Plan = Plan {
+        depths: [depth(1, 0, 0, 0, 1), depth(1, 0, 0, 0, 0), depth(1, 0, 0, 0, 0)],
+        faults: 1,
+        later_faults: 1,
+        after_fault: depth(1, 0, 0, 0, 0),
     };
 }
 
-/// Searches short scripts, and then random ones, of databases with a planted bug, until a promise is broken: how many
-/// crash points that took, and what broke. `None` if nothing did.
+/// How a planted bug was caught.
+#[derive(Clone, Debug)]
+pub struct Caught {
+    /// By which script.
+    pub script: Script,
+    /// Searched from this seed.
+    pub seed: u64,
+    /// After so many crash points, those of scripts before it included.
+    pub points: u64,
+    /// What broke.
+    pub broken: Broken,
+}
+
+/// Searches short scripts, and then random ones, of databases with a planted bug, with [`Plan::SHORT`], until a promise is
+/// broken. `None` if nothing did.
 ///
 /// # Errors
 /// When the system gives no memory.
-pub fn catch(planted: Mutant) -> std::io::Result<Option<(u64, Broken)>> {
+pub fn catch(planted: Mutant) -> std::io::Result<Option<Caught>> {
     let mut points = 0;
-    for round in 0..10 {
-        for script in
-            short_scripts().into_iter().chain((0..10).map(|index| random_script(10 * round + index)))
-        {
-            let mut explorer = Explorer::new(Plan::SHORT, round, Some(planted))?;
+    let mut short = short_scripts();
+    let (first, rest): (Vec<Script>, Vec<Script>) =
+        short.drain(..).partition(|script| script.name == shows_soonest(planted));
+    for seed in 0..10 {
+        let random = (0..10).map(|index| random_script(10 * seed + index));
+        for script in first.iter().chain(&rest).cloned().chain(random) {
+            let mut explorer = Explorer::new(Plan::SHORT, seed, Some(planted))?;
             let outcome = explorer.explore(&script);
-            points += explorer.points();
+            points += explorer.points().all;
             if let Err(broken) = outcome {
-                return Ok(Some((points, broken)));
+                return Ok(Some(Caught { script, seed, points, broken }));
             }
         }
     }
     Ok(None)
+}
+
+/// The short script to begin with: a matter of time only.
+fn shows_soonest(planted: Mutant) -> &'static str {
+    match planted {
+        Mutant::IgnoreReaders => "snapshots",
+        Mutant::ReuseTooEarly | Mutant::ForgetUnsynced => "eventual",
+        Mutant::ReuseListed | Mutant::ReadErrorIsTorn => "killed",
+        Mutant::MetaBeforePages | Mutant::LargeNotSynced | Mutant::ListGivenUp => "spill",
+        Mutant::HalfMeta => "many tables",
+        Mutant::CutBeforeCommit => "shrink",
+        _ => "small",
+    }
+}
+
+/// Crash points that were tried: images left by a cut, opened, read whole and checked.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Points {
+    /// In all.
+    pub all: u64,
+    /// Where the power went again during the recovery after a cut, before anything else was written.
+    pub recovery: u64,
+    /// Where it went again in the commits after that.
+    pub next_commits: u64,
 }
 
 /// Searches scripts, and counts what it tries.
@@ -92,9 +147,8 @@ pub struct Explorer {
     /// One for each level.
     disks: Vec<CrashDisk>,
     random: Random,
-    /// Images opened so far.
-    points: u64,
-    follow_up: Script,
+    points: Points,
+    follow_up: Arc<Script>,
 }
 
 impl Explorer {
@@ -104,11 +158,19 @@ impl Explorer {
     /// When the system gives no memory.
     pub fn new(plan: Plan, seed: u64, planted: Option<Mutant>) -> std::io::Result<Explorer> {
         let disks = (0..plan.depths.len() + 1).map(|_| CrashDisk::new(planted)).collect::<Result<_, _>>()?;
-        Ok(Explorer { planted, plan, disks, random: Random::new(seed), points: 0, follow_up: follow_up() })
+        let random = Random::new(seed);
+        Ok(Explorer {
+            planted,
+            plan,
+            disks,
+            random,
+            points: Points::default(),
+            follow_up: follow_up().into(),
+        })
     }
 
     /// Crash points tried so far.
-    pub fn points(&self) -> u64 {
+    pub fn points(&self) -> Points {
         self.points
     }
 
@@ -118,24 +180,34 @@ impl Explorer {
     /// The first promise that was broken.
     pub fn explore(&mut self, script: &Script) -> Result<(), Broken> {
         let start = Allowed::only(Version { transaction: 1, state: State::default().into() });
-        within(format!("script \"{}\"", script.name), self.explore_from(script, &start))
+        let (image, plan) = (empty_image(), self.plan);
+        let searched = self.explore_from(script, &start, &image, 0, plan.depths[0], plan.faults);
+        within(format!("script \"{}\"", script.name), searched)
     }
 
-    fn explore_from(&mut self, script: &Script, start: &Allowed) -> Result<(), Broken> {
-        let image = empty_image();
-        self.load(0, &image)?;
-        let whole = run(&self.disks[0], script, start, None)?;
+    /// Runs a script from an image, and cuts the power wherever it goes; then once more for each failure.
+    fn explore_from(
+        &mut self,
+        script: &Script,
+        start: &Allowed,
+        image: &[u8],
+        level: usize,
+        depth: Depth,
+        faults: u64,
+    ) -> Result<(), Broken> {
+        self.load(level, image)?;
+        let whole = run(&self.disks[level], script, start, None)?;
         let counts = [Operation::Read, Operation::Write, Operation::Resize, Operation::Sync]
-            .map(|operation| (operation, self.disks[0].count(operation)));
-        self.cut(&whole, &image, 0, 0, self.plan.depths[0])?;
+            .map(|operation| (operation, self.disks[level].count(operation)));
+        self.cut(&whole, image, 0, level, depth)?;
         for (operation, count) in counts {
             for after in 0..count {
-                if !self.random.one_in(self.plan.faults) {
+                if !self.random.one_in(faults) {
                     continue;
                 }
                 let times = if self.random.one_in(4) { 2 + self.random.below(3) as usize } else { 1 };
                 let fault = Fault { operation, after, times };
-                within(format!("{fault:?}"), self.explore_fault(script, start, &image, fault))?;
+                within(format!("{fault:?}"), self.explore_fault(script, start, image, level, fault))?;
             }
         }
         Ok(())
@@ -146,13 +218,14 @@ impl Explorer {
         script: &Script,
         start: &Allowed,
         image: &[u8],
+        level: usize,
         fault: Fault,
     ) -> Result<(), Broken> {
-        self.load(0, image)?;
-        let failed = run(&self.disks[0], script, start, Some(fault))?;
+        self.load(level, image)?;
+        let failed = run(&self.disks[level], script, start, Some(fault))?;
         // What comes before the failure was tried without it.
         let from = failed.events.iter().position(|event| matches!(event, Event::FailedSync)).unwrap_or(0);
-        self.cut(&failed, image, from, 0, self.plan.after_fault)
+        self.cut(&failed, image, from, level, self.plan.after_fault)
     }
 
     /// Cuts a run after every event from this one on.
@@ -165,6 +238,8 @@ impl Explorer {
         depth: Depth,
     ) -> Result<(), Broken> {
         let mut disk = Disk::new(image.to_vec(), self.planted == Some(Mutant::GrowthNotSynced));
+        // A cut in a recovery that has not written anything leaves what there was.
+        let from = if level == 0 { from } else { from.max(1) };
         for count in 0..=run.events.len() {
             if let Some(event) = count.checked_sub(1).map(|last| &run.events[last]) {
                 disk.advance(event);
@@ -174,6 +249,11 @@ impl Explorer {
             }
             for outcome in disk.outcomes(depth.limits, &mut self.random) {
                 let left = disk.image(&outcome);
+                match level {
+                    0 => {}
+                    _ if count <= run.settled => self.points.recovery += 1,
+                    _ => self.points.next_commits += 1,
+                }
                 let place = || format!("cut after event {count}{} {outcome}", named(run, count));
                 self.look(&left, run.allowed(count), level + 1, depth)
                     .map_err(|broken| format!("{}: {broken}", place()))?;
@@ -184,14 +264,15 @@ impl Explorer {
 
     /// Opens what a cut has left, and sometimes goes on from there.
     fn look(&mut self, left: &[u8], allowed: &Allowed, level: usize, depth: Depth) -> Result<(), Broken> {
-        self.points += 1;
-        self.load(level, left)?;
+        self.points.all += 1;
         let next = self.plan.depths.get(level).copied();
         let Some(next) = next.filter(|_| self.random.one_in(depth.deeper)) else {
+            self.load(level, left)?;
             return open(&self.disks[level], allowed).map(drop);
         };
-        let recovery = run(&self.disks[level], &self.follow_up, allowed, None)?;
-        self.cut(&recovery, left, 0, level, next)
+        let follow_up = Arc::clone(&self.follow_up);
+        let faults = if level == 1 { self.plan.later_faults } else { 0 };
+        self.explore_from(&follow_up, allowed, left, level, next, faults)
     }
 
     fn load(&mut self, level: usize, image: &[u8]) -> Result<(), Broken> {

@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use drystone::simulation::Mutant;
-use drystone_simulator::explore::{Explorer, Plan, catch};
-use drystone_simulator::run::Broken;
+use drystone_simulator::explore::{Explorer, Plan, Points, catch};
 use drystone_simulator::script::{Script, large_script, random_script, short_scripts};
 
 const USAGE: &str = "\
@@ -19,7 +18,7 @@ Cuts the power of a simulated disk at every event of short scripts and of random
     --minutes N    or until so many minutes have passed
     --seed S       the first random script; alone, the only one
     --script NAME  only this short script
-    --planted NAME plant this bug instead (all: one after the other), and say what it took to catch it
+    --planted NAME plant this bug in what is searched; all: catch one bug after the other, with short searches
     --threads N    [all processors]";
 
 /// What is asked for.
@@ -49,11 +48,17 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if let Some(name) = &options.planted {
-        return catch_planted(name);
+    if options.planted.as_deref() == Some("all") {
+        return catch_all();
     }
     let start = Instant::now();
-    let search = Search::new(&options);
+    let search = match Search::new(&options) {
+        Ok(search) => search,
+        Err(message) => {
+            eprintln!("{message}");
+            return ExitCode::from(2);
+        }
+    };
     let threads = options
         .threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64));
@@ -62,24 +67,28 @@ fn main() -> ExitCode {
             scope.spawn(|| search.work());
         }
     });
-    let (points, tasks) = (search.points.into_inner(), search.done.into_inner());
+    let Tried { points, scripts, failures } = search.tried.into_inner().unwrap_or_default();
     let seconds = start.elapsed().as_secs_f64();
-    let failures = search.failures.into_inner().unwrap_or_default();
     println!(
-        "{points} crash points in {tasks} scripts, {seconds:.0} s, {:.0} points/s: {} broken promises",
-        points as f64 / seconds,
-        failures.len()
+        "{} crash points in {scripts} scripts from seed {}, of which {} in the recovery after another crash and {} in the next \
+         commits after one; {seconds:.0} s on {threads} threads, {:.0} points/s: {failures} broken promises",
+        points.all,
+        search.first_seed,
+        points.recovery,
+        points.next_commits,
+        points.all as f64 / seconds,
     );
-    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Shows that the search would find a bug, if there were one.
-fn catch_planted(name: &str) -> ExitCode {
+fn catch_all() -> ExitCode {
     let mut missed = 0;
-    let planted = |mutant: &Mutant| name == "all" || format!("{mutant:?}") == name;
-    for mutant in Mutant::ALL.into_iter().filter(planted) {
+    for mutant in Mutant::ALL {
         match catch(mutant) {
-            Ok(Some((points, broken))) => println!("{mutant:?}: caught at crash point {points}: {broken}"),
+            Ok(Some(caught)) => {
+                println!("{mutant:?}: caught at crash point {}: {}", caught.points, caught.broken);
+            }
             Ok(None) => {
                 missed += 1;
                 println!("{mutant:?}: NOT CAUGHT");
@@ -87,7 +96,7 @@ fn catch_planted(name: &str) -> ExitCode {
             Err(error) => println!("{mutant:?}: {error}"),
         }
     }
-    println!("{missed} planted bugs were not caught");
+    println!("{} of {} planted bugs caught", Mutant::ALL.len() - missed, Mutant::ALL.len());
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -100,14 +109,30 @@ struct Search {
     random: bool,
     wanted_points: u64,
     until: Option<Instant>,
+    planted: Option<Mutant>,
     next: AtomicU64,
-    points: AtomicU64,
-    done: AtomicU64,
-    failures: Mutex<Vec<Broken>>,
+    tried: Mutex<Tried>,
+}
+
+/// What was done so far.
+#[derive(Clone, Copy, Default)]
+struct Tried {
+    points: Points,
+    scripts: u64,
+    failures: u64,
 }
 
 impl Search {
-    fn new(options: &Options) -> Search {
+    fn new(options: &Options) -> Result<Search, String> {
+        let planted = match &options.planted {
+            None => None,
+            Some(name) => Some(
+                Mutant::ALL
+                    .into_iter()
+                    .find(|mutant| format!("{mutant:?}") == *name)
+                    .ok_or_else(|| format!("there is no bug {name}; there are {:?}", Mutant::ALL))?,
+            ),
+        };
         let task = |script: Script, plan, seed| {
             let repeat = format!("--script \"{}\" --seed {seed}", script.name);
             Task { script, plan, seed, repeat }
@@ -124,7 +149,7 @@ impl Search {
         } else if options.seed.is_some() {
             fixed = if limited { Vec::new() } else { vec![random_task(seed)] };
         }
-        Search {
+        Ok(Search {
             fixed,
             first_seed: seed,
             random: options.script.is_none() && (limited || options.seed.is_none()),
@@ -134,17 +159,21 @@ impl Search {
                 1_000_000
             }),
             until: options.minutes.map(|minutes| Instant::now() + Duration::from_secs(60 * minutes)),
+            planted,
             next: AtomicU64::new(0),
-            points: AtomicU64::new(0),
-            done: AtomicU64::new(0),
-            failures: Mutex::default(),
-        }
+            tried: Mutex::default(),
+        })
     }
 
+    /// Until the limits, or a failure: it is what the search is for.
     fn work(&self) {
         loop {
+            let tried = self.tried.lock().map_or_else(|_| Tried::default(), |tried| *tried);
+            if tried.failures > 0 {
+                return;
+            }
             let index = self.next.fetch_add(1, Ordering::Relaxed);
-            let over = self.points.load(Ordering::Relaxed) >= self.wanted_points
+            let over = tried.points.all >= self.wanted_points
                 || self.until.is_some_and(|until| Instant::now() >= until);
             match self.fixed.get(index as usize) {
                 Some(task) => self.run(task),
@@ -155,32 +184,30 @@ impl Search {
     }
 
     fn run(&self, task: &Task) {
-        let mut points = 0;
+        let mut points = Points::default();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let mut explorer =
-                Explorer::new(task.plan, task.seed, None).map_err(|error| format!("the disk: {error}"))?;
+            let mut explorer = Explorer::new(task.plan, task.seed, self.planted)
+                .map_err(|error| format!("the disk: {error}"))?;
             let outcome = explorer.explore(&task.script);
             points = explorer.points();
             outcome
-        }));
-        let broken = match outcome {
-            Ok(Ok(())) => None,
-            Ok(Err(broken)) => Some(broken),
-            Err(_) => Some(format!("script \"{}\": a panic", task.script.name)),
-        };
-        let points = self.points.fetch_add(points, Ordering::Relaxed) + points;
-        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
-        if let Some(broken) = broken {
+        }))
+        .unwrap_or_else(|_| Err(format!("script \"{}\": a panic", task.script.name)));
+        let Ok(mut tried) = self.tried.lock() else { return };
+        tried.points.all += points.all;
+        tried.points.recovery += points.recovery;
+        tried.points.next_commits += points.next_commits;
+        tried.scripts += 1;
+        if let Err(broken) = outcome {
+            tried.failures += 1;
+            let planted = self.planted.map(|mutant| format!(" --planted {mutant:?}")).unwrap_or_default();
             println!(
-                "BROKEN: {broken}\n  repeat: cargo run --release -p drystone-simulator -- {}",
-                task.repeat
+                "BROKEN, seed {}: {broken}\n  repeat: cargo run --release -p drystone-simulator -- {}{planted}",
+                task.seed, task.repeat
             );
-            if let Ok(mut failures) = self.failures.lock() {
-                failures.push(broken);
-            }
         }
-        if done.is_multiple_of(100) || !task.script.name.starts_with("random") {
-            println!("{points} points, {done} scripts (\"{}\")", task.script.name);
+        if tried.scripts.is_multiple_of(100) || !task.script.name.starts_with("random") {
+            println!("{} points, {} scripts (\"{}\")", tried.points.all, tried.scripts, task.script.name);
         }
     }
 }

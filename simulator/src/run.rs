@@ -56,6 +56,8 @@ pub struct Run {
     pub events: Vec<Event>,
     /// From so many events on, this is what a cut may leave. In order.
     pub moments: Vec<(usize, Allowed)>,
+    /// After so many events what was found was settled, and the first transaction began.
+    pub settled: usize,
 }
 
 impl Run {
@@ -87,7 +89,18 @@ pub fn open(disk: &CrashDisk, allowed: &Allowed) -> Result<(Database, Version), 
     Ok((db, version))
 }
 
-/// Opens what is on the disk and runs the script; `fault` happens on the way.
+/// Opens what is on the disk, once more where a fault kept it from that.
+fn open_in_spite(disk: &CrashDisk, allowed: &Allowed) -> Result<(Database, Version), Broken> {
+    loop {
+        let failures = disk.failures();
+        match open(disk, allowed) {
+            Err(_) if disk.failures() > failures => {}
+            opened => return opened,
+        }
+    }
+}
+
+/// Opens what is on the disk and runs the script; `fault` happens on the way, as soon as in the opening.
 ///
 /// # Errors
 /// What is wrong.
@@ -97,12 +110,12 @@ pub fn run(
     allowed: &Allowed,
     fault: Option<Fault>,
 ) -> Result<Run, Broken> {
-    let (db, found) = open(disk, allowed)?;
-    // What was found once is what every later opening must find.
-    let allowed = Allowed::only(found.clone());
     if let Some(fault) = fault {
         disk.inject(fault);
     }
+    let (db, found) = open_in_spite(disk, allowed)?;
+    // What was found once is what every later opening must find.
+    let allowed = Allowed::only(found.clone());
     let mut runner = Runner {
         disk,
         db,
@@ -111,6 +124,7 @@ pub fn run(
         allowed,
         held: Vec::new(),
         has_committed: false,
+        settled: None,
     };
     for (number, step) in script.steps.iter().enumerate() {
         runner.step(step).map_err(|broken| format!("step {number}: {broken}"))?;
@@ -128,6 +142,7 @@ struct Runner<'d> {
     held: Vec<(ReadTransaction, Version)>,
     /// Whether this process has: what it found is not its own to make durable at the end.
     has_committed: bool,
+    settled: Option<usize>,
 }
 
 impl Runner<'_> {
@@ -167,7 +182,9 @@ impl Runner<'_> {
 
     fn write(&mut self, transaction: &Transaction) -> Result<(), Broken> {
         let mut next = (*self.newest.state).clone();
-        let edited = self.db.write().and_then(|mut write| {
+        let begun = self.db.write();
+        self.settled.get_or_insert(self.disk.event_count());
+        let edited = begun.and_then(|mut write| {
             write.set_memory_bytes(transaction.memory_bytes);
             for edit in &transaction.edits {
                 next.apply(edit, &write)?;
@@ -244,14 +261,7 @@ impl Runner<'_> {
     fn reopen(&mut self, sound: bool) -> Result<(), Broken> {
         self.disk.end_process();
         self.held.clear();
-        let (db, version) = loop {
-            let failures = self.disk.failures();
-            match open(self.disk, &self.allowed) {
-                Ok(opened) => break opened,
-                Err(_) if self.disk.failures() > failures => {}
-                Err(broken) => return Err(format!("opened anew: {broken}")),
-            }
-        };
+        let (db, version) = within("opened anew", open_in_spite(self.disk, &self.allowed))?;
         if sound && version.transaction != self.newest.transaction {
             let (found, lost) = (version.transaction, self.newest.transaction);
             return Err(format!("a killed process lost transaction {lost}: found {found}"));
@@ -270,7 +280,8 @@ impl Runner<'_> {
             // A clean end makes everything durable.
             self.moments.push((self.disk.event_count(), Allowed::only(self.newest)));
         }
-        Ok(Run { events: self.disk.events(), moments: self.moments })
+        let settled = self.settled.unwrap_or_default();
+        Ok(Run { events: self.disk.events(), moments: self.moments, settled })
     }
 }
 

@@ -174,7 +174,13 @@ impl Handle {
                 fault.times -= 1;
                 state.failures += 1;
                 fail(state)?;
-                let code = if operation == Operation::Resize { libc::ENOSPC } else { libc::EIO };
+                // Every other write fails because the disk is full.
+                let is_full = match operation {
+                    Operation::Resize => true,
+                    Operation::Write => state.counts[operation as usize].is_multiple_of(2),
+                    Operation::Read | Operation::Sync => false,
+                };
+                let code = if is_full { libc::ENOSPC } else { libc::EIO };
                 return Err(io::Error::from_raw_os_error(code));
             }
         }
