@@ -169,6 +169,47 @@ impl<'a> Catalog<'a> {
         })
     }
 
+    /// An error unless a row of the tables tree is, byte for byte, what would be written for what it says.
+    pub(crate) fn check_row(row: &[u8], definition: &Definition) -> Result<()> {
+        if definition.root.rows == 0 && definition.root != TreeRoot::default() {
+            fail!(Corrupt, "it has no rows, and a root that is not all zeros; the file is damaged");
+        }
+        if bytemuck::bytes_of(&table_row(definition)) != row {
+            fail!(Corrupt, "its row in the catalog has bytes that nobody writes; the file is damaged");
+        }
+        Ok(())
+    }
+
+    /// The same for the table's rows in the fields tree.
+    pub(crate) fn check_fields(&self, definition: &Definition) -> Result<()> {
+        for (position, field) in (0..).zip(definition.schema.fields()) {
+            let expected = field_row(definition.id, position, field)?;
+            let found = self.fields.find(&field_key(definition.id, position))?;
+            if found != Some(bytemuck::bytes_of(&expected)) {
+                let name = field.name();
+                fail!(
+                    Corrupt,
+                    "field {name:?} has bytes in the catalog that nobody writes; the file is damaged"
+                );
+            }
+        }
+        let fields = definition.schema.fields().len() as u16;
+        if self.fields.find(&field_key(definition.id, fields))?.is_some() {
+            fail!(Corrupt, "the catalog has more than its {fields} fields; the file is damaged");
+        }
+        Ok(())
+    }
+
+    /// The table and the position that a row of the fields tree is of.
+    pub(crate) fn owner_of(row: &[u8]) -> Option<(u32, u16)> {
+        read::<FieldRow>(row).ok().map(|row| (row.table, row.position))
+    }
+
+    /// The number in a row of the tables tree.
+    pub(crate) fn number_of(row: &[u8]) -> Option<u32> {
+        read::<TableRow>(row).ok().map(|row| row.id)
+    }
+
     /// The name in a row of the tables tree, if it can be read.
     pub(crate) fn name_of(row: &[u8]) -> Option<&str> {
         text(row.get(..NAME_LIMIT)?).ok()
@@ -187,7 +228,18 @@ impl<'a> Catalog<'a> {
         self.read_definition(&row, &name).map_err(|error| error.within(format!("table {name:?}")))
     }
 
+    /// Whether the fields of the table that a row describes make a schema.
+    pub(crate) fn has_schema(&self, row: &[u8]) -> bool {
+        read(row).and_then(|row| self.schema(&row)).is_ok()
+    }
+
     fn read_definition(&self, row: &TableRow, name: &str) -> Result<Definition> {
+        let schema = self.schema(row)?;
+        let layout = layout_for(&schema, (row.leaf_rows as usize).max(1)).map_err(damaged)?;
+        Ok(Definition { name: name.to_owned(), id: row.id, schema, layout, root: row.root })
+    }
+
+    fn schema(&self, row: &TableRow) -> Result<Schema> {
         let first = self.fields.place(&field_key(row.id, 0))?.rank;
         let mut fields = Vec::new();
         let mut width = 0;
@@ -212,9 +264,7 @@ impl<'a> Catalog<'a> {
                 row.fields
             );
         }
-        let schema = Schema::new(fields).map_err(damaged)?;
-        let layout = layout_for(&schema, (row.leaf_rows as usize).max(1)).map_err(damaged)?;
-        Ok(Definition { name: name.to_owned(), id: row.id, schema, layout, root: row.root })
+        Schema::new(fields).map_err(damaged)
     }
 }
 
@@ -278,13 +328,7 @@ impl CatalogEdit {
 
     /// Writes down where a table's tree starts now, and how many fields it has.
     pub(crate) fn put(&mut self, session: &WriteSession, definition: &Definition) -> Result<()> {
-        let mut row = TableRow::zeroed();
-        row.name = padded(&definition.name).unwrap_or([0; NAME_LIMIT]);
-        row.id = definition.id;
-        row.leaf_rows = definition.layout.leaf_rows() as u32;
-        row.fields = definition.schema.fields().len() as u32;
-        row.root = definition.root;
-        self.tables.put(session, bytemuck::bytes_of(&row), true).map(drop)
+        self.tables.put(session, bytemuck::bytes_of(&table_row(definition)), true).map(drop)
     }
 
     /// Writes down the fields from position `from` on.
@@ -357,6 +401,17 @@ fn field_key(table: u32, position: u16) -> [u8; 6] {
     key[..4].copy_from_slice(&table.to_le_bytes());
     key[4..].copy_from_slice(&position.to_le_bytes());
     key
+}
+
+fn table_row(definition: &Definition) -> TableRow {
+    TableRow {
+        name: padded(&definition.name).unwrap_or([0; NAME_LIMIT]),
+        id: definition.id,
+        leaf_rows: definition.layout.leaf_rows() as u32,
+        fields: definition.schema.fields().len() as u32,
+        zeros: 0,
+        root: definition.root,
+    }
 }
 
 fn field_row(table: u32, position: u16, field: &FieldDef) -> Result<FieldRow> {

@@ -1,12 +1,12 @@
 //! `Database::check`: reads everything and reports all that does not hold.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use crate::catalog::Catalog;
 use crate::database::Database;
 use crate::error::{Error, ErrorKind, Result};
-use crate::page::{Allocator, damaged_meta_pages, page_of};
+use crate::page::{Allocator, PageView, damaged_meta_pages, meta_page_of, page_of};
 use crate::schema::{Schema, Type};
 use crate::tree::{Finding, View};
 
@@ -47,10 +47,11 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(table) = &self.table {
-            write!(f, "table {table:?}: ")?;
-        }
         let error = self.error.to_string();
+        let table = self.table.as_ref().map(|table| format!("table {table:?}: ")).unwrap_or_default();
+        if !error.starts_with(&table) {
+            f.write_str(&table)?;
+        }
         if let Some(page) = self.page
             && !error.contains(&format!("page {page} "))
         {
@@ -65,7 +66,8 @@ impl Database {
     /// damage to the end. `progress` hears from time to time how many bytes are done, and how many there are about.
     ///
     /// Checked are: both meta pages; the checksum, place and level of every node; the counts in branches; the order of
-    /// keys within and across leaves; the catalog; that no two nodes overlap; that every value is one of its type.
+    /// keys within and across leaves; the catalog; that no two nodes overlap; that every value is one of its type; that
+    /// what nothing uses is zeros.
     ///
     /// ```
     /// let db = drystone::Database::in_memory()?;
@@ -88,36 +90,62 @@ impl Database {
         for (page, error) in damaged_meta_pages(pages.storage())? {
             check.problem(Some(page), None, error);
         }
-        let catalog = match Catalog::new(pages.view(meta.file_bytes), meta.tables, meta.fields) {
+        let view = pages.view(meta.file_bytes);
+        let catalog = match Catalog::new(view, meta.tables, meta.fields) {
             Ok(catalog) => catalog,
             Err(error) => {
-                check.problem(None, None, error);
+                check.problem(meta_page_of(pages.storage(), meta)?, None, error);
                 return Ok(check.report);
             }
         };
-        check.tree(&catalog.tables, None, None);
-        check.tree(&catalog.fields, None, None);
-        let mut ids = HashSet::new();
-        for table in catalog.all() {
-            let table = match table {
-                Ok(table) => table,
-                Err(error) => {
-                    check.problem(None, None, error);
-                    continue;
+        // The fields come first, to know where those of each table begin.
+        let mut fields = HashMap::new();
+        check.tree(&catalog.fields, None, &mut |_, leaf| {
+            for record in leaf.records.chunks_exact(catalog.fields.layout().width()) {
+                if let Some((table, _)) = Catalog::owner_of(record) {
+                    fields.entry(table).or_insert(page_of(leaf.address));
                 }
-            };
-            check.report.tables += 1;
-            if table.id >= meta.next_table || !ids.insert(table.id) {
-                let message = format!("its number, {}, is another table's or will be", table.id);
-                check.problem(None, Some(&table.name), Error::new(ErrorKind::Corrupt, message));
             }
-            match View::new(pages.view(meta.file_bytes), &table.layout, table.root) {
-                Ok(view) => check.tree(&view, Some(&table.name), Some(&table.schema)),
-                Err(error) => check.problem(None, Some(&table.name), error),
+        });
+        let lost_fields = check.report.problems.iter().find(|problem| problem.page >= Some(2));
+        let mut places = Places {
+            fields,
+            lost_fields: lost_fields.and_then(|problem| problem.page),
+            taken: HashSet::new(),
+        };
+        let mut leaves = Vec::new();
+        check.tree(&catalog.tables, None, &mut |_, leaf| leaves.push(leaf));
+        let mut last = None;
+        for Leaf { address, records, .. } in leaves {
+            for row in records.chunks_exact(catalog.tables.layout().width()) {
+                let name = Catalog::name_of(row);
+                if name.is_some() && name == last {
+                    let error = Error::new(ErrorKind::Corrupt, "there are two tables of this name");
+                    check.problem(Some(page_of(address)), name, error);
+                }
+                last = name;
+                check.table(&catalog, view, meta.next_table, row, page_of(address), &mut places);
             }
         }
         Ok(check.report)
     }
+}
+
+/// The records of a leaf, and the number of the first.
+struct Leaf<'a> {
+    address: u64,
+    records: &'a [u8],
+    first_row: u64,
+}
+
+/// Where the catalog says what.
+struct Places {
+    /// The page with the first field of a table, by its number.
+    fields: HashMap<u32, u64>,
+    /// A damaged page with fields.
+    lost_fields: Option<u64>,
+    /// The numbers that tables have.
+    taken: HashSet<u32>,
 }
 
 /// So many problems are listed, the last of which says that there are more: a forged file could have millions.
@@ -143,9 +171,52 @@ impl<P: FnMut(u64, u64)> Check<P> {
         self.report.problems.push(Problem { page, table: table.map(str::to_owned), error });
     }
 
-    fn tree(&mut self, view: &View<'_>, table: Option<&str>, schema: Option<&Schema>) {
+    /// One table, as its row in the catalog, which lies on this page, says.
+    fn table(
+        &mut self,
+        catalog: &Catalog<'_>,
+        pages: PageView<'_>,
+        next: u32,
+        row: &[u8],
+        page: u64,
+        places: &mut Places,
+    ) {
+        let name = Catalog::name_of(row);
+        let number = Catalog::number_of(row).unwrap_or_default();
+        if number >= next || !places.taken.insert(number) {
+            let message = format!("its number, {number}, is another table's or will be");
+            self.problem(Some(page), name, Error::new(ErrorKind::Corrupt, message));
+        }
+        let of_fields = places.fields.get(&number).copied().or(places.lost_fields).unwrap_or(page);
+        let table = match catalog.definition(row) {
+            Ok(table) => table,
+            Err(error) => {
+                let page = if catalog.has_schema(row) { page } else { of_fields };
+                return self.problem(Some(page), name, error);
+            }
+        };
+        if let Err(error) = Catalog::check_row(row, &table) {
+            self.problem(Some(page), name, error);
+        }
+        if let Err(error) = catalog.check_fields(&table) {
+            self.problem(Some(of_fields), name, error);
+        }
+        self.report.tables += 1;
+        let width = table.schema.width();
+        match View::new(pages, &table.layout, table.root) {
+            Ok(view) => self.tree(&view, name, &mut |check, leaf| {
+                check.report.rows += (leaf.records.len() / width) as u64;
+                check.values(leaf, name, &table.schema);
+            }),
+            Err(error) => self.problem(Some(page), name, error),
+        }
+    }
+
+    /// Every node of a tree, and what to do with `each` leaf that is sound as a node.
+    fn tree<'a>(&mut self, view: &View<'a>, table: Option<&str>, each: &mut dyn FnMut(&mut Self, Leaf<'a>)) {
         view.inspect(&mut |finding| match finding {
             Finding::Problem { address, error } => {
+                let error = if table.is_none() { error.within("catalog") } else { error };
                 self.problem(Some(page_of(address)), table, error);
                 true
             }
@@ -160,28 +231,25 @@ impl<P: FnMut(u64, u64)> Check<P> {
                 marked.map_err(|error| self.problem(Some(page_of(address)), table, error)).is_ok()
             }
             Finding::Records { address, records, first_row } => {
-                if let Some(schema) = schema {
-                    self.report.rows += (records.len() / schema.width()) as u64;
-                    self.values(address, records, first_row, table, schema);
-                }
+                each(self, Leaf { address, records, first_row });
                 true
             }
         });
     }
 
     /// Every value is one of its type: other types than these take any bytes.
-    fn values(&mut self, address: u64, records: &[u8], first_row: u64, table: Option<&str>, schema: &Schema) {
+    fn values(&mut self, leaf: Leaf<'_>, table: Option<&str>, schema: &Schema) {
         let doubtful: Vec<_> =
             schema.fields().iter().filter(|field| matches!(field.ty(), Type::Bool | Type::Str(_))).collect();
         if doubtful.is_empty() {
             return;
         }
-        for (row, record) in (first_row..).zip(records.chunks_exact(schema.width())) {
+        for (row, record) in (leaf.first_row..).zip(leaf.records.chunks_exact(schema.width())) {
             for field in &doubtful {
                 let stored = &record[field.offset()..field.offset() + field.width()];
                 if let Err(error) = field.check(stored) {
                     // One a leaf says enough: a hostile file could have millions.
-                    self.problem(Some(page_of(address)), table, error.within(format!("row {row}")));
+                    self.problem(Some(page_of(leaf.address)), table, error.within(format!("row {row}")));
                     return;
                 }
             }

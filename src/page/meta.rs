@@ -303,12 +303,36 @@ pub(super) fn recover(storage: &dyn Storage) -> Result<Recovered> {
 pub(crate) fn damaged_meta_pages(storage: &dyn Storage) -> Result<Vec<(u64, Error)>> {
     let mut damaged = Vec::new();
     for slot in 0..2 {
-        if !matches!(read_slot(storage, slot)?, Found::Good(_)) {
-            let message = "the meta page does not match its checksum; the other one holds, and the next write repairs it";
-            damaged.push((slot as u64, Error::new(ErrorKind::Corrupt, message)));
-        }
+        let message = match read_slot(storage, slot)? {
+            Found::Good(found) => {
+                let mut page = [0; PAGE_BYTES];
+                storage
+                    .read_at((slot * PAGE_BYTES) as u64, &mut page)
+                    .map_err(|error| Error::io(format!("cannot read meta page {slot}"), error))?;
+                if page == found.meta.encode(found.sealed, &found.runs) {
+                    continue;
+                }
+                "the meta page has bytes that no commit writes, where zeros belong"
+            }
+            _ => {
+                "the meta page does not match its checksum; the other one holds, and the next write repairs it"
+            }
+        };
+        damaged.push((slot as u64, Error::new(ErrorKind::Corrupt, message)));
     }
     Ok(damaged)
+}
+
+/// The first meta page that tells this state, by page number.
+pub(crate) fn meta_page_of(storage: &dyn Storage, meta: &Meta) -> Result<Option<u64>> {
+    for slot in 0..2 {
+        if let Found::Good(found) = read_slot(storage, slot)?
+            && found.meta == *meta
+        {
+            return Ok(Some(slot as u64));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether every run that the page lists is in the file as it was written. A run that cannot be read is not one that was

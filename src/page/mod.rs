@@ -17,7 +17,7 @@ pub(crate) use commit::Commits;
 pub use commit::Durability;
 #[cfg(feature = "simulation")]
 pub use meta::empty_image;
-pub(crate) use meta::{Meta, TreeRoot, create as create_meta, damaged_meta_pages};
+pub(crate) use meta::{Meta, TreeRoot, create as create_meta, damaged_meta_pages, meta_page_of};
 pub use readers::ReaderInfo;
 pub(crate) use readers::{LOCK_FILE_BYTES, Pin, Readers};
 pub(crate) use run::{Room, RunWriter, WriteSession};

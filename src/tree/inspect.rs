@@ -1,6 +1,6 @@
 //! Inspecting a tree: every node is read and held against its checksum and its parent, and damage does not end it.
 
-use super::branch::BranchPage;
+use super::branch::{BranchPage, encode};
 use super::node::ChildRef;
 use super::view::View;
 use crate::error::Error;
@@ -23,11 +23,11 @@ struct Span<'s> {
     high: Option<&'s [u8]>,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     /// Calls `found` for everything below the root, sound or not; what it says counts for nodes only.
     ///
     /// No node is gone into for more rows than its parent has, so this ends, however the links of a forged file lead round.
-    pub(crate) fn inspect(&self, found: &mut dyn FnMut(Finding<'_>) -> bool) {
+    pub(crate) fn inspect(&self, found: &mut dyn FnMut(Finding<'a>) -> bool) {
         if let ChildRef::Stored(link) = self.root
             && self.rows > 0
         {
@@ -42,7 +42,7 @@ impl View<'_> {
         rows: u64,
         first_row: u64,
         span: Span<'_>,
-        found: &mut dyn FnMut(Finding<'_>) -> bool,
+        found: &mut dyn FnMut(Finding<'a>) -> bool,
     ) {
         let address = link.address;
         let bytes = if level == 0 { self.leaf_len(rows) } else { Ok(PAGE_BYTES) };
@@ -63,12 +63,30 @@ impl View<'_> {
                 found(Finding::Problem { address, error: damage("a branch does not start at a page") });
             }
             Ok(page) => match BranchPage::new(page, self.layout, level, rows) {
-                Ok(branch) => self.inspect_children(address, &branch, level, rows, first_row, span, found),
+                Ok(branch) => {
+                    if self.encoded_again(&branch, level) != page {
+                        let message = "it has bytes that nobody writes, where zeros belong";
+                        found(Finding::Problem { address, error: damage(message) });
+                    }
+                    self.inspect_children(address, &branch, level, rows, first_row, span, found);
+                }
                 Err(error) => {
                     found(Finding::Problem { address, error });
                 }
             },
         }
+    }
+
+    /// The page as it would be written for what it says.
+    fn encoded_again(&self, branch: &BranchPage<'_>, level: u32) -> [u8; PAGE_BYTES] {
+        let children = 0..branch.len();
+        let links: Vec<Link> = children.clone().map(|child| branch.link(child)).collect();
+        let (mut keys, mut rows) = (Vec::new(), Vec::new());
+        if self.layout.is_keyed() {
+            keys = children.clone().flat_map(|child| branch.key(child)).copied().collect();
+            rows = children.map(|child| branch.rows(child)).collect();
+        }
+        encode(self.layout, level, &keys, &rows, &links)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the state of one descent")]
@@ -80,7 +98,7 @@ impl View<'_> {
         rows: u64,
         first_row: u64,
         span: Span<'_>,
-        found: &mut dyn FnMut(Finding<'_>) -> bool,
+        found: &mut dyn FnMut(Finding<'a>) -> bool,
     ) {
         let mut counted = 0;
         for child in 0..branch.len() {
@@ -115,7 +133,7 @@ impl View<'_> {
         address: u64,
         records: &[u8],
         span: Span<'_>,
-        found: &mut dyn FnMut(Finding<'_>) -> bool,
+        found: &mut dyn FnMut(Finding<'a>) -> bool,
     ) {
         if !self.layout.is_keyed() {
             return;

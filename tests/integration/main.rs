@@ -2,6 +2,7 @@
 
 mod child;
 mod corruption;
+mod damage;
 mod edits;
 mod flights;
 mod footprint;

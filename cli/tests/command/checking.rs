@@ -52,6 +52,21 @@ fn check_tells_sound_from_damaged_from_what_is_no_database() {
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.stderr.contains("checksum"), "{ran:?}");
 
+    // Nothing hides what lies behind it: both tables, and a meta page.
+    let other = bytes.windows(6).position(|six| six == [0x39, 5, 0, 0x3A, 5, 1]).unwrap();
+    bytes[other + 2] ^= 1;
+    // The seal of the last commit is the one that is left.
+    let meta = usize::from(bytes[12] == 1);
+    bytes[meta * 4096 + 60] ^= 1;
+    let ran = folder.file("both.dry", &bytes).run(&["check", "both.dry"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert_eq!(lines.len(), 4, "{ran:?}");
+    assert!(lines[0].starts_with(&format!("page {meta}: the meta page")), "{ran:?}");
+    assert!(lines[1].starts_with("table \"numbers\": page "), "{ran:?}");
+    assert!(lines[2].starts_with("table \"points\": page "), "{ran:?}");
+    assert!(lines[3].starts_with("both.dry: 3 problems; 2 tables"), "{ran:?}");
+
     let cut = folder.file("cut.dry", &bytes[..bytes.len() / 2]).run(&["check", "cut.dry"]);
     assert_eq!(cut.code, 1, "{cut:?}");
     let empty = folder.file("empty.dry", "").run(&["check", "empty.dry"]);
