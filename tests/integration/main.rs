@@ -22,6 +22,7 @@ mod schema;
 mod sharing;
 mod system;
 mod temp;
+mod threads;
 mod tidy;
 mod ui;
 mod values;

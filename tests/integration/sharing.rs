@@ -32,7 +32,7 @@ struct Count {
     commits: u64,
 }
 
-fn fill(db: &Database) {
+pub(crate) fn fill(db: &Database) {
     let write = db.write().unwrap();
     let mut accounts = write.create_table::<Account>("accounts").unwrap();
     for id in 0..ACCOUNTS {
@@ -44,7 +44,7 @@ fn fill(db: &Database) {
 }
 
 /// Moves money between some accounts.
-fn transfer(db: &Database, commit: u64) {
+pub(crate) fn transfer(db: &Database, commit: u64) {
     let mut write = db.write().unwrap();
     write.set_durability(if commit.is_multiple_of(2) { Durability::Immediate } else { Durability::Eventual });
     let mut numbers = Numbers::new(commit);
@@ -64,7 +64,7 @@ fn transfer(db: &Database, commit: u64) {
 
 /// The number of commits that a snapshot has, which must agree in every row, whenever it is looked at.
 #[track_caller]
-fn assert_whole(read: &ReadTransaction) -> u64 {
+pub(crate) fn assert_whole(read: &ReadTransaction) -> u64 {
     let commits = read.table::<Count>("count").unwrap().get(0).unwrap().unwrap().commits;
     let (mut rows, mut sum, mut newest) = (0, 0, 0);
     for account in read.table::<Account>("accounts").unwrap().iter() {
