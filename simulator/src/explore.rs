@@ -40,7 +40,7 @@ const fn depth(all_up_to: usize, singles: usize, samples: usize, tears: usize, d
 impl Plan {
     /// For short scripts: every subset, every failure.
     pub const EXHAUSTIVE: Plan = Plan {
-        depths: [depth(6, 16, 32, 3, 8), depth(4, 2, 4, 1, 40), depth(1, 0, 1, 1, 0)],
+        depths: [depth(6, 16, 32, 3, 32), depth(4, 2, 4, 1, 40), depth(1, 0, 1, 1, 0)],
         faults: 1,
         later_faults: 200,
         after_fault: depth(2, 1, 2, 1, 40),
@@ -48,7 +48,7 @@ impl Plan {
 
     /// For random scripts: a sample of everything.
     pub const RANDOM: Plan = Plan {
-        depths: [depth(3, 3, 4, 1, 60), depth(2, 0, 2, 1, 40), depth(1, 0, 1, 0, 0)],
+        depths: [depth(3, 3, 4, 1, 200), depth(2, 0, 2, 1, 40), depth(1, 0, 1, 0, 0)],
         faults: 12,
         later_faults: 200,
         after_fault: depth(1, 1, 1, 1, 60),

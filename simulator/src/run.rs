@@ -247,6 +247,9 @@ impl Runner<'_> {
             Err(again) => again,
         };
         match again.kind() {
+            ErrorKind::Poisoned if error.kind() == ErrorKind::Io => {
+                Err(format!("\"{error}\" says that the database can be used on, but: {again}"))
+            }
             ErrorKind::Poisoned if self.db.sync().is_ok() => {
                 Err("a sync after a failed one claims to have worked".to_owned())
             }

@@ -96,8 +96,11 @@ impl Commits {
         self.durable = recovered.meta.transaction;
         self.unsynced.clear();
         self.listed = recovered.runs;
-        self.signature = meta::signature(storage)?;
+        // Until it is published nothing may be written: who pins what is published believes that it is the newest.
+        self.signature = [0; 8];
+        let signature = meta::signature(storage)?;
         readers.publish(recovered.meta)?;
+        self.signature = signature;
         Ok(recovered.meta)
     }
 
@@ -166,7 +169,7 @@ impl Commits {
                 if durability == Durability::Eventual {
                     self.unsynced = runs;
                     self.newest = next;
-                    return readers.publish(next);
+                    return self.publish(readers, next);
                 }
                 runs
             }
@@ -197,7 +200,15 @@ impl Commits {
             self.poisoned = false;
             self.signature = [0; 8];
         }
-        readers.publish(next)
+        self.publish(readers, next)
+    }
+
+    /// Shows a commit that stands to other processes. Where that fails it is neither gone nor seen.
+    fn publish(&mut self, readers: &Readers, next: Meta) -> Result<()> {
+        readers.publish(next).map_err(|error| {
+            self.poisoned = true;
+            Error::new(ErrorKind::Poisoned, format!("{error}; the commit stands, open the database anew"))
+        })
     }
 
     /// Makes the newest state durable, whoever wrote it. Called without the right to write, which is taken here.
@@ -247,8 +258,10 @@ impl Commits {
     ) -> Result<()> {
         let page = meta.encode(sealed, runs);
         pages.storage().write_at((slot * PAGE_BYTES) as u64, &page).map_err(|error| {
+            // A part of it may be on the disk, or all.
             self.poisoned = true;
-            Error::io(format!("cannot write meta page {slot}; open the database anew"), error)
+            let message = format!("cannot write meta page {slot}; open the database anew: {error}");
+            Error::new(ErrorKind::Poisoned, message)
         })?;
         self.signature[slot * 4..][..4].copy_from_slice(&page[PAGE_BYTES - 4..]);
         Ok(())
