@@ -40,7 +40,7 @@ const fn depth(all_up_to: usize, singles: usize, samples: usize, tears: usize, d
 impl Plan {
     /// For short scripts: every subset, every failure.
     pub const EXHAUSTIVE: Plan = Plan {
-        depths: [depth(6, 16, 32, 3, 32), depth(4, 2, 4, 1, 40), depth(1, 0, 1, 1, 0)],
+        depths: [depth(6, 16, 32, 3, 100), depth(3, 2, 4, 1, 40), depth(1, 0, 1, 1, 0)],
         faults: 1,
         later_faults: 200,
         after_fault: depth(2, 1, 2, 1, 40),
