@@ -139,7 +139,9 @@ impl Disk {
                 outcomes.push(Outcome { sectors: sectors.clone(), lengths });
             }
             // Nothing but the beginning of a meta page that was just written: it says all but the end of a long list.
-            if let Some(meta) = meta.filter(|meta| *meta + 1 == writes.len() && subset[*meta]) {
+            if let Some(meta) =
+                meta.filter(|meta| limits.tears > 0 && *meta + 1 == writes.len() && subset[*meta])
+            {
                 let mut sectors = sectors.clone();
                 sectors[meta] = 1;
                 outcomes.push(Outcome { sectors, lengths });
