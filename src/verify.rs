@@ -127,6 +127,15 @@ impl Database {
                 check.table(&catalog, view, meta.next_table, row, page_of(address), &mut places);
             }
         }
+        // Where tables cannot be read, their fields are not to blame.
+        let all = places.taken.len() as u64 == catalog.tables.rows();
+        let mut ownerless: Vec<(&u32, &u64)> =
+            places.fields.iter().filter(|(number, _)| all && !places.taken.contains(number)).collect();
+        ownerless.sort_unstable();
+        for (number, page) in ownerless {
+            let message = format!("there are fields of a table with the number {number}, and no such table");
+            check.problem(Some(*page), None, Error::new(ErrorKind::Corrupt, message));
+        }
         Ok(check.report)
     }
 }

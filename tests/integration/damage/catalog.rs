@@ -12,7 +12,7 @@ fn fields(image: &Image) -> Node {
     image.field_nodes()[0]
 }
 
-pub(super) const KINDS: [Kind; 23] = [
+pub(super) const KINDS: [Kind; 24] = [
     ("a bit flipped in the first meta page", Left, |image| {
         image.bytes[50] ^= 1;
         expect(None, [0], "does not match its checksum")
@@ -130,6 +130,11 @@ pub(super) const KINDS: [Kind; 23] = [
         let row = image.table_row("numbers");
         image.bytes[row + 72] = 2;
         expect("numbers", [fields(image).page()], "more than its 2 fields")
+    }),
+    ("fields of a table that is not there", Mended, |image| {
+        let row = image.table_row("empty");
+        image.put(row + 64, 0_u32.to_le_bytes());
+        expect(None, [fields(image).page()], "and no such table")
     }),
     ("unknown marks of a field", Mended, |image| {
         let row = image.field_row("flags", 2);
