@@ -1,11 +1,10 @@
 //! Checked reads: every run of bytes is held against its checksum once, before its first reader gets it.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{FIRST_ADDRESS, Link, PAGE_BYTES, checksum, page_of};
 use crate::error::{Result, fail};
-use crate::storage::{Mapping, Storage};
+use crate::storage::{Storage, Window};
 
 /// The storage, and what of it has been verified since it was opened.
 pub(crate) struct Pages {
@@ -25,7 +24,8 @@ impl Pages {
 
     /// Reads below `limit`, the length that the reader's snapshot needs.
     pub(crate) fn view(&self, limit: u64) -> PageView<'_> {
-        PageView { mapping: self.storage.mapping(), verified: &self.verified, limit }
+        let window = self.storage.mapping().window(FIRST_ADDRESS..limit);
+        PageView { window, verified: &self.verified }
     }
 
     /// Reads up to the present end of the file, for the one writer, which has pages beyond any snapshot.
@@ -49,25 +49,38 @@ impl Pages {
 /// What a snapshot reads through. Copied freely; lives as long as the snapshot's borrow.
 #[derive(Clone, Copy)]
 pub(crate) struct PageView<'a> {
-    mapping: &'a Mapping,
+    window: Window<'a>,
     verified: &'a Verified,
-    limit: u64,
 }
 
 impl<'a> PageView<'a> {
     /// The bytes that the link names, `len` of them, verified.
     #[inline]
     pub(crate) fn read(&self, link: Link, len: usize) -> Result<&'a [u8]> {
-        match self.slice(link.address, len) {
-            Some(bytes) if self.verified.contains(page_of(link.address)) => Ok(bytes),
-            Some(bytes) => self.verify(link, bytes),
-            None => self.outside(link, len),
+        match self.read_again(link.address, len) {
+            Some(bytes) => Ok(bytes),
+            None => self.read_anew(link, len),
         }
     }
 
+    /// The bytes of a node that was verified before, `None` if it was not: for ways down a tree that are gone often.
+    #[inline(always)]
+    pub(crate) fn read_again(&self, address: u64, len: usize) -> Option<&'a [u8]> {
+        let bytes = self.window.slice(address, len)?;
+        if self.verified.contains(page_of(address)) { Some(bytes) } else { None }
+    }
+
+    /// Part of a node that was verified before: `len` bytes from `at` on. `None` if it was not verified.
+    #[inline(always)]
+    pub(crate) fn read_within(&self, address: u64, at: usize, len: usize) -> Option<&'a [u8]> {
+        let bytes = self.window.slice(address.wrapping_add(at as u64), len)?;
+        if self.verified.contains(page_of(address)) { Some(bytes) } else { None }
+    }
+
     /// Like [`read`](PageView::read), but holds the bytes against the checksum again: for `check`.
+    #[cold]
     pub(crate) fn read_anew(&self, link: Link, len: usize) -> Result<&'a [u8]> {
-        match self.slice(link.address, len) {
+        match self.window.slice(link.address, len) {
             Some(bytes) => self.verify(link, bytes),
             None => self.outside(link, len),
         }
@@ -75,7 +88,7 @@ impl<'a> PageView<'a> {
 
     /// The bytes of nodes that lie side by side, each of which was [`read`](PageView::read) before.
     pub(crate) fn join(&self, address: u64, len: usize) -> Result<&'a [u8]> {
-        match self.slice(address, len) {
+        match self.window.slice(address, len) {
             Some(bytes) => Ok(bytes),
             None => self.outside(Link { address, checksum: 0 }, len),
         }
@@ -88,16 +101,9 @@ impl<'a> PageView<'a> {
 
     /// How long the file is, as far as this view reaches.
     pub(crate) fn limit(&self) -> u64 {
-        self.limit
+        self.window.end()
     }
 
-    #[inline]
-    fn slice(&self, address: u64, len: usize) -> Option<&'a [u8]> {
-        let inside = address >= FIRST_ADDRESS && address.checked_add(len as u64)? <= self.limit;
-        if inside { self.mapping.slice(address, len) } else { None }
-    }
-
-    #[cold]
     fn verify(&self, link: Link, bytes: &'a [u8]) -> Result<&'a [u8]> {
         let found = checksum(bytes);
         if found != link.checksum {
@@ -121,7 +127,7 @@ impl<'a> PageView<'a> {
             Corrupt,
             "a link points at {len} bytes at {}, outside the {} bytes of data; the file is damaged",
             link.address,
-            self.limit
+            self.limit()
         )
     }
 }
@@ -131,41 +137,43 @@ impl<'a> PageView<'a> {
 /// The bits are atomics without ordering of their own: a bit is cleared before the commit that rewrites its page is
 /// published, and set only by a reader whose snapshot keeps the page from being rewritten; publishing and
 /// pinning go through a lock, which orders them.
-struct Verified(Box<[OnceLock<Box<[AtomicU64]>>]>);
-
-/// One chunk of bits covers 4 GiB of the file and takes 128 KiB, and only once something in it is read.
-const CHUNK_PAGES: u64 = 1 << 20;
+///
+/// The bits cover all the address space that is reserved. The system gives memory to those that are set.
+struct Verified {
+    words: Box<[AtomicU64]>,
+    /// The last word that may have a bit set.
+    last: AtomicU64,
+}
 
 impl Verified {
     fn new(bytes: u64) -> Verified {
-        let chunks = bytes.div_ceil(CHUNK_PAGES * PAGE_BYTES as u64);
-        Verified((0..chunks).map(|_| OnceLock::new()).collect())
+        let words = bytes.div_ceil(64 * PAGE_BYTES as u64);
+        Verified { words: bytemuck::zeroed_slice_box(words as usize), last: AtomicU64::new(0) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn contains(&self, page: u64) -> bool {
-        let Some(chunk) = self.0.get((page / CHUNK_PAGES) as usize).and_then(OnceLock::get) else {
-            return false;
-        };
-        let word = chunk[(page % CHUNK_PAGES / 64) as usize].load(Ordering::Relaxed);
+        let word = self.words.get((page / 64) as usize).map_or(0, |word| word.load(Ordering::Relaxed));
         word >> (page % 64) & 1 == 1
     }
 
     fn set(&self, page: u64) {
-        if let Some(chunk) = self.0.get((page / CHUNK_PAGES) as usize) {
-            let chunk = chunk.get_or_init(|| (0..CHUNK_PAGES / 64).map(|_| AtomicU64::new(0)).collect());
-            chunk[(page % CHUNK_PAGES / 64) as usize].fetch_or(1 << (page % 64), Ordering::Relaxed);
+        if let Some(word) = self.words.get((page / 64) as usize) {
+            self.last.fetch_max(page / 64, Ordering::Relaxed);
+            word.fetch_or(1 << (page % 64), Ordering::Relaxed);
         }
     }
 
     fn clear(&self, page: u64) {
-        if let Some(chunk) = self.0.get((page / CHUNK_PAGES) as usize).and_then(OnceLock::get) {
-            chunk[(page % CHUNK_PAGES / 64) as usize].fetch_and(!(1 << (page % 64)), Ordering::Relaxed);
+        // What was never set is not touched, so as not to take memory.
+        if self.contains(page) {
+            self.words[(page / 64) as usize].fetch_and(!(1 << (page % 64)), Ordering::Relaxed);
         }
     }
 
     fn clear_all(&self) {
-        for word in self.0.iter().filter_map(OnceLock::get).flat_map(|chunk| chunk.iter()) {
+        let last = self.last.load(Ordering::Relaxed);
+        for word in self.words.iter().take(last as usize + 1) {
             word.store(0, Ordering::Relaxed);
         }
     }

@@ -35,7 +35,9 @@ pub(crate) struct TreeRoot {
     pub(crate) rows: u64,
     pub(crate) checksum: u32,
     /// Branches between the root and a leaf: 0 where the root is a leaf, or where there are no rows.
-    pub(crate) height: u32,
+    pub(crate) height: u16,
+    /// 1 where the leaves lie side by side in order, all of them full but the last: the rows are one array. Else 0.
+    pub(crate) array: u16,
 }
 
 impl TreeRoot {

@@ -10,6 +10,7 @@ mod meta;
 mod readers;
 mod run;
 
+pub(crate) use crate::storage::prefetch;
 pub(crate) use allocate::Allocator;
 pub(crate) use buffer::Buffer;
 pub(crate) use checked::{PageView, Pages};

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -53,23 +54,16 @@ impl Mapping {
         }
     }
 
-    /// The bytes from `offset`, `len` of them, or `None` where that is not wholly inside the file.
-    ///
-    /// Callers (the `page` room alone) ask only for pages that a pinned snapshot or the running write transaction reaches;
-    /// the commit protocol writes no such page before the reference is gone.
-    #[inline]
-    pub(crate) fn slice(&self, offset: u64, len: usize) -> Option<&[u8]> {
-        let end = offset.checked_add(len as u64)?;
-        if end > self.len.load(Ordering::Acquire) {
-            return None;
+    /// The bytes of a range, as far as they are inside the file.
+    pub(crate) fn window(&self, range: Range<u64>) -> Window<'_> {
+        let end = range.end.min(self.len());
+        let bytes = end.saturating_sub(range.start);
+        Window {
+            first: self.map.as_ptr().wrapping_add(range.start as usize),
+            start: range.start,
+            bytes,
+            map: PhantomData,
         }
-        // SAFETY: offset + len is within the mapping, because `self.len` never exceeds it.
-        let start = unsafe { self.map.as_ptr().add(offset as usize) };
-        // SAFETY: `start..start + len` lies in the mapping and below the end of the file (the invariant on `len`), so
-        // it can be read as initialised bytes; u8 has no alignment. Nobody writes these bytes while the reference lives:
-        // the mapping is read-only, in this and in other processes a page is written only when no snapshot reaches it,
-        // and the contract of `MappedFile::open` excludes writers other than Drystone.
-        Some(unsafe { std::slice::from_raw_parts(start, len) })
     }
 
     /// How many bytes of the file can be read.
@@ -85,6 +79,64 @@ impl Mapping {
     fn set_len(&self, len: u64) {
         self.len.store(len.min(self.reserved()), Ordering::Release);
     }
+}
+
+/// A range of a mapping that was inside the file when the window was made, and so is as long as it lives: `len` of a mapping
+/// never shrinks below what a live snapshot reaches.
+///
+/// # Invariants
+/// - `bytes` bytes from `first` on lie in the mapping that `'a` borrows, below the `len` that it had.
+#[derive(Clone, Copy)]
+pub(crate) struct Window<'a> {
+    first: *const u8,
+    start: u64,
+    bytes: u64,
+    map: PhantomData<&'a Mapping>,
+}
+
+// SAFETY: a window is a borrow of a mapping, which may be shared and sent; the pointer is only read through.
+unsafe impl Send for Window<'_> {}
+// SAFETY: as above; nothing in it changes.
+unsafe impl Sync for Window<'_> {}
+
+impl<'a> Window<'a> {
+    /// The bytes from `offset` of the file, `len` of them, or `None` where that is not wholly inside the window.
+    ///
+    /// Callers (the `page` room alone) ask only for pages that a pinned snapshot or the running write transaction reaches;
+    /// the commit protocol writes no such page before the reference is gone.
+    #[inline(always)]
+    pub(crate) fn slice(&self, offset: u64, len: usize) -> Option<&'a [u8]> {
+        // An offset below the start becomes one far beyond the end.
+        let at = offset.wrapping_sub(self.start);
+        if at > self.bytes || len as u64 > self.bytes - at {
+            return None;
+        }
+        // SAFETY: at + len is at most `bytes`, which are in the mapping from `first` on.
+        let start = unsafe { self.first.add(at as usize) };
+        // SAFETY: these bytes lie in the mapping and inside the file (the invariant on `bytes`), so they can be read as initialised
+        // bytes; u8 has no alignment. Nobody writes them while the reference lives: the mapping is read-only, in this and in
+        // other processes a page is written only when no snapshot reaches it, and the contract of `MappedFile::open`
+        // excludes writers other than Drystone.
+        Some(unsafe { std::slice::from_raw_parts(start, len) })
+    }
+
+    /// How many bytes there are.
+    pub(crate) fn end(&self) -> u64 {
+        self.start + self.bytes
+    }
+}
+
+/// Asks for the cache lines of some bytes, to be there when they are read. Changes nothing else.
+#[inline(always)]
+pub(crate) fn prefetch(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in bytes.chunks(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads nothing that the program sees, and faults at no address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = bytes;
 }
 
 /// A database file: read through a mapping, written with `pwrite`.
@@ -353,19 +405,19 @@ mod tests {
     fn a_reference_stays_where_it_is_while_the_file_grows() {
         let file = MappedFile::anonymous(4096, 1 << 30).unwrap();
         file.write_at(0, b"stays").unwrap();
-        let before = file.mapping().slice(0, 5).unwrap();
+        let before = file.mapping().window(0..u64::MAX).slice(0, 5).unwrap();
         file.grow(64 << 20).unwrap();
         file.write_at((64 << 20) - 3, b"end").unwrap();
         assert_eq!(before, b"stays");
-        assert_eq!(file.mapping().slice((64 << 20) - 3, 3).unwrap(), b"end");
+        assert_eq!(file.mapping().window(0..u64::MAX).slice((64 << 20) - 3, 3).unwrap(), b"end");
     }
 
     #[test]
     fn nothing_outside_the_file_is_handed_out() {
         let file = MappedFile::anonymous(4096, 1 << 30).unwrap();
-        assert!(file.mapping().slice(4090, 7).is_none());
-        assert!(file.mapping().slice(u64::MAX, 2).is_none());
-        assert!(file.mapping().slice(4096, 0).is_some());
+        assert!(file.mapping().window(0..u64::MAX).slice(4090, 7).is_none());
+        assert!(file.mapping().window(0..u64::MAX).slice(u64::MAX, 2).is_none());
+        assert!(file.mapping().window(0..u64::MAX).slice(4096, 0).is_some());
     }
 
     #[test]

@@ -41,6 +41,21 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// The records with these keys in stored form, side by side, in their order.
+    pub(crate) fn find_many(
+        &self,
+        keys: &[u8],
+        mut found: impl FnMut(Option<&'t [u8]>) -> Result<()>,
+    ) -> Result<()> {
+        if self.definition.layout.is_keyed() {
+            return self.view.find_many(keys, found).map_err(|error| self.place_error(error));
+        }
+        for key in keys.chunks_exact(8) {
+            found(self.record(row_number(key))?)?;
+        }
+        Ok(())
+    }
+
     /// How many rows come before this key, and whether it is there.
     pub(crate) fn place(&self, key: &[u8]) -> Result<Place> {
         if self.definition.layout.is_keyed() {

@@ -111,6 +111,45 @@ impl<'t, T: Record> Table<'t, T> {
         }
     }
 
+    /// The rows with these keys, or numbers, in the order asked for. O(keys × log n), but several times as fast as so many calls
+    /// of [`get`](Table::get) on a table that is larger than the processor's caches: the keys go down the tree side
+    /// by side, and their waits for memory overlap.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.insert(&User { id: 7, score: 1 })?;
+    /// # users.insert(&User { id: 9, score: 2 })?;
+    /// # drop(users);
+    /// # write.commit()?;
+    /// # let read = db.read()?;
+    /// let users = read.table::<User>("users")?;
+    /// let found = users.get_many(&[9, 8, 7])?;
+    /// assert_eq!(found, [Some(&User { id: 9, score: 2 }), None, Some(&User { id: 7, score: 1 })]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`get`](Table::get).
+    pub fn get_many(&self, keys: &[T::Key]) -> Result<Vec<Option<&'t T>>> {
+        let mut bytes = vec![0; keys.len() * T::Key::WIDTH];
+        for (key, bytes) in keys.iter().zip(bytes.chunks_exact_mut(T::Key::WIDTH.max(1))) {
+            key.encode(bytes);
+        }
+        let mut rows = Vec::with_capacity(keys.len());
+        self.reader.find_many(&bytes, |record| {
+            rows.push(match record {
+                Some(record) => cast(record)?.first(),
+                None => None,
+            });
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
     /// The row with this number, in key order where there is a key: the n-th smallest. O(log n).
     ///
     /// # Errors

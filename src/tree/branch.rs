@@ -82,6 +82,12 @@ impl<'a> BranchPage<'a> {
         }
     }
 
+    /// The first keys below the children, in normal form, side by side, and what follows them.
+    #[inline]
+    pub(super) fn keys(&self) -> &'a [u8] {
+        &self.page[BRANCH_HEADER..]
+    }
+
     /// The first key below a child, in normal form.
     #[inline]
     pub(super) fn key(&self, child: usize) -> &'a [u8] {
@@ -97,12 +103,12 @@ impl<'a> BranchPage<'a> {
 
 /// The link of one child of a branch without keys; all zeros where there is none.
 #[inline]
-pub(super) fn dense_link(page: &[u8], child: usize) -> Link {
+fn dense_link(page: &[u8], child: usize) -> Link {
     Link { address: u64_at(page, child * 8), checksum: u32_at(page, DENSE_CHILDREN * 8 + child * 4) }
 }
 
 #[inline]
-fn u64_at(page: &[u8], at: usize) -> u64 {
+pub(super) fn u64_at(page: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(page[at..at + 8].try_into().unwrap_or_default())
 }
 

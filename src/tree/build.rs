@@ -15,6 +15,9 @@ pub(crate) struct TreeBuilder<'s> {
     writer: Option<RunWriter<'s>>,
     leaf: Vec<u8>,
     rows: u64,
+    /// Whether every leaf began where the one before it ended, and where the next one would.
+    side_by_side: bool,
+    next_address: u64,
     level: Level,
 }
 
@@ -59,7 +62,16 @@ impl<'s> TreeBuilder<'s> {
         };
         let leaf = Vec::with_capacity(layout.leaf_bytes());
         let writer = Some(RunWriter::new(session, room));
-        TreeBuilder { session, layout, writer, leaf, rows: 0, level: Level::default() }
+        TreeBuilder {
+            session,
+            layout,
+            writer,
+            leaf,
+            rows: 0,
+            side_by_side: true,
+            next_address: 0,
+            level: Level::default(),
+        }
     }
 
     /// Appends one or more whole records, which must come after all that were pushed before.
@@ -120,7 +132,14 @@ impl<'s> TreeBuilder<'s> {
         }
         self.level = Level::default();
         let root = below.links.first().copied().unwrap_or_default();
-        Ok(TreeRoot { address: root.address, checksum: root.checksum, rows: self.rows, height })
+        let array = u16::from(self.side_by_side && self.rows > 0);
+        Ok(TreeRoot {
+            address: root.address,
+            checksum: root.checksum,
+            rows: self.rows,
+            height: height as u16,
+            array,
+        })
     }
 
     fn write_leaf(&mut self) -> Result<()> {
@@ -130,7 +149,10 @@ impl<'s> TreeBuilder<'s> {
         self.layout.key().normalise(&self.leaf, &mut self.level.keys[at..]);
         let rows = (self.leaf.len() / self.layout.width()) as u64;
         if let Some(writer) = &mut self.writer {
-            self.level.links.push(writer.push_packed(&self.leaf)?);
+            let link = writer.push_packed(&self.leaf)?;
+            self.side_by_side &= self.rows == 0 || link.address == self.next_address;
+            self.next_address = link.address + self.leaf.len() as u64;
+            self.level.links.push(link);
         }
         self.level.rows.push(rows);
         self.level.bytes.push(self.leaf.len());

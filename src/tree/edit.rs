@@ -24,6 +24,8 @@ pub(crate) struct Edited {
     pub(super) root: Child,
     pub(super) rows: u64,
     pub(super) height: u32,
+    /// What the root said of its leaves: true as long as no node was changed.
+    pub(super) array: u16,
     /// Memory that owned nodes take.
     pub(super) owned_bytes: usize,
 }
@@ -59,14 +61,15 @@ impl Edited {
             layout,
             root: Child::Stored(root.link()),
             rows: root.rows,
-            height: root.height,
+            height: root.height.into(),
+            array: root.array,
             owned_bytes: 0,
         })
     }
 
     /// A tree without rows.
     pub(crate) fn empty(layout: Layout) -> Edited {
-        Edited { layout, root: Child::Stored(Link::default()), rows: 0, height: 0, owned_bytes: 0 }
+        Edited { layout, root: Child::Stored(Link::default()), rows: 0, height: 0, array: 0, owned_bytes: 0 }
     }
 
     pub(crate) fn layout(&self) -> &Layout {
@@ -90,6 +93,7 @@ impl Edited {
             root: ChildRef::from(&self.root),
             rows: self.rows,
             height: self.height,
+            array: None,
         }
     }
 
@@ -134,12 +138,12 @@ impl Edited {
             let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
             for level in (1..=self.height).rev() {
                 let branch = edit.branch(child, level, rows)?;
-                let index = BranchRef::Edited(branch, &self.layout).child_for(probe, target);
+                let index = BranchRef::Edited(branch).child_for(probe, target);
                 rows = branch.rows[index];
                 child = &mut branch.children[index];
             }
             let leaf = edit.leaf(child, rows)?;
-            let at = search_leaf(probe, leaf.as_slice(), width, target, None) * width;
+            let at = search_leaf(probe, leaf.as_slice(), leaf.len() / width, width, target, None) * width;
             match leaf.as_mut_slice().get_mut(at..at + width) {
                 Some(record) if probe.stored(record) == target => Ok(Some(record)),
                 _ => misplaced(),
@@ -247,14 +251,15 @@ impl Edited {
         let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
         edit.drop_below(&root, self.height, self.rows).inspect_err(|_| session.fail())?;
         session.note_cleared(self.rows.saturating_mul(self.layout.width() as u64));
-        (self.rows, self.height, self.owned_bytes) = (0, 0, 0);
+        (self.rows, self.height, self.array, self.owned_bytes) = (0, 0, 0, 0);
         Ok(())
     }
 
     /// Empties the tree and puts a built one in its place.
     pub(crate) fn replace(&mut self, session: &WriteSession, root: TreeRoot) -> Result<()> {
         self.clear(session)?;
-        (self.root, self.rows, self.height) = (Child::Stored(root.link()), root.rows, root.height);
+        (self.root, self.rows) = (Child::Stored(root.link()), root.rows);
+        (self.height, self.array) = (root.height.into(), root.array);
         Ok(())
     }
 
@@ -267,6 +272,7 @@ impl Edited {
                         let Some(child) = branch.children.pop() else { return };
                         self.root = child;
                         self.height -= 1;
+                        self.array = 0;
                         self.owned_bytes = self.owned_bytes.saturating_sub(PAGE_BYTES);
                     }
                     _ => return,
@@ -282,8 +288,14 @@ impl Edit<'_> {
     fn own<'c>(&mut self, child: &'c mut Child, level: u32, rows: u64) -> Result<&'c mut Node> {
         if let Child::Stored(link) = *child {
             let stored = ChildRef::Stored(link);
-            let view =
-                View { pages: self.session.view(), layout: self.layout, root: stored, rows, height: level };
+            let view = View {
+                pages: self.session.view(),
+                layout: self.layout,
+                root: stored,
+                rows,
+                height: level,
+                array: None,
+            };
             let node = if level == 0 {
                 let records = view.leaf(stored, rows)?;
                 let mut leaf = Buffer::with_capacity(self.layout.leaf_bytes());
@@ -341,7 +353,7 @@ impl Edit<'_> {
         }
         let (layout, key_width) = (self.layout, self.layout.key().width());
         let branch = self.branch(child, level, rows)?;
-        let index = BranchRef::Edited(branch, layout).child_for(probe, target);
+        let index = BranchRef::Edited(branch).child_for(probe, target);
         let below = branch.rows[index];
         let (placed, sibling) =
             self.put(&mut branch.children[index], level - 1, below, probe, target, record, replace)?;
@@ -382,7 +394,7 @@ impl Edit<'_> {
         let layout = self.layout;
         let width = layout.width();
         let leaf = self.leaf(child, rows)?;
-        let index = search_leaf(probe, leaf.as_slice(), width, target, None);
+        let index = search_leaf(probe, leaf.as_slice(), leaf.len() / width, width, target, None);
         if let Some(existing) = leaf.as_mut_slice().get_mut(index * width..(index + 1) * width)
             && probe.stored(existing) == target
         {
@@ -423,7 +435,14 @@ impl Edit<'_> {
         let (layout, key_width) = (self.layout, self.layout.key().width());
         if level == 0 {
             let leaf = self.leaf(child, rows)?;
-            let at = search_leaf(probe, leaf.as_slice(), layout.width(), target, None) * layout.width();
+            let at = search_leaf(
+                probe,
+                leaf.as_slice(),
+                leaf.len() / layout.width(),
+                layout.width(),
+                target,
+                None,
+            ) * layout.width();
             let found = leaf.as_slice().get(at..at + layout.width());
             if found.is_none_or(|record| probe.stored(record) != target) {
                 return misplaced();
@@ -432,7 +451,7 @@ impl Edit<'_> {
             return Ok(());
         }
         let branch = self.branch(child, level, rows)?;
-        let index = BranchRef::Edited(branch, layout).child_for(probe, target);
+        let index = BranchRef::Edited(branch).child_for(probe, target);
         let below = branch.rows[index];
         self.remove(&mut branch.children[index], level - 1, below, probe, target)?;
         branch.rows[index] -= 1;
@@ -485,7 +504,14 @@ impl Edit<'_> {
             return Ok(rows as usize);
         }
         let child = ChildRef::from(&branch.children[index]);
-        let view = View { pages: self.session.view(), layout: self.layout, root: child, rows, height: level };
+        let view = View {
+            pages: self.session.view(),
+            layout: self.layout,
+            root: child,
+            rows,
+            height: level,
+            array: None,
+        };
         Ok(view.branch(child, level, rows)?.len())
     }
 
@@ -544,6 +570,7 @@ impl Edit<'_> {
                     root: ChildRef::Stored(*link),
                     rows,
                     height: level,
+                    array: None,
                 };
                 walk_stored(&view, *link, level, rows, &mut |visit| {
                     self.session.free(visit.link(), visit.bytes());

@@ -12,10 +12,19 @@ impl Edited {
     ///
     /// After an error the session has failed: nodes may be gone that were not written.
     pub(crate) fn flush(&mut self, session: &WriteSession) -> Result<TreeRoot> {
+        if matches!(self.root, Child::Owned(_)) {
+            self.array = 0;
+        }
         let flushed = flush(&self.layout, &mut self.root, self.height, self.owned_bytes, session);
         let link = flushed.inspect_err(|_| session.fail())?;
         self.owned_bytes = 0;
-        Ok(TreeRoot { address: link.address, checksum: link.checksum, rows: self.rows, height: self.height })
+        Ok(TreeRoot {
+            address: link.address,
+            checksum: link.checksum,
+            rows: self.rows,
+            height: self.height as u16,
+            array: self.array,
+        })
     }
 }
 

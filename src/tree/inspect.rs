@@ -35,6 +35,23 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Where the root says that the rows are one array, they are read as such.
+    fn inspect_place(
+        &self,
+        address: u64,
+        rows: u64,
+        first_row: u64,
+        found: &mut dyn FnMut(Finding<'a>) -> bool,
+    ) {
+        let Some(array) = self.array else { return };
+        let last = first_row.checked_add(rows) == Some(self.rows);
+        let place = array.get().checked_add(first_row.saturating_mul(self.layout.width() as u64));
+        if place != Some(address) || !(last || rows == self.layout.leaf_rows() as u64) {
+            let error = "the root says that the leaves lie side by side, all full but the last, and this one does not";
+            found(Finding::Problem { address, error: damage(error) });
+        }
+    }
+
     fn inspect_node(
         &self,
         link: Link,
@@ -57,6 +74,7 @@ impl<'a> View<'a> {
             }
             Ok(records) if level == 0 => {
                 self.inspect_order(address, records, span, found);
+                self.inspect_place(address, rows, first_row, found);
                 found(Finding::Records { address, records, first_row });
             }
             Ok(_) if !address.is_multiple_of(PAGE_BYTES as u64) => {

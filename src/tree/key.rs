@@ -27,6 +27,19 @@ impl Part {
 pub(crate) struct KeyShape {
     parts: Vec<Part>,
     width: usize,
+    form: Form,
+}
+
+/// How keys of a shape are compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Form {
+    U64,
+    I64,
+    U32,
+    I32,
+    /// At most 16 bytes.
+    Word,
+    Wide,
 }
 
 impl KeyShape {
@@ -35,15 +48,24 @@ impl KeyShape {
     pub(crate) fn new(parts: Vec<Part>) -> KeyShape {
         let width = parts.iter().map(|part| part.width()).sum();
         assert!(width <= KEY_LIMIT, "a key of {width} bytes passed the schema");
-        KeyShape { parts, width }
+        let form = match parts[..] {
+            [Part::Unsigned(8)] => Form::U64,
+            [Part::Signed(8)] => Form::I64,
+            [Part::Unsigned(4)] => Form::U32,
+            [Part::Signed(4)] => Form::I32,
+            _ if width <= 16 => Form::Word,
+            _ => Form::Wide,
+        };
+        KeyShape { parts, width, form }
     }
 
     pub(crate) fn width(&self) -> usize {
         self.width
     }
 
-    pub(crate) fn parts(&self) -> &[Part] {
-        &self.parts
+    #[inline]
+    pub(crate) fn form(&self) -> Form {
+        self.form
     }
 
     /// Turns the stored key at the start of `stored` into its normal form.
@@ -107,18 +129,35 @@ impl std::ops::Deref for Normal {
 /// A way to compare keys as machine words where they fit, and as bytes where they do not.
 pub(crate) trait Probe: Copy {
     type Word: Ord + Copy;
+    /// Bytes of a key.
+    fn width(self) -> usize;
     /// The key at the start of a stored record.
     fn stored(self, record: &[u8]) -> Self::Word;
     /// A key in normal form.
     fn normal(self, key: &[u8]) -> Self::Word;
-    /// How many of `rows` rows spread evenly from `low` to `high` lie between two words; `from` is not above `to`.
-    fn rows_between(
-        from: Self::Word,
-        to: Self::Word,
-        low: Self::Word,
-        high: Self::Word,
-        rows: usize,
-    ) -> usize;
+    /// How many of the first WINDOW of some records, `width` bytes each, have a key below `target`.
+    #[inline(always)]
+    fn count_below<const WINDOW: usize>(self, mut records: &[u8], width: usize, target: Self::Word) -> usize {
+        let mut counted = 0;
+        for _ in 0..WINDOW {
+            let Some((record, rest)) = records.split_at_checked(width) else { break };
+            counted += usize::from(self.stored(record) < target);
+            records = rest;
+        }
+        counted
+    }
+    /// How many of the first WINDOW of some keys in normal form are not above `target`.
+    #[inline(always)]
+    fn count_up_to<const WINDOW: usize>(self, keys: &[u8], target: Self::Word) -> usize {
+        let key = |at: usize| self.normal(&keys[at * self.width()..]);
+        (0..WINDOW).filter(|at| key(*at) <= target).count()
+    }
+    /// What is known of words that are spread evenly.
+    type Ruler: Copy;
+    /// The ruler that is one long from `low` to `high`, which is above it.
+    fn ruler(low: Self::Word, high: Self::Word) -> Self::Ruler;
+    /// How far it is from one word to another by the ruler, below zero if that is the lower one. It need not be exact.
+    fn distance(ruler: Self::Ruler, from: Self::Word, to: Self::Word) -> f64;
     /// Sorts words and what goes with them; equal words keep their order.
     fn sort(words: &mut [(Self::Word, u32)]) {
         words.sort_unstable();
@@ -131,6 +170,12 @@ pub(crate) struct UnsignedProbe<const N: usize>;
 
 impl<const N: usize> Probe for UnsignedProbe<N> {
     type Word = u64;
+    type Ruler = f64;
+
+    #[inline(always)]
+    fn width(self) -> usize {
+        N
+    }
 
     #[inline(always)]
     fn stored(self, record: &[u8]) -> u64 {
@@ -147,9 +192,23 @@ impl<const N: usize> Probe for UnsignedProbe<N> {
     }
 
     #[inline(always)]
-    fn rows_between(from: u64, to: u64, low: u64, high: u64, rows: usize) -> usize {
-        // Rounding does not matter to a guess.
-        ((to - from) as f64 / (high - low) as f64 * rows as f64) as usize
+    fn count_up_to<const WINDOW: usize>(self, keys: &[u8], target: u64) -> usize {
+        let Some(window) = keys.as_chunks::<N>().0.first_chunk::<WINDOW>() else { return 0 };
+        let mut counted = 0;
+        for key in window {
+            counted += usize::from(self.normal(key) <= target);
+        }
+        counted
+    }
+
+    #[inline(always)]
+    fn ruler(low: u64, high: u64) -> f64 {
+        1.0 / half_distance(low, high)
+    }
+
+    #[inline(always)]
+    fn distance(ruler: f64, from: u64, to: u64) -> f64 {
+        half_distance(from, to) * ruler
     }
 
     fn sort(words: &mut [(u64, u32)]) {
@@ -163,6 +222,12 @@ pub(crate) struct SignedProbe<const N: usize>;
 
 impl<const N: usize> Probe for SignedProbe<N> {
     type Word = u64;
+    type Ruler = f64;
+
+    #[inline(always)]
+    fn width(self) -> usize {
+        N
+    }
 
     #[inline(always)]
     fn stored(self, record: &[u8]) -> u64 {
@@ -175,14 +240,29 @@ impl<const N: usize> Probe for SignedProbe<N> {
     }
 
     #[inline(always)]
-    fn rows_between(from: u64, to: u64, low: u64, high: u64, rows: usize) -> usize {
-        // Rounding does not matter to a guess.
-        ((to - from) as f64 / (high - low) as f64 * rows as f64) as usize
+    fn count_up_to<const WINDOW: usize>(self, keys: &[u8], target: u64) -> usize {
+        UnsignedProbe::<N>.count_up_to::<WINDOW>(keys, target)
+    }
+
+    #[inline(always)]
+    fn ruler(low: u64, high: u64) -> f64 {
+        1.0 / half_distance(low, high)
+    }
+
+    #[inline(always)]
+    fn distance(ruler: f64, from: u64, to: u64) -> f64 {
+        half_distance(from, to) * ruler
     }
 
     fn sort(words: &mut [(u64, u32)]) {
         radsort::sort_by_key(words, |(word, _)| *word);
     }
+}
+
+/// Half of how far one number is above another. Signed numbers become floats in one instruction, unsigned ones in many.
+#[inline(always)]
+fn half_distance(from: u64, to: u64) -> f64 {
+    ((to >> 1) as i64 - (from >> 1) as i64) as f64
 }
 
 /// Any key of at most 16 bytes.
@@ -191,6 +271,12 @@ pub(crate) struct WordProbe<'k>(pub(crate) &'k KeyShape);
 
 impl Probe for WordProbe<'_> {
     type Word = u128;
+    type Ruler = f64;
+
+    #[inline(always)]
+    fn width(self) -> usize {
+        self.0.width
+    }
 
     #[inline]
     fn stored(self, record: &[u8]) -> u128 {
@@ -208,9 +294,23 @@ impl Probe for WordProbe<'_> {
     }
 
     #[inline]
-    fn rows_between(from: u128, to: u128, low: u128, high: u128, rows: usize) -> usize {
-        ((to - from) as f64 / (high - low) as f64 * rows as f64) as usize
+    fn ruler(low: u128, high: u128) -> f64 {
+        1.0 / half_wide_distance(low, high)
     }
+
+    #[inline]
+    fn distance(ruler: f64, from: u128, to: u128) -> f64 {
+        half_wide_distance(from, to) * ruler
+    }
+}
+
+#[inline]
+fn half_wide_distance(from: u128, to: u128) -> f64 {
+    ((to >> 1) as i128 - (from >> 1) as i128) as f64
+}
+
+fn eight_bytes(word: &[u8; KEY_LIMIT], at: usize) -> u64 {
+    word[at..at + 8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// Keys of any width, compared byte by byte.
@@ -219,6 +319,13 @@ pub(crate) struct WideProbe<'k>(pub(crate) &'k KeyShape);
 
 impl Probe for WideProbe<'_> {
     type Word = [u8; KEY_LIMIT];
+    /// How many bytes do not differ, and what one more in the next eight bytes is of the whole.
+    type Ruler = (usize, f64);
+
+    #[inline(always)]
+    fn width(self) -> usize {
+        self.0.width
+    }
 
     fn stored(self, record: &[u8]) -> [u8; KEY_LIMIT] {
         let mut word = [0; KEY_LIMIT];
@@ -232,50 +339,43 @@ impl Probe for WideProbe<'_> {
         word
     }
 
-    fn rows_between(
-        from: Self::Word,
-        to: Self::Word,
-        low: Self::Word,
-        high: Self::Word,
-        rows: usize,
-    ) -> usize {
-        // The first eight bytes in which the ends differ say enough.
+    fn ruler(low: Self::Word, high: Self::Word) -> (usize, f64) {
         let same = low.iter().zip(&high).take_while(|(low, high)| low == high).count().min(KEY_LIMIT - 8);
-        let word = |bytes: &Self::Word| {
-            bytes[same..same + 8].iter().fold(0, |word: u64, byte| word << 8 | u64::from(*byte))
-        };
-        let (between, all) = (word(&to).saturating_sub(word(&from)), word(&high).saturating_sub(word(&low)));
-        (between as f64 / all.max(1) as f64 * rows as f64) as usize
+        (same, 1.0 / half_distance(eight_bytes(&low, same), eight_bytes(&high, same)).max(1.0))
+    }
+
+    fn distance((same, ruler): (usize, f64), from: Self::Word, to: Self::Word) -> f64 {
+        half_distance(eight_bytes(&from, same), eight_bytes(&to, same)) * ruler
     }
 }
 
 /// Compiles an expression once for each kind of key, and picks the one that fits this shape.
 macro_rules! with_probe {
     ($shape:expr, $probe:ident => $body:expr) => {{
-        use $crate::tree::{Part, SignedProbe, UnsignedProbe, WideProbe, WordProbe};
+        use $crate::tree::{Form, SignedProbe, UnsignedProbe, WideProbe, WordProbe};
         let shape = $shape;
-        match shape.parts() {
-            [Part::Unsigned(8)] => {
+        match shape.form() {
+            Form::U64 => {
                 let $probe = UnsignedProbe::<8>;
                 $body
             }
-            [Part::Signed(8)] => {
+            Form::I64 => {
                 let $probe = SignedProbe::<8>;
                 $body
             }
-            [Part::Unsigned(4)] => {
+            Form::U32 => {
                 let $probe = UnsignedProbe::<4>;
                 $body
             }
-            [Part::Signed(4)] => {
+            Form::I32 => {
                 let $probe = SignedProbe::<4>;
                 $body
             }
-            _ if shape.width() <= 16 => {
+            Form::Word => {
                 let $probe = WordProbe(shape);
                 $body
             }
-            _ => {
+            Form::Wide => {
                 let $probe = WideProbe(shape);
                 $body
             }

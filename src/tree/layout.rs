@@ -17,7 +17,8 @@ const CHILD_BYTES: usize = 8 + 8 + 4;
 pub(crate) struct Layout {
     width: usize,
     key: KeyShape,
-    leaf_rows: usize,
+    /// Rows of a full leaf, as a power of two.
+    leaf_shift: u32,
     /// Children of a full branch.
     children: usize,
 }
@@ -33,7 +34,8 @@ impl Layout {
             0 => DENSE_CHILDREN,
             key => (PAGE_BYTES - BRANCH_HEADER) / (key + CHILD_BYTES),
         };
-        (leaf_rows.is_power_of_two() && fits).then_some(Layout { width, key, leaf_rows, children })
+        let leaf_shift = leaf_rows.trailing_zeros();
+        (leaf_rows.is_power_of_two() && fits).then_some(Layout { width, key, leaf_shift, children })
     }
 
     /// The largest leaf, in bytes.
@@ -59,16 +61,34 @@ impl Layout {
     }
 
     pub(crate) fn leaf_rows(&self) -> usize {
-        self.leaf_rows
+        1 << self.leaf_shift
+    }
+
+    /// The same as a power of two.
+    #[inline]
+    pub(super) fn leaf_shift(&self) -> u32 {
+        self.leaf_shift
     }
 
     pub(crate) fn leaf_bytes(&self) -> usize {
-        self.leaf_rows * self.width
+        self.width << self.leaf_shift
     }
 
     /// Children of a full branch.
     pub(super) fn children(&self) -> usize {
         self.children
+    }
+
+    /// Where the addresses of children stand in a branch with keys.
+    #[inline]
+    pub(super) fn addresses_at(&self) -> usize {
+        BRANCH_HEADER + self.children * self.key.width()
+    }
+
+    /// Where the rows below children stand in a branch with keys.
+    #[inline]
+    pub(super) fn rows_at(&self) -> usize {
+        self.addresses_at() + self.children * 8
     }
 
     /// Rows below a full node of a tree without a key; level 0 is a leaf. Saturates, which no file reaches.
@@ -80,7 +100,7 @@ impl Layout {
     /// The same as a power of two.
     #[inline]
     pub(super) fn dense_shift(&self, level: u32) -> u32 {
-        (self.leaf_rows.trailing_zeros() + level * DENSE_CHILDREN.trailing_zeros()).min(62)
+        (self.leaf_shift + level * DENSE_CHILDREN.trailing_zeros()).min(62)
     }
 
     /// Branches between the root and a leaf of a tree without a key.

@@ -11,6 +11,7 @@ mod flush;
 mod inspect;
 mod key;
 mod layout;
+mod lookup;
 mod node;
 mod rescue;
 mod scan;
@@ -23,7 +24,9 @@ mod walk;
 pub(crate) use build::{Expected, TreeBuilder};
 pub(crate) use edit::{Edited, Placed};
 pub(crate) use inspect::Finding;
-pub(crate) use key::{KeyShape, Part, Probe, SignedProbe, UnsignedProbe, WideProbe, WordProbe, with_probe};
+pub(crate) use key::{
+    Form, KeyShape, Part, Probe, SignedProbe, UnsignedProbe, WideProbe, WordProbe, with_probe,
+};
 pub(crate) use layout::Layout;
 pub(crate) use rescue::{Rescue, Rescued};
 pub(crate) use scan::Slices;

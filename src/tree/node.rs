@@ -3,7 +3,7 @@
 use super::branch::BranchPage;
 use super::key::Probe;
 use super::layout::Layout;
-use super::search::lower_bound;
+use super::search::search_branch;
 use crate::error::{Result, fail};
 use crate::page::{Buffer, Link};
 
@@ -100,7 +100,7 @@ impl Branch {
 #[derive(Clone, Copy)]
 pub(super) enum BranchRef<'a> {
     Stored(BranchPage<'a>),
-    Edited(&'a Branch, &'a Layout),
+    Edited(&'a Branch),
 }
 
 impl<'a> BranchRef<'a> {
@@ -108,7 +108,7 @@ impl<'a> BranchRef<'a> {
     pub(super) fn len(&self) -> usize {
         match self {
             BranchRef::Stored(page) => page.len(),
-            BranchRef::Edited(branch, _) => branch.len(),
+            BranchRef::Edited(branch) => branch.len(),
         }
     }
 
@@ -116,15 +116,16 @@ impl<'a> BranchRef<'a> {
     pub(super) fn rows(&self, child: usize) -> u64 {
         match self {
             BranchRef::Stored(page) => page.rows(child),
-            BranchRef::Edited(branch, _) => branch.rows[child],
+            BranchRef::Edited(branch) => branch.rows[child],
         }
     }
 
+    /// The first keys below the children, in normal form, side by side.
     #[inline(always)]
-    pub(super) fn key(&self, child: usize) -> &'a [u8] {
+    fn keys(&self) -> &'a [u8] {
         match self {
-            BranchRef::Stored(page) => page.key(child),
-            BranchRef::Edited(branch, layout) => branch.key(child, layout.key().width()),
+            BranchRef::Stored(page) => page.keys(),
+            BranchRef::Edited(branch) => &branch.keys,
         }
     }
 
@@ -132,16 +133,14 @@ impl<'a> BranchRef<'a> {
     pub(super) fn child(&self, child: usize) -> ChildRef<'a> {
         match self {
             BranchRef::Stored(page) => ChildRef::Stored(page.link(child)),
-            BranchRef::Edited(branch, _) => ChildRef::from(&branch.children[child]),
+            BranchRef::Edited(branch) => ChildRef::from(&branch.children[child]),
         }
     }
 
-    /// The child whose rows a key belongs to: the last one whose first key is not above it, or the first one.
+    /// The child whose rows a key belongs to.
     #[inline(always)]
     pub(super) fn child_for<P: Probe>(&self, probe: P, target: P::Word) -> usize {
-        let above = 1 + lower_bound(self.len() - 1, target, |child| probe.normal(self.key(child + 1)));
-        // `above` counts first keys below the target; an equal one belongs to the right.
-        if above < self.len() && probe.normal(self.key(above)) == target { above } else { above - 1 }
+        search_branch(probe, self.keys(), self.len(), target, None)
     }
 }
 

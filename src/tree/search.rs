@@ -1,66 +1,251 @@
 //! Searching sorted words: a binary search that does not branch on what it reads, and a guess that mostly spares it.
 
 use std::hint::select_unpredictable;
+use std::ops::Range;
 
 use super::key::Probe;
+use crate::page::prefetch;
 
-/// How many of `len` ascending words are below `target`. The steps do not branch on the words, which a random key would
-/// have mispredicted half of the time.
+/// How many of `len` things are before a place; those before it come first. The steps do not branch on what they read, which
+/// a random key would have mispredicted half of the time.
 #[inline(always)]
-pub(crate) fn lower_bound<W: Ord + Copy>(len: usize, target: W, word: impl Fn(usize) -> W) -> usize {
+fn partition(len: usize, before: impl Fn(usize) -> bool) -> usize {
     if len == 0 {
         return 0;
     }
     let (mut base, mut size) = (0, len);
     while size > 1 {
         let half = size / 2;
-        base = select_unpredictable(word(base + half) < target, base + half, base);
+        base = select_unpredictable(before(base + half), base + half, base);
         size -= half;
     }
-    base + usize::from(word(base) < target)
+    base + usize::from(before(base))
 }
 
-/// Rows around a guess that are looked at before it is given up.
-const WINDOW: usize = 16;
+/// How many of `len` ascending words are below `target`.
+#[inline(always)]
+pub(crate) fn lower_bound<W: Ord + Copy>(len: usize, target: W, word: impl Fn(usize) -> W) -> usize {
+    partition(len, |at| word(at) < target)
+}
 
-/// How many records of a leaf have a key below `target`. `span` is where the branches say that its keys lie: from the
-/// first on, below the second.
+/// Rows that are looked at around a guess in a leaf.
+const LEAF_WINDOW: usize = 8;
+/// First keys that are looked at around a guess in a branch.
+pub(super) const BRANCH_WINDOW: usize = 4;
+
+/// Where the keys below a node lie, as its parents say: from the first on, below the second.
+#[derive(Clone, Copy)]
+pub(super) struct Span<W> {
+    pub(super) low: W,
+    pub(super) high: W,
+}
+
+/// How many records of a leaf have a key below `target`.
 ///
 /// Keys that are spread evenly are where their value says, give or take √n / 2 rows; a second guess from the key found there
 /// is closer still. So a search reads two or three lines of a leaf instead of seven. Where keys are spread otherwise, it costs
-/// a binary search and the two guesses.
+/// a binary search, the two guesses and two windows.
 #[inline(always)]
 pub(super) fn search_leaf<P: Probe>(
     probe: P,
     leaf: &[u8],
+    rows: usize,
     width: usize,
     target: P::Word,
-    span: Option<(P::Word, P::Word)>,
+    span: Option<Span<P::Word>>,
 ) -> usize {
-    let rows = leaf.len() / width;
-    let word = |row: usize| probe.stored(&leaf[row * width..]);
-    if rows <= 2 * WINDOW {
-        return lower_bound(rows, target, word);
+    match first_guess(probe, leaf, rows, width, target, span) {
+        Some(guess) => {
+            let at = second_guess(probe, leaf, width, target, guess);
+            search_near(probe, leaf, rows, width, target, at)
+        }
+        None => between(probe, leaf, width, target, 0..rows),
     }
-    let (low, high) = span.unwrap_or_else(|| (word(0), word(rows - 1)));
-    if low >= high || target < low || target > high {
-        return lower_bound(rows, target, word);
+}
+
+/// A row near which a key is thought to be, and how to measure from there.
+pub(super) struct Guess<P: Probe> {
+    pub(super) row: usize,
+    ruler: P::Ruler,
+    rows: f64,
+}
+
+/// `None` where a guess would be worth nothing: in a leaf of a few rows, or of rows that are all alike.
+#[inline(always)]
+pub(super) fn first_guess<P: Probe>(
+    probe: P,
+    leaf: &[u8],
+    rows: usize,
+    width: usize,
+    target: P::Word,
+    span: Option<Span<P::Word>>,
+) -> Option<Guess<P>> {
+    if rows <= 2 * LEAF_WINDOW {
+        return None;
     }
-    let first = P::rows_between(low, target, low, high, rows).min(rows - 1);
-    let found = word(first);
-    let nearer = if found < target {
-        first.saturating_add(P::rows_between(found, target, low, high, rows))
-    } else {
-        first.saturating_sub(P::rows_between(target, found, low, high, rows))
+    let Span { low, high } = match span {
+        Some(span) => span,
+        None => Span { low: probe.stored(leaf), high: probe.stored(&leaf[(rows - 1) * width..]) },
     };
-    let start = nearer.saturating_sub(WINDOW / 2).min(rows - WINDOW);
-    let end = start + WINDOW;
-    if start > 0 && word(start - 1) >= target {
-        lower_bound(start, target, word)
-    } else if end < rows && word(end - 1) < target {
-        end + lower_bound(rows - end, target, |row| word(end + row))
+    if low >= high {
+        return None;
+    }
+    let ruler = P::ruler(low, high);
+    let count = f64::from(rows as i32);
+    Some(Guess { row: whole(P::distance(ruler, low, target) * count, rows - 1), ruler, rows: count })
+}
+
+/// From the key that is found at the first guess.
+#[inline(always)]
+pub(super) fn second_guess<P: Probe>(
+    probe: P,
+    leaf: &[u8],
+    width: usize,
+    target: P::Word,
+    first: Guess<P>,
+) -> f64 {
+    let found = probe.stored(&leaf[first.row * width..]);
+    f64::from(first.row as i32) + P::distance(first.ruler, found, target) * first.rows
+}
+
+/// Looks around a guess.
+#[inline(always)]
+pub(super) fn search_near<P: Probe>(
+    probe: P,
+    leaf: &[u8],
+    rows: usize,
+    width: usize,
+    target: P::Word,
+    guess: f64,
+) -> usize {
+    let count = |row: usize| {
+        let window = &leaf[row * width..(row + LEAF_WINDOW) * width];
+        probe.count_below::<LEAF_WINDOW>(window, width, target)
+    };
+    match near(rows, guess, LEAF_WINDOW, count) {
+        Ok(row) => row,
+        Err(rest) => between(probe, leaf, width, target, rest),
+    }
+}
+
+/// Bytes on each side of a first guess in a leaf that are fetched together with it.
+const REACH: usize = 256;
+
+/// Fetches what is around a place in a leaf: the second guess is likely to lie there, and needs not wait for memory again.
+#[inline(always)]
+pub(super) fn prefetch_around(leaf: &[u8], at: usize) {
+    let from = at.saturating_sub(REACH).min(leaf.len().saturating_sub(2 * REACH));
+    if let Some(lines) = leaf.get(from..from + 2 * REACH) {
+        prefetch(lines);
+    }
+}
+
+/// Fetches the line in which a byte is.
+#[inline(always)]
+pub(super) fn prefetch_at(bytes: &[u8], at: usize) {
+    if let Some(byte) = bytes.get(at..=at) {
+        prefetch(byte);
+    }
+}
+
+/// Fetches the lines that [`search_near`] will read.
+#[inline(always)]
+pub(super) fn prefetch_near(leaf: &[u8], rows: usize, width: usize, guess: f64) {
+    let start = whole(guess - (LEAF_WINDOW / 2) as f64, rows - LEAF_WINDOW);
+    if let Some(window) = leaf.get(start * width..(start + LEAF_WINDOW) * width) {
+        prefetch_at(window, 0);
+        prefetch_at(window, 64);
+        prefetch_at(window, window.len() - 1);
+    }
+}
+
+/// The same by a binary search among rows of which the place is known to be one, or right after.
+#[inline(never)]
+fn between<P: Probe>(probe: P, leaf: &[u8], width: usize, target: P::Word, rows: Range<usize>) -> usize {
+    let word = |row: usize| probe.stored(&leaf[(rows.start + row) * width..]);
+    rows.start + partition(rows.len(), |row| word(row) < target)
+}
+
+/// The child of a branch whose rows a key belongs to: the last one whose first key is not above it, or the first one. `share` is
+/// how far between the ends of the branch's span the key lies. First keys are spread more evenly than keys, so that
+/// one guess is enough.
+#[inline(always)]
+pub(super) fn search_branch<P: Probe>(
+    probe: P,
+    keys: &[u8],
+    children: usize,
+    target: P::Word,
+    share: Option<f64>,
+) -> usize {
+    let width = probe.width();
+    if children <= 2 * BRANCH_WINDOW {
+        return child_between(probe, keys, target, 0..children);
+    }
+    let guess = match share {
+        Some(share) => share * f64::from(children as i32),
+        None => {
+            let low = probe.normal(keys);
+            let high = probe.normal(&keys[(children - 1) * width..]);
+            if low >= high {
+                return child_between(probe, keys, target, 0..children);
+            }
+            P::distance(P::ruler(low, high), low, target) * f64::from(children as i32 - 1)
+        }
+    };
+    let count = |child: usize| {
+        let window = &keys[child * width..(child + BRANCH_WINDOW) * width];
+        probe.count_up_to::<BRANCH_WINDOW>(window, target)
+    };
+    match near(children, guess + 1.0, BRANCH_WINDOW, count) {
+        Ok(above) => above.saturating_sub(1),
+        Err(rest) => child_between(probe, keys, target, rest),
+    }
+}
+
+/// The same by a binary search among children of which one is the first with a greater key, or the one before.
+#[inline(never)]
+fn child_between<P: Probe>(probe: P, keys: &[u8], target: P::Word, children: Range<usize>) -> usize {
+    let word = |child: usize| probe.normal(&keys[(children.start + child) * probe.width()..]);
+    (children.start + partition(children.len(), |child| word(child) <= target)).saturating_sub(1)
+}
+
+/// A guess as a number from 0 to `last`, which is below 2³¹. Adding 2⁵² rounds a float and leaves the whole number in its low bits; a
+/// cast would look after numbers that there are none of here.
+#[inline(always)]
+pub(super) fn whole(guess: f64, last: usize) -> usize {
+    let last = f64::from(last as i32);
+    let guess = if guess > 0.0 { guess } else { 0.0 };
+    let guess = if guess < last { guess } else { last };
+    (guess + 4_503_599_627_370_496.0).to_bits() as u32 as usize
+}
+
+/// How many of `len` things are before a place near which a guess is; those before it come first. `count` looks at `window`
+/// of them from one on, none of which waits for another; if the place is not there, at as many on the side where it is. An
+/// error is where it must be if it is not there either.
+#[inline(always)]
+fn near(
+    len: usize,
+    guess: f64,
+    window: usize,
+    count: impl Fn(usize) -> usize,
+) -> std::result::Result<usize, Range<usize>> {
+    let start = whole(guess - (window / 2) as f64, len - window);
+    let counted = count(start);
+    let end = start + window;
+    if counted == 0 && start > 0 {
+        let lower = start.saturating_sub(window);
+        match count(lower) {
+            0 => Err(0..lower),
+            counted => Ok(lower + counted),
+        }
+    } else if counted == window && end < len {
+        let upper = end.min(len - window);
+        match count(upper) {
+            counted if counted == window => Err(upper + window..len),
+            counted => Ok(upper + counted),
+        }
     } else {
-        start + lower_bound(WINDOW, target, |row| word(start + row))
+        Ok(start + counted)
     }
 }
 
@@ -100,19 +285,24 @@ mod tests {
                 let near = keys.iter().flat_map(|key| [key.wrapping_sub(1), *key, key.wrapping_add(1)]);
                 for target in near.chain([0, u64::MAX, 1 << 45]) {
                     let expected = keys.partition_point(|key| *key < target);
-                    let spans =
-                        [None, Some((0, u64::MAX)), Some((keys[0], keys[keys.len() - 1].saturating_add(1)))];
+                    let ends = (keys[0], keys[keys.len() - 1].saturating_add(1));
+                    let spans = [None, Some((0, u64::MAX)), Some(ends)]
+                        .map(|span| span.map(|(low, high)| Span { low, high }));
                     for span in spans {
-                        assert_eq!(search_leaf(UnsignedProbe::<8>, &leaf, 13, target, span), expected);
-                        let wide = span.map(|(low, high)| (u128::from(low), u128::from(high)));
                         assert_eq!(
-                            search_leaf(WordProbe(&shape), &leaf, 13, u128::from(target), wide),
+                            search_leaf(UnsignedProbe::<8>, &leaf, keys.len(), 13, target, span),
+                            expected
+                        );
+                        let wide = span
+                            .map(|Span { low, high }| Span { low: u128::from(low), high: u128::from(high) });
+                        assert_eq!(
+                            search_leaf(WordProbe(&shape), &leaf, keys.len(), 13, u128::from(target), wide),
                             expected
                         );
                     }
                     let probe = WideProbe(&shape);
                     assert_eq!(
-                        search_leaf(probe, &leaf, 13, probe.stored(&target.to_le_bytes()), None),
+                        search_leaf(probe, &leaf, keys.len(), 13, probe.stored(&target.to_le_bytes()), None),
                         expected
                     );
                 }

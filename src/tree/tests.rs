@@ -61,7 +61,7 @@ impl Forged {
 }
 
 fn root((_, rows, link): Said, height: u32) -> TreeRoot {
-    TreeRoot { address: link.address, rows, checksum: link.checksum, height }
+    TreeRoot { address: link.address, rows, checksum: link.checksum, height: height as u16, array: 0 }
 }
 
 #[test]

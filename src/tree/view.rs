@@ -1,12 +1,15 @@
 //! Reading a tree: a record by number, a record by key, the place of a key.
 
-use super::branch::{BranchPage, dense_link};
+use std::num::NonZero;
+
+use super::branch::BranchPage;
 use super::key::{Normal, Probe, with_probe};
-use super::layout::{DENSE_CHILDREN, Layout};
+use super::layout::Layout;
+use super::lookup::SIDE_BY_SIDE;
 use super::node::{BranchRef, ChildRef, Node};
 use super::search::search_leaf;
 use crate::error::{Result, fail};
-use crate::page::{Link, PAGE_BYTES, PageView, TreeRoot};
+use crate::page::{PAGE_BYTES, PageView, TreeRoot};
 
 /// A tree to read from: a committed one, or one that is being edited.
 ///
@@ -18,6 +21,8 @@ pub(crate) struct View<'a> {
     pub(super) root: ChildRef<'a>,
     pub(super) rows: u64,
     pub(super) height: u32,
+    /// Where the first row lies, if the root says that its leaves are one array.
+    pub(super) array: Option<NonZero<u64>>,
 }
 
 /// Where a key is, or would be.
@@ -41,10 +46,13 @@ impl<'a> View<'a> {
         }
         let height = match root.rows {
             0 => 0,
-            _ if layout.is_keyed() => root.height,
+            _ if layout.is_keyed() => root.height.into(),
             rows => layout.dense_height(rows),
         };
-        if height != root.height || height > Layout::HEIGHT_LIMIT {
+        if root.array > 1 {
+            fail!(Corrupt, "a root says {} where 0 or 1 must stand; the file is damaged", root.array);
+        }
+        if height != u32::from(root.height) || height > Layout::HEIGHT_LIMIT {
             fail!(
                 Corrupt,
                 "a tree of {} rows says that it has {} levels; the file is damaged",
@@ -52,7 +60,12 @@ impl<'a> View<'a> {
                 root.height
             );
         }
-        Ok(View { pages, layout, root: ChildRef::Stored(root.link()), rows: root.rows, height })
+        let stored = ChildRef::Stored(root.link());
+        let mut view = View { pages, layout, root: stored, rows: root.rows, height, array: None };
+        if root.array == 1 && root.rows > 0 {
+            view.array = view.first_leaf();
+        }
+        Ok(view)
     }
 
     pub(crate) fn rows(&self) -> u64 {
@@ -68,33 +81,25 @@ impl<'a> View<'a> {
     }
 
     /// The record with this number, in key order where there is a key. O(height).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(&self, row: u64) -> Result<Option<&'a [u8]>> {
         if row >= self.rows {
             return Ok(None);
         }
-        let (leaf, first) = match self.root {
-            ChildRef::Stored(root) if !self.layout.is_keyed() => self.dense_leaf_of(root, row)?,
-            _ => self.leaf_of(row)?,
-        };
+        match self.lookup_row(row) {
+            Some(record) => Ok(Some(record)),
+            None => self.record_checked(row),
+        }
+    }
+
+    /// The same on any way, through nodes that are in memory or were not read before.
+    #[cold]
+    #[inline(never)]
+    fn record_checked(&self, row: u64) -> Result<Option<&'a [u8]>> {
+        let (leaf, first) = self.leaf_of(row)?;
         let width = self.layout.width();
         let at = (row - first) as usize * width;
         Ok(Some(&leaf[at..at + width]))
-    }
-
-    /// The same as [`leaf_of`](View::leaf_of) for a committed tree without a key: the row number, taken apart by shifts, says the
-    /// way, and nothing but the links is read on it.
-    #[inline]
-    fn dense_leaf_of(&self, root: Link, row: u64) -> Result<(&'a [u8], u64)> {
-        let mut link = root;
-        for level in (1..=self.height).rev() {
-            let page = self.pages.read(link, PAGE_BYTES)?;
-            link = dense_link(page, (row >> self.layout.dense_shift(level - 1)) as usize % DENSE_CHILDREN);
-        }
-        let leaf_rows = self.layout.leaf_rows() as u64;
-        let first = row & !(leaf_rows - 1);
-        let rows = leaf_rows.min(self.rows - first);
-        Ok((self.pages.read(link, rows as usize * self.layout.width())?, first))
     }
 
     /// The leaf that holds a row, and the number of its first row. The row must exist.
@@ -109,6 +114,19 @@ impl<'a> View<'a> {
             level -= 1;
         }
         Ok((self.leaf(child, rows)?, first))
+    }
+
+    /// Where the first leaf lies. `None` where the way there is damaged, which those who go it are told.
+    fn first_leaf(&self) -> Option<NonZero<u64>> {
+        let (mut child, mut rows) = (self.root, self.rows);
+        for level in (1..=self.height).rev() {
+            let branch = self.branch(child, level, rows).ok()?;
+            (child, rows) = (branch.child(0), branch.rows(0));
+        }
+        match child {
+            ChildRef::Stored(link) => NonZero::new(link.address),
+            ChildRef::Owned(_) => None,
+        }
     }
 
     /// Which child of a branch holds its row with this number, and how many rows come before that child.
@@ -134,29 +152,59 @@ impl<'a> View<'a> {
     }
 
     /// The record with this key (as it is stored). O(height × log of the branch).
-    #[inline]
     pub(crate) fn find(&self, key: &[u8]) -> Result<Option<&'a [u8]>> {
         with_probe!(self.layout.key(), probe => self.find_with(probe, key))
     }
 
-    #[inline]
+    /// The records with these stored keys, which lie side by side, one after the other to `found`. As so many calls of
+    /// [`find`](View::find), but the waits for memory overlap.
+    pub(crate) fn find_many(
+        &self,
+        keys: &[u8],
+        mut found: impl FnMut(Option<&'a [u8]>) -> Result<()>,
+    ) -> Result<()> {
+        with_probe!(self.layout.key(), probe => {
+            let width = self.layout.key().width().max(1);
+            let mut targets = Vec::with_capacity(SIDE_BY_SIDE);
+            for keys in keys.chunks(SIDE_BY_SIDE * width) {
+                targets.clear();
+                targets.extend(keys.chunks_exact(width).map(|key| probe.stored(key)));
+                let mut records = [None; SIDE_BY_SIDE];
+                self.lookup_keys(probe, &targets, &mut records);
+                for (target, record) in targets.iter().zip(records) {
+                    found(match record {
+                        Some(record) => record,
+                        None => self.find_checked(probe, *target)?,
+                    })?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    #[inline(never)]
     fn find_with<P: Probe>(&self, probe: P, key: &[u8]) -> Result<Option<&'a [u8]>> {
         let target = probe.stored(key);
+        match self.lookup_key(probe, target) {
+            Some(found) => Ok(found),
+            None => self.find_checked(probe, target),
+        }
+    }
+
+    /// The same on any way, through nodes that are in memory or were not read before.
+    #[cold]
+    #[inline(never)]
+    fn find_checked<P: Probe>(&self, probe: P, target: P::Word) -> Result<Option<&'a [u8]>> {
         let (mut child, mut rows, mut level) = (self.root, self.rows, self.height);
-        let (mut low, mut high) = (None, None);
         while level > 0 {
             let branch = self.branch(child, level, rows)?;
             let index = branch.child_for(probe, target);
-            low = Some(probe.normal(branch.key(index)));
-            if index + 1 < branch.len() {
-                high = Some(probe.normal(branch.key(index + 1)));
-            }
             (child, rows) = (branch.child(index), branch.rows(index));
             level -= 1;
         }
         let leaf = self.leaf(child, rows)?;
         let width = self.layout.width();
-        let index = search_leaf(probe, leaf, width, target, low.zip(high));
+        let index = search_leaf(probe, leaf, leaf.len() / width, width, target, None);
         let record = leaf.get(index * width..(index + 1) * width);
         Ok(record.filter(|record| probe.stored(record) == target))
     }
@@ -184,7 +232,7 @@ impl<'a> View<'a> {
         }
         let leaf = self.leaf(child, rows)?;
         let width = self.layout.width();
-        let index = search_leaf(probe, leaf, width, target, None);
+        let index = search_leaf(probe, leaf, leaf.len() / width, width, target, None);
         let found =
             leaf.get(index * width..(index + 1) * width).is_some_and(|record| probe.stored(record) == target);
         // A damaged file may count more rows in its branches than at its root; no caller may get past the rows there are.
@@ -199,7 +247,7 @@ impl<'a> View<'a> {
                 let page = self.pages.read(link, PAGE_BYTES)?;
                 Ok(BranchRef::Stored(BranchPage::new(page, self.layout, level, rows)?))
             }
-            ChildRef::Owned(Node::Branch(branch)) => Ok(BranchRef::Edited(branch, self.layout)),
+            ChildRef::Owned(Node::Branch(branch)) => Ok(BranchRef::Edited(branch)),
             ChildRef::Owned(Node::Leaf(_)) => wrong_level(),
         }
     }

@@ -104,7 +104,7 @@ fn number(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
-/// "A root is 24 bytes: address u64, rows u64, checksum u32, height u32."
+/// "A root is 24 bytes: address u64, rows u64, checksum u32, height u16, array u16."
 #[derive(Clone, Copy)]
 struct Root {
     address: usize,
@@ -115,12 +115,15 @@ struct Root {
 
 impl Root {
     fn read(bytes: &[u8]) -> Root {
-        assert!(FORMAT.contains("A root is 24 bytes: address u64, rows u64, checksum u32, height u32."));
+        assert!(
+            FORMAT
+                .contains("A root is 24 bytes: address u64, rows u64, checksum u32, height u16, array u16.")
+        );
         Root {
             address: number(&bytes[..8]) as usize,
             rows: number(&bytes[8..16]),
             checksum: number(&bytes[16..20]) as u32,
-            height: number(&bytes[20..24]) as u32,
+            height: number(&bytes[20..22]) as u32,
         }
     }
 }

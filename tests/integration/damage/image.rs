@@ -88,7 +88,7 @@ impl Image {
             let root = Node {
                 at: self.u64(root) as usize,
                 rows: self.u64(root + 8),
-                level: self.u32(root + 20),
+                level: self.u32(root + 20) & 0xFFFF,
                 shape,
                 address_at: root,
                 checksum_at: root + 16,

@@ -4,7 +4,7 @@ use super::Checksums::{Left, Mended};
 use super::image::PAGE;
 use super::{FLAGS, Kind, NUMBERS, WIDE, expect, leaves, tree};
 
-pub(super) const KINDS: [Kind; 34] = [
+pub(super) const KINDS: [Kind; 35] = [
     ("a bit flipped in a leaf", Left, |image| {
         let leaf = leaves(image, "numbers", NUMBERS)[2];
         image.bytes[leaf.at + 1000] ^= 4;
@@ -29,6 +29,12 @@ pub(super) const KINDS: [Kind; 34] = [
         let (from, over) = (tree(image, "flags", FLAGS)[0], tree(image, "wide", WIDE)[1]);
         image.bytes.copy_within(from.range(), over.at);
         expect("wide", [over.page()], "does not match its checksum")
+    }),
+    ("leaves in another order than the root says", Mended, |image| {
+        let (one, other) = (leaves(image, "numbers", NUMBERS)[0], leaves(image, "numbers", NUMBERS)[1]);
+        image.exchange(one.address_at, other.address_at, 8);
+        image.exchange(one.checksum_at, other.checksum_at, 4);
+        expect("numbers", [one.page()], "lie side by side")
     }),
     ("a leaf reached twice", Mended, |image| {
         let (one, other) = (leaves(image, "numbers", NUMBERS)[0], leaves(image, "numbers", NUMBERS)[1]);

@@ -1,0 +1,240 @@
+//! The beaten track: look-ups in a committed tree whose nodes on the way were all verified before. Whatever else is met, a node
+//! not read yet or one that is not as it should be, ends the way with `None`, and the checked way, which can say what
+//! is wrong, is gone instead.
+
+use super::branch::u64_at;
+use super::key::Probe;
+use super::layout::{BRANCH_HEADER, DENSE_CHILDREN};
+use super::node::ChildRef;
+use super::search::{
+    Guess, Span, first_guess, prefetch_around, prefetch_at, prefetch_near, search_branch, search_leaf,
+    search_near, second_guess, whole,
+};
+use super::view::View;
+use crate::page::PAGE_BYTES;
+
+/// How many keys go down the tree together. More would not overlap any further: a core waits for a dozen lines or two.
+pub(super) const SIDE_BY_SIDE: usize = 32;
+
+impl<'a> View<'a> {
+    /// The record with this number, which must exist. Where the rows are one array, its number says where it lies; in another tree
+    /// without a key its number, taken apart by shifts, says the way.
+    #[inline(always)]
+    pub(super) fn lookup_row(&self, row: u64) -> Option<&'a [u8]> {
+        let width = self.layout.width();
+        // The bit of a leaf is that of the page in which it starts.
+        let first = row >> self.layout.leaf_shift() << self.layout.leaf_shift();
+        let leaf = match self.array {
+            Some(array) => array.get().wrapping_add(first * width as u64),
+            None => self.lookup_leaf(row)?,
+        };
+        self.pages.read_within(leaf, (row - first) as usize * width, width)
+    }
+
+    /// Where the leaf of a row lies in a tree without a key.
+    #[inline(never)]
+    fn lookup_leaf(&self, row: u64) -> Option<u64> {
+        let layout = self.layout;
+        let ChildRef::Stored(root) = self.root else { return None };
+        if layout.is_keyed() {
+            return None;
+        }
+        let mut address = root.address;
+        let mut shift = layout.dense_shift(self.height);
+        for _ in 0..self.height {
+            shift -= DENSE_CHILDREN.trailing_zeros();
+            let page = self.pages.read_again(address, PAGE_BYTES)?;
+            address = u64_at(page, (row >> shift) as usize % DENSE_CHILDREN * 8);
+        }
+        Some(address)
+    }
+
+    /// The record with this key, if there is one.
+    #[inline(always)]
+    pub(super) fn lookup_key<P: Probe>(&self, probe: P, target: P::Word) -> Option<Option<&'a [u8]>> {
+        let mut node = self.start(target)?;
+        for level in (1..=self.height).rev() {
+            node = self.approach(probe, target, node)?.descend(self, probe, target, level)?;
+        }
+        let mut leaf = self.approach_leaf(probe, target, node)?;
+        if let Some(guess) = &leaf.guess {
+            prefetch_around(leaf.records, guess.row * self.layout.width());
+        }
+        leaf.look_again(self, probe, target);
+        Some(leaf.look(self, probe, target))
+    }
+
+    /// Looks up as many keys side by side: what each of them will read next is asked for, for all of them, before any of it is
+    /// read, so that their waits for memory overlap.
+    #[inline(never)]
+    pub(super) fn lookup_keys<P: Probe>(
+        &self,
+        probe: P,
+        targets: &[P::Word],
+        found: &mut [Option<Option<&'a [u8]>>; SIDE_BY_SIDE],
+    ) {
+        let mut places = [const { None }; SIDE_BY_SIDE];
+        for (place, target) in places.iter_mut().zip(targets) {
+            *place = self.start(*target);
+        }
+        for level in (1..=self.height).rev() {
+            let mut branches = [const { None }; SIDE_BY_SIDE];
+            for ((branch, place), target) in branches.iter_mut().zip(&places).zip(targets) {
+                *branch = place.and_then(|place| self.approach(probe, *target, place));
+            }
+            for ((branch, place), target) in branches.iter().zip(&mut places).zip(targets) {
+                *place = branch.as_ref().and_then(|branch| branch.descend(self, probe, *target, level));
+            }
+        }
+        let mut leaves = [const { None }; SIDE_BY_SIDE];
+        for ((leaf, place), target) in leaves.iter_mut().zip(&places).zip(targets) {
+            *leaf = place.and_then(|place| self.approach_leaf(probe, *target, place));
+            if let Some(Leaf { records, guess: Some(guess), .. }) = leaf {
+                prefetch_at(records, guess.row * self.layout.width());
+            }
+        }
+        for (leaf, target) in leaves.iter_mut().zip(targets) {
+            if let Some(leaf) = leaf {
+                leaf.look_again(self, probe, *target);
+                if let Some(guess) = leaf.nearer {
+                    prefetch_near(leaf.records, leaf.rows, self.layout.width(), guess);
+                }
+            }
+        }
+        for ((leaf, target), found) in leaves.iter().zip(targets).zip(found) {
+            *found = leaf.as_ref().map(|leaf| leaf.look(self, probe, *target));
+        }
+    }
+
+    #[inline(always)]
+    fn start<W>(&self, target: W) -> Option<Place<W>>
+    where
+        W: Copy,
+    {
+        let ChildRef::Stored(root) = self.root else { return None };
+        Some(Place {
+            address: root.address,
+            rows: self.rows,
+            span: Span { low: target, high: target },
+            known: false,
+        })
+    }
+
+    /// Finds out which part of a branch will be read, and asks for it.
+    #[inline(always)]
+    fn approach<P: Probe>(
+        &self,
+        probe: P,
+        target: P::Word,
+        node: Place<P::Word>,
+    ) -> Option<Branch<'a, P::Word>> {
+        let layout = self.layout;
+        let page: &[u8; PAGE_BYTES] = self.pages.read_again(node.address, PAGE_BYTES)?.try_into().ok()?;
+        let mut share = None;
+        if node.known && node.span.low < node.span.high {
+            let part = P::distance(P::ruler(node.span.low, node.span.high), node.span.low, target);
+            // Most branches are full or nearly so; a few lines beside the right ones do no harm.
+            let last = layout.children() - 1;
+            let child = whole(part * f64::from(last as i32), last);
+            prefetch_at(page, BRANCH_HEADER + child * probe.width());
+            prefetch_at(page, layout.addresses_at() + child * 8);
+            prefetch_at(page, layout.rows_at() + child * 8);
+            share = Some(part);
+        }
+        Some(Branch { page, share, place: node })
+    }
+
+    /// Finds out which part of a leaf will be read.
+    #[inline(always)]
+    fn approach_leaf<P: Probe>(
+        &self,
+        probe: P,
+        target: P::Word,
+        node: Place<P::Word>,
+    ) -> Option<Leaf<'a, P>> {
+        if node.rows > self.layout.leaf_rows() as u64 {
+            return None;
+        }
+        let (rows, width) = (node.rows as usize, self.layout.width());
+        let records = self.pages.read_again(node.address, rows * width)?;
+        let guess = first_guess(probe, records, rows, width, target, node.known.then_some(node.span));
+        Some(Leaf { records, rows, guess, nearer: None })
+    }
+}
+
+/// A node on the way to a key, and between which words its keys lie if that is known.
+#[derive(Clone, Copy)]
+struct Place<W> {
+    address: u64,
+    rows: u64,
+    span: Span<W>,
+    known: bool,
+}
+
+/// A branch on the way to a key.
+struct Branch<'a, W> {
+    page: &'a [u8; PAGE_BYTES],
+    /// How far between the ends of its span the key lies.
+    share: Option<f64>,
+    place: Place<W>,
+}
+
+impl<W: Copy> Branch<'_, W> {
+    /// To the child whose rows the key belongs to.
+    #[inline(always)]
+    fn descend<P: Probe<Word = W>>(
+        &self,
+        view: &View<'_>,
+        probe: P,
+        target: W,
+        level: u32,
+    ) -> Option<Place<W>> {
+        let (layout, width, page) = (view.layout, probe.width(), self.page);
+        let children = usize::from(u16::from_le_bytes([page[0], page[1]]));
+        if children == 0 || children > layout.children() || u32::from(page[2]) != level {
+            return None;
+        }
+        let keys = &page[BRANCH_HEADER..BRANCH_HEADER + children * width];
+        let child = search_branch(probe, keys, children, target, self.share);
+        let low = probe.normal(&keys[child * width..]);
+        let (high, known) = if child + 1 < children {
+            (probe.normal(&keys[(child + 1) * width..]), true)
+        } else {
+            (self.place.span.high, self.place.known)
+        };
+        Some(Place {
+            address: u64_at(page, layout.addresses_at() + child * 8),
+            rows: u64_at(page, layout.rows_at() + child * 8),
+            span: Span { low, high },
+            known,
+        })
+    }
+}
+
+/// The leaf at the end of the way.
+struct Leaf<'a, P: Probe> {
+    records: &'a [u8],
+    rows: usize,
+    guess: Option<Guess<P>>,
+    nearer: Option<f64>,
+}
+
+impl<'a, P: Probe> Leaf<'a, P> {
+    #[inline(always)]
+    fn look_again(&mut self, view: &View<'_>, probe: P, target: P::Word) {
+        if let Some(guess) = self.guess.take() {
+            self.nearer = Some(second_guess(probe, self.records, view.layout.width(), target, guess));
+        }
+    }
+
+    #[inline(always)]
+    fn look(&self, view: &View<'_>, probe: P, target: P::Word) -> Option<&'a [u8]> {
+        let width = view.layout.width();
+        let row = match self.nearer {
+            Some(guess) => search_near(probe, self.records, self.rows, width, target, guess),
+            None => search_leaf(probe, self.records, self.rows, width, target, None),
+        };
+        let record = self.records.get(row * width..(row + 1) * width)?;
+        (probe.stored(record) == target).then_some(record)
+    }
+}
