@@ -26,13 +26,17 @@ impl<'t> Reader<'t> {
     }
 
     /// The record with this number, counted in key order where there is a key.
-    #[inline]
     pub(crate) fn record(&self, row: u64) -> Result<Option<&'t [u8]>> {
         self.view.record(row).map_err(|error| self.place_error(error))
     }
 
+    /// The record with this key where that is a row number, and a multiplication away. `None` says nothing.
+    #[inline(always)]
+    pub(crate) fn element(&self, key: &[u8]) -> Option<&'t [u8]> {
+        if self.definition.layout.is_keyed() { None } else { self.view.lookup_element(row_number(key)) }
+    }
+
     /// The record with this key in stored form; a row number in a table without a key.
-    #[inline]
     pub(crate) fn find(&self, key: &[u8]) -> Result<Option<&'t [u8]>> {
         if self.definition.layout.is_keyed() {
             self.view.find(key).map_err(|error| self.place_error(error))
@@ -168,13 +172,13 @@ pub(crate) struct TableStatsOf {
 }
 
 /// A row number from its stored form; keys of other widths are no row's.
-#[inline]
+#[inline(always)]
 pub(crate) fn row_number(key: &[u8]) -> u64 {
     key.try_into().map_or(u64::MAX, u64::from_le_bytes)
 }
 
 /// Encodes a typed key and hands its bytes on, without the heap.
-#[inline]
+#[inline(always)]
 pub(crate) fn with_key<K: crate::record::Key, R>(key: K, then: impl FnOnce(&[u8]) -> R) -> R {
     if K::WIDTH <= 16 {
         let mut bytes = [0; 16];
@@ -194,10 +198,20 @@ pub(crate) fn with_key<K: crate::record::Key, R>(key: K, then: impl FnOnce(&[u8]
 /// The records of a leaf as a slice of their type.
 #[inline]
 pub(crate) fn cast<T: bytemuck::Pod>(bytes: &[u8]) -> Result<&[T]> {
-    bytemuck::try_cast_slice(bytes).map_err(|error| {
-        Error::new(
-            ErrorKind::Corrupt,
-            format!("a leaf does not start where its records could ({error}); the file is damaged"),
-        )
-    })
+    bytemuck::try_cast_slice(bytes).or_else(misaligned)
+}
+
+/// One record as its type.
+#[inline(always)]
+pub(crate) fn one<T: bytemuck::Pod>(bytes: &[u8]) -> Result<&T> {
+    match bytemuck::try_from_bytes(bytes) {
+        Ok(record) => Ok(record),
+        Err(error) => misaligned(error),
+    }
+}
+
+#[cold]
+fn misaligned<T>(error: bytemuck::PodCastError) -> Result<T> {
+    let message = format!("a leaf does not start where its records could ({error}); the file is damaged");
+    Err(Error::new(ErrorKind::Corrupt, message))
 }

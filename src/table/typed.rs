@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 
-use super::reader::{Reader, cast, with_key};
+use super::reader::{Reader, cast, one, with_key};
 use super::scan::{Rows, Slices};
 use crate::error::Result;
 use crate::record::{Key, Keyed, Record};
@@ -105,8 +105,15 @@ impl<'t, T: Record> Table<'t, T> {
     /// `Corrupt` if a page on the way does not match its checksum.
     #[inline]
     pub fn get(&self, key: T::Key) -> Result<Option<&'t T>> {
-        match with_key(key, |key| self.reader.find(key))? {
-            Some(record) => cast(record).map(|records| records.first()),
+        with_key(key, |key| match self.reader.element(key) {
+            Some(record) => one(record).map(Some),
+            None => self.find(key),
+        })
+    }
+
+    fn find(&self, key: &[u8]) -> Result<Option<&'t T>> {
+        match self.reader.find(key)? {
+            Some(record) => one(record).map(Some),
             None => Ok(None),
         }
     }
@@ -142,7 +149,7 @@ impl<'t, T: Record> Table<'t, T> {
         let mut rows = Vec::with_capacity(keys.len());
         self.reader.find_many(&bytes, |record| {
             rows.push(match record {
-                Some(record) => cast(record)?.first(),
+                Some(record) => Some(one(record)?),
                 None => None,
             });
             Ok(())
@@ -157,7 +164,7 @@ impl<'t, T: Record> Table<'t, T> {
     #[inline]
     pub fn select(&self, row: u64) -> Result<Option<&'t T>> {
         match self.reader.record(row)? {
-            Some(record) => cast(record).map(|records| records.first()),
+            Some(record) => one(record).map(Some),
             None => Ok(None),
         }
     }

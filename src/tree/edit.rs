@@ -11,7 +11,7 @@
 use super::key::{Probe, with_probe};
 use super::layout::Layout;
 use super::node::{Branch, BranchRef, Child, ChildRef, Node};
-use super::search::search_leaf;
+use super::search::{Span, search_leaf};
 use super::view::View;
 use super::walk::walk_stored;
 use crate::error::{Error, ErrorKind, Result, fail};
@@ -128,25 +128,35 @@ impl Edited {
 
     /// The record with this key, to be changed in place. Its key must stay what it is.
     pub(crate) fn find_mut(&mut self, session: &WriteSession, key: &[u8]) -> Result<Option<&mut [u8]>> {
-        if self.view(session).find(key)?.is_none() {
-            return Ok(None);
-        }
         let width = self.layout.width();
         with_probe!(self.layout.key(), probe => {
             let target = probe.stored(key);
-            let (mut child, mut rows) = (&mut self.root, self.rows);
+            let (mut child, mut rows, mut span) = (&mut self.root, self.rows, None);
             let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
-            for level in (1..=self.height).rev() {
-                let branch = edit.branch(child, level, rows)?;
-                let index = BranchRef::Edited(branch).child_for(probe, target);
-                rows = branch.rows[index];
-                child = &mut branch.children[index];
+            // Nothing is copied into memory for a key that is not there.
+            let mut found = false;
+            for level in (0..=self.height).rev() {
+                if !found && let Child::Stored(link) = *child {
+                    let view = edit.view(ChildRef::Stored(link), level, rows);
+                    if rows == 0 || view.find_word(probe, target)?.is_none() {
+                        return Ok(None);
+                    }
+                    found = true;
+                }
+                if level > 0 {
+                    let branch = edit.branch(child, level, rows)?;
+                    let index = BranchRef::Edited(branch).child_for(probe, target);
+                    span = branch.span(probe, index, span);
+                    rows = branch.rows[index];
+                    child = &mut branch.children[index];
+                }
             }
             let leaf = edit.leaf(child, rows)?;
-            let at = search_leaf(probe, leaf.as_slice(), leaf.len() / width, width, target, None) * width;
+            let at = search_leaf(probe, leaf.as_slice(), leaf.len() / width, width, target, span) * width;
             match leaf.as_mut_slice().get_mut(at..at + width) {
                 Some(record) if probe.stored(record) == target => Ok(Some(record)),
-                _ => misplaced(),
+                _ if found => misplaced(),
+                _ => Ok(None),
             }
         })
     }
@@ -158,7 +168,7 @@ impl Edited {
         let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
         let (placed, sibling) = with_probe!(self.layout.key(), probe => {
             let target = probe.stored(record);
-            edit.put(&mut self.root, self.height, self.rows, probe, target, record, replace)?
+            edit.put(&mut self.root, self.height, self.rows, probe, target, None, record, replace)?
         });
         if placed == Placed::New {
             self.rows += 1;
@@ -283,19 +293,20 @@ impl Edited {
     }
 }
 
-impl Edit<'_> {
+impl<'e> Edit<'e> {
+    /// What is below a node, to read from.
+    fn view<'v>(&self, root: ChildRef<'v>, height: u32, rows: u64) -> View<'v>
+    where
+        'e: 'v,
+    {
+        View { pages: self.session.view(), layout: self.layout, root, rows, height, array: None }
+    }
+
     /// Copies a node into memory, if it is not there yet, and notes that its pages are no longer reached.
     fn own<'c>(&mut self, child: &'c mut Child, level: u32, rows: u64) -> Result<&'c mut Node> {
         if let Child::Stored(link) = *child {
             let stored = ChildRef::Stored(link);
-            let view = View {
-                pages: self.session.view(),
-                layout: self.layout,
-                root: stored,
-                rows,
-                height: level,
-                array: None,
-            };
+            let view = self.view(stored, level, rows);
             let node = if level == 0 {
                 let records = view.leaf(stored, rows)?;
                 let mut leaf = Buffer::with_capacity(self.layout.leaf_bytes());
@@ -345,18 +356,19 @@ impl Edit<'_> {
         rows: u64,
         probe: P,
         target: P::Word,
+        span: Option<Span<P::Word>>,
         record: &[u8],
         replace: bool,
     ) -> Result<(Placed, Option<Sibling>)> {
         if level == 0 {
-            return self.put_in_leaf(child, rows, probe, target, record, replace);
+            return self.put_in_leaf(child, rows, probe, target, span, record, replace);
         }
         let (layout, key_width) = (self.layout, self.layout.key().width());
         let branch = self.branch(child, level, rows)?;
         let index = BranchRef::Edited(branch).child_for(probe, target);
-        let below = branch.rows[index];
+        let (below, span) = (branch.rows[index], branch.span(probe, index, span));
         let (placed, sibling) =
-            self.put(&mut branch.children[index], level - 1, below, probe, target, record, replace)?;
+            self.put(&mut branch.children[index], level - 1, below, probe, target, span, record, replace)?;
         if placed == Placed::New {
             branch.rows[index] += 1;
             if probe.normal(branch.key(index, key_width)) > target {
@@ -382,19 +394,21 @@ impl Edit<'_> {
 
     /// Puts a record into a leaf. A full leaf splits in the middle, or, when the new row comes last, before that row, so that
     /// ascending inserts leave full leaves behind; branches do the same.
+    #[expect(clippy::too_many_arguments, reason = "the state of one descent")]
     fn put_in_leaf<P: Probe>(
         &mut self,
         child: &mut Child,
         rows: u64,
         probe: P,
         target: P::Word,
+        span: Option<Span<P::Word>>,
         record: &[u8],
         replace: bool,
     ) -> Result<(Placed, Option<Sibling>)> {
         let layout = self.layout;
         let width = layout.width();
         let leaf = self.leaf(child, rows)?;
-        let index = search_leaf(probe, leaf.as_slice(), leaf.len() / width, width, target, None);
+        let index = search_leaf(probe, leaf.as_slice(), leaf.len() / width, width, target, span);
         if let Some(existing) = leaf.as_mut_slice().get_mut(index * width..(index + 1) * width)
             && probe.stored(existing) == target
         {
@@ -504,14 +518,7 @@ impl Edit<'_> {
             return Ok(rows as usize);
         }
         let child = ChildRef::from(&branch.children[index]);
-        let view = View {
-            pages: self.session.view(),
-            layout: self.layout,
-            root: child,
-            rows,
-            height: level,
-            array: None,
-        };
+        let view = self.view(child, level, rows);
         Ok(view.branch(child, level, rows)?.len())
     }
 
@@ -564,14 +571,7 @@ impl Edit<'_> {
         match child {
             Child::Stored(_) if rows == 0 => {}
             Child::Stored(link) => {
-                let view = View {
-                    pages: self.session.view(),
-                    layout: self.layout,
-                    root: ChildRef::Stored(*link),
-                    rows,
-                    height: level,
-                    array: None,
-                };
+                let view = self.view(ChildRef::Stored(*link), level, rows);
                 walk_stored(&view, *link, level, rows, &mut |visit| {
                     self.session.free(visit.link(), visit.bytes());
                     Ok(true)

@@ -17,23 +17,22 @@ use crate::page::PAGE_BYTES;
 pub(super) const SIDE_BY_SIDE: usize = 32;
 
 impl<'a> View<'a> {
-    /// The record with this number, which must exist. Where the rows are one array, its number says where it lies; in another tree
-    /// without a key its number, taken apart by shifts, says the way.
+    /// The record with this number where the rows are one array: its number says where it lies.
     #[inline(always)]
-    pub(super) fn lookup_row(&self, row: u64) -> Option<&'a [u8]> {
-        let width = self.layout.width();
+    pub(crate) fn lookup_element(&self, row: u64) -> Option<&'a [u8]> {
+        let (array, layout) = (self.array?, self.layout);
+        if row >= self.rows {
+            return None;
+        }
         // The bit of a leaf is that of the page in which it starts.
-        let first = row >> self.layout.leaf_shift() << self.layout.leaf_shift();
-        let leaf = match self.array {
-            Some(array) => array.get().wrapping_add(first * width as u64),
-            None => self.lookup_leaf(row)?,
-        };
-        self.pages.read_within(leaf, (row - first) as usize * width, width)
+        let first = row >> layout.leaf_shift() << layout.leaf_shift();
+        let leaf = array.get().wrapping_add(first * layout.width() as u64);
+        self.pages.read_within(leaf, (row - first) as usize * layout.width(), layout.width())
     }
 
-    /// Where the leaf of a row lies in a tree without a key.
-    #[inline(never)]
-    fn lookup_leaf(&self, row: u64) -> Option<u64> {
+    /// The record with this number, which must exist, in a tree without a key: the number, taken apart by shifts, says the
+    /// way, and nothing but the links is read on it.
+    pub(super) fn lookup_row(&self, row: u64) -> Option<&'a [u8]> {
         let layout = self.layout;
         let ChildRef::Stored(root) = self.root else { return None };
         if layout.is_keyed() {
@@ -46,7 +45,8 @@ impl<'a> View<'a> {
             let page = self.pages.read_again(address, PAGE_BYTES)?;
             address = u64_at(page, (row >> shift) as usize % DENSE_CHILDREN * 8);
         }
-        Some(address)
+        let at = row & ((1 << layout.leaf_shift()) - 1);
+        self.pages.read_within(address, at as usize * layout.width(), layout.width())
     }
 
     /// The record with this key, if there is one.

@@ -3,7 +3,7 @@
 use super::branch::BranchPage;
 use super::key::Probe;
 use super::layout::Layout;
-use super::search::search_branch;
+use super::search::{Span, search_branch};
 use crate::error::{Result, fail};
 use crate::page::{Buffer, Link};
 
@@ -64,6 +64,24 @@ impl Branch {
 
     pub(super) fn key(&self, child: usize, width: usize) -> &[u8] {
         &self.keys[child * width..][..width]
+    }
+
+    /// Between which keys the rows of a child lie, if that is known. `span` is the same of the branch.
+    #[inline(always)]
+    pub(super) fn span<P: Probe>(
+        &self,
+        probe: P,
+        child: usize,
+        span: Option<Span<P::Word>>,
+    ) -> Option<Span<P::Word>> {
+        let width = probe.width();
+        let key = |child: usize| self.keys.get(child * width..).filter(|key| key.len() >= width);
+        let low = probe.normal(key(child)?);
+        let high = match key(child + 1) {
+            Some(key) => probe.normal(key),
+            None => span?.high,
+        };
+        Some(Span { low, high })
     }
 
     /// Puts a child in at this place. `key` is empty in a tree without a key.

@@ -81,21 +81,13 @@ impl<'a> View<'a> {
     }
 
     /// The record with this number, in key order where there is a key. O(height).
-    #[inline(always)]
     pub(crate) fn record(&self, row: u64) -> Result<Option<&'a [u8]>> {
         if row >= self.rows {
             return Ok(None);
         }
-        match self.lookup_row(row) {
-            Some(record) => Ok(Some(record)),
-            None => self.record_checked(row),
+        if let Some(record) = self.lookup_element(row).or_else(|| self.lookup_row(row)) {
+            return Ok(Some(record));
         }
-    }
-
-    /// The same on any way, through nodes that are in memory or were not read before.
-    #[cold]
-    #[inline(never)]
-    fn record_checked(&self, row: u64) -> Result<Option<&'a [u8]>> {
         let (leaf, first) = self.leaf_of(row)?;
         let width = self.layout.width();
         let at = (row - first) as usize * width;
@@ -184,7 +176,12 @@ impl<'a> View<'a> {
 
     #[inline(never)]
     fn find_with<P: Probe>(&self, probe: P, key: &[u8]) -> Result<Option<&'a [u8]>> {
-        let target = probe.stored(key);
+        self.find_word(probe, probe.stored(key))
+    }
+
+    /// The record with this key.
+    #[inline(always)]
+    pub(super) fn find_word<P: Probe>(&self, probe: P, target: P::Word) -> Result<Option<&'a [u8]>> {
         match self.lookup_key(probe, target) {
             Some(found) => Ok(found),
             None => self.find_checked(probe, target),
