@@ -1,0 +1,181 @@
+//! `docs/benchmarks.md` and its charts, from the results. Of figures that were measured again, the last one counts.
+
+mod charts;
+mod targets;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::STORES;
+use crate::arguments::Arguments;
+use crate::data::Result;
+use crate::figure::{Figure, Line, Machine, Settings, WORKLOADS, read};
+use crate::show::{cell, grouped, number};
+
+/// What was measured, by rows, workload and store.
+#[derive(Default)]
+pub(crate) struct Results {
+    figures: BTreeMap<(u64, String, String), Figure>,
+    settings: BTreeMap<String, Settings>,
+    /// The newest run of each number of rows.
+    machines: BTreeMap<u64, Machine>,
+}
+
+impl Results {
+    fn gather(lines: Vec<Line>) -> Results {
+        let mut results = Results::default();
+        for line in lines {
+            match line {
+                Line::Machine(machine) => drop(results.machines.insert(machine.rows, machine)),
+                Line::Store(settings) => drop(results.settings.insert(settings.store.clone(), settings)),
+                Line::Figure(figure) => {
+                    let key = (figure.rows, figure.workload.clone(), figure.store.clone());
+                    results.figures.insert(key, figure);
+                }
+            }
+        }
+        results
+    }
+
+    pub(crate) fn figure(&self, rows: u64, workload: &str, store: &str) -> Option<&Figure> {
+        self.figures.get(&(rows, workload.to_owned(), store.to_owned()))
+    }
+
+    /// Numbers of rows, ascending.
+    pub(crate) fn rows(&self) -> Vec<u64> {
+        self.machines.keys().copied().collect()
+    }
+
+    /// The stores that have a figure of this workload, in the order of the tables.
+    pub(crate) fn stores(&self, rows: u64, workload: Option<&str>) -> Vec<&str> {
+        let has = |store: &str| {
+            self.figures.keys().any(|key| {
+                key.0 == rows && key.2 == store && workload.is_none_or(|workload| key.1 == workload)
+            })
+        };
+        ALL_STORES.iter().copied().filter(|store| has(store)).collect()
+    }
+}
+
+/// Those that were not built in may be in the results.
+const ALL_STORES: &[&str] = &[
+    "drystone",
+    "drystone-rows",
+    "lmdb",
+    "redb",
+    "rocksdb",
+    "fjall",
+    "sqlite",
+    "vec",
+    "sorted-vec",
+    "hashmap",
+];
+const _: () = assert!(STORES.len() <= ALL_STORES.len());
+
+/// Writes the page and the charts.
+pub(crate) fn write(arguments: &Arguments) -> Result<()> {
+    let results = Results::gather(read(&arguments.results)?);
+    let folder = arguments.docs.join("benchmarks");
+    std::fs::create_dir_all(&folder)?;
+    let charts = charts::write(&results, &folder)?;
+    let mut text = String::from(HEAD);
+    machine(&mut text, &results)?;
+    text += "\n## Targets\n\n";
+    targets::write(&mut text, &results)?;
+    // Written by people: why a target is missed, and what it would take.
+    if let Ok(notes) = std::fs::read_to_string(folder.join("notes.md")) {
+        let notes: String = notes
+            .lines()
+            .skip_while(|line| line.starts_with("<!--"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        text += &notes;
+    }
+    for rows in results.rows() {
+        table(&mut text, &results, rows)?;
+    }
+    text += "\n## Charts\n\n";
+    for (file, title) in charts {
+        write!(text, "![{title}](benchmarks/{file})\n\n")?;
+    }
+    settings(&mut text, &results)?;
+    std::fs::write(arguments.docs.join("benchmarks.md"), text)?;
+    println!("wrote {}", arguments.docs.join("benchmarks.md").display());
+    Ok(())
+}
+
+const HEAD: &str = "\
+# Benchmarks
+
+Drystone beside other embedded stores and beside plain memory. Made by one command, which runs each store in a process of its own, then
+writes this page (the page alone: `report` in place of `all`; some stores or workloads again: `--stores drystone --workloads get,scan`):
+
+```sh
+cargo run --release -p drystone-compare -- all --rows 1000000,10000000
+cargo run --release -p drystone-compare --features rocksdb -- all   # needs a C++ compiler and libclang; compiles for half an hour
+```
+
+A row is a random `u64` key and a value of three `i32`; `drystone-rows` and `vec` find the same values by row number. Times are wall time, the median of
+several repeats; each repeat stands between two measurements of a yardstick in the same process, and the number in brackets is how many times
+the yardstick's time it took (the median of those ratios): `Vec<Point>` for reads, plain writes and one `fdatasync` for loads and
+commits. On a machine that does other work too, the ratio tells more than the time. What a workload reads is checked against what
+was stored. Everything is in the page cache; data on the disk would make all stores wait for the disk alike.
+
+`benches/instructions` counts the instructions of Drystone's hot paths, which do not depend on what else the machine does.
+";
+
+fn machine(text: &mut String, results: &Results) -> Result<()> {
+    text.push('\n');
+    for machine in results.machines.values() {
+        let all =
+            results.figures.values().filter(|figure| figure.rows == machine.rows).map(|figure| figure.load);
+        let (low, high) =
+            all.fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), load| (low.min(load), high.max(load)));
+        writeln!(
+            text,
+            "- {} rows: {}, {} processors: {}, {} GiB, Linux {}, {}; load average between {} and {} while it ran, of which the \
+             benchmark itself is 1",
+            grouped(machine.rows),
+            machine.date,
+            machine.threads,
+            machine.processor,
+            machine.memory_gib,
+            machine.kernel,
+            machine.file_system,
+            number(low),
+            number(high),
+        )?;
+    }
+    Ok(())
+}
+
+fn table(text: &mut String, results: &Results, rows: u64) -> Result<()> {
+    let stores = results.stores(rows, None);
+    writeln!(text, "\n## {} rows\n", grouped(rows))?;
+    writeln!(text, "| | unit | {} |", stores.join(" | "))?;
+    writeln!(text, "|---|---|{}", "---|".repeat(stores.len()))?;
+    for workload in WORKLOADS {
+        let figure = |store: &&str| {
+            results.figure(rows, workload.name, store).map_or(String::new(), |figure| cell(workload, figure))
+        };
+        let cells: Vec<String> = stores.iter().map(figure).collect();
+        if cells.iter().any(|cell| !cell.is_empty()) {
+            writeln!(text, "| {} | {} | {} |", workload.title, workload.unit.name(), cells.join(" | "))?;
+        }
+    }
+    Ok(())
+}
+
+fn settings(text: &mut String, results: &Results) -> Result<()> {
+    writeln!(text, "## What each workload is held against\n\n| | yardstick |\n|---|---|")?;
+    for workload in WORKLOADS.iter().filter(|workload| !workload.yardstick.is_empty()) {
+        writeln!(text, "| {} | {} |", workload.title, workload.yardstick)?;
+    }
+    writeln!(text, "\n## Versions and settings\n\n| store | crate's version | set up |\n|---|---|---|")?;
+    for store in ALL_STORES {
+        if let Some(store) = results.settings.get(*store) {
+            writeln!(text, "| {} | {} | {} |", store.store, store.version, store.settings)?;
+        }
+    }
+    Ok(())
+}

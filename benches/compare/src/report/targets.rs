@@ -1,0 +1,123 @@
+//! The targets that Drystone was set, and what was measured.
+
+use std::fmt::Write;
+
+use super::Results;
+use crate::data::Result;
+use crate::show::{grouped, number};
+
+const PEERS: [&str; 5] = ["lmdb", "redb", "rocksdb", "fjall", "sqlite"];
+const BY_KEY: &str = "drystone";
+const BY_ROW: &str = "drystone-rows";
+
+/// A line of the table: what, the bound, and how the figure of so many rows is found.
+struct Target {
+    what: &'static str,
+    bound: Bound,
+    found: fn(&Results, u64) -> Option<f64>,
+}
+
+enum Bound {
+    AtMost(f64, &'static str),
+    AtLeast(f64, &'static str),
+}
+use Bound::{AtLeast, AtMost};
+
+const fn target(what: &'static str, bound: Bound, found: fn(&Results, u64) -> Option<f64>) -> Target {
+    Target { what, bound, found }
+}
+
+const TARGETS: &[Target] = &[
+    target("get by row number", AtMost(1.3, "× yardstick"), |r, n| ratio(r, n, "get", BY_ROW)),
+    target("chain by row number", AtMost(1.2, "× yardstick"), |r, n| ratio(r, n, "chain", BY_ROW)),
+    target("get by key", AtLeast(4.0, "× LMDB"), |r, n| ahead(r, n, "get", &["lmdb"])),
+    target("get by key", AtLeast(5.0, "× redb"), |r, n| ahead(r, n, "get", &["redb"])),
+    target("chain by key", AtMost(2.5, "× yardstick"), |r, n| ratio(r, n, "chain", BY_KEY)),
+    target("`get_many` by key, 256", AtMost(3.5, "× yardstick"), |r, n| ratio(r, n, "get_many_256", BY_KEY)),
+    target("2 threads, by key", AtLeast(1.9, "× one"), |r, n| value(r, n, "speedup_2", BY_KEY)),
+    target("scan by key", AtMost(1.05, "× yardstick"), |r, n| ratio(r, n, "scan", BY_KEY)),
+    target("scan by row number", AtMost(1.05, "× yardstick"), |r, n| ratio(r, n, "scan", BY_ROW)),
+    target("scan by key after updates", AtMost(1.11, "× yardstick"), |r, n| {
+        ratio(r, n, "scan_updated", BY_KEY)
+    }),
+    target("scan by row number after updates", AtMost(1.11, "× yardstick"), |r, n| {
+        ratio(r, n, "scan_updated", BY_ROW)
+    }),
+    target("sorted load", AtMost(1.25, "× yardstick"), |r, n| ratio(r, n, "load_sorted", BY_KEY)),
+    target("sorted load", AtLeast(6.0, "× best peer"), |r, n| ahead(r, n, "load_sorted", &PEERS)),
+    target("unsorted load", AtLeast(4.0, "× best peer"), |r, n| ahead(r, n, "load_unsorted", &PEERS)),
+    target("one durable update", AtMost(1.2, "× yardstick"), |r, n| ratio(r, n, "update_1", BY_KEY)),
+    target("one durable update", AtLeast(1.0, "× SQLite"), |r, n| ahead(r, n, "update_1", &["sqlite"])),
+    target("1,000 updates a commit", AtLeast(1.0, "× RocksDB or fjall"), |r, n| {
+        ahead(r, n, "update_1000", &["rocksdb", "fjall"])
+    }),
+    target("1,000,000 updates a commit", AtLeast(3.0, "× best peer"), |r, n| {
+        ahead(r, n, "update_1m", &PEERS)
+    }),
+    target("random inserts, ten commits", AtLeast(3.0, "× best peer"), |r, n| ahead(r, n, "insert", &PEERS)),
+    target("file after random inserts", AtMost(32.0, "B a row"), |r, n| value(r, n, "insert_bytes", BY_KEY)),
+    target("open", AtMost(1000.0, "µs"), |r, n| value(r, n, "open", BY_KEY).map(|time| time * 1e6)),
+    target("first get", AtMost(1000.0, "µs"), |r, n| {
+        value(r, n, "first_get", BY_KEY).map(|time| time * 1e6)
+    }),
+    target("get by key, growth from the fewest rows", AtMost(3.0, "×"), |r, n| growth(r, n, "get")),
+    target("`get_many`, growth from the fewest rows", AtMost(3.0, "×"), |r, n| growth(r, n, "get_many_256")),
+];
+
+fn value(results: &Results, rows: u64, workload: &str, store: &str) -> Option<f64> {
+    results.figure(rows, workload, store).map(|figure| figure.value)
+}
+
+fn ratio(results: &Results, rows: u64, workload: &str, store: &str) -> Option<f64> {
+    results.figure(rows, workload, store).and_then(|figure| figure.ratio)
+}
+
+/// How many times as fast as the fastest of these; those that have a yardstick, by their ratios to it, which other work on the machine
+/// disturbs less. Yardsticks that depend on the store (its own pages) do not count.
+fn ahead(results: &Results, rows: u64, workload: &str, peers: &[&str]) -> Option<f64> {
+    let comparable = !workload.starts_with("update");
+    let time = |store: &str| match ratio(results, rows, workload, store) {
+        Some(ratio) if comparable => Some(ratio),
+        _ => value(results, rows, workload, store),
+    };
+    let best = peers.iter().filter_map(|peer| time(peer)).reduce(f64::min)?;
+    Some(best / time(BY_KEY)?)
+}
+
+fn growth(results: &Results, rows: u64, workload: &str) -> Option<f64> {
+    let fewest = *results.rows().first()?;
+    let before = value(results, fewest, workload, BY_KEY)?;
+    (fewest < rows).then(|| value(results, rows, workload, BY_KEY).map(|after| after / before))?
+}
+
+/// A table with a column for each number of rows. What misses its target stands in bold.
+pub(super) fn write(text: &mut String, results: &Results) -> Result<()> {
+    text.push_str(
+        "They are set for 100 million rows; a target that is missed stands in bold. Against peers, reads and loads are compared by their \
+         ratios to the yardstick of the same run.\n\n",
+    );
+    let rows = results.rows();
+    let columns: Vec<String> = rows.iter().map(|&rows| format!("{} rows", grouped(rows))).collect();
+    writeln!(text, "| | target | {} |", columns.join(" | "))?;
+    writeln!(text, "|---|---|{}", "---|".repeat(rows.len()))?;
+    for target in TARGETS {
+        let (bound, unit, least) = match target.bound {
+            AtMost(bound, unit) => (bound, unit, false),
+            AtLeast(bound, unit) => (bound, unit, true),
+        };
+        let cells = rows.iter().map(|&rows| match (target.found)(results, rows) {
+            None => String::new(),
+            Some(found) if (found >= bound) == least || found == bound => exact(found),
+            Some(found) => format!("**{}**", exact(found)),
+        });
+        let cells: Vec<String> = cells.collect();
+        let side = if least { "at least" } else { "at most" };
+        writeln!(text, "| {} | {side} {bound} {unit} | {} |", target.what, cells.join(" | "))?;
+    }
+    Ok(())
+}
+
+/// Two places, so that 1.04 is not 1.0.
+fn exact(found: f64) -> String {
+    if found < 100.0 { format!("{found:.2}") } else { number(found) }
+}

@@ -1,0 +1,146 @@
+//! Single operations, in memory, at sizes that run in seconds: `cargo bench`, or `cargo bench -- get` for some of them. Beside other
+//! stores, at sizes that count: `benches/compare`.
+
+use divan::{Bencher, black_box, counter::ItemsCount};
+use drystone::{Database, LoadOptions, Record};
+
+const TABLE: &str = "rows";
+const ROWS: [u64; 2] = [10_000, 1_000_000];
+/// Keys that an iteration looks up, so that they differ and the clock does not count.
+const KEYS: u64 = 4096;
+
+#[derive(Clone, Copy, Record)]
+#[repr(C)]
+struct Point {
+    x: i32,
+    y: i32,
+    z: i32,
+}
+
+#[derive(Clone, Copy, Record)]
+#[repr(C, packed)]
+struct Keyed {
+    #[record(key)]
+    id: u64,
+    x: i32,
+    y: i32,
+    z: i32,
+}
+
+fn main() {
+    divan::main();
+}
+
+fn point(row: u64) -> Point {
+    Point { x: row as i32, y: 1, z: 2 }
+}
+
+fn keyed(row: u64) -> Keyed {
+    Keyed { id: scatter(row), x: row as i32, y: 1, z: 2 }
+}
+
+/// Spreads numbers over all keys, each to one of its own.
+fn scatter(row: u64) -> u64 {
+    let mut key = row.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    key = (key ^ (key >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    key = (key ^ (key >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    key ^ (key >> 31)
+}
+
+/// Rows in an order of no help.
+fn random_rows(rows: u64) -> Vec<u64> {
+    (0..KEYS).map(|place| scatter(place) % rows).collect()
+}
+
+fn loaded<T: Record>(rows: u64, row: impl Fn(u64) -> T) -> Database {
+    let db = Database::in_memory().unwrap();
+    let write = db.write().unwrap();
+    write.create_table::<T>(TABLE).unwrap().load((0..rows).map(row), &LoadOptions::new()).unwrap();
+    write.commit().unwrap();
+    db
+}
+
+#[divan::bench(args = ROWS)]
+fn get_by_row(bencher: Bencher<'_, '_>, rows: u64) {
+    let db = loaded(rows, point);
+    let read = db.read().unwrap();
+    let table = read.table::<Point>(TABLE).unwrap();
+    let wanted = random_rows(rows);
+    bencher
+        .counter(ItemsCount::new(KEYS))
+        .bench_local(|| wanted.iter().map(|&row| i64::from(table.get(row).unwrap().unwrap().x)).sum::<i64>());
+}
+
+#[divan::bench(args = ROWS)]
+fn get_by_key(bencher: Bencher<'_, '_>, rows: u64) {
+    let db = loaded(rows, keyed);
+    let read = db.read().unwrap();
+    let table = read.table::<Keyed>(TABLE).unwrap();
+    let wanted: Vec<u64> = random_rows(rows).into_iter().map(scatter).collect();
+    bencher
+        .counter(ItemsCount::new(KEYS))
+        .bench_local(|| wanted.iter().map(|&key| i64::from(table.get(key).unwrap().unwrap().x)).sum::<i64>());
+}
+
+#[divan::bench(args = ROWS)]
+fn get_many(bencher: Bencher<'_, '_>, rows: u64) {
+    let db = loaded(rows, keyed);
+    let read = db.read().unwrap();
+    let table = read.table::<Keyed>(TABLE).unwrap();
+    let wanted: Vec<u64> = random_rows(rows).into_iter().map(scatter).collect();
+    bencher.counter(ItemsCount::new(KEYS)).bench_local(|| {
+        for batch in wanted.chunks(256) {
+            black_box(table.get_many(batch).unwrap());
+        }
+    });
+}
+
+#[divan::bench(args = ROWS)]
+fn scan(bencher: Bencher<'_, '_>, rows: u64) {
+    let db = loaded(rows, keyed);
+    let read = db.read().unwrap();
+    let table = read.table::<Keyed>(TABLE).unwrap();
+    bencher.counter(ItemsCount::new(rows)).bench_local(|| {
+        let sum =
+            |rows: drystone::Result<&[Keyed]>| rows.unwrap().iter().map(|row| i64::from(row.x)).sum::<i64>();
+        table.slices().map(sum).sum::<i64>()
+    });
+}
+
+#[divan::bench(args = ROWS, sample_count = 20)]
+fn insert_and_commit(bencher: Bencher<'_, '_>, rows: u64) {
+    let db = loaded(rows, keyed);
+    let mut next = rows;
+    bencher.counter(ItemsCount::new(KEYS)).bench_local(|| {
+        let write = db.write().unwrap();
+        let mut table = write.table::<Keyed>(TABLE).unwrap();
+        for row in next..next + KEYS {
+            table.insert(&keyed(row)).unwrap();
+        }
+        next += KEYS;
+        drop(table);
+        write.commit().unwrap();
+    });
+}
+
+#[divan::bench(args = ROWS, sample_count = 50)]
+fn update_and_commit_one(bencher: Bencher<'_, '_>, rows: u64) {
+    let db = loaded(rows, keyed);
+    let mut row = 0;
+    bencher.bench_local(|| {
+        row = (row + 1) % rows;
+        let write = db.write().unwrap();
+        write.table::<Keyed>(TABLE).unwrap().update(scatter(row), |row| row.x += 1).unwrap();
+        write.commit().unwrap();
+    });
+}
+
+#[divan::bench(args = ROWS, sample_count = 10)]
+fn load_by_row(bencher: Bencher<'_, '_>, rows: u64) {
+    bencher.counter(ItemsCount::new(rows)).bench_local(|| loaded(rows, point));
+}
+
+#[divan::bench(args = ROWS, sample_count = 10)]
+fn load_unsorted(bencher: Bencher<'_, '_>, rows: u64) {
+    bencher.counter(ItemsCount::new(rows)).bench_local(|| loaded(rows, keyed));
+}
