@@ -200,6 +200,8 @@ fn read_prefixes(sound: bool, read: &ReadTransaction, name: &str) {
 }
 
 fn probe<T: Keyed>(sound: bool, table: &drystone::Table<'_, T>, key: impl Fn(u64) -> T::Key) {
+    let keys: Vec<T::Key> = (0..40).chain([1 << 40, u64::MAX]).map(&key).collect();
+    must(sound, table.get_many(&keys));
     for id in [0, 1, 77, 1 << 40, u64::MAX] {
         must(sound, table.get(key(id)));
         must(sound, table.rank(key(id)));

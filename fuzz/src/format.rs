@@ -158,7 +158,7 @@ impl Image {
             return;
         };
         if rows > 0
-            && let Some(checksum) = self.mend_node(address, rows, height.min(16), shape)
+            && let Some(checksum) = self.mend_node(address, rows, (height & 0xFFFF).min(16), shape)
         {
             self.put(root + 16, checksum);
         }
@@ -202,7 +202,7 @@ impl Image {
         };
         self.nodes_left = NODES;
         if rows > 0 {
-            self.walk_node(address, rows, height.min(16), shape, stops);
+            self.walk_node(address, rows, (height & 0xFFFF).min(16), shape, stops);
         }
     }
 

@@ -52,11 +52,14 @@ impl<'a> View<'a> {
     /// The record with this key, if there is one.
     #[inline(always)]
     pub(super) fn lookup_key<P: Probe>(&self, probe: P, target: P::Word) -> Option<Option<&'a [u8]>> {
-        let mut node = self.start(target)?;
-        for level in (1..=self.height).rev() {
-            node = self.approach(probe, target, node)?.descend(self, probe, target, level)?;
+        let mut place = self.start(target)?;
+        for level in (2..=self.height).rev() {
+            place = self.approach(probe, target, place)?.descend(self, probe, target, level)?;
         }
-        let mut leaf = self.approach_leaf(probe, target, node)?;
+        if self.height > 0 {
+            place = self.approach(probe, target, place)?.descend_to_leaf(self, probe, target)?;
+        }
+        let mut leaf = self.approach_leaf(probe, target, place)?;
         if let Some(guess) = &leaf.guess {
             prefetch_around(leaf.records, guess.row * self.layout.width());
         }
@@ -65,7 +68,7 @@ impl<'a> View<'a> {
     }
 
     /// Looks up as many keys side by side: what each of them will read next is asked for, for all of them, before any of it is
-    /// read, so that their waits for memory overlap.
+    /// read, so that their waits for memory overlap. Only the last branch and the leaf are waited for; what is above is hot.
     #[inline(never)]
     pub(super) fn lookup_keys<P: Probe>(
         &self,
@@ -73,22 +76,28 @@ impl<'a> View<'a> {
         targets: &[P::Word],
         found: &mut [Option<Option<&'a [u8]>>; SIDE_BY_SIDE],
     ) {
-        let mut places = [const { None }; SIDE_BY_SIDE];
-        for (place, target) in places.iter_mut().zip(targets) {
-            *place = self.start(*target);
+        if self.height == 0 {
+            for (found, target) in found.iter_mut().zip(targets) {
+                *found = self.lookup_key(probe, *target);
+            }
+            return;
         }
-        for level in (1..=self.height).rev() {
-            let mut branches = [const { None }; SIDE_BY_SIDE];
-            for ((branch, place), target) in branches.iter_mut().zip(&places).zip(targets) {
-                *branch = place.and_then(|place| self.approach(probe, *target, place));
+        let mut branches = [const { None }; SIDE_BY_SIDE];
+        for (branch, target) in branches.iter_mut().zip(targets) {
+            let mut place = self.start(*target);
+            for level in (2..=self.height).rev() {
+                place = place
+                    .and_then(|place| self.approach(probe, *target, place))
+                    .and_then(|branch| branch.descend(self, probe, *target, level));
             }
-            for ((branch, place), target) in branches.iter().zip(&mut places).zip(targets) {
-                *place = branch.as_ref().and_then(|branch| branch.descend(self, probe, *target, level));
-            }
+            *branch = place.and_then(|place| self.approach(probe, *target, place));
         }
         let mut leaves = [const { None }; SIDE_BY_SIDE];
-        for ((leaf, place), target) in leaves.iter_mut().zip(&places).zip(targets) {
-            *leaf = place.and_then(|place| self.approach_leaf(probe, *target, place));
+        for ((leaf, branch), target) in leaves.iter_mut().zip(&branches).zip(targets) {
+            *leaf = branch
+                .as_ref()
+                .and_then(|branch| branch.descend_to_leaf(self, probe, *target))
+                .and_then(|place| self.approach_leaf(probe, *target, place));
             if let Some(Leaf { records, guess: Some(guess), .. }) = leaf {
                 prefetch_at(records, guess.row * self.layout.width());
             }
@@ -115,6 +124,7 @@ impl<'a> View<'a> {
         Some(Place {
             address: root.address,
             rows: self.rows,
+            number: 0,
             span: Span { low: target, high: target },
             known: false,
         })
@@ -137,8 +147,10 @@ impl<'a> View<'a> {
             let last = layout.children() - 1;
             let child = whole(part * f64::from(last as i32), last);
             prefetch_at(page, BRANCH_HEADER + child * probe.width());
-            prefetch_at(page, layout.addresses_at() + child * 8);
-            prefetch_at(page, layout.rows_at() + child * 8);
+            if self.array.is_none() {
+                prefetch_at(page, layout.addresses_at() + child * 8);
+                prefetch_at(page, layout.rows_at() + child * 8);
+            }
             share = Some(part);
         }
         Some(Branch { page, share, place: node })
@@ -167,6 +179,8 @@ impl<'a> View<'a> {
 struct Place<W> {
     address: u64,
     rows: u64,
+    /// How many nodes of its level come before it, if all branches are full but the last of each level.
+    number: u64,
     span: Span<W>,
     known: bool,
 }
@@ -189,25 +203,64 @@ impl<W: Copy> Branch<'_, W> {
         target: W,
         level: u32,
     ) -> Option<Place<W>> {
-        let (layout, width, page) = (view.layout, probe.width(), self.page);
+        let (layout, page) = (view.layout, self.page);
         let children = usize::from(u16::from_le_bytes([page[0], page[1]]));
         if children == 0 || children > layout.children() || u32::from(page[2]) != level {
             return None;
         }
-        let keys = &page[BRANCH_HEADER..BRANCH_HEADER + children * width];
-        let child = search_branch(probe, keys, children, target, self.share);
-        let low = probe.normal(&keys[child * width..]);
-        let (high, known) = if child + 1 < children {
-            (probe.normal(&keys[(child + 1) * width..]), true)
-        } else {
-            (self.place.span.high, self.place.known)
-        };
+        let (child, span, known) = self.search(probe, target, children);
         Some(Place {
             address: u64_at(page, layout.addresses_at() + child * 8),
             rows: u64_at(page, layout.rows_at() + child * 8),
-            span: Span { low, high },
+            number: self.numbered(layout.children()).wrapping_add(child as u64),
+            span,
             known,
         })
+    }
+
+    /// The same from a branch of level 1. Where the leaves are one array, nothing but keys is read: how many children there are, and
+    /// where they lie, follows from the branch's number.
+    #[inline(always)]
+    fn descend_to_leaf<P: Probe<Word = W>>(&self, view: &View<'_>, probe: P, target: W) -> Option<Place<W>> {
+        let Some(array) = view.array else { return self.descend(view, probe, target, 1) };
+        let layout = view.layout;
+        let leaf_rows = layout.leaf_rows() as u64;
+        let before = self.numbered(layout.children());
+        let leaves = (view.rows + (leaf_rows - 1)) >> layout.leaf_shift();
+        let children = (leaves.checked_sub(before)?).min(layout.children() as u64) as usize;
+        if children == 0 {
+            return None;
+        }
+        let (child, span, known) = self.search(probe, target, children);
+        let number = before + child as u64;
+        let first_row = number << layout.leaf_shift();
+        Some(Place {
+            address: array.get().wrapping_add(first_row * layout.width() as u64),
+            rows: leaf_rows.min(view.rows - first_row),
+            number,
+            span,
+            known,
+        })
+    }
+
+    /// The number of its first child. Wraps in a tree so high that only a forged file has it.
+    #[inline(always)]
+    fn numbered(&self, children: usize) -> u64 {
+        self.place.number.wrapping_mul(children as u64)
+    }
+
+    /// The child, between which words its keys lie, and whether that is known.
+    #[inline(always)]
+    fn search<P: Probe<Word = W>>(&self, probe: P, target: W, children: usize) -> (usize, Span<W>, bool) {
+        let width = probe.width();
+        let keys = &self.page[BRANCH_HEADER..BRANCH_HEADER + children * width];
+        let child = search_branch(probe, keys, children, target, self.share);
+        let low = probe.normal(&keys[child * width..]);
+        if child + 1 < children {
+            (child, Span { low, high: probe.normal(&keys[(child + 1) * width..]) }, true)
+        } else {
+            (child, Span { low, high: self.place.span.high }, self.place.known)
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod golden;
 mod holders;
 mod kill;
 mod loads;
+mod lookups;
 mod model;
 mod open_errors;
 mod power;
