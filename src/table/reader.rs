@@ -195,6 +195,15 @@ pub(crate) fn with_key<K: crate::record::Key, R>(key: K, then: impl FnOnce(&[u8]
     }
 }
 
+/// Typed keys in stored form, side by side.
+pub(crate) fn encode_all<K: crate::record::Key>(keys: &[K]) -> Vec<u8> {
+    let mut bytes = vec![0; keys.len() * K::WIDTH];
+    for (key, bytes) in keys.iter().zip(bytes.chunks_exact_mut(K::WIDTH.max(1))) {
+        key.encode(bytes);
+    }
+    bytes
+}
+
 /// The records of a leaf as a slice of their type.
 #[inline]
 pub(crate) fn cast<T: bytemuck::Pod>(bytes: &[u8]) -> Result<&[T]> {

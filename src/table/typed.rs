@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 
-use super::reader::{Reader, cast, one, with_key};
+use super::reader::{Reader, cast, encode_all, one, with_key};
 use super::scan::{Rows, Slices};
 use crate::error::Result;
 use crate::record::{Key, Keyed, Record};
@@ -142,12 +142,8 @@ impl<'t, T: Record> Table<'t, T> {
     /// # Errors
     /// As for [`get`](Table::get).
     pub fn get_many(&self, keys: &[T::Key]) -> Result<Vec<Option<&'t T>>> {
-        let mut bytes = vec![0; keys.len() * T::Key::WIDTH];
-        for (key, bytes) in keys.iter().zip(bytes.chunks_exact_mut(T::Key::WIDTH.max(1))) {
-            key.encode(bytes);
-        }
         let mut rows = Vec::with_capacity(keys.len());
-        self.reader.find_many(&bytes, |record| {
+        self.reader.find_many(&encode_all(keys), |record| {
             rows.push(match record {
                 Some(record) => Some(one(record)?),
                 None => None,

@@ -6,7 +6,7 @@ use std::ops::RangeBounds;
 
 use bytemuck::{bytes_of, cast_slice};
 
-use super::reader::with_key;
+use super::reader::{encode_all, with_key};
 use super::scan::{Rows, Slices};
 use super::typed::Table;
 use super::writer::Writer;
@@ -122,6 +122,38 @@ impl<'x, T: Record> TableMut<'x, T> {
                 }
             })
         })
+    }
+
+    /// Changes many rows in place, and says how many there were. The rows are taken in the order of their keys, not of `keys`, so that
+    /// each leaf is gone to once: a million random keys take a fraction of the time that so many calls of
+    /// [`update`](TableMut::update) do. A key that comes twice is changed twice; one that is nobody's is passed over.
+    ///
+    /// To put whole rows in, or over others, [`load`](TableMut::load) takes them in any order.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.insert(&User { id: 7, score: 1 })?;
+    /// # users.insert(&User { id: 9, score: 2 })?;
+    /// assert_eq!(users.update_many(&[9, 8, 7], |user| user.score += 10)?, 2);
+    /// assert_eq!(users.get(7)?.unwrap().score, 11);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`update`](TableMut::update). Rows that were changed before stay changed.
+    pub fn update_many(&mut self, keys: &[T::Key], mut change: impl FnMut(&mut T)) -> Result<u64> {
+        let mut changed = 0;
+        for keys in keys.chunks(1 << 24) {
+            let bytes = encode_all(keys);
+            for at in self.writer.in_key_order(&bytes) {
+                changed += u64::from(self.update(keys[at as usize], &mut change)?.is_some());
+            }
+        }
+        Ok(changed)
     }
 
     /// Sets one field of a row in place. Whether there is such a row.

@@ -9,7 +9,7 @@ use crate::catalog::Definition;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::load::{LoadOptions, LoadReport, RecordSource, Target, load};
 use crate::page::WriteSession;
-use crate::tree::{Edited, Placed};
+use crate::tree::{Edited, Placed, Probe, with_probe};
 
 /// A table that a write transaction works on.
 pub(crate) struct OpenTable {
@@ -107,6 +107,22 @@ impl<'x> Writer<'x> {
         })
     }
 
+    /// In which order to take keys, given in stored form side by side, so that those of one leaf come together.
+    pub(crate) fn in_key_order(&self, keys: &[u8]) -> Vec<u32> {
+        if !self.is_keyed() {
+            let mut rows: Vec<(u64, u32)> = keys.chunks_exact(8).map(row_number).zip(0..).collect();
+            rows.sort_unstable();
+            return rows.into_iter().map(|(_, at)| at).collect();
+        }
+        let shape = self.table.definition.layout.key();
+        with_probe!(shape, probe => {
+            let mut words: Vec<_> =
+                keys.chunks_exact(shape.width()).map(|key| probe.stored(key)).zip(0..).collect();
+            sort_words(probe, &mut words);
+            words.into_iter().map(|(_, at)| at).collect()
+        })
+    }
+
     /// Takes a row out, into `removed`. Whether there was one.
     pub(crate) fn remove(&mut self, key: &[u8], removed: &mut Vec<u8>) -> Result<bool> {
         self.edit(|tree, session| tree.remove(session, key, removed))
@@ -186,4 +202,8 @@ pub(crate) fn describe_key(definition: &Definition, record: &[u8]) -> String {
     }
     key.push(')');
     key
+}
+
+fn sort_words<P: Probe>(_: P, words: &mut [(P::Word, u32)]) {
+    P::sort(words);
 }

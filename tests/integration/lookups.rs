@@ -4,11 +4,17 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use drystone::{Database, Keyed, LoadOptions, Record, TableOptions, Text};
+use drystone::{Database, Keyed, LoadOptions, Record, RowBuf, TableOptions, Text};
 
 /// Rows of a key and a number.
 trait Row: Keyed + Copy + Debug + PartialEq {
     fn new(key: Self::Key, value: u32) -> Self;
+
+    /// The key as it is stored, which is how a record begins.
+    fn key_bytes(&self) -> Vec<u8> {
+        let bytes = RowBuf::from_record(self);
+        bytes.as_bytes()[..bytes.as_bytes().len() - 4].to_vec()
+    }
 }
 
 macro_rules! row {
@@ -88,6 +94,16 @@ fn check<T: Row<Key: Ord>>(leaf_rows: usize, keys: &[T::Key], others: &[T::Key])
         assert_eq!(changed.is_some(), rows.contains_key(key));
         rows.entry(*key).and_modify(|row| *row = T::new(*key, 9));
     }
+    let many: Vec<T::Key> = asked.iter().step_by(3).copied().collect();
+    let mut changed = 0;
+    let there = table.update_many(&many, |_| changed += 1).unwrap();
+    assert_eq!((there, changed), (many.iter().filter(|key| rows.contains_key(*key)).count() as u64, there));
+    for key in &many {
+        rows.entry(*key).and_modify(|row| *row = T::new(*key, 17));
+    }
+    let new: BTreeMap<Vec<u8>, T> =
+        many.iter().map(|key| (T::new(*key, 0).key_bytes(), T::new(*key, 17))).collect();
+    table.update_many(&many, |row| *row = new[&row.key_bytes()]).unwrap();
     drop(table);
     write.commit().unwrap();
     ask(&db, &rows, &asked);
