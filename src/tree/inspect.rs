@@ -35,7 +35,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Where the root says that the rows are one array, they are read as such.
+    /// A leaf lies where the records of a struct can, and, where the root says that the rows are one array, in its place in that.
     fn inspect_place(
         &self,
         address: u64,
@@ -43,6 +43,12 @@ impl<'a> View<'a> {
         first_row: u64,
         found: &mut dyn FnMut(Finding<'a>) -> bool,
     ) {
+        // No struct of this width needs more; leaves follow each other at multiples of it, from the start of a page on.
+        let least = 1 << self.layout.width().trailing_zeros().min(4);
+        if !address.is_multiple_of(least) {
+            let error = format!("a leaf of records of {} bytes starts at {address}", self.layout.width());
+            found(Finding::Problem { address, error: damage(&error) });
+        }
         let Some(array) = self.array else { return };
         let last = first_row.checked_add(rows) == Some(self.rows);
         let place = array.get().checked_add(first_row.saturating_mul(self.layout.width() as u64));

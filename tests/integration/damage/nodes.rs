@@ -4,7 +4,7 @@ use super::Checksums::{Left, Mended};
 use super::image::PAGE;
 use super::{FLAGS, Kind, NUMBERS, WIDE, expect, leaves, tree};
 
-pub(super) const KINDS: [Kind; 35] = [
+pub(super) const KINDS: [Kind; 36] = [
     ("a bit flipped in a leaf", Left, |image| {
         let leaf = leaves(image, "numbers", NUMBERS)[2];
         image.bytes[leaf.at + 1000] ^= 4;
@@ -29,6 +29,11 @@ pub(super) const KINDS: [Kind; 35] = [
         let (from, over) = (tree(image, "flags", FLAGS)[0], tree(image, "wide", WIDE)[1]);
         image.bytes.copy_within(from.range(), over.at);
         expect("wide", [over.page()], "does not match its checksum")
+    }),
+    ("a leaf that begins where no record could", Mended, |image| {
+        let leaf = leaves(image, "numbers", NUMBERS)[3];
+        image.add(leaf.address_at, 1);
+        expect("numbers", [leaf.page()], "a leaf of records of 12 bytes starts at")
     }),
     ("leaves in another order than the root says", Mended, |image| {
         let (one, other) = (leaves(image, "numbers", NUMBERS)[0], leaves(image, "numbers", NUMBERS)[1]);
