@@ -196,9 +196,9 @@ pub(crate) fn with_key<K: crate::record::Key, R>(key: K, then: impl FnOnce(&[u8]
 }
 
 /// Typed keys in stored form, side by side.
-pub(crate) fn encode_all<K: crate::record::Key>(keys: &[K]) -> Vec<u8> {
+pub(crate) fn encode_all<K: crate::record::Key>(keys: impl ExactSizeIterator<Item = K>) -> Vec<u8> {
     let mut bytes = vec![0; keys.len() * K::WIDTH];
-    for (key, bytes) in keys.iter().zip(bytes.chunks_exact_mut(K::WIDTH.max(1))) {
+    for (key, bytes) in keys.zip(bytes.chunks_exact_mut(K::WIDTH.max(1))) {
         key.encode(bytes);
     }
     bytes

@@ -143,7 +143,7 @@ impl<'t, T: Record> Table<'t, T> {
     /// As for [`get`](Table::get).
     pub fn get_many(&self, keys: &[T::Key]) -> Result<Vec<Option<&'t T>>> {
         let mut rows = Vec::with_capacity(keys.len());
-        self.reader.find_many(&encode_all(keys), |record| {
+        self.reader.find_many(&encode_all(keys.iter().copied()), |record| {
             rows.push(match record {
                 Some(record) => Some(one(record)?),
                 None => None,

@@ -124,9 +124,10 @@ impl<'x, T: Record> TableMut<'x, T> {
         })
     }
 
-    /// Changes many rows in place, and says how many there were. The rows are taken in the order of their keys, not of `keys`, so that
-    /// each leaf is gone to once: a million random keys take a fraction of the time that so many calls of
-    /// [`update`](TableMut::update) do. A key that comes twice is changed twice; one that is nobody's is passed over.
+    /// Changes many rows in place, each by what comes with its key, and says how many there were. The rows are taken in the order
+    /// of their keys, so that each leaf is gone to once: a million random keys take a fraction of the time that so many calls
+    /// of [`update`](TableMut::update) do. A key that comes twice is changed twice, in the order given; one that is nobody's
+    /// is passed over.
     ///
     /// To put whole rows in, or over others, [`load`](TableMut::load) takes them in any order.
     ///
@@ -138,19 +139,25 @@ impl<'x, T: Record> TableMut<'x, T> {
     /// # let mut users = write.create_table::<User>("users")?;
     /// # users.insert(&User { id: 7, score: 1 })?;
     /// # users.insert(&User { id: 9, score: 2 })?;
-    /// assert_eq!(users.update_many(&[9, 8, 7], |user| user.score += 10)?, 2);
+    /// let won = [(9, 5), (8, 10), (7, 10)];
+    /// assert_eq!(users.update_many(&won, |user, points| user.score += points)?, 2);
     /// assert_eq!(users.get(7)?.unwrap().score, 11);
     /// # Ok::<(), drystone::Error>(())
     /// ```
     ///
     /// # Errors
     /// As for [`update`](TableMut::update). Rows that were changed before stay changed.
-    pub fn update_many(&mut self, keys: &[T::Key], mut change: impl FnMut(&mut T)) -> Result<u64> {
+    pub fn update_many<V>(
+        &mut self,
+        changes: &[(T::Key, V)],
+        mut change: impl FnMut(&mut T, &V),
+    ) -> Result<u64> {
         let mut changed = 0;
-        for keys in keys.chunks(1 << 24) {
-            let bytes = encode_all(keys);
-            for at in self.writer.in_key_order(&bytes) {
-                changed += u64::from(self.update(keys[at as usize], &mut change)?.is_some());
+        for changes in changes.chunks(1 << 24) {
+            let keys = encode_all(changes.iter().map(|(key, _)| *key));
+            for at in self.writer.in_key_order(&keys) {
+                let (key, by) = &changes[at as usize];
+                changed += u64::from(self.update(*key, |row| change(row, by))?.is_some());
             }
         }
         Ok(changed)

@@ -45,7 +45,7 @@ impl Kind for Keyed {
     const NAME: &'static str = "drystone";
     const BY_ROW: bool = false;
     const SETTINGS: &'static str = "a table with a u64 key, all options at their defaults; \
-         loads by TableMut::load, everything verified, commits durable";
+         loads and inserts by TableMut::load, several updates by update_many, everything verified, commits durable";
 
     fn new(id: u64, value: Value) -> Keyed {
         Keyed { id, x: value.x, y: value.y, z: value.z }
@@ -61,7 +61,8 @@ impl Kind for Keyed {
     }
 
     fn insert(table: &mut TableMut<'_, Keyed>, rows: &[(u64, Value)]) -> drystone::Result<()> {
-        rows.iter().try_for_each(|&(key, value)| table.insert(&Keyed::new(key, value)))
+        let rows = rows.iter().map(|&(key, value)| Keyed::new(key, value));
+        table.load(rows, &LoadOptions::new()).map(drop)
     }
 }
 
@@ -138,8 +139,10 @@ impl<T: Kind> Store for Drystone<T> {
     fn update(&mut self, changes: &[(u64, i32)]) -> Result<()> {
         let write = self.database.write()?;
         let mut table = write.table::<T>(TABLE)?;
-        for &(key, x) in changes {
-            table.update(key, |row| row.set_x(x))?.ok_or_else(|| missing(key))?;
+        if let [(key, x)] = changes {
+            table.update(*key, |row| row.set_x(*x))?.ok_or_else(|| missing(*key))?;
+        } else if table.update_many(changes, |row, x| row.set_x(*x))? < changes.len() as u64 {
+            return Err(missing(changes[0].0));
         }
         drop(table);
         Ok(write.commit()?)
