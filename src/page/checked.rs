@@ -70,6 +70,17 @@ impl<'a> PageView<'a> {
         if self.verified.contains(page_of(address)) { Some(bytes) } else { None }
     }
 
+    /// Whether the node that starts here was verified.
+    #[inline(always)]
+    pub(crate) fn is_verified(&self, address: u64) -> bool {
+        self.verified.contains(page_of(address))
+    }
+
+    /// Bytes of nodes that may not have been verified: nobody may see them before they are.
+    pub(crate) fn unverified(&self, address: u64, len: usize) -> Option<&'a [u8]> {
+        self.window.slice(address, len)
+    }
+
     /// Part of a node that was verified before: `len` bytes from `at` on. `None` if it was not verified.
     #[inline(always)]
     pub(crate) fn read_within(&self, address: u64, at: usize, len: usize) -> Option<&'a [u8]> {

@@ -30,10 +30,9 @@ impl<'t> Reader<'t> {
         self.view.record(row).map_err(|error| self.place_error(error))
     }
 
-    /// The record with this key where that is a row number, and a multiplication away. `None` says nothing.
-    #[inline(always)]
-    pub(crate) fn element(&self, key: &[u8]) -> Option<&'t [u8]> {
-        if self.definition.layout.is_keyed() { None } else { self.view.lookup_element(row_number(key)) }
+    /// All records of a table without a key, if they are one array, as they lie there: **not verified**.
+    pub(crate) fn array(&self) -> Option<&'t [u8]> {
+        if self.definition.layout.is_keyed() { None } else { self.view.array() }
     }
 
     /// The record with this key in stored form; a row number in a table without a key.

@@ -17,23 +17,35 @@ use crate::page::PAGE_BYTES;
 pub(super) const SIDE_BY_SIDE: usize = 32;
 
 impl<'a> View<'a> {
-    /// The record with this number where the rows are one array: its number says where it lies.
+    /// The records of a tree whose leaves are one array. They are **not verified**: a record may be handed out only after
+    /// [`is_verified`](View::is_verified) said so of its number.
+    pub(crate) fn array(&self) -> Option<&'a [u8]> {
+        let bytes = self.rows as usize * self.layout.width();
+        self.pages.unverified(self.array?.get(), bytes)
+    }
+
+    /// Whether the leaf of this row of an array was verified. Its bit is that of the page in which it starts.
     #[inline(always)]
-    pub(crate) fn lookup_element(&self, row: u64) -> Option<&'a [u8]> {
-        let (array, layout) = (self.array?, self.layout);
-        if row >= self.rows {
-            return None;
-        }
-        // The bit of a leaf is that of the page in which it starts.
-        let first = row >> layout.leaf_shift() << layout.leaf_shift();
-        let leaf = array.get().wrapping_add(first * layout.width() as u64);
-        self.pages.read_within(leaf, (row - first) as usize * layout.width(), layout.width())
+    pub(crate) fn is_verified(&self, row: u64) -> bool {
+        let Some(array) = self.array else { return false };
+        let first = row >> self.layout.leaf_shift() << self.layout.leaf_shift();
+        self.pages.is_verified(array.get().wrapping_add(first * self.layout.width() as u64))
+    }
+
+    /// The record with this number, which must exist, where the rows are one array.
+    fn lookup_element(&self, row: u64) -> Option<&'a [u8]> {
+        let width = self.layout.width();
+        let address = self.array?.get().wrapping_add(row * width as u64);
+        if self.is_verified(row) { self.pages.unverified(address, width) } else { None }
     }
 
     /// The record with this number, which must exist, in a tree without a key: the number, taken apart by shifts, says the
     /// way, and nothing but the links is read on it.
     pub(super) fn lookup_row(&self, row: u64) -> Option<&'a [u8]> {
         let layout = self.layout;
+        if self.array.is_some() {
+            return self.lookup_element(row);
+        }
         let ChildRef::Stored(root) = self.root else { return None };
         if layout.is_keyed() {
             return None;

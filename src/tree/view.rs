@@ -85,7 +85,7 @@ impl<'a> View<'a> {
         if row >= self.rows {
             return Ok(None);
         }
-        if let Some(record) = self.lookup_element(row).or_else(|| self.lookup_row(row)) {
+        if let Some(record) = self.lookup_row(row) {
             return Ok(Some(record));
         }
         let (leaf, first) = self.leaf_of(row)?;

@@ -78,10 +78,31 @@ impl<'a> View<'a> {
     ///
     /// Where `visit` says `false` for a branch, what is below it is left out. Ends at the first error.
     pub(crate) fn walk(&self, visit: &mut dyn FnMut(Visit) -> Result<bool>) -> Result<()> {
-        match self.root {
-            ChildRef::Stored(link) if self.rows > 0 => walk_stored(self, link, self.height, self.rows, visit),
-            _ => Ok(()),
+        let ChildRef::Stored(root) = self.root else { return Ok(()) };
+        if self.rows == 0 {
+            return Ok(());
         }
+        // Rows that are said to be one array are read as such. A walk comes before everything that is written, so a file that says
+        // it and has them elsewhere is not written while somebody reads there.
+        let (mut next, last) = (self.array.map(|array| array.get()), self.layout.leaf_bytes());
+        let mut full = true;
+        walk_stored(self, root, self.height, self.rows, &mut |found| {
+            if let (Visit::Leaf { link, bytes }, Some(place)) = (&found, next) {
+                if link.address != place || !full {
+                    fail!(
+                        Corrupt,
+                        "the leaf at {} is not where the root says that all lie side by side; the file is damaged",
+                        link.address
+                    );
+                }
+                full = *bytes == last;
+                next = place.checked_add(*bytes as u64);
+            }
+            let deeper = visit(found)?;
+            // What is left out was walked under another root.
+            next = next.filter(|_| deeper || matches!(found, Visit::Leaf { .. }));
+            Ok(deeper)
+        })
     }
 
     /// Address and length of the records, if the leaves lie side by side in order. `None` where they do not. O(branches).
