@@ -201,7 +201,11 @@ fn load_keyed<P: Probe>(
     let Target { session, tree, replaced_rows, scratch, describe_key } = target;
     let folder = options.scratch.clone().unwrap_or(scratch);
     let mut sorter = Sorter::new(probe, layout.width(), options.memory_bytes.max(1 << 20), folder);
-    let more = sorter.fill(source)?;
+    // Records that begin in order are likely to go on so, and need not be held in memory.
+    let mut more = sorter.fill_to(source, BEGINNING_ROWS.max(few_rows(tree)))?;
+    if more && !sorter.is_in_order() {
+        more = sorter.fill(source)?;
+    }
     let mut load = KeyedLoad {
         session,
         layout,
@@ -211,7 +215,7 @@ fn load_keyed<P: Probe>(
         describe_key,
         report: LoadReport { in_order: sorter.is_in_order(), ..LoadReport::default() },
     };
-    if !more && few(sorter.len(), tree) {
+    if !more && sorter.len() < few_rows(tree) {
         load.edit(source, sorter, tree)?;
     } else {
         let root = if more && load.report.in_order {
@@ -225,9 +229,12 @@ fn load_keyed<P: Probe>(
     Ok(load.report)
 }
 
-/// Whether so few records come into so large a table that editing its leaves is cheaper than writing all of them anew.
-fn few(records: usize, tree: &Edited) -> bool {
-    (records as u64) < tree.rows() / tree.layout().leaf_rows() as u64 / 4
+/// Records that are looked at for their order before they are written as they come.
+const BEGINNING_ROWS: usize = 1 << 16;
+
+/// So many records into a table are so few that editing its leaves is cheaper than writing all of them anew.
+fn few_rows(tree: &Edited) -> usize {
+    (tree.rows() / tree.layout().leaf_rows() as u64 / 4) as usize
 }
 
 /// A load into a table with a key, under way.
@@ -242,7 +249,7 @@ struct KeyedLoad<'x, P> {
 }
 
 impl<'x, P: Probe> KeyedLoad<'x, P> {
-    /// The first records filled the memory and were in order: the rest is taken to be, and streams through.
+    /// The first records were in order: the rest is taken to be, and streams through.
     fn stream(
         &mut self,
         source: &mut dyn RecordSource,

@@ -62,14 +62,18 @@ impl<P: Probe> Sorter<P> {
 
     /// Takes records until memory is full; `false` when the source has no more.
     pub(super) fn fill(&mut self, source: &mut dyn RecordSource) -> Result<bool> {
+        self.fill_to(source, self.capacity)
+    }
+
+    /// Takes records until there are so many in memory, or it is full; `false` when the source has no more.
+    pub(super) fn fill_to(&mut self, source: &mut dyn RecordSource, rows: usize) -> Result<bool> {
+        let rows = rows.min(self.capacity);
         // Address space only: memory is taken as it is written. No growing by copying, which would need twice as much.
-        let expected = source
-            .rows_hint()
-            .map_or(self.capacity, |rows| self.capacity.min((rows as usize).saturating_add(1)));
+        let expected = source.rows_hint().map_or(rows, |hint| rows.min((hint as usize).saturating_add(1)));
         self.records.reserve_exact(expected.max(self.len()) * self.width - self.records.len());
         self.places.reserve_exact(expected.max(self.len()) - self.len());
         let mut record = vec![0; self.width];
-        while self.len() < self.capacity {
+        while self.len() < rows {
             if !source.next_record(&mut record)? {
                 return Ok(false);
             }
