@@ -48,6 +48,8 @@ pub(crate) struct Allocator {
     walked: u64,
     /// Where the last search ended.
     cursor: u64,
+    /// So long a gap was looked for in vain since pages last became free. 0 if none was.
+    missed: u64,
     /// While marking: pages of which one part is taken, and the offset at which that part starts or ends.
     edges: HashMap<u64, u64>,
     /// The transaction whose tree this map describes.
@@ -128,6 +130,7 @@ impl Allocator {
     /// names.
     pub(crate) fn release(&mut self, durable: u64, listed: &[WrittenRun], snapshots: &[u64]) {
         self.listed = Bits::default();
+        self.missed = 0;
         for page in listed.iter().flat_map(WrittenRun::pages) {
             self.listed.set(page);
         }
@@ -160,10 +163,13 @@ impl Allocator {
     /// Hands out a run of free pages: `wanted` of them if there is such a run in the file, else at least `least`
     /// from a smaller one, else `wanted` at the end. Returns the first page and how many.
     pub(crate) fn allocate(&mut self, wanted: u64, least: u64) -> (u64, u64) {
-        let (page, pages) = self
-            .search(wanted, wanted)
-            .or_else(|| if least < wanted { self.search(least, wanted) } else { None })
-            .unwrap_or((self.end(), wanted));
+        let hopeless = self.missed > 0 && self.missed <= wanted;
+        let mut found = if hopeless { None } else { self.search(wanted, wanted) };
+        if found.is_none() {
+            self.missed = if hopeless { self.missed } else { wanted };
+            found = if least < wanted { self.search(least, wanted) } else { None };
+        }
+        let (page, pages) = found.unwrap_or((self.end(), wanted));
         self.hand_out(page, pages);
         (page, pages)
     }
@@ -195,6 +201,7 @@ impl Allocator {
 
     /// Takes back what is left of a run.
     pub(crate) fn give_back(&mut self, page: u64, pages: u64) {
+        self.missed = 0;
         for page in page..page + pages {
             self.fresh.clear(page);
         }
@@ -272,6 +279,7 @@ impl Allocator {
     }
 
     fn forget_fresh(&mut self, runs: &[(u64, u64)]) {
+        self.missed = 0;
         for page in runs.iter().flat_map(|(page, pages)| *page..page + pages) {
             self.fresh.clear(page);
         }
@@ -309,6 +317,7 @@ impl Allocator {
             }
         }
         self.cursor = self.cursor.min(first);
+        self.missed = 0;
     }
 
     fn is_free(&self, page: u64) -> bool {
