@@ -78,6 +78,40 @@ impl<'t> DynamicTable<'t> {
         self.reader.find(&key)?.map(|bytes| Row::new(self.schema(), bytes)).transpose()
     }
 
+    /// The rows with these keys, or numbers, in the order asked for: see [`Table::get_many`](crate::Table::get_many).
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "id: u64 key, score: u64".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_dynamic("users", &schema)?;
+    /// # users.insert(&RowBuf::from_values(&schema, [Value::from(7), Value::from(1)])?)?;
+    /// # drop(users);
+    /// # write.commit()?;
+    /// # let read = db.read()?;
+    /// let users = read.dynamic("users")?;
+    /// let found = users.get_many(&[[Value::from(7)], [Value::from(8)]])?;
+    /// assert_eq!(found[0].unwrap().get("score")?, Value::from(1));
+    /// assert!(found[1].is_none());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`get`](DynamicTable::get).
+    pub fn get_many<'v>(&self, keys: &[impl AsRef<[Value<'v>]>]) -> Result<Vec<Option<Row<'t>>>> {
+        let mut bytes = Vec::new();
+        for key in keys {
+            bytes.extend_from_slice(&encode_key(self.reader.definition, key.as_ref(), true)?);
+        }
+        let mut rows = Vec::with_capacity(keys.len());
+        self.reader.find_many(&bytes, |record| {
+            rows.push(record.map(|bytes| Row::new(self.schema(), bytes)).transpose()?);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
     /// The row with this number, in key order where there is a key. O(log n).
     ///
     /// # Errors

@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use drystone::{Database, Keyed, LoadOptions, Record, TableOptions, Text};
+use drystone::{Database, Keyed, LoadOptions, Record, TableOptions, Text, Value};
 
 /// Rows of a key and a number.
 trait Row: Keyed + Copy + Debug + PartialEq {
     fn new(key: Self::Key, value: u32) -> Self;
 
     fn set_value(&mut self, value: u32);
+    /// The key as a row of unknown schema has it.
+    fn values(key: &Self::Key) -> Vec<Value<'_>>;
 }
 
 macro_rules! row {
@@ -30,6 +32,11 @@ macro_rules! row {
 
             fn set_value(&mut self, value: u32) {
                 self.value = value;
+            }
+
+            #[allow(unused_parens)]
+            fn values(($($field),+): &Self::Key) -> Vec<Value<'_>> {
+                vec![$(Value::from(*$field)),+]
             }
         }
     };
@@ -55,9 +62,13 @@ fn ask<T: Row<Key: Ord>>(db: &Database, rows: &BTreeMap<T::Key, T>, asked: &[T::
             let asked = &asked[..asked.len().min(few)];
             let found = table.get_many(asked).unwrap();
             assert!(
-                found.into_iter().eq(asked.iter().map(|key| rows.get(key))),
-                "round {round}, {few} together"
+                found.iter().copied().eq(asked.iter().map(|key| rows.get(key))),
+                "{round}, {few} together"
             );
+            let keys: Vec<Vec<Value<'_>>> = asked.iter().map(T::values).collect();
+            let again = read.dynamic("table").unwrap().get_many(&keys).unwrap();
+            let again = again.iter().map(|row| row.map(|row| row.to_record::<T>().unwrap()));
+            assert!(again.eq(found.iter().map(|row| row.copied())), "{round}, {few} together, dynamic");
         }
         for (number, row) in rows.values().enumerate().step_by(7) {
             assert_eq!(table.select(number as u64).unwrap(), Some(row));
