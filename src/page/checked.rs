@@ -67,7 +67,7 @@ impl<'a> PageView<'a> {
     #[inline(always)]
     pub(crate) fn read_again(&self, address: u64, len: usize) -> Option<&'a [u8]> {
         let bytes = self.window.slice(address, len)?;
-        if self.verified.contains(page_of(address)) { Some(bytes) } else { None }
+        if self.is_verified(address) { Some(bytes) } else { None }
     }
 
     /// Whether the node that starts here was verified.
@@ -79,13 +79,6 @@ impl<'a> PageView<'a> {
     /// Bytes of nodes that may not have been verified: nobody may see them before they are.
     pub(crate) fn unverified(&self, address: u64, len: usize) -> Option<&'a [u8]> {
         self.window.slice(address, len)
-    }
-
-    /// Part of a node that was verified before: `len` bytes from `at` on. `None` if it was not verified.
-    #[inline(always)]
-    pub(crate) fn read_within(&self, address: u64, at: usize, len: usize) -> Option<&'a [u8]> {
-        let bytes = self.window.slice(address.wrapping_add(at as u64), len)?;
-        if self.verified.contains(page_of(address)) { Some(bytes) } else { None }
     }
 
     /// Like [`read`](PageView::read), but holds the bytes against the checksum again: for `check`.

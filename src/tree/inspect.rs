@@ -125,6 +125,8 @@ impl<'a> View<'a> {
         found: &mut dyn FnMut(Finding<'a>) -> bool,
     ) {
         let mut counted = 0;
+        let children = self.layout.children() as u64;
+        let full = (self.layout.leaf_rows() as u64).saturating_mul(children.saturating_pow(level - 1));
         for child in 0..branch.len() {
             let mut span = span;
             if self.layout.is_keyed() {
@@ -141,6 +143,12 @@ impl<'a> View<'a> {
                     format!("a child of it has {below} rows, and there are {} left", rows - counted);
                 found(Finding::Problem { address, error: damage(&message) });
                 continue;
+            }
+            // Look-ups in an array count on full branches to know which leaf is whose.
+            if self.array.is_some() && child + 1 < branch.len() && below != full {
+                let message =
+                    format!("a child of it has {below} rows where the root says that all have {full}");
+                found(Finding::Problem { address, error: damage(&message) });
             }
             self.inspect_node(branch.link(child), level - 1, below, first_row + counted, span, found);
             counted += below;

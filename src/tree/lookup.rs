@@ -57,8 +57,11 @@ impl<'a> View<'a> {
             let page = self.pages.read_again(address, PAGE_BYTES)?;
             address = u64_at(page, (row >> shift) as usize % DENSE_CHILDREN * 8);
         }
-        let at = row & ((1 << layout.leaf_shift()) - 1);
-        self.pages.read_within(address, at as usize * layout.width(), layout.width())
+        let at = (row & ((1 << layout.leaf_shift()) - 1)) * layout.width() as u64;
+        if !self.pages.is_verified(address) {
+            return None;
+        }
+        self.pages.unverified(address.wrapping_add(at), layout.width())
     }
 
     /// The record with this key, if there is one.

@@ -31,7 +31,7 @@ pub(crate) fn lower_bound<W: Ord + Copy>(len: usize, target: W, word: impl Fn(us
 /// Rows that are looked at around a guess in a leaf.
 const LEAF_WINDOW: usize = 8;
 /// First keys that are looked at around a guess in a branch.
-pub(super) const BRANCH_WINDOW: usize = 4;
+const BRANCH_WINDOW: usize = 4;
 
 /// Where the keys below a node lie, as its parents say: from the first on, below the second.
 #[derive(Clone, Copy)]

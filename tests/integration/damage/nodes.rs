@@ -4,7 +4,7 @@ use super::Checksums::{Left, Mended};
 use super::image::PAGE;
 use super::{FLAGS, Kind, NUMBERS, WIDE, expect, leaves, tree};
 
-pub(super) const KINDS: [Kind; 36] = [
+pub(super) const KINDS: [Kind; 37] = [
     ("a bit flipped in a leaf", Left, |image| {
         let leaf = leaves(image, "numbers", NUMBERS)[2];
         image.bytes[leaf.at + 1000] ^= 4;
@@ -29,6 +29,25 @@ pub(super) const KINDS: [Kind; 36] = [
         let (from, over) = (tree(image, "flags", FLAGS)[0], tree(image, "wide", WIDE)[1]);
         image.bytes.copy_within(from.range(), over.at);
         expect("wide", [over.page()], "does not match its checksum")
+    }),
+    ("a leaf below the next branch than the root says", Mended, |image| {
+        let branches: Vec<_> = tree(image, "wide", WIDE).into_iter().filter(|node| node.level > 0).collect();
+        let [root, one, other] = branches[..] else { panic!("{branches:?}") };
+        let full = WIDE.children();
+        let last = leaves(image, "wide", WIDE)[full - 1].rows as i64;
+        // First keys, addresses, rows, checksums.
+        for (at, bytes) in [(8, 200), (8 + full * 200, 8), (8 + full * 208, 8), (8 + full * 216, 4)] {
+            let (from, to) = (one.at + at + (full - 1) * bytes, other.at + at);
+            image.bytes.copy_within(to..to + (full - 1) * bytes, to + bytes);
+            image.bytes.copy_within(from..from + bytes, to);
+            image.bytes[from..from + bytes].fill(0);
+        }
+        image.bytes[one.at] -= 1;
+        image.bytes[other.at] += 1;
+        image.add(one.rows_at, -last);
+        image.add(other.rows_at, last);
+        image.bytes.copy_within(other.at + 8..other.at + 208, other.key_at);
+        expect("wide", [root.page()], "rows where the root says that all have")
     }),
     ("a leaf that begins where no record could", Mended, |image| {
         let leaf = leaves(image, "numbers", NUMBERS)[3];
