@@ -96,8 +96,8 @@ pub(crate) fn layout_for(schema: &Schema, leaf_rows: usize) -> Result<Layout> {
         Error::new(
             ErrorKind::Limit,
             format!(
-                "a leaf of {rows} rows of {} bytes cannot be: the rows must be a power of two, and the leaf from 4,096 to \
-                 {} bytes",
+                "a leaf of {rows} rows of {} bytes cannot be: it has 4,096 to {} bytes, and without a key its rows must be a \
+                 power of two",
                 schema.width(),
                 Layout::LEAF_LIMIT
             ),

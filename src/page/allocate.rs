@@ -8,6 +8,10 @@ use super::meta::WrittenRun;
 use super::{FIRST_ADDRESS, PAGE_BYTES, page_of};
 use crate::error::{Result, fail};
 
+/// One page in so many may be free before a commit that fits nowhere in one piece is torn over gaps. In one piece it is
+/// written several times as fast.
+const SPARE_PART: u64 = 5;
+
 /// Bytes that a transaction stopped using.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Freed {
@@ -48,7 +52,7 @@ pub(crate) struct Allocator {
     walked: u64,
     /// Where the last search ended.
     cursor: u64,
-    /// So long a gap was looked for in vain since pages last became free. 0 if none was.
+    /// The shortest gap that was looked for in vain since pages last became free; there is none so long.
     missed: u64,
     /// While marking: pages of which one part is taken, and the offset at which that part starts or ends.
     edges: HashMap<u64, u64>,
@@ -60,7 +64,8 @@ impl Allocator {
     /// An empty map for the state of this transaction; [`mark`](Allocator::mark) what it reaches, then
     /// [`marked`](Allocator::marked).
     pub(crate) fn new(transaction: u64) -> Allocator {
-        let mut allocator = Allocator { transaction, walked: transaction, ..Allocator::default() };
+        let mut allocator =
+            Allocator { transaction, walked: transaction, missed: u64::MAX, ..Allocator::default() };
         for page in 0..page_of(FIRST_ADDRESS) {
             allocator.starts.set(page);
         }
@@ -130,7 +135,7 @@ impl Allocator {
     /// names.
     pub(crate) fn release(&mut self, durable: u64, listed: &[WrittenRun], snapshots: &[u64]) {
         self.listed = Bits::default();
-        self.missed = 0;
+        self.missed = u64::MAX;
         for page in listed.iter().flat_map(WrittenRun::pages) {
             self.listed.set(page);
         }
@@ -160,14 +165,24 @@ impl Allocator {
         }
     }
 
-    /// Hands out a run of free pages: `wanted` of them if there is such a run in the file, else at least `least`
-    /// from a smaller one, else `wanted` at the end. Returns the first page and how many.
+    /// Hands out a run of free pages: `wanted` of them if there is such a run in the file. If not, they come from the file's end
+    /// as long as little of the file is free; then from gaps that hold the half of them, or the half of that, but at least
+    /// `least`. Returns the first page and how many.
     pub(crate) fn allocate(&mut self, wanted: u64, least: u64) -> (u64, u64) {
-        let hopeless = self.missed > 0 && self.missed <= wanted;
-        let mut found = if hopeless { None } else { self.search(wanted, wanted) };
-        if found.is_none() {
-            self.missed = if hopeless { self.missed } else { wanted };
-            found = if least < wanted { self.search(least, wanted) } else { None };
+        let mut size = wanted;
+        let mut found = None;
+        while size < self.missed || size > least {
+            if size < self.missed {
+                found = self.search(size, wanted);
+                if found.is_some() {
+                    break;
+                }
+                self.missed = size;
+                if size == wanted && self.free_pages() <= self.end() / SPARE_PART {
+                    break;
+                }
+            }
+            size = (size / 2).max(least);
         }
         let (page, pages) = found.unwrap_or((self.end(), wanted));
         self.hand_out(page, pages);
@@ -201,7 +216,7 @@ impl Allocator {
 
     /// Takes back what is left of a run.
     pub(crate) fn give_back(&mut self, page: u64, pages: u64) {
-        self.missed = 0;
+        self.missed = self.missed.max(pages + 1);
         for page in page..page + pages {
             self.fresh.clear(page);
         }
@@ -279,7 +294,7 @@ impl Allocator {
     }
 
     fn forget_fresh(&mut self, runs: &[(u64, u64)]) {
-        self.missed = 0;
+        self.missed = u64::MAX;
         for page in runs.iter().flat_map(|(page, pages)| *page..page + pages) {
             self.fresh.clear(page);
         }
@@ -317,53 +332,53 @@ impl Allocator {
             }
         }
         self.cursor = self.cursor.min(first);
-        self.missed = 0;
+        self.missed = u64::MAX;
     }
 
     fn is_free(&self, page: u64) -> bool {
         ![&self.starts, &self.crossed, &self.fresh, &self.listed].iter().any(|taken| taken.get(page))
     }
 
-    /// The first run of at least `least` free pages below the end, cut to `wanted`.
+    /// The first run of at least `least` free pages below the end, cut to `wanted`. Looks from where the last search ended,
+    /// and then from the beginning.
     fn search(&self, least: u64, wanted: u64) -> Option<(u64, u64)> {
         let end = self.end();
-        let mut page = self.cursor.min(end);
-        let mut wrapped = page == 0;
-        loop {
-            page = self.next_free(page, end);
-            if page >= end {
-                if wrapped {
-                    return None;
-                }
-                wrapped = true;
-                page = 0;
-                continue;
-            }
-            let mut run = 1;
-            while run < wanted && page + run < end && self.is_free(page + run) {
-                run += 1;
-            }
-            if run >= least {
-                return Some((page, run));
-            }
-            page += run;
-        }
+        let from = self.cursor.min(end);
+        self.first_run(from, end, least, wanted).or_else(|| self.first_run(0, end, least, wanted))
     }
 
-    /// The first free page from `page`, skipping full words.
-    fn next_free(&self, mut page: u64, end: u64) -> u64 {
+    /// The first run of at least `least` free pages in this range, cut to `wanted`. A word of the maps at a time: O(pages / 64)
+    /// and the gaps between them.
+    fn first_run(&self, from: u64, end: u64, least: u64, wanted: u64) -> Option<(u64, u64)> {
+        let (mut start, mut page) = (from, from);
         while page < end {
-            let word = (page / 64) as usize;
-            let taken = [&self.starts, &self.crossed, &self.fresh, &self.listed]
-                .iter()
-                .fold(0, |taken, bits| taken | bits.word(word));
-            let free = !taken >> (page % 64);
-            if free != 0 {
-                return (page + u64::from(free.trailing_zeros())).min(end);
+            let taken = self.taken_word(page / 64) >> (page % 64);
+            let left = 64 - page % 64;
+            // Free pages at `page`, taken ones behind them.
+            let free = u64::from(taken.trailing_zeros()).min(left);
+            page = (page + free).min(end);
+            if page - start >= least.max(1) && (free < left || page - start >= wanted || page == end) {
+                return Some((start, (page - start).min(wanted)));
             }
-            page = (page / 64 + 1) * 64;
+            if free < left {
+                page += u64::from((taken >> free).trailing_ones());
+                start = page;
+            }
         }
-        end
+        None
+    }
+
+    /// How many pages below the end are free. O(pages / 64).
+    fn free_pages(&self) -> u64 {
+        let end = self.end();
+        let taken =
+            (0..end.div_ceil(64)).map(|word| u64::from(self.taken_word(word).count_ones())).sum::<u64>();
+        end - taken.min(end)
+    }
+
+    fn taken_word(&self, word: u64) -> u64 {
+        let maps = [&self.starts, &self.crossed, &self.fresh, &self.listed];
+        maps.iter().fold(0, |taken, bits| taken | bits.word(word as usize))
     }
 }
 
@@ -405,5 +420,58 @@ impl Bits {
     /// One past the highest bit that is set.
     fn end(&self) -> u64 {
         self.0.last().map_or(0, |word| self.0.len() as u64 * 64 - u64::from(word.leading_zeros()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An allocator in which these pages are taken.
+    fn with_taken(pages: impl IntoIterator<Item = u64>) -> Allocator {
+        let mut allocator = Allocator::new(1);
+        pages.into_iter().for_each(|page| allocator.starts.set(page));
+        allocator
+    }
+
+    #[test]
+    fn the_first_run_is_what_a_walk_page_by_page_finds() {
+        for seed in 0..200u64 {
+            let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+            let mut random = |below: u64| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) % below
+            };
+            let (end, share) = (random(400) + 2, random(9) + 1);
+            let allocator = with_taken((0..end).filter(|page| *page + 1 == end || random(10) < share));
+            for least in [1, 2, 3, 5, 63, 64, 65, 130] {
+                for wanted in [least, least + 7] {
+                    let from = random(end);
+                    let run =
+                        |page: u64| (page..end).take_while(|page| allocator.is_free(*page)).count() as u64;
+                    let expected = (from..end)
+                        .find(|page| run(*page) >= least)
+                        .map(|page| (page, run(page).min(wanted)));
+                    assert_eq!(
+                        allocator.first_run(from, end, least, wanted),
+                        expected,
+                        "seed {seed}, {least}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_commit_goes_to_the_end_until_a_fifth_is_free_and_then_to_the_longest_gaps() {
+        let holes = |every: u64| with_taken((0..1000).filter(move |page| page % every != 5 || *page == 999));
+        assert_eq!(holes(10).allocate(20, 2), (1000, 20), "a tenth is free");
+        let mut gaps: Vec<u64> = (0..1000).filter(|page| page % 3 != 1 || *page == 999).collect();
+        gaps.retain(|page| !(400..412).contains(page) && !(700..706).contains(page));
+        let mut torn = with_taken(gaps);
+        assert_eq!(torn.allocate(40, 2), (400, 13), "a third is free, this is the longest gap");
+        assert_eq!(torn.allocate(27, 2), (700, 7));
+        assert_eq!(torn.allocate(20, 2), (1000, 20), "no gap of two is left");
+        assert_eq!(torn.allocate(1, 1), (1, 1));
     }
 }

@@ -15,6 +15,9 @@ use crate::storage::Mutant;
 /// folios of 2 MiB, and the mapping huge pages, without asking.
 const CHUNK_BYTES: usize = 2 << 20;
 
+/// The same for edits: what fits into a processor's own cache, and needs no folio that is hard to come by.
+const PIECE_BYTES: usize = 256 << 10;
+
 /// Pages by which a run of unknown length is lengthened.
 const STEP_PAGES: u64 = 16 * (CHUNK_BYTES / PAGE_BYTES) as u64;
 
@@ -184,7 +187,8 @@ impl<'s> RunWriter<'s> {
         self.buffer.extend_from_slice(node);
         self.last_start = address;
         self.session.state.lock().allocator.place(address, node.len() as u64);
-        let boundary = self.position() / CHUNK_BYTES as u64 * CHUNK_BYTES as u64;
+        let chunk = if matches!(self.room, Room::Gaps(_)) { PIECE_BYTES } else { CHUNK_BYTES } as u64;
+        let boundary = self.position() / chunk * chunk;
         let chunk = boundary.saturating_sub(self.buffer_page * PAGE_BYTES as u64);
         self.write_out(chunk as usize)?;
         Ok(Link { address, checksum: checksum(node) })

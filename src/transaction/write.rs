@@ -396,8 +396,8 @@ impl TableOptions {
         TableOptions::default()
     }
 
-    /// Rows a leaf: a power of two, the leaf at least a page. Small leaves make random updates cheap, large ones make branches
-    /// few. By default as small as the promised footprint allows.
+    /// Rows a leaf, which takes at least a page; a power of two where there is no key. Small leaves make random updates cheap,
+    /// large ones make branches few. By default as small as the promised footprint allows.
     #[must_use]
     pub fn leaf_rows(mut self, rows: usize) -> TableOptions {
         self.leaf_rows = rows;

@@ -17,7 +17,9 @@ const CHILD_BYTES: usize = 8 + 8 + 4;
 pub(crate) struct Layout {
     width: usize,
     key: KeyShape,
-    /// Rows of a full leaf, as a power of two.
+    /// Rows of a full leaf.
+    leaf_rows: usize,
+    /// The same as a power of two, which it is in a tree without a key.
     leaf_shift: u32,
     /// Children of a full branch.
     children: usize,
@@ -26,7 +28,8 @@ pub(crate) struct Layout {
 impl Layout {
     /// Records of `width` bytes that start with this key, at most `leaf_rows` to a leaf.
     ///
-    /// `None` where a leaf would not be a power of two rows, or be smaller than a page or larger than [`Layout::LEAF_LIMIT`].
+    /// `None` where a leaf would be smaller than a page or larger than [`Layout::LEAF_LIMIT`], or its rows no power of two in a
+    /// tree without a key.
     pub(crate) fn new(width: usize, key: KeyShape, leaf_rows: usize) -> Option<Layout> {
         let bytes = width.checked_mul(leaf_rows)?;
         let fits = (PAGE_BYTES..=Self::LEAF_LIMIT).contains(&bytes) && key.width() <= width;
@@ -34,18 +37,24 @@ impl Layout {
             0 => DENSE_CHILDREN,
             key => (PAGE_BYTES - BRANCH_HEADER) / (key + CHILD_BYTES),
         };
+        let shifts = key.width() > 0 || leaf_rows.is_power_of_two();
         let leaf_shift = leaf_rows.trailing_zeros();
-        (leaf_rows.is_power_of_two() && fits).then_some(Layout { width, key, leaf_shift, children })
+        (shifts && fits).then_some(Layout { width, key, leaf_rows, leaf_shift, children })
     }
 
     /// The largest leaf, in bytes.
     pub(crate) const LEAF_LIMIT: usize = 1 << 24;
 
     /// The rows of a leaf that keep the promised footprint: branches take 0.1 % of the rows where they are addressed by
-    /// number, 0.4 % where they have a key, and a leaf is not larger than that asks for, because an update writes one.
+    /// number, 0.4 % where they have a key, and a leaf is not larger than that asks for, because an update writes one. With
+    /// a key it fills whole pages as well as it can, because an update writes whole ones.
     pub(crate) fn default_leaf_rows(width: usize, key_width: usize) -> usize {
-        let least = if key_width == 0 { 16 << 10 } else { (8 << 10).max(256 * (key_width + CHILD_BYTES)) };
-        least.div_ceil(width).next_power_of_two()
+        if key_width == 0 {
+            return (16usize << 10).div_ceil(width).next_power_of_two();
+        }
+        let least = 256 * (key_width + CHILD_BYTES);
+        let pages = least.max(2 * PAGE_BYTES).next_multiple_of(PAGE_BYTES);
+        (pages / width).max(least.div_ceil(width))
     }
 
     pub(crate) fn width(&self) -> usize {
@@ -60,18 +69,25 @@ impl Layout {
         self.key.width() > 0
     }
 
+    #[inline]
     pub(crate) fn leaf_rows(&self) -> usize {
-        1 << self.leaf_shift
+        self.leaf_rows
     }
 
-    /// The same as a power of two.
-    #[inline]
-    pub(super) fn leaf_shift(&self) -> u32 {
-        self.leaf_shift
+    /// How many rows of a leaf come before this row, where all leaves before it are full.
+    #[inline(always)]
+    pub(super) fn row_in_leaf(&self, row: u64) -> u64 {
+        if self.is_keyed() { row % self.leaf_rows as u64 } else { self.dense_row_in_leaf(row) }
+    }
+
+    /// The same in a tree without a key.
+    #[inline(always)]
+    pub(super) fn dense_row_in_leaf(&self, row: u64) -> u64 {
+        row & ((1 << self.leaf_shift) - 1)
     }
 
     pub(crate) fn leaf_bytes(&self) -> usize {
-        self.width << self.leaf_shift
+        self.width * self.leaf_rows
     }
 
     /// Children of a full branch.

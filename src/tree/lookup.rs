@@ -24,19 +24,21 @@ impl<'a> View<'a> {
         self.pages.unverified(self.array?.get(), bytes)
     }
 
-    /// Whether the leaf of this row of an array was verified. Its bit is that of the page in which it starts.
+    /// Whether the leaf of this row of an array without a key was verified. Its bit is that of the page in which it starts.
     #[inline(always)]
     pub(crate) fn is_verified(&self, row: u64) -> bool {
         let Some(array) = self.array else { return false };
-        let first = row >> self.layout.leaf_shift() << self.layout.leaf_shift();
+        let first = row - self.layout.dense_row_in_leaf(row);
         self.pages.is_verified(array.get().wrapping_add(first * self.layout.width() as u64))
     }
 
     /// The record with this number, which must exist, where the rows are one array.
     fn lookup_element(&self, row: u64) -> Option<&'a [u8]> {
-        let width = self.layout.width();
-        let address = self.array?.get().wrapping_add(row * width as u64);
-        if self.is_verified(row) { self.pages.unverified(address, width) } else { None }
+        let width = self.layout.width() as u64;
+        let array = self.array?.get();
+        let first = row - self.layout.row_in_leaf(row);
+        let verified = self.pages.is_verified(array.wrapping_add(first * width));
+        if verified { self.pages.unverified(array.wrapping_add(row * width), width as usize) } else { None }
     }
 
     /// The record with this number, which must exist, in a tree without a key: the number, taken apart by shifts, says the
@@ -57,7 +59,7 @@ impl<'a> View<'a> {
             let page = self.pages.read_again(address, PAGE_BYTES)?;
             address = u64_at(page, (row >> shift) as usize % DENSE_CHILDREN * 8);
         }
-        let at = (row & ((1 << layout.leaf_shift()) - 1)) * layout.width() as u64;
+        let at = layout.dense_row_in_leaf(row) * layout.width() as u64;
         if !self.pages.is_verified(address) {
             return None;
         }
@@ -241,14 +243,15 @@ impl<W: Copy> Branch<'_, W> {
         let layout = view.layout;
         let leaf_rows = layout.leaf_rows() as u64;
         let before = self.numbered(layout.children());
-        let leaves = (view.rows + (leaf_rows - 1)) >> layout.leaf_shift();
-        let children = (leaves.checked_sub(before)?).min(layout.children() as u64) as usize;
+        let rows = view.rows.checked_sub(before.checked_mul(leaf_rows)?)?;
+        let full = layout.children() as u64 * leaf_rows;
+        let children = if rows >= full { layout.children() } else { rows.div_ceil(leaf_rows) as usize };
         if children == 0 {
             return None;
         }
         let (child, span, known) = self.search(probe, target, children);
         let number = before + child as u64;
-        let first_row = number << layout.leaf_shift();
+        let first_row = number * leaf_rows;
         Some(Place {
             address: array.get().wrapping_add(first_row * layout.width() as u64),
             rows: leaf_rows.min(view.rows - first_row),

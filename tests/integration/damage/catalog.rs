@@ -106,10 +106,10 @@ pub(super) const KINDS: [Kind; 24] = [
         image.bytes[row + 60] = b'x';
         expect("numbers", [tables(image).page()], "as the name of a table")
     }),
-    ("a leaf size that is no power of two", Mended, |image| {
+    ("a leaf size that no leaf has", Mended, |image| {
         let row = image.table_row("empty");
-        image.put(row + 68, 1000_u32.to_le_bytes());
-        expect("empty", [tables(image).page()], "must be a power of two")
+        image.put(row + 68, 100_u32.to_le_bytes());
+        expect("empty", [tables(image).page()], "4,096 to")
     }),
     ("something in the unused places of a table's row", Mended, |image| {
         let row = image.table_row("wide");

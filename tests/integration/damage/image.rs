@@ -20,8 +20,8 @@ impl Shape {
     }
 }
 
-const TABLES: Shape = Shape { width: 104, key: 64, leaf_rows: 256 };
-const FIELDS: Shape = Shape { width: 140, key: 6, leaf_rows: 64 };
+const TABLES: Shape = Shape { width: 104, key: 64, leaf_rows: 236 };
+const FIELDS: Shape = Shape { width: 140, key: 6, leaf_rows: 58 };
 
 /// A node, and where the numbers about it stand.
 #[derive(Clone, Copy, Debug)]
