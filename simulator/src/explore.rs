@@ -124,7 +124,7 @@ fn shows_soonest(planted: Mutant) -> &'static str {
         Mutant::ReuseListed | Mutant::ReadErrorIsTorn => "killed",
         Mutant::MetaBeforePages | Mutant::LargeNotSynced | Mutant::ListGivenUp => "spill",
         Mutant::HalfMeta => "many tables",
-        Mutant::CutBeforeCommit => "shrink",
+        Mutant::CutBeforeCommit | Mutant::DiscardTooEarly => "shrink",
         _ => "small",
     }
 }

@@ -368,6 +368,13 @@ impl Allocator {
         None
     }
 
+    /// The gaps of at least so many pages below the end: their first pages, and how many. O(pages / 64).
+    pub(crate) fn gaps(&self, least: u64) -> impl Iterator<Item = (u64, u64)> {
+        let end = self.end();
+        let next = move |(page, pages): (u64, u64)| self.first_run(page + pages, end, least, u64::MAX);
+        std::iter::successors(next((0, 0)), move |gap| next(*gap))
+    }
+
     /// How many pages below the end are free. O(pages / 64).
     fn free_pages(&self) -> u64 {
         let end = self.end();
@@ -463,6 +470,15 @@ mod tests {
     }
 
     #[test]
+    fn gaps_are_told_from_first_to_last() {
+        let allocator =
+            with_taken((0..500).filter(|page| !(10..300).contains(page) && !(310..330).contains(page)));
+        assert_eq!(allocator.gaps(20).collect::<Vec<_>>(), [(10, 290), (310, 20)]);
+        assert_eq!(allocator.gaps(21).collect::<Vec<_>>(), [(10, 290)]);
+        assert_eq!(with_taken([]).gaps(1).count(), 0);
+    }
+
+    #[test]
     fn a_commit_goes_to_the_end_until_a_fifth_is_free_and_then_to_the_longest_gaps() {
         let holes = |every: u64| with_taken((0..1000).filter(move |page| page % every != 5 || *page == 999));
         assert_eq!(holes(10).allocate(20, 2), (1000, 20), "a tenth is free");
@@ -472,6 +488,6 @@ mod tests {
         assert_eq!(torn.allocate(40, 2), (400, 13), "a third is free, this is the longest gap");
         assert_eq!(torn.allocate(27, 2), (700, 7));
         assert_eq!(torn.allocate(20, 2), (1000, 20), "no gap of two is left");
-        assert_eq!(torn.allocate(1, 1), (1, 1));
+        assert_eq!(torn.allocate(1, 1), (4, 1));
     }
 }

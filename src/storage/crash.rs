@@ -251,6 +251,15 @@ impl Storage for Handle {
         self.run(Operation::Resize, shrink, |_| Ok(()))
     }
 
+    fn discard(&self, offset: u64, bytes: u64) -> io::Result<()> {
+        // A power cut finds any part of it done, as it does of a write.
+        self.run(Operation::Resize, |state| self.write(state, offset, &vec![0; bytes as usize]), |_| Ok(()))
+    }
+
+    fn least_discard(&self) -> u64 {
+        PAGE as u64
+    }
+
     fn refresh(&self) -> io::Result<u64> {
         Ok(self.disk.state.lock().len)
     }

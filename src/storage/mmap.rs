@@ -267,6 +267,12 @@ impl Storage for MappedFile {
         self.file.set_len(bytes)
     }
 
+    fn discard(&self, offset: u64, bytes: u64) -> io::Result<()> {
+        self.process.check()?;
+        let _held = self.length.lock();
+        punch(&self.file, offset, bytes)
+    }
+
     fn refresh(&self) -> io::Result<u64> {
         let _held = self.length.lock();
         let len = self.file.metadata()?.len();
@@ -282,20 +288,34 @@ impl Storage for MappedFile {
 
 /// Reserves blocks for `len` bytes from `offset` and lengthens the file over them.
 pub(super) fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    match fallocate(file, 0, offset, len) {
+        // File systems without fallocate: lengthen, and let a later write meet the full disk, as an error too,
+        // because the file is never written through the mapping.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS)) => {
+            file.set_len(offset + len)
+        }
+        done => done,
+    }
+}
+
+/// Gives back the blocks of `len` bytes from `offset`, which then read as zeros.
+fn punch(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    fallocate(file, libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE, offset, len)
+}
+
+fn fallocate(file: &File, mode: libc::c_int, offset: u64, len: u64) -> io::Result<()> {
     loop {
-        // SAFETY: the descriptor is open for as long as `file` is borrowed; the call touches no memory of ours.
-        let done =
-            unsafe { libc::fallocate64(file.as_raw_fd(), 0, offset as libc::off64_t, len as libc::off64_t) };
+        // SAFETY: the descriptor is open for as long as `file` is borrowed. Bytes that a reference is to are not taken away: who
+        // punches a hole may write the same bytes (see `Window::slice`), and a page of zeros is there to be read as ever.
+        let done = unsafe {
+            libc::fallocate64(file.as_raw_fd(), mode, offset as libc::off64_t, len as libc::off64_t)
+        };
         if done == 0 {
             return Ok(());
         }
         let error = io::Error::last_os_error();
-        match error.raw_os_error() {
-            Some(libc::EINTR) => {}
-            // File systems without fallocate: lengthen, and let a later write meet the full disk, as an error too,
-            // because the file is never written through the mapping.
-            Some(libc::EOPNOTSUPP | libc::ENOSYS) => return file.set_len(offset + len),
-            _ => return Err(error),
+        if error.raw_os_error() != Some(libc::EINTR) {
+            return Err(error);
         }
     }
 }

@@ -44,6 +44,15 @@ pub(crate) trait Storage: Send + Sync {
     /// Cuts the file to this length. Only for a tail that no snapshot reaches.
     fn shrink(&self, bytes: u64) -> io::Result<()>;
 
+    /// Gives the room of these bytes back to the file system; the file keeps its length. Only for pages that no snapshot and no
+    /// durable state reaches. What they hold afterwards is not said.
+    fn discard(&self, offset: u64, bytes: u64) -> io::Result<()>;
+
+    /// So many bytes side by side are worth discarding; what is shorter will soon be filled.
+    fn least_discard(&self) -> u64 {
+        1 << 20
+    }
+
     /// Asks how long the file is now: another process may have grown it.
     fn refresh(&self) -> io::Result<u64>;
 

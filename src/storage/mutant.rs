@@ -47,6 +47,8 @@ pub enum Mutant {
     SettleWithoutWriting,
     /// The file is cut before the commit that needs less of it is durable.
     CutBeforeCommit,
+    /// Gaps are given back to the file system before the commit that made them is durable.
+    DiscardTooEarly,
     /// After a failed sync the next one is taken to have done it all.
     RetrySync,
 }
@@ -54,7 +56,7 @@ pub enum Mutant {
 #[cfg(feature = "simulation")]
 impl Mutant {
     /// All of them.
-    pub const ALL: [Mutant; 19] = [
+    pub const ALL: [Mutant; 20] = [
         Mutant::SkipSync,
         Mutant::MetaBeforePages,
         Mutant::LargeNotSynced,
@@ -73,6 +75,7 @@ impl Mutant {
         Mutant::NoSettle,
         Mutant::SettleWithoutWriting,
         Mutant::CutBeforeCommit,
+        Mutant::DiscardTooEarly,
         Mutant::RetrySync,
     ];
 }

@@ -3,7 +3,7 @@
 use super::Shared;
 use crate::catalog::{Catalog, fields_layout, tables_layout};
 use crate::error::{Error, Result};
-use crate::page::{Allocator, Meta, Pages};
+use crate::page::{Allocator, Meta, PAGE_BYTES, Pages};
 use crate::tree::{View, Visit};
 
 /// Walks everything that the newest state and the pinned snapshots reach; the rest of the file is free. O(branches).
@@ -46,6 +46,21 @@ pub(super) fn cut_tail(shared: &Shared, needed: u64, after_load: bool) {
     let slack = storage.mapping().len().saturating_sub(needed);
     if (after_load && slack > 0) || slack > (needed / 8).max(1 << 20) {
         let _ = storage.shrink(needed);
+    }
+}
+
+/// Gives the room of large gaps back to the file system, so that the table that a load replaced is not paid for until the next
+/// one. Whoever fills the gap takes it again, and meets a full disk as an error. A failure only leaves the room taken.
+pub(super) fn give_back_gaps(shared: &Shared, allocator: &Allocator) {
+    let bytes = |pages: u64| pages * PAGE_BYTES as u64;
+    let storage = shared.pages.storage();
+    for (page, pages) in allocator.gaps(storage.least_discard() / PAGE_BYTES as u64) {
+        let _ = storage.discard(bytes(page), bytes(pages));
+    }
+    // The length stays what the commit promised, until the next one.
+    let tail = storage.mapping().len().saturating_sub(bytes(allocator.end()));
+    if tail >= storage.least_discard() {
+        let _ = storage.discard(bytes(allocator.end()), tail);
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::Shared;
-use super::free_space::{cut_tail, snapshot_numbers};
+use super::free_space::{cut_tail, give_back_gaps, snapshot_numbers};
 use super::turn::{Turn, Wait};
 use crate::catalog::{CatalogEdit, Definition, check_name, layout_for};
 use crate::error::{Error, Result, fail};
@@ -292,6 +292,11 @@ impl WriteTransaction {
         let snapshots =
             shared.readers.snapshots().map_or_else(|_| vec![0], |snapshots| snapshot_numbers(&snapshots));
         allocator.commit(&snapshots);
+        let early = shared.pages.storage().plants(Mutant::DiscardTooEarly);
+        if trim && (early || writer.commits.durable() == next.transaction) {
+            allocator.release(next.transaction, writer.commits.listed(), &snapshots);
+            give_back_gaps(shared, &allocator);
+        }
         writer.allocator = Some(allocator);
         Ok(())
     }

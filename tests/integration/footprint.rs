@@ -111,6 +111,41 @@ fn a_million_random_keys_take_their_width_and_half_a_hundredth() {
     }
 }
 
+/// Each load writes the table anew beside the rows that were there, whose room is given back when the load is durable.
+#[test]
+fn a_table_that_is_loaded_in_parts_takes_the_room_of_its_rows() {
+    let temp = TempDb::new();
+    let db = temp.open();
+    load(&db, "ticks", (0..0).map(tick));
+    let part = ROWS / 10;
+    let mut snapshot = None;
+    for n in 0..10 {
+        let write = db.write().unwrap();
+        let mut table = write.table::<Tick>("ticks").unwrap();
+        table.load((n * part..(n + 1) * part).map(tick), &LoadOptions::new()).unwrap();
+        drop(table);
+        write.commit().unwrap();
+        if n == 4 {
+            snapshot = Some(db.read().unwrap());
+        }
+    }
+    // What the snapshot sees was not given back, whatever came after.
+    let snapshot = snapshot.unwrap();
+    let ticks = snapshot.table::<Tick>("ticks").unwrap();
+    assert_eq!(ticks.len(), 5 * part);
+    for n in 0..5 * part {
+        assert_eq!(ticks.get(tick(n).id).unwrap(), Some(&tick(n)));
+    }
+    let with_snapshot = temp.disk_bytes();
+    assert!(with_snapshot >= 15 * part * 20, "{with_snapshot} bytes");
+    drop(snapshot);
+    load(&db, "empty", (0..0).map(tick));
+    let disk = temp.disk_bytes();
+    // Gaps of less than a megabyte are kept.
+    assert!(disk <= most(ROWS, 20, true) + (3 << 20), "{disk} bytes, {with_snapshot} before");
+    assert_sound(&db);
+}
+
 #[test]
 fn every_width_keeps_the_promise() {
     // Enough rows for two levels of branches over small rows, and one over large ones.

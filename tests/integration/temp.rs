@@ -55,6 +55,12 @@ impl TempDb {
         std::fs::read(&self.path).unwrap()
     }
 
+    /// How much of the disk the file takes: less than its length where it has holes.
+    pub(crate) fn disk_bytes(&self) -> u64 {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(&self.path).unwrap().blocks() * 512
+    }
+
     pub(crate) fn file_bytes(&self) -> u64 {
         std::fs::metadata(&self.path).unwrap().len()
     }
