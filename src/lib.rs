@@ -80,6 +80,8 @@
 //!
 //! - `derive` (default): `#[derive(Record)]`.
 //! - `csv`: the module `csv`, comma-separated values in and out, with inferred schemas.
+//! - `arrow`: the module `arrow`, record batches, Arrow files and streams in and out, the C stream interface.
+//! - `parquet`: the module `parquet`, the same for Parquet files.
 //! - `serde`: rows, values and schemas to and from serde formats.
 
 mod catalog;
@@ -104,8 +106,12 @@ pub use database::{Database, DatabaseStats, Options};
 #[cfg(feature = "derive")]
 pub use drystone_derive::Record;
 pub use error::{Error, ErrorKind, Result};
+#[cfg(feature = "arrow")]
+pub use exchange::arrow;
 #[cfg(feature = "csv")]
 pub use exchange::csv;
+#[cfg(feature = "parquet")]
+pub use exchange::parquet;
 pub use load::{LoadOptions, LoadReport, OnDuplicate, RecordSource};
 pub use page::{Durability, ReaderInfo};
 #[cfg(feature = "serde")]

@@ -1,4 +1,4 @@
-//! A CSV file to load: plain, gzip or zstd, from a path or from standard input, read once or twice.
+//! A file to load: plain, gzip or zstd, from a path or from standard input, read once or again, in order or at any place.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
@@ -6,25 +6,30 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use drystone::{Error, Result};
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressBarIter};
 
 use crate::progress;
 
 const GZIP: &[u8] = &[0x1F, 0x8B];
 const ZSTD: &[u8] = &[0x28, 0xB5, 0x2F, 0xFD];
 
-/// An input that can be read from its beginning, again if it was opened so.
+/// So many bytes tell what a file is.
+const HEAD_BYTES: u64 = 8;
+
+/// An input that can be read from its beginning, again if it is a file.
 pub(crate) struct Input {
     name: String,
     file: File,
     start: u64,
     /// The length, if it is a file.
     length: Option<u64>,
+    /// The first bytes. What is no file has given them away already.
+    head: Vec<u8>,
 }
 
 impl Input {
-    /// Opens a file, or standard input for `-`. What is to be read twice but is no file is copied to a temporary one first.
-    pub(crate) fn open(path: &Path, twice: bool) -> Result<Input> {
+    /// Opens a file, or standard input for `-`.
+    pub(crate) fn open(path: &Path) -> Result<Input> {
         let is_stdin = path == Path::new("-");
         let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
         let failed = |error| Error::io(format_args!("cannot open {name}"), error);
@@ -40,15 +45,10 @@ impl Input {
         let is_file = metadata.is_file();
         // Standard input may be a file of which somebody has read the beginning.
         let start = if is_file { file.stream_position().map_err(failed)? } else { 0 };
-        let mut length = is_file.then_some(metadata.len().saturating_sub(start));
-        if twice && length.is_none() {
-            let mut copy = tempfile::tempfile().map_err(failed)?;
-            let bar = progress::bytes(None, "copying");
-            length = Some(io::copy(&mut bar.wrap_read(&mut file), &mut copy).map_err(failed)?);
-            bar.finish_and_clear();
-            file = copy;
-        }
-        Ok(Input { name, file, start, length })
+        let length = is_file.then_some(metadata.len().saturating_sub(start));
+        let mut head = Vec::new();
+        (&mut file).take(HEAD_BYTES).read_to_end(&mut head).map_err(failed)?;
+        Ok(Input { name, file, start, length, head })
     }
 
     /// What messages call it.
@@ -56,26 +56,74 @@ impl Input {
         &self.name
     }
 
-    /// The text from its beginning, decompressed, and the bar that shows how far it was read.
-    pub(crate) fn read(&mut self, doing: &'static str) -> Result<(Box<dyn Read>, ProgressBar)> {
+    /// The first bytes, as they stand.
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// Sees to it that it can be read again: what is no file is copied to a temporary one first.
+    pub(crate) fn keep(&mut self) -> Result<()> {
+        if self.length.is_none() {
+            let (input, bar) = self.raw("copying")?;
+            self.copy(input, &bar)?;
+        }
+        Ok(())
+    }
+
+    /// The bytes from their beginning, decompressed, and the bar that shows how far they were read.
+    pub(crate) fn read(&mut self, doing: &'static str) -> Result<(Box<dyn Read + Send>, ProgressBar)> {
+        let (input, bar) = self.raw(doing)?;
+        let failed = |error| Error::io(format_args!("cannot read {}", self.name), error);
+        let input: Box<dyn Read + Send> = if self.head.starts_with(GZIP) {
+            Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(64 << 10, input)))
+        } else if self.head.starts_with(ZSTD) {
+            Box::new(zstd::Decoder::new(input).map_err(failed)?)
+        } else {
+            Box::new(input)
+        };
+        Ok((input, bar))
+    }
+
+    /// The bytes, decompressed, to be read at any place. What is no plain file is copied to a temporary one first.
+    pub(crate) fn seek(&mut self, doing: &'static str) -> Result<(ProgressBarIter<File>, ProgressBar)> {
+        if self.length.is_none() || self.start > 0 || self.is_compressed() {
+            let (input, bar) = self.read("copying")?;
+            self.copy(input, &bar)?;
+        }
+        let bar = progress::bytes(self.length, doing);
+        Ok((bar.wrap_read(self.again()?), bar))
+    }
+
+    /// Whether it has to be decompressed first.
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.head.starts_with(GZIP) || self.head.starts_with(ZSTD)
+    }
+
+    /// The bytes from their beginning, as they stand.
+    fn raw(&mut self, doing: &'static str) -> Result<(impl Read + Send + use<>, ProgressBar)> {
+        let bar = progress::bytes(self.length, doing);
+        let file = self.again()?;
+        let head = if self.length.is_none() { self.head.clone() } else { Vec::new() };
+        Ok((io::Cursor::new(head).chain(bar.wrap_read(file)), bar))
+    }
+
+    fn again(&mut self) -> Result<File> {
         let failed = |error| Error::io(format_args!("cannot read {}", self.name), error);
         if self.length.is_some() {
             self.file.seek(io::SeekFrom::Start(self.start)).map_err(failed)?;
         }
-        let bar = progress::bytes(self.length, doing);
-        let mut file = bar.wrap_read(self.file.try_clone().map_err(failed)?);
-        let mut head = Vec::new();
-        (&mut file).take(4).read_to_end(&mut head).map_err(failed)?;
-        let is_gzip = head.starts_with(GZIP);
-        let is_zstd = head.starts_with(ZSTD);
-        let text = io::Cursor::new(head).chain(file);
-        let text: Box<dyn Read> = if is_gzip {
-            Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(64 << 10, text)))
-        } else if is_zstd {
-            Box::new(zstd::Decoder::new(text).map_err(failed)?)
-        } else {
-            Box::new(text)
-        };
-        Ok((text, bar))
+        self.file.try_clone().map_err(failed)
+    }
+
+    /// Goes on with a copy of these bytes.
+    fn copy(&mut self, mut input: impl Read, bar: &ProgressBar) -> Result<()> {
+        let failed = |error| Error::io(format_args!("cannot copy {}", self.name), error);
+        let mut copy = tempfile::tempfile().map_err(failed)?;
+        self.length = Some(io::copy(&mut input, &mut copy).map_err(failed)?);
+        bar.finish_and_clear();
+        (self.file, self.start) = (copy, 0);
+        self.file.rewind().map_err(failed)?;
+        self.head.clear();
+        (&mut self.file).take(HEAD_BYTES).read_to_end(&mut self.head).map_err(failed).map(drop)
     }
 }

@@ -1,6 +1,8 @@
 //! Keys as they are given on the command line: one argument a part, or a row number.
 
-use drystone::{DynamicTable, Error, ErrorKind, FieldDef, Result, Schema, Timestamp, Type, Value};
+use std::ops::Bound;
+
+use drystone::{DynamicTable, Error, ErrorKind, FieldDef, Result, RowRange, Schema, Timestamp, Type, Value};
 
 use crate::wrong_use;
 
@@ -38,6 +40,17 @@ pub(crate) fn parse_leading(
     }
     let parse = |(field, text): (&FieldDef, &String)| parse_value(field, text);
     schema.key_fields().iter().zip(arguments).map(parse).collect::<Result<_>>().map_err(place)
+}
+
+/// The rows between two keys, or all; the last one is included, and leading parts of a key stand for all keys that begin so.
+pub(crate) fn range<'t>(table: &DynamicTable<'t>, from: &[String], to: &[String]) -> Result<RowRange<'t>> {
+    let from = parse_leading(table.name(), table.schema(), from)?;
+    let to = parse_leading(table.name(), table.schema(), to)?;
+    table.range((bound(&from), bound(&to)))
+}
+
+fn bound<'k, 'v>(key: &'k [Value<'v>]) -> Bound<&'k [Value<'v>]> {
+    if key.is_empty() { Bound::Unbounded } else { Bound::Included(key) }
 }
 
 /// The value of a field in this text. A date alone is a timestamp, too: its midnight, UTC.

@@ -1,7 +1,7 @@
-//! `drystone load`: a CSV into a table.
+//! `drystone load`: a file into a table.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Read, Write};
+use std::io::BufWriter;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -9,43 +9,51 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use drystone::{
     DynamicTableMut, Error, LoadOptions, LoadReport, OnDuplicate, RecordSource, Result, Schema,
-    WriteTransaction, csv,
+    WriteTransaction,
 };
 use indicatif::{HumanCount, ProgressBar};
 
-use crate::input::Input;
 use crate::output::report;
+use crate::source::{Choices, Format, Loading, Source};
 use crate::{Outcome, open, say, wrong_use};
 
-/// Load a CSV into a table, all of it or nothing
+/// Load a file into a table, all of it or nothing
 ///
-/// The first line names the columns, which are matched to the fields by name. An empty field is a missing value. The
-/// file may be compressed with gzip or zstd, and `-` is standard input.
+/// CSV, Arrow (Feather) and Parquet; what it is, its first bytes or its name say. Columns are matched to the fields by
+/// name. In a CSV the first line names them, and an empty field is a missing value. The file may be compressed with gzip or zstd,
+/// and `-` is standard input.
 ///
-/// Without --schema, --schema-file or --infer, the table is one that exists. The rows are added to those that it has.
+/// Without --schema, --schema-file or --infer, the table is one that exists, to whose rows these are added; a new one takes the types
+/// of a file that has any.
 #[derive(Args)]
 pub(crate) struct Load {
     /// The database file; it is made where there is none
     db: PathBuf,
     /// The table
     table: String,
-    /// The CSV: FILE.csv, FILE.csv.gz, FILE.csv.zst, or - for standard input
+    /// The file, such as FILE.csv, FILE.csv.zst, FILE.parquet, or - for standard input
     file: PathBuf,
+    /// The format, where neither the first bytes nor the name say it
+    #[arg(long, value_name = "FORMAT", visible_alias = "format")]
+    from: Option<Format>,
     /// The schema of a new table, such as "id: u64 key, x: i32, delay: i16?"
     #[arg(long, value_name = "TEXT", group = "types")]
     schema: Option<Schema>,
     /// A file with the schema of a new table
     #[arg(long, value_name = "FILE", group = "types")]
     schema_file: Option<PathBuf>,
-    /// Look through the CSV first, and pick the narrowest types that hold it
+    /// Look through the file first, and pick types that hold it: the narrowest ones for a CSV
     #[arg(long, group = "types")]
     infer: bool,
     /// The fields that are the key, in their order
-    #[arg(long, value_name = "A,B", value_delimiter = ',', requires = "types")]
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
     key: Vec<String>,
     /// A spelling of a missing value besides the empty field, such as NA; may be given more than once
     #[arg(long, value_name = "NA", allow_hyphen_values = true)]
     null: Vec<String>,
+    /// Pass over columns that the table has no field for
+    #[arg(long)]
+    ignore_unknown: bool,
     /// What to do with a second row of one key
     #[arg(long, value_name = "WHICH", default_value = "error")]
     on_duplicate: Duplicates,
@@ -73,14 +81,19 @@ enum Duplicates {
 impl Load {
     pub(crate) fn run(&self) -> Result<Outcome> {
         let start = Instant::now();
-        let mut input = Input::open(&self.file, self.infer)?;
+        let choices = Choices {
+            nulls: &self.null,
+            ignore_unknown: self.ignore_unknown,
+            skip_bad: self.skip_bad.is_some(),
+        };
+        let mut input = Loading::open(&self.file, self.from, choices)?;
         let aside =
             self.skip_bad.as_deref().map(|path| create_aside(path, [&self.file, &self.db])).transpose()?;
         let schema = self.schema(&mut input)?;
         // What is wrong with the header is found before a database is made.
-        let mut reader = None;
+        let mut records = None;
         match &schema {
-            Some(schema) => reader = Some(self.reader(&mut input, schema)?),
+            Some(schema) => records = Some(input.records(schema)?),
             None if !self.db.exists() => {
                 return wrong_use(format!("{:?} is not there yet, and {NEEDS_SCHEMA}", self.db));
             }
@@ -90,37 +103,23 @@ impl Load {
         let write = db.write()?;
         let mut table = self.table(&write, schema)?;
         let schema = table.schema().clone();
-        let (reader, bar) = match reader {
-            Some(reader) => reader,
-            None => self.reader(&mut input, &schema)?,
+        let (mut records, bar) = match records {
+            Some(records) => records,
+            None => input.records(&schema)?,
         };
-        let (loaded, bad_lines) = match aside {
-            None => self.load(&mut table, reader, &bar)?,
-            Some(aside) => self.load(&mut table, reader.skip_bad_to(aside), &bar)?,
-        };
+        if let Some(aside) = aside {
+            records = records.aside(aside);
+        }
+        let loaded = self.load(&mut table, &mut records, &bar)?;
         drop(table);
         write.commit()?;
         bar.finish_and_clear();
-        self.say_what_was_done(&loaded, bad_lines, &schema, start)?;
+        self.say_what_was_done(&loaded, records.bad_lines(), &schema, start)?;
         Ok(Outcome::Done)
     }
 
-    fn options(&self, input: &Input) -> csv::Options {
-        let options = csv::Options::new().name(input.name()).skip_bad(self.skip_bad.is_some());
-        self.null.iter().fold(options, |options, spelling| options.null(&**spelling))
-    }
-
-    fn reader(
-        &self,
-        input: &mut Input,
-        schema: &Schema,
-    ) -> Result<(csv::Reader<Box<dyn Read>>, ProgressBar)> {
-        let (text, bar) = input.read("loading")?;
-        Ok((self.options(input).reader(schema, text)?, bar))
-    }
-
     /// The schema that was asked for, if one was.
-    fn schema(&self, input: &mut Input) -> Result<Option<Schema>> {
+    fn schema(&self, input: &mut Loading<'_>) -> Result<Option<Schema>> {
         let schema = match (&self.schema, &self.schema_file) {
             (Some(schema), _) => schema.clone(),
             (None, Some(path)) => {
@@ -129,20 +128,30 @@ impl Load {
                     .map_err(|error| Error::io(format_args!("cannot read {place}"), error))?;
                 text.parse().map_err(|error: Error| error.within(place))?
             }
-            (None, None) if self.infer => return self.inferred(input).map(Some),
-            (None, None) => return Ok(None),
+            (None, None) if self.infer || (input.is_typed() && !self.has_table()?) => {
+                return self.inferred(input).map(Some);
+            }
+            (None, None) if self.key.is_empty() => return Ok(None),
+            (None, None) => {
+                return wrong_use(
+                    "one of --schema, --schema-file and --infer is required with --key; a table that exists has its key"
+                        .into(),
+                );
+            }
         };
         if self.key.is_empty() { Ok(Some(schema)) } else { schema.with_key(&self.key).map(Some) }
     }
 
     /// Looks through the input, and says what it finds.
-    fn inferred(&self, input: &mut Input) -> Result<Schema> {
-        let (text, bar) = input.read("looking")?;
-        let inferred = self.options(input).infer(text)?;
-        bar.finish_and_clear();
-        let schema = inferred.with_key(&self.key)?;
-        report(&format!("{inferred}\nschema: {schema}"))?;
+    fn inferred(&self, input: &mut Loading<'_>) -> Result<Schema> {
+        let (schema, found) = input.infer(&self.key)?;
+        report(&format!("{found}\nschema: {schema}"))?;
         Ok(schema)
+    }
+
+    /// Whether the table is there.
+    fn has_table(&self) -> Result<bool> {
+        Ok(self.db.exists() && open::to_read(&self.db)?.read()?.table_names()?.contains(&self.table))
     }
 
     /// The table to load into.
@@ -172,12 +181,12 @@ impl Load {
         }
     }
 
-    fn load<W: Write>(
+    fn load(
         &self,
         table: &mut DynamicTableMut<'_>,
-        mut reader: csv::Reader<Box<dyn Read>, W>,
+        records: &mut Source,
         bar: &ProgressBar,
-    ) -> Result<(LoadReport, u64)> {
+    ) -> Result<LoadReport> {
         let on_duplicate = match self.on_duplicate {
             Duplicates::Error => OnDuplicate::Error,
             Duplicates::First => OnDuplicate::First,
@@ -185,8 +194,7 @@ impl Load {
         };
         let options =
             LoadOptions::new().on_duplicate(on_duplicate).replace(self.replace).memory_bytes(self.memory);
-        let report = table.load(&mut Watched { source: &mut reader, bar }, &options)?;
-        Ok((report, reader.bad_lines()))
+        table.load(&mut Watched { source: records, bar }, &options)
     }
 
     fn say_what_was_done(
@@ -220,12 +228,12 @@ const NEEDS_SCHEMA: &str =
     "a new table needs a schema: give it with --schema or --schema-file, or have it found with --infer";
 
 /// Says on the bar when everything has been read.
-struct Watched<'b, S> {
-    source: S,
+struct Watched<'b> {
+    source: &'b mut Source,
     bar: &'b ProgressBar,
 }
 
-impl<S: RecordSource> RecordSource for Watched<'_, &mut S> {
+impl RecordSource for Watched<'_> {
     fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
         let more = self.source.next_record(record)?;
         if !more {

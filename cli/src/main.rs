@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod export;
 mod get;
 mod grid;
 mod info;
@@ -16,6 +17,7 @@ mod remove;
 mod salvage;
 mod scan;
 mod set;
+mod source;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -39,6 +41,7 @@ enum Command {
     Load(load::Load),
     Get(get::Get),
     Scan(scan::Scan),
+    Export(export::Export),
     Set(set::Set),
     Remove(remove::Remove),
     Info(info::Info),
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Load(load) => load.run(),
         Command::Get(get) => get.run(),
         Command::Scan(scan) => scan.run(),
+        Command::Export(export) => export.run(),
         Command::Set(set) => set.run(),
         Command::Remove(remove) => remove.run(),
         Command::Info(info) => info.run(),

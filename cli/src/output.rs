@@ -1,31 +1,60 @@
-//! Results on standard output: rows as a table, as CSV or as JSON.
+//! Results on standard output or in a file: rows as a table, and in the formats of other systems.
 
 use std::error::Error as _;
 use std::fmt;
-use std::io::{self, BufWriter, StdoutLock, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
 
 use clap::ValueEnum;
-use drystone::{Error, Result, Row, Schema, csv};
+use drystone::arrow::{self, Layout};
+use drystone::{Error, ErrorKind, Result, Row, Schema, csv, parquet};
 
 use crate::grid::Grid;
 
 /// How rows are printed.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// Aligned columns, for people
     Table,
     /// A header line, then a line a row; missing values are empty
     Csv,
     /// An object a line
+    #[value(alias = "jsonl")]
     Json,
+    /// An Arrow file, also called Feather
+    #[value(alias = "feather")]
+    Arrow,
+    /// An Arrow stream, for pipes
+    Arrows,
+    /// Parquet, compressed with zstd
+    Parquet,
+}
+
+impl Format {
+    /// The format that a name ends with.
+    pub(crate) fn of_name(path: &Path) -> Option<Format> {
+        Some(match &*path.extension()?.to_str()?.to_ascii_lowercase() {
+            "csv" => Format::Csv,
+            "json" | "jsonl" | "ndjson" => Format::Json,
+            "arrow" | "feather" | "ipc" => Format::Arrow,
+            "arrows" => Format::Arrows,
+            "parquet" | "pq" => Format::Parquet,
+            "txt" => Format::Table,
+            _ => return None,
+        })
+    }
+
+    fn is_binary(self) -> bool {
+        matches!(self, Format::Arrow | Format::Arrows | Format::Parquet)
+    }
 }
 
 /// Standard output, which may be closed by its reader.
-pub(crate) struct Stdout(StdoutLock<'static>);
+pub(crate) struct Stdout(io::Stdout);
 
 /// Standard output.
 pub(crate) fn stdout() -> Stdout {
-    Stdout(io::stdout().lock())
+    Stdout(io::stdout())
 }
 
 impl Write for Stdout {
@@ -71,28 +100,47 @@ pub(crate) fn report(text: &str) -> Result<()> {
 
 /// An error for output that could not be written.
 pub(crate) fn failed(error: io::Error) -> Error {
-    Error::io("cannot write to standard output", error)
+    Error::io("cannot write what was found", error)
 }
+
+/// Where rows are printed to.
+type Sink = BufWriter<Box<dyn Write + Send>>;
 
 /// Prints rows of one schema.
 pub(crate) enum Printer {
-    Table(Grid<BufWriter<Stdout>>),
-    Csv(csv::Writer<Stdout>),
-    Json(BufWriter<Stdout>),
+    Table(Grid<Sink>),
+    Csv(csv::Writer<Sink>),
+    Json(Sink),
+    Arrow(arrow::Writer<Sink>),
+    Parquet(Box<parquet::Writer<Sink>>),
 }
 
 impl Printer {
+    /// To standard output.
     pub(crate) fn new(format: Format, schema: &Schema) -> Result<Printer> {
+        if format.is_binary() && io::stdout().is_terminal() {
+            let message = "this format is not for terminals; send it to a file or to another program";
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
+        Printer::to(format, schema, Box::new(stdout()))
+    }
+
+    /// To wherever.
+    pub(crate) fn to(format: Format, schema: &Schema, output: Box<dyn Write + Send>) -> Result<Printer> {
+        let output = BufWriter::with_capacity(64 << 10, output);
         Ok(match format {
             Format::Table => {
-                let mut grid = Grid::new(BufWriter::new(stdout()));
+                let mut grid = Grid::new(output);
                 for field in schema.fields() {
                     grid.column(field.name(), field.ty().is_number());
                 }
                 Printer::Table(grid)
             }
-            Format::Csv => Printer::Csv(csv::Options::new().writer(schema, stdout())?),
-            Format::Json => Printer::Json(BufWriter::new(stdout())),
+            Format::Csv => Printer::Csv(csv::Options::new().writer(schema, output)?),
+            Format::Json => Printer::Json(output),
+            Format::Arrow => Printer::Arrow(arrow::Writer::new(schema, Layout::File, output)?),
+            Format::Arrows => Printer::Arrow(arrow::Writer::new(schema, Layout::Stream, output)?),
+            Format::Parquet => Printer::Parquet(Box::new(parquet::Writer::new(schema, output)?)),
         })
     }
 
@@ -107,14 +155,30 @@ impl Printer {
                 serde_json::to_writer(&mut *output, &row).map_err(|error| failed(error.into()))?;
                 output.write_all(b"\n").map_err(failed)
             }
+            Printer::Arrow(writer) => writer.write(row),
+            Printer::Parquet(writer) => writer.write(row),
+        }
+    }
+
+    /// Packed records of the schema, which must be whole.
+    pub(crate) fn records(&mut self, schema: &Schema, records: &[u8]) -> Result<()> {
+        match self {
+            Printer::Arrow(writer) => writer.write_records(records),
+            Printer::Parquet(writer) => writer.write_records(records),
+            Printer::Table(_) | Printer::Csv(_) | Printer::Json(_) => records
+                .chunks_exact(schema.width())
+                .try_for_each(|record| self.row(Row::new(schema, record)?)),
         }
     }
 
     pub(crate) fn finish(self) -> Result<()> {
-        match self {
-            Printer::Table(grid) => grid.finish().map_err(failed),
-            Printer::Csv(writer) => writer.finish().and_then(|mut output| output.flush().map_err(failed)),
-            Printer::Json(mut output) => output.flush().map_err(failed),
-        }
+        let mut output = match self {
+            Printer::Table(grid) => return grid.finish().map_err(failed),
+            Printer::Csv(writer) => writer.finish()?,
+            Printer::Json(output) => output,
+            Printer::Arrow(writer) => writer.finish()?,
+            Printer::Parquet(writer) => writer.finish()?,
+        };
+        output.flush().map_err(failed)
     }
 }

@@ -14,6 +14,16 @@ pub(crate) fn bytes(length: Option<u64>, doing: &'static str) -> ProgressBar {
         ),
         None => (ProgressBar::no_length(), "{msg} {spinner} {bytes}, {bytes_per_sec}"),
     };
+    show(bar, template, doing)
+}
+
+/// A bar over so many rows.
+pub(crate) fn rows(count: u64) -> ProgressBar {
+    let template = "{msg} {wide_bar} {human_pos} of {human_len} rows, {per_sec}, {eta} left";
+    show(ProgressBar::new(count), template, "writing")
+}
+
+fn show(bar: ProgressBar, template: &str, doing: &'static str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

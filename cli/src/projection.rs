@@ -41,6 +41,11 @@ impl Projection {
         &self.schema
     }
 
+    /// Whether rows stay as they are.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.parts.is_none()
+    }
+
     /// The fields of this row.
     pub(crate) fn apply<'p>(&'p mut self, row: Row<'p>) -> Result<Row<'p>> {
         let Some(parts) = &self.parts else { return Ok(row) };

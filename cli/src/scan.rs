@@ -1,10 +1,9 @@
 //! `drystone scan`: rows in the order of their key.
 
-use std::ops::Bound;
 use std::path::PathBuf;
 
 use clap::Args;
-use drystone::{Result, Value};
+use drystone::Result;
 
 use crate::output::{Format, Printer};
 use crate::projection::Projection;
@@ -40,9 +39,7 @@ impl Scan {
         let read = db.read()?;
         let table = read.dynamic(&self.table)?;
         let mut projection = Projection::new(table.schema(), &self.select, &[])?;
-        let from = key::parse_leading(&self.table, table.schema(), &self.from)?;
-        let to = key::parse_leading(&self.table, table.schema(), &self.to)?;
-        let rows = table.range((bound(&from), bound(&to)))?;
+        let rows = key::range(&table, &self.from, &self.to)?;
         let mut printer = Printer::new(self.format, projection.schema())?;
         let mut rows = rows.take(self.limit.unwrap_or(usize::MAX));
         let printed = rows.try_for_each(|row| printer.row(projection.apply(row?)?));
@@ -51,8 +48,4 @@ impl Scan {
         printed?;
         Ok(Outcome::Done)
     }
-}
-
-fn bound<'k, 'v>(key: &'k [Value<'v>]) -> Bound<&'k [Value<'v>]> {
-    if key.is_empty() { Bound::Unbounded } else { Bound::Included(key) }
 }

@@ -1,7 +1,7 @@
 //! `DynamicTable`: a table in a snapshot, its rows as [`Row`]s of whatever schema it has.
 
 use std::fmt;
-use std::ops::{Bound, RangeBounds};
+use std::ops::{Bound, Range, RangeBounds};
 
 use super::reader::Reader;
 use super::scan::RowRange;
@@ -191,6 +191,12 @@ impl<'t> DynamicTable<'t> {
         let rows =
             self.reader.rows_between(from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice))?;
         Ok(RowRange::new(self.reader, rows))
+    }
+
+    /// The rows with these numbers, in key order where there is a key; those beyond the end are left out. O(log n).
+    pub fn rows(&self, numbers: Range<u64>) -> RowRange<'t> {
+        let end = numbers.end.min(self.len());
+        RowRange::new(self.reader, numbers.start.min(end)..end)
     }
 
     /// All rows, in order.

@@ -217,6 +217,21 @@ impl<'t> RowRange<'t> {
         split(end - self.len()..end, parts).map(|rows| RowRange::new(self.reader, rows)).collect()
     }
 
+    /// The next rows as packed bytes: those of a leaf, or what is left of one. The fastest way over many rows.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) if a page does not match its checksum; nothing comes after it.
+    pub fn next_records(&mut self) -> Option<Result<&'t [u8]>> {
+        if !self.front.is_empty() {
+            return Some(Ok(std::mem::take(&mut self.front)));
+        }
+        match self.inner.next() {
+            Some(Ok(slice)) => Some(Ok(slice)),
+            Some(Err(error)) => self.end_with(error),
+            None => Some(std::mem::take(&mut self.back)).filter(|back| !back.is_empty()).map(Ok),
+        }
+    }
+
     #[cold]
     fn end_with<R>(&mut self, error: Error) -> Option<Result<R>> {
         (self.front, self.back) = (&[], &[]);

@@ -4,6 +4,7 @@ mod child;
 mod corruption;
 mod damage;
 mod edits;
+mod exchange;
 mod flights;
 mod footprint;
 mod format;

@@ -162,9 +162,14 @@ fn every_room_is_on_the_map() {
 fn documents_name_files_that_are_there() {
     let root = root();
     let mut names = 0;
-    for document in
-        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/format.md", "docs/durability.md"]
-    {
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "docs/format.md",
+        "docs/durability.md",
+        "docs/exchange.md",
+    ] {
         let text = std::fs::read_to_string(root.join(document)).unwrap();
         for name in text.split(['`', '(', ')']).filter(|word| word.contains('/') && !word.contains(' ')) {
             let path = name.split(['#', ':']).next().unwrap();

@@ -1,6 +1,7 @@
 //! The `drystone` command, run as a process.
 
 mod checking;
+mod exchanging;
 mod flights;
 mod loading;
 mod rows;

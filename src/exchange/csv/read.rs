@@ -1,13 +1,12 @@
 //! Reads the lines of a CSV as records of a schema.
 
-use std::collections::HashMap;
 use std::io::{self, Read, Write};
 
 use super::split::{Lines, NOT_UTF8, Problem};
 use super::{Options, bad_line};
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::columns::{match_columns, missing};
 use crate::load::RecordSource;
-use crate::schema::text::shown;
 use crate::schema::{FieldDef, Schema, Type};
 
 /// A CSV as a source of records, from [`Options::reader`]. Places are line numbers.
@@ -54,7 +53,8 @@ enum Bad {
 impl<R: Read> Reader<R> {
     pub(super) fn new(options: &Options, schema: &Schema, input: R) -> Result<Reader<R>> {
         let (mut lines, names) = options.open(input)?;
-        let fields = match_columns(options, schema, &names)?;
+        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+        let fields = match_columns(&options.name, "the header", options.ignore_unknown, schema, &names)?;
         let header = Some(lines.raw().into());
         let given = fields.iter().flatten().count();
         lines.keep_blank =
@@ -178,82 +178,4 @@ impl<R: Read, W: Write> RecordSource for Reader<R, W> {
     fn describe(&self, place: u64) -> String {
         self.lines.describe(place)
     }
-}
-
-/// What to say of a missing value where there cannot be one.
-#[cold]
-fn missing(field: &FieldDef, text: &str) -> String {
-    let (name, ty) = (field.name(), field.ty());
-    let spelled = if text.is_empty() { String::new() } else { format!(" ({text:?})") };
-    let way_out = if field.is_key() {
-        "as part of the key it cannot be null; leave the line out, or choose another key".into()
-    } else {
-        format!("declare the field nullable to allow that, as in {name}: {ty}?")
-    };
-    format!("field {name:?}: the value, {ty}, is missing{spelled}; {way_out}")
-}
-
-/// For each column the position of its field, by name.
-fn match_columns(options: &Options, schema: &Schema, names: &[Box<str>]) -> Result<Box<[Option<u16>]>> {
-    let input = &options.name;
-    let mut first = HashMap::new();
-    let mut fields = Vec::with_capacity(names.len());
-    let mut unknown = Vec::new();
-    for (at, name) in names.iter().enumerate() {
-        let field = schema.position(name);
-        let ignored = field.is_none() && options.ignore_unknown;
-        if let Some(earlier) = first.insert(&**name, at + 1)
-            && !ignored
-        {
-            fail!(
-                Input,
-                "{input}: columns {earlier} and {} are both called {:?}; rename one",
-                at + 1,
-                shown(name)
-            );
-        }
-        if field.is_none() && !ignored {
-            unknown.push(&**name);
-        }
-        // A schema has at most 1,024 fields.
-        fields.push(field.map(|field| field as u16));
-    }
-    if !unknown.is_empty() {
-        fail!(
-            Input,
-            "{input}: no field for {}; the header has {}, the schema {}; \
-             add fields, remove the columns, or have such columns ignored",
-            list("column", "columns", &unknown),
-            list("column", "columns", &texts(names)),
-            list("field", "fields", &field_names(schema.fields()))
-        );
-    }
-    let is_absent = |field: &&FieldDef| {
-        field.default().is_none() && !field.is_nullable() && !first.contains_key(field.name())
-    };
-    let absent: Vec<&str> = schema.fields().iter().filter(is_absent).map(FieldDef::name).collect();
-    if !absent.is_empty() {
-        fail!(
-            Input,
-            "{input}: no column for {}, which can be neither null nor a default; the header has {}",
-            list("field", "fields", &absent),
-            list("column", "columns", &texts(names))
-        );
-    }
-    Ok(fields.into())
-}
-
-fn texts(names: &[Box<str>]) -> Vec<&str> {
-    names.iter().map(|name| &**name).collect()
-}
-
-fn field_names(fields: &[FieldDef]) -> Vec<&str> {
-    fields.iter().map(FieldDef::name).collect()
-}
-
-/// `columns "a", "b"`, cut off where it would be long.
-fn list(one: &str, many: &str, names: &[&str]) -> String {
-    let shown: Vec<String> = names.iter().take(40).map(|name| format!("{:?}", shown(name))).collect();
-    let rest = if names.len() > shown.len() { ", …" } else { "" };
-    format!("{} {}{rest}", if names.len() == 1 { one } else { many }, shown.join(", "))
 }

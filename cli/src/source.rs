@@ -1,0 +1,217 @@
+//! Records to load, out of whatever format a file has.
+
+use std::fs::File;
+use std::io::{BufWriter, Read};
+use std::path::Path;
+
+use clap::ValueEnum;
+use drystone::arrow::{self, Batches};
+use drystone::{RecordSource, Result, Schema, csv, parquet};
+use indicatif::ProgressBar;
+
+use crate::input::Input;
+use crate::wrong_use;
+
+/// The formats that can be loaded.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Comma-separated values; the first line names the columns
+    Csv,
+    /// An Arrow file, also called Feather, or an Arrow stream
+    #[value(alias = "feather", alias = "arrows")]
+    Arrow,
+    /// Parquet
+    Parquet,
+}
+
+/// The formats of other systems begin so.
+const ARROW_FILE: &[u8] = b"ARROW1";
+const ARROW_STREAM: &[u8] = &[0xFF; 4];
+const PARQUET: &[u8] = b"PAR1";
+
+impl Format {
+    /// The format that a name ends with, but for `.gz` and `.zst`.
+    pub(crate) fn of_name(path: &Path) -> Option<Format> {
+        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+        let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+        Some(match name.rsplit_once('.')?.1 {
+            "csv" => Format::Csv,
+            "arrow" | "feather" | "ipc" | "arrows" => Format::Arrow,
+            "parquet" | "pq" => Format::Parquet,
+            _ => return None,
+        })
+    }
+
+    fn of_head(head: &[u8]) -> Option<Format> {
+        if head.starts_with(ARROW_FILE) || head.starts_with(ARROW_STREAM) {
+            Some(Format::Arrow)
+        } else if head.starts_with(PARQUET) {
+            Some(Format::Parquet)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the file says itself what types its columns have.
+    pub(crate) fn is_typed(self) -> bool {
+        self != Format::Csv
+    }
+}
+
+/// What there is to say of a load's input besides its format.
+#[derive(Default)]
+pub(crate) struct Choices<'c> {
+    /// Spellings of a missing value.
+    pub(crate) nulls: &'c [String],
+    pub(crate) ignore_unknown: bool,
+    /// Whether bad lines are passed over.
+    pub(crate) skip_bad: bool,
+}
+
+/// A file to load, in the format that it has.
+pub(crate) struct Loading<'c> {
+    input: Input,
+    format: Format,
+    choices: Choices<'c>,
+}
+
+impl<'c> Loading<'c> {
+    /// Opens it. What its first bytes say goes before what its name says.
+    pub(crate) fn open(path: &Path, format: Option<Format>, choices: Choices<'c>) -> Result<Loading<'c>> {
+        let input = Input::open(path)?;
+        let format = format
+            .or_else(|| Format::of_head(input.head()))
+            .or_else(|| Format::of_name(path))
+            .unwrap_or(Format::Csv);
+        if format.is_typed() {
+            let meant = if choices.skip_bad { "--skip-bad" } else { "--null" };
+            if choices.skip_bad || !choices.nulls.is_empty() {
+                return wrong_use(format!("{meant} is for files of text; {} is none", input.name()));
+            }
+        }
+        Ok(Loading { input, format, choices })
+    }
+
+    pub(crate) fn is_typed(&self) -> bool {
+        self.format.is_typed()
+    }
+
+    /// Looks through it for the schema that holds it, with these fields as the key, and says what there is in a line a column.
+    pub(crate) fn infer(&mut self, key: &[String]) -> Result<(Schema, String)> {
+        self.input.keep()?;
+        let with_key = |schema: &Schema| {
+            if key.is_empty() { Ok(schema.clone()) } else { schema.with_key(key) }
+        };
+        match self.format {
+            Format::Csv => {
+                let (text, bar) = self.input.read("looking")?;
+                let inferred = self.csv().infer(text)?;
+                bar.finish_and_clear();
+                Ok((inferred.with_key(key)?, inferred.to_string()))
+            }
+            Format::Arrow | Format::Parquet => {
+                let (batches, bar) = self.batches("looking")?;
+                let inferred = batches.infer()?;
+                bar.finish_and_clear();
+                Ok((with_key(inferred.schema())?, inferred.to_string()))
+            }
+        }
+    }
+
+    /// The records of this schema, and the bar that shows how far they were read. Bad lines go to `aside`.
+    pub(crate) fn records(&mut self, schema: &Schema) -> Result<(Source, ProgressBar)> {
+        Ok(match self.format {
+            Format::Csv => {
+                let (text, bar) = self.input.read("loading")?;
+                (Source::Csv(Box::new(self.csv().reader(schema, text)?)), bar)
+            }
+            Format::Arrow | Format::Parquet => {
+                let (batches, bar) = self.batches("loading")?;
+                let batches = batches.ignore_unknown(self.choices.ignore_unknown);
+                (Source::Batches(Box::new(batches.records(schema)?)), bar)
+            }
+        })
+    }
+
+    fn csv(&self) -> csv::Options {
+        let options = csv::Options::new().name(self.input.name());
+        let options = options.skip_bad(self.choices.skip_bad).ignore_unknown(self.choices.ignore_unknown);
+        self.choices.nulls.iter().fold(options, |options, spelling| options.null(&**spelling))
+    }
+
+    fn batches(&mut self, doing: &'static str) -> Result<(Batches, ProgressBar)> {
+        let name = self.input.name().to_owned();
+        if self.format == Format::Parquet {
+            let (input, bar) = self.input.seek(doing)?;
+            return Ok((parquet::open(&name, input)?, bar));
+        }
+        if self.input.is_compressed() {
+            let (_, bar) = self.input.seek(doing)?;
+            bar.finish_and_clear();
+        }
+        let is_stream = self.input.head().starts_with(ARROW_STREAM);
+        if is_stream {
+            let (input, bar) = self.input.read(doing)?;
+            Ok((Batches::stream(&name, input)?, bar))
+        } else {
+            let (input, bar) = self.input.seek(doing)?;
+            Ok((Batches::file(&name, input)?, bar))
+        }
+    }
+}
+
+/// Records on their way in.
+pub(crate) enum Source {
+    Csv(Box<csv::Reader<Box<dyn Read + Send>>>),
+    CsvAside(Box<csv::Reader<Box<dyn Read + Send>, BufWriter<File>>>),
+    Batches(Box<arrow::Records>),
+}
+
+impl Source {
+    /// Sets bad lines aside.
+    pub(crate) fn aside(self, output: BufWriter<File>) -> Source {
+        match self {
+            Source::Csv(reader) => Source::CsvAside(Box::new(reader.skip_bad_to(output))),
+            other => other,
+        }
+    }
+
+    /// How many bad lines were passed over.
+    pub(crate) fn bad_lines(&self) -> u64 {
+        match self {
+            Source::Csv(reader) => reader.bad_lines(),
+            Source::CsvAside(reader) => reader.bad_lines(),
+            Source::Batches(_) => 0,
+        }
+    }
+
+    fn inner(&self) -> &dyn RecordSource {
+        match self {
+            Source::Csv(reader) => &**reader,
+            Source::CsvAside(reader) => &**reader,
+            Source::Batches(records) => &**records,
+        }
+    }
+}
+
+impl RecordSource for Source {
+    fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
+        match self {
+            Source::Csv(reader) => reader.next_record(record),
+            Source::CsvAside(reader) => reader.next_record(record),
+            Source::Batches(records) => records.next_record(record),
+        }
+    }
+
+    fn place(&self) -> u64 {
+        self.inner().place()
+    }
+
+    fn describe(&self, place: u64) -> String {
+        self.inner().describe(place)
+    }
+
+    fn rows_hint(&self) -> Option<u64> {
+        self.inner().rows_hint()
+    }
+}

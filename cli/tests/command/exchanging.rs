@@ -1,0 +1,117 @@
+//! `load` and `export`: files of other formats in and out, by their first bytes, their names or as they are asked for.
+
+use crate::Folder;
+
+const SCHEMA: &str =
+    "id: u8 key, part: i16 key, name: str[5], delay: i16?, seen: timestamp?, raw: bytes[2], v: f32[2]?";
+const ROWS: &str = "id,part,name,delay,seen,raw,v\n\
+    7,-1,ada,-3,2013-07-04T12:00:00Z,0x00ff,\"[1, -2.5]\"\n\
+    7,3,\"\",,,0x6162,\n\
+    8,0,\"b,b\",5,1970-01-01T00:00:00Z,0x0000,\"[0, 1e30]\"\n";
+
+fn loaded() -> Folder {
+    let folder = Folder::new();
+    folder.file("rows.csv", ROWS).done(&["load", "a.dry", "t", "rows.csv", "--schema", SCHEMA]);
+    folder
+}
+
+fn rows(folder: &Folder, db: &str) -> String {
+    folder.done(&["scan", db, "t", "--format", "csv"])
+}
+
+#[test]
+fn what_is_exported_loads_as_the_same_table() {
+    let folder = loaded();
+    for (name, more) in [
+        ("x.csv", &["--schema", SCHEMA][..]),
+        ("x.arrow", &[]),
+        ("x.feather", &[]),
+        ("x.arrows", &[]),
+        ("x.parquet", &[]),
+    ] {
+        let said = folder.done(&["export", "a.dry", "t", name]);
+        assert!(said.starts_with(&format!("3 rows of table \"t\" written to {name} in ")), "{said}");
+        let db = format!("{name}.dry");
+        folder.done(&[&["load", &db, "t", name], more].concat());
+        assert_eq!(rows(&folder, &db), ROWS, "{name}");
+        let info = folder.done(&["info", &db, "t"]);
+        assert!(info.starts_with(&format!("table \"t\": {SCHEMA}\n")), "{name}: {info}");
+        // From standard input, to standard output, by the first bytes.
+        let format = name.split_once('.').unwrap().1;
+        let bytes =
+            folder.command(&["export", "a.dry", "t", "-", "--format", format]).output().unwrap().stdout;
+        let ran = folder.run_with(&[&["load", "b.dry", format, "-"], more].concat(), &bytes);
+        assert_eq!((ran.code, &*ran.stderr), (0, ""), "{ran:?}");
+    }
+    for left in std::fs::read_dir(folder.path(".")).unwrap() {
+        let name = left.unwrap().file_name();
+        assert!(!name.to_string_lossy().starts_with('.'), "{name:?} was left");
+    }
+}
+
+#[test]
+fn an_export_takes_ranges_fields_and_limits() {
+    let folder = loaded();
+    folder.done(&["export", "a.dry", "t", "x.parquet", "--from", "7", "0", "--select", "name,id"]);
+    folder.done(&["load", "b.dry", "t", "x.parquet"]);
+    assert_eq!(rows(&folder, "b.dry"), "name,id\n\"\",7\n\"b,b\",8\n");
+    folder.done(&["export", "a.dry", "t", "y.arrow", "--to", "7", "--limit", "1"]);
+    let said = folder.done(&["load", "c.dry", "t", "y.arrow"]);
+    assert!(said.contains("table \"t\": 1 rows loaded"), "{said}");
+    assert_eq!(
+        folder.done(&["export", "a.dry", "t", "-", "--format", "csv", "--limit", "0"]),
+        ROWS.lines().next().unwrap().to_owned() + "\n"
+    );
+}
+
+#[test]
+fn a_loaded_file_may_go_into_a_table_that_exists_or_get_a_key() {
+    let folder = loaded();
+    folder.done(&["export", "a.dry", "t", "x.parquet", "--select", "id,part,name,raw"]);
+    let refusal = folder.refused(2, &["load", "a.dry", "t", "x.parquet"]);
+    assert!(refusal.contains("key (7, -1) of row 1 of x.parquet is in the table already"), "{refusal}");
+    folder.done(&["load", "a.dry", "t", "x.parquet", "--on-duplicate", "last"]);
+    assert_eq!(rows(&folder, "a.dry").lines().nth(1), Some("7,-1,ada,,,0x00ff,"));
+    folder.done(&["load", "b.dry", "t", "x.parquet", "--key", "raw,id"]);
+    assert!(
+        folder
+            .done(&["info", "b.dry", "t"])
+            .starts_with("table \"t\": raw: bytes[2] key, id: u8 key, part: i16,")
+    );
+    let refusal = folder.refused(2, &["load", "c.dry", "t", "x.parquet", "--schema", "id: u8 key"]);
+    assert!(refusal.contains("no field for columns \"part\", \"name\", \"raw\""), "{refusal}");
+    folder.done(&["load", "c.dry", "t", "x.parquet", "--schema", "id: u8", "--ignore-unknown"]);
+    assert_eq!(rows(&folder, "c.dry"), "id\n7\n7\n8\n");
+}
+
+#[test]
+fn mistakes_are_named_and_leave_no_file() {
+    let folder = loaded();
+    folder.done(&["export", "a.dry", "t", "x.parquet"]);
+    let whole = std::fs::read(folder.path("x.parquet")).unwrap();
+    folder.file("half.parquet", &whole[..whole.len() / 2]).file("not.arrow", "id\n1\n");
+    for (arguments, expected) in [
+        (&["load", "b.dry", "t", "gone.parquet"][..], "cannot open gone.parquet: No such file"),
+        (&["load", "b.dry", "t", "half.parquet"], "half.parquet: it is no sound Parquet file"),
+        (&["load", "b.dry", "t", "not.arrow"], "not.arrow: it is no sound Arrow file: "),
+        (&["load", "b.dry", "t", "x.parquet", "--from", "arrow"], "x.parquet: it is no sound Arrow file: "),
+        (
+            &["load", "b.dry", "t", "x.parquet", "--null", "NA"],
+            "--null is for files of text; x.parquet is none",
+        ),
+        (&["load", "b.dry", "t", "x.parquet", "--skip-bad", "bad"], "--skip-bad is for files of text"),
+        (
+            &["export", "a.dry", "t", "x.what"],
+            "x.what does not say by its name what it is to be; give --format",
+        ),
+        (&["export", "a.dry", "t", "a.dry", "--format", "csv"], "cannot write a.dry: it is the database"),
+        (&["export", "a.dry", "t", "gone/x.csv"], "cannot write gone/x.csv: No such file"),
+        (&["export", "a.dry", "u", "x.csv"], "\"u\""),
+        (&["export", "a.dry", "t", "x.csv", "--select", "nam"], "did you mean \"name\"?"),
+    ] {
+        let said = folder.refused(2, arguments);
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+    }
+    assert!(!folder.path("b.dry").exists() && !folder.path("bad").exists());
+    assert_eq!(rows(&folder, "a.dry"), ROWS);
+}

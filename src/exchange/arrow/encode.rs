@@ -1,0 +1,259 @@
+//! Packed records as record batches: a loop a column over fields that lie a row's width apart.
+
+use std::sync::Arc;
+
+use arrow_array::types::{
+    ArrowPrimitiveType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{
+    ArrayRef, BooleanArray, FixedSizeBinaryArray, FixedSizeListArray, PrimitiveArray, RecordBatch,
+    RecordBatchOptions, StringArray,
+};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{ArrowError, SchemaRef};
+use bytemuck::{AnyBitPattern, pod_read_unaligned};
+
+use super::schema::{element, to_schema};
+use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::check_whole;
+use crate::schema::text::{decode_bool, decode_str};
+use crate::schema::{FieldDef, Number, Schema, Type};
+
+/// So many rows, and so many bytes of records, make a batch at most.
+const BATCH_ROWS: usize = 65_536;
+const BATCH_BYTES: usize = 16 << 20;
+
+/// How many rows of this schema are put into a batch.
+pub(super) fn batch_rows(schema: &Schema) -> usize {
+    (BATCH_BYTES / schema.width()).clamp(1, BATCH_ROWS)
+}
+
+/// Packed records as a record batch. O(bytes).
+///
+/// ```
+/// use drystone::{RowBuf, Schema, Value, arrow};
+///
+/// let schema: Schema = "id: u64, delay: i16?".parse()?;
+/// let row = RowBuf::from_values(&schema, [Value::from(7), Value::Null])?;
+/// let batch = arrow::record_batch(&schema, row.as_bytes())?;
+/// assert_eq!((batch.num_rows(), batch.column(1).null_count()), (1, 1));
+/// # Ok::<(), drystone::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Value`](ErrorKind::Value) when the bytes are no whole records, [`Corrupt`](ErrorKind::Corrupt) when they are no values of
+/// their fields: text that is not UTF-8, a `bool` that is neither 0 nor 1.
+pub fn record_batch(schema: &Schema, records: &[u8]) -> Result<RecordBatch> {
+    batch(schema, to_schema(schema), records)
+}
+
+/// The same, where the schema was mapped before.
+pub(super) fn batch(schema: &Schema, arrow: SchemaRef, records: &[u8]) -> Result<RecordBatch> {
+    check_whole(schema, records)?;
+    let rows = records.len() / schema.width();
+    let columns =
+        schema.fields().iter().map(|field| Column { field, records, width: schema.width() }.array());
+    let columns = columns.collect::<Result<_>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(arrow, columns, &options).map_err(unmade)
+}
+
+/// Records on their way out, gathered until they make a batch.
+pub(in crate::exchange) struct Gathered {
+    schema: Schema,
+    arrow: SchemaRef,
+    records: Vec<u8>,
+    /// So many bytes of records make a batch.
+    full: usize,
+}
+
+impl Gathered {
+    pub(in crate::exchange) fn new(schema: &Schema) -> Gathered {
+        let full = batch_rows(schema) * schema.width();
+        Gathered { schema: schema.clone(), arrow: to_schema(schema), records: Vec::new(), full }
+    }
+
+    pub(in crate::exchange) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    pub(in crate::exchange) fn arrow(&self) -> &SchemaRef {
+        &self.arrow
+    }
+
+    /// Adds whole records, and hands on the batches that they fill.
+    pub(in crate::exchange) fn add(
+        &mut self,
+        mut records: &[u8],
+        mut full: impl FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        check_whole(&self.schema, records)?;
+        while !records.is_empty() {
+            let (now, later) = records.split_at(records.len().min(self.full - self.records.len()));
+            self.records.extend_from_slice(now);
+            records = later;
+            if self.records.len() == self.full {
+                full(&self.take()?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was gathered since the last batch, if anything was.
+    pub(in crate::exchange) fn rest(&mut self) -> Result<Option<RecordBatch>> {
+        if self.records.is_empty() { Ok(None) } else { self.take().map(Some) }
+    }
+
+    fn take(&mut self) -> Result<RecordBatch> {
+        let batch = batch(&self.schema, self.arrow.clone(), &self.records)?;
+        self.records.clear();
+        Ok(batch)
+    }
+}
+
+/// One field of many records.
+#[derive(Clone, Copy)]
+struct Column<'r> {
+    field: &'r FieldDef,
+    records: &'r [u8],
+    width: usize,
+}
+
+impl<'r> Column<'r> {
+    fn array(self) -> Result<ArrayRef> {
+        match self.field.ty() {
+            Type::Bool => self.bools(),
+            Type::Str(_) => self.texts(),
+            Type::Bytes(_) | Type::Uuid | Type::U128 | Type::I128 => self.binary(),
+            Type::Date => Ok(self.primitive::<Date32Type>()),
+            Type::Timestamp => {
+                let array = PrimitiveArray::<TimestampMicrosecondType>::new(self.numbers(), self.nulls());
+                Ok(Arc::new(array.with_timezone("UTC")))
+            }
+            Type::U8 => Ok(self.primitive::<UInt8Type>()),
+            Type::U16 => Ok(self.primitive::<UInt16Type>()),
+            Type::U32 => Ok(self.primitive::<UInt32Type>()),
+            Type::U64 => Ok(self.primitive::<UInt64Type>()),
+            Type::I8 => Ok(self.primitive::<Int8Type>()),
+            Type::I16 => Ok(self.primitive::<Int16Type>()),
+            Type::I32 => Ok(self.primitive::<Int32Type>()),
+            Type::I64 => Ok(self.primitive::<Int64Type>()),
+            Type::F32 => Ok(self.primitive::<Float32Type>()),
+            Type::F64 => Ok(self.primitive::<Float64Type>()),
+            Type::Array(number, length) => self.list(number, length),
+        }
+    }
+
+    /// The stored bytes of the field, row by row.
+    fn stored(self) -> impl ExactSizeIterator<Item = &'r [u8]> {
+        let (start, end) = (self.field.offset(), self.field.offset() + self.field.width());
+        self.records.chunks_exact(self.width).map(move |record| &record[start..end])
+    }
+
+    fn rows(self) -> usize {
+        self.records.len() / self.width
+    }
+
+    fn nulls(self) -> Option<NullBuffer> {
+        if !self.field.is_nullable() {
+            return None;
+        }
+        let valid: BooleanBuffer = self.stored().map(|stored| !self.field.is_null(stored)).collect();
+        Some(NullBuffer::new(valid)).filter(|nulls| nulls.null_count() > 0)
+    }
+
+    /// The values of a type of this width, those that stand for null among them.
+    fn numbers<T: AnyBitPattern + arrow_buffer::ArrowNativeType>(self) -> ScalarBuffer<T> {
+        self.stored().map(|stored| pod_read_unaligned::<T>(stored)).collect()
+    }
+
+    fn primitive<T: ArrowPrimitiveType<Native: AnyBitPattern>>(self) -> ArrayRef {
+        Arc::new(PrimitiveArray::<T>::new(self.numbers(), self.nulls()))
+    }
+
+    fn bools(self) -> Result<ArrayRef> {
+        let nulls = self.nulls();
+        for (row, stored) in self.stored().enumerate() {
+            if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
+                decode_bool(stored).map_err(|reason| self.field.invalid(reason))?;
+            }
+        }
+        let values: BooleanBuffer = self.stored().map(|stored| stored == [1]).collect();
+        Ok(Arc::new(BooleanArray::new(values, nulls)))
+    }
+
+    fn texts(self) -> Result<ArrayRef> {
+        let nulls = self.nulls();
+        // A batch is so small that 32 bits hold the offsets of its text; `record_batch` may be given more.
+        let mut ends: Vec<i32> = Vec::with_capacity(self.rows() + 1);
+        let mut text = Vec::new();
+        ends.push(0);
+        for (row, stored) in self.stored().enumerate() {
+            if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
+                let value = decode_str(stored).map_err(|reason| self.field.invalid(reason))?;
+                text.extend_from_slice(value.as_bytes());
+            }
+            let Ok(end) = i32::try_from(text.len()) else {
+                let message = format!(
+                    "field {:?}: more than 2 GiB of text in a record batch; make it of fewer records",
+                    self.field.name()
+                );
+                return Err(Error::new(ErrorKind::Limit, message));
+            };
+            ends.push(end);
+        }
+        let ends = OffsetBuffer::new(ends.into());
+        StringArray::try_new(ends, Buffer::from_vec(text), nulls)
+            .map(|array| Arc::new(array) as _)
+            .map_err(unmade)
+    }
+
+    fn binary(self) -> Result<ArrayRef> {
+        binary(self.field.width(), self.bytes(), self.nulls())
+    }
+
+    /// The stored bytes of all rows, side by side.
+    fn bytes(self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.rows() * self.field.width());
+        self.stored().for_each(|stored| bytes.extend_from_slice(stored));
+        bytes
+    }
+
+    fn list(self, number: Number, length: u16) -> Result<ArrayRef> {
+        let elements: ArrayRef = match number {
+            Number::U8 => self.elements::<UInt8Type>(),
+            Number::U16 => self.elements::<UInt16Type>(),
+            Number::U32 => self.elements::<UInt32Type>(),
+            Number::U64 => self.elements::<UInt64Type>(),
+            Number::I8 => self.elements::<Int8Type>(),
+            Number::I16 => self.elements::<Int16Type>(),
+            Number::I32 => self.elements::<Int32Type>(),
+            Number::I64 => self.elements::<Int64Type>(),
+            Number::F32 => self.elements::<Float32Type>(),
+            Number::F64 => self.elements::<Float64Type>(),
+            Number::U128 | Number::I128 => binary(16, self.bytes(), None)?,
+        };
+        FixedSizeListArray::try_new(element(number), length.into(), elements, self.nulls())
+            .map(|array| Arc::new(array) as _)
+            .map_err(unmade)
+    }
+
+    fn elements<T: ArrowPrimitiveType<Native: AnyBitPattern>>(self) -> ArrayRef {
+        let width = size_of::<T::Native>();
+        let elements = self.stored().flat_map(|stored| stored.chunks_exact(width)).map(pod_read_unaligned);
+        Arc::new(PrimitiveArray::<T>::new(elements.collect::<ScalarBuffer<T::Native>>(), None))
+    }
+}
+
+fn binary(width: usize, bytes: Vec<u8>, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
+    // A field has at most 65,535 bytes.
+    FixedSizeBinaryArray::try_new(width as i32, Buffer::from_vec(bytes), nulls)
+        .map(|array| Arc::new(array) as _)
+        .map_err(unmade)
+}
+
+#[cold]
+fn unmade(error: ArrowError) -> Error {
+    Error::new(ErrorKind::Limit, format!("cannot make a record batch: {error}"))
+}

@@ -1,0 +1,264 @@
+//! The schema of records for batches of which only Arrow's is known: how wide texts are, and whether values are missing.
+
+use std::fmt;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    ArrowPrimitiveType, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
+};
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::{DataType, Field, SchemaRef};
+
+use super::decode::{check, value};
+use super::schema::{from_number, is_bytes, is_text, is_uuid, named, plain};
+use super::unread;
+use crate::error::{Result, fail};
+use crate::record::Value;
+use crate::schema::{FieldDef, Number, Schema, Type};
+
+/// The schema of records that hold record batches, from [`Batches::infer`](super::Batches::infer). It prints as a list with a line a column.
+///
+/// - What Drystone wrote is what it was, key and all: its fields stand in the metadata.
+/// - Numbers, truth values, dates, fixed-size binary and lists get the type of the same name; a half float is an `f32`, timestamps of
+///   any unit are `timestamp`.
+/// - Texts get the width of the longest one. Binary and lists have one length, or there is no field for them.
+/// - Where values are missing, the field may be null. Whole numbers that would be taken for null are then given the next wider type.
+#[derive(Clone, Debug)]
+pub struct Inferred {
+    schema: Schema,
+    reasons: Vec<String>,
+}
+
+impl Inferred {
+    pub(super) fn new(
+        name: &str,
+        arrow: &SchemaRef,
+        batches: impl Iterator<Item = Result<RecordBatch, String>>,
+    ) -> Result<Inferred> {
+        let mut columns: Vec<Column<'_>> = Vec::new();
+        for field in arrow.fields() {
+            check(field.data_type())
+                .map_err(|error| error.within(format_args!("{name}, column {:?}", field.name())))?;
+            columns.push(Column {
+                named: named(field),
+                field,
+                nulls: 0,
+                lengths: None,
+                has_null_value: false,
+            });
+        }
+        let mut rows = 0;
+        if columns.iter().any(Column::is_open) {
+            for batch in batches {
+                let batch = batch.map_err(|error| unread(name, &format!("after row {rows}: {error}")))?;
+                if batch.num_columns() != columns.len() {
+                    fail!(Input, "{name}: after row {rows}: a batch of {} columns", batch.num_columns());
+                }
+                for (column, array) in
+                    columns.iter_mut().zip(batch.columns()).filter(|(column, _)| column.is_open())
+                {
+                    column.look(array).map_err(|(row, reason)| {
+                        let row: u64 = rows + row as u64 + 1;
+                        unread(name, &format!("row {row}, column {:?}: {reason}", column.field.name()))
+                    })?;
+                }
+                rows += batch.num_rows() as u64;
+            }
+        }
+        let fields = columns.iter().map(|column| {
+            column
+                .decide()
+                .map_err(|error| error.within(format_args!("{name}, column {:?}", column.field.name())))
+        });
+        let fields = fields.collect::<Result<Vec<_>>>()?;
+        let schema = Schema::new(fields.clone()).or_else(|error| {
+            // Columns of a table with a key may have been left out, or moved.
+            let without = |field: &FieldDef| {
+                FieldDef::new(field.name(), field.ty(), field.is_nullable(), false)?
+                    .with_default(field.default().map(Into::into))
+            };
+            Schema::new(fields.iter().map(without).collect::<Result<_>>()?).map_err(|_| error)
+        });
+        let schema = schema.map_err(|error| error.within(name))?;
+        Ok(Inferred { reasons: columns.iter().map(Column::reason).collect(), schema })
+    }
+
+    /// The schema. It has a key only if the batches come from a table that has one.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The same with these fields as the key, which come first then.
+    ///
+    /// # Errors
+    /// As [`Schema::with_key`]; a column in which values are missing cannot be part of a key.
+    pub fn with_key<S: AsRef<str>>(&self, names: &[S]) -> Result<Schema> {
+        self.schema.with_key(names)
+    }
+}
+
+impl fmt::Display for Inferred {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = self.schema.fields();
+        let name_width = fields.iter().map(|field| field.name().chars().count()).max().unwrap_or(0);
+        for (at, (field, reason)) in fields.iter().zip(&self.reasons).enumerate() {
+            let ty = field.type_text().to_string();
+            let line_break = if at == 0 { "" } else { "\n" };
+            write!(f, "{line_break}{:name_width$}  {ty:<10}  {reason}", field.name())?;
+        }
+        Ok(())
+    }
+}
+
+/// A column, and what was seen of it.
+struct Column<'c> {
+    field: &'c Field,
+    named: Option<FieldDef>,
+    nulls: u64,
+    /// The least and the greatest length of texts, binary and lists.
+    lengths: Option<(usize, usize)>,
+    /// Whether there is a value that would be taken for null.
+    has_null_value: bool,
+}
+
+impl Column<'_> {
+    fn ty(&self) -> &DataType {
+        plain(self.field.data_type())
+    }
+
+    /// Whether it takes a look at the values to find the field.
+    fn is_open(&self) -> bool {
+        self.named.is_none() && (self.field.is_nullable() || self.has_lengths())
+    }
+
+    fn has_lengths(&self) -> bool {
+        let ty = self.ty();
+        is_text(ty) || is_bytes(ty) || matches!(ty, DataType::List(_) | DataType::LargeList(_))
+    }
+
+    fn look(&mut self, array: &dyn Array) -> Result<(), (usize, String)> {
+        use DataType as D;
+        self.nulls += array.logical_null_count() as u64;
+        if self.has_lengths() {
+            for row in 0..array.len() {
+                let length = match value(array, row).map_err(|reason| (row, reason))? {
+                    Value::Text(text) => text.len(),
+                    Value::Bytes(bytes) => bytes.len(),
+                    Value::Array(elements) => elements.len(),
+                    _ => continue,
+                };
+                let (least, greatest) = self.lengths.unwrap_or((length, length));
+                self.lengths = Some((least.min(length), greatest.max(length)));
+            }
+            return Ok(());
+        }
+        self.has_null_value |= match array.data_type() {
+            D::Int8 => has::<Int8Type>(array, i8::MIN),
+            D::Int16 => has::<Int16Type>(array, i16::MIN),
+            D::Int32 => has::<Int32Type>(array, i32::MIN),
+            D::Int64 => has::<Int64Type>(array, i64::MIN),
+            D::UInt8 => has::<UInt8Type>(array, u8::MAX),
+            D::UInt16 => has::<UInt16Type>(array, u16::MAX),
+            D::UInt32 => has::<UInt32Type>(array, u32::MAX),
+            D::UInt64 => has::<UInt64Type>(array, u64::MAX),
+            _ => false,
+        };
+        Ok(())
+    }
+
+    fn decide(&self) -> Result<FieldDef> {
+        match &self.named {
+            Some(field) => Ok(field.clone()),
+            None => FieldDef::new(self.field.name(), self.find_type()?, self.nulls > 0, false),
+        }
+    }
+
+    fn find_type(&self) -> Result<Type> {
+        let ty = self.ty();
+        Ok(match ty {
+            DataType::Null => Type::Str(1),
+            DataType::Boolean => Type::Bool,
+            DataType::Date32 | DataType::Date64 => Type::Date,
+            DataType::Timestamp(..) => Type::Timestamp,
+            DataType::FixedSizeBinary(_) if is_uuid(self.field) => Type::Uuid,
+            text if is_text(text) => Type::Str(self.length("a text")?),
+            binary if is_bytes(binary) => Type::Bytes(self.one_length("binary")?),
+            DataType::List(element) | DataType::LargeList(element) => {
+                Type::Array(self.element(element)?, self.one_length("lists")?)
+            }
+            DataType::FixedSizeList(element, length) => match u16::try_from(*length) {
+                Ok(length @ 1..) => Type::Array(self.element(element)?, length),
+                _ => fail!(Input, "lists of {length}; an array has 1 to {} elements", u16::MAX),
+            },
+            other => match from_number(other) {
+                Some(number) if self.nulls > 0 && self.has_null_value => wider(number),
+                Some(number) => number.as_type(),
+                None => fail!(Input, "no field holds the Arrow type {other}"),
+            },
+        })
+    }
+
+    fn element(&self, element: &Field) -> Result<Number> {
+        match from_number(element.data_type()) {
+            Some(number) => Ok(number),
+            None => fail!(Input, "lists of {}; give a schema that says what they are", element.data_type()),
+        }
+    }
+
+    /// The length of the longest.
+    fn length(&self, what: &str) -> Result<u16> {
+        let longest = self.lengths.map_or(1, |(_, longest)| longest.max(1));
+        let Ok(length) = u16::try_from(longest) else {
+            fail!(Input, "{what} of {longest} bytes; a field has at most {}", u16::MAX);
+        };
+        Ok(length)
+    }
+
+    /// The length that all of them have.
+    fn one_length(&self, what: &str) -> Result<u16> {
+        match self.lengths {
+            Some((least, greatest)) if least != greatest => fail!(
+                Input,
+                "{what} of lengths from {least} to {greatest}; a field has one length: pad them, or leave the column out"
+            ),
+            _ => self.length(what),
+        }
+    }
+
+    /// What was found, for people.
+    fn reason(&self) -> String {
+        if self.named.is_some() {
+            return "as written by drystone".into();
+        }
+        let mut reason = self.field.data_type().to_string();
+        if is_text(self.ty())
+            && let Some((least, greatest)) = self.lengths
+        {
+            reason += &format!(", {least} to {greatest} bytes");
+        }
+        if self.nulls > 0 {
+            reason += &format!("; {} missing", self.nulls);
+        }
+        reason
+    }
+}
+
+fn has<T: ArrowPrimitiveType<Native: PartialEq>>(array: &dyn Array, value: T::Native) -> bool {
+    array.as_primitive::<T>().iter().flatten().any(|other| other == value)
+}
+
+/// The type that holds all of this one and a null besides.
+fn wider(number: Number) -> Type {
+    match number {
+        Number::U8 => Type::U16,
+        Number::U16 => Type::U32,
+        Number::U32 => Type::U64,
+        Number::I8 => Type::I16,
+        Number::I16 => Type::I32,
+        Number::I32 => Type::I64,
+        Number::U64 => Type::U128,
+        Number::I64 => Type::I128,
+        other => other.as_type(),
+    }
+}

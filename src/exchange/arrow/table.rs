@@ -1,0 +1,89 @@
+//! A table as a stream of record batches that owns its snapshot, and as the C stream interface hands such on.
+
+use arrow_array::ffi_stream::FFI_ArrowArrayStream;
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, SchemaRef};
+
+use super::encode::{batch, batch_rows};
+use super::schema::to_schema;
+use crate::error::Result;
+use crate::schema::Schema;
+use crate::transaction::ReadTransaction;
+
+/// The rows of a table as record batches, in the order of their key or number. It holds its snapshot as long as it lives.
+///
+/// ```
+/// use drystone::arrow::{Batches, TableBatches};
+/// use drystone::{Database, RowBuf, Schema};
+///
+/// let db = Database::in_memory()?;
+/// let write = db.write()?;
+/// let schema: Schema = "x: i32".parse()?;
+/// write.create_dynamic("points", &schema)?.insert(&RowBuf::from_values(&schema, [7])?)?;
+/// write.commit()?;
+///
+/// // To another library in this process, which need not know of Rust.
+/// let stream = TableBatches::new(db.read()?, "points")?.into_c_stream();
+/// let batches = Batches::from_c_stream("points", stream)?;
+/// assert_eq!(batches.infer()?.schema(), &schema);
+/// # Ok::<(), drystone::Error>(())
+/// ```
+pub struct TableBatches {
+    read: ReadTransaction,
+    table: Box<str>,
+    schema: Schema,
+    arrow: SchemaRef,
+    next: u64,
+    end: u64,
+}
+
+impl TableBatches {
+    /// All rows of a table.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such table.
+    pub fn new(read: ReadTransaction, table: &str) -> Result<TableBatches> {
+        let (schema, end) = {
+            let opened = read.dynamic(table)?;
+            (opened.schema().clone(), opened.len())
+        };
+        Ok(TableBatches { read, table: table.into(), arrow: to_schema(&schema), schema, next: 0, end })
+    }
+
+    /// The stream of the Arrow C stream interface. Whoever takes it may be written in any language.
+    pub fn into_c_stream(self) -> FFI_ArrowArrayStream {
+        FFI_ArrowArrayStream::new(Box::new(self))
+    }
+
+    fn batch(&mut self) -> Result<RecordBatch> {
+        let end = self.end.min(self.next + batch_rows(&self.schema) as u64);
+        let table = self.read.dynamic(&self.table)?;
+        let mut rows = table.rows(self.next..end);
+        let mut records = Vec::new();
+        while let Some(slice) = rows.next_records() {
+            records.extend_from_slice(slice?);
+        }
+        self.next = end;
+        batch(&self.schema, self.arrow.clone(), &records)
+    }
+}
+
+impl Iterator for TableBatches {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next == self.end {
+            return None;
+        }
+        Some(self.batch().map_err(|error| {
+            self.next = self.end;
+            ArrowError::ExternalError(Box::new(error))
+        }))
+    }
+}
+
+impl RecordBatchReader for TableBatches {
+    fn schema(&self) -> SchemaRef {
+        self.arrow.clone()
+    }
+}

@@ -1,0 +1,87 @@
+//! Columns of an input and the fields that they are for, matched by name.
+
+use std::collections::HashMap;
+
+use crate::error::{Result, fail};
+use crate::schema::text::shown;
+use crate::schema::{FieldDef, Schema};
+
+/// For each column the position of its field, by name; none if the column is to be ignored. `input` is what messages call the
+/// input, `listing` the place in it that has the names.
+pub(super) fn match_columns(
+    input: &str,
+    listing: &str,
+    ignore_unknown: bool,
+    schema: &Schema,
+    names: &[&str],
+) -> Result<Box<[Option<u16>]>> {
+    let mut first = HashMap::new();
+    let mut fields = Vec::with_capacity(names.len());
+    let mut unknown = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        let field = schema.position(name);
+        let ignored = field.is_none() && ignore_unknown;
+        if let Some(earlier) = first.insert(*name, at + 1)
+            && !ignored
+        {
+            fail!(
+                Input,
+                "{input}: columns {earlier} and {} are both called {:?}; rename one",
+                at + 1,
+                shown(name)
+            );
+        }
+        if field.is_none() && !ignored {
+            unknown.push(*name);
+        }
+        // A schema has at most 1,024 fields.
+        fields.push(field.map(|field| field as u16));
+    }
+    if !unknown.is_empty() {
+        fail!(
+            Input,
+            "{input}: no field for {}; {listing} has {}, the schema {}; \
+             add fields, remove the columns, or have such columns ignored",
+            list("column", "columns", &unknown),
+            list("column", "columns", names),
+            list("field", "fields", &field_names(schema.fields()))
+        );
+    }
+    let is_absent = |field: &&FieldDef| {
+        field.default().is_none() && !field.is_nullable() && !first.contains_key(field.name())
+    };
+    let absent: Vec<&str> = schema.fields().iter().filter(is_absent).map(FieldDef::name).collect();
+    if !absent.is_empty() {
+        fail!(
+            Input,
+            "{input}: no column for {}, which can be neither null nor a default; {listing} has {}",
+            list("field", "fields", &absent),
+            list("column", "columns", names)
+        );
+    }
+    Ok(fields.into())
+}
+
+/// What to say of a missing value where there cannot be one.
+#[cold]
+pub(super) fn missing(field: &FieldDef, text: &str) -> String {
+    let (name, ty) = (field.name(), field.ty());
+    let spelled = if text.is_empty() { String::new() } else { format!(" ({text:?})") };
+    let way_out = if field.is_key() {
+        "as part of the key it cannot be null; leave the line out, or choose another key".into()
+    } else {
+        format!("declare the field nullable to allow that, as in {name}: {ty}?")
+    };
+    format!("field {name:?}: the value, {ty}, is missing{spelled}; {way_out}")
+}
+
+fn field_names(fields: &[FieldDef]) -> Vec<&str> {
+    fields.iter().map(FieldDef::name).collect()
+}
+
+/// `columns "a", "b"`, cut off where it would be long.
+fn list(one: &str, many: &str, names: &[&str]) -> String {
+    let shown: Vec<String> = names.iter().take(40).map(|name| format!("{:?}", shown(name))).collect();
+    let rest = if names.len() > shown.len() { ", …" } else { "" };
+    format!("{} {}{rest}", if names.len() == 1 { one } else { many }, shown.join(", "))
+}

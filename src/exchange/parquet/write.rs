@@ -1,0 +1,93 @@
+//! Writes rows as a Parquet file, row group by row group.
+
+use std::io::Write;
+
+use arrow_array::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::arrow::Gathered;
+use crate::record::Row;
+use crate::schema::Schema;
+
+/// So many rows, and so many bytes of them, make a row group at most.
+const GROUP_ROWS: usize = 1 << 20;
+const GROUP_BYTES: usize = 128 << 20;
+
+/// Writes rows as a Parquet file, compressed with zstd. A row group is kept in memory until it is full: a million rows, or 128 MiB.
+///
+/// The types of columns are those of [`arrow::to_schema`](crate::arrow::to_schema), and the fields stand in the metadata, so that
+/// what [`open`](super::open) reads is what was written.
+pub struct Writer<W: Write + Send> {
+    output: ArrowWriter<W>,
+    gathered: Gathered,
+}
+
+impl<W: Write + Send> Writer<W> {
+    /// Writes rows of this schema.
+    ///
+    /// # Errors
+    /// [`Io`](ErrorKind::Io) when the beginning cannot be written.
+    pub fn new(schema: &Schema, output: W) -> Result<Writer<W>> {
+        let gathered = Gathered::new(schema);
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_max_row_group_row_count(Some(GROUP_ROWS))
+            .build();
+        let output =
+            ArrowWriter::try_new(output, gathered.arrow().clone(), Some(properties)).map_err(unwritten)?;
+        Ok(Writer { output, gathered })
+    }
+
+    /// Writes a row.
+    ///
+    /// # Errors
+    /// [`Schema`](ErrorKind::Schema) when the row has another schema, [`Corrupt`](ErrorKind::Corrupt) when bytes are no values
+    /// of their fields, [`Io`](ErrorKind::Io) when they cannot be written.
+    pub fn write(&mut self, row: Row<'_>) -> Result<()> {
+        self.gathered.schema().check_same("the row", row.schema())?;
+        self.write_records(row.as_bytes())
+    }
+
+    /// Writes packed records, any number of whole ones.
+    ///
+    /// # Errors
+    /// [`Value`](ErrorKind::Value) when they are not whole, else as [`write`](Writer::write).
+    pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
+        let output = &mut self.output;
+        self.gathered.add(records, |batch| write(output, batch))
+    }
+
+    /// Writes what is still in memory and the end, and gives the output back.
+    ///
+    /// # Errors
+    /// As [`write`](Writer::write).
+    pub fn finish(mut self) -> Result<W> {
+        if let Some(batch) = self.gathered.rest()? {
+            write(&mut self.output, &batch)?;
+        }
+        self.output.into_inner().map_err(unwritten)
+    }
+}
+
+fn write<W: Write + Send>(output: &mut ArrowWriter<W>, batch: &RecordBatch) -> Result<()> {
+    output.write(batch).map_err(unwritten)?;
+    if output.in_progress_size() > GROUP_BYTES {
+        output.flush().map_err(unwritten)?;
+    }
+    Ok(())
+}
+
+#[cold]
+fn unwritten(error: ParquetError) -> Error {
+    match error {
+        ParquetError::External(error) => match error.downcast::<std::io::Error>() {
+            Ok(error) => Error::io("cannot write Parquet", *error),
+            Err(error) => Error::new(ErrorKind::Io, format!("cannot write Parquet: {error}")),
+        },
+        other => Error::new(ErrorKind::Io, format!("cannot write Parquet: {other}")),
+    }
+}

@@ -1,0 +1,111 @@
+"""Writes the small files beside it, which tests/integration/exchange reads: what other programs make of each type.
+
+Made with pyarrow 26.0, pandas 3.1, polars 2.1, NumPy 2.4. Run it in a folder of its own, and copy what it made.
+"""
+
+import datetime
+import decimal
+import uuid
+
+import pandas
+import polars
+import pyarrow
+import pyarrow.feather
+import pyarrow.parquet
+
+DAY = datetime.date(2013, 7, 4)
+NOON = datetime.datetime(2013, 7, 4, 12, 0, 0, 250000)
+IDS = [uuid.UUID(int=0x1234 + at).bytes for at in range(3)]
+
+
+def column(kind, values, **more):
+    return pyarrow.array(values, type=kind, **more)
+
+
+def every_type():
+    """Three rows of every type that a field can hold: the least, the greatest and a missing value, or typical ones."""
+    columns = {"truth": column(pyarrow.bool_(), [True, False, None])}
+    for bits in (8, 16, 32, 64):
+        least, greatest = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+        columns[f"i{bits}"] = column(getattr(pyarrow, f"int{bits}")(), [least, greatest, 0])
+        columns[f"u{bits}"] = column(getattr(pyarrow, f"uint{bits}")(), [0, 2**bits - 1, 1])
+        columns[f"i{bits}_null"] = column(getattr(pyarrow, f"int{bits}")(), [least + 1, greatest, None])
+    columns |= {
+        "wider": column(pyarrow.uint8(), [0, 255, None]),
+        "half": column(pyarrow.float16(), [0.5, -2.0, 65504.0]),
+        "single": column(pyarrow.float32(), [0.1, float("inf"), None]),
+        "double": column(pyarrow.float64(), [0.1, float("nan"), -1.7976931348623157e308]),
+        "text": column(pyarrow.string(), ["", "é", "東京"]),
+        "large": column(pyarrow.large_string(), ["a", None, "abc"]),
+        "view": column(pyarrow.string_view(), ["a", None, "longer than what is kept in place"]),
+        "words": column(pyarrow.string(), ["yes", "no", None]).dictionary_encode(),
+        "fixed": column(pyarrow.binary(3), [b"\0\0\0", b"abc", None]),
+        "binary": column(pyarrow.binary(), [b"\0\1", b"\2\3", None]),
+        "id": pyarrow.ExtensionArray.from_storage(pyarrow.uuid(), column(pyarrow.binary(16), IDS)),
+        "day": column(pyarrow.date32(), [DAY, datetime.date(1, 1, 1), None]),
+        "day64": column(pyarrow.date64(), [DAY, DAY, datetime.date(9999, 12, 31)]),
+        "seconds": column(pyarrow.timestamp("s"), [0, 1, 2]),
+        "millis": column(pyarrow.timestamp("ms", tz="UTC"), [NOON, NOON, None]),
+        "micros": column(pyarrow.timestamp("us", tz="Europe/Berlin"), [NOON, NOON, NOON]),
+        "nanos": column(pyarrow.timestamp("ns"), [1000, -1000, 0]),
+        "list": column(pyarrow.list_(pyarrow.int16()), [[1, 2], [3, 4], None]),
+        "fixed_list": column(pyarrow.list_(pyarrow.float32(), 3), [[1, 2, 3], [4, 5, 6], [7, 8, 9]]),
+    }
+    return pyarrow.table(columns)
+
+
+def pyarrow_files():
+    table = every_type()
+    pyarrow.feather.write_feather(table, "pyarrow.arrow", compression="lz4")
+    with pyarrow.ipc.new_stream("pyarrow.arrows", table.schema) as stream:
+        stream.write_table(table, max_chunksize=2)
+    pyarrow.parquet.write_table(table, "pyarrow.parquet", compression="snappy", row_group_size=2)
+    # What a writer leaves that does not say which Arrow types it had.
+    plain = table.drop_columns(["half", "day64", "seconds", "nanos", "fixed_list"])
+    pyarrow.parquet.write_table(plain, "plain.parquet", compression="gzip", store_schema=False)
+    refused = {
+        "decimal": column(pyarrow.decimal128(10, 2), [decimal.Decimal("1.25")]),
+        "struct": column(pyarrow.struct([("x", pyarrow.int32())]), [{"x": 1}]),
+        "time": column(pyarrow.time32("s"), [1]),
+        "ragged": column(pyarrow.list_(pyarrow.int16()), [[1, 2], [3]]),
+        "nanos": column(pyarrow.timestamp("ns"), [1001]),
+        "texts": column(pyarrow.list_(pyarrow.string()), [["a"]]),
+    }
+    for name, values in refused.items():
+        keep = pyarrow.array(range(len(values)), type=pyarrow.int32())
+        table = pyarrow.table({"keep": keep, name: values})
+        pyarrow.feather.write_feather(table, f"refused-{name}.arrow", compression="uncompressed")
+
+
+def frame():
+    return {
+        "id": [3, 1, 2],
+        "delay": [1.5, None, -2.0],
+        "carrier": ["UA", "AA", None],
+        "seen": [NOON, None, NOON],
+        "late": [True, False, True],
+    }
+
+
+def pandas_files():
+    table = pandas.DataFrame(frame())
+    table["missing"] = pandas.array([7, None, 9], dtype="Int16")
+    table["class"] = pandas.Categorical(["b", "a", "b"], categories=["a", "b", "never used"])
+    table.to_parquet("pandas.parquet")
+    table.to_feather("pandas.arrow")
+
+
+def polars_files():
+    table = polars.DataFrame(frame()).with_columns(
+        polars.Series("class", ["b", "a", "b"], dtype=polars.Categorical),
+        polars.Series("vector", [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], dtype=polars.Array(polars.Float32, 2)),
+        polars.Series("raw", [b"ab", b"cd", None], dtype=polars.Binary),
+    )
+    table.write_parquet("polars.parquet")
+    table.write_ipc("polars.arrow", compression="zstd")
+
+
+if __name__ == "__main__":
+    pyarrow_files()
+    pandas_files()
+    polars_files()
