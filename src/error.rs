@@ -50,6 +50,8 @@ pub enum ErrorKind {
     Schema,
     /// A value that does not fit its field: wrong type, too large, too long, the value reserved for null.
     Value,
+    /// The text of a query that cannot be read.
+    Query,
     /// Two rows with one key.
     Duplicate,
     /// A line of an input that cannot be read as what it should be.

@@ -63,6 +63,11 @@
 //!
 //! Both doors lead to the same bytes: a table made through one can be opened through the other.
 //!
+//! # Queries
+//!
+//! [`query`]: rows filtered, sorted, grouped and added up, by fields that are named by name or by byte offset, with predicates that are made
+//! in Rust or read from text: `flights.query().filter("carrier = 'UA' and delay > 60".parse()?).count()?`.
+//!
 //! # Transactions
 //!
 //! [`Database::read`] takes a snapshot: it never waits and does not change, and references into it live as long as it does.
@@ -90,6 +95,7 @@ mod error;
 mod exchange;
 mod load;
 mod page;
+pub mod query;
 mod record;
 mod salvage;
 mod schema;

@@ -139,7 +139,7 @@ impl<'a> Value<'a> {
     }
 
     /// What kind of value this is, for messages.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Value::Null => "null",
             Value::Bool(_) => "a bool",

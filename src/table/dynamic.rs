@@ -49,6 +49,10 @@ impl<'t> DynamicTable<'t> {
         DynamicTable { reader }
     }
 
+    pub(crate) fn reader(&self) -> Reader<'t> {
+        self.reader
+    }
+
     /// The name under which the table was opened.
     pub fn name(&self) -> &'t str {
         &self.reader.definition.name

@@ -76,6 +76,10 @@ impl<'t, T: Record> Table<'t, T> {
         Ok(Table { reader, elements: elements.unwrap_or_default() })
     }
 
+    pub(crate) fn reader(&self) -> Reader<'t> {
+        self.reader
+    }
+
     pub(super) fn unchecked(reader: Reader<'t>) -> Table<'t, T> {
         Table { reader, elements: &[] }
     }

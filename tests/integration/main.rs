@@ -18,6 +18,7 @@ mod model;
 mod open_errors;
 mod power;
 mod processes;
+mod queries;
 mod record;
 mod recovery;
 mod schema;

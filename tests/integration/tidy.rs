@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The rooms of the library from the lowest to the highest. Those in one row do not know of each other.
-const ROOMS: [&[&str]; 10] = [
+const ROOMS: [&[&str]; 11] = [
     &["error"],
     &["storage"],
     &["page"],
@@ -12,6 +12,7 @@ const ROOMS: [&[&str]; 10] = [
     &["load"],
     &["catalog"],
     &["table"],
+    &["query"],
     &["transaction"],
     &["database"],
 ];

@@ -1,0 +1,53 @@
+//! Names and values as they stand in the text of a query.
+
+use std::fmt::Write as _;
+
+use crate::record::Value;
+
+/// The words that a field's name has to stand in back quotes for.
+const RESERVED: [&str; 12] =
+    ["and", "or", "not", "in", "is", "null", "between", "starts", "true", "false", "at", "as"];
+
+/// A name as it can be read back: plain, or in back quotes.
+pub(super) fn quoted_name(name: &str) -> String {
+    let plain = name.chars().all(is_word)
+        && name.chars().next().is_some_and(|first| !first.is_numeric())
+        && !is_reserved(name);
+    if plain { name.to_owned() } else { format!("`{}`", name.replace('`', "``")) }
+}
+
+pub(super) fn is_reserved(word: &str) -> bool {
+    RESERVED.iter().any(|reserved| word.eq_ignore_ascii_case(reserved))
+}
+
+pub(super) fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// A value as it can be read back.
+pub(super) fn literal(value: &Value<'_>) -> String {
+    match value {
+        Value::Text(text) => quoted(text),
+        Value::Date(_) | Value::Timestamp(_) | Value::Uuid(_) => quoted(&value.to_string()),
+        // A point says that it is a float.
+        Value::F32(_) | Value::F64(_) => {
+            let mut text = value.to_string();
+            if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
+                text.push_str(".0");
+            }
+            text
+        }
+        Value::Array(elements) => {
+            let mut text = String::from("[");
+            for (at, element) in elements.iter().enumerate() {
+                let _ = write!(text, "{}{}", if at == 0 { "" } else { ", " }, literal(element));
+            }
+            text + "]"
+        }
+        other => other.to_string(),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

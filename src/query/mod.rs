@@ -1,0 +1,510 @@
+//! Queries: rows filtered, sorted, grouped and added up, over fields that are named by name or by byte offset and type.
+//!
+//! A query over a table whose schema is known at run time is built with [`Query`]; its predicates are made in Rust or read from text:
+//!
+//! ```
+//! use drystone::query::{count, mean};
+//! use drystone::{Database, RowBuf, Schema, Value};
+//!
+//! # fn main() -> drystone::Result<()> {
+//! let schema: Schema = "carrier: str[2], dep_delay: i16?".parse()?;
+//! let db = Database::in_memory()?;
+//! let write = db.write()?;
+//! let mut flights = write.create_dynamic("flights", &schema)?;
+//! for (carrier, delay) in [("UA", Some(70)), ("UA", Some(-5)), ("AA", None), ("AA", Some(90)), ("AA", Some(80))] {
+//!     flights.insert(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+//! }
+//! let flights = flights.as_table();
+//!
+//! let late = flights
+//!     .query()
+//!     .filter("dep_delay > 60".parse()?)
+//!     .group_by(["carrier"])
+//!     .aggregate([count(), mean("dep_delay")])
+//!     .order_by([count().desc()])
+//!     .run()?;
+//! let lines: Vec<String> = late.iter().map(|row| row.to_string()).collect();
+//! assert_eq!(lines[0], "carrier: AA, count: 2, mean(dep_delay): 85");
+//! assert_eq!(lines[1], "carrier: UA, count: 1, mean(dep_delay): 70");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Over a table of structs, iterators and slices say the same in Rust, and run as fast as a loop over memory:
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use drystone::{Database, Nullable, Record, Text};
+//!
+//! #[derive(Clone, Copy, Record)]
+//! #[repr(C, packed)]
+//! struct Flight {
+//!     carrier: Text<2>,
+//!     dep_delay: Nullable<i16>,
+//! }
+//!
+//! # fn main() -> drystone::Result<()> {
+//! # let db = Database::in_memory()?;
+//! # let write = db.write()?;
+//! # let mut table = write.create_table::<Flight>("flights")?;
+//! # for (carrier, delay) in [("UA", Some(70)), ("UA", Some(-5)), ("AA", None), ("AA", Some(90)), ("AA", Some(80))] {
+//! #     table.push(&Flight { carrier: Text::new(carrier)?, dep_delay: delay.try_into()? })?;
+//! # }
+//! # drop(table);
+//! # write.commit()?;
+//! let read = db.read()?;
+//! let flights = read.table::<Flight>("flights")?;
+//! let mut late: BTreeMap<Text<2>, (u64, i64)> = BTreeMap::new();
+//! for slice in flights.slices() {
+//!     for flight in slice? {
+//!         // null is `None`, and `None` is not greater than 60
+//!         if let Some(delay @ 61..) = { flight.dep_delay }.get() {
+//!             let (count, sum) = late.entry(flight.carrier).or_default();
+//!             (*count, *sum) = (*count + 1, *sum + i64::from(delay));
+//!         }
+//!     }
+//! }
+//! assert_eq!(late[&Text::new("AA")?], (2, 170));
+//! assert_eq!(late[&Text::new("UA")?], (1, 70));
+//! # Ok(())
+//! # }
+//! ```
+
+mod aggregate;
+mod batch;
+mod column;
+mod domain;
+mod exact;
+mod extremes;
+mod filter;
+mod fold;
+mod group;
+mod kernel;
+mod literal;
+mod order;
+mod parse;
+mod plan;
+mod predicate;
+mod ranges;
+mod rows;
+mod run;
+mod shape;
+mod sort;
+mod sums;
+mod token;
+
+use std::fmt::{self, Write as _};
+
+pub use aggregate::{Aggregate, count, count_of, max, mean, min, sum};
+pub use column::{Column, at, col};
+pub use order::Order;
+pub use predicate::{Operand, Predicate};
+pub use rows::{QueryRows, QueryRowsIter};
+
+use crate::error::{Result, fail};
+use crate::record::{Record, Value};
+use crate::schema::Schema;
+use crate::table::{DynamicTable, Reader, Table};
+use filter::Filter;
+use plan::Plan;
+use run::{Job, Stream};
+use shape::{Aggregation, Projection, Shape};
+
+/// Memory that a result may take unless told otherwise.
+const MEMORY_BYTES: usize = 1 << 30;
+
+/// A question to a table, put together call by call and answered by [`run`](Query::run) or [`stream`](Query::stream).
+///
+/// Made by [`DynamicTable::query`] and [`Table::query`]. Names are looked up when it runs, so a mistake is an error of `run`.
+/// A clone is a query of its own, and one query can run more than once.
+#[derive(Clone)]
+#[must_use]
+pub struct Query<'t> {
+    reader: Reader<'t>,
+    filters: Vec<Predicate>,
+    select: Vec<Column>,
+    group_by: Vec<Column>,
+    aggregates: Vec<Aggregate>,
+    order_by: Vec<Order>,
+    limit: Option<u64>,
+    distinct: bool,
+    threads: Option<usize>,
+    memory_bytes: usize,
+}
+
+impl fmt::Debug for Query<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Query({:?}, filter: {:?})", self.reader.definition.name, self.filters)
+    }
+}
+
+impl<'t> DynamicTable<'t> {
+    /// A query over its rows.
+    pub fn query(&self) -> Query<'t> {
+        Query::new(self.reader())
+    }
+}
+
+impl<'t, T: Record> Table<'t, T> {
+    /// A query over its rows, by names or offsets; see [`query`](crate::query) for the same in Rust's own terms.
+    pub fn query(&self) -> Query<'t> {
+        Query::new(self.reader())
+    }
+}
+
+impl<'t> Query<'t> {
+    fn new(reader: Reader<'t>) -> Query<'t> {
+        Query {
+            reader,
+            filters: Vec::new(),
+            select: Vec::new(),
+            group_by: Vec::new(),
+            aggregates: Vec::new(),
+            order_by: Vec::new(),
+            limit: None,
+            distinct: false,
+            threads: None,
+            memory_bytes: MEMORY_BYTES,
+        }
+    }
+
+    /// Only rows for which this is true; several filters must all be.
+    pub fn filter(mut self, predicate: Predicate) -> Query<'t> {
+        self.filters.push(predicate);
+        self
+    }
+
+    /// These fields come out, in this order; without it, all do.
+    pub fn select<C: Into<Column>>(mut self, columns: impl IntoIterator<Item = C>) -> Query<'t> {
+        self.select.extend(columns.into_iter().map(Into::into));
+        self
+    }
+
+    /// A row of the result for each group of rows that agree in these fields: the fields, then the aggregates. Null is a group of its own.
+    /// The groups come in the order of the fields, null first, unless told otherwise.
+    pub fn group_by<C: Into<Column>>(mut self, columns: impl IntoIterator<Item = C>) -> Query<'t> {
+        self.group_by.extend(columns.into_iter().map(Into::into));
+        self
+    }
+
+    /// These are computed, of each group or of all rows.
+    pub fn aggregate(mut self, aggregates: impl IntoIterator<Item = Aggregate>) -> Query<'t> {
+        self.aggregates.extend(aggregates);
+        self
+    }
+
+    /// Sorts the result by this, then by that. Rows that agree in all stay in the order of the table, groups in that of their
+    /// fields.
+    pub fn order_by<O: Into<Order>>(mut self, orders: impl IntoIterator<Item = O>) -> Query<'t> {
+        self.order_by.extend(orders.into_iter().map(Into::into));
+        self
+    }
+
+    /// At most so many rows come out: the first ones. With an order, no more than about twice as many are kept in memory.
+    pub fn limit(mut self, rows: u64) -> Query<'t> {
+        self.limit = Some(rows);
+        self
+    }
+
+    /// The first `rows` by this order: [`order_by`](Query::order_by) and [`limit`](Query::limit) in one.
+    pub fn top<O: Into<Order>>(self, rows: u64, orders: impl IntoIterator<Item = O>) -> Query<'t> {
+        self.order_by(orders).limit(rows)
+    }
+
+    /// Of rows that agree in all fields that come out, only one: sorted by them, unless told otherwise.
+    pub fn distinct(mut self) -> Query<'t> {
+        self.distinct = true;
+        self
+    }
+
+    /// At most so many threads; without it, as many as the machine has processors. The answer is the same. Few rows are read by one
+    /// thread in any case.
+    pub fn threads(mut self, threads: usize) -> Query<'t> {
+        self.threads = Some(threads.max(1));
+        self
+    }
+
+    /// How much memory the result may take, groups and sorting included; 1 GiB without it. More is an error of kind `Limit`.
+    pub fn memory_bytes(mut self, bytes: usize) -> Query<'t> {
+        self.memory_bytes = bytes;
+        self
+    }
+
+    /// Answers it, in memory.
+    ///
+    /// # Errors
+    /// `NotFound` for a field that is not there; `Value` for values and aggregates that do not go with the type of their field; `Query` for
+    /// parts that do not go together; `Limit` if the result takes too much memory or a sum more than 128 bits; `Corrupt` if a page
+    /// does not match its checksum.
+    pub fn run(&self) -> Result<QueryRows> {
+        self.job()?.run()
+    }
+
+    /// Answers it batch by batch. Where nothing is sorted, grouped or computed, rows are read as they are asked for, and only one batch is
+    /// in memory.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut points = write.create_table::<Point>("points")?;
+    /// # points.extend((0..10_000).map(|x| Point { x, y: x % 7 }))?;
+    /// # drop(points);
+    /// # write.commit()?;
+    /// # let read = db.read()?;
+    /// let points = read.dynamic("points")?;
+    /// let mut stream = points.query().filter("y = 3".parse()?).select(["x"]).stream()?;
+    /// let mut rows = 0;
+    /// while let Some(batch) = stream.next()? {
+    ///     rows += batch.len();
+    /// }
+    /// assert_eq!(rows, 1429);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`run`](Query::run).
+    pub fn stream(&self) -> Result<QueryStream<'t>> {
+        let job = self.job()?;
+        if !job.order.is_empty() || matches!(job.shape, Shape::Aggregates(_)) {
+            return job
+                .run()
+                .map(|rows| QueryStream(Source::Done { schema: rows.schema().clone(), rows: Some(rows) }));
+        }
+        let Job { reader, plan, shape, limit, .. } = job;
+        match shape {
+            Shape::Rows(projection) => {
+                Ok(QueryStream(Source::Scan(Box::new(Stream::new(reader, plan, projection, limit)))))
+            }
+            Shape::Aggregates(_) => fail!(Usage, "a query that computes is no stream"),
+        }
+    }
+
+    /// How many rows pass the filters.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut points = write.create_table::<Point>("points")?;
+    /// # points.extend((0..10).map(|x| Point { x, y: x % 7 }))?;
+    /// # drop(points);
+    /// # write.commit()?;
+    /// # let read = db.read()?;
+    /// use drystone::query::{at, sum};
+    ///
+    /// let points = read.table::<Point>("points")?;
+    /// assert_eq!(points.query().filter("y = 1".parse()?).count()?, 2);
+    /// assert_eq!(points.query().filter(at::<i32>(4).eq(1)).value(sum("x"))?, 9);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`run`](Query::run).
+    pub fn count(&self) -> Result<u64> {
+        self.value(count())?.try_into()
+    }
+
+    /// One aggregate of the rows that pass the filters; null if there is no value to compute it of.
+    ///
+    /// # Errors
+    /// As for [`run`](Query::run); `Query` if there are groups or other aggregates.
+    pub fn value(&self, aggregate: Aggregate) -> Result<Value<'static>> {
+        if !self.group_by.is_empty() || !self.aggregates.is_empty() || self.distinct {
+            fail!(
+                Query,
+                "{aggregate}: one value is for queries without groups and other aggregates; use run"
+            );
+        }
+        let query = Query {
+            select: Vec::new(),
+            order_by: Vec::new(),
+            limit: None,
+            aggregates: vec![aggregate],
+            ..self.clone()
+        };
+        match query.run()?.get(0) {
+            Some(row) => row.get(0).map(Value::into_owned),
+            None => Ok(Value::Null),
+        }
+    }
+
+    /// How it would be answered: which rows are read, what is asked of each, and by how many threads. For people; the words may change.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2] key, flight: u16 key, delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dynamic("flights", &schema)?;
+    /// # flights.insert(&RowBuf::from_values(&schema, [Value::from("UA"), Value::from(1545), Value::from(2)])?)?;
+    /// # let flights = flights.as_table();
+    /// let query = flights.query().filter("carrier = 'UA' and flight < 2000 and delay > 60".parse()?);
+    /// assert_eq!(
+    ///     query.explain()?,
+    ///     "table \"flights\", 1 rows\n\
+    ///      read: 1 rows, by key range on carrier, flight, ranges: 1\n\
+    ///      filter: delay >= 61\n\
+    ///      result: carrier: str[2], flight: u16, delay: i16?\n\
+    ///      threads: 1\n"
+    /// );
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`run`](Query::run).
+    pub fn explain(&self) -> Result<String> {
+        let job = self.job()?;
+        let (plan, table) = (&job.plan, self.reader.definition);
+        let mut text = String::new();
+        let mut line = |line: fmt::Arguments<'_>| {
+            // Writing to a text does not fail.
+            let _ = writeln!(text, "{line}");
+        };
+        line(format_args!("table {:?}, {} rows", table.name, self.reader.rows()));
+        line(format_args!("read: {} rows, by {plan}", plan.row_count()));
+        if !plan.filter.is_always() && !plan.filter.is_never() {
+            line(format_args!("filter: {}", plan.filter));
+        }
+        if let Shape::Aggregates(aggregation) = &job.shape
+            && !aggregation.groups.is_empty()
+        {
+            let names: Vec<&str> = aggregation.groups.iter().map(|place| place.field.name()).collect();
+            let method = group::Groups::new(aggregation.groups.clone()).method();
+            line(format_args!("group: by {}, through {method}", names.join(", ")));
+        }
+        if !self.order_by.is_empty() {
+            let orders: Vec<String> = self.order_by.iter().map(Order::to_string).collect();
+            line(format_args!("sort: by {}", orders.join(", ")));
+        }
+        if let Some(limit) = self.limit {
+            line(format_args!("limit: {limit} rows"));
+        }
+        line(format_args!("result: {}", job.schema()));
+        line(format_args!("threads: {}", job.parts()));
+        Ok(text)
+    }
+
+    fn job(&self) -> Result<Job<'t>> {
+        let schema = &self.reader.definition.schema;
+        let rows = self.reader.rows();
+        let filters = self.filters.iter().map(|predicate| Filter::new(predicate, schema));
+        let filter = Filter::and(filters.collect::<Result<_>>()?);
+        let computes = !self.group_by.is_empty() || !self.aggregates.is_empty();
+        let (shape, order) = if computes || self.distinct {
+            if computes && (self.distinct || !self.select.is_empty()) {
+                fail!(
+                    Query,
+                    "what is grouped comes out as the fields to group by and the aggregates; leave out select and distinct"
+                );
+            }
+            let groups = if computes {
+                self.group_by.clone()
+            } else if self.select.is_empty() {
+                schema.fields().iter().map(|field| Column::from(field.name())).collect()
+            } else {
+                self.select.clone()
+            };
+            let aggregation = Aggregation::new(&groups, &self.aggregates, schema, rows)?;
+            let mut order = shape::order_of_result(&self.order_by, &self.aggregates, &aggregation.schema)?;
+            // Then by the groups, which makes the order of the result a certain one.
+            let rest = aggregation.schema.fields()[..aggregation.groups.len()].iter();
+            for field in rest {
+                let place = Column::from(field.name()).place(&aggregation.schema)?;
+                order.push(sort::SortField { place, is_descending: false, nulls_last: false });
+            }
+            (Shape::Aggregates(aggregation), order)
+        } else {
+            let order = shape::order_of_rows(&self.order_by, schema)?;
+            (Shape::Rows(Projection::new(&self.select, schema)?), order)
+        };
+        Ok(Job {
+            reader: self.reader,
+            plan: Plan::new(&self.reader, filter)?,
+            shape,
+            order,
+            limit: self.limit,
+            threads: self.threads.unwrap_or_else(processors),
+            memory_bytes: self.memory_bytes,
+        })
+    }
+}
+
+impl Job<'_> {
+    fn schema(&self) -> &Schema {
+        match &self.shape {
+            Shape::Rows(projection) => &projection.schema,
+            Shape::Aggregates(aggregation) => &aggregation.schema,
+        }
+    }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The answer to a query in batches, from [`Query::stream`].
+pub struct QueryStream<'t>(Source<'t>);
+
+enum Source<'t> {
+    Scan(Box<Stream<'t>>),
+    Done { schema: Schema, rows: Option<QueryRows> },
+}
+
+impl fmt::Debug for QueryStream<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "QueryStream({})", self.schema())
+    }
+}
+
+impl QueryStream<'_> {
+    /// What the rows are made of.
+    pub fn schema(&self) -> &Schema {
+        match &self.0 {
+            Source::Scan(stream) => stream.schema(),
+            Source::Done { schema, .. } => schema,
+        }
+    }
+
+    /// The next rows, at least one; `None` at the end.
+    ///
+    /// # Errors
+    /// `Corrupt` if a page does not match its checksum.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator would give results of options the other way round"
+    )]
+    pub fn next(&mut self) -> Result<Option<QueryRows>> {
+        match &mut self.0 {
+            Source::Scan(stream) => stream.next(),
+            Source::Done { rows, .. } => Ok(rows.take().filter(|rows| !rows.is_empty())),
+        }
+    }
+}
+
+/// Fields in their text form, parted by commas: `carrier, at(12, i16)`.
+///
+/// # Errors
+/// `Query`, with a mark under the column at which the text goes wrong.
+pub fn parse_columns(text: &str) -> Result<Vec<Column>> {
+    parse::columns(text)
+}
+
+/// Aggregates in their text form, parted by commas: `count, mean(dep_delay) as delay`.
+///
+/// # Errors
+/// As for [`parse_columns`].
+pub fn parse_aggregates(text: &str) -> Result<Vec<Aggregate>> {
+    parse::aggregates(text)
+}
+
+/// Orders in their text form, parted by commas: `-count, carrier`.
+///
+/// # Errors
+/// As for [`parse_columns`].
+pub fn parse_orders(text: &str) -> Result<Vec<Order>> {
+    parse::orders(text)
+}

@@ -1,0 +1,101 @@
+//! `Order`: by what the rows of a result are sorted.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::aggregate::Aggregate;
+use super::column::Column;
+use crate::error::{Error, Result};
+
+/// By what the rows of a result are sorted: a field, or in a result of aggregates one of those.
+///
+/// Ascending unless told otherwise. Null counts as the lowest value, so it comes first in ascending order and last in descending, as in
+/// SQLite; [`nulls_first`](Order::nulls_first) and [`nulls_last`](Order::nulls_last) say otherwise. Text form: `x`, `-x` or
+/// `x desc`, `-mean(x)`, `x nulls last`.
+///
+/// ```
+/// use drystone::query::{col, mean, Order};
+///
+/// assert_eq!("-dep_delay".parse::<Order>()?, Order::from("dep_delay").descending());
+/// assert_eq!("mean(dep_delay) desc nulls first".parse::<Order>()?, Order::from(mean("dep_delay")).descending().nulls_first());
+/// # Ok::<(), drystone::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Order {
+    pub(super) by: By,
+    pub(super) is_descending: bool,
+    /// Where null goes, if it was said.
+    pub(super) nulls_last: Option<bool>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum By {
+    Column(Column),
+    Aggregate(Aggregate),
+}
+
+impl Order {
+    fn new(by: By) -> Order {
+        Order { by, is_descending: false, nulls_last: None }
+    }
+
+    /// The greatest first.
+    #[must_use]
+    pub fn descending(mut self) -> Order {
+        self.is_descending = true;
+        self
+    }
+
+    /// Null before all values.
+    #[must_use]
+    pub fn nulls_first(mut self) -> Order {
+        self.nulls_last = Some(false);
+        self
+    }
+
+    /// Null after all values.
+    #[must_use]
+    pub fn nulls_last(mut self) -> Order {
+        self.nulls_last = Some(true);
+        self
+    }
+
+    pub(super) fn puts_nulls_last(&self) -> bool {
+        self.nulls_last.unwrap_or(self.is_descending)
+    }
+}
+
+impl<C: Into<Column>> From<C> for Order {
+    fn from(column: C) -> Order {
+        Order::new(By::Column(column.into()))
+    }
+}
+
+impl From<Aggregate> for Order {
+    fn from(aggregate: Aggregate) -> Order {
+        Order::new(By::Aggregate(aggregate))
+    }
+}
+
+impl FromStr for Order {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Order> {
+        super::parse::order(text)
+    }
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.by {
+            By::Column(column) => column.fmt(f)?,
+            By::Aggregate(aggregate) => aggregate.fmt(f)?,
+        }
+        f.write_str(if self.is_descending { " desc" } else { "" })?;
+        match self.nulls_last {
+            None => Ok(()),
+            Some(true) => f.write_str(" nulls last"),
+            Some(false) => f.write_str(" nulls first"),
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! Random schemas, rows and queries: what comes out is what the evaluator beside it says, whatever the plan.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use drystone::query::{Order, Predicate, count, count_of, max, mean, min, sum};
+use drystone::{Database, Date, LoadOptions, OnDuplicate, Row, RowBuf, Schema, Timestamp, Type, Uuid, Value};
+
+use super::naive::{Asked, compare};
+
+/// Random numbers, the same in every run (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+
+    fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+
+    fn of<T: Clone>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len())].clone()
+    }
+}
+
+const TYPES: [&str; 22] = [
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "u128",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "i128",
+    "f32",
+    "f64",
+    "bool",
+    "str[1]",
+    "str[3]",
+    "str[4]",
+    "str[20]",
+    "bytes[2]",
+    "bytes[20]",
+    "date",
+    "timestamp",
+    "uuid",
+];
+
+const OPS: [&str; 6] = ["=", "!=", "<", "<=", ">", ">="];
+
+/// A value for a field or to compare one with: few and far apart, so that they meet, and the ends of the type.
+fn value(random: &mut Random, ty: Type) -> Value<'static> {
+    let near = random.below(12) as i128 - 3;
+    let texts = ["", "a", "ab", "abc", "abd", "b", "é", "zzz"];
+    match ty {
+        Type::Bool => Value::Bool(random.one_in(2)),
+        Type::F32 => {
+            let reals = [0.0, -0.0, 1.5, 0.1, -2.0, 3.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30];
+            Value::F32(random.of(&reals))
+        }
+        Type::F64 => {
+            let reals = [0.0, -0.0, 1.5, 0.1, -2.0, 3.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300];
+            Value::F64(random.of(&reals))
+        }
+        Type::Str(width) => {
+            let text = random.of(&texts);
+            let fits = text.len() <= usize::from(width);
+            Value::from(if fits { text } else { "a" })
+        }
+        Type::Bytes(width) => {
+            let mut bytes = vec![random.of(&[0_u8, 1, 7, 0xFE]); usize::from(width)];
+            bytes[0] = random.below(3) as u8;
+            Value::from(bytes)
+        }
+        Type::Date => Value::Date(Date::from_days(near as i32)),
+        Type::Timestamp => Value::Timestamp(Timestamp::from_micros(near as i64 * 43_200_000_000)),
+        Type::Uuid => Value::Uuid(Uuid::from_u128(near.unsigned_abs())),
+        number => {
+            let bits = 8 * number.width() as u32;
+            let signed = number.to_string().starts_with('i');
+            let (least, most) = if signed {
+                ((i128::MIN >> (128 - bits)) + 1, i128::MAX >> (128 - bits))
+            } else {
+                (0, (u128::MAX >> (129 - bits)) as i128)
+            };
+            let number = match random.below(8) {
+                0 => least,
+                1 => most,
+                _ => near.clamp(least, most),
+            };
+            if signed { Value::Signed(number) } else { Value::Unsigned(number as u128) }
+        }
+    }
+}
+
+/// What a field is compared with: mostly its own type, sometimes another number, sometimes null.
+fn literal(random: &mut Random, ty: Type) -> Value<'static> {
+    if random.one_in(15) {
+        return Value::Null;
+    }
+    if ty.is_number() && random.one_in(3) {
+        return match random.below(3) {
+            0 => Value::F64(random.of(&[2.5, -1.0, 3.0, f64::NAN, f64::INFINITY, 0.0, -0.0])),
+            1 => Value::Signed(random.of(&[-500, 300, 70_000, 4, -1])),
+            _ => Value::Unsigned(random.of(&[0, 3, 1 << 40])),
+        };
+    }
+    match ty {
+        // Longer than the field.
+        Type::Str(_) if random.one_in(4) => {
+            Value::from(random.of(&["abcdefghijklmnopqrstuvwxyz", "abcd", "aé"]))
+        }
+        Type::Bytes(_) if random.one_in(4) => Value::from(random.of(&[vec![], vec![1], vec![1; 40]])),
+        ty => value(random, ty),
+    }
+}
+
+fn asked(random: &mut Random, schema: &Schema, depth: usize) -> Asked {
+    if depth > 0 && random.one_in(2) {
+        let mut parts = || (0..1 + random.below(3)).map(|_| asked(random, schema, depth - 1)).collect();
+        return match depth % 3 {
+            0 => Asked::And(parts()),
+            1 => Asked::Or(parts()),
+            _ => Asked::Not(Box::new(Asked::And(parts()))),
+        };
+    }
+    // The key is asked for often, so that plans use it.
+    let fields = if random.one_in(2) && schema.is_keyed() { schema.key_fields() } else { schema.fields() };
+    let field = &fields[random.below(fields.len())];
+    let (name, ty) = (field.name().to_owned(), field.ty());
+    match random.below(9) {
+        0 => Asked::Null(name),
+        1 => {
+            let values = (0..1 + random.below(5)).map(|_| literal(random, ty)).collect();
+            Asked::In(name, values)
+        }
+        2 => Asked::Between(name, literal(random, ty), literal(random, ty)),
+        3 if matches!(ty, Type::Str(_)) => {
+            Asked::Starts(name, random.of(&["", "a", "ab", "é", "abcdefg"]).into())
+        }
+        4 => {
+            let same = schema.fields().iter().filter(|other| other.ty() == ty);
+            let same: Vec<String> = same.map(|field| field.name().to_owned()).collect();
+            Asked::Fields(name, random.of(&OPS), random.of(&same))
+        }
+        _ => Asked::Compare(name, random.of(&OPS), literal(random, ty)),
+    }
+}
+
+fn schema(random: &mut Random) -> Schema {
+    let mut fields = Vec::new();
+    let keys = random.below(4);
+    for at in 0..keys + 1 + random.below(5) {
+        let ty = random.of(&TYPES);
+        let rest = if at < keys {
+            " key"
+        } else if random.one_in(2) {
+            "?"
+        } else {
+            ""
+        };
+        fields.push(format!("f{at}: {ty}{rest}"));
+    }
+    fields.join(", ").parse().unwrap()
+}
+
+fn database(random: &mut Random, schema: &Schema) -> Database {
+    let db = Database::in_memory().unwrap();
+    let write = db.write().unwrap();
+    let mut table = write.create_dynamic("t", schema).unwrap();
+    for _ in 0..random.of(&[0, 1, 40, 300, 3000]) {
+        let mut row = RowBuf::new(schema);
+        for (at, field) in schema.fields().iter().enumerate() {
+            let null = field.is_nullable() && random.one_in(4);
+            row.set(at, if null { Value::Null } else { value(random, field.ty()) }).unwrap();
+        }
+        if schema.is_keyed() {
+            table.upsert(&row).unwrap();
+        } else {
+            table.insert(&row).unwrap();
+        }
+    }
+    drop(table);
+    write.commit().unwrap();
+    db
+}
+
+#[test]
+fn random_queries_give_what_a_row_by_row_evaluator_gives() {
+    let (mut by_key, mut some, mut all) = (0, 0, 0);
+    for seed in 0..50 {
+        let mut random = Random(seed);
+        let schema = schema(&mut random);
+        let db = database(&mut random, &schema);
+        let read = db.read().unwrap();
+        let table = read.dynamic("t").unwrap();
+        for _ in 0..25 {
+            let asked = asked(&mut random, &schema, 3);
+            let predicate = asked.predicate();
+            let passed: Vec<Row<'_>> =
+                table.iter().map(Result::unwrap).filter(|row| asked.holds(*row) == Some(true)).collect();
+            let wanted: Vec<&[u8]> = passed.iter().map(Row::as_bytes).collect();
+            let query = table.query().filter(predicate.clone());
+            let got = query.run().unwrap_or_else(|error| panic!("{seed}: {predicate}: {error}"));
+            let place = || format!("seed {seed}: ({schema})\n{predicate}\n{}", query.explain().unwrap());
+            let got: Vec<&[u8]> = got.as_bytes().chunks_exact(schema.width()).collect();
+            assert_eq!(got, wanted, "{}", place());
+            assert_eq!(query.count().unwrap(), wanted.len() as u64, "{}", place());
+
+            // As text it says the same. Some floats have no literal in it.
+            let text = predicate.to_string();
+            let again: Predicate = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(table.query().filter(again).count().unwrap(), wanted.len() as u64, "{}", place());
+
+            let mut stream = query.clone().limit(7).stream().unwrap();
+            let mut streamed = Vec::new();
+            while let Some(batch) = stream.next().unwrap() {
+                streamed.extend_from_slice(batch.as_bytes());
+            }
+            assert_eq!(streamed, wanted[..wanted.len().min(7)].concat(), "{}", place());
+            by_key += usize::from(query.explain().unwrap().contains("key range"));
+            some += usize::from(!wanted.is_empty());
+            all += 1;
+        }
+    }
+    assert!(by_key > all / 10 && some > all / 4, "{by_key} by key, {some} with rows, of {all}");
+}
+
+/// How two values sort: null is the lowest, NaN the highest number.
+fn order(a: &Value<'_>, b: &Value<'_>) -> Ordering {
+    compare(a, b).unwrap_or_else(|| b.is_null().cmp(&a.is_null()))
+}
+
+#[test]
+fn random_orders_and_limits_give_what_a_sort_gives() {
+    for seed in 1000..1030 {
+        let mut random = Random(seed);
+        let schema = schema(&mut random);
+        let db = database(&mut random, &schema);
+        let read = db.read().unwrap();
+        let table = read.dynamic("t").unwrap();
+        let all: Vec<Row<'_>> = table.iter().map(Result::unwrap).collect();
+        for _ in 0..6 {
+            let keys: Vec<(usize, bool, bool)> = (0..1 + random.below(3))
+                .map(|_| (random.below(schema.fields().len()), random.one_in(2), random.one_in(2)))
+                .collect();
+            let mut sorted = all.clone();
+            sorted.sort_by(|a, b| {
+                keys.iter().fold(Ordering::Equal, |so_far, (at, descending, turned)| {
+                    let (a, b) = (a.get(*at).unwrap(), b.get(*at).unwrap());
+                    let by_value = order(&a, &b);
+                    let by_value = if *descending { by_value.reverse() } else { by_value };
+                    // `turned` puts null at the end at which it would not be.
+                    let has_null = a.is_null() != b.is_null();
+                    so_far.then(if *turned && has_null { by_value.reverse() } else { by_value })
+                })
+            });
+            let orders = keys.iter().map(|(at, descending, turned)| {
+                let order = Order::from(schema.fields()[*at].name());
+                let order = if *descending { order.descending() } else { order };
+                match (turned, descending) {
+                    (false, _) => order,
+                    (true, true) => order.nulls_first(),
+                    (true, false) => order.nulls_last(),
+                }
+            });
+            let query = table.query().order_by(orders);
+            let limit = random.of(&[0, 1, 5, 100, 5000]);
+            let wanted: Vec<&[u8]> = sorted.iter().map(Row::as_bytes).collect();
+            assert_eq!(query.run().unwrap().as_bytes(), wanted.concat(), "seed {seed}: ({schema}) {keys:?}");
+            let first = query.limit(limit as u64).run().unwrap();
+            assert_eq!(
+                first.as_bytes(),
+                wanted[..limit.min(wanted.len())].concat(),
+                "seed {seed}, limit {limit}"
+            );
+        }
+    }
+}
+
+/// Text by which values are equal if they are.
+fn name(value: &Value<'_>) -> String {
+    match value.as_f64() {
+        Some(real) if value.as_i128().is_none() => format!("{:?}", if real == 0.0 { 0.0 } else { real }),
+        _ => value.to_string(),
+    }
+}
+
+#[test]
+fn random_groups_give_what_a_map_gives() {
+    for seed in 2000..2060 {
+        let mut random = Random(seed);
+        let schema = schema(&mut random);
+        let db = database(&mut random, &schema);
+        let read = db.read().unwrap();
+        let table = read.dynamic("t").unwrap();
+        let by: Vec<&str> = (0..schema.fields().len().min(3))
+            .filter(|_| random.one_in(2))
+            .map(|at| schema.fields()[at].name())
+            .collect();
+        let field = &schema.fields()[random.below(schema.fields().len())];
+        let (of, is_number) = (field.name(), field.ty().is_number());
+        let is_wide = matches!(field.ty(), Type::I128 | Type::U128);
+
+        let mut groups: BTreeMap<Vec<String>, Vec<Value<'_>>> = BTreeMap::new();
+        if by.is_empty() {
+            groups.insert(Vec::new(), Vec::new());
+        }
+        for row in table.iter().map(Result::unwrap) {
+            let key = by.iter().map(|field| name(&row.get(*field).unwrap())).collect();
+            groups.entry(key).or_default().push(row.get(of).unwrap());
+        }
+        let mut aggregates = vec![count(), count_of(of), min(of), max(of)];
+        if is_number && !is_wide {
+            aggregates.extend([sum(of), mean(of)]);
+        }
+        let rows = table.query().group_by(by.iter().copied()).aggregate(aggregates).run().unwrap();
+        assert_eq!(rows.len(), groups.len(), "seed {seed}: ({schema}) by {by:?}");
+        for row in &rows {
+            let key: Vec<String> = (0..by.len()).map(|at| name(&row.get(at).unwrap())).collect();
+            let values = &groups[&key];
+            let known: Vec<&Value<'_>> = values.iter().filter(|value| !value.is_null()).collect();
+            let place = format!("seed {seed}: ({schema}) by {by:?} of {of}: {row}");
+            let computed = |at: usize| row.get(by.len() + at).unwrap();
+            assert_eq!(computed(0), values.len() as u64, "{place}");
+            assert_eq!(computed(1), known.len() as u64, "{place}");
+            let least = known.iter().min_by(|a, b| order(a, b));
+            let greatest = known.iter().max_by(|a, b| order(a, b));
+            assert_eq!(name(&computed(2)), least.map_or("null".into(), |value| name(value)), "{place}");
+            assert_eq!(name(&computed(3)), greatest.map_or("null".into(), |value| name(value)), "{place}");
+            if !is_number || is_wide {
+                continue;
+            }
+            if known.is_empty() {
+                assert!(computed(4).is_null() && computed(5).is_null(), "{place}");
+            } else if known[0].as_i128().is_some() {
+                let sum: i128 = known.iter().filter_map(|value| value.as_i128()).sum();
+                assert_eq!(computed(4).as_i128(), Some(sum), "{place}");
+                if sum.unsigned_abs() < 1 << 53 {
+                    assert_eq!(computed(5), sum as f64 / known.len() as f64, "{place}");
+                }
+            } else {
+                let reals: Vec<f64> = known.iter().filter_map(|value| value.as_f64()).collect();
+                let sum = exact_sum(&reals);
+                let got = computed(4).as_f64().unwrap();
+                assert!(got == sum || got.is_nan() && sum.is_nan(), "{place}: {sum}");
+            }
+        }
+    }
+}
+
+/// The sum of floats by Shewchuk's expansions, as Python's `fsum` has it: another way to the same number.
+fn exact_sum(reals: &[f64]) -> f64 {
+    let special: f64 = reals.iter().filter(|real| !real.is_finite()).sum();
+    if reals.iter().any(|real| !real.is_finite()) {
+        return special;
+    }
+    let mut parts: Vec<f64> = Vec::new();
+    for real in reals {
+        let mut real = *real;
+        let mut kept = Vec::new();
+        for part in &parts {
+            let (large, small) = if real.abs() > part.abs() { (real, *part) } else { (*part, real) };
+            let high = large + small;
+            let low = small - (high - large);
+            if low != 0.0 {
+                kept.push(low);
+            }
+            real = high;
+        }
+        kept.push(real);
+        parts = kept;
+    }
+    let mut parts = parts.into_iter().rev();
+    let mut high = parts.next().unwrap_or(0.0);
+    let mut low = 0.0;
+    for part in parts.by_ref() {
+        let before = high;
+        high = before + part;
+        low = part - (high - before);
+        if low != 0.0 {
+            break;
+        }
+    }
+    if let Some(next) = parts.next()
+        && (low < 0.0 && next < 0.0 || low > 0.0 && next > 0.0)
+    {
+        let doubled = low * 2.0;
+        let rounded = high + doubled;
+        if doubled == rounded - high {
+            high = rounded;
+        }
+    }
+    high
+}
+
+#[test]
+fn distinct_gives_each_row_once() {
+    for seed in 3000..3030 {
+        let mut random = Random(seed);
+        let schema = schema(&mut random);
+        let db = database(&mut random, &schema);
+        let read = db.read().unwrap();
+        let table = read.dynamic("t").unwrap();
+        let fields: Vec<&str> = schema.fields().iter().map(|field| field.name()).take(2).collect();
+        let mut rows: Vec<Vec<Value<'_>>> = table
+            .iter()
+            .map(|row| fields.iter().map(|field| row.as_ref().unwrap().get(*field).unwrap()).collect())
+            .collect();
+        let by_all = |a: &Vec<Value<'_>>, b: &Vec<Value<'_>>| {
+            a.iter().zip(b).map(|(a, b)| order(a, b)).fold(Ordering::Equal, Ordering::then)
+        };
+        rows.sort_by(by_all);
+        rows.dedup_by(|a, b| by_all(a, b).is_eq());
+        let got = table.query().select(fields.iter().copied()).distinct().run().unwrap();
+        assert_eq!(got.len(), rows.len(), "seed {seed}: ({schema})");
+        for (got, wanted) in got.iter().zip(&rows) {
+            let got: Vec<String> = got.values().map(|value| name(&value.unwrap())).collect();
+            assert_eq!(got, wanted.iter().map(name).collect::<Vec<_>>(), "seed {seed}: ({schema})");
+        }
+    }
+}
+
+#[test]
+fn results_can_be_loaded_into_a_table() {
+    let db = super::table(
+        "carrier: str[2], delay: i16?",
+        &[&["UA".into(), 5.into()], &["AA".into(), 7.into()], &["UA".into(), 9.into()]],
+    );
+    let read = db.read().unwrap();
+    let rows =
+        read.dynamic("t").unwrap().query().group_by(["carrier"]).aggregate([max("delay").named("worst")]);
+    let rows = rows.run().unwrap();
+    let write = db.write().unwrap();
+    let schema = rows.schema().with_key(&["carrier"]).unwrap();
+    assert_eq!(schema.to_string(), "carrier: str[2] key, worst: i16?");
+    let mut worst = write.create_dynamic("worst", &schema).unwrap();
+    let options = LoadOptions::new().on_duplicate(OnDuplicate::Error);
+    assert_eq!(worst.load(&mut rows.source(), &options).unwrap().rows, 2);
+    assert_eq!(worst.get(&["UA".into()]).unwrap().unwrap().get("worst").unwrap(), 9);
+}
