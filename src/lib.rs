@@ -130,7 +130,10 @@ pub use record::{
 };
 pub use salvage::{Loss, SalvageReport};
 pub use schema::{FieldDef, Number, Schema, SchemaBuilder, Type};
-pub use table::{DynamicTable, DynamicTableMut, RowRange, Rows, Slices, Table, TableMut};
+pub use table::{
+    DynamicIndex, DynamicTable, DynamicTableMut, Index, IndexInfo, IndexOptions, IndexRowRange, IndexRows,
+    RowRange, Rows, Slices, Table, TableMut,
+};
 pub use transaction::{ReadTransaction, TableOptions, TableStats, WriteTransaction};
 pub use verify::{CheckReport, Problem};
 

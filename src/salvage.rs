@@ -1,14 +1,15 @@
 //! `Database::salvage`: brings what still holds of a damaged database into a new one, and lists what does not.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
-use crate::catalog::{Catalog, Definition};
+use crate::catalog::{Catalog, Definition, Role};
 use crate::database::Database;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::load::{LoadOptions, OnDuplicate, RecordSource};
-use crate::table::describe_key;
-use crate::transaction::TableOptions;
+use crate::table::{IndexOptions, describe_key};
+use crate::transaction::{TableOptions, WriteTransaction};
 use crate::tree::{Rescue, Rescued, View};
 
 /// What [`Database::salvage`] brought over, and what it could not.
@@ -19,16 +20,20 @@ pub struct SalvageReport {
     pub tables: u64,
     /// Rows brought over.
     pub rows: u64,
+    /// Indexes made anew.
+    pub indexes: u64,
     /// Everything that was lost; empty if all of it is there.
     pub lost: Vec<Loss>,
 }
 
-/// Rows, or a table, that could not be read.
+/// Rows, a table or an index that could not be read.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Loss {
     /// The table; `None` where the catalog itself is damaged and tables may be missing whose names are not known.
     pub table: Option<String>,
+    /// The index, where one could not be made anew.
+    pub index: Option<String>,
     /// The numbers that the rows had (in key order where there is a key); `None` where the whole table is lost.
     pub rows: Option<Range<u64>>,
     /// The key of the last row before them that was brought over, where there is one.
@@ -41,6 +46,10 @@ pub struct Loss {
 
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(index) = &self.index {
+            let table = self.table.as_ref().map(|table| format!("table {table:?}: ")).unwrap_or_default();
+            return write!(f, "{table}index {index:?} is not made anew: {}", self.error);
+        }
         match (&self.table, &self.rows) {
             (Some(table), Some(rows)) => {
                 write!(
@@ -94,6 +103,8 @@ impl Database {
                 return Ok(report);
             }
         };
+        // Indexes are not brought over but made anew, of the rows that are.
+        let (mut names, mut indexes) = (HashMap::new(), Vec::new());
         for rescued in catalog.tables.rescue() {
             let records = match rescued {
                 Rescued::Records(records) => records,
@@ -106,16 +117,18 @@ impl Database {
                 let table = match catalog.definition(record) {
                     Ok(table) => table,
                     Err(error) => {
-                        let table = Catalog::name_of(record).map(str::to_owned);
-                        report.lost.push(Loss { table, rows: None, after: None, before: None, error });
+                        report.lost.push(Loss::of(Catalog::name_of(record), error));
                         continue;
                     }
                 };
+                if !table.is_table() {
+                    indexes.push(table);
+                    continue;
+                }
                 let view = match View::new(pages, &table.layout, table.root) {
                     Ok(view) => view,
                     Err(error) => {
-                        let name = Some(table.name.clone());
-                        report.lost.push(Loss { table: name, rows: None, after: None, before: None, error });
+                        report.lost.push(Loss::of(Some(&table.name), error));
                         continue;
                     }
                 };
@@ -130,9 +143,20 @@ impl Database {
                     lost: Vec::new(),
                 };
                 let done = into.load(&mut source, &LoadOptions::new().on_duplicate(OnDuplicate::First))?;
+                names.insert(table.id, table.name.clone());
                 report.tables += 1;
                 report.rows += done.rows;
                 report.lost.append(&mut source.lost);
+            }
+        }
+        for index in indexes {
+            match remake(&write, &index, &names)? {
+                None => report.indexes += 1,
+                Some(error) => {
+                    let Role::Index { table, .. } = index.role else { continue };
+                    let table = names.get(&table).map(String::as_str);
+                    report.lost.push(Loss { index: Some(index.name), ..Loss::of(table, error) });
+                }
             }
         }
         write.commit()?;
@@ -140,9 +164,33 @@ impl Database {
     }
 }
 
+/// Makes an index anew. What keeps it from being made, where that is damage.
+fn remake(
+    write: &WriteTransaction,
+    index: &Definition,
+    names: &HashMap<u32, String>,
+) -> Result<Option<Error>> {
+    let Role::Index { table, fields, unique } = index.role else { return Ok(None) };
+    let Some(table) = names.get(&table) else {
+        return Ok(Some(Error::new(ErrorKind::Corrupt, "the table that it is on is lost")));
+    };
+    let fields: Vec<&str> =
+        index.schema.fields().iter().take(fields.into()).map(|field| field.name()).collect();
+    match write.create_index(table, &index.name, &fields, &IndexOptions::new().unique(unique)) {
+        Ok(()) => Ok(None),
+        Err(error) if [ErrorKind::Io, ErrorKind::AlreadyExists].contains(&error.kind()) => Err(error),
+        Err(error) => Ok(Some(error)),
+    }
+}
+
 impl Loss {
+    fn of(table: Option<&str>, error: Error) -> Loss {
+        let table = table.map(str::to_owned);
+        Loss { table, index: None, rows: None, after: None, before: None, error }
+    }
+
     fn of_catalog(error: Error) -> Loss {
-        Loss { table: None, rows: None, after: None, before: None, error }
+        Loss::of(None, error)
     }
 }
 
@@ -177,13 +225,8 @@ impl RecordSource for RescueSource<'_> {
                 }
                 Some(Rescued::Lost { rows, error }) => {
                     let after = self.last.and_then(|record| self.key(record));
-                    self.lost.push(Loss {
-                        table: Some(self.table.name.clone()),
-                        rows: Some(rows),
-                        after,
-                        before: None,
-                        error,
-                    });
+                    let loss = Loss::of(Some(&self.table.name), error);
+                    self.lost.push(Loss { rows: Some(rows), after, ..loss });
                 }
             }
         }

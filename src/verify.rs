@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Definition, Role};
 use crate::database::Database;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{Allocator, PageView, damaged_meta_pages, meta_page_of, page_of};
 use crate::schema::{Schema, Type};
+use crate::table::EntryShape;
 use crate::tree::{Finding, View};
 
 /// What [`Database::check`] found.
@@ -18,6 +19,8 @@ pub struct CheckReport {
     pub problems: Vec<Problem>,
     /// Tables looked at.
     pub tables: u64,
+    /// Indexes looked at, and held against their tables.
+    pub indexes: u64,
     /// Rows read.
     pub rows: u64,
     /// Leaves and branches read.
@@ -66,8 +69,8 @@ impl Database {
     /// damage to the end. `progress` hears from time to time how many bytes are done, and how many there are about.
     ///
     /// Checked are: both meta pages; the checksum, place and level of every node; the counts in branches; the order of
-    /// keys within and across leaves; the catalog; that no two nodes overlap; that every value is one of its type; that
-    /// what nothing uses is zeros.
+    /// keys within and across leaves; the catalog; that no two nodes overlap; that every value is one of its type; that every
+    /// index has one entry for each row of its table, and no other; that what nothing uses is zeros.
     ///
     /// ```
     /// let db = drystone::Database::in_memory()?;
@@ -85,6 +88,7 @@ impl Database {
             report: CheckReport::default(),
             taken: Allocator::new(meta.transaction),
             total: meta.file_bytes,
+            index: None,
             progress,
         };
         for (page, error) in damaged_meta_pages(pages.storage())? {
@@ -116,15 +120,53 @@ impl Database {
         let mut leaves = Vec::new();
         check.tree(&catalog.tables, None, &mut |_, leaf| leaves.push(leaf));
         let mut last = None;
+        let (mut tables, mut indexes) = (HashMap::new(), Vec::new());
         for Leaf { address, records, .. } in leaves {
             for row in records.chunks_exact(catalog.tables.layout().width()) {
-                let name = Catalog::name_of(row);
+                let (name, page) = (Catalog::name_of(row), page_of(address));
                 if name.is_some() && name == last {
                     let error = Error::new(ErrorKind::Corrupt, "there are two tables of this name");
-                    check.problem(Some(page_of(address)), name, error);
+                    check.problem(Some(page), name, error);
                 }
                 last = name;
-                check.table(&catalog, view, meta.next_table, row, page_of(address), &mut places);
+                let Some(found) = check.definition(&catalog, meta.next_table, row, page, &mut places) else {
+                    continue;
+                };
+                if found.is_table() {
+                    let sound = check.table(view, &found, page);
+                    tables.insert(found.id, (found, page, sound));
+                } else {
+                    indexes.push((found, page));
+                }
+            }
+        }
+        let mut counts: HashMap<u32, usize> = HashMap::new();
+        for (index, page) in &indexes {
+            let Role::Index { table, .. } = index.role else { continue };
+            *counts.entry(table).or_default() += 1;
+            check.index = Some(index.name.clone());
+            match tables.get(&table) {
+                Some((table, _, sound)) => check.index(view, index, *page, table, *sound),
+                // A table that cannot be read was reported.
+                None if places.taken.contains(&table) => {}
+                None => {
+                    let message = format!("it is on the table with the number {table}, and there is none");
+                    check.problem(Some(*page), None, Error::new(ErrorKind::Corrupt, message));
+                }
+            }
+            check.index = None;
+        }
+        // Indexes that cannot be read were reported, and are not counted.
+        let all_read = tables.len() + indexes.len() == places.taken.len();
+        let mut tables: Vec<_> = tables.into_values().filter(|_| all_read).collect();
+        tables.sort_unstable_by_key(|(table, ..)| table.id);
+        for (table, page, _) in tables {
+            let has = counts.get(&table.id).copied().unwrap_or_default();
+            if let Role::Table { indexes } = table.role
+                && usize::from(indexes) != has
+            {
+                let message = format!("the catalog says that it has {indexes} indexes, and there are {has}");
+                check.problem(Some(page), Some(&table.name), Error::new(ErrorKind::Corrupt, message));
             }
         }
         // Where tables cannot be read, their fields are not to blame.
@@ -167,11 +209,17 @@ struct Check<P> {
     /// What the nodes so far lie on.
     taken: Allocator,
     total: u64,
+    /// The index that is being looked at.
+    index: Option<String>,
     progress: P,
 }
 
 impl<P: FnMut(u64, u64)> Check<P> {
     fn problem(&mut self, page: Option<u64>, table: Option<&str>, error: Error) {
+        let error = match &self.index {
+            Some(index) => error.within(format!("index {index:?}")),
+            None => error,
+        };
         let error = match self.report.problems.len() {
             PROBLEMS.. => return,
             LAST_PROBLEM => Error::new(error.kind(), "there are more problems, which are not listed"),
@@ -180,16 +228,15 @@ impl<P: FnMut(u64, u64)> Check<P> {
         self.report.problems.push(Problem { page, table: table.map(str::to_owned), error });
     }
 
-    /// One table, as its row in the catalog, which lies on this page, says.
-    fn table(
+    /// What a row of the catalog, which lies on this page, says, if that can be.
+    fn definition(
         &mut self,
         catalog: &Catalog<'_>,
-        pages: PageView<'_>,
         next: u32,
         row: &[u8],
         page: u64,
         places: &mut Places,
-    ) {
+    ) -> Option<Definition> {
         let name = Catalog::name_of(row);
         let number = Catalog::number_of(row).unwrap_or_default();
         if number >= next || !places.taken.insert(number) {
@@ -197,28 +244,66 @@ impl<P: FnMut(u64, u64)> Check<P> {
             self.problem(Some(page), name, Error::new(ErrorKind::Corrupt, message));
         }
         let of_fields = places.fields.get(&number).copied().or(places.lost_fields).unwrap_or(page);
-        let table = match catalog.definition(row) {
-            Ok(table) => table,
+        let found = match catalog.definition(row) {
+            Ok(found) => found,
             Err(error) => {
                 let page = if catalog.has_schema(row) { page } else { of_fields };
-                return self.problem(Some(page), name, error);
+                self.problem(Some(page), name, error);
+                return None;
             }
         };
-        if let Err(error) = Catalog::check_row(row, &table) {
+        if let Err(error) = Catalog::check_row(row, &found) {
             self.problem(Some(page), name, error);
         }
-        if let Err(error) = catalog.check_fields(&table) {
+        if let Err(error) = catalog.check_fields(&found) {
             self.problem(Some(of_fields), name, error);
         }
+        Some(found)
+    }
+
+    /// The rows of a table. Whether all is well with them.
+    fn table(&mut self, pages: PageView<'_>, table: &Definition, page: u64) -> bool {
+        let problems = self.report.problems.len();
         self.report.tables += 1;
+        let name = Some(table.name.as_str());
         let width = table.schema.width();
         match View::new(pages, &table.layout, table.root) {
             Ok(view) => self.tree(&view, name, &mut |check, leaf| {
                 check.report.rows += (leaf.records.len() / width) as u64;
-                check.values(leaf, name, &table.schema);
+                check.values(&leaf, name, &table.schema);
             }),
             Err(error) => self.problem(Some(page), name, error),
         }
+        self.report.problems.len() == problems
+    }
+
+    /// The entries of an index. Each is held against its row, unless something is wrong with the table as it is: that has been
+    /// said.
+    fn index(&mut self, pages: PageView<'_>, index: &Definition, page: u64, table: &Definition, sound: bool) {
+        self.report.indexes += 1;
+        let name = Some(table.name.as_str());
+        let shape = match EntryShape::new(table, index) {
+            Ok(shape) => shape,
+            Err(error) => return self.problem(Some(page), name, error),
+        };
+        let (entries, rows) = match View::new(pages, &index.layout, index.root) {
+            Ok(view) => (view, View::new(pages, &table.layout, table.root).ok().filter(|_| sound)),
+            Err(error) => return self.problem(Some(page), name, error),
+        };
+        if index.root.rows != table.root.rows {
+            let message =
+                format!("it has {} entries, and its table {} rows", index.root.rows, table.root.rows);
+            self.problem(Some(page), name, Error::new(ErrorKind::Corrupt, message));
+        }
+        let mut last = Vec::new();
+        self.tree(&entries, name, &mut |check, leaf| {
+            check.values(&leaf, name, &index.schema);
+            if let Some(rows) = &rows
+                && let Err(error) = check_entries(&leaf, &shape, rows, &mut last)
+            {
+                check.problem(Some(page_of(leaf.address)), name, error);
+            }
+        });
     }
 
     /// Every node of a tree, and what to do with `each` leaf that is sound as a node.
@@ -247,7 +332,7 @@ impl<P: FnMut(u64, u64)> Check<P> {
     }
 
     /// Every value is one of its type: other types than these take any bytes.
-    fn values(&mut self, leaf: Leaf<'_>, table: Option<&str>, schema: &Schema) {
+    fn values(&mut self, leaf: &Leaf<'_>, table: Option<&str>, schema: &Schema) {
         let doubtful: Vec<_> =
             schema.fields().iter().filter(|field| matches!(field.ty(), Type::Bool | Type::Str(_))).collect();
         if doubtful.is_empty() {
@@ -264,4 +349,39 @@ impl<P: FnMut(u64, u64)> Check<P> {
             }
         }
     }
+}
+
+/// Holds the entries of a leaf against their rows, and against each other.
+fn check_entries(leaf: &Leaf<'_>, shape: &EntryShape, rows: &View<'_>, last: &mut Vec<u8>) -> Result<()> {
+    let width = shape.width();
+    let mut keys = vec![0; leaf.records.len() / width * shape.key_width()];
+    for (entry, key) in leaf.records.chunks_exact(width).zip(keys.chunks_exact_mut(shape.key_width())) {
+        shape.key(entry, key);
+        if !last.is_empty() && shape.clash(last, entry) {
+            fail!(Corrupt, "it is unique, and two of its entries have the same values; the file is damaged");
+        }
+        last.clear();
+        last.extend_from_slice(entry);
+    }
+    let mut entries = (leaf.first_row..).zip(leaf.records.chunks_exact(width));
+    let mut expected = Vec::new();
+    let mut hold = |row: Option<&[u8]>, number: u64| {
+        let Some((at, entry)) = entries.next() else { return Ok(()) };
+        let Some(row) = row else {
+            fail!(Corrupt, "its entry {at} is of a row that the table has not; the file is damaged")
+        };
+        shape.entry(row, number, &mut expected);
+        if expected != entry {
+            fail!(Corrupt, "its entry {at} has other values than its row; the file is damaged");
+        }
+        Ok(())
+    };
+    if rows.layout().is_keyed() {
+        return rows.find_many(&keys, |row| hold(row, 0));
+    }
+    for key in keys.as_chunks().0 {
+        let number = u64::from_le_bytes(*key);
+        hold(rows.record(number)?, number)?;
+    }
+    Ok(())
 }

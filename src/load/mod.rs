@@ -4,6 +4,7 @@
 //! Either way the rows of the table are merged in, and a tree is built beside the old one; only when it is whole
 //! does it take the old one's place.
 
+mod entries;
 mod merge;
 mod sort;
 mod source;
@@ -14,6 +15,7 @@ use crate::error::Result;
 use crate::page::{TreeRoot, WriteSession};
 use crate::tree::{Edited, Expected, Layout, Probe, TreeBuilder, with_probe};
 
+pub(crate) use entries::{Entry, EntryTarget, load_entries};
 use merge::{Clash, Known, Merge, Pushed};
 use sort::Sorter;
 pub(crate) use source::IterSource;
@@ -120,21 +122,34 @@ pub(crate) struct Target<'x> {
     pub(crate) describe_key: &'x dyn Fn(&[u8]) -> String,
 }
 
-/// Loads all records of the source. After an error the table is what it was.
+/// What a load has found out that is to be done to the table.
+pub(crate) enum Loaded {
+    /// This tree takes the place of the table's. `replaced` where no row of the table is in it.
+    Tree { root: TreeRoot, replaced: bool },
+    /// These records are put into the table one by one, over those that are there.
+    Few(Vec<u8>),
+    /// The table has its new rows already, behind those that there were.
+    Appended,
+}
+
+/// Loads all records of the source, and says what is to be done to the table, which is what it was, but for rows appended.
+/// After an error it is what it was.
 pub(crate) fn load(
     target: Target<'_>,
     source: &mut dyn RecordSource,
     options: &LoadOptions,
-) -> Result<LoadReport> {
+) -> Result<(Loaded, LoadReport)> {
     if options.replace && target.tree.rows() > 0 {
         // Built as for an empty table; the old tree goes when the new one is whole.
         let mut fresh = Edited::empty(target.tree.layout().clone());
         let replaced_rows = target.tree.rows();
         let beside = Target { tree: &mut fresh, replaced_rows, ..target };
-        let report = load_beside(beside, source, options)?;
-        let root = fresh.flush(target.session)?;
-        target.tree.replace(target.session, root)?;
-        return Ok(report);
+        let (loaded, report) = load_beside(beside, source, options)?;
+        let root = match loaded {
+            Loaded::Tree { root, .. } => root,
+            Loaded::Few(_) | Loaded::Appended => fresh.flush(target.session)?,
+        };
+        return Ok((Loaded::Tree { root, replaced: true }, report));
     }
     load_beside(target, source, options)
 }
@@ -143,7 +158,7 @@ fn load_beside(
     target: Target<'_>,
     source: &mut dyn RecordSource,
     options: &LoadOptions,
-) -> Result<LoadReport> {
+) -> Result<(Loaded, LoadReport)> {
     let layout = target.tree.layout().clone();
     if layout.is_keyed() {
         with_probe!(layout.key(), probe => load_keyed(target, &layout, probe, source, options))
@@ -158,7 +173,7 @@ fn load_dense(
     layout: &Layout,
     source: &mut dyn RecordSource,
     options: &LoadOptions,
-) -> Result<LoadReport> {
+) -> Result<(Loaded, LoadReport)> {
     let Target { session, tree, replaced_rows, .. } = target;
     let mut report = LoadReport { in_order: true, ..LoadReport::default() };
     let mut record = vec![0; layout.width()];
@@ -169,26 +184,26 @@ fn load_dense(
             builder.push(&record)?;
             report.read += 1;
         }
-        tree.replace(session, builder.finish()?)?;
-    } else {
-        let before = tree.rows();
-        let appended = (|| {
-            while source.next_record(&mut record)? {
-                tree.extend(session, &record)?;
-                report.read += 1;
-                if tree.owned_bytes() > options.memory_bytes.max(1 << 20) {
-                    tree.flush(session)?;
-                }
+        report.rows = report.read;
+        return Ok((Loaded::Tree { root: builder.finish()?, replaced: false }, report));
+    }
+    let before = tree.rows();
+    let appended = (|| {
+        while source.next_record(&mut record)? {
+            tree.extend(session, &record)?;
+            report.read += 1;
+            if tree.owned_bytes() > options.memory_bytes.max(1 << 20) {
+                tree.flush(session)?;
             }
-            Ok(())
-        })();
-        if let Err(error) = appended {
-            tree.truncate(session, before).inspect_err(|_| session.fail())?;
-            return Err(error);
         }
+        Ok(())
+    })();
+    if let Err(error) = appended {
+        tree.truncate(session, before).inspect_err(|_| session.fail())?;
+        return Err(error);
     }
     report.rows = tree.rows();
-    Ok(report)
+    Ok((Loaded::Appended, report))
 }
 
 fn load_keyed<P: Probe>(
@@ -197,7 +212,7 @@ fn load_keyed<P: Probe>(
     probe: P,
     source: &mut dyn RecordSource,
     options: &LoadOptions,
-) -> Result<LoadReport> {
+) -> Result<(Loaded, LoadReport)> {
     let Target { session, tree, replaced_rows, scratch, describe_key } = target;
     let folder = options.scratch.clone().unwrap_or(scratch);
     let mut sorter = Sorter::new(probe, layout.width(), options.memory_bytes.max(1 << 20), folder);
@@ -216,17 +231,17 @@ fn load_keyed<P: Probe>(
         report: LoadReport { in_order: sorter.is_in_order(), ..LoadReport::default() },
     };
     if !more && sorter.len() < few_rows(tree) {
-        load.edit(source, sorter, tree)?;
-    } else {
-        let root = if more && load.report.in_order {
-            load.stream(source, sorter, tree)?
-        } else {
-            load.sort(source, sorter, tree, Known::InTable)?
-        };
-        tree.replace(session, root)?;
+        let (records, new) = load.few(source, sorter, tree)?;
+        load.report.rows = tree.rows() + new;
+        return Ok((Loaded::Few(records), load.report));
     }
-    load.report.rows = tree.rows();
-    Ok(load.report)
+    let root = if more && load.report.in_order {
+        load.stream(source, sorter, tree)?
+    } else {
+        load.sort(source, sorter, tree, Known::InTable)?
+    };
+    load.report.rows = root.rows;
+    Ok((Loaded::Tree { root, replaced: false }, load.report))
 }
 
 /// Records that are looked at for their order before they are written as they come.
@@ -307,16 +322,18 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
         self.finish(merge, source)
     }
 
-    /// Puts a few records into the tree one by one. Nothing is changed before it is certain that no duplicate is in the way.
-    fn edit(&mut self, source: &dyn RecordSource, sorter: Sorter<P>, tree: &mut Edited) -> Result<()> {
+    /// The records that are to be put into the tree where they are few, in order, and how many of them have new keys. No
+    /// duplicate is in the way of any.
+    fn few(&mut self, source: &dyn RecordSource, sorter: Sorter<P>, tree: &Edited) -> Result<(Vec<u8>, u64)> {
         self.report.read += sorter.taken();
         let mut sorted = sorter.finish()?;
-        let mut records: Vec<u8> = Vec::new();
+        let (mut records, mut new): (Vec<u8>, u64) = (Vec::new(), 0);
         let (mut last, mut last_place) = (None, 0);
         let width = self.layout.width();
         while let Some((record, place)) = sorted.next()? {
             let word = self.probe.stored(record);
-            let first = match (last == Some(word), tree.view(self.session).find(record)?.is_some()) {
+            let is_there = tree.view(self.session).find(record)?.is_some();
+            let first = match (last == Some(word), is_there) {
                 (true, _) => Some(Known::Place(last_place)),
                 (false, true) => Some(Known::InTable),
                 (false, false) => None,
@@ -332,13 +349,11 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
                     OnDuplicate::Last => {}
                 }
             }
+            new += u64::from(last != Some(word) && !is_there);
             records.extend_from_slice(record);
             (last, last_place) = (Some(word), place);
         }
-        for record in records.chunks_exact(width) {
-            tree.put(self.session, record, true).inspect_err(|_| self.session.fail())?;
-        }
-        Ok(())
+        Ok((records, new))
     }
 
     fn merge<'t>(&self, tree: &'t Edited, expected: Expected, known: Known) -> Merge<'t, P>

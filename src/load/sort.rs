@@ -82,6 +82,19 @@ impl<P: Probe> Sorter<P> {
         Ok(true)
     }
 
+    /// Writes out what is in memory if it is full. `left` records are still to come.
+    pub(super) fn make_room(&mut self, left: u64) -> Result<()> {
+        if self.len() == self.capacity {
+            self.spill()?;
+        }
+        if self.len() == 0 && self.records.capacity() == 0 {
+            let rows = self.capacity.min(left as usize);
+            self.records.reserve_exact(rows * self.width);
+            self.places.reserve_exact(rows);
+        }
+        Ok(())
+    }
+
     pub(super) fn push(&mut self, record: &[u8], place: u64) {
         let word = self.probe.stored(record);
         self.in_order &= self.last.is_none_or(|last| last <= word);

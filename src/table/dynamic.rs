@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::{Bound, Range, RangeBounds};
 
+use super::dynamic_index::DynamicIndex;
 use super::reader::Reader;
 use super::scan::RowRange;
 use crate::catalog::Definition;
@@ -61,6 +62,14 @@ impl<'t> DynamicTable<'t> {
     /// The schema of its rows.
     pub fn schema(&self) -> &'t Schema {
         &self.reader.definition.schema
+    }
+
+    /// An index on this table, by its name: see [`Table::index`](crate::Table::index).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn index(&self, name: &str) -> Result<DynamicIndex<'t>> {
+        DynamicIndex::new(self.reader, name)
     }
 
     /// How many rows it has. O(1).

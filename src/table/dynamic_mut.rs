@@ -3,6 +3,8 @@
 use std::fmt;
 
 use super::dynamic::{DynamicTable, encode_key};
+use super::dynamic_index::DynamicIndex;
+use super::index::IndexOptions;
 use super::writer::Writer;
 use crate::error::{Result, fail};
 use crate::load::{LoadOptions, LoadReport, RecordSource};
@@ -52,7 +54,7 @@ impl<'x> DynamicTableMut<'x> {
 
     /// How many rows it has now. O(1).
     pub fn len(&self) -> u64 {
-        self.writer.table.edited.rows()
+        self.writer.table.rows()
     }
 
     /// Whether it has no rows.
@@ -71,7 +73,7 @@ impl<'x> DynamicTableMut<'x> {
     /// Puts in a row: with a new key, or at the end of a table that has none. O(log n).
     ///
     /// # Errors
-    /// `Duplicate` if there is a row with this key; `Schema` if the row has another schema; `Corrupt` or `Io` if pages cannot be
+    /// `Duplicate` if there is a row with this key, or with the same values in a unique index; `Schema` if the row has another schema; `Corrupt` or `Io` if pages cannot be
     /// read, or written where the edits outgrow their memory.
     pub fn insert(&mut self, row: &RowBuf) -> Result<()> {
         self.check(row)?;
@@ -188,6 +190,27 @@ impl<'x> DynamicTableMut<'x> {
     /// is then what it was.
     pub fn load(&mut self, source: &mut dyn RecordSource, options: &LoadOptions) -> Result<LoadReport> {
         self.writer.load(source, options)
+    }
+
+    /// Makes an index on the table: see [`WriteTransaction::create_index`](crate::WriteTransaction::create_index).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn create_index<S: AsRef<str>>(
+        &mut self,
+        name: &str,
+        fields: &[S],
+        options: &IndexOptions,
+    ) -> Result<()> {
+        self.writer.create_index(name, fields, options)
+    }
+
+    /// See [`DynamicTable::index`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn index(&self, name: &str) -> Result<DynamicIndex<'_>> {
+        self.as_table().index(name)
     }
 
     /// Removes all rows. O(nodes).

@@ -2,9 +2,10 @@
 
 use std::ops::{Bound, Range};
 
+use super::open::OpenTable;
 use crate::catalog::Definition;
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::page::PAGE_BYTES;
+use crate::page::{PAGE_BYTES, WriteSession};
 use crate::tree::{Place, View, Visit};
 
 /// A table to read from: its definition and its tree, as long as the snapshot or the borrow lives.
@@ -12,6 +13,20 @@ use crate::tree::{Place, View, Visit};
 pub(crate) struct Reader<'t> {
     pub(crate) definition: &'t Definition,
     pub(crate) view: View<'t>,
+    pub(crate) indexes: Indexes<'t>,
+}
+
+/// Where the indexes of a table are looked up.
+#[derive(Clone, Copy)]
+pub(crate) enum Indexes<'t> {
+    Committed(&'t (dyn FindIndex + Sync)),
+    Open(&'t OpenTable, &'t WriteSession),
+}
+
+/// What a table that is read needs of the transaction that it belongs to.
+pub(crate) trait FindIndex {
+    /// The index of this name on this table.
+    fn find_index(&self, table: &Definition, name: &str) -> Result<Reader<'_>>;
 }
 
 impl<'t> Reader<'t> {
@@ -19,10 +34,22 @@ impl<'t> Reader<'t> {
         self.view.rows()
     }
 
+    /// The index of this name on the table.
+    pub(crate) fn index(&self, name: &str) -> Result<Reader<'t>> {
+        match self.indexes {
+            Indexes::Committed(indexes) => indexes.find_index(self.definition, name),
+            Indexes::Open(table, session) => {
+                let (definition, view) = table.index(session, name)?;
+                Ok(Reader { definition, view, indexes: self.indexes })
+            }
+        }
+    }
+
     /// Puts the table's name before an error's message.
     #[cold]
     pub(crate) fn place_error(&self, error: Error) -> Error {
-        error.within(format!("table {:?}", self.definition.name))
+        let what = if self.definition.is_table() { "table" } else { "index" };
+        error.within(format!("{what} {:?}", self.definition.name))
     }
 
     /// The record with this number, counted in key order where there is a key.

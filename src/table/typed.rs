@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::{Bound, RangeBounds};
 
+use super::index::Index;
 use super::reader::{Reader, cast, encode_all, one, row_number, with_key};
 use super::scan::{Rows, Slices};
 use crate::error::Result;
@@ -92,6 +93,14 @@ impl<'t, T: Record> Table<'t, T> {
     /// The schema of its rows.
     pub fn schema(&self) -> &'t Schema {
         &self.reader.definition.schema
+    }
+
+    /// An index on this table, by its name. Open it once and look up many times.
+    ///
+    /// # Errors
+    /// `NotFound` if the table has no index of this name, naming those it has; `Corrupt` if the catalog cannot be read.
+    pub fn index(&self, name: &str) -> Result<Index<'t, T>> {
+        Index::new(self.reader, name)
     }
 
     /// How many rows it has. O(1).

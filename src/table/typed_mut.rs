@@ -6,6 +6,7 @@ use std::ops::RangeBounds;
 
 use bytemuck::{bytes_of, cast_slice};
 
+use super::index::{Index, IndexOptions};
 use super::reader::{encode_all, with_key};
 use super::scan::{Rows, Slices};
 use super::typed::Table;
@@ -73,7 +74,7 @@ impl<'x, T: Record> TableMut<'x, T> {
 
     /// How many rows it has now. O(1).
     pub fn len(&self) -> u64 {
-        self.writer.table.edited.rows()
+        self.writer.table.rows()
     }
 
     /// Whether it has no rows.
@@ -111,8 +112,8 @@ impl<'x, T: Record> TableMut<'x, T> {
     /// Changes a row in place. `None` if there is none with this key (or number).
     ///
     /// # Errors
-    /// `Value` if the key was changed, which leaves the row as it was; `Corrupt` or `Io` if pages cannot be read, or
-    /// written where the edits outgrow their memory.
+    /// `Value` if the key was changed, `Duplicate` if another row has what this one got in a unique index: the row is left as it
+    /// was. `Corrupt` or `Io` if pages cannot be read, or written where the edits outgrow their memory.
     pub fn update<R>(&mut self, key: T::Key, change: impl FnOnce(&mut T) -> R) -> Result<Option<R>> {
         with_key(key, |key| {
             self.writer.update(key, |record| match bytemuck::try_from_bytes_mut(record) {
@@ -146,18 +147,36 @@ impl<'x, T: Record> TableMut<'x, T> {
     /// ```
     ///
     /// # Errors
-    /// As for [`update`](TableMut::update). Rows that were changed before stay changed.
+    /// As for [`update`](TableMut::update). `Duplicate`, where there is a unique index, takes all changes of the call back; rows
+    /// that were changed before another error stay changed.
     pub fn update_many<V>(
         &mut self,
         changes: &[(T::Key, V)],
         mut change: impl FnMut(&mut T, &V),
     ) -> Result<u64> {
         let mut changed = 0;
+        // What rows were, each after its key, where a unique index may refuse a later one.
+        let (mut befores, can_clash) = (Vec::new(), self.writer.has_unique_index());
         for changes in changes.chunks(1 << 24) {
             let keys = encode_all(changes.iter().map(|(key, _)| *key));
             for at in self.writer.in_key_order(&keys) {
                 let (key, by) = &changes[at as usize];
-                changed += u64::from(self.update(*key, |row| change(row, by))?.is_some());
+                let start = befores.len();
+                let updated = self.update(*key, |row| {
+                    if can_clash {
+                        befores.resize(start + T::Key::WIDTH, 0);
+                        key.encode(&mut befores[start..]);
+                        befores.extend_from_slice(bytes_of(row));
+                    }
+                    change(row, by);
+                });
+                if let Err(error) = &updated
+                    && error.kind() == ErrorKind::Duplicate
+                {
+                    befores.truncate(start);
+                    self.writer.restore(&befores, T::Key::WIDTH)?;
+                }
+                changed += u64::from(updated?.is_some());
             }
         }
         Ok(changed)
@@ -205,13 +224,35 @@ impl<'x, T: Record> TableMut<'x, T> {
     /// ```
     ///
     /// # Errors
-    /// `Duplicate`, unless the options say which one to keep; `Io` if the disk is full. The table is then what it was.
+    /// `Duplicate` if two rows have one key, unless the options say which one to keep, or the same values in a unique index; `Io` if
+    /// the disk is full. The table is then what it was.
     pub fn load(
         &mut self,
         records: impl IntoIterator<Item = T>,
         options: &LoadOptions,
     ) -> Result<LoadReport> {
         self.writer.load(&mut IterSource::new(records.into_iter()), options)
+    }
+
+    /// Makes an index on the table: see [`WriteTransaction::create_index`](crate::WriteTransaction::create_index).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn create_index<S: AsRef<str>>(
+        &mut self,
+        name: &str,
+        fields: &[S],
+        options: &IndexOptions,
+    ) -> Result<()> {
+        self.writer.create_index(name, fields, options)
+    }
+
+    /// See [`Table::index`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn index(&self, name: &str) -> Result<Index<'_, T>> {
+        self.as_table().index(name)
     }
 
     /// Removes all rows. O(nodes).
@@ -227,7 +268,8 @@ impl<T: Keyed> TableMut<'_, T> {
     /// Puts in a row with a new key. O(log n).
     ///
     /// # Errors
-    /// `Duplicate` if there is a row with this key; `Corrupt` or `Io` as for [`update`](TableMut::update).
+    /// `Duplicate` if there is a row with this key, or with the same values in a unique index; `Corrupt` or `Io` as for
+    /// [`update`](TableMut::update).
     pub fn insert(&mut self, row: &T) -> Result<()> {
         self.writer.insert(bytes_of(row))
     }
@@ -235,7 +277,7 @@ impl<T: Keyed> TableMut<'_, T> {
     /// Puts in a row, replacing the one with its key; `true` if there was one. O(log n).
     ///
     /// # Errors
-    /// `Corrupt` or `Io` as for [`update`](TableMut::update).
+    /// As for [`update`](TableMut::update).
     pub fn upsert(&mut self, row: &T) -> Result<bool> {
         self.writer.upsert(bytes_of(row))
     }
@@ -263,7 +305,7 @@ impl<T: Unkeyed> TableMut<'_, T> {
     /// Appends a row and returns its number. O(1) amortised.
     ///
     /// # Errors
-    /// `Corrupt` or `Io` as for [`update`](TableMut::update).
+    /// As for [`update`](TableMut::update).
     pub fn push(&mut self, row: &T) -> Result<u64> {
         let number = self.len();
         self.writer.extend(bytes_of(row))?;
@@ -273,8 +315,9 @@ impl<T: Unkeyed> TableMut<'_, T> {
     /// Appends rows.
     ///
     /// # Errors
-    /// `Corrupt` or `Io` as for [`update`](TableMut::update); the rows before it are appended.
+    /// As for [`update`](TableMut::update); none of the rows is appended then.
     pub fn extend(&mut self, rows: impl IntoIterator<Item = T>) -> Result<()> {
+        let before = self.len();
         let mut rows = rows.into_iter();
         let at_once = (self.writer.table.definition.layout.leaf_rows()).min(4096);
         let mut chunk = Vec::with_capacity(at_once);
@@ -284,18 +327,27 @@ impl<T: Unkeyed> TableMut<'_, T> {
             if chunk.is_empty() {
                 return Ok(());
             }
-            self.extend_from_slice(&chunk)?;
+            self.extend_from(before, &chunk)?;
         }
     }
 
     /// Appends rows from a slice.
     ///
     /// # Errors
-    /// `Corrupt` or `Io` as for [`update`](TableMut::update).
+    /// As for [`update`](TableMut::update); none of the rows is appended then.
     pub fn extend_from_slice(&mut self, rows: &[T]) -> Result<()> {
+        self.extend_from(self.len(), rows)
+    }
+
+    /// Appends rows; after an error there are as many as `before`.
+    fn extend_from(&mut self, before: u64, rows: &[T]) -> Result<()> {
         // In pieces, so that the edits are written out in time.
         for piece in rows.chunks((1 << 20) / size_of::<T>() + 1) {
-            self.writer.extend(cast_slice(piece))?;
+            if let Err(error) = self.writer.extend(cast_slice(piece)) {
+                // Where that fails too, so has the transaction.
+                let _ = self.writer.truncate(before);
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -303,7 +355,7 @@ impl<T: Unkeyed> TableMut<'_, T> {
     /// Overwrites the row with this number. O(log n).
     ///
     /// # Errors
-    /// `OutOfRange` if there is no such row; `Corrupt` or `Io` as for [`update`](TableMut::update).
+    /// `OutOfRange` if there is no such row; else as for [`update`](TableMut::update).
     pub fn set(&mut self, row: u64, record: &T) -> Result<()> {
         self.writer.set(row, bytes_of(record))
     }

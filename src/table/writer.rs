@@ -4,18 +4,16 @@ use std::path::PathBuf;
 
 use parking_lot::{ArcMutexGuard, RawMutex};
 
-use super::reader::{Reader, row_number};
+use super::entry::entry_schema;
+use super::index::IndexOptions;
+use super::open::{OpenTable, RowKey};
+use super::reader::{Indexes, Reader, row_number};
 use crate::catalog::Definition;
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::load::{LoadOptions, LoadReport, RecordSource, Target, load};
+use crate::load::{LoadOptions, LoadReport, RecordSource};
 use crate::page::WriteSession;
-use crate::tree::{Edited, Placed, Probe, with_probe};
-
-/// A table that a write transaction works on.
-pub(crate) struct OpenTable {
-    pub(crate) definition: Definition,
-    pub(crate) edited: Edited,
-}
+use crate::schema::Schema;
+use crate::tree::{Placed, Probe, with_probe};
 
 /// What a table needs of the transaction that it belongs to.
 pub(crate) trait TableHome {
@@ -25,6 +23,16 @@ pub(crate) trait TableHome {
     fn share_bytes(&self) -> usize;
     /// Where temporary files go.
     fn scratch_folder(&self) -> PathBuf;
+    /// Enters an index in the catalog.
+    fn enter_index(
+        &self,
+        table: &mut Definition,
+        name: &str,
+        entry: &Schema,
+        shape: (u8, bool),
+    ) -> Result<Definition>;
+    /// Takes an index out of the catalog.
+    fn remove_index(&self, table: &mut Definition, index: &Definition) -> Result<()>;
 }
 
 /// A table, taken by one handle. Given back when the handle is dropped.
@@ -35,7 +43,9 @@ pub(crate) struct Writer<'x> {
 
 impl<'x> Writer<'x> {
     pub(crate) fn reader(&self) -> Reader<'_> {
-        Reader { definition: &self.table.definition, view: self.table.edited.view(self.home.session()) }
+        let session = self.home.session();
+        let indexes = Indexes::Open(&self.table, session);
+        Reader { definition: &self.table.definition, view: self.table.view(session), indexes }
     }
 
     fn is_keyed(&self) -> bool {
@@ -48,21 +58,21 @@ impl<'x> Writer<'x> {
     }
 
     /// Runs an edit, then writes out what has become too much for memory.
-    fn edit<R>(&mut self, edit: impl FnOnce(&mut Edited, &WriteSession) -> Result<R>) -> Result<R> {
+    fn edit<R>(&mut self, edit: impl FnOnce(&mut OpenTable, &WriteSession) -> Result<R>) -> Result<R> {
         let session = self.home.session();
         if session.has_failed() {
             fail!(Usage, "this transaction failed to write before; drop it and begin another");
         }
-        let edited = edit(&mut self.table.edited, session).map_err(|error| self.place_error(error))?;
-        if self.table.edited.owned_bytes() > self.home.share_bytes() {
-            self.table.edited.flush(session).map_err(|error| self.place_error(error))?;
+        let edited = edit(&mut self.table, session).map_err(|error| self.place_error(error))?;
+        if self.table.owned_bytes() > self.home.share_bytes() {
+            self.table.write_out(session).map_err(|error| self.place_error(error))?;
         }
         Ok(edited)
     }
 
     /// Puts in a record with a new key.
     pub(crate) fn insert(&mut self, record: &[u8]) -> Result<()> {
-        match self.edit(|tree, session| tree.put(session, record, false))? {
+        match self.edit(|table, session| table.put(session, record, false))? {
             Placed::New => Ok(()),
             Placed::Existing => {
                 let key = describe_key(&self.table.definition, record);
@@ -77,7 +87,7 @@ impl<'x> Writer<'x> {
 
     /// Puts in a record, replacing the one with its key. Whether there was one.
     pub(crate) fn upsert(&mut self, record: &[u8]) -> Result<bool> {
-        self.edit(|tree, session| tree.put(session, record, true)).map(|placed| placed == Placed::Existing)
+        self.edit(|table, session| table.put(session, record, true)).map(|placed| placed == Placed::Existing)
     }
 
     /// Lets `change` work on a row in place. `None` if there is no such row. The key must stay what it is, and an error
@@ -87,24 +97,27 @@ impl<'x> Writer<'x> {
         key: &[u8],
         change: impl FnOnce(&mut [u8]) -> Result<R>,
     ) -> Result<Option<R>> {
-        let (keyed, key_width) = (self.is_keyed(), self.table.definition.layout.key().width());
-        self.edit(|tree, session| {
-            let found =
-                if keyed { tree.find_mut(session, key)? } else { tree.record_mut(session, row_number(key))? };
-            let Some(record) = found else { return Ok(None) };
-            let before = record.to_vec();
-            let mut changed = change(record);
-            if changed.is_ok() && record[..key_width] != before[..key_width] {
-                changed = Err(Error::new(
-                    ErrorKind::Value,
-                    "an update must leave the key as it is; remove the row and insert another",
-                ));
-            }
-            if changed.is_err() {
-                record.copy_from_slice(&before);
-            }
-            changed.map(Some)
-        })
+        let key = if self.is_keyed() { RowKey::Stored(key) } else { RowKey::Number(row_number(key)) };
+        self.edit(|table, session| table.update(session, key, change))
+    }
+
+    /// Whether a change can be refused because another row has the same values.
+    pub(crate) fn has_unique_index(&self) -> bool {
+        self.table.has_unique_index()
+    }
+
+    /// Gives rows back what they were, which came to be in this order; each after its key in stored form, `key_width` bytes.
+    pub(crate) fn restore(&mut self, befores: &[u8], key_width: usize) -> Result<()> {
+        let width = key_width + self.table.definition.layout.width();
+        // Values that moved from row to row move back the same way, so that none is ever in two rows.
+        for before in befores.rchunks_exact(width) {
+            let (key, before) = before.split_at(key_width);
+            self.update(key, |record| {
+                record.copy_from_slice(before);
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     /// In which order to take keys, given in stored form side by side, so that those of one leaf come together.
@@ -125,45 +138,42 @@ impl<'x> Writer<'x> {
 
     /// Takes a row out, into `removed`. Whether there was one.
     pub(crate) fn remove(&mut self, key: &[u8], removed: &mut Vec<u8>) -> Result<bool> {
-        self.edit(|tree, session| tree.remove(session, key, removed))
+        self.edit(|table, session| table.remove(session, key, removed))
     }
 
     /// Appends records to a table without a key.
     pub(crate) fn extend(&mut self, records: &[u8]) -> Result<()> {
-        self.edit(|tree, session| tree.extend(session, records))
+        self.edit(|table, session| table.extend(session, records))
     }
 
     /// Overwrites a row of a table without a key.
     pub(crate) fn set(&mut self, row: u64, record: &[u8]) -> Result<()> {
-        let rows = self.table.edited.rows();
-        let done = self.edit(|tree, session| {
-            Ok(tree.record_mut(session, row)?.map(|into| into.copy_from_slice(record)).is_some())
-        })?;
-        if done { Ok(()) } else { Err(self.no_row(row, rows)) }
+        let rows = self.table.rows();
+        let set = |into: &mut [u8]| {
+            into.copy_from_slice(record);
+            Ok(())
+        };
+        let done = self.edit(|table, session| table.update(session, RowKey::Number(row), set))?;
+        if done.is_some() { Ok(()) } else { Err(self.no_row(row, rows)) }
     }
 
     /// Moves the last row of a table without a key to this place, and gives back what was there.
     pub(crate) fn swap_remove(&mut self, row: u64) -> Result<Vec<u8>> {
-        let rows = self.table.edited.rows();
-        let (Some(removed), Some(last)) =
-            (self.reader().record(row)?, self.reader().record(rows.wrapping_sub(1))?)
-        else {
-            return Err(self.no_row(row, rows));
-        };
-        let (removed, last) = (removed.to_vec(), last.to_vec());
-        self.set(row, &last)?;
-        self.truncate(rows - 1)?;
-        Ok(removed)
+        let rows = self.table.rows();
+        match self.edit(|table, session| table.swap_remove(session, row))? {
+            Some(removed) => Ok(removed),
+            None => Err(self.no_row(row, rows)),
+        }
     }
 
     /// Keeps the first rows of a table without a key.
     pub(crate) fn truncate(&mut self, rows: u64) -> Result<()> {
-        self.edit(|tree, session| tree.truncate(session, rows))
+        self.edit(|table, session| table.truncate(session, rows))
     }
 
     /// Removes all rows.
     pub(crate) fn clear(&mut self) -> Result<()> {
-        self.edit(|tree, session| tree.clear(session))
+        self.edit(|table, session| table.clear(session))
     }
 
     /// Loads records in bulk. After an error the table is what it was.
@@ -173,11 +183,37 @@ impl<'x> Writer<'x> {
         options: &LoadOptions,
     ) -> Result<LoadReport> {
         let scratch = self.home.scratch_folder();
-        let definition = self.table.definition.clone();
-        self.edit(|tree, session| {
-            let describe_key = |record: &[u8]| describe_key(&definition, record);
-            let target = Target { session, tree, replaced_rows: 0, scratch, describe_key: &describe_key };
-            load(target, source, options)
+        self.edit(|table, session| table.load(session, scratch, source, options))
+    }
+
+    /// Makes an index of the rows that there are, and of those to come.
+    pub(crate) fn create_index<S: AsRef<str>>(
+        &mut self,
+        name: &str,
+        fields: &[S],
+        options: &IndexOptions,
+    ) -> Result<()> {
+        let entry =
+            entry_schema(&self.table.definition.schema, fields).map_err(|error| self.place_error(error))?;
+        let (home, scratch) = (self.home, self.home.scratch_folder());
+        self.edit(|table, session| {
+            // At most `INDEXED_LIMIT` fields, as `entry_schema` has seen to.
+            let shape = (fields.len() as u8, options.unique);
+            let index = home.enter_index(&mut table.definition, name, &entry, shape)?;
+            let built = table.add_index(session, index.clone(), &scratch, &options.load_options());
+            if built.is_err() {
+                home.remove_index(&mut table.definition, &index).inspect_err(|_| session.fail())?;
+            }
+            built
+        })
+    }
+
+    /// Drops an index.
+    pub(crate) fn drop_index(&mut self, name: &str) -> Result<()> {
+        let home = self.home;
+        self.edit(|table, session| {
+            let index = table.take_index(session, name)?;
+            home.remove_index(&mut table.definition, &index).inspect_err(|_| session.fail())
         })
     }
 

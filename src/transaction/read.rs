@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Shared, TableStats};
-use crate::catalog::{Catalog, Definitions};
+use crate::catalog::{Catalog, Definition, Definitions};
 use crate::error::Result;
 use crate::page::{Commits, Meta, Pages, Pin};
 use crate::record::Record;
-use crate::table::{DynamicTable, Reader, Table};
+use crate::table::{DynamicTable, FindIndex, IndexInfo, Indexes, Reader, Table};
 use crate::tree::View;
 
 /// A snapshot of the whole database: it does not change while it is held, whoever writes meanwhile.
@@ -87,7 +87,17 @@ impl ReadTransaction {
     /// # Errors
     /// `Corrupt` if the catalog cannot be read.
     pub fn table_names(&self) -> Result<Vec<String>> {
-        self.catalog()?.all().map(|table| table.map(|table| table.name)).collect()
+        self.catalog()?.tables().map(|table| table.map(|table| table.name)).collect()
+    }
+
+    /// The indexes on a table, by name. O(tables), but for a table without one.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such table; `Corrupt` if the catalog cannot be read.
+    pub fn indexes(&self, table: &str) -> Result<Vec<IndexInfo>> {
+        let catalog = self.catalog()?;
+        let table = catalog.get(table)?;
+        Ok(catalog.indexes(&table)?.iter().map(|index| IndexInfo::new(&table, index)).collect())
     }
 
     /// The measures of a table: rows, bytes, fill. O(branches).
@@ -95,19 +105,15 @@ impl ReadTransaction {
     /// # Errors
     /// `NotFound` if there is no such table; `Corrupt` if it cannot be read.
     pub fn table_stats(&self, name: &str) -> Result<TableStats> {
-        let reader = self.reader(name)?;
-        let counted = reader.stats()?;
-        let layout = &reader.definition.layout;
-        Ok(TableStats {
-            rows: counted.rows,
-            width: layout.width(),
-            leaf_rows: layout.leaf_rows(),
-            leaves: counted.leaves,
-            leaf_bytes: counted.leaf_bytes,
-            branch_bytes: counted.branch_bytes,
-            height: counted.height,
-            contiguous: counted.rows > 0 && reader.is_contiguous()?,
-        })
+        stats_of(self.reader(name)?)
+    }
+
+    /// The measures of an index, whose rows are its entries. O(branches).
+    ///
+    /// # Errors
+    /// `NotFound` if the table has no such index; `Corrupt` if it cannot be read.
+    pub fn index_stats(&self, table: &str, index: &str) -> Result<TableStats> {
+        stats_of(self.find_index(self.reader(table)?.definition, index)?)
     }
 
     /// The number of the transaction whose state this is. It grows by one with every commit.
@@ -132,9 +138,48 @@ impl ReadTransaction {
     fn reader(&self, name: &str) -> Result<Reader<'_>> {
         self.shared.check_process()?;
         let definition = self.definitions.get(name, || self.catalog()?.get(name))?;
-        let pages = self.shared.pages.view(self.pin.meta.file_bytes);
-        let view = View::new(pages, &definition.layout, definition.root)
-            .map_err(|error| error.within(format!("table {name:?}")))?;
-        Ok(Reader { definition, view })
+        if !definition.is_table() {
+            // An index that was looked up before; the catalog says what is wrong with that.
+            self.catalog()?.get(name)?;
+        }
+        self.reader_of(definition)
     }
+
+    fn reader_of<'t>(&'t self, definition: &'t Definition) -> Result<Reader<'t>> {
+        let pages = self.shared.pages.view(self.pin.meta.file_bytes);
+        let indexes = Indexes::Committed(self);
+        match View::new(pages, &definition.layout, definition.root) {
+            Ok(view) => Ok(Reader { definition, view, indexes }),
+            Err(error) => {
+                let what = if definition.is_table() { "table" } else { "index" };
+                Err(error.within(format!("{what} {:?}", definition.name)))
+            }
+        }
+    }
+}
+
+impl FindIndex for ReadTransaction {
+    fn find_index(&self, table: &Definition, name: &str) -> Result<Reader<'_>> {
+        let definition = self.definitions.get(name, || self.catalog()?.index(table, name))?;
+        if !definition.is_on(table) {
+            // Something else that was looked up before; the catalog says what is wrong with that.
+            self.catalog()?.index(table, name)?;
+        }
+        self.reader_of(definition)
+    }
+}
+
+fn stats_of(reader: Reader<'_>) -> Result<TableStats> {
+    let counted = reader.stats()?;
+    let layout = &reader.definition.layout;
+    Ok(TableStats {
+        rows: counted.rows,
+        width: layout.width(),
+        leaf_rows: layout.leaf_rows(),
+        leaves: counted.leaves,
+        leaf_bytes: counted.leaf_bytes,
+        branch_bytes: counted.branch_bytes,
+        height: counted.height,
+        contiguous: counted.rows > 0 && reader.is_contiguous()?,
+    })
 }

@@ -10,14 +10,13 @@ use parking_lot::Mutex;
 use super::Shared;
 use super::free_space::{cut_tail, give_back_gaps, snapshot_numbers};
 use super::turn::{Turn, Wait};
-use crate::catalog::{CatalogEdit, Definition, check_name, layout_for};
+use crate::catalog::{CatalogEdit, Definition, Role, check_name, layout_for};
 use crate::error::{Error, Result, fail};
 use crate::page::{Durability, Meta, PAGE_BYTES, WriteSession};
 use crate::record::Record;
 use crate::schema::{FieldDef, Schema};
 use crate::storage::Mutant;
-use crate::table::{DynamicTableMut, OpenTable, TableHome, TableMut, Writer};
-use crate::tree::{Edited, Expected, TreeBuilder};
+use crate::table::{DynamicTableMut, IndexInfo, IndexOptions, OpenTable, TableHome, TableMut, Writer};
 
 /// The one transaction that writes. Dropped without [`commit`](WriteTransaction::commit), it has never been.
 ///
@@ -144,9 +143,10 @@ impl WriteTransaction {
     fn create(&self, name: &str, schema: &Schema, options: &TableOptions) -> Result<()> {
         let session = self.session()?;
         let mut state = self.state.lock();
-        let definition = state.catalog.create(session, name, schema, options.leaf_rows)?;
-        let edited = Edited::empty(definition.layout.clone());
-        state.open.insert(name.to_owned(), Arc::new(Mutex::new(OpenTable { definition, edited })));
+        let layout = layout_for(schema, options.leaf_rows)?;
+        let definition = state.catalog.create(session, name, schema, layout, Role::TABLE)?;
+        let table = OpenTable::new(session, definition, Vec::new())?;
+        state.open.insert(name.to_owned(), Arc::new(Mutex::new(table)));
         Ok(())
     }
 
@@ -166,7 +166,66 @@ impl WriteTransaction {
         self.open(name).map(DynamicTableMut::new)
     }
 
-    /// Drops a table with all its rows. O(branches).
+    /// Makes an index: the rows of a table in the order of other fields than its key. Every write and load keeps it from then on, in
+    /// the same transaction. O(n log n).
+    ///
+    /// An entry is the indexed fields and the key (or the number) of the row, packed. Names are those of tables and indexes
+    /// together.
+    ///
+    /// ```
+    /// use drystone::{Database, ErrorKind, IndexOptions, RowBuf, Schema, Value};
+    ///
+    /// let schema: Schema = "id: u64 key, mail: str[20]".parse()?;
+    /// let db = Database::in_memory()?;
+    /// let write = db.write()?;
+    /// let mut users = write.create_dynamic("users", &schema)?;
+    /// users.insert(&RowBuf::from_values(&schema, [Value::from(1), "ada@example.org".into()])?)?;
+    /// drop(users);
+    /// write.create_index("users", "by_mail", &["mail"], &IndexOptions::new().unique(true))?;
+    ///
+    /// let mut users = write.dynamic("users")?;
+    /// let other = RowBuf::from_values(&schema, [Value::from(2), "ada@example.org".into()])?;
+    /// assert_eq!(users.insert(&other).unwrap_err().kind(), ErrorKind::Duplicate);
+    /// let found = users.index("by_mail")?.get(&["ada@example.org".into()])?.unwrap();
+    /// assert_eq!(found.get("id")?, 1);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such table or field; `AlreadyExists` if a table or an index has this name; `Schema` if a field is
+    /// an array or named twice; `Limit` if an entry would have more than 256 bytes; `Duplicate` if the index is unique and two
+    /// rows have the same values; `Usage` while a handle has the table; `Io` if the disk is full. There is then no such index.
+    pub fn create_index<S: AsRef<str>>(
+        &self,
+        table: &str,
+        name: &str,
+        fields: &[S],
+        options: &IndexOptions,
+    ) -> Result<()> {
+        self.open(table)?.create_index(name, fields, options)
+    }
+
+    /// Drops an index; its table stays as it is. O(branches).
+    ///
+    /// # Errors
+    /// `NotFound` if the table has no such index; `Usage` while a handle has the table.
+    pub fn drop_index(&self, table: &str, name: &str) -> Result<()> {
+        self.open(table)?.drop_index(name)
+    }
+
+    /// The indexes on a table, by name, as this transaction has them.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such table; `Corrupt` if the catalog cannot be read.
+    pub fn indexes(&self, table: &str) -> Result<Vec<IndexInfo>> {
+        let session = self.session()?;
+        let state = self.state.lock();
+        let catalog = state.catalog.view(session);
+        let table = catalog.get(table)?;
+        Ok(catalog.indexes(&table)?.iter().map(|index| IndexInfo::new(&table, index)).collect())
+    }
+
+    /// Drops a table with all its rows and indexes. O(branches).
     ///
     /// # Errors
     /// `NotFound` if there is no such table; `Usage` while a handle has it.
@@ -175,6 +234,9 @@ impl WriteTransaction {
         let mut writer = self.open(name)?;
         writer.clear()?;
         let mut state = self.state.lock();
+        for index in writer.table.indexes() {
+            state.catalog.remove(session, index)?;
+        }
         state.catalog.remove(session, &writer.table.definition)?;
         drop(writer);
         state.open.remove(name);
@@ -190,9 +252,7 @@ impl WriteTransaction {
         let session = self.session()?;
         let mut writer = self.open(name)?;
         let mut state = self.state.lock();
-        if state.catalog.view(session).find(new_name)?.is_some() {
-            fail!(AlreadyExists, "there is a table {new_name:?} already; drop it, or choose another name");
-        }
+        state.catalog.check_free(session, new_name)?;
         state.catalog.remove_name(session, name)?;
         writer.table.definition.name = new_name.to_owned();
         state.catalog.put(session, &writer.table.definition)?;
@@ -217,7 +277,7 @@ impl WriteTransaction {
         let Some(field) = schema.fields().last() else { return Ok(()) };
         let fill = match field.default().or(field.null()) {
             Some(fill) => fill,
-            None if writer.table.edited.rows() == 0 => &[],
+            None if writer.table.rows() == 0 => &[],
             None => fail!(
                 Schema,
                 "table {name:?} has rows, and field {:?} gives them no value; declare it with a default, or nullable",
@@ -228,23 +288,9 @@ impl WriteTransaction {
         let chosen = old.layout.leaf_rows();
         let default = layout_for(&old.schema, 0)?.leaf_rows();
         let layout = layout_for(&schema, if chosen == default { 0 } else { chosen })?;
-        let mut builder =
-            TreeBuilder::new(session, layout.clone(), Expected::Rows(writer.table.edited.rows()));
-        let mut wide = Vec::with_capacity(schema.width());
-        for slice in writer.reader().view.slices(0..u64::MAX) {
-            for record in slice.map_err(place)?.chunks_exact(old.schema.width()) {
-                wide.clear();
-                wide.extend_from_slice(record);
-                wide.extend_from_slice(fill);
-                builder.push(&wide)?;
-            }
-        }
-        let mut edited = Edited::empty(layout.clone());
-        edited.replace(session, builder.finish()?)?;
-        writer.clear()?;
+        let definition = Definition { schema: schema.clone(), layout, ..old.clone() };
+        writer.table.widen(session, definition, fill).map_err(place)?;
         let mut state = self.state.lock();
-        writer.table.definition = Definition { schema: schema.clone(), layout, ..old.clone() };
-        writer.table.edited = edited;
         state.catalog.put_fields(session, &writer.table.definition, old.schema.fields().len())?;
         state.catalog.put(session, &writer.table.definition)
     }
@@ -255,7 +301,7 @@ impl WriteTransaction {
     /// `Corrupt` if the catalog cannot be read.
     pub fn table_names(&self) -> Result<Vec<String>> {
         let session = self.session()?;
-        self.state.lock().catalog.view(session).all().map(|table| table.map(|table| table.name)).collect()
+        self.state.lock().catalog.view(session).tables().map(|table| table.map(|table| table.name)).collect()
     }
 
     /// Makes all changes the database's newest state, all of them or none, and with
@@ -309,12 +355,7 @@ impl WriteTransaction {
         let mut state = self.state.lock();
         let state = &mut *state;
         for table in state.open.values() {
-            let mut table = table.lock();
-            let root = table.edited.flush(session)?;
-            if root != table.definition.root {
-                table.definition.root = root;
-                state.catalog.put(session, &table.definition)?;
-            }
+            table.lock().flush(session, &mut |moved| state.catalog.put(session, moved))?;
         }
         let next = Meta {
             transaction: self.base.transaction + 1,
@@ -341,10 +382,10 @@ impl WriteTransaction {
         let table = match state.open.get(name) {
             Some(table) => Arc::clone(table),
             None => {
-                let definition = state.catalog.view(session).get(name)?;
-                let edited = Edited::new(session, definition.layout.clone(), definition.root)
-                    .map_err(|error| error.within(format!("table {name:?}")))?;
-                let table = Arc::new(Mutex::new(OpenTable { definition, edited }));
+                let catalog = state.catalog.view(session);
+                let definition = catalog.get(name)?;
+                let indexes = catalog.indexes(&definition)?;
+                let table = Arc::new(Mutex::new(OpenTable::new(session, definition, indexes)?));
                 state.open.insert(name.to_owned(), Arc::clone(&table));
                 table
             }
@@ -370,6 +411,20 @@ impl TableHome for WriteTransaction {
 
     fn scratch_folder(&self) -> PathBuf {
         self.shared.scratch.clone()
+    }
+
+    fn enter_index(
+        &self,
+        table: &mut Definition,
+        name: &str,
+        entry: &Schema,
+        shape: (u8, bool),
+    ) -> Result<Definition> {
+        self.state.lock().catalog.create_index(self.session()?, table, name, entry, shape)
+    }
+
+    fn remove_index(&self, table: &mut Definition, index: &Definition) -> Result<()> {
+        self.state.lock().catalog.remove_index(self.session()?, table, index)
     }
 }
 

@@ -68,6 +68,11 @@ impl KeyShape {
         self.form
     }
 
+    /// The shape of the first fields of the key.
+    pub(crate) fn leading(&self, fields: usize) -> KeyShape {
+        KeyShape::new(self.parts[..fields.min(self.parts.len())].to_vec())
+    }
+
     /// Turns the stored key at the start of `stored` into its normal form.
     pub(crate) fn normalise(&self, stored: &[u8], normal: &mut [u8]) {
         let mut at = 0;

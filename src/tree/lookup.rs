@@ -69,6 +69,18 @@ impl<'a> View<'a> {
     /// The record with this key, if there is one.
     #[inline(always)]
     pub(super) fn lookup_key<P: Probe>(&self, probe: P, target: P::Word) -> Option<Option<&'a [u8]>> {
+        Some(self.lookup_leaf(probe, target)?.look(self, probe, target))
+    }
+
+    /// The first record whose key is not below this one, if it lies in the leaf that the key belongs to.
+    #[inline(never)]
+    pub(super) fn lookup_first<P: Probe>(&self, probe: P, target: P::Word) -> Option<&'a [u8]> {
+        self.lookup_leaf(probe, target)?.first_from(self, probe, target)
+    }
+
+    /// The leaf that a key belongs to, looked at twice.
+    #[inline(always)]
+    fn lookup_leaf<P: Probe>(&self, probe: P, target: P::Word) -> Option<Leaf<'a, P>> {
         let mut place = self.start(target)?;
         for level in (2..=self.height).rev() {
             place = self.approach(probe, target, place)?.descend(self, probe, target, level)?;
@@ -81,7 +93,7 @@ impl<'a> View<'a> {
             prefetch_around(leaf.records, guess.row * self.layout.width());
         }
         leaf.look_again(self, probe, target);
-        Some(leaf.look(self, probe, target))
+        Some(leaf)
     }
 
     /// Looks up as many keys side by side: what each of them will read next is asked for, for all of them, before any of it is
@@ -300,12 +312,16 @@ impl<'a, P: Probe> Leaf<'a, P> {
 
     #[inline(always)]
     fn look(&self, view: &View<'_>, probe: P, target: P::Word) -> Option<&'a [u8]> {
+        self.first_from(view, probe, target).filter(|record| probe.stored(record) == target)
+    }
+
+    #[inline(always)]
+    fn first_from(&self, view: &View<'_>, probe: P, target: P::Word) -> Option<&'a [u8]> {
         let width = view.layout.width();
         let row = match self.nearer {
             Some(guess) => search_near(probe, self.records, self.rows, width, target, guess),
             None => search_leaf(probe, self.records, self.rows, width, target, None),
         };
-        let record = self.records.get(row * width..(row + 1) * width)?;
-        (probe.stored(record) == target).then_some(record)
+        self.records.get(row * width..(row + 1) * width)
     }
 }

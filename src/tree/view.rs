@@ -206,6 +206,34 @@ impl<'a> View<'a> {
         Ok(record.filter(|record| probe.stored(record) == target))
     }
 
+    /// The first record whose key is not below this one, which is in normal form and may be no row's. O(height × log of the
+    /// branch) where the record lies in the leaf that the key belongs to, as nearly all do.
+    pub(crate) fn first_from(&self, key: &Normal) -> Result<Option<&'a [u8]>> {
+        let found = with_probe!(self.layout.key(), probe => self.first_with(probe, probe.normal(key))?);
+        match found {
+            Some(record) => Ok(Some(record)),
+            None => self.record(self.place_of(key)?.rank),
+        }
+    }
+
+    /// The same, if it lies in that leaf.
+    fn first_with<P: Probe>(&self, probe: P, target: P::Word) -> Result<Option<&'a [u8]>> {
+        if let Some(record) = self.lookup_first(probe, target) {
+            return Ok(Some(record));
+        }
+        let (mut child, mut rows, mut level) = (self.root, self.rows, self.height);
+        while level > 0 {
+            let branch = self.branch(child, level, rows)?;
+            let index = branch.child_for(probe, target);
+            (child, rows) = (branch.child(index), branch.rows(index));
+            level -= 1;
+        }
+        let leaf = self.leaf(child, rows)?;
+        let width = self.layout.width();
+        let index = search_leaf(probe, leaf, leaf.len() / width, width, target, None);
+        Ok(leaf.get(index * width..(index + 1) * width))
+    }
+
     /// The place of a stored key. O(height × children).
     pub(crate) fn place(&self, key: &[u8]) -> Result<Place> {
         self.place_of(&self.layout.key().normal(key))

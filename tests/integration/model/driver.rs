@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use drystone::{
     Database, DynamicTableMut, Error, ErrorKind, FieldDef, LoadOptions, OnDuplicate, ReadTransaction,
-    RecordSource, Result, Row, TableOptions, Type, Value, WriteTransaction,
+    RecordSource, Result, Row, RowBuf, TableOptions, Type, Value, WriteTransaction,
 };
 
+use super::indexes::{self, ModelIndex, NO_KEY};
 use super::keys::{self, ModelKey};
 use super::ops::{End, KEYS, Load, Op, Round};
 use super::tables::{ModelTable, Rows};
@@ -139,14 +140,20 @@ fn run(write: &WriteTransaction, tables: &mut Tables, op: &Op) {
             }
         }
         Op::AppendField { name, nullable } => append_field(write, tables, &table_name(*name), *nullable),
-        Op::Other { name, op } => {
-            let Some((name, table)) = tables.iter_mut().nth(usize::from(*name)) else { return };
-            run_on(&mut write.dynamic(name).unwrap(), table, op);
-        }
-        op => {
-            let Some((name, table)) = tables.iter_mut().next() else { return };
-            run_on(&mut write.dynamic(name).unwrap(), table, op);
-        }
+        Op::Other { name, op } => run_on_nth(write, tables, usize::from(*name), op),
+        op => run_on_nth(write, tables, 0, op),
+    }
+}
+
+fn run_on_nth(write: &WriteTransaction, tables: &mut Tables, nth: usize, op: &Op) {
+    let Some(name) = tables.keys().nth(nth).cloned() else { return };
+    if let Op::CreateIndex { which, unique } = *op {
+        return indexes::create(write, tables, &name, ModelIndex { which, unique });
+    }
+    let Some(table) = tables.get_mut(&name) else { return };
+    match op {
+        Op::DropIndex { which } => indexes::drop(write, table, &name, *which),
+        op => run_on(&mut write.dynamic(&name).unwrap(), table, op),
     }
 }
 
@@ -196,43 +203,51 @@ fn run_on(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, op: &Op) {
     assert_eq!(table.len(), model.len() as u64);
 }
 
+/// Whether a call was refused as it had to be: because another row has the same values in a unique index.
+fn refused<R: std::fmt::Debug>(done: Result<R>, expected: bool) -> Option<R> {
+    if expected {
+        assert_eq!(done.unwrap_err().kind(), ErrorKind::Duplicate);
+        return None;
+    }
+    Some(done.unwrap())
+}
+
 fn run_on_keyed(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, op: &Op) {
     let (kind, schema) = (model.kind, model.schema.clone());
-    let Rows::Keyed(rows) = &mut model.rows else { return };
     let row = |n: u32, v| keys::row(&schema, &keys::key(kind, n % KEYS), v);
     match *op {
         Op::Insert { n, v } => {
-            let inserted = table.insert(&row(n, v));
-            if let std::collections::btree_map::Entry::Vacant(place) = rows.entry(keys::key(kind, n)) {
-                inserted.unwrap();
-                place.insert(row(n, v).into_bytes());
-            } else {
-                assert_eq!(inserted.unwrap_err().kind(), ErrorKind::Duplicate);
+            let (key, row) = (keys::key(kind, n), row(n, v));
+            let is_there = model.keyed().contains_key(&key);
+            let expected = is_there || model.refuses(&key, 0, row.as_bytes());
+            if refused(table.insert(&row), expected).is_some() {
+                model.keyed().insert(key, row.into_bytes());
             }
         }
-        Op::Upsert { n, v } => {
-            let before = rows.insert(keys::key(kind, n), row(n, v).into_bytes());
-            assert_eq!(table.upsert(&row(n, v)).unwrap(), before.is_some());
-        }
+        Op::Upsert { n, v } => upsert(table, model, keys::key(kind, n), row(n, v)),
         Op::PutMany { n, step, count, v } => {
             for n in (0..count).map(|i| (n + i * step) % KEYS) {
-                let before = rows.insert(keys::key(kind, n), row(n, v ^ n).into_bytes());
-                assert_eq!(table.upsert(&row(n, v ^ n)).unwrap(), before.is_some());
+                upsert(table, model, keys::key(kind, n), row(n, v ^ n));
             }
         }
         Op::SetField { n, v } => {
             let key = keys::key(kind, n);
-            assert_eq!(table.set(&keys::values(&key), "v", v).unwrap(), rows.contains_key(&key));
-            if let Some(row) = rows.get_mut(&key) {
-                set_v(&schema, row, v);
+            let changed = model.with_v(&key, 0, v);
+            let expected = changed.as_ref().is_some_and(|row| model.refuses(&key, 0, row));
+            if let Some(was_there) = refused(table.set(&keys::values(&key), "v", v), expected) {
+                assert_eq!(was_there, changed.is_some());
+                changed.and_then(|row| model.keyed().insert(key, row));
             }
         }
         Op::Update { n, v } => {
             let key = keys::key(kind, n);
-            let updated = table.update(&keys::values(&key), |row| row.set("v", v)).unwrap();
-            assert_eq!(updated.is_some(), rows.contains_key(&key));
-            if let Some(row) = rows.get_mut(&key) {
-                set_v(&schema, row, v);
+            let changed = model.with_v(&key, 0, v);
+            let expected = changed.as_ref().is_some_and(|row| model.refuses(&key, 0, row));
+            let updated = table.update(&keys::values(&key), |row| row.set("v", v));
+            let Some(updated) = refused(updated, expected) else { return };
+            assert_eq!(updated.is_some(), changed.is_some());
+            if let Some(row) = changed {
+                model.keyed().insert(key.clone(), row);
                 // A change that fails, or that would change the key, leaves the row as it was.
                 let failed: Result<Option<()>> = table.update(&keys::values(&key), |row| {
                     row.set("v", 1)?;
@@ -249,75 +264,76 @@ fn run_on_keyed(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, op: &Op
         Op::Remove { n } => {
             let key = keys::key(kind, n);
             let removed = table.remove(&keys::values(&key)).unwrap();
-            assert_eq!(removed.map(drystone::RowBuf::into_bytes), rows.remove(&key));
+            assert_eq!(removed.map(drystone::RowBuf::into_bytes), model.keyed().remove(&key));
         }
         Op::RemoveMany { n, step, count } => {
             for key in (0..count).map(|i| keys::key(kind, (n + i * step) % KEYS)) {
                 let removed = table.remove(&keys::values(&key)).unwrap();
-                assert_eq!(removed.is_some(), rows.remove(&key).is_some());
+                assert_eq!(removed.is_some(), model.keyed().remove(&key).is_some());
             }
         }
         _ => {}
     }
 }
 
+fn upsert(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, key: ModelKey, row: RowBuf) {
+    let expected = model.refuses(&key, 0, row.as_bytes());
+    if let Some(was_there) = refused(table.upsert(&row), expected) {
+        assert_eq!(was_there, model.keyed().insert(key, row.into_bytes()).is_some());
+    }
+}
+
 fn run_on_numbered(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, op: &Op) {
     let schema = model.schema.clone();
-    let Rows::Numbered(rows) = &mut model.rows else { return };
     let row = |v| keys::row(&schema, &[], v);
-    let at = |n: u32| n as usize % rows.len().max(1);
+    let rows = model.len();
+    let at = |n: u32| n as usize % rows.max(1);
+    let mut push = |model: &mut ModelTable, row: RowBuf| {
+        let expected = model.refuses(&NO_KEY, usize::MAX, row.as_bytes());
+        if refused(table.insert(&row), expected).is_some() {
+            model.numbered().push(row.into_bytes());
+        }
+    };
     match *op {
-        Op::Push { v } => {
-            table.insert(&row(v)).unwrap();
-            rows.push(row(v).into_bytes());
-        }
-        Op::PutMany { count, v, .. } => {
-            for i in 0..count {
-                table.insert(&row(v ^ i)).unwrap();
-                rows.push(row(v ^ i).into_bytes());
-            }
-        }
+        Op::Push { v } => push(model, row(v)),
+        Op::PutMany { count, v, .. } => (0..count).for_each(|i| push(model, row(v ^ i))),
         Op::Replace { at: n, v } => {
             let at = at(n);
             let replaced = table.replace(at as u64, &row(v));
-            match rows.get_mut(at) {
-                Some(into) => {
-                    replaced.unwrap();
-                    *into = row(v).into_bytes();
-                }
-                None => assert_eq!(replaced.unwrap_err().kind(), ErrorKind::OutOfRange),
+            if at >= rows {
+                assert_eq!(replaced.unwrap_err().kind(), ErrorKind::OutOfRange);
+            } else if refused(replaced, model.refuses(&NO_KEY, at, row(v).as_bytes())).is_some() {
+                model.numbered()[at] = row(v).into_bytes();
             }
         }
         Op::SetField { n, v } | Op::Update { n, v } => {
             // Beyond the end as well.
-            let at = n as usize % (rows.len() + 2);
-            let set = table.set(&[Value::from(at as u64)], "v", v).unwrap();
-            assert_eq!(set, at < rows.len());
-            if let Some(row) = rows.get_mut(at) {
-                set_v(&schema, row, v);
+            let at = n as usize % (rows + 2);
+            let changed = model.with_v(&NO_KEY, at, v);
+            let expected = changed.as_ref().is_some_and(|row| model.refuses(&NO_KEY, at, row));
+            if let Some(was_there) = refused(table.set(&[Value::from(at as u64)], "v", v), expected) {
+                assert_eq!(was_there, at < rows);
+                if let Some(row) = changed {
+                    model.numbered()[at] = row;
+                }
             }
         }
         Op::Truncate { to } => {
-            let to = to as usize % (rows.len() + 2);
+            let to = to as usize % (rows + 2);
             table.truncate(to as u64).unwrap();
-            rows.truncate(to);
+            model.numbered().truncate(to);
         }
         Op::SwapRemove { at: n } => {
             let at = at(n);
             let removed = table.swap_remove(at as u64);
-            if at < rows.len() {
-                assert_eq!(removed.unwrap().into_bytes(), rows.swap_remove(at));
+            if at < rows {
+                assert_eq!(removed.unwrap().into_bytes(), model.numbered().swap_remove(at));
             } else {
                 assert_eq!(removed.unwrap_err().kind(), ErrorKind::OutOfRange);
             }
         }
         _ => {}
     }
-}
-
-fn set_v(schema: &drystone::Schema, row: &mut [u8], v: u32) {
-    let at = schema.field("v").unwrap().offset();
-    row[at..at + 4].copy_from_slice(&v.to_le_bytes());
 }
 
 fn run_load(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, load: &Load) {
@@ -361,11 +377,13 @@ fn run_load(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, load: &Load
             }
         }
     }
+    let would_be = ModelTable { rows: expected, ..model.clone() };
     match loaded {
         Ok(report) => {
+            assert!(!would_be.is_refused(), "values that are in a unique index were loaded");
             assert!(!fails, "a source that fails was loaded");
             assert!(duplicates == 0 || load.on_duplicate != OnDuplicate::Error, "duplicates were loaded");
-            model.rows = expected;
+            *model = would_be;
             assert_eq!((report.read, report.duplicates), (u64::from(load.count), duplicates));
             assert_eq!(report.rows, model.len() as u64);
             assert_eq!(report.in_order, records.is_sorted_by(|(a, _), (b, _)| a <= b));
@@ -374,7 +392,8 @@ fn run_load(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, load: &Load
         Err(error) if error.kind() == ErrorKind::Input => assert!(fails, "{error}"),
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Duplicate, "{error}");
-            assert!(duplicates > 0 && load.on_duplicate == OnDuplicate::Error, "{error}");
+            let twice = duplicates > 0 && load.on_duplicate == OnDuplicate::Error;
+            assert!(twice || would_be.is_refused(), "{error}");
         }
     }
     model.assert_same(&table.as_table());

@@ -1,6 +1,7 @@
 //! Random operations on databases, each beside a model of plain Rust collections.
 
 mod driver;
+mod indexes;
 mod keys;
 mod ops;
 mod tables;

@@ -67,6 +67,14 @@ pub(super) enum Op {
         fields: usize,
     },
     Compare,
+    /// An index of one of the kinds that a table can have.
+    CreateIndex {
+        which: usize,
+        unique: bool,
+    },
+    DropIndex {
+        which: usize,
+    },
     // On the database; the table is whichever the number leads to.
     Create {
         name: u8,
@@ -148,7 +156,6 @@ impl Op {
 
     pub(super) fn on_keyed() -> impl Strategy<Value = Op> {
         let n = || 0..KEYS;
-        let v = any::<u32>;
         Union::new_weighted(vec![
             (4, (n(), v()).prop_map(|(n, v)| Op::Insert { n, v }).boxed()),
             (4, (n(), v()).prop_map(|(n, v)| Op::Upsert { n, v }).boxed()),
@@ -172,12 +179,12 @@ impl Op {
             (3, n().prop_map(|n| Op::LookUp { n }).boxed()),
             (3, (n(), n(), 1..5_usize).prop_map(|(from, to, fields)| Op::Range { from, to, fields }).boxed()),
             (1, Just(Op::Compare).boxed()),
+            (3, on_indexes().boxed()),
         ])
     }
 
     pub(super) fn on_numbered() -> impl Strategy<Value = Op> {
         let n = || 0..KEYS;
-        let v = any::<u32>;
         Union::new_weighted(vec![
             (4, v().prop_map(|v| Op::Push { v }).boxed()),
             (6, (1..400_u32, v()).prop_map(|(count, v)| Op::PutMany { n: 0, step: 1, count, v }).boxed()),
@@ -191,6 +198,7 @@ impl Op {
             (3, n().prop_map(|n| Op::LookUp { n }).boxed()),
             (3, (n(), n()).prop_map(|(from, to)| Op::Range { from, to, fields: 1 }).boxed()),
             (1, Just(Op::Compare).boxed()),
+            (3, on_indexes().boxed()),
         ])
     }
 
@@ -224,13 +232,25 @@ fn steps() -> impl Strategy<Value = u32> {
     prop_oneof![Just(1), Just(2), Just(611), Just(KEYS - 1)]
 }
 
+/// Any value, or one of a few that come again and again.
+fn v() -> impl Strategy<Value = u32> {
+    prop_oneof![2 => any::<u32>(), 1 => 0..64_u32]
+}
+
+fn on_indexes() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        3 => (0..3_usize, prop::bool::weighted(0.3)).prop_map(|(which, unique)| Op::CreateIndex { which, unique }),
+        1 => (0..3_usize).prop_map(|which| Op::DropIndex { which }),
+    ]
+}
+
 fn load() -> impl Strategy<Value = Op> {
     let on_duplicate =
         prop_oneof![Just(OnDuplicate::Error), Just(OnDuplicate::First), Just(OnDuplicate::Last)];
     let many = prop_oneof![4 => 0..200_u32, 1 => 1000..3000_u32];
     let fails_at = prop_oneof![6 => Just(None), 1 => (0..200_u32).prop_map(Some)];
     let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.2));
-    (0..KEYS, steps(), many, any::<u32>(), flags, on_duplicate, fails_at).prop_map(
+    (0..KEYS, steps(), many, v(), flags, on_duplicate, fails_at).prop_map(
         |(n, step, count, v, (sorted, hint, replace), on_duplicate, fails_at)| {
             Op::Load(Load { n, step, count, v, sorted, hint, on_duplicate, replace, fails_at })
         },

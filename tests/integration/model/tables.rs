@@ -5,6 +5,7 @@ use std::ops::Bound;
 
 use drystone::{DynamicTable, Row, Schema, Value};
 
+use super::indexes::ModelIndex;
 use super::keys::{self, ModelKey};
 
 /// A table as it should be.
@@ -13,6 +14,7 @@ pub(super) struct ModelTable {
     pub(super) kind: usize,
     pub(super) schema: Schema,
     pub(super) rows: Rows,
+    pub(super) indexes: BTreeMap<String, ModelIndex>,
 }
 
 #[derive(Clone, Debug)]
@@ -25,7 +27,7 @@ impl ModelTable {
     pub(super) fn new(kind: usize) -> ModelTable {
         let rows =
             if kind == keys::NUMBERED { Rows::Numbered(Vec::new()) } else { Rows::Keyed(BTreeMap::new()) };
-        ModelTable { kind, schema: keys::schema(kind), rows }
+        ModelTable { kind, schema: keys::schema(kind), rows, indexes: BTreeMap::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -33,6 +35,33 @@ impl ModelTable {
             Rows::Keyed(rows) => rows.len(),
             Rows::Numbered(rows) => rows.len(),
         }
+    }
+
+    /// The rows of a table with a key.
+    pub(super) fn keyed(&mut self) -> &mut BTreeMap<ModelKey, Vec<u8>> {
+        match &mut self.rows {
+            Rows::Keyed(rows) => rows,
+            Rows::Numbered(_) => panic!("the table has no key"),
+        }
+    }
+
+    /// The rows of a table without one.
+    pub(super) fn numbered(&mut self) -> &mut Vec<Vec<u8>> {
+        match &mut self.rows {
+            Rows::Keyed(_) => panic!("the table has a key"),
+            Rows::Numbered(rows) => rows,
+        }
+    }
+
+    /// A row as it is with this `v`, if it is there.
+    pub(super) fn with_v(&self, key: &ModelKey, number: usize, v: u32) -> Option<Vec<u8>> {
+        let mut row = match &self.rows {
+            Rows::Keyed(rows) => rows.get(key)?.clone(),
+            Rows::Numbered(rows) => rows.get(number)?.clone(),
+        };
+        let at = self.schema.field("v").ok()?.offset();
+        row[at..at + 4].copy_from_slice(&v.to_le_bytes());
+        Some(row)
     }
 
     pub(super) fn clear(&mut self) {
@@ -74,6 +103,7 @@ impl ModelTable {
         let parts = table.iter().split(3);
         let split: Vec<&[u8]> = parts.into_iter().flatten().map(|row| row.unwrap().as_bytes()).collect();
         assert!(split == expected, "the parts of a split are other rows");
+        self.assert_indexes(table);
     }
 
     /// What one look-up by key or number finds, and its rank.

@@ -1,21 +1,27 @@
-//! The catalog: which tables there are, what their records look like, where their trees start.
+//! The catalog: which tables and indexes there are, what their records look like, where their trees start.
 //!
 //! It is two trees of fixed-width records like all others, whose roots stand in the meta page: the tables by name, and
-//! their fields by table number and position.
+//! their fields by table number and position. An index stands there like a table, with the number of the table it is on.
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, OnceLock};
+mod definitions;
+
+use std::sync::LazyLock;
 
 use bytemuck::{Pod, Zeroable};
-use parking_lot::Mutex;
+
+pub(crate) use definitions::Definitions;
 
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{PageView, TreeRoot, WriteSession};
-use crate::schema::{self, FieldDef, Schema, Type};
+use crate::schema::{self, FieldDef, KEY_BYTES, Schema, Type};
 use crate::tree::{Edited, KeyShape, Layout, Part, View};
 
 /// The longest name of a table, in bytes.
 pub(crate) const NAME_LIMIT: usize = 64;
+/// The most fields that an index can be on.
+pub(crate) const INDEXED_LIMIT: usize = 32;
+/// The most indexes that a table can have.
+const INDEXES_LIMIT: u8 = 255;
 /// The widest default that the catalog keeps, in bytes.
 const DEFAULT_LIMIT: usize = 64;
 
@@ -26,8 +32,12 @@ struct TableRow {
     name: [u8; NAME_LIMIT],
     id: u32,
     leaf_rows: u32,
-    fields: u32,
-    zeros: u32,
+    fields: u16,
+    flags: u8,
+    /// How many indexes a table has; how many of its fields an index is on.
+    count: u8,
+    /// The number of the table that an index is on; 0 for a table.
+    owner: u32,
     root: TreeRoot,
 }
 
@@ -48,6 +58,9 @@ struct FieldRow {
 }
 
 const _: () = assert!(size_of::<TableRow>() == 104 && size_of::<FieldRow>() == 140);
+
+/// In the flags of an index: no two rows have the same values.
+const UNIQUE: u8 = 1;
 
 const NULLABLE: u8 = 1;
 const KEY: u8 = 2;
@@ -78,7 +91,26 @@ pub(crate) fn fields_layout() -> &'static Layout {
 
 /// The layout of a table's tree. `leaf_rows` of 0 stands for the default.
 pub(crate) fn layout_for(schema: &Schema, leaf_rows: usize) -> Result<Layout> {
-    let parts = schema.key_fields().iter().map(|field| {
+    layout_of(schema, schema.key_fields(), leaf_rows)
+}
+
+/// The layout of an index's tree: its entries are all key.
+pub(crate) fn entry_layout(schema: &Schema, leaf_rows: usize) -> Result<Layout> {
+    if schema.width() > KEY_BYTES {
+        fail!(
+            Limit,
+            "an entry of {} bytes is too wide: the fields of an index and the key of its table have at most {KEY_BYTES} bytes",
+            schema.width()
+        );
+    }
+    if let Some(array) = schema.fields().iter().find(|field| !field.ty().can_be_key()) {
+        fail!(Schema, "field {:?}: an array cannot be indexed, as arrays have no order", array.name());
+    }
+    layout_of(schema, schema.fields(), leaf_rows)
+}
+
+fn layout_of(schema: &Schema, key: &[FieldDef], leaf_rows: usize) -> Result<Layout> {
+    let parts = key.iter().map(|field| {
         let width = field.width();
         match field.ty() {
             Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::I128 | Type::Date | Type::Timestamp => {
@@ -105,14 +137,41 @@ pub(crate) fn layout_for(schema: &Schema, leaf_rows: usize) -> Result<Layout> {
     })
 }
 
-/// What the catalog says of one table.
+/// What the catalog says of one table, or of one index.
 #[derive(Clone, Debug)]
 pub(crate) struct Definition {
     pub(crate) name: String,
     pub(crate) id: u32,
+    /// The fields of a row. Those of an entry: what is indexed, then what is left of the table's key.
     pub(crate) schema: Schema,
     pub(crate) layout: Layout,
     pub(crate) root: TreeRoot,
+    pub(crate) role: Role,
+}
+
+/// Whether it is a table or an index.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Role {
+    /// A table with so many indexes.
+    Table { indexes: u8 },
+    /// An index on the table of this number.
+    Index { table: u32, fields: u8, unique: bool },
+}
+
+impl Role {
+    /// A table without an index.
+    pub(crate) const TABLE: Role = Role::Table { indexes: 0 };
+}
+
+impl Definition {
+    pub(crate) fn is_table(&self) -> bool {
+        matches!(self.role, Role::Table { .. })
+    }
+
+    /// Whether it is an index on this table.
+    pub(crate) fn is_on(&self, table: &Definition) -> bool {
+        matches!(self.role, Role::Index { table: number, .. } if number == table.id)
+    }
 }
 
 /// The catalog of a snapshot or of the running write transaction.
@@ -130,7 +189,7 @@ impl<'a> Catalog<'a> {
         })
     }
 
-    /// The table of this name, if there is one.
+    /// The table, or the index, of this name, if there is one.
     pub(crate) fn find(&self, name: &str) -> Result<Option<Definition>> {
         let Some(key) = padded(name) else { return Ok(None) };
         match self.tables.find(&key).map_err(|error| error.within("catalog"))? {
@@ -142,10 +201,18 @@ impl<'a> Catalog<'a> {
     /// The table of this name, or an error that names those there are.
     pub(crate) fn get(&self, name: &str) -> Result<Definition> {
         match self.find(name)? {
-            Some(definition) => Ok(definition),
+            Some(definition) if definition.is_table() => Ok(definition),
+            Some(index) => match self.owner(&index)? {
+                Some(table) => fail!(
+                    NotFound,
+                    "{name:?} is an index on table {:?}, not a table; open the table, and its index there",
+                    table.name
+                ),
+                None => fail!(Corrupt, "index {name:?} is on no table; the file is damaged"),
+            },
             None => {
                 let names: Vec<String> = self
-                    .all()
+                    .tables()
                     .take(20)
                     .map(|table| table.map(|table| format!("{:?}", table.name)))
                     .collect::<Result<_>>()?;
@@ -160,6 +227,54 @@ impl<'a> Catalog<'a> {
     }
 
     /// All tables, by name.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = Result<Definition>> + use<'a> {
+        self.all().filter(|found| found.as_ref().map_or(true, Definition::is_table))
+    }
+
+    /// The indexes on a table, by name. O(tables), but for a table without one.
+    pub(crate) fn indexes(&self, table: &Definition) -> Result<Vec<Definition>> {
+        let Role::Table { indexes } = table.role else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for slice in self.tables.slices(0..self.tables.rows()) {
+            if found.len() == usize::from(indexes) {
+                break;
+            }
+            for record in slice.map_err(|error| error.within("catalog"))?.chunks_exact(size_of::<TableRow>())
+            {
+                if Catalog::index_of(record) == Some(table.id) {
+                    found.push(self.definition(record)?);
+                }
+            }
+        }
+        if found.len() != usize::from(indexes) {
+            fail!(
+                Corrupt,
+                "table {:?}: the catalog says that it has {indexes} indexes, and has {}; the file is damaged",
+                table.name,
+                found.len()
+            );
+        }
+        Ok(found)
+    }
+
+    /// The index of this name on this table.
+    pub(crate) fn index(&self, table: &Definition, name: &str) -> Result<Definition> {
+        match self.find(name)? {
+            Some(index) if index.is_on(table) => Ok(index),
+            _ => {
+                let indexes = self.indexes(table)?;
+                Err(no_index(table, name, indexes.iter().map(|index| index.name.as_str())))
+            }
+        }
+    }
+
+    /// The table that an index is on.
+    pub(crate) fn owner(&self, index: &Definition) -> Result<Option<Definition>> {
+        let Role::Index { table, .. } = index.role else { return Ok(None) };
+        self.tables().find(|found| found.as_ref().map_or(true, |found| found.id == table)).transpose()
+    }
+
+    /// All tables and indexes, by name.
     pub(crate) fn all(&self) -> impl Iterator<Item = Result<Definition>> + use<'a> {
         let catalog = *self;
         (0..self.tables.rows()).map(move |row| {
@@ -210,12 +325,17 @@ impl<'a> Catalog<'a> {
         read::<TableRow>(row).ok().map(|row| row.id)
     }
 
+    /// The number of the table that the index in a row of the tables tree is on.
+    pub(crate) fn index_of(row: &[u8]) -> Option<u32> {
+        read::<TableRow>(row).ok().map(|row| row.owner).filter(|owner| *owner != 0)
+    }
+
     /// The name in a row of the tables tree, if it can be read.
     pub(crate) fn name_of(row: &[u8]) -> Option<&str> {
         text(row.get(..NAME_LIMIT)?).ok()
     }
 
-    /// The table that a row of the tables tree describes.
+    /// The table, or the index, that a row of the tables tree describes.
     pub(crate) fn definition(&self, row: &[u8]) -> Result<Definition> {
         let row: TableRow = read(row)?;
         let name = text(&row.name)?.to_owned();
@@ -225,7 +345,8 @@ impl<'a> Catalog<'a> {
                 "the catalog has {name:?} as the name of a table, which it cannot be; the file is damaged"
             );
         }
-        self.read_definition(&row, &name).map_err(|error| error.within(format!("table {name:?}")))
+        let what = if row.owner == 0 { "table" } else { "index" };
+        self.read_definition(&row, &name).map_err(|error| error.within(format!("{what} {name:?}")))
     }
 
     /// Whether the fields of the table that a row describes make a schema.
@@ -235,8 +356,22 @@ impl<'a> Catalog<'a> {
 
     fn read_definition(&self, row: &TableRow, name: &str) -> Result<Definition> {
         let schema = self.schema(row)?;
-        let layout = layout_for(&schema, (row.leaf_rows as usize).max(1)).map_err(damaged)?;
-        Ok(Definition { name: name.to_owned(), id: row.id, schema, layout, root: row.root })
+        let leaf_rows = (row.leaf_rows as usize).max(1);
+        let (role, layout) = if row.owner == 0 {
+            (Role::Table { indexes: row.count }, layout_for(&schema, leaf_rows))
+        } else {
+            let fields = usize::from(row.count);
+            if fields == 0 || fields > schema.fields().len() || schema.is_keyed() {
+                fail!(
+                    Corrupt,
+                    "the catalog says that it is on {fields} fields of ({schema}), which cannot be; the file is damaged"
+                );
+            }
+            let unique = row.flags & UNIQUE != 0;
+            (Role::Index { table: row.owner, fields: row.count, unique }, entry_layout(&schema, leaf_rows))
+        };
+        let layout = layout.map_err(damaged)?;
+        Ok(Definition { name: name.to_owned(), id: row.id, schema, layout, root: row.root, role })
     }
 
     fn schema(&self, row: &TableRow) -> Result<Schema> {
@@ -244,7 +379,7 @@ impl<'a> Catalog<'a> {
         let mut fields = Vec::new();
         let mut width = 0;
         // No more fields, and no wider ones, than a schema may have: each costs memory before the schema is checked.
-        for position in 0..u64::from(row.fields.min(schema::FIELDS as u32)) {
+        for position in 0..u64::from(row.fields.min(schema::FIELDS as u16)) {
             let Some(record) = self.fields.record(first + position)? else { break };
             let field: FieldRow = read(record)?;
             if field.table != row.id || u64::from(field.position) != position {
@@ -293,19 +428,16 @@ impl CatalogEdit {
         Catalog { tables: self.tables.view(session), fields: self.fields.view(session) }
     }
 
-    /// Enters a table that does not exist yet.
+    /// Enters a table, or an index, that does not exist yet.
     pub(crate) fn create(
         &mut self,
         session: &WriteSession,
         name: &str,
         schema: &Schema,
-        leaf_rows: usize,
+        layout: Layout,
+        role: Role,
     ) -> Result<Definition> {
-        check_name(name)?;
-        if self.view(session).find(name)?.is_some() {
-            fail!(AlreadyExists, "there is a table {name:?} already; drop it, or choose another name");
-        }
-        let layout = layout_for(schema, leaf_rows)?;
+        self.check_free(session, name)?;
         let id = self.next_table;
         let Some(next) = id.checked_add(1) else {
             fail!(Limit, "the database has had all 4,294,967,295 tables it can have")
@@ -313,17 +445,59 @@ impl CatalogEdit {
         if self.view(session).fields.find(&field_key(id, 0))?.is_some() {
             fail!(Corrupt, "the number of the next table, {id}, is another table's; the file is damaged");
         }
-        let definition = Definition {
-            name: name.to_owned(),
-            id,
-            schema: schema.clone(),
-            layout,
-            root: TreeRoot::default(),
-        };
+        let root = TreeRoot::default();
+        let definition = Definition { name: name.to_owned(), id, schema: schema.clone(), layout, root, role };
         self.put_fields(session, &definition, 0)?;
         self.put(session, &definition)?;
         self.next_table = next;
         Ok(definition)
+    }
+
+    /// Enters an index, and that its table has one more.
+    pub(crate) fn create_index(
+        &mut self,
+        session: &WriteSession,
+        table: &mut Definition,
+        name: &str,
+        schema: &Schema,
+        (fields, unique): (u8, bool),
+    ) -> Result<Definition> {
+        let Role::Table { indexes } = table.role else {
+            fail!(Usage, "{:?} is an index; only a table can have one", table.name)
+        };
+        if indexes == INDEXES_LIMIT {
+            fail!(Limit, "table {:?} has {INDEXES_LIMIT} indexes, and can have no more", table.name);
+        }
+        let layout = entry_layout(schema, 0)?;
+        let role = Role::Index { table: table.id, fields, unique };
+        let index = self.create(session, name, schema, layout, role)?;
+        table.role = Role::Table { indexes: indexes + 1 };
+        self.put(session, table)?;
+        Ok(index)
+    }
+
+    /// Takes an index out, and writes down that its table has one less.
+    pub(crate) fn remove_index(
+        &mut self,
+        session: &WriteSession,
+        table: &mut Definition,
+        index: &Definition,
+    ) -> Result<()> {
+        self.remove(session, index)?;
+        if let Role::Table { indexes } = &mut table.role {
+            *indexes = indexes.saturating_sub(1);
+        }
+        self.put(session, table)
+    }
+
+    /// An error if something has this name, or if nothing can have it.
+    pub(crate) fn check_free(&self, session: &WriteSession, name: &str) -> Result<()> {
+        check_name(name)?;
+        if let Some(there) = self.view(session).find(name)? {
+            let what = if there.is_table() { "a table" } else { "an index" };
+            fail!(AlreadyExists, "there is {what} {name:?} already; drop it, or choose another name");
+        }
+        Ok(())
     }
 
     /// Writes down where a table's tree starts now, and how many fields it has.
@@ -362,6 +536,13 @@ impl CatalogEdit {
     pub(crate) fn remove_name(&mut self, session: &WriteSession, name: &str) -> Result<()> {
         self.tables.remove(session, &padded(name).unwrap_or([0; NAME_LIMIT]), &mut Vec::new()).map(drop)
     }
+}
+
+/// Says that a table has no index of this name, and which it has.
+pub(crate) fn no_index<'n>(table: &Definition, name: &str, names: impl Iterator<Item = &'n str>) -> Error {
+    let names: Vec<String> = names.map(|name| format!("{name:?}")).collect();
+    let there = if names.is_empty() { "it has none".into() } else { format!("it has {}", names.join(", ")) };
+    Error::new(ErrorKind::NotFound, format!("table {:?} has no index {name:?}; {there}", table.name))
 }
 
 /// Checks the name of a table that is to be made.
@@ -404,12 +585,18 @@ fn field_key(table: u32, position: u16) -> [u8; 6] {
 }
 
 fn table_row(definition: &Definition) -> TableRow {
+    let (owner, count, flags) = match definition.role {
+        Role::Table { indexes } => (0, indexes, 0),
+        Role::Index { table, fields, unique } => (table, fields, if unique { UNIQUE } else { 0 }),
+    };
     TableRow {
         name: padded(&definition.name).unwrap_or([0; NAME_LIMIT]),
         id: definition.id,
         leaf_rows: definition.layout.leaf_rows() as u32,
-        fields: definition.schema.fields().len() as u32,
-        zeros: 0,
+        fields: definition.schema.fields().len() as u16,
+        flags,
+        count,
+        owner,
         root: definition.root,
     }
 }
@@ -450,42 +637,6 @@ fn damaged(error: Error) -> Error {
     Error::new(ErrorKind::Corrupt, format!("the catalog says what cannot be, the file is damaged: {error}"))
 }
 
-/// The definitions that a transaction has looked up. They stay where they are, so that tables and rows can borrow them for as
-/// long as the transaction lives.
-#[derive(Default)]
-pub(crate) struct Definitions {
-    by_name: Mutex<HashMap<String, usize>>,
-    /// Piece k holds 2^k definitions.
-    pieces: [OnceLock<Box<[OnceLock<Definition>]>>; 32],
-}
-
-impl Definitions {
-    /// The definition of this name; looked up once.
-    pub(crate) fn get(&self, name: &str, find: impl FnOnce() -> Result<Definition>) -> Result<&Definition> {
-        let mut by_name = self.by_name.lock();
-        let index = match by_name.get(name) {
-            Some(index) => *index,
-            None => {
-                let (index, definition) = (by_name.len(), find()?);
-                let _ = self.slot(index).set(definition);
-                by_name.insert(name.to_owned(), index);
-                index
-            }
-        };
-        match self.slot(index).get() {
-            Some(definition) => Ok(definition),
-            None => fail!(Usage, "table {name:?} was looked up by two threads at once; try again"),
-        }
-    }
-
-    fn slot(&self, index: usize) -> &OnceLock<Definition> {
-        let piece = (index + 1).ilog2();
-        let slots =
-            self.pieces[piece as usize].get_or_init(|| (0..1 << piece).map(|_| OnceLock::new()).collect());
-        &slots[index + 1 - (1 << piece)]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -519,9 +670,14 @@ mod tests {
     fn a_new_table_never_takes_the_fields_of_another() {
         let session = session();
         let mut edit = empty(&session);
-        edit.create(&session, "a", &"x: i32".parse().unwrap(), 0).unwrap();
-        edit.next_table = 1;
-        let error = edit.create(&session, "b", &"y: f64".parse().unwrap(), 0).unwrap_err();
+        let mut create = |next, name, schema: &str| {
+            edit.next_table = next;
+            let schema: Schema = schema.parse().unwrap();
+            let layout = layout_for(&schema, 0).unwrap();
+            edit.create(&session, name, &schema, layout, Role::TABLE)
+        };
+        create(1, "a", "x: i32").unwrap();
+        let error = create(1, "b", "y: f64").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
         assert_eq!(edit.view(&session).get("a").unwrap().schema.to_string(), "x: i32");
     }

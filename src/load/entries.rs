@@ -1,0 +1,152 @@
+//! Building the tree of an index: entries that came and entries that went, sorted, merged with those that there were.
+
+use std::cmp::Ordering;
+use std::path::PathBuf;
+
+use super::LoadOptions;
+use super::sort::{Sorted, Sorter};
+use crate::error::{Result, fail};
+use crate::page::{TreeRoot, WriteSession};
+use crate::tree::{Expected, KeyShape, Layout, Probe, Slices, TreeBuilder, View, with_probe};
+
+/// What becomes of an entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Entry {
+    Gone,
+    New,
+}
+
+/// An index that is to be built.
+pub(crate) struct EntryTarget<'x> {
+    pub(crate) session: &'x WriteSession,
+    /// Entries are all key.
+    pub(crate) layout: &'x Layout,
+    /// The shape of the fields that are indexed, which come first.
+    pub(crate) indexed: &'x KeyShape,
+    /// The entries that there were, if they stay but for those that are said to have gone.
+    pub(crate) existing: Option<View<'x>>,
+    /// How many entries will come and go.
+    pub(crate) changes: u64,
+    /// The folder for temporary files, unless the options name another.
+    pub(crate) scratch: PathBuf,
+    pub(crate) options: &'x LoadOptions,
+    /// What is said to two neighbours: the error that they are, if they must not both be.
+    pub(crate) neighbours: Neighbours<'x>,
+}
+
+/// What is said to two entries that come to lie side by side.
+pub(crate) type Neighbours<'x> = &'x dyn Fn(&[u8], &[u8]) -> Result<()>;
+
+/// Where entries come from: it hands each one on.
+pub(crate) type Feed<'f> = &'f mut dyn FnMut(&mut dyn FnMut(Entry, &[u8]) -> Result<()>) -> Result<()>;
+
+/// Builds a tree of entries and returns its root. What there was stays as it is.
+///
+/// The entries must come in the order of what follows their indexed fields, which is the order of their rows. So sorting
+/// them by the indexed fields alone, in which equal ones keep their order, sorts them altogether.
+pub(crate) fn load_entries(target: EntryTarget<'_>, feed: Feed<'_>) -> Result<TreeRoot> {
+    with_probe!(target.indexed, probe => load_with(target, probe, feed))
+}
+
+fn load_with<P: Probe>(target: EntryTarget<'_>, probe: P, feed: Feed<'_>) -> Result<TreeRoot> {
+    let EntryTarget { layout, options, .. } = target;
+    let folder = options.scratch.clone().unwrap_or(target.scratch);
+    let mut sorter = Sorter::new(probe, layout.width(), options.memory_bytes.max(1 << 20), folder);
+    let mut left = target.changes;
+    feed(&mut |what, entry| {
+        sorter.make_room(left)?;
+        left = left.saturating_sub(1);
+        sorter.push(entry, what as u64);
+        Ok(())
+    })?;
+    let sorted = sorter.finish()?;
+    let existing = target.existing.map_or(0, |view| view.rows());
+    let mut merge = EntryMerge {
+        builder: TreeBuilder::new(target.session, layout.clone(), Expected::Rows(existing + sorted.len())),
+        layout,
+        existing: target.existing.map(|view| view.slices(0..view.rows())),
+        slice: &[],
+        last: Vec::new(),
+        neighbours: target.neighbours,
+    };
+    merge.run(sorted)?;
+    merge.builder.finish()
+}
+
+/// A merge under way.
+struct EntryMerge<'x> {
+    builder: TreeBuilder<'x>,
+    layout: &'x Layout,
+    /// Entries that there were, from the first that is not taken over yet.
+    existing: Option<Slices<'x>>,
+    slice: &'x [u8],
+    /// The entry that was written last.
+    last: Vec<u8>,
+    neighbours: Neighbours<'x>,
+}
+
+impl<'x> EntryMerge<'x> {
+    fn run<P: Probe>(&mut self, mut sorted: Sorted<P>) -> Result<()> {
+        let width = self.layout.width();
+        while let Some((entry, what)) = sorted.next()? {
+            let is_there = self.existing.is_some() && self.copy_below(entry)?;
+            match (what == Entry::New as u64, is_there) {
+                (true, false) => self.write(entry)?,
+                (false, true) => self.slice = &self.slice[width..],
+                _ => fail!(Corrupt, "an index does not hold what its table does; the file is damaged"),
+            }
+        }
+        if !self.slice.is_empty() {
+            self.write(self.slice)?;
+        }
+        while let Some(slice) = self.existing.as_mut().and_then(Iterator::next) {
+            self.write(slice?)?;
+        }
+        Ok(())
+    }
+
+    /// Writes entries that lie side by side. Those within a slice are neighbours already.
+    fn write(&mut self, entries: &[u8]) -> Result<()> {
+        let width = self.layout.width();
+        if !self.last.is_empty() {
+            (self.neighbours)(&self.last, &entries[..width])?;
+        }
+        self.last.clear();
+        self.last.extend_from_slice(&entries[entries.len() - width..]);
+        self.builder.push(entries)
+    }
+
+    /// Takes over the entries below this one. Whether it is the next.
+    fn copy_below(&mut self, entry: &[u8]) -> Result<bool> {
+        let (width, key) = (self.layout.width(), self.layout.key());
+        let target = key.normal(entry);
+        loop {
+            if self.slice.is_empty() {
+                match self.existing.as_mut().and_then(Iterator::next) {
+                    Some(slice) => self.slice = slice?,
+                    None => return Ok(false),
+                }
+            }
+            let (mut below, mut end) = (0, self.slice.len() / width);
+            let mut is_there = false;
+            while below < end {
+                let middle = (below + end) / 2;
+                match key.normal(&self.slice[middle * width..]).cmp(&target) {
+                    Ordering::Less => below = middle + 1,
+                    order => {
+                        end = middle;
+                        is_there |= order == Ordering::Equal;
+                    }
+                }
+            }
+            let (taken, rest) = self.slice.split_at(below * width);
+            if !taken.is_empty() {
+                self.write(taken)?;
+            }
+            self.slice = rest;
+            if !rest.is_empty() {
+                return Ok(is_there);
+            }
+        }
+    }
+}

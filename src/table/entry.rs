@@ -1,0 +1,200 @@
+//! What an index keeps of a row: the fields that are indexed, then what is left of the row's key, or its number.
+
+use std::ops::Range;
+
+use crate::catalog::{Definition, INDEXED_LIMIT, Role};
+use crate::error::{Error, ErrorKind, Result, fail};
+use crate::schema::{FieldDef, Schema, Type};
+
+/// How the entries of an index are made of rows, and how a row is found by its entry.
+///
+/// ```text
+/// row      key: due, carrier, number │ … │ tail │ …       indexed: tail, due
+/// entry    tail │ due │ carrier, number                   carrier and number are what is left of the key
+/// ```
+#[derive(Clone, Debug)]
+pub(crate) struct EntryShape {
+    width: usize,
+    /// The bytes of the indexed fields, which come first.
+    indexed_width: usize,
+    /// From a row to its entry.
+    of_row: Vec<Piece>,
+    /// Where the number of a row stands that has no key.
+    number_at: Option<usize>,
+    /// From an entry to the key of its row.
+    of_entry: Vec<Piece>,
+    key_width: usize,
+    /// Indexed fields that may be null, as they stand in an entry.
+    nullable: Vec<FieldDef>,
+    pub(crate) is_unique: bool,
+}
+
+/// Bytes that are copied from one place to another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Piece {
+    from: usize,
+    to: usize,
+    len: usize,
+}
+
+/// The schema of the entries of an index on these fields of a table.
+pub(crate) fn entry_schema<S: AsRef<str>>(table: &Schema, indexed: &[S]) -> Result<Schema> {
+    if indexed.is_empty() || indexed.len() > INDEXED_LIMIT {
+        fail!(Schema, "an index is on 1 to {INDEXED_LIMIT} fields, not on {}", indexed.len());
+    }
+    let plain = |field: &FieldDef| FieldDef::new(field.name(), field.ty(), field.is_nullable(), false);
+    let mut fields = Vec::new();
+    for name in indexed {
+        let field = table.field(name.as_ref())?;
+        if fields.iter().any(|other: &FieldDef| other.name() == field.name()) {
+            fail!(Schema, "field {:?} is named twice; an index has a field once", field.name());
+        }
+        fields.push(plain(field)?);
+    }
+    for field in table.key_fields() {
+        if !fields.iter().any(|indexed| indexed.name() == field.name()) {
+            fields.push(plain(field)?);
+        }
+    }
+    if !table.is_keyed() {
+        let mut name = String::from("row");
+        while fields.iter().any(|field| field.name() == name) {
+            name.push('_');
+        }
+        fields.push(FieldDef::new(&name, Type::U64, false, false)?);
+    }
+    Schema::new(fields)
+}
+
+impl EntryShape {
+    /// How this index is made of the rows of this table.
+    pub(crate) fn new(table: &Definition, index: &Definition) -> Result<EntryShape> {
+        let Role::Index { fields, unique, .. } = index.role else {
+            fail!(Usage, "{:?} is a table, not an index", index.name)
+        };
+        let entry = &index.schema;
+        let indexed = &entry.fields()[..usize::from(fields).min(entry.fields().len())];
+        let names: Vec<&str> = indexed.iter().map(FieldDef::name).collect();
+        if entry_schema(&table.schema, &names).ok().as_ref() != Some(entry) {
+            fail!(
+                Corrupt,
+                "index {:?} has entries of ({entry}), which rows of ({}) do not have; the file is damaged",
+                index.name,
+                table.schema
+            );
+        }
+        // The number of the row comes last where it has no key.
+        let number_at = (!table.schema.is_keyed()).then(|| entry.width() - size_of::<u64>());
+        let (mut of_row, mut of_entry) = (Vec::new(), Vec::new());
+        for field in entry.fields().iter().filter(|field| Some(field.offset()) != number_at) {
+            let from = table.schema.field(field.name())?.offset();
+            join(&mut of_row, Piece { from, to: field.offset(), len: field.width() });
+        }
+        for key in table.schema.key_fields() {
+            let at = entry.field(key.name())?.offset();
+            join(&mut of_entry, Piece { from: at, to: key.offset(), len: key.width() });
+        }
+        if let Some(at) = number_at {
+            of_entry.push(Piece { from: at, to: 0, len: 8 });
+        }
+        Ok(EntryShape {
+            width: entry.width(),
+            indexed_width: indexed.iter().map(FieldDef::width).sum(),
+            of_row,
+            number_at,
+            key_width: if number_at.is_some() { 8 } else { table.schema.key_width() },
+            of_entry,
+            nullable: indexed.iter().filter(|field| field.is_nullable()).cloned().collect(),
+            is_unique: unique,
+        })
+    }
+
+    /// The bytes of an entry.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The bytes of the indexed fields, at the start of an entry.
+    pub(crate) fn indexed(&self) -> Range<usize> {
+        0..self.indexed_width
+    }
+
+    /// The bytes of a row's key, or of its number.
+    pub(crate) fn key_width(&self) -> usize {
+        self.key_width
+    }
+
+    /// Makes the entry of a row. Its number counts only where the table has no key.
+    #[inline]
+    pub(crate) fn entry(&self, record: &[u8], number: u64, entry: &mut Vec<u8>) {
+        entry.resize(self.width, 0);
+        for Piece { from, to, len } in &self.of_row {
+            entry[*to..to + len].copy_from_slice(&record[*from..from + len]);
+        }
+        if let Some(at) = self.number_at {
+            entry[at..at + 8].copy_from_slice(&number.to_le_bytes());
+        }
+    }
+
+    /// The key of the row that an entry is of, in stored form.
+    #[inline]
+    pub(crate) fn key(&self, entry: &[u8], key: &mut [u8]) {
+        for Piece { from, to, len } in &self.of_entry {
+            key[*to..to + len].copy_from_slice(&entry[*from..from + len]);
+        }
+    }
+
+    /// Whether two entries must not both be: the index is unique, and they have the same values, of which none is null.
+    #[inline]
+    pub(crate) fn clash(&self, one: &[u8], other: &[u8]) -> bool {
+        self.is_unique && one[self.indexed()] == other[self.indexed()] && !self.has_null(one)
+    }
+
+    /// Whether one of the indexed fields is null.
+    pub(crate) fn has_null(&self, entry: &[u8]) -> bool {
+        self.nullable
+            .iter()
+            .any(|field| field.is_null(&entry[field.offset()..field.offset() + field.width()]))
+    }
+}
+
+/// Appends a piece, to the last one if it goes on where that ends.
+fn join(pieces: &mut Vec<Piece>, piece: Piece) {
+    if let Some(last) = pieces.last_mut()
+        && last.from + last.len == piece.from
+        && last.to + last.len == piece.to
+    {
+        last.len += piece.len;
+    } else {
+        pieces.push(piece);
+    }
+}
+
+/// The error that two rows have the same values in a unique index.
+pub(crate) fn twice(table: &str, index: &Definition, shape: &EntryShape, one: &[u8], other: &[u8]) -> Error {
+    let mut values = String::new();
+    let (mut rows, mut separator) = ([String::new(), String::new()], "");
+    for field in index.schema.fields() {
+        let stored = field.offset()..field.offset() + field.width();
+        if stored.end <= shape.indexed_width {
+            let written = field.write_text(&one[stored.clone()], &mut values).is_ok();
+            values.push_str(if written { ", " } else { "?, " });
+        } else {
+            for (row, entry) in rows.iter_mut().zip([one, other]) {
+                row.push_str(separator);
+                let _ = field.write_text(&entry[stored.clone()], row);
+            }
+            separator = ", ";
+        }
+    }
+    let [one, other] = rows;
+    let values = values.trim_end_matches(", ");
+    let rows = if one.is_empty() { String::new() } else { format!(": ({one}) and ({other})") };
+    Error::new(
+        ErrorKind::Duplicate,
+        format!(
+            "table {table:?}: index {:?} is unique, and two rows have ({values}) in it{rows}",
+            index.name
+        ),
+    )
+}

@@ -1,0 +1,433 @@
+//! `OpenTable`: a table that a write transaction works on, with its indexes. Its rows change here and nowhere else, so that no way
+//! of writing can forget an index; and a call that fails leaves rows and indexes as they were.
+
+use std::path::{Path, PathBuf};
+
+use super::open_index::{Change, OpenIndex, Rows, build_all, follow_all};
+use super::writer::describe_key;
+use crate::catalog::{Definition, no_index};
+use crate::error::{Error, ErrorKind, Result};
+use crate::load::{LoadOptions, LoadReport, Loaded, RecordSource, Target, load};
+use crate::page::WriteSession;
+use crate::tree::{Edited, Expected, Placed, TreeBuilder, View};
+
+/// A table that a write transaction works on.
+pub(crate) struct OpenTable {
+    pub(crate) definition: Definition,
+    tree: Edited,
+    indexes: Vec<OpenIndex>,
+}
+
+/// Which row is meant.
+#[derive(Clone, Copy)]
+pub(crate) enum RowKey<'k> {
+    /// The one with this key, in stored form.
+    Stored(&'k [u8]),
+    /// The one with this number, in a table without a key.
+    Number(u64),
+}
+
+impl RowKey<'_> {
+    fn record_mut<'t>(self, tree: &'t mut Edited, session: &WriteSession) -> Result<Option<&'t mut [u8]>> {
+        match self {
+            RowKey::Stored(key) => tree.find_mut(session, key),
+            RowKey::Number(row) => tree.record_mut(session, row),
+        }
+    }
+}
+
+impl OpenTable {
+    /// A table that is there, and the indexes on it.
+    pub(crate) fn new(
+        session: &WriteSession,
+        definition: Definition,
+        indexes: Vec<Definition>,
+    ) -> Result<OpenTable> {
+        let tree = Edited::new(session, definition.layout.clone(), definition.root)
+            .map_err(|error| error.within(format!("table {:?}", definition.name)))?;
+        let mut table = OpenTable { definition, tree, indexes: Vec::new() };
+        for index in indexes {
+            let index = OpenIndex::new(session, &table.definition, index)?;
+            table.indexes.push(index);
+        }
+        Ok(table)
+    }
+
+    pub(crate) fn view<'s>(&'s self, session: &'s WriteSession) -> View<'s> {
+        self.tree.view(session)
+    }
+
+    pub(crate) fn rows(&self) -> u64 {
+        self.tree.rows()
+    }
+
+    /// Memory that waits to be written.
+    pub(crate) fn owned_bytes(&self) -> usize {
+        self.tree.owned_bytes() + self.indexes.iter().map(|index| index.tree.owned_bytes()).sum::<usize>()
+    }
+
+    /// What the catalog says of the indexes.
+    pub(crate) fn indexes(&self) -> impl Iterator<Item = &Definition> {
+        self.indexes.iter().map(|index| &index.definition)
+    }
+
+    /// The index of this name, to read from.
+    pub(crate) fn index<'s>(
+        &'s self,
+        session: &'s WriteSession,
+        name: &str,
+    ) -> Result<(&'s Definition, View<'s>)> {
+        match self.indexes.iter().find(|index| index.definition.name == name) {
+            Some(index) => Ok((&index.definition, index.tree.view(session))),
+            None => Err(self.no_index(name)),
+        }
+    }
+
+    fn no_index(&self, name: &str) -> Error {
+        no_index(&self.definition, name, self.indexes().map(|index| index.name.as_str()))
+    }
+
+    /// Whether there are values that no two rows may have.
+    pub(crate) fn has_unique_index(&self) -> bool {
+        self.indexes.iter().any(|index| index.shape.is_unique)
+    }
+
+    /// Writes what is in memory. `moved` is told of what starts elsewhere than the catalog says.
+    pub(crate) fn flush(
+        &mut self,
+        session: &WriteSession,
+        moved: &mut dyn FnMut(&Definition) -> Result<()>,
+    ) -> Result<()> {
+        let indexes = self.indexes.iter_mut().map(|index| (&mut index.tree, &mut index.definition));
+        for (tree, definition) in std::iter::once((&mut self.tree, &mut self.definition)).chain(indexes) {
+            let root = tree.flush(session)?;
+            if root != definition.root {
+                let before = std::mem::replace(&mut definition.root, root);
+                moved(definition).inspect_err(|_| definition.root = before)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same where it only makes room in memory.
+    pub(crate) fn write_out(&mut self, session: &WriteSession) -> Result<()> {
+        self.tree.flush(session)?;
+        self.indexes.iter_mut().try_for_each(|index| index.tree.flush(session).map(drop))
+    }
+
+    /// Puts in a record, over the one with its key if that is asked for.
+    pub(crate) fn put(&mut self, session: &WriteSession, record: &[u8], replace: bool) -> Result<Placed> {
+        if self.indexes.is_empty() {
+            return self.tree.put(session, record, replace);
+        }
+        let before = self.tree.view(session).find(record)?.map(<[u8]>::to_vec);
+        if before.is_some() && !replace {
+            return Ok(Placed::Existing);
+        }
+        let change = Change { before: before.as_deref(), after: Some(record), number: 0 };
+        self.check_unique(session, change)?;
+        let placed = self.tree.put(session, record, true)?;
+        self.follow(session, change)?;
+        Ok(placed)
+    }
+
+    /// Lets `change` work on a row in place. `None` if there is no such row. The key must stay what it is.
+    pub(crate) fn update<R>(
+        &mut self,
+        session: &WriteSession,
+        key: RowKey<'_>,
+        change: impl FnOnce(&mut [u8]) -> Result<R>,
+    ) -> Result<Option<R>> {
+        let key_width = self.tree.layout().key().width();
+        if self.indexes.is_empty() {
+            let Some(record) = key.record_mut(&mut self.tree, session)? else { return Ok(None) };
+            let before = record.to_vec();
+            let mut changed = change(record);
+            if changed.is_ok() && record[..key_width] != before[..key_width] {
+                changed = Err(key_changed());
+            }
+            if changed.is_err() {
+                record.copy_from_slice(&before);
+            }
+            return changed.map(Some);
+        }
+        let before = match key {
+            RowKey::Stored(key) => self.tree.view(session).find(key)?,
+            RowKey::Number(row) => self.tree.view(session).record(row)?,
+        };
+        let Some(before) = before.map(<[u8]>::to_vec) else { return Ok(None) };
+        let mut after = before.clone();
+        let result = change(&mut after)?;
+        if after[..key_width] != before[..key_width] {
+            return Err(key_changed());
+        }
+        let number = if let RowKey::Number(row) = key { row } else { 0 };
+        let change = Change { before: Some(&before), after: Some(&after), number };
+        self.check_unique(session, change)?;
+        if let Some(record) = key.record_mut(&mut self.tree, session)? {
+            record.copy_from_slice(&after);
+            self.follow(session, change)?;
+        }
+        Ok(Some(result))
+    }
+
+    /// Takes a row out, into `removed`. Whether there was one.
+    pub(crate) fn remove(
+        &mut self,
+        session: &WriteSession,
+        key: &[u8],
+        removed: &mut Vec<u8>,
+    ) -> Result<bool> {
+        let found = self.tree.remove(session, key, removed)?;
+        if found {
+            self.follow(session, Change { before: Some(removed), after: None, number: 0 })?;
+        }
+        Ok(found)
+    }
+
+    /// Appends records to a table without a key.
+    pub(crate) fn extend(&mut self, session: &WriteSession, records: &[u8]) -> Result<()> {
+        let first = self.tree.rows();
+        self.tree.extend(session, records)?;
+        if self.indexes.is_empty() {
+            return Ok(());
+        }
+        let changes = (first..).zip(records.chunks_exact(self.tree.layout().width()));
+        let changes = changes.map(|(number, record)| Change { before: None, after: Some(record), number });
+        let changes: Vec<Change<'_>> = changes.collect();
+        let result = follow_all(&mut self.indexes, session, &self.definition.name, &changes);
+        if result.is_err() {
+            self.tree.truncate(session, first).inspect_err(|_| session.fail())?;
+        }
+        result
+    }
+
+    /// Moves the last row of a table without a key to the place of another, and gives back what was there. `None` if there is
+    /// no such row.
+    pub(crate) fn swap_remove(&mut self, session: &WriteSession, row: u64) -> Result<Option<Vec<u8>>> {
+        let last_row = self.tree.rows().wrapping_sub(1);
+        let view = self.tree.view(session);
+        let (Some(removed), Some(last)) = (view.record(row)?, view.record(last_row)?) else {
+            return Ok(None);
+        };
+        let (removed, last) = (removed.to_vec(), last.to_vec());
+        if let Some(record) = self.tree.record_mut(session, row)? {
+            record.copy_from_slice(&last);
+        }
+        self.tree.truncate(session, last_row).inspect_err(|_| session.fail())?;
+        self.follow(session, Change { before: Some(&removed), after: None, number: row })?;
+        if row != last_row {
+            self.follow(session, Change { before: Some(&last), after: None, number: last_row })?;
+            self.follow(session, Change { before: None, after: Some(&last), number: row })?;
+        }
+        Ok(Some(removed))
+    }
+
+    /// Keeps the first rows of a table without a key.
+    pub(crate) fn truncate(&mut self, session: &WriteSession, rows: u64) -> Result<()> {
+        let before = self.tree.rows();
+        if self.indexes.is_empty() || rows >= before {
+            return self.tree.truncate(session, rows);
+        }
+        if rows == 0 {
+            return self.clear(session);
+        }
+        let width = self.tree.layout().width();
+        for index in &mut self.indexes {
+            let done = if before - rows < before / 16 {
+                let view = self.tree.view(session);
+                let mut numbers = rows..;
+                view.slices(rows..before).try_for_each(|slice| {
+                    slice?.chunks_exact(width).zip(&mut numbers).try_for_each(|(record, number)| {
+                        index.follow(session, Change { before: Some(record), after: None, number })
+                    })
+                })
+            } else {
+                index.keep_below(session, rows)
+            };
+            done.inspect_err(|_| session.fail())?;
+        }
+        self.tree.truncate(session, rows).inspect_err(|_| session.fail())
+    }
+
+    /// Removes all rows.
+    pub(crate) fn clear(&mut self, session: &WriteSession) -> Result<()> {
+        self.tree.clear(session)?;
+        self.indexes.iter_mut().try_for_each(|index| index.tree.clear(session))
+    }
+
+    /// Loads records in bulk.
+    pub(crate) fn load(
+        &mut self,
+        session: &WriteSession,
+        scratch: PathBuf,
+        source: &mut dyn RecordSource,
+        options: &LoadOptions,
+    ) -> Result<LoadReport> {
+        let definition = self.definition.clone();
+        let describe_key = |record: &[u8]| describe_key(&definition, record);
+        let before = self.tree.rows();
+        let target = Target {
+            session,
+            tree: &mut self.tree,
+            replaced_rows: 0,
+            scratch: scratch.clone(),
+            describe_key: &describe_key,
+        };
+        let (loaded, report) = load(target, source, options)?;
+        match loaded {
+            Loaded::Tree { root, replaced } => {
+                let mut tree = Edited::new(session, self.tree.layout().clone(), root)?;
+                let old = if replaced { None } else { Some(&self.tree) };
+                let rows = match old {
+                    Some(old) if old.rows() > 0 => Rows::Changed(old, &tree),
+                    _ => Rows::All(&tree),
+                };
+                let built = build_all(&self.indexes, session, &self.definition.name, rows, &scratch, options);
+                let roots = match built {
+                    Ok(roots) => roots,
+                    Err(error) => {
+                        tree.clear(session)?;
+                        return Err(error);
+                    }
+                };
+                self.tree.replace(session, root)?;
+                for (index, root) in self.indexes.iter_mut().zip(roots) {
+                    index.tree.replace(session, root)?;
+                }
+            }
+            Loaded::Few(records) => self.put_few(session, &records)?,
+            Loaded::Appended if self.indexes.is_empty() => {}
+            Loaded::Appended => {
+                let appended = self.index_appended(session, before, &scratch, options);
+                if let Err(error) = appended {
+                    self.tree.truncate(session, before).inspect_err(|_| session.fail())?;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    /// Puts in a few records, one by one.
+    fn put_few(&mut self, session: &WriteSession, records: &[u8]) -> Result<()> {
+        let records = records.chunks_exact(self.tree.layout().width());
+        let mut befores = Vec::new();
+        for record in records.clone() {
+            if !self.indexes.is_empty() {
+                befores.push(self.tree.view(session).find(record)?.map(<[u8]>::to_vec));
+            }
+            self.tree.put(session, record, true).inspect_err(|_| session.fail())?;
+        }
+        let change = |(before, after): (_, _)| Change { before, after: Some(after), number: 0 };
+        let changes: Vec<Change<'_>> =
+            befores.iter().map(Option::as_deref).zip(records.clone()).map(change).collect();
+        let followed = follow_all(&mut self.indexes, session, &self.definition.name, &changes);
+        if followed.is_err() {
+            for (before, record) in befores.iter().zip(records) {
+                let undone = match before {
+                    Some(before) => self.tree.put(session, before, true).map(drop),
+                    None => self.tree.remove(session, record, &mut Vec::new()).map(drop),
+                };
+                undone.inspect_err(|_| session.fail())?;
+            }
+        }
+        followed
+    }
+
+    /// Brings rows into the indexes that were appended, from this number on.
+    fn index_appended(
+        &mut self,
+        session: &WriteSession,
+        first: u64,
+        scratch: &Path,
+        options: &LoadOptions,
+    ) -> Result<()> {
+        let name = &self.definition.name;
+        let view = self.tree.view(session);
+        if (self.tree.rows() - first) < FEW_ROWS.min(first / 64) {
+            let (width, mut changes) = (view.layout().width(), Vec::new());
+            for slice in view.slices(first..self.tree.rows()) {
+                for record in slice?.chunks_exact(width) {
+                    let number = first + changes.len() as u64;
+                    changes.push(Change { before: None, after: Some(record), number });
+                }
+            }
+            return follow_all(&mut self.indexes, session, name, &changes);
+        }
+        let rows = Rows::From(first, &self.tree);
+        let roots = build_all(&self.indexes, session, name, rows, scratch, options)?;
+        for (index, root) in self.indexes.iter_mut().zip(roots) {
+            index.replace(session, root)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the table anew with wider rows, each with these bytes at its end. Entries stay as they are.
+    pub(crate) fn widen(
+        &mut self,
+        session: &WriteSession,
+        definition: Definition,
+        fill: &[u8],
+    ) -> Result<()> {
+        let layout = definition.layout.clone();
+        let mut builder = TreeBuilder::new(session, layout.clone(), Expected::Rows(self.tree.rows()));
+        let mut wide = Vec::with_capacity(layout.width());
+        for slice in self.tree.view(session).slices(0..u64::MAX) {
+            for record in slice?.chunks_exact(self.tree.layout().width()) {
+                wide.clear();
+                wide.extend_from_slice(record);
+                wide.extend_from_slice(fill);
+                builder.push(&wide)?;
+            }
+        }
+        let mut widened = Edited::empty(layout);
+        widened.replace(session, builder.finish()?)?;
+        self.tree.clear(session)?;
+        self.tree = widened;
+        self.definition = definition;
+        self.indexes.iter_mut().try_for_each(|index| index.reshape(&self.definition))
+    }
+
+    /// Builds an index that is in the catalog from the rows that there are.
+    pub(crate) fn add_index(
+        &mut self,
+        session: &WriteSession,
+        definition: Definition,
+        scratch: &Path,
+        options: &LoadOptions,
+    ) -> Result<()> {
+        let mut index = OpenIndex::new(session, &self.definition, definition)?;
+        let root = index.build(session, &self.definition.name, Rows::All(&self.tree), scratch, options)?;
+        index.replace(session, root)?;
+        self.indexes.push(index);
+        Ok(())
+    }
+
+    /// Takes an index away with all its entries.
+    pub(crate) fn take_index(&mut self, session: &WriteSession, name: &str) -> Result<Definition> {
+        let Some(at) = self.indexes.iter().position(|index| index.definition.name == name) else {
+            return Err(self.no_index(name));
+        };
+        self.indexes[at].clear(session)?;
+        Ok(self.indexes.remove(at).definition)
+    }
+
+    /// An error if a row would have the values of another one where none may.
+    fn check_unique(&self, session: &WriteSession, change: Change<'_>) -> Result<()> {
+        self.indexes.iter().try_for_each(|index| index.check_unique(session, &self.definition.name, change))
+    }
+
+    /// Brings the indexes after a change of a row that has been made.
+    fn follow(&mut self, session: &WriteSession, change: Change<'_>) -> Result<()> {
+        let followed = self.indexes.iter_mut().try_for_each(|index| index.follow(session, change));
+        followed.inspect_err(|_| session.fail())
+    }
+}
+
+/// So many rows that are appended go into the indexes one by one, if there are many more before them.
+const FEW_ROWS: u64 = 1 << 16;
+
+fn key_changed() -> Error {
+    Error::new(ErrorKind::Value, "an update must leave the key as it is; remove the row and insert another")
+}

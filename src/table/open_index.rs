@@ -1,0 +1,322 @@
+//! `OpenIndex`: an index that a write transaction works on, brought after every change of its table.
+
+use std::path::Path;
+
+use super::entry::{EntryShape, twice};
+use crate::catalog::{Definition, Role};
+use crate::error::{Error, Result, fail};
+use crate::load::{Entry, EntryTarget, LoadOptions, load_entries};
+use crate::page::{TreeRoot, WriteSession};
+use crate::tree::{Edited, Expected, KeyShape, Placed, Probe, TreeBuilder, View, with_probe};
+
+/// An index of a table that a write transaction works on.
+pub(crate) struct OpenIndex {
+    pub(super) definition: Definition,
+    pub(super) shape: EntryShape,
+    pub(super) tree: Edited,
+    /// How the indexed fields alone compare.
+    indexed: KeyShape,
+}
+
+/// What one row was and is to be.
+#[derive(Clone, Copy)]
+pub(super) struct Change<'r> {
+    pub(super) before: Option<&'r [u8]>,
+    pub(super) after: Option<&'r [u8]>,
+    /// The number of the row, where the table has no key.
+    pub(super) number: u64,
+}
+
+/// Rows that an index is built of, or brought after.
+#[derive(Clone, Copy)]
+pub(super) enum Rows<'t> {
+    /// All of a tree: nothing is kept of what the index holds.
+    All(&'t Edited),
+    /// Those from this number on are new.
+    From(u64, &'t Edited),
+    /// Those in which the second tree, which has all keys of the first, differs from it.
+    Changed(&'t Edited, &'t Edited),
+}
+
+impl OpenIndex {
+    pub(super) fn new(session: &WriteSession, table: &Definition, index: Definition) -> Result<OpenIndex> {
+        let shape = EntryShape::new(table, &index)?;
+        let tree = Edited::new(session, index.layout.clone(), index.root)
+            .map_err(|error| error.within(format!("index {:?}", index.name)))?;
+        let fields = if let Role::Index { fields, .. } = index.role { fields } else { 0 };
+        let indexed = index.layout.key().leading(fields.into());
+        Ok(OpenIndex { definition: index, shape, tree, indexed })
+    }
+
+    /// The table's rows have become wider.
+    pub(super) fn reshape(&mut self, table: &Definition) -> Result<()> {
+        self.shape = EntryShape::new(table, &self.definition)?;
+        Ok(())
+    }
+
+    pub(super) fn clear(&mut self, session: &WriteSession) -> Result<()> {
+        self.tree.clear(session)
+    }
+
+    pub(super) fn replace(&mut self, session: &WriteSession, root: TreeRoot) -> Result<()> {
+        self.tree.replace(session, root)
+    }
+
+    fn entry(&self, record: Option<&[u8]>, number: u64) -> Option<Vec<u8>> {
+        record.map(|record| {
+            let mut entry = Vec::new();
+            self.shape.entry(record, number, &mut entry);
+            entry
+        })
+    }
+
+    /// An error if another row has the values that this one gets, and none may.
+    pub(super) fn check_unique(&self, session: &WriteSession, table: &str, change: Change<'_>) -> Result<()> {
+        if !self.shape.is_unique {
+            return Ok(());
+        }
+        let Some(after) = self.entry(change.after, change.number) else { return Ok(()) };
+        let before = self.entry(change.before, change.number);
+        if before.is_some_and(|before| before[self.shape.indexed()] == after[self.shape.indexed()]) {
+            return Ok(());
+        }
+        match self.clash(session, &after)? {
+            Some(other) => Err(twice(table, &self.definition, &self.shape, other, &after)),
+            None => Ok(()),
+        }
+    }
+
+    /// The entry that is there and must not be beside this one.
+    fn clash<'s>(&'s self, session: &'s WriteSession, entry: &[u8]) -> Result<Option<&'s [u8]>> {
+        let view = self.tree.view(session);
+        let first = view.layout().key().normal(entry).prefix(self.shape.indexed().end, 0x00);
+        let found = view.first_from(&first).map_err(|error| self.place_error(error))?;
+        Ok(found.filter(|found| self.shape.clash(found, entry)))
+    }
+
+    /// Brings the index after a change that has been made, and that no unique value is in the way of.
+    pub(super) fn follow(&mut self, session: &WriteSession, change: Change<'_>) -> Result<()> {
+        let (before, after) =
+            (self.entry(change.before, change.number), self.entry(change.after, change.number));
+        if before == after {
+            return Ok(());
+        }
+        before.map_or(Ok(()), |entry| self.remove(session, &entry))?;
+        after.map_or(Ok(()), |entry| self.put(session, &entry))
+    }
+
+    fn remove(&mut self, session: &WriteSession, entry: &[u8]) -> Result<()> {
+        match self.tree.remove(session, entry, &mut Vec::new()).map_err(|error| self.place_error(error))? {
+            true => Ok(()),
+            false => fail!(
+                Corrupt,
+                "index {:?} lacks a row of its table; the file is damaged",
+                self.definition.name
+            ),
+        }
+    }
+
+    fn put(&mut self, session: &WriteSession, entry: &[u8]) -> Result<()> {
+        match self.tree.put(session, entry, false).map_err(|error| self.place_error(error))? {
+            Placed::New => Ok(()),
+            Placed::Existing => fail!(
+                Corrupt,
+                "index {:?} has a row that its table had not; the file is damaged",
+                self.definition.name
+            ),
+        }
+    }
+
+    /// The same after many changes that were made together: values may have moved from one of the rows to another. After an
+    /// error the index is what it was.
+    fn follow_together(&mut self, session: &WriteSession, table: &str, changes: &[Change<'_>]) -> Result<()> {
+        let changes: Vec<[Option<Vec<u8>>; 2]> = changes
+            .iter()
+            .map(|change| [change.before, change.after].map(|row| self.entry(row, change.number)))
+            .filter(|[before, after]| before != after)
+            .collect();
+        let befores = || changes.iter().filter_map(|[before, _]| before.as_deref());
+        let afters = || changes.iter().filter_map(|[_, after]| after.as_deref());
+        befores().try_for_each(|entry| self.remove(session, entry)).inspect_err(|_| session.fail())?;
+        let mut put = 0;
+        let followed = afters().try_for_each(|entry| {
+            if self.shape.is_unique
+                && let Some(other) = self.clash(session, entry)?
+            {
+                return Err(twice(table, &self.definition, &self.shape, other, entry));
+            }
+            self.put(session, entry).inspect_err(|_| session.fail())?;
+            put += 1;
+            Ok(())
+        });
+        if followed.is_err() {
+            let undone = afters().take(put).try_for_each(|entry| self.remove(session, entry));
+            undone
+                .and_then(|()| befores().try_for_each(|entry| self.put(session, entry)))
+                .inspect_err(|_| session.fail())?;
+        }
+        followed
+    }
+
+    /// Takes back what [`follow_together`](OpenIndex::follow_together) did.
+    fn follow_back(&mut self, session: &WriteSession, changes: &[Change<'_>]) -> Result<()> {
+        let back =
+            changes.iter().map(|change| Change { before: change.after, after: change.before, ..*change });
+        let changes: Vec<Change<'_>> = back.collect();
+        self.follow_together(session, "", &changes)
+    }
+
+    /// Keeps the entries of the first rows of a table without a key.
+    pub(super) fn keep_below(&mut self, session: &WriteSession, rows: u64) -> Result<()> {
+        let layout = self.tree.layout().clone();
+        let mut builder = TreeBuilder::new(session, layout.clone(), Expected::Rows(rows));
+        for slice in self.tree.view(session).slices(0..self.tree.rows()) {
+            for entry in slice.map_err(|error| self.place_error(error))?.chunks_exact(layout.width()) {
+                let number = entry.last_chunk().map_or(0, |number| u64::from_le_bytes(*number));
+                if number < rows {
+                    builder.push(entry)?;
+                }
+            }
+        }
+        self.tree.replace(session, builder.finish()?)
+    }
+
+    /// Builds what the index is to hold, beside what it holds. Returns its root.
+    pub(super) fn build(
+        &self,
+        session: &WriteSession,
+        table: &str,
+        rows: Rows<'_>,
+        scratch: &Path,
+        options: &LoadOptions,
+    ) -> Result<TreeRoot> {
+        let neighbours = |one: &[u8], other: &[u8]| match self.shape.clash(one, other) {
+            true => Err(twice(table, &self.definition, &self.shape, one, other)),
+            false => Ok(()),
+        };
+        let (existing, changes) = match rows {
+            Rows::All(tree) => (None, tree.rows()),
+            Rows::From(first, tree) => (Some(self.tree.view(session)), tree.rows() - first),
+            Rows::Changed(_, tree) => (Some(self.tree.view(session)), tree.rows()),
+        };
+        let target = EntryTarget {
+            session,
+            layout: self.tree.layout(),
+            indexed: &self.indexed,
+            existing,
+            changes,
+            scratch: scratch.to_owned(),
+            options,
+            neighbours: &neighbours,
+        };
+        let (mut gone, mut new) = (Vec::new(), Vec::new());
+        load_entries(target, &mut |take| match rows {
+            Rows::All(tree) | Rows::From(_, tree) => {
+                let first = if let Rows::From(first, _) = rows { first } else { 0 };
+                let mut numbers = first..;
+                for slice in tree.view(session).slices(first..tree.rows()) {
+                    let records = slice?.chunks_exact(tree.layout().width());
+                    for (record, number) in records.zip(&mut numbers) {
+                        self.shape.entry(record, number, &mut new);
+                        take(Entry::New, &new)?;
+                    }
+                }
+                Ok(())
+            }
+            Rows::Changed(from, to) => {
+                changed_rows(from.view(session), to.view(session), &mut |before, after| {
+                    self.shape.entry(after, 0, &mut new);
+                    if let Some(before) = before {
+                        self.shape.entry(before, 0, &mut gone);
+                        if gone == new {
+                            return Ok(());
+                        }
+                        take(Entry::Gone, &gone)?;
+                    }
+                    take(Entry::New, &new)
+                })
+            }
+        })
+    }
+
+    #[cold]
+    fn place_error(&self, error: Error) -> Error {
+        error.within(format!("index {:?}", self.definition.name))
+    }
+}
+
+/// Brings all indexes after changes that were made together. After an error they are what they were.
+pub(super) fn follow_all(
+    indexes: &mut [OpenIndex],
+    session: &WriteSession,
+    table: &str,
+    changes: &[Change<'_>],
+) -> Result<()> {
+    for at in 0..indexes.len() {
+        if let Err(error) = indexes[at].follow_together(session, table, changes) {
+            for index in &mut indexes[..at] {
+                index.follow_back(session, changes).inspect_err(|_| session.fail())?;
+            }
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Builds what all indexes are to hold, beside what they hold. After an error nothing is left of it.
+pub(super) fn build_all(
+    indexes: &[OpenIndex],
+    session: &WriteSession,
+    table: &str,
+    rows: Rows<'_>,
+    scratch: &Path,
+    options: &LoadOptions,
+) -> Result<Vec<TreeRoot>> {
+    let mut roots: Vec<TreeRoot> = Vec::new();
+    for index in indexes {
+        match index.build(session, table, rows, scratch, options) {
+            Ok(root) => roots.push(root),
+            Err(error) => {
+                for (index, root) in indexes.iter().zip(roots) {
+                    Edited::new(session, index.tree.layout().clone(), root)?.clear(session)?;
+                }
+                return Err(error);
+            }
+        }
+    }
+    Ok(roots)
+}
+
+/// Is told what a row was, if it was there, and what it is.
+type Each<'e> = &'e mut dyn FnMut(Option<&[u8]>, &[u8]) -> Result<()>;
+
+/// The rows in which one tree differs from another that has all its keys, in key order: what a row was, and what it is.
+fn changed_rows(from: View<'_>, to: View<'_>, each: Each<'_>) -> Result<()> {
+    with_probe!(to.layout().key(), probe => changed_rows_with(probe, from, to, each))
+}
+
+fn changed_rows_with<P: Probe>(probe: P, from: View<'_>, to: View<'_>, each: Each<'_>) -> Result<()> {
+    let width = to.layout().width();
+    let mut befores = from.slices(0..from.rows());
+    let mut left: &[u8] = &[];
+    for slice in to.slices(0..to.rows()) {
+        for record in slice?.chunks_exact(width) {
+            if left.is_empty() {
+                left = befores.next().transpose()?.unwrap_or_default();
+            }
+            match left.split_at_checked(width) {
+                Some((before, rest)) if probe.stored(before) == probe.stored(record) => {
+                    left = rest;
+                    if before != record {
+                        each(Some(before), record)?;
+                    }
+                }
+                _ => each(None, record)?,
+            }
+        }
+    }
+    if !left.is_empty() || !befores.rows().is_empty() {
+        fail!(Corrupt, "a load has lost rows that the table had; the file is damaged");
+    }
+    Ok(())
+}
