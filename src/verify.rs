@@ -216,9 +216,9 @@ struct Check<P> {
 
 impl<P: FnMut(u64, u64)> Check<P> {
     fn problem(&mut self, page: Option<u64>, table: Option<&str>, error: Error) {
-        let error = match &self.index {
-            Some(index) => error.within(format!("index {index:?}")),
-            None => error,
+        let error = match self.index.as_ref().map(|index| format!("index {index:?}")) {
+            Some(index) if !error.to_string().starts_with(&index) => error.within(index),
+            _ => error,
         };
         let error = match self.report.problems.len() {
             PROBLEMS.. => return,
@@ -237,7 +237,24 @@ impl<P: FnMut(u64, u64)> Check<P> {
         page: u64,
         places: &mut Places,
     ) -> Option<Definition> {
-        let name = Catalog::name_of(row);
+        let mut name = Catalog::name_of(row);
+        if Catalog::index_of(row).is_some() {
+            self.index = name.take().map(str::to_owned);
+        }
+        let found = self.definition_of(catalog, next, row, page, name, places);
+        self.index = None;
+        found
+    }
+
+    fn definition_of(
+        &mut self,
+        catalog: &Catalog<'_>,
+        next: u32,
+        row: &[u8],
+        page: u64,
+        name: Option<&str>,
+        places: &mut Places,
+    ) -> Option<Definition> {
         let number = Catalog::number_of(row).unwrap_or_default();
         if number >= next || !places.taken.insert(number) {
             let message = format!("its number, {number}, is another table's or will be");

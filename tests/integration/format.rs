@@ -281,9 +281,15 @@ pub(crate) fn read(bytes: &[u8]) -> (BTreeMap<String, Found>, Vec<Range<usize>>)
             })
             .collect();
         assert_eq!(read.len() as u64, number(&table[tables.at("fields", no)]));
+        let width: usize = read.iter().map(FoundField::width).sum();
+        let is_index = number(&table[tables.at("owner", no)]) > 0;
         let shape = Shape {
-            width: read.iter().map(FoundField::width).sum(),
-            key: read.iter().filter(|field| field.flags & 2 > 0).map(FoundField::width).sum(),
+            width,
+            key: if is_index {
+                width
+            } else {
+                read.iter().filter(|field| field.flags & 2 > 0).map(FoundField::width).sum()
+            },
             leaf_rows: number(&table[tables.at("leaf_rows", no)]),
         };
         let rows = file.tree(Root::read(&table[tables.at("root", no)]), shape);

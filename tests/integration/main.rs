@@ -11,6 +11,7 @@ mod format;
 mod full_disk;
 mod golden;
 mod holders;
+mod indexes;
 mod kill;
 mod loads;
 mod lookups;

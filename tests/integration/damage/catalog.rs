@@ -111,9 +111,9 @@ pub(super) const KINDS: [Kind; 24] = [
         image.put(row + 68, 100_u32.to_le_bytes());
         expect("empty", [tables(image).page()], "4,096 to")
     }),
-    ("something in the unused places of a table's row", Mended, |image| {
+    ("the mark of a unique index at a table", Mended, |image| {
         let row = image.table_row("wide");
-        image.bytes[row + 77] = 1;
+        image.bytes[row + 74] = 1;
         expect("wide", [tables(image).page()], "bytes that nobody writes")
     }),
     ("a field of an unknown type", Mended, |image| {

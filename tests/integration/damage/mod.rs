@@ -3,9 +3,12 @@
 
 mod catalog;
 mod image;
+mod indexes;
 mod nodes;
 
-use drystone::{Bool, Database, ErrorKind, LoadOptions, Options, Problem, Record, TableOptions, Text};
+use drystone::{
+    Bool, Database, ErrorKind, IndexOptions, LoadOptions, Options, Problem, Record, TableOptions, Text,
+};
 
 use crate::temp::{self, TempDb};
 use image::{Image, PAGE, Shape};
@@ -51,8 +54,10 @@ const FLAGS: Shape = Shape { width: 16, key: 8, leaf_rows: 256 };
 const NUMBERS: Shape = Shape { width: 12, key: 0, leaf_rows: 512 };
 const WIDE: Shape = Shape { width: 208, key: 200, leaf_rows: 32 };
 const WITNESS: Shape = Shape { width: 16, key: 8, leaf_rows: 256 };
-const SHAPES: [(&str, Shape); 4] =
-    [("flags", FLAGS), ("numbers", NUMBERS), ("wide", WIDE), ("witness", WITNESS)];
+/// Entries of the index on `y` of the numbers: it, and the number of the row.
+const BY_Y: Shape = Shape { width: 12, key: 12, leaf_rows: 1024 };
+const SHAPES: [(&str, Shape); 5] =
+    [("flags", FLAGS), ("numbers", NUMBERS), ("numbers by y", BY_Y), ("wide", WIDE), ("witness", WITNESS)];
 
 fn create<T: Record>(
     write: &drystone::WriteTransaction,
@@ -64,7 +69,7 @@ fn create<T: Record>(
     write.create_table_with::<T>(name, &options).unwrap().load(rows, &LoadOptions::new()).unwrap();
 }
 
-/// Four tables with branches, and a table without rows.
+/// Four tables with branches, an index on one of them, and a table without rows.
 fn database() -> Image {
     let temp = TempDb::new();
     let db = temp.open();
@@ -79,6 +84,7 @@ fn database() -> Image {
     let witness = (0..1000).map(|id| Witness { id, value: id });
     create(&write, "witness", WITNESS.leaf_rows, witness);
     write.create_table::<Witness>("empty").unwrap();
+    write.create_index("numbers", "numbers by y", &["y"], &IndexOptions::new()).unwrap();
     write.commit().unwrap();
     drop(db);
     let mut image = Image { bytes: temp.bytes() };
@@ -86,7 +92,7 @@ fn database() -> Image {
     let seal = (0..2).find(|slot| image.u32(slot * PAGE + 12) == 1).unwrap() * PAGE;
     image.bytes.copy_within(seal..seal + PAGE, PAGE - seal);
     let levels = |name, shape| tree(&image, name, shape)[0].level;
-    assert_eq!(SHAPES.map(|(name, shape)| levels(name, shape)), [1, 1, 2, 1]);
+    assert_eq!(SHAPES.map(|(name, shape)| levels(name, shape)), [1, 1, 1, 2, 1]);
     image
 }
 
@@ -163,7 +169,7 @@ fn every_kind_of_damage_is_found_with_its_page_and_table() {
     mended.mend(&SHAPES);
     assert!(mended.bytes == sound.bytes, "mending a sound database changes it");
 
-    let kinds: Vec<Kind> = nodes::KINDS.into_iter().chain(catalog::KINDS).collect();
+    let kinds: Vec<Kind> = nodes::KINDS.into_iter().chain(catalog::KINDS).chain(indexes::KINDS).collect();
     for (what, checksums, plant) in &kinds {
         let mut image = sound.clone();
         let expected = plant(&mut image);

@@ -1,0 +1,384 @@
+//! Secondary indexes: what they find, what they refuse, what they cost, and that nothing but a row's values decides.
+
+use drystone::{
+    Bool, Database, ErrorKind, IndexOptions, LoadOptions, Nullable, OnDuplicate, Record, Result, RowBuf,
+    Schema, Text, Timestamp, Value,
+};
+
+use crate::temp::{TempDb, assert_sound};
+
+#[derive(Clone, Copy, Debug, PartialEq, Record)]
+#[repr(C, packed)]
+struct Flight {
+    #[record(key)]
+    due: Timestamp,
+    #[record(key)]
+    number: u16,
+    tail: Text<6>,
+    delay: Nullable<i16>,
+}
+
+/// By number.
+#[derive(Clone, Copy, Debug, PartialEq, Record)]
+#[repr(C)]
+struct Point {
+    x: u32,
+    y: u32,
+}
+
+fn flight(n: u32) -> Flight {
+    Flight {
+        due: Timestamp::from_micros(i64::from(n / 3)),
+        number: (n % 3) as u16,
+        tail: Text::new(&format!("N{:04}", n * 7 % 50)).unwrap(),
+        delay: if n.is_multiple_of(5) { Nullable::NULL } else { Nullable::new((n % 40) as i16 - 9).unwrap() },
+    }
+}
+
+fn kind<T>(result: Result<T>) -> ErrorKind {
+    result.err().expect("this was not refused").kind()
+}
+
+fn unique() -> IndexOptions {
+    IndexOptions::new().unique(true)
+}
+
+#[test]
+fn rows_come_in_the_order_of_the_index() {
+    let temp = TempDb::new();
+    let db = temp.open();
+    let write = db.write().unwrap();
+    let mut flights = write.create_table::<Flight>("flights").unwrap();
+    flights.load((0..1000).map(flight), &LoadOptions::new()).unwrap();
+    flights.create_index("by_tail", &["tail", "due"], &IndexOptions::new()).unwrap();
+    flights.create_index("by_delay", &["delay"], &IndexOptions::new()).unwrap();
+    // Seen before the commit as well as after it.
+    assert_eq!(flights.index("by_tail").unwrap().prefix(flight(3).tail).unwrap().len(), 20);
+    drop(flights);
+    write.commit().unwrap();
+    drop(db);
+
+    let db = temp.open();
+    let read = db.read().unwrap();
+    let flights = read.table::<Flight>("flights").unwrap();
+    let by_tail = flights.index("by_tail").unwrap();
+    assert_eq!((by_tail.len(), by_tail.is_unique(), by_tail.name()), (1000, false, "by_tail"));
+    assert_eq!(by_tail.schema().to_string(), "tail: str[6], due: timestamp, number: u16");
+    assert_eq!(by_tail.fields().len(), 2);
+    let mut expected: Vec<Flight> = (0..1000).map(flight).collect();
+    expected.sort_by_key(|flight| ({ flight.tail }, { flight.due }, { flight.number }));
+    let found: Vec<Flight> = by_tail.iter().map(|flight| *flight.unwrap()).collect();
+    assert_eq!(found, expected);
+    let reversed: Vec<Flight> = by_tail.iter().rev().map(|flight| *flight.unwrap()).collect();
+    assert!(reversed.iter().rev().eq(&expected));
+    assert_eq!(by_tail.first().unwrap(), expected.first());
+    assert_eq!(by_tail.last().unwrap(), expected.last());
+    // Whole, by its first field, by a range, and nothing.
+    let one = flight(77);
+    assert_eq!(by_tail.get((one.tail, one.due)).unwrap(), Some(&one));
+    assert_eq!(by_tail.get((one.tail, Timestamp::from_micros(-1))).unwrap(), None);
+    let after = by_tail.range((one.tail, one.due)..).unwrap();
+    assert_eq!(
+        after.len(),
+        expected.iter().filter(|flight| (flight.tail, flight.due) >= (one.tail, one.due)).count() as u64
+    );
+    assert_eq!(
+        by_tail.range(..=one.tail).unwrap().len()
+            + by_tail.range((std::ops::Bound::Excluded(one.tail), std::ops::Bound::Unbounded)).unwrap().len(),
+        1000
+    );
+    // The entries alone; taken from both ends.
+    let (mut rows, mut ends) = (by_tail.prefix(one.tail).unwrap(), Vec::new());
+    let entries: Vec<String> =
+        rows.clone().entries().map(|entry| entry.unwrap().get("due").unwrap().to_string()).collect();
+    while let Some(row) = rows.next() {
+        ends.push(*row.unwrap());
+        ends.extend(rows.next_back().map(|row| *row.unwrap()));
+    }
+    assert_eq!(ends.len(), entries.len());
+    ends.sort_by_key(|flight| ({ flight.due }, { flight.number }));
+    assert!(ends.iter().map(|flight| Value::Timestamp(flight.due).to_string()).eq(entries));
+    // Nulls come where their value orders, and are found by the dynamic door.
+    let by_delay = read.dynamic("flights").unwrap().index("by_delay").unwrap();
+    assert_eq!(by_delay.prefix(&[Value::Null]).unwrap().len(), 200);
+    assert!(by_delay.first().unwrap().unwrap().is_null("delay").unwrap());
+    assert_eq!(by_delay.get(&[3.into()]).unwrap().unwrap().get("delay").unwrap(), 3);
+    // What is asked for wrongly is said.
+    assert_eq!(kind(by_tail.get(one.tail)), ErrorKind::Usage);
+    assert_eq!(kind(by_tail.prefix(7_u16)), ErrorKind::Usage);
+    assert_eq!(kind(by_delay.get(&[])), ErrorKind::Usage);
+    assert_eq!(kind(by_delay.get(&["x".into()])), ErrorKind::Value);
+    assert_eq!(kind(flights.index("by_x")), ErrorKind::NotFound);
+    assert_eq!(kind(read.dynamic("by_tail")), ErrorKind::NotFound);
+    assert_eq!(read.table_names().unwrap(), ["flights"]);
+    assert_sound(&db);
+}
+
+#[test]
+fn an_entry_costs_the_indexed_fields_and_the_key() {
+    let db = Database::in_memory().unwrap();
+    let write = db.write().unwrap();
+    let mut flights = write.create_table::<Flight>("flights").unwrap();
+    flights.create_index("before", &["tail"], &IndexOptions::new()).unwrap();
+    flights.load((0..200_000).map(flight), &LoadOptions::new()).unwrap();
+    flights.create_index("after", &["tail"], &IndexOptions::new()).unwrap();
+    let mut points = write.create_table::<Point>("points").unwrap();
+    points.load((0..200_000).map(|x| Point { x: x ^ 0x5555, y: x }), &LoadOptions::new()).unwrap();
+    points.create_index("by_x", &["x"], &unique()).unwrap();
+    drop((flights, points));
+    write.commit().unwrap();
+    let read = db.read().unwrap();
+    for (table, index, width) in [("flights", "before", 16), ("flights", "after", 16), ("points", "by_x", 12)]
+    {
+        let stats = read.index_stats(table, index).unwrap();
+        assert_eq!((stats.rows, stats.width), (200_000, width));
+        assert!(stats.bytes_a_row() <= width as f64 * 1.01, "{index}: {}", stats.bytes_a_row());
+    }
+}
+
+#[test]
+fn what_a_unique_index_refuses_leaves_everything_as_it_was() {
+    let db = Database::in_memory().unwrap();
+    let write = db.write().unwrap();
+    let mut flights = write.create_table::<Flight>("flights").unwrap();
+    flights.create_index("by_tail", &["tail"], &IndexOptions::new()).unwrap();
+    let with = |n: u32, delay: i16| Flight { delay: Nullable::new(delay).unwrap(), ..flight(n) };
+    flights.create_index("by_delay", &["delay"], &unique()).unwrap();
+    flights.load((0..3000).map(|n| with(n * 3, n as i16)), &LoadOptions::new()).unwrap();
+    let before: Vec<Flight> = flights.iter().map(|flight| *flight.unwrap()).collect();
+    let key = |n: u32| (flight(n).due, flight(n).number);
+
+    assert_eq!(kind(flights.insert(&with(1, 7))), ErrorKind::Duplicate);
+    assert_eq!(kind(flights.upsert(&with(3, 7))), ErrorKind::Duplicate);
+    assert_eq!(kind(flights.update(key(6), |row| row.delay = with(0, 9).delay)), ErrorKind::Duplicate);
+    // A few, and so many that the table is merged; the last one is in the way.
+    for count in [1, 3000] {
+        let new = (0..count).map(|n| with(n * 3 + 1, 4000 + n as i16)).chain([with(100_000, 2999)]);
+        assert_eq!(kind(flights.load(new, &LoadOptions::new())), ErrorKind::Duplicate);
+    }
+    let replacing = (0..10).map(|n| with(n * 3, 5));
+    let options = LoadOptions::new().on_duplicate(OnDuplicate::Last);
+    assert_eq!(kind(flights.load(replacing, &options)), ErrorKind::Duplicate);
+    let twice = [with(1, 1), with(2, 1)];
+    assert_eq!(kind(flights.load(twice, &LoadOptions::new().replace(true))), ErrorKind::Duplicate);
+    // The changes of one call, of which the last is refused.
+    let changes = [0, 3, 6, 9].map(|n| (key(n), if n == 9 { 50_i16 } else { 9000 + n as i16 }));
+    let change = |row: &mut Flight, delay: &i16| row.delay = Nullable::new(*delay).unwrap();
+    assert_eq!(kind(flights.update_many(&changes, change)), ErrorKind::Duplicate);
+    let after: Vec<Flight> = flights.iter().map(|flight| *flight.unwrap()).collect();
+    assert_eq!(before, after);
+
+    // Values may move between the rows of one load, and nulls are not compared.
+    let moved = (0..10).map(|n| with(n * 3, 9 - n as i16));
+    flights.load(moved, &options).unwrap();
+    for n in [1, 2, 4] {
+        flights.insert(&Flight { delay: Nullable::NULL, ..flight(n) }).unwrap();
+    }
+    let mut points = write.create_table::<Point>("points").unwrap();
+    points.create_index("by_x", &["x"], &unique()).unwrap();
+    points.extend((0..100).map(|x| Point { x, y: 0 })).unwrap();
+    assert_eq!(kind(points.push(&Point { x: 5, y: 1 })), ErrorKind::Duplicate);
+    assert_eq!(kind(points.set(7, &Point { x: 5, y: 1 })), ErrorKind::Duplicate);
+    // Across the pieces in which rows are appended, too.
+    let many = (100..300_000).chain([50]).map(|x| Point { x, y: 0 });
+    assert_eq!(kind(points.extend(many.clone())), ErrorKind::Duplicate);
+    assert_eq!(kind(points.load(many, &LoadOptions::new())), ErrorKind::Duplicate);
+    assert_eq!(points.len(), 100);
+    assert_eq!(points.index("by_x").unwrap().get(50_u32).unwrap(), Some(&Point { x: 50, y: 0 }));
+    drop((flights, points));
+    // Nor can an index be made of what is there twice.
+    assert_eq!(kind(write.create_index("points", "by_y", &["y"], &unique())), ErrorKind::Duplicate);
+    assert_eq!(write.indexes("points").unwrap().len(), 1);
+    write.commit().unwrap();
+    assert_sound(&db);
+}
+
+#[test]
+fn rows_without_a_key_are_found_by_number() {
+    let db = Database::in_memory().unwrap();
+    let write = db.write().unwrap();
+    let mut points = write.create_table::<Point>("points").unwrap();
+    points.create_index("by_x", &["x"], &IndexOptions::new()).unwrap();
+    points.load((0..10_000).map(|y| Point { x: y % 100, y }), &LoadOptions::new()).unwrap();
+    points.extend((10_000..10_100).map(|y| Point { x: 200, y })).unwrap();
+    points.load((10_100..20_000).map(|y| Point { x: 300, y }), &LoadOptions::new()).unwrap();
+    points.swap_remove(5).unwrap(); // the last row comes to its place
+    points.set(6, &Point { x: 400, y: 6 }).unwrap();
+    let by_x = points.index("by_x").unwrap();
+    let rows = |x: u32| by_x.prefix(x).unwrap().map(|row| row.unwrap().y).collect::<Vec<_>>();
+    assert_eq!((rows(5).len(), rows(6).len(), rows(200).len(), rows(300).len()), (99, 99, 100, 9900));
+    assert_eq!((rows(300)[0], rows(400)), (19_999, vec![6]));
+    assert!(rows(7).is_sorted());
+    let numbers = by_x.prefix(7_u32).unwrap().entries().map(|entry| entry.unwrap().get("row").unwrap());
+    assert!(numbers.eq((0..100).map(|n| Value::from(n * 100 + 7))));
+    // A few rows, and most of them.
+    for len in [19_990, 10_050, 3, 0] {
+        points.truncate(len).unwrap();
+        assert_eq!(points.index("by_x").unwrap().len(), len);
+        assert_eq!(points.pop().unwrap().is_some(), len > 0);
+    }
+    drop(points);
+    write.commit().unwrap();
+    assert_sound(&db);
+}
+
+#[test]
+fn names_and_fields_that_cannot_be_are_refused() {
+    let db = Database::in_memory().unwrap();
+    let write = db.write().unwrap();
+    let schema: Schema = "id: u64 key, a: u32[4], wide: str[250], on: bool, x: f32?".parse().unwrap();
+    write.create_dynamic("table", &schema).unwrap();
+    write.create_table::<Point>("points").unwrap();
+    let create =
+        |name: &str, fields: &[&str]| write.create_index("table", name, fields, &IndexOptions::new());
+    assert_eq!(kind(create("i", &[])), ErrorKind::Schema);
+    assert_eq!(kind(create("i", &["a"])), ErrorKind::Schema);
+    assert_eq!(kind(create("i", &["on", "on"])), ErrorKind::Schema);
+    assert_eq!(kind(create("i", &["off"])), ErrorKind::NotFound);
+    assert_eq!(kind(create("i", &["wide"])), ErrorKind::Limit);
+    assert_eq!(kind(create("points", &["on"])), ErrorKind::AlreadyExists);
+    assert_eq!(kind(create("", &["on"])), ErrorKind::Usage);
+    create("i", &["on", "x"]).unwrap();
+    assert_eq!(kind(create("i", &["x"])), ErrorKind::AlreadyExists);
+    assert_eq!(kind(write.create_dynamic("i", &schema)), ErrorKind::AlreadyExists);
+    assert_eq!(kind(write.rename_table("points", "i")), ErrorKind::AlreadyExists);
+    assert_eq!(kind(write.dynamic("i")), ErrorKind::NotFound);
+    assert_eq!(kind(write.drop_table("i")), ErrorKind::NotFound);
+    assert_eq!(kind(write.drop_index("points", "i")), ErrorKind::NotFound);
+    assert_eq!(kind(create_on_index(&write)), ErrorKind::NotFound);
+    assert_eq!(write.table_names().unwrap(), ["points", "table"]);
+    let info = write.indexes("table").unwrap().remove(0);
+    assert_eq!((info.name.as_str(), info.table.as_str(), info.unique), ("i", "table", false));
+    assert_eq!(
+        (info.fields, info.entry.to_string()),
+        (vec!["on".into(), "x".into()], "on: bool, x: f32?, id: u64".into())
+    );
+    // The table goes, and its indexes with it; their names are free again.
+    write.drop_table("table").unwrap();
+    write.create_table::<Point>("i").unwrap();
+    write.commit().unwrap();
+    assert_sound(&db);
+}
+
+fn create_on_index(write: &drystone::WriteTransaction) -> Result<()> {
+    write.create_index("i", "j", &["on"], &IndexOptions::new())
+}
+
+#[test]
+fn an_index_goes_alone_and_gives_its_pages_back() {
+    let temp = TempDb::new();
+    let db = temp.open();
+    let write = db.write().unwrap();
+    let mut flights = write.create_table::<Flight>("flights").unwrap();
+    flights.load((0..20_000).map(flight), &LoadOptions::new()).unwrap();
+    drop(flights);
+    write.commit().unwrap();
+    let mut sizes = Vec::new();
+    for _ in 0..6 {
+        let write = db.write().unwrap();
+        write.create_index("flights", "by_tail", &["tail"], &IndexOptions::new()).unwrap();
+        write.commit().unwrap();
+        let write = db.write().unwrap();
+        write.drop_index("flights", "by_tail").unwrap();
+        write.commit().unwrap();
+        sizes.push(temp.file_bytes());
+    }
+    assert!(sizes[5] <= sizes[2], "{sizes:?}");
+    let read = db.read().unwrap();
+    assert!(read.indexes("flights").unwrap().is_empty());
+    assert_eq!(read.table::<Flight>("flights").unwrap().len(), 20_000);
+    assert_sound(&db);
+}
+
+#[test]
+fn salvage_makes_indexes_anew() {
+    let temp = TempDb::new();
+    let db = temp.open();
+    let write = db.write().unwrap();
+    write
+        .create_table::<Flight>("flights")
+        .unwrap()
+        .load((0..50_000).map(flight), &LoadOptions::new())
+        .unwrap();
+    write.create_index("flights", "by_tail", &["tail"], &IndexOptions::new()).unwrap();
+    write.commit().unwrap();
+    drop(db);
+    // A page in the middle of the rows, or of the entries.
+    let mut bytes = temp.bytes();
+    let at = bytes.len() / 3;
+    bytes[at] ^= 1;
+    let bad = TempDb::of_bytes(&bytes);
+    let good = Database::in_memory().unwrap();
+    let report = bad.open().salvage(&good).unwrap();
+    assert_eq!((report.tables, report.indexes, report.lost.len()), (1, 1, 1));
+    assert!(report.rows < 50_000 && report.rows > 49_000, "{}", report.rows);
+    let read = good.read().unwrap();
+    let flights = read.table::<Flight>("flights").unwrap();
+    assert_eq!(flights.index("by_tail").unwrap().len(), report.rows);
+    assert_sound(&good);
+}
+
+#[test]
+fn a_flipped_bit_in_an_index_is_an_error_or_no_difference() {
+    let temp = TempDb::new();
+    let db = temp.open();
+    let write = db.write().unwrap();
+    let mut points = write.create_table::<Point>("points").unwrap();
+    points.create_index("by_x", &["x"], &IndexOptions::new()).unwrap();
+    points.load((0..3000).map(|y| Point { x: y ^ 77, y }), &LoadOptions::new()).unwrap();
+    drop(points);
+    write.commit().unwrap();
+    drop(db);
+    let sound = temp.bytes();
+    let expected: Vec<Point> = {
+        let mut points: Vec<Point> = (0..3000).map(|y| Point { x: y ^ 77, y }).collect();
+        points.sort_by_key(|point| point.x);
+        points
+    };
+    let mut errors = 0;
+    for at in (2 * 4096..sound.len()).step_by(257) {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 1 << (at % 8);
+        let bad = TempDb::of_bytes(&bytes);
+        let read = |db: Database| {
+            let read = db.read()?;
+            let by_x = read.table::<Point>("points")?.index("by_x")?;
+            assert_eq!(by_x.get(1000_u32)?.copied(), Some(Point { x: 1000, y: 1000 ^ 77 }));
+            by_x.iter().map(|point| point.copied()).collect::<Result<Vec<Point>>>()
+        };
+        match bad.try_open().and_then(read) {
+            Ok(points) => assert_eq!(points, expected),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+                errors += 1;
+            }
+        }
+    }
+    assert!(errors > 100, "{errors}");
+}
+
+#[test]
+fn entries_with_two_states_of_a_bool_and_wide_text_are_in_order() {
+    let schema: Schema = "id: i32 key, on: bool, name: str[30]?, x: f64".parse().unwrap();
+    let db = Database::in_memory().unwrap();
+    let write = db.write().unwrap();
+    let mut table = write.create_dynamic("table", &schema).unwrap();
+    table.create_index("wide", &["on", "name", "x"], &IndexOptions::new()).unwrap();
+    let mut expected = Vec::new();
+    for id in -200..200 {
+        let (on, x) = (id % 3 == 0, f64::from(id % 7) - 3.0);
+        let name = if id % 5 == 0 { Value::Null } else { format!("name {}", id % 11).into() };
+        let sorts = (on, name.is_null(), name.to_string(), (x * 10.0) as i64, id);
+        let row = [Value::from(id), Bool::new(on).into(), name, x.into()];
+        table.insert(&RowBuf::from_values(&schema, row).unwrap()).unwrap();
+        expected.push(sorts);
+    }
+    expected.sort();
+    let ids = table
+        .index("wide")
+        .unwrap()
+        .iter()
+        .map(|row| row.unwrap().get("id").unwrap().as_i64().unwrap())
+        .collect::<Vec<_>>();
+    assert!(ids.iter().copied().eq(expected.iter().map(|(.., id)| i64::from(*id))));
+}
