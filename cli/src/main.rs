@@ -13,6 +13,7 @@ mod open;
 mod output;
 mod progress;
 mod projection;
+mod query;
 mod remove;
 mod salvage;
 mod scan;
@@ -41,6 +42,7 @@ enum Command {
     Load(load::Load),
     Get(get::Get),
     Scan(scan::Scan),
+    Query(query::Query),
     Export(export::Export),
     Set(set::Set),
     Remove(remove::Remove),
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Command::Load(load) => load.run(),
         Command::Get(get) => get.run(),
         Command::Scan(scan) => scan.run(),
+        Command::Query(query) => query.run(),
         Command::Export(export) => export.run(),
         Command::Set(set) => set.run(),
         Command::Remove(remove) => remove.run(),

@@ -4,6 +4,7 @@ mod checking;
 mod exchanging;
 mod flights;
 mod loading;
+mod querying;
 mod rows;
 mod sharing;
 

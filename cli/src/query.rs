@@ -1,0 +1,109 @@
+//! `drystone query`: rows that are filtered, grouped, added up, sorted.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use drystone::query::{Predicate, Query as Asked, parse_aggregates, parse_columns, parse_orders};
+use drystone::{Error, Result};
+
+use crate::output::{Format, Printer, report};
+use crate::{Outcome, open};
+
+/// Print rows for which something is true, or what is computed of them
+#[derive(Args)]
+#[command(after_help = "\
+A condition compares fields with values: 'carrier = \"UA\" and (dep_delay > 60 or dep_delay is null)'.
+  = != < <= > >=    between 1 and 5    in (1, 2)    is null    starts with \"N1\"    and or not ( )
+Dates and timestamps are texts: time_hour >= \"2013-07-04\". A field is a name, a name in back quotes,
+or a byte offset and a type: at(12, i16). A comparison with null is never true; null sorts as the lowest value.")]
+pub(crate) struct Query {
+    /// The database file
+    db: PathBuf,
+    /// The table
+    table: String,
+    /// Only rows for which this is true
+    #[arg(long = "where", value_name = "CONDITION")]
+    filter: Option<String>,
+    /// The fields to print
+    #[arg(long, value_name = "A,B", conflicts_with_all = ["group_by", "aggregate"])]
+    select: Option<String>,
+    /// A line for each group of rows that agree in these fields
+    #[arg(long, value_name = "A,B")]
+    group_by: Option<String>,
+    /// What to compute, of each group or of all rows: count, count(x), sum(x), min(x), max(x), mean(x); `as` gives a name
+    #[arg(long, value_name = "LIST")]
+    aggregate: Option<String>,
+    /// What to sort by, with a minus for the greatest first: -count,carrier
+    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
+    order_by: Option<String>,
+    /// How many lines to print at most
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Print each line once, sorted
+    #[arg(long, conflicts_with_all = ["group_by", "aggregate"])]
+    distinct: bool,
+    /// Print how it would be answered, and do not
+    #[arg(long)]
+    explain: bool,
+    /// How many threads to use at most; all processors if it is not given
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+}
+
+impl Query {
+    pub(crate) fn run(&self) -> Result<Outcome> {
+        let db = open::to_read(&self.db)?;
+        let read = db.read()?;
+        let query = self.query(read.dynamic(&self.table)?.query())?;
+        let place = |error: Error| error.within(format_args!("table {:?}", self.table));
+        if self.explain {
+            report(query.explain().map_err(place)?.trim_end())?;
+            return Ok(Outcome::Done);
+        }
+        let mut stream = query.stream().map_err(place)?;
+        let schema = stream.schema().clone();
+        let mut printer = Printer::new(self.format, &schema)?;
+        let printed = loop {
+            match stream.next() {
+                Ok(Some(rows)) => printer.records(&schema, rows.as_bytes())?,
+                Ok(None) => break Ok(Outcome::Done),
+                Err(error) => break Err(error),
+            }
+        };
+        // What came before an error is printed in any case.
+        printer.finish()?;
+        printed
+    }
+
+    fn query<'t>(&self, mut query: Asked<'t>) -> Result<Asked<'t>> {
+        fn read<T>(
+            option: &'static str,
+            text: &Option<String>,
+            read: impl Fn(&str) -> Result<Vec<T>>,
+        ) -> Result<Vec<T>> {
+            match text {
+                Some(text) => read(text).map_err(|error| error.within(option)),
+                None => Ok(Vec::new()),
+            }
+        }
+        let one = |text: &str| text.parse::<Predicate>().map(|predicate| vec![predicate]);
+        for predicate in read("--where", &self.filter, one)? {
+            query = query.filter(predicate);
+        }
+        query = query
+            .select(read("--select", &self.select, parse_columns)?)
+            .group_by(read("--group-by", &self.group_by, parse_columns)?)
+            .aggregate(read("--aggregate", &self.aggregate, parse_aggregates)?)
+            .order_by(read("--order-by", &self.order_by, parse_orders)?);
+        if let Some(rows) = self.limit {
+            query = query.limit(rows);
+        }
+        if let Some(threads) = self.threads {
+            query = query.threads(threads);
+        }
+        Ok(if self.distinct { query.distinct() } else { query })
+    }
+}
