@@ -2,7 +2,7 @@
 //! stores, at sizes that count: `benches/compare`.
 
 use divan::{Bencher, black_box, counter::ItemsCount};
-use drystone::{Database, LoadOptions, Record};
+use drystone::{Database, LoadOptions, Record, Table};
 
 const TABLE: &str = "rows";
 const ROWS: [u64; 2] = [10_000, 1_000_000];
@@ -80,6 +80,46 @@ fn get_by_key(bencher: Bencher<'_, '_>, rows: u64) {
     bencher
         .counter(ItemsCount::new(KEYS))
         .bench_local(|| wanted.iter().map(|&key| i64::from(table.get(key).unwrap().unwrap().x)).sum::<i64>());
+}
+
+/// How keys may lie, each of ascending row numbers.
+const SPREADS: [(&str, fn(u64) -> u64); 4] = [
+    ("scattered", scatter),
+    ("dense", |row| row),
+    ("clusters", |row| (row / 100) << 40 | (row % 100)),
+    // Groups, the gaps between which grow, as do those inside: every guess is wrong.
+    ("growing gaps", |row| (row / 500).pow(2) << 30 | (row % 500).pow(3)),
+];
+
+/// A get by key, where keys lie in all these ways; `get_by_binary_search` is to be held against it.
+#[divan::bench(args = SPREADS.map(|(name, _)| name))]
+fn get_by_key_spread(bencher: Bencher<'_, '_>, name: &str) {
+    spread(bencher, name, |table, _, key| table.get(key).unwrap());
+}
+
+/// The same by the binary search of the standard library, over all rows as one slice.
+#[divan::bench(args = SPREADS.map(|(name, _)| name))]
+fn get_by_binary_search(bencher: Bencher<'_, '_>, name: &str) {
+    spread(bencher, name, |_, rows, key| {
+        rows.binary_search_by_key(&key, |row| row.id).ok().map(|place| &rows[place])
+    });
+}
+
+fn spread(
+    bencher: Bencher<'_, '_>,
+    name: &str,
+    get: for<'t> fn(&Table<'t, Keyed>, &'t [Keyed], u64) -> Option<&'t Keyed>,
+) {
+    let rows = 4_000_000;
+    let key = SPREADS.iter().find(|(spread, _)| *spread == name).unwrap().1;
+    let db = loaded(rows, |row| Keyed { id: key(row), x: row as i32, y: 1, z: 2 });
+    let read = db.read().unwrap();
+    let table = read.table::<Keyed>(TABLE).unwrap();
+    let slice = table.as_slice().unwrap().unwrap();
+    let wanted: Vec<u64> = (0..1 << 16).map(|place| key(scatter(place) % rows)).collect();
+    bencher
+        .counter(ItemsCount::new(wanted.len()))
+        .bench_local(|| wanted.iter().map(|&key| i64::from(get(&table, slice, key).unwrap().x)).sum::<i64>());
 }
 
 #[divan::bench(args = ROWS)]

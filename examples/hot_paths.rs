@@ -54,6 +54,16 @@ fn main() -> Result<()> {
                 black_box(table.get(turn(&keys, place))?);
             }
         }
+        // Every guess is wrong: the cost of two guesses, and of the binary searches that they were to spare.
+        "get_skewed" => {
+            let db = loaded(|row| Keyed { id: skewed(row), x: row as i32, y: 1, z: 2 })?;
+            let read = db.read()?;
+            let table = read.table::<Keyed>(TABLE)?;
+            let keys: Vec<u64> = rows.iter().map(|&row| skewed(row)).collect();
+            for place in 0..operations {
+                black_box(table.get(turn(&keys, place))?);
+            }
+        }
         "get_many" => {
             let db = keyed()?;
             let read = db.read()?;
@@ -100,6 +110,12 @@ fn loaded<T: Record>(row: impl Fn(u64) -> T) -> Result<Database> {
     read.table::<T>(TABLE)?.slices().try_for_each(|rows| rows.map(drop))?;
     drop(read);
     Ok(db)
+}
+
+/// Ascending keys in groups, the gaps between which grow, as do those inside: no part of them is spread evenly.
+fn skewed(row: u64) -> u64 {
+    let (group, member) = (row / 500, row % 500);
+    (group * group * group) << 36 | (member * member * member * member)
 }
 
 /// Spreads numbers over all keys, each to one of its own.

@@ -7,8 +7,8 @@ use super::key::Probe;
 use super::layout::{BRANCH_HEADER, DENSE_CHILDREN};
 use super::node::ChildRef;
 use super::search::{
-    Guess, Span, first_guess, prefetch_around, prefetch_at, prefetch_near, search_branch, search_leaf,
-    search_near, second_guess, whole,
+    Guess, Span, first_guess, prefetch_around, prefetch_at, prefetch_near, search_branch, search_near,
+    second_guess, whole,
 };
 use super::view::View;
 use crate::page::PAGE_BYTES;
@@ -299,6 +299,7 @@ struct Leaf<'a, P: Probe> {
     records: &'a [u8],
     rows: usize,
     guess: Option<Guess<P>>,
+    /// Near which row the key is thought to be.
     nearer: Option<f64>,
 }
 
@@ -306,7 +307,7 @@ impl<'a, P: Probe> Leaf<'a, P> {
     #[inline(always)]
     fn look_again(&mut self, view: &View<'_>, probe: P, target: P::Word) {
         if let Some(guess) = self.guess.take() {
-            self.nearer = Some(second_guess(probe, self.records, view.layout.width(), target, guess));
+            self.nearer = second_guess(probe, self.records, view.layout.width(), target, guess);
         }
     }
 
@@ -318,10 +319,7 @@ impl<'a, P: Probe> Leaf<'a, P> {
     #[inline(always)]
     fn first_from(&self, view: &View<'_>, probe: P, target: P::Word) -> Option<&'a [u8]> {
         let width = view.layout.width();
-        let row = match self.nearer {
-            Some(guess) => search_near(probe, self.records, self.rows, width, target, guess),
-            None => search_leaf(probe, self.records, self.rows, width, target, None),
-        };
+        let row = search_near(probe, self.records, self.rows, width, target, self.nearer);
         self.records.get(row * width..(row + 1) * width)
     }
 }

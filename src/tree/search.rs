@@ -30,6 +30,8 @@ pub(crate) fn lower_bound<W: Ord + Copy>(len: usize, target: W, word: impl Fn(us
 
 /// Rows that are looked at around a guess in a leaf.
 const LEAF_WINDOW: usize = 8;
+/// Rows that a first guess in a leaf may be off: four times what it is among a thousand keys that are spread evenly.
+const FAR_OFF: f64 = 64.0;
 /// First keys that are looked at around a guess in a branch.
 const BRANCH_WINDOW: usize = 4;
 
@@ -56,8 +58,8 @@ pub(super) fn search_leaf<P: Probe>(
 ) -> usize {
     match first_guess(probe, leaf, rows, width, target, span) {
         Some(guess) => {
-            let at = second_guess(probe, leaf, width, target, guess);
-            search_near(probe, leaf, rows, width, target, at)
+            let nearer = second_guess(probe, leaf, width, target, guess);
+            search_near(probe, leaf, rows, width, target, nearer)
         }
         None => between(probe, leaf, width, target, 0..rows),
     }
@@ -95,7 +97,8 @@ pub(super) fn first_guess<P: Probe>(
     Some(Guess { row: whole(P::distance(ruler, low, target) * count, rows - 1), ruler, rows: count })
 }
 
-/// From the key that is found at the first guess.
+/// From the key that is found at the first guess. `None` where that one is far off: then keys are not spread
+/// evenly, and another guess would only cost two more lines.
 #[inline(always)]
 pub(super) fn second_guess<P: Probe>(
     probe: P,
@@ -103,12 +106,13 @@ pub(super) fn second_guess<P: Probe>(
     width: usize,
     target: P::Word,
     first: Guess<P>,
-) -> f64 {
+) -> Option<f64> {
     let found = probe.stored(&leaf[first.row * width..]);
-    f64::from(first.row as i32) + P::distance(first.ruler, found, target) * first.rows
+    let off = P::distance(first.ruler, found, target) * first.rows;
+    if off.abs() < FAR_OFF { Some(f64::from(first.row as i32) + off) } else { None }
 }
 
-/// Looks around a guess.
+/// Looks around a guess, or everywhere.
 #[inline(always)]
 pub(super) fn search_near<P: Probe>(
     probe: P,
@@ -116,8 +120,9 @@ pub(super) fn search_near<P: Probe>(
     rows: usize,
     width: usize,
     target: P::Word,
-    guess: f64,
+    guess: Option<f64>,
 ) -> usize {
+    let Some(guess) = guess else { return between(probe, leaf, width, target, 0..rows) };
     let count = |row: usize| {
         let window = &leaf[row * width..(row + LEAF_WINDOW) * width];
         probe.count_below::<LEAF_WINDOW>(window, width, target)
