@@ -82,8 +82,11 @@ fn get_by_key(bencher: Bencher<'_, '_>, rows: u64) {
         .bench_local(|| wanted.iter().map(|&key| i64::from(table.get(key).unwrap().unwrap().x)).sum::<i64>());
 }
 
-/// How keys may lie, each of ascending row numbers.
-const SPREADS: [(&str, fn(u64) -> u64); 4] = [
+/// The key of a row.
+type Spread = fn(u64) -> u64;
+
+/// How keys may lie.
+const SPREADS: [(&str, Spread); 4] = [
     ("scattered", scatter),
     ("dense", |row| row),
     ("clusters", |row| (row / 100) << 40 | (row % 100)),
