@@ -206,6 +206,12 @@ impl Database {
         derive_free_space(&shared.pages, newest.meta(), &[*held.meta()]).map(|space| space.held_bytes())
     }
 
+    /// The length of the file.
+    pub(crate) fn file_bytes(&self) -> Result<u64> {
+        let storage = self.inner.shared.pages.storage();
+        storage.refresh().map_err(|error| Error::io("cannot ask for the file's length", error))
+    }
+
     /// The measures of the whole database. O(branches).
     ///
     /// # Errors
@@ -218,13 +224,7 @@ impl Database {
             let stats = read.table_stats(name)?;
             table_bytes += stats.leaf_bytes + stats.branch_bytes;
         }
-        let file_bytes = self
-            .inner
-            .shared
-            .pages
-            .storage()
-            .refresh()
-            .map_err(|error| Error::io("cannot ask for the file's length", error))?;
+        let file_bytes = self.file_bytes()?;
         Ok(DatabaseStats { file_bytes, table_bytes, tables: names.len(), transaction: read.transaction() })
     }
 }
@@ -334,7 +334,7 @@ impl Options {
     pub fn in_memory(&self) -> Result<Database> {
         let failed = |error| Error::io("cannot make a database in memory", error);
         let file = MappedFile::anonymous(FIRST_ADDRESS, self.reserve_bytes).map_err(failed)?;
-        file.write_at(0, &create_meta(new_file_id())).map_err(failed)?;
+        file.write_at(0, &create_meta(new_file_id(), 1)).map_err(failed)?;
         self.over(Box::new(file))
     }
 
@@ -363,7 +363,7 @@ impl Options {
         let opened = unsafe { MappedFile::open(path, self.read_only, self.reserve_bytes) };
         let file = match opened {
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.create && !self.read_only => {
-                match storage::create(path, &create_meta(new_file_id()), self.mode) {
+                match storage::create(path, &create_meta(new_file_id(), 1), self.mode) {
                     Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                         return Err(Error::io(format!("cannot create {path:?}"), error));
                     }
@@ -473,7 +473,7 @@ fn lock_path(path: &Path) -> PathBuf {
 }
 
 /// Tells database files apart. It need not be secret, only different.
-fn new_file_id() -> [u8; 16] {
+pub(crate) fn new_file_id() -> [u8; 16] {
     use std::hash::{BuildHasher, RandomState};
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     let (high, low) = (RandomState::new().hash_one(now), RandomState::new().hash_one(std::process::id()));

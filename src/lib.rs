@@ -89,7 +89,9 @@
 //! - `parquet`: the module `parquet`, the same for Parquet files.
 //! - `serde`: rows, values and schemas to and from serde formats.
 
+mod backup;
 mod catalog;
+mod compact;
 mod database;
 mod error;
 mod exchange;
@@ -108,6 +110,8 @@ mod transaction;
 mod tree;
 mod verify;
 
+pub use backup::BackupReport;
+pub use compact::CompactReport;
 pub use database::{Database, DatabaseStats, Options};
 #[cfg(feature = "derive")]
 pub use drystone_derive::Record;

@@ -22,10 +22,7 @@ impl Check {
     pub(crate) fn run(&self) -> Result<Outcome> {
         let checked = open::to_read(&self.db).and_then(|db| {
             let bar = progress::bytes(Some(0), "checking");
-            db.check(|done, total| {
-                bar.set_length(total);
-                bar.set_position(done);
-            })
+            db.check(|done, total| progress::advance(&bar, done, total))
         });
         match checked {
             Ok(found) => {

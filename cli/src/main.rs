@@ -1,7 +1,10 @@
 //! The `drystone` command: load, query and check files of fixed-width records.
 
+mod backup;
 mod check;
+mod compact;
 mod completions;
+mod copy;
 mod export;
 mod get;
 mod grid;
@@ -49,6 +52,9 @@ enum Command {
     Info(info::Info),
     Check(check::Check),
     Salvage(salvage::Salvage),
+    Compact(compact::Compact),
+    Backup(backup::Backup),
+    Copy(copy::Copy),
     Completions(completions::Completions),
 }
 
@@ -71,6 +77,9 @@ fn main() -> ExitCode {
         Command::Info(info) => info.run(),
         Command::Check(check) => check.run(),
         Command::Salvage(salvage) => salvage.run(),
+        Command::Compact(compact) => compact.run(),
+        Command::Backup(backup) => backup.run(),
+        Command::Copy(copy) => copy.run(),
         Command::Completions(completions) => completions.run(),
     };
     match outcome {

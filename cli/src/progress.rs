@@ -36,3 +36,9 @@ fn show(bar: ProgressBar, template: &str, doing: &'static str) -> ProgressBar {
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }
+
+/// So much is done of what is known to be to do.
+pub(crate) fn advance(bar: &ProgressBar, done: u64, total: u64) {
+    bar.set_length(total);
+    bar.set_position(done);
+}

@@ -132,6 +132,9 @@ pub fn run(
     runner.finish()
 }
 
+/// More commits than these no compaction makes where nobody else writes.
+const COMPACTION_COMMITS: u64 = 8;
+
 struct Runner<'d> {
     disk: &'d CrashDisk,
     db: Database,
@@ -159,6 +162,7 @@ impl Runner<'_> {
                 Ok(()) => self.durable(),
                 Err(error) => self.after(&error)?,
             },
+            Step::Compact => self.compact()?,
             Step::Kill => self.reopen(true)?,
         }
         self.look()
@@ -215,6 +219,31 @@ impl Runner<'_> {
                     }
                 }
                 self.note();
+                Ok(())
+            }
+            Err(error) => self.after(&error),
+        }
+    }
+
+    /// Every commit of it holds the same rows under the next number.
+    fn compact(&mut self) -> Result<(), Broken> {
+        let first = self.newest.transaction;
+        for transaction in first + 1..=first + COMPACTION_COMMITS {
+            self.allowed.later.push(Version { transaction, state: Arc::clone(&self.newest.state) });
+        }
+        self.note();
+        let begun = self.db.write().map(drop);
+        self.settled.get_or_insert(self.disk.event_count());
+        let compacted = begun.and_then(|()| self.db.compact(|_, _| {}));
+        let seen = self.db.read().map_err(|error| format!("cannot read: {error}"))?.transaction();
+        if seen < first || seen > first + COMPACTION_COMMITS {
+            return Err(format!("compaction went from transaction {first} to {seen}"));
+        }
+        self.newest.transaction = seen;
+        match compacted {
+            Ok(_) => {
+                self.has_committed |= seen > first;
+                self.durable();
                 Ok(())
             }
             Err(error) => self.after(&error),

@@ -27,6 +27,8 @@ pub enum Step {
     Release,
     /// Makes everything durable.
     Sync,
+    /// Packs all tables, in as many commits as that takes.
+    Compact,
     /// The process is killed, the disk keeps its power, and another process opens the database.
     Kill,
 }
@@ -248,6 +250,23 @@ pub fn short_scripts() -> Vec<Script> {
             ],
         ),
         (
+            "compact",
+            vec![
+                commit(&[Edit::Create(A), put(A, 0, 40, 1), Edit::Create(L), put(L, 0, 20, 2)]),
+                commit(&[Edit::Create(B), load(B, 90, false, 3), put(A, 0, 10, 4), remove(A, 20, 15)]),
+                commit(&[put(A, 60, 9, 5), Edit::Change { table: L, key: 3, value: 6 }]),
+                Step::Compact,
+                eventual(&[Edit::Change { table: B, key: 7, value: 7 }, put(L, 0, 20, 8)]),
+                Step::Hold,
+                Step::Compact,
+                Step::Release,
+                // The gap that it leaves is smaller than what lies above it.
+                commit(&[Edit::Drop(A)]),
+                Step::Compact,
+                commit(&[put(B, 0, 40, 9)]),
+            ],
+        ),
+        (
             "lists",
             vec![
                 commit(&[Edit::Create(L), put(L, 0, 50, 1)]),
@@ -290,6 +309,7 @@ fn random_step(random: &mut Random, value: &mut u64) -> Step {
         1 => Step::Release,
         2 => Step::Sync,
         3 => Step::Kill,
+        4 => Step::Compact,
         _ => {
             let commit = match random.below(10) {
                 0 => None,

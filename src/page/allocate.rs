@@ -198,6 +198,17 @@ impl Allocator {
         (page, pages)
     }
 
+    /// The same from the lowest gap that there is.
+    pub(crate) fn allocate_low(&mut self, gap: u64, pages: u64) -> (u64, u64) {
+        self.cursor = 0;
+        self.allocate_run(gap, pages)
+    }
+
+    /// The first page of the lowest gap of so many pages, below the end.
+    pub(crate) fn lowest_gap(&self, pages: u64) -> Option<u64> {
+        self.first_run(0, self.end(), pages, pages).map(|(page, _)| page)
+    }
+
     /// Hands out pages behind everything that is taken, where a run can be lengthened.
     pub(crate) fn allocate_at_end(&mut self, pages: u64) -> (u64, u64) {
         let page = self.end();
@@ -376,7 +387,7 @@ impl Allocator {
     }
 
     /// How many pages below the end are free. O(pages / 64).
-    fn free_pages(&self) -> u64 {
+    pub(crate) fn free_pages(&self) -> u64 {
         let end = self.end();
         let taken =
             (0..end.div_ceil(64)).map(|word| u64::from(self.taken_word(word).count_ones())).sum::<u64>();

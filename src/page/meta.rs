@@ -125,11 +125,11 @@ pub(super) fn fits_the_list(runs: &[WrittenRun]) -> bool {
     runs.len() <= LIST_RUNS && runs.iter().map(|run| u64::from(run.bytes)).sum::<u64>() <= LIST_BYTES
 }
 
-/// The first two pages of a new database: the empty state, sealed, in both.
-pub(crate) fn create(file_id: [u8; 16]) -> Vec<u8> {
+/// The first two pages of a new database: the empty state, sealed, in both. Transactions are counted from this number.
+pub(crate) fn create(file_id: [u8; 16], transaction: u64) -> Vec<u8> {
     let meta = Meta {
         file_id,
-        transaction: 1,
+        transaction,
         file_bytes: FIRST_ADDRESS,
         tables: TreeRoot::default(),
         fields: TreeRoot::default(),
@@ -141,7 +141,7 @@ pub(crate) fn create(file_id: [u8; 16]) -> Vec<u8> {
 /// A new database as bytes, the same every time.
 #[cfg(feature = "simulation")]
 pub fn empty_image() -> Vec<u8> {
-    create(*b"simulated drystn")
+    create(*b"simulated drystn", 1)
 }
 
 /// A meta page that passed its checksum.

@@ -38,6 +38,8 @@ struct SessionState {
     large: bool,
     /// Whether the file is cut to what it needs at commit: after a load, which grows it in large steps.
     trim: bool,
+    /// Whether the commit is to be made though it changes nothing but the length of the file.
+    cut: bool,
     /// Bytes of rows in trees that were cleared.
     cleared: u64,
     failed: bool,
@@ -50,6 +52,7 @@ impl WriteSession {
             written: Vec::new(),
             large: false,
             trim: false,
+            cut: false,
             cleared: 0,
             failed: false,
         };
@@ -101,6 +104,49 @@ impl WriteSession {
         self.state.lock().trim = true;
     }
 
+    /// Have the transaction commit and the file cut, if there is nothing else to commit too.
+    pub(crate) fn cut_at_commit(&self) {
+        let mut state = self.state.lock();
+        (state.trim, state.cut) = (true, true);
+    }
+
+    /// Whether the commit is to be made even if nothing was changed.
+    pub(crate) fn cuts(&self) -> bool {
+        self.state.lock().cut
+    }
+
+    /// How long the file must be for what is taken in it.
+    pub(crate) fn end(&self) -> u64 {
+        self.state.lock().allocator.end() * PAGE_BYTES as u64
+    }
+
+    /// Bytes that are kept for snapshots alone.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.state.lock().allocator.held_bytes()
+    }
+
+    /// Bytes below the end that are free.
+    pub(crate) fn free_bytes(&self) -> u64 {
+        self.state.lock().allocator.free_pages() * PAGE_BYTES as u64
+    }
+
+    /// Where the lowest gap of so many bytes begins.
+    pub(crate) fn lowest_gap(&self, bytes: u64) -> Option<u64> {
+        self.state.lock().allocator.lowest_gap(pages_for(bytes)).map(|page| page * PAGE_BYTES as u64)
+    }
+
+    /// Where more than so many bytes are free below, for the first time.
+    pub(crate) fn first_gap_beyond(&self, bytes: u64) -> Option<u64> {
+        let state = self.state.lock();
+        let mut left = bytes / PAGE_BYTES as u64;
+        let gap = state.allocator.gaps(1).find(|(_, pages)| {
+            let beyond = *pages > left;
+            left = left.saturating_sub(*pages);
+            beyond
+        });
+        gap.map(|(page, _)| page * PAGE_BYTES as u64)
+    }
+
     /// Ends the session: the free space as it is now, the runs that were written (or `None` if they are too many for
     /// a commit list), and whether to trim the file.
     pub(crate) fn finish(self) -> (Allocator, Option<Vec<WrittenRun>>, bool) {
@@ -146,8 +192,10 @@ pub(crate) enum Room {
     Gaps(u64),
     /// All into one run: a gap of at least so many bytes, or the end of the file.
     OneGap(u64),
-    /// All into one run at the end of the file.
-    End,
+    /// The same, the lowest gap.
+    LowestGap(u64),
+    /// All into one run at the end of the file; about so many bytes.
+    End(u64),
 }
 
 impl<'s> RunWriter<'s> {
@@ -215,8 +263,9 @@ impl<'s> RunWriter<'s> {
     fn make_room(&mut self, bytes: u64) -> Result<()> {
         let missing = pages_for((self.position() + bytes).saturating_sub(self.run_end()));
         let expected = match self.room {
-            Room::Gaps(bytes) | Room::OneGap(bytes) => pages_for(bytes),
-            Room::End => STEP_PAGES,
+            Room::Gaps(bytes) | Room::OneGap(bytes) | Room::LowestGap(bytes) | Room::End(bytes) => {
+                pages_for(bytes)
+            }
         };
         let (next, more) = (self.run_page + self.run_pages, missing.max(expected.min(STEP_PAGES)));
         let mut state = self.session.state.lock();
@@ -234,14 +283,17 @@ impl<'s> RunWriter<'s> {
         let (page, pages) = match self.room {
             Room::Gaps(_) => state.allocator.allocate(expected.max(least), least),
             Room::OneGap(bytes) => state.allocator.allocate_run(pages_for(bytes).max(least), more.max(least)),
-            Room::End => state.allocator.allocate_at_end(more.max(least)),
+            Room::LowestGap(bytes) => {
+                state.allocator.allocate_low(pages_for(bytes).max(least), more.max(least))
+            }
+            Room::End(_) => state.allocator.allocate_at_end(more.max(least)),
         };
         drop(state);
         (self.run_page, self.run_pages, self.buffer_page) = (page, pages, page);
         self.room = match self.room {
             Room::Gaps(bytes) => Room::Gaps(bytes.saturating_sub(pages * PAGE_BYTES as u64)),
             // What does not fit where it was thought to goes where it fits however much it is.
-            Room::OneGap(_) | Room::End => Room::End,
+            Room::OneGap(_) | Room::LowestGap(_) | Room::End(_) => Room::End(u64::MAX),
         };
         self.session.ensure_length(self.run_page + self.run_pages)
     }

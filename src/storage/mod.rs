@@ -15,7 +15,7 @@ use std::io;
 
 #[cfg(feature = "simulation")]
 pub use crash::{CrashDisk, Event, Fault, Operation};
-pub(crate) use create::create;
+pub(crate) use create::{NewFile, create};
 pub(crate) use lock::{Claim, LockFile};
 pub(crate) use mmap::{MappedFile, Mapping, Process, Window, prefetch};
 #[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "only tests have the door"))]

@@ -8,7 +8,7 @@ use super::writer::describe_key;
 use crate::catalog::{Definition, no_index};
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::{LoadOptions, LoadReport, Loaded, RecordSource, Target, load};
-use crate::page::WriteSession;
+use crate::page::{Room, WriteSession};
 use crate::tree::{Edited, Expected, Placed, TreeBuilder, View};
 
 /// A table that a write transaction works on.
@@ -387,6 +387,51 @@ impl OpenTable {
         self.tree = widened;
         self.definition = definition;
         self.indexes.iter_mut().try_for_each(|index| index.reshape(&self.definition))
+    }
+
+    /// Writes the rows, or the entries of an index, anew at another place. `written` hears of their bytes.
+    pub(crate) fn rewrite(
+        &mut self,
+        session: &WriteSession,
+        index: Option<&str>,
+        room: fn(u64) -> Room,
+        written: &mut dyn FnMut(u64),
+    ) -> Result<()> {
+        let Some(name) = index else { return self.tree.rewrite(session, room, written) };
+        match self.indexes.iter_mut().find(|index| index.definition.name == name) {
+            Some(index) => index.tree.rewrite(session, room, written),
+            None => Err(self.no_index(name)),
+        }
+    }
+
+    /// Fills a table that has neither rows nor indexes with all rows of another one of its schema.
+    pub(crate) fn copy_rows(
+        &mut self,
+        session: &WriteSession,
+        from: &View<'_>,
+        written: &mut dyn FnMut(u64),
+    ) -> Result<()> {
+        let layout = self.tree.layout().clone();
+        let mut builder = TreeBuilder::new(session, layout, Expected::Rows(from.rows()));
+        builder.push_all(from, written)?;
+        self.tree.replace(session, builder.finish()?)
+    }
+
+    /// Gives an index that is in the catalog the entries of one of the table whose rows were copied here.
+    pub(crate) fn copy_index(
+        &mut self,
+        session: &WriteSession,
+        definition: Definition,
+        from: &View<'_>,
+        written: &mut dyn FnMut(u64),
+    ) -> Result<()> {
+        let mut index = OpenIndex::new(session, &self.definition, definition)?;
+        let layout = index.tree.layout().clone();
+        let mut builder = TreeBuilder::new(session, layout, Expected::Rows(from.rows()));
+        builder.push_all(from, written)?;
+        index.replace(session, builder.finish()?)?;
+        self.indexes.push(index);
+        Ok(())
     }
 
     /// Builds an index that is in the catalog from the rows that there are.

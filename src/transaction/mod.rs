@@ -1,5 +1,7 @@
 //! Transactions: a snapshot to read from, and the one that writes.
 
+mod compact;
+mod copy;
 mod free_space;
 mod read;
 mod stats;
@@ -15,6 +17,7 @@ pub use read::ReadTransaction;
 pub use stats::TableStats;
 pub use write::{TableOptions, WriteTransaction};
 
+pub(crate) use compact::Progress;
 pub(crate) use free_space::derive_free_space;
 pub(crate) use turn::Wait;
 

@@ -135,7 +135,7 @@ impl ReadTransaction {
         Catalog::new(self.shared.pages.view(meta.file_bytes), meta.tables, meta.fields)
     }
 
-    fn reader(&self, name: &str) -> Result<Reader<'_>> {
+    pub(super) fn reader(&self, name: &str) -> Result<Reader<'_>> {
         self.shared.check_process()?;
         let definition = self.definitions.get(name, || self.catalog()?.get(name))?;
         if !definition.is_table() {

@@ -41,18 +41,18 @@ use crate::table::{DynamicTableMut, IndexInfo, IndexOptions, OpenTable, TableHom
 /// # Ok::<(), drystone::Error>(())
 /// ```
 pub struct WriteTransaction {
-    shared: Arc<Shared>,
-    turn: Turn,
-    base: Meta,
+    pub(super) shared: Arc<Shared>,
+    pub(super) turn: Turn,
+    pub(super) base: Meta,
     session: Option<WriteSession>,
-    state: Mutex<Tables>,
+    pub(super) state: Mutex<Tables>,
     durability: Durability,
     memory_bytes: usize,
 }
 
 /// The tables that a write transaction has opened, and the catalog as it will be.
-struct Tables {
-    catalog: CatalogEdit,
+pub(super) struct Tables {
+    pub(super) catalog: CatalogEdit,
     /// Ordered, so that the same edits make the same file.
     open: BTreeMap<String, Arc<Mutex<OpenTable>>>,
 }
@@ -140,7 +140,7 @@ impl WriteTransaction {
         self.dynamic(name)
     }
 
-    fn create(&self, name: &str, schema: &Schema, options: &TableOptions) -> Result<()> {
+    pub(super) fn create(&self, name: &str, schema: &Schema, options: &TableOptions) -> Result<()> {
         let session = self.session()?;
         let mut state = self.state.lock();
         let layout = layout_for(schema, options.leaf_rows)?;
@@ -364,11 +364,11 @@ impl WriteTransaction {
             next_table: state.catalog.next_table,
             ..self.base
         };
-        let changed = next.tables != self.base.tables || next.fields != self.base.fields;
+        let changed = next.tables != self.base.tables || next.fields != self.base.fields || session.cuts();
         Ok(changed.then_some(next))
     }
 
-    fn session(&self) -> Result<&WriteSession> {
+    pub(super) fn session(&self) -> Result<&WriteSession> {
         self.shared.check_process()?;
         match &self.session {
             Some(session) => Ok(session),
@@ -376,7 +376,7 @@ impl WriteTransaction {
         }
     }
 
-    fn open(&self, name: &str) -> Result<Writer<'_>> {
+    pub(super) fn open(&self, name: &str) -> Result<Writer<'_>> {
         let session = self.session()?;
         let mut state = self.state.lock();
         let table = match state.open.get(name) {

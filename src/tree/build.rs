@@ -1,7 +1,9 @@
 //! Building a tree from records in order: full leaves side by side in one run, branches behind them.
 
 use super::branch::encode;
+use super::edit::Edited;
 use super::layout::Layout;
+use super::view::View;
 use crate::error::Result;
 use crate::page::{Link, PAGE_BYTES, Room, RunWriter, TreeRoot, WriteSession};
 
@@ -42,24 +44,24 @@ pub(crate) enum Expected {
 impl<'s> TreeBuilder<'s> {
     /// A builder for a tree of so many rows.
     pub(crate) fn new(session: &'s WriteSession, layout: Layout, rows: Expected) -> TreeBuilder<'s> {
-        session.trim_at_commit();
-        let bytes = |rows: u64| {
-            let leaves = rows.saturating_mul(layout.width() as u64);
-            let branches = rows / (layout.leaf_rows() * layout.children()) as u64 + 2;
-            leaves.saturating_add((branches + branches / 8).saturating_mul(PAGE_BYTES as u64))
-        };
         let room = match rows {
-            Expected::Rows(rows) => Room::OneGap(bytes(rows)),
+            Expected::Rows(rows) => Room::OneGap(layout.packed_bytes(rows)),
             // What the transaction cleared, if anything, is likely to be about what comes again. With as much room again it is
             // likely to stay in one piece. Were it always written at the end, a table that is loaded again and again
             // would leave its old places behind for ever.
             Expected::AtLeast(rows) => {
                 match rows.saturating_mul(layout.width() as u64).max(session.cleared()) {
-                    0 => Room::End,
+                    0 => Room::End(u64::MAX),
                     likely => Room::OneGap(likely.saturating_mul(2)),
                 }
             }
         };
+        TreeBuilder::in_room(session, layout, room)
+    }
+
+    /// A builder for a tree that goes there.
+    pub(crate) fn in_room(session: &'s WriteSession, layout: Layout, room: Room) -> TreeBuilder<'s> {
+        session.trim_at_commit();
         let leaf = Vec::with_capacity(layout.leaf_bytes());
         let writer = Some(RunWriter::new(session, room));
         TreeBuilder {
@@ -85,6 +87,16 @@ impl<'s> TreeBuilder<'s> {
             if taken == room {
                 self.write_leaf()?;
             }
+        }
+        Ok(())
+    }
+
+    /// Appends all records of a tree; `pushed` hears of the bytes of each leaf.
+    pub(crate) fn push_all(&mut self, from: &View<'_>, pushed: &mut dyn FnMut(u64)) -> Result<()> {
+        for records in from.slices(0..from.rows()) {
+            let records = records?;
+            self.push(records)?;
+            pushed(records.len() as u64);
         }
         Ok(())
     }
@@ -159,6 +171,22 @@ impl<'s> TreeBuilder<'s> {
         self.rows += rows;
         self.leaf.clear();
         Ok(())
+    }
+}
+
+impl Edited {
+    /// Writes all records anew at another place, as full leaves side by side, in the `room` for so many bytes. `written` hears of
+    /// the bytes of each leaf.
+    pub(crate) fn rewrite(
+        &mut self,
+        session: &WriteSession,
+        room: fn(u64) -> Room,
+        written: &mut dyn FnMut(u64),
+    ) -> Result<()> {
+        let room = room(self.layout.packed_bytes(self.rows));
+        let mut builder = TreeBuilder::in_room(session, self.layout.clone(), room);
+        builder.push_all(&self.view(session), written)?;
+        self.replace(session, builder.finish()?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The measures of a tree: record width, rows a leaf, children a branch.
 
 use super::key::KeyShape;
-use crate::page::PAGE_BYTES;
+use crate::page::{PAGE_BYTES, pages_for};
 
 /// A branch of a keyed tree starts with its number of children and its level.
 pub(super) const BRANCH_HEADER: usize = 8;
@@ -88,6 +88,17 @@ impl Layout {
 
     pub(crate) fn leaf_bytes(&self) -> usize {
         self.width * self.leaf_rows
+    }
+
+    /// The bytes of a tree that is built of so many rows: full leaves side by side, then its branches, in whole pages.
+    pub(crate) fn packed_bytes(&self, rows: u64) -> u64 {
+        let mut pages = pages_for(rows.saturating_mul(self.width as u64));
+        let mut nodes = rows.div_ceil(self.leaf_rows() as u64);
+        while nodes > 1 {
+            nodes = nodes.div_ceil(self.children as u64);
+            pages = pages.saturating_add(nodes);
+        }
+        pages.saturating_mul(PAGE_BYTES as u64)
     }
 
     /// Children of a full branch.

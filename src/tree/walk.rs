@@ -1,5 +1,7 @@
 //! Walking a committed tree: every node, for free space, for `check`, and to free a tree that is dropped.
 
+use std::ops::Range;
+
 use super::branch::BranchPage;
 use super::node::ChildRef;
 use super::view::View;
@@ -117,6 +119,24 @@ impl<'a> View<'a> {
             Ok(whole)
         })?;
         Ok(start.filter(|_| whole).map(|start| (start, (next - start) as usize)))
+    }
+
+    /// Between which places all nodes lie. O(branches).
+    pub(crate) fn span(&self) -> Result<Range<u64>> {
+        let (mut start, mut end) = (u64::MAX, 0);
+        self.walk(&mut |visit| {
+            let address = visit.link().address;
+            (start, end) = (start.min(address), end.max(address + visit.bytes() as u64));
+            Ok(true)
+        })?;
+        Ok(start.min(end)..end)
+    }
+
+    /// Whether the tree is as it would be built anew: full leaves side by side, and the branches right behind them. O(branches).
+    pub(crate) fn is_packed(&self) -> Result<bool> {
+        let span = self.span()?;
+        let bytes = span.end.saturating_sub(span.start).next_multiple_of(PAGE_BYTES as u64);
+        Ok(self.rows == 0 || self.array.is_some() && bytes == self.layout.packed_bytes(self.rows))
     }
 
     /// All records as one run of bytes, verified, if they lie side by side.

@@ -1,6 +1,8 @@
 //! All integration tests, as one binary: a module a topic.
 
+mod backup;
 mod child;
+mod compact;
 mod corruption;
 mod damage;
 mod edits;

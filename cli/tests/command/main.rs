@@ -3,6 +3,7 @@
 mod checking;
 mod exchanging;
 mod flights;
+mod keeping;
 mod loading;
 mod querying;
 mod rows;

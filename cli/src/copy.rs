@@ -1,0 +1,49 @@
+//! `drystone copy`: one table into another database, or beside itself.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use drystone::Result;
+use indicatif::HumanCount;
+
+use crate::output::report;
+use crate::{Outcome, open, progress};
+
+/// Copy a table to another database, or to another name
+#[derive(Args)]
+pub(crate) struct Copy {
+    /// The database file
+    db: PathBuf,
+    /// The table
+    table: String,
+    /// The database to copy it to; it is made where there is none, and may be the same
+    to: PathBuf,
+    /// The name of the copy, if it is to be another
+    name: Option<String>,
+}
+
+impl Copy {
+    pub(crate) fn run(&self) -> Result<Outcome> {
+        // First, so that a file that is both is open to be written, too.
+        let from = if self.is_one_file() { open::to_write(&self.db)? } else { open::to_read(&self.db)? };
+        let read = from.read()?;
+        read.dynamic(&self.table)?;
+        let to = open::to_make(&self.to)?;
+        let name = self.name.as_ref().unwrap_or(&self.table);
+        let bar = progress::bytes(Some(0), "copying");
+        let write = to.write()?;
+        let rows =
+            write.copy_table(&read, &self.table, name, |done, total| progress::advance(&bar, done, total))?;
+        write.commit()?;
+        bar.finish_and_clear();
+        report(&format!("table {name:?} in {}: {} rows", self.to.display(), HumanCount(rows)))?;
+        Ok(Outcome::Done)
+    }
+
+    fn is_one_file(&self) -> bool {
+        match (self.db.canonicalize(), self.to.canonicalize()) {
+            (Ok(db), Ok(to)) => db == to,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `compact`, `backup` and `copy`.
+
+use crate::Folder;
+
+/// Rows in random order, of which many were removed again.
+fn folder() -> Folder {
+    let folder = Folder::new();
+    let lines: String = (0..20_000_u32).map(|n| format!("{n},{}\n", n % 7)).collect();
+    folder.file("a.csv", format!("id,x\n{lines}"));
+    folder.done(&["load", "a.dry", "points", "a.csv", "--schema", "id: u32 key, x: i16"]);
+    folder.done(&["load", "a.dry", "numbers", "a.csv", "--schema", "id: u16, x: u8"]);
+    for id in ["1", "5000", "19999"] {
+        folder.done(&["remove", "a.dry", "points", id]);
+        folder.done(&["set", "a.dry", "numbers", id, "x=9"]);
+    }
+    folder
+}
+
+fn rows(folder: &Folder, db: &str, table: &str) -> String {
+    folder.done(&["scan", db, table, "--format", "csv"])
+}
+
+#[test]
+fn compact_shortens_the_file_and_keeps_the_rows() {
+    let folder = folder();
+    let length = || std::fs::metadata(folder.path("a.dry")).unwrap().len();
+    let (before, points) = (length(), rows(&folder, "a.dry", "points"));
+    let numbers = rows(&folder, "a.dry", "numbers");
+    let said = folder.done(&["compact", "a.dry"]);
+    assert!(length() < before, "{said}");
+    assert!(said.replace(',', "").contains(&format!("({} bytes)", length())), "{said}");
+    assert_eq!((rows(&folder, "a.dry", "points"), rows(&folder, "a.dry", "numbers")), (points, numbers));
+    assert!(folder.done(&["info", "a.dry", "points"]).contains("side by side"));
+    folder.done(&["check", "a.dry"]);
+
+    folder.done(&["set", "a.dry", "numbers", "3", "x=8"]);
+    assert!(!folder.done(&["info", "a.dry", "numbers"]).contains("side by side"));
+    folder.done(&["compact", "a.dry", "numbers"]);
+    assert!(folder.done(&["info", "a.dry", "numbers"]).contains("side by side"));
+    assert!(folder.refused(2, &["compact", "a.dry", "nothing"]).contains("\"nothing\""));
+    folder.refused(2, &["compact", "b.dry"]);
+}
+
+#[test]
+fn backup_makes_a_sound_copy_and_overwrites_nothing() {
+    let folder = folder();
+    let said = folder.done(&["backup", "a.dry", "copy.dry"]);
+    assert!(said.starts_with("copy.dry: 39,997 rows in 2 tables of transaction "), "{said}");
+    for table in ["points", "numbers"] {
+        assert_eq!(rows(&folder, "copy.dry", table), rows(&folder, "a.dry", table));
+    }
+    folder.done(&["check", "copy.dry"]);
+    assert!(folder.refused(2, &["backup", "a.dry", "copy.dry"]).contains("exists already"));
+    assert!(folder.refused(2, &["backup", "a.dry", "a.dry"]).contains("exists already"));
+    folder.refused(2, &["backup", "b.dry", "other.dry"]);
+    assert!(!folder.path("b.dry").exists() && !folder.path("other.dry").exists());
+}
+
+#[test]
+fn copy_takes_a_table_to_another_database_or_another_name() {
+    let folder = folder();
+    let points = rows(&folder, "a.dry", "points");
+    let said = folder.done(&["copy", "a.dry", "points", "b.dry"]);
+    assert_eq!(said, "table \"points\" in b.dry: 19,997 rows\n");
+    assert_eq!(rows(&folder, "b.dry", "points"), points);
+    folder.done(&["copy", "a.dry", "points", "a.dry", "old points"]);
+    folder.done(&["copy", "a.dry", "old points", "./b.dry", "again"]);
+    assert_eq!(rows(&folder, "b.dry", "again"), points);
+    assert!(folder.refused(2, &["copy", "a.dry", "points", "a.dry"]).contains("there is a table \"points\""));
+    assert!(folder.refused(2, &["copy", "a.dry", "nothing", "c.dry"]).contains("\"nothing\""));
+    assert!(!folder.path("c.dry").exists());
+    folder.done(&["check", "a.dry"]);
+    folder.done(&["check", "b.dry"]);
+}

@@ -1,0 +1,108 @@
+//! `Database::compact`: every table as one array of full leaves, and the file as short as that allows.
+
+use std::mem::take;
+
+use crate::database::Database;
+use crate::error::Result;
+use crate::page::Durability;
+use crate::transaction::Progress;
+
+/// So many steps at most, should others write all the while. Five are usual: pack, sink, lift, sink, cut.
+const ROUNDS: usize = 16;
+
+/// What [`Database::compact`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CompactReport {
+    /// The length of the file before.
+    pub bytes_before: u64,
+    /// Its length now.
+    pub bytes_after: u64,
+    /// Bytes of rows that were written, those that were written twice counted twice.
+    pub bytes_written: u64,
+    /// Bytes in the file that are kept for snapshots alone. A later call, when they are gone, can do without.
+    pub held_bytes: u64,
+    /// Bytes between what is taken that are free: what comes next goes there first.
+    pub free_bytes: u64,
+}
+
+impl Database {
+    /// Writes every table that is not packed anew, as one array of full leaves, and moves tables down until the file
+    /// can be cut behind them. Readers and their snapshots are not disturbed; writers get their turn between the steps. Each step is a
+    /// commit, all or nothing. `progress` hears how many bytes of rows were written, and how many are to be, as far as is known.
+    ///
+    /// Where nobody holds a snapshot, no more than a four-thousandth of the file is free afterwards, and a table costs what it
+    /// costs after a bulk load. Pages that snapshots of before see stay where they are as long as they are held, and the file with
+    /// them. A database in memory keeps its length.
+    ///
+    /// O(bytes of what moves): nothing moves that is packed and has no gap below. On the way the file grows by up to the bytes of all
+    /// tables, so the disk must have room for them.
+    ///
+    /// ```
+    /// use drystone::{Database, Record};
+    ///
+    /// #[derive(Clone, Copy, Record)]
+    /// #[repr(C)]
+    /// struct Point {
+    ///     #[record(key)]
+    ///     id: u32,
+    ///     x: i32,
+    /// }
+    ///
+    /// let db = Database::in_memory()?;
+    /// let write = db.write()?;
+    /// let mut points = write.create_table::<Point>("points")?;
+    /// for id in 0..10_000_u32 {
+    ///     points.insert(&Point { id: id.wrapping_mul(0x9E37_79B1), x: 0 })?;
+    /// }
+    /// drop(points);
+    /// write.commit()?;
+    /// assert!(db.read()?.table_stats("points")?.fill() < 0.9);
+    ///
+    /// let report = db.compact(|_, _| {})?;
+    /// assert_eq!(report.free_bytes, 0);
+    /// assert!(db.read()?.table_stats("points")?.contiguous);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`write`](Database::write) and [`commit`](crate::WriteTransaction::commit): `Corrupt` if a table cannot be read, `Io` if the
+    /// disk is full. What was committed until then stands, and every row is where it was or at its new place.
+    pub fn compact(&self, mut progress: impl FnMut(u64, u64)) -> Result<CompactReport> {
+        self.compact_tables(None, &mut progress)
+    }
+
+    /// The same for one table: the others stay where they are.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such table; else as for [`compact`](Database::compact).
+    pub fn compact_table(&self, name: &str, mut progress: impl FnMut(u64, u64)) -> Result<CompactReport> {
+        self.read()?.dynamic(name)?;
+        self.compact_tables(Some(name), &mut progress)
+    }
+
+    fn compact_tables(&self, only: Option<&str>, tell: &mut dyn FnMut(u64, u64)) -> Result<CompactReport> {
+        let bytes_before = self.file_bytes()?;
+        let mut progress = Progress { done: 0, total: 0, tell };
+        // Once each: where others write all the while, it would never end.
+        let (mut may_pack, mut may_lift) = (true, only.is_none());
+        let mut rounds = 0..ROUNDS;
+        loop {
+            let mut write = self.write()?;
+            // What a step frees can be used by the next one only when the step is durable.
+            write.set_durability(Durability::Immediate);
+            let moved = rounds.next().is_some()
+                && (take(&mut may_pack) && write.pack(only, &mut progress)?
+                    || write.sink(only, &mut progress)?
+                    || take(&mut may_lift) && write.lift(&mut progress)?);
+            if moved {
+                write.commit()?;
+                continue;
+            }
+            let (held_bytes, free_bytes) = write.unused_bytes()?;
+            write.finish_compaction()?;
+            let (bytes_after, bytes_written) = (self.file_bytes()?, progress.done);
+            return Ok(CompactReport { bytes_before, bytes_after, bytes_written, held_bytes, free_bytes });
+        }
+    }
+}

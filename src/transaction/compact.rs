@@ -1,0 +1,231 @@
+//! Writing tables anew, full leaves side by side in one run, and moving them to where the file can end behind them.
+//!
+//! A run is written to pages that nobody sees, so a table never moves over itself: what is to come down by less than its own length
+//! goes up first. Every step is an ordinary commit.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::WriteTransaction;
+use super::free_space::cut_tail;
+use crate::catalog::{Definition, Role};
+use crate::error::{Error, Result};
+use crate::page::Room;
+use crate::tree::View;
+
+/// Of what is taken in the file, so much may be free after it was compacted: moving everything for less is not worth it.
+const FREE_SHARE: u64 = 4096;
+
+/// How far it is, told to whoever wants to know: bytes of rows written, and how many there are to write as far as is known.
+pub(crate) struct Progress<'p> {
+    pub(crate) done: u64,
+    pub(crate) total: u64,
+    pub(crate) tell: &'p mut dyn FnMut(u64, u64),
+}
+
+impl Progress<'_> {
+    /// So many bytes more are to be written.
+    pub(crate) fn expect(&mut self, bytes: u64) {
+        self.total = self.total.saturating_add(bytes);
+        (self.tell)(self.done, self.total);
+    }
+
+    /// So many bytes more were written.
+    pub(crate) fn advance(&mut self, bytes: u64) {
+        self.done = self.done.saturating_add(bytes);
+        (self.tell)(self.done, self.total);
+    }
+}
+
+/// A table or an index, and where it lies.
+struct Placed {
+    /// The table that it is, or is on.
+    table: String,
+    definition: Definition,
+    span: Range<u64>,
+    is_packed: bool,
+}
+
+impl Placed {
+    fn row_bytes(&self) -> u64 {
+        self.definition.root.rows.saturating_mul(self.definition.layout.width() as u64)
+    }
+
+    fn place_error(&self, error: Error) -> Error {
+        let what = if self.definition.is_table() { "table" } else { "index" };
+        error.within(format!("{what} {:?}", self.definition.name))
+    }
+
+    fn packed_bytes(&self) -> u64 {
+        self.definition.layout.packed_bytes(self.definition.root.rows)
+    }
+}
+
+impl WriteTransaction {
+    /// Writes a table anew: full leaves, side by side as one array, in the lowest gap of the file that holds it, or at its end. O(n).
+    ///
+    /// The place that it had is free after the commit, once no snapshot sees it. To make the file shorter, use
+    /// [`Database::compact`](crate::Database::compact).
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { #[record(key)] id: u32, x: i32 }
+    /// # let db = Database::in_memory()?;
+    /// let write = db.write()?;
+    /// let mut points = write.create_table::<Point>("points")?;
+    /// for id in 0..10_000_u32 {
+    ///     points.insert(&Point { id: id.wrapping_mul(0x9E37_79B1), x: 0 })?;
+    /// }
+    /// drop(points);
+    /// write.compact_table("points")?;
+    /// write.commit()?;
+    /// assert!(db.read()?.table_stats("points")?.contiguous);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such table; `Usage` while a handle has it; `Corrupt` if it cannot be read, or `Io` if the disk
+    /// is full: then it stays where it is.
+    pub fn compact_table(&self, name: &str) -> Result<()> {
+        let session = self.session()?;
+        let mut table = self.open(name)?.table;
+        let place = |error: Error| error.within(format!("table {name:?}"));
+        let indexes: Vec<String> = table.indexes().map(|index| index.name.clone()).collect();
+        for index in std::iter::once(None).chain(indexes.iter().map(|index| Some(&**index))) {
+            table.rewrite(session, index, Room::LowestGap, &mut |_| {}).map_err(place)?;
+        }
+        Ok(())
+    }
+
+    /// Writes tables that are not packed anew. `false` if all are. Only one table, if it is named.
+    pub(crate) fn pack(&self, only: Option<&str>, progress: &mut Progress<'_>) -> Result<bool> {
+        let mut tables = self.places(only)?;
+        tables.retain(|table| !table.is_packed);
+        if tables.is_empty() {
+            return Ok(false);
+        }
+        progress.expect(tables.iter().map(Placed::row_bytes).sum());
+        for table in &tables {
+            self.rewrite(table, Room::LowestGap, progress)?;
+        }
+        self.lift_catalog()?;
+        Ok(true)
+    }
+
+    /// Moves tables down that fit into a lower gap. `false` if none does. Only one table, if it is named.
+    pub(crate) fn sink(&self, only: Option<&str>, progress: &mut Progress<'_>) -> Result<bool> {
+        let session = self.session()?;
+        let mut moved = false;
+        for table in &self.places(only)? {
+            let bytes = table.packed_bytes();
+            if session.lowest_gap(bytes).is_some_and(|gap| gap + bytes < table.span.end) {
+                progress.expect(table.row_bytes());
+                self.rewrite(table, Room::LowestGap, progress)?;
+                moved = true;
+            }
+        }
+        Ok(self.sink_catalog()? || moved)
+    }
+
+    /// Where much is free below packed tables that are longer than the gaps: moves all that lie above it to the end, so that they
+    /// can come down. `false` if little is free, or if somebody holds a snapshot, which would keep their places.
+    pub(crate) fn lift(&self, progress: &mut Progress<'_>) -> Result<bool> {
+        let session = self.session()?;
+        let mut tables = self.places(None)?;
+        let Some(gap) = session.first_gap_beyond(session.end() / FREE_SHARE) else { return Ok(false) };
+        tables.retain(|table| table.span.end > gap);
+        if tables.is_empty() || !self.shared.readers.snapshots()?.is_empty() {
+            return Ok(false);
+        }
+        progress.expect(tables.iter().map(Placed::row_bytes).sum());
+        for table in &tables {
+            self.rewrite(table, Room::End, progress)?;
+        }
+        self.lift_catalog()?;
+        Ok(true)
+    }
+
+    /// Bytes of the file that are kept for snapshots alone, and bytes below its end that are free.
+    pub(crate) fn unused_bytes(&self) -> Result<(u64, u64)> {
+        let session = self.session()?;
+        Ok((session.held_bytes(), session.free_bytes()))
+    }
+
+    /// The last step: cuts off the tail of the file that nobody needs.
+    pub(crate) fn finish_compaction(mut self) -> Result<()> {
+        let needed = self.session()?.end();
+        let is_durable = self.turn.writer()?.commits.durable() == self.base.transaction;
+        if is_durable && self.base.file_bytes <= needed {
+            cut_tail(&self.shared, self.base.file_bytes, true);
+            return Ok(());
+        }
+        self.session()?.cut_at_commit();
+        self.commit()
+    }
+
+    /// All tables and indexes with rows, or a table and its indexes, the lowest first. O(branches).
+    fn places(&self, only: Option<&str>) -> Result<Vec<Placed>> {
+        let session = self.session()?;
+        let state = self.state.lock();
+        let catalog = state.catalog.view(session);
+        let definitions = catalog.all().collect::<Result<Vec<_>>>()?;
+        let names: HashMap<u32, String> =
+            definitions.iter().map(|definition| (definition.id, definition.name.clone())).collect();
+        let mut placed = Vec::new();
+        for definition in definitions {
+            let owner = if let Role::Index { table, .. } = definition.role { table } else { definition.id };
+            let Some(table) = names.get(&owner).cloned() else { continue };
+            if definition.root.rows == 0 || only.is_some_and(|name| name != table) {
+                continue;
+            }
+            let mut tree = Placed { table, definition, span: 0..0, is_packed: false };
+            let Placed { definition: Definition { layout, root, .. }, .. } = &tree;
+            let looked = View::new(session.view(), layout, *root)
+                .and_then(|view| Ok((view.span()?, view.is_packed()?)));
+            (tree.span, tree.is_packed) = looked.map_err(|error| tree.place_error(error))?;
+            placed.push(tree);
+        }
+        placed.sort_by_key(|tree| tree.span.start);
+        Ok(placed)
+    }
+
+    /// Writes a tree to another place.
+    fn rewrite(&self, placed: &Placed, room: fn(u64) -> Room, progress: &mut Progress<'_>) -> Result<()> {
+        let session = self.session()?;
+        let mut table = self.open(&placed.table)?.table;
+        let index = (!placed.definition.is_table()).then_some(placed.definition.name.as_str());
+        let written = &mut |bytes| progress.advance(bytes);
+        table.rewrite(session, index, room, written).map_err(|error| placed.place_error(error))?;
+        let catalog = &mut self.state.lock().catalog;
+        table.flush(session, &mut |moved| catalog.put(session, moved))
+    }
+
+    /// Moves the catalog to the end, where it is in nobody's way when tables come down.
+    fn lift_catalog(&self) -> Result<()> {
+        let session = self.session()?;
+        let catalog = &mut self.state.lock().catalog;
+        for tree in [&mut catalog.tables, &mut catalog.fields] {
+            tree.rewrite(session, Room::End, &mut |_| {}).map_err(|error| error.within("catalog"))?;
+        }
+        Ok(())
+    }
+
+    /// Moves those trees of the catalog down that were edited, and so are written anew in any case, or have a lower gap. Whether there
+    /// were any.
+    fn sink_catalog(&self) -> Result<bool> {
+        let session = self.session()?;
+        let catalog = &mut self.state.lock().catalog;
+        let mut moved = false;
+        for tree in [&mut catalog.tables, &mut catalog.fields] {
+            let bytes = tree.layout().packed_bytes(tree.rows());
+            let end = tree.view(session).span().map_err(|error| error.within("catalog"))?.end;
+            let sinks = session.lowest_gap(bytes).is_some_and(|gap| gap + bytes < end);
+            if tree.rows() > 0 && (sinks || tree.owned_bytes() > 0) {
+                tree.rewrite(session, Room::LowestGap, &mut |_| {})
+                    .map_err(|error| error.within("catalog"))?;
+                moved = true;
+            }
+        }
+        Ok(moved)
+    }
+}

@@ -1,0 +1,105 @@
+//! Copying a table from a snapshot, of this database or another, into a write transaction.
+
+use super::{Progress, ReadTransaction, TableOptions, WriteTransaction};
+use crate::error::Result;
+use crate::table::{Reader, TableHome};
+
+impl WriteTransaction {
+    /// Makes a table that is a copy of one in a snapshot, of this database or of another: the same schema, rows, indexes and rows a leaf,
+    /// written as arrays of full leaves. An index whose name is taken here gets that of the new table before its own: `copy_by_mail`. Says
+    /// how many rows were copied. `progress` hears how many bytes of rows and entries are, and how many there are. O(n).
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// let (from, to) = (Database::in_memory()?, Database::in_memory()?);
+    /// let write = from.write()?;
+    /// write.create_table::<Point>("points")?.push(&Point { x: 1, y: 2 })?;
+    /// write.commit()?;
+    ///
+    /// let write = to.write()?;
+    /// let rows = write.copy_table(&from.read()?, "points", "old points", |_, _| {})?;
+    /// write.commit()?;
+    /// assert_eq!(rows, 1);
+    /// assert_eq!(to.read()?.table::<Point>("old points")?.get(0)?.unwrap().y, 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `NotFound` if the snapshot has no such table; `AlreadyExists` if this database has one of the new name; `Corrupt` if the rows
+    /// cannot be read, or `Io` if the disk is full: then there is no new table.
+    pub fn copy_table(
+        &self,
+        from: &ReadTransaction,
+        name: &str,
+        new_name: &str,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<u64> {
+        let bytes = from.row_bytes(name)?;
+        let mut progress = Progress { done: 0, total: bytes, tell: &mut progress };
+        self.copy_in(from, name, new_name, &mut progress)
+    }
+
+    /// The same, where more than one table is copied.
+    pub(crate) fn copy_in(
+        &self,
+        from: &ReadTransaction,
+        name: &str,
+        new_name: &str,
+        progress: &mut Progress<'_>,
+    ) -> Result<u64> {
+        let reader = from.reader(name)?;
+        let options = TableOptions::new().leaf_rows(reader.definition.layout.leaf_rows());
+        self.create(new_name, &reader.definition.schema, &options)?;
+        let copied = self.copy_trees(from, name, new_name, progress);
+        if let Err(error) = copied {
+            self.drop_table(new_name)?;
+            return Err(error);
+        }
+        Ok(reader.rows())
+    }
+
+    /// The rows and the indexes of a table, into one that is empty.
+    fn copy_trees(
+        &self,
+        from: &ReadTransaction,
+        name: &str,
+        new_name: &str,
+        progress: &mut Progress<'_>,
+    ) -> Result<()> {
+        let session = self.session()?;
+        let reader = from.reader(name)?;
+        let mut table = self.open(new_name)?.table;
+        let copied = table.copy_rows(session, &reader.view, &mut |bytes| progress.advance(bytes));
+        copied.map_err(|error| reader.place_error(error))?;
+        for index in from.indexes(name)? {
+            let entries = reader.index(&index.name)?;
+            // It is as many as the entries of an index have fields at most.
+            let shape = (index.fields.len() as u8, index.unique);
+            let free = self.state.lock().catalog.check_free(session, &index.name).is_ok();
+            let index_name = if free { index.name } else { format!("{new_name}_{}", index.name) };
+            let definition = self.enter_index(&mut table.definition, &index_name, &index.entry, shape)?;
+            let written = &mut |bytes| progress.advance(bytes);
+            let copied = table.copy_index(session, definition.clone(), &entries.view, written);
+            if let Err(error) = copied {
+                self.remove_index(&mut table.definition, &definition)?;
+                return Err(entries.place_error(error));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ReadTransaction {
+    /// The bytes of all rows of a table, and of the entries of its indexes.
+    pub(crate) fn row_bytes(&self, name: &str) -> Result<u64> {
+        let reader = self.reader(name)?;
+        let bytes =
+            |reader: &Reader<'_>| reader.rows().saturating_mul(reader.definition.layout.width() as u64);
+        let mut sum = bytes(&reader);
+        for index in self.indexes(name)? {
+            sum = sum.saturating_add(bytes(&reader.index(&index.name)?));
+        }
+        Ok(sum)
+    }
+}
