@@ -87,6 +87,8 @@
 //! - `csv`: the module `csv`, comma-separated values in and out, with inferred schemas.
 //! - `arrow`: the module `arrow`, record batches, Arrow files and streams in and out, the C stream interface.
 //! - `parquet`: the module `parquet`, the same for Parquet files.
+//! - `json`: the module `json`, an object a line in and out, with inferred schemas.
+//! - `numpy`: the module `numpy`, `.npy` files in and out, and the dtype of a schema.
 //! - `serde`: rows, values and schemas to and from serde formats.
 
 mod backup;
@@ -120,6 +122,10 @@ pub use error::{Error, ErrorKind, Result};
 pub use exchange::arrow;
 #[cfg(feature = "csv")]
 pub use exchange::csv;
+#[cfg(feature = "json")]
+pub use exchange::json;
+#[cfg(feature = "numpy")]
+pub use exchange::numpy;
 #[cfg(feature = "parquet")]
 pub use exchange::parquet;
 pub use load::{LoadOptions, LoadReport, OnDuplicate, RecordSource};

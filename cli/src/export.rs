@@ -14,7 +14,7 @@ use crate::output::{Format, Printer, report};
 use crate::projection::Projection;
 use crate::{Outcome, key, open, progress, wrong_use};
 
-/// Write rows of a table to a file: CSV, JSON lines, Arrow (Feather), Parquet
+/// Write rows of a table to a file: CSV, JSON lines, Arrow (Feather), Parquet, NumPy
 ///
 /// The file is written beside its place and moved there when it is whole. What `drystone load` reads of it are the same rows.
 #[derive(Args)]
@@ -62,7 +62,7 @@ impl Export {
         let failed = |error| Error::io(format_args!("cannot write {place}"), error);
         let file = self.temporary().map_err(failed)?;
         let output = file.reopen().map_err(failed)?;
-        let printer = Printer::to(format, projection.schema(), Box::new(output));
+        let printer = Printer::to(format, projection.schema(), Some(count), Box::new(output));
         printer
             .and_then(|printer| write(printer, &mut projection, &mut rows, table.schema(), count, &bar))
             .map_err(|error| error.within(&place))?;
@@ -81,7 +81,7 @@ impl Export {
         match self.format.or_else(|| Format::of_name(&self.file)) {
             Some(format) => Ok(format),
             None => wrong_use(format!(
-                "{} does not say by its name what it is to be; give --format, or call it .csv, .jsonl, .arrow or .parquet",
+                "{} does not say by its name what it is to be; give --format, or call it .csv, .jsonl, .arrow, .parquet or .npy",
                 self.file.display()
             )),
         }

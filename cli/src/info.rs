@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use drystone::{Database, DatabaseStats, FieldDef, ReadTransaction, Result, Schema, TableStats};
+use drystone::{Database, DatabaseStats, FieldDef, ReadTransaction, Result, Schema, TableStats, numpy};
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
 use crate::grid::Grid;
@@ -29,10 +29,24 @@ impl Info {
             None => self.show_tables(&db, &read)?,
             Some(name) => {
                 let stats = read.table_stats(name)?;
-                show_table(name, read.dynamic(name)?.schema(), &stats).map_err(failed)?;
+                let schema = read.dynamic(name)?.schema().clone();
+                show_table(name, &schema, &stats).map_err(failed)?;
+                if let Some(offset) = stats.offset {
+                    self.show_memmap(&schema, &stats, offset).map_err(failed)?;
+                }
             }
         }
         Ok(Outcome::Done)
+    }
+
+    /// How NumPy maps the rows as they lie there.
+    fn show_memmap(&self, schema: &Schema, stats: &TableStats, offset: u64) -> io::Result<()> {
+        let path = self.db.display().to_string().replace('\\', "\\\\").replace('\'', "\\'");
+        let (dtype, rows) = (numpy::dtype(schema), stats.rows);
+        writeln!(
+            stdout(),
+            "\nnumpy.memmap('{path}', dtype={dtype}, mode='r', offset={offset}, shape=({rows},))"
+        )
     }
 
     fn show_tables(&self, db: &Database, read: &ReadTransaction) -> Result<()> {

@@ -19,7 +19,7 @@ use crate::{Outcome, open, say, wrong_use};
 
 /// Load a file into a table, all of it or nothing
 ///
-/// CSV, Arrow (Feather) and Parquet; what it is, its first bytes or its name say. Columns are matched to the fields by
+/// CSV, JSON lines, Arrow (Feather), Parquet and NumPy; what it is, its first bytes or its name say. Columns are matched to the fields by
 /// name. In a CSV the first line names them, and an empty field is a missing value. The file may be compressed with gzip or zstd,
 /// and `-` is standard input.
 ///
@@ -42,7 +42,7 @@ pub(crate) struct Load {
     /// A file with the schema of a new table
     #[arg(long, value_name = "FILE", group = "types")]
     schema_file: Option<PathBuf>,
-    /// Look through the file first, and pick types that hold it: the narrowest ones for a CSV
+    /// Look through the file first, and pick types that hold it: the narrowest ones for text
     #[arg(long, group = "types")]
     infer: bool,
     /// The fields that are the key, in their order

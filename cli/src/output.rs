@@ -2,12 +2,13 @@
 
 use std::error::Error as _;
 use std::fmt;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Read, Seek, Write};
 use std::path::Path;
 
 use clap::ValueEnum;
 use drystone::arrow::{self, Layout};
-use drystone::{Error, ErrorKind, Result, Row, Schema, csv, parquet};
+use drystone::{Error, ErrorKind, Result, Row, Schema, csv, json, numpy, parquet};
 
 use crate::grid::Grid;
 
@@ -28,6 +29,8 @@ pub(crate) enum Format {
     Arrows,
     /// Parquet, compressed with zstd
     Parquet,
+    /// An array of NumPy
+    Npy,
 }
 
 impl Format {
@@ -39,13 +42,14 @@ impl Format {
             "arrow" | "feather" | "ipc" => Format::Arrow,
             "arrows" => Format::Arrows,
             "parquet" | "pq" => Format::Parquet,
+            "npy" => Format::Npy,
             "txt" => Format::Table,
             _ => return None,
         })
     }
 
     fn is_binary(self) -> bool {
-        matches!(self, Format::Arrow | Format::Arrows | Format::Parquet)
+        matches!(self, Format::Arrow | Format::Arrows | Format::Parquet | Format::Npy)
     }
 }
 
@@ -110,9 +114,20 @@ type Sink = BufWriter<Box<dyn Write + Send>>;
 pub(crate) enum Printer {
     Table(Grid<Sink>),
     Csv(csv::Writer<Sink>),
-    Json(Sink),
+    Json(json::Writer<Sink>),
     Arrow(arrow::Writer<Sink>),
     Parquet(Box<parquet::Writer<Sink>>),
+    Npy(numpy::Writer<Sink>),
+    /// Until it is known how many rows there are, which such a file says first, they are kept in a temporary one.
+    Spooled(Spool),
+}
+
+/// Rows in a temporary file, and where they are to go.
+pub(crate) struct Spool {
+    schema: Schema,
+    rows: BufWriter<File>,
+    count: u64,
+    output: Sink,
 }
 
 impl Printer {
@@ -122,11 +137,16 @@ impl Printer {
             let message = "this format is not for terminals; send it to a file or to another program";
             return Err(Error::new(ErrorKind::Usage, message));
         }
-        Printer::to(format, schema, Box::new(stdout()))
+        Printer::to(format, schema, None, Box::new(stdout()))
     }
 
-    /// To wherever.
-    pub(crate) fn to(format: Format, schema: &Schema, output: Box<dyn Write + Send>) -> Result<Printer> {
+    /// To wherever. `rows` is how many there will be, if that is known.
+    pub(crate) fn to(
+        format: Format,
+        schema: &Schema,
+        rows: Option<u64>,
+        output: Box<dyn Write + Send>,
+    ) -> Result<Printer> {
         let output = BufWriter::with_capacity(64 << 10, output);
         Ok(match format {
             Format::Table => {
@@ -137,10 +157,17 @@ impl Printer {
                 Printer::Table(grid)
             }
             Format::Csv => Printer::Csv(csv::Options::new().writer(schema, output)?),
-            Format::Json => Printer::Json(output),
+            Format::Json => Printer::Json(json::Writer::new(schema, output)),
             Format::Arrow => Printer::Arrow(arrow::Writer::new(schema, Layout::File, output)?),
             Format::Arrows => Printer::Arrow(arrow::Writer::new(schema, Layout::Stream, output)?),
             Format::Parquet => Printer::Parquet(Box::new(parquet::Writer::new(schema, output)?)),
+            Format::Npy => match rows {
+                Some(rows) => Printer::Npy(numpy::Writer::new(schema, rows, output)?),
+                None => {
+                    let rows = BufWriter::new(tempfile::tempfile().map_err(failed)?);
+                    Printer::Spooled(Spool { schema: schema.clone(), rows, count: 0, output })
+                }
+            },
         })
     }
 
@@ -151,12 +178,11 @@ impl Printer {
                 grid.row(cells.collect::<Result<_>>()?).map_err(failed)
             }
             Printer::Csv(writer) => writer.write(row),
-            Printer::Json(output) => {
-                serde_json::to_writer(&mut *output, &row).map_err(|error| failed(error.into()))?;
-                output.write_all(b"\n").map_err(failed)
-            }
+            Printer::Json(writer) => writer.write(row),
             Printer::Arrow(writer) => writer.write(row),
             Printer::Parquet(writer) => writer.write(row),
+            Printer::Npy(writer) => writer.write(row),
+            Printer::Spooled(spool) => spool.add(row.as_bytes()),
         }
     }
 
@@ -165,6 +191,8 @@ impl Printer {
         match self {
             Printer::Arrow(writer) => writer.write_records(records),
             Printer::Parquet(writer) => writer.write_records(records),
+            Printer::Npy(writer) => writer.write_records(records),
+            Printer::Spooled(spool) => spool.add(records),
             Printer::Table(_) | Printer::Csv(_) | Printer::Json(_) => records
                 .chunks_exact(schema.width())
                 .try_for_each(|record| self.row(Row::new(schema, record)?)),
@@ -175,10 +203,34 @@ impl Printer {
         let mut output = match self {
             Printer::Table(grid) => return grid.finish().map_err(failed),
             Printer::Csv(writer) => writer.finish()?,
-            Printer::Json(output) => output,
+            Printer::Json(writer) => writer.finish()?,
             Printer::Arrow(writer) => writer.finish()?,
             Printer::Parquet(writer) => writer.finish()?,
+            Printer::Npy(writer) => writer.finish()?,
+            Printer::Spooled(spool) => spool.finish()?,
         };
         output.flush().map_err(failed)
+    }
+}
+
+impl Spool {
+    fn add(&mut self, records: &[u8]) -> Result<()> {
+        self.count += (records.len() / self.schema.width()) as u64;
+        self.rows.write_all(records).map_err(failed)
+    }
+
+    fn finish(self) -> Result<Sink> {
+        let mut rows = self.rows.into_inner().map_err(|error| failed(error.into_error()))?;
+        rows.rewind().map_err(failed)?;
+        let mut writer = numpy::Writer::new(&self.schema, self.count, self.output)?;
+        let mut piece = vec![0; self.schema.width() * (65_536 / self.schema.width()).max(1)];
+        let mut left = self.count * self.schema.width() as u64;
+        while left > 0 {
+            let length = left.min(piece.len() as u64) as usize;
+            rows.read_exact(&mut piece[..length]).map_err(failed)?;
+            writer.write_records(&piece[..length])?;
+            left -= length as u64;
+        }
+        writer.finish()
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::ValueEnum;
 use drystone::arrow::{self, Batches};
-use drystone::{RecordSource, Result, Schema, csv, parquet};
+use drystone::{RecordSource, Result, Schema, csv, json, numpy, parquet};
 use indicatif::ProgressBar;
 
 use crate::input::Input;
@@ -17,17 +17,23 @@ use crate::wrong_use;
 pub(crate) enum Format {
     /// Comma-separated values; the first line names the columns
     Csv,
+    /// JSON, an object a line
+    #[value(alias = "json", alias = "ndjson")]
+    Jsonl,
     /// An Arrow file, also called Feather, or an Arrow stream
     #[value(alias = "feather", alias = "arrows")]
     Arrow,
     /// Parquet
     Parquet,
+    /// An array of NumPy
+    Npy,
 }
 
 /// The formats of other systems begin so.
 const ARROW_FILE: &[u8] = b"ARROW1";
 const ARROW_STREAM: &[u8] = &[0xFF; 4];
 const PARQUET: &[u8] = b"PAR1";
+const NPY: &[u8] = b"\x93NUMPY";
 
 impl Format {
     /// The format that a name ends with, but for `.gz` and `.zst`.
@@ -36,8 +42,10 @@ impl Format {
         let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
         Some(match name.rsplit_once('.')?.1 {
             "csv" => Format::Csv,
+            "jsonl" | "ndjson" | "json" => Format::Jsonl,
             "arrow" | "feather" | "ipc" | "arrows" => Format::Arrow,
             "parquet" | "pq" => Format::Parquet,
+            "npy" => Format::Npy,
             _ => return None,
         })
     }
@@ -47,6 +55,8 @@ impl Format {
             Some(Format::Arrow)
         } else if head.starts_with(PARQUET) {
             Some(Format::Parquet)
+        } else if head.starts_with(NPY) {
+            Some(Format::Npy)
         } else {
             None
         }
@@ -54,7 +64,7 @@ impl Format {
 
     /// Whether the file says itself what types its columns have.
     pub(crate) fn is_typed(self) -> bool {
-        self != Format::Csv
+        !matches!(self, Format::Csv | Format::Jsonl)
     }
 }
 
@@ -83,10 +93,10 @@ impl<'c> Loading<'c> {
             .or_else(|| Format::of_head(input.head()))
             .or_else(|| Format::of_name(path))
             .unwrap_or(Format::Csv);
-        if format.is_typed() {
+        if format != Format::Csv {
             let meant = if choices.skip_bad { "--skip-bad" } else { "--null" };
             if choices.skip_bad || !choices.nulls.is_empty() {
-                return wrong_use(format!("{meant} is for files of text; {} is none", input.name()));
+                return wrong_use(format!("{meant} is for CSV; {} is none", input.name()));
             }
         }
         Ok(Loading { input, format, choices })
@@ -115,6 +125,18 @@ impl<'c> Loading<'c> {
                 bar.finish_and_clear();
                 Ok((with_key(inferred.schema())?, inferred.to_string()))
             }
+            Format::Jsonl => {
+                let (text, bar) = self.input.read("looking")?;
+                let inferred = json::Reader::new(self.input.name(), text).infer()?;
+                bar.finish_and_clear();
+                Ok((with_key(inferred.schema())?, inferred.to_string()))
+            }
+            Format::Npy => {
+                let (input, bar) = self.input.read("looking")?;
+                let inferred = numpy::Reader::new(self.input.name(), input)?.infer()?;
+                bar.finish_and_clear();
+                Ok((with_key(inferred.schema())?, inferred.to_string()))
+            }
         }
     }
 
@@ -129,6 +151,18 @@ impl<'c> Loading<'c> {
                 let (batches, bar) = self.batches("loading")?;
                 let batches = batches.ignore_unknown(self.choices.ignore_unknown);
                 (Source::Batches(Box::new(batches.records(schema)?)), bar)
+            }
+            Format::Jsonl => {
+                let (text, bar) = self.input.read("loading")?;
+                let reader = json::Reader::new(self.input.name(), text);
+                let reader = reader.ignore_unknown(self.choices.ignore_unknown);
+                (Source::Json(Box::new(reader.records(schema))), bar)
+            }
+            Format::Npy => {
+                let (input, bar) = self.input.read("loading")?;
+                let reader = numpy::Reader::new(self.input.name(), input)?;
+                let reader = reader.ignore_unknown(self.choices.ignore_unknown);
+                (Source::Npy(Box::new(reader.records(schema)?)), bar)
             }
         })
     }
@@ -165,6 +199,8 @@ pub(crate) enum Source {
     Csv(Box<csv::Reader<Box<dyn Read + Send>>>),
     CsvAside(Box<csv::Reader<Box<dyn Read + Send>, BufWriter<File>>>),
     Batches(Box<arrow::Records>),
+    Json(Box<json::Records<Box<dyn Read + Send>>>),
+    Npy(Box<numpy::Records<Box<dyn Read + Send>>>),
 }
 
 impl Source {
@@ -181,7 +217,7 @@ impl Source {
         match self {
             Source::Csv(reader) => reader.bad_lines(),
             Source::CsvAside(reader) => reader.bad_lines(),
-            Source::Batches(_) => 0,
+            Source::Batches(_) | Source::Json(_) | Source::Npy(_) => 0,
         }
     }
 
@@ -190,6 +226,8 @@ impl Source {
             Source::Csv(reader) => &**reader,
             Source::CsvAside(reader) => &**reader,
             Source::Batches(records) => &**records,
+            Source::Json(records) => &**records,
+            Source::Npy(records) => &**records,
         }
     }
 }
@@ -200,6 +238,8 @@ impl RecordSource for Source {
             Source::Csv(reader) => reader.next_record(record),
             Source::CsvAside(reader) => reader.next_record(record),
             Source::Batches(records) => records.next_record(record),
+            Source::Json(records) => records.next_record(record),
+            Source::Npy(records) => records.next_record(record),
         }
     }
 

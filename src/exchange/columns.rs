@@ -62,19 +62,6 @@ pub(super) fn match_columns(
     Ok(fields.into())
 }
 
-/// What to say of a missing value where there cannot be one.
-#[cold]
-pub(super) fn missing(field: &FieldDef, text: &str) -> String {
-    let (name, ty) = (field.name(), field.ty());
-    let spelled = if text.is_empty() { String::new() } else { format!(" ({text:?})") };
-    let way_out = if field.is_key() {
-        "as part of the key it cannot be null; leave the line out, or choose another key".into()
-    } else {
-        format!("declare the field nullable to allow that, as in {name}: {ty}?")
-    };
-    format!("field {name:?}: the value, {ty}, is missing{spelled}; {way_out}")
-}
-
 fn field_names(fields: &[FieldDef]) -> Vec<&str> {
     fields.iter().map(FieldDef::name).collect()
 }

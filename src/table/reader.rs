@@ -162,9 +162,12 @@ impl<'t> Reader<'t> {
         self.view.contiguous().map_err(|error| self.place_error(error))
     }
 
-    /// Whether the records lie side by side in the file. O(branches).
-    pub(crate) fn is_contiguous(&self) -> Result<bool> {
-        self.view.extent().map(|extent| extent.is_some()).map_err(|error| self.place_error(error))
+    /// Where the records begin in the file, if they lie side by side in it. O(branches).
+    pub(crate) fn offset(&self) -> Result<Option<u64>> {
+        self.view
+            .extent()
+            .map(|extent| extent.map(|(start, _)| start))
+            .map_err(|error| self.place_error(error))
     }
 
     /// Counts the nodes of the committed tree. O(branches).

@@ -172,6 +172,7 @@ impl FindIndex for ReadTransaction {
 fn stats_of(reader: Reader<'_>) -> Result<TableStats> {
     let counted = reader.stats()?;
     let layout = &reader.definition.layout;
+    let offset = if counted.rows > 0 { reader.offset()? } else { None };
     Ok(TableStats {
         rows: counted.rows,
         width: layout.width(),
@@ -180,6 +181,7 @@ fn stats_of(reader: Reader<'_>) -> Result<TableStats> {
         leaf_bytes: counted.leaf_bytes,
         branch_bytes: counted.branch_bytes,
         height: counted.height,
-        contiguous: counted.rows > 0 && reader.is_contiguous()?,
+        contiguous: offset.is_some(),
+        offset,
     })
 }

@@ -20,6 +20,8 @@ pub struct TableStats {
     pub height: u32,
     /// Whether the rows lie side by side in the file, as one array.
     pub contiguous: bool,
+    /// Where that array begins in the file, in bytes.
+    pub offset: Option<u64>,
 }
 
 impl TableStats {

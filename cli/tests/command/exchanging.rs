@@ -24,6 +24,8 @@ fn what_is_exported_loads_as_the_same_table() {
     let folder = loaded();
     for (name, more) in [
         ("x.csv", &["--schema", SCHEMA][..]),
+        ("x.jsonl", &["--schema", SCHEMA]),
+        ("x.npy", &["--schema", SCHEMA]),
         ("x.arrow", &[]),
         ("x.feather", &[]),
         ("x.arrows", &[]),
@@ -40,7 +42,8 @@ fn what_is_exported_loads_as_the_same_table() {
         let format = name.split_once('.').unwrap().1;
         let bytes =
             folder.command(&["export", "a.dry", "t", "-", "--format", format]).output().unwrap().stdout;
-        let ran = folder.run_with(&[&["load", "b.dry", format, "-"], more].concat(), &bytes);
+        let from: &[&str] = if format == "jsonl" { &["--from", "jsonl"] } else { &[] };
+        let ran = folder.run_with(&[&["load", "b.dry", format, "-"], more, from].concat(), &bytes);
         assert_eq!((ran.code, &*ran.stderr), (0, ""), "{ran:?}");
     }
     for left in std::fs::read_dir(folder.path(".")).unwrap() {
@@ -95,11 +98,8 @@ fn mistakes_are_named_and_leave_no_file() {
         (&["load", "b.dry", "t", "half.parquet"], "half.parquet: it is no sound Parquet file"),
         (&["load", "b.dry", "t", "not.arrow"], "not.arrow: it is no sound Arrow file: "),
         (&["load", "b.dry", "t", "x.parquet", "--from", "arrow"], "x.parquet: it is no sound Arrow file: "),
-        (
-            &["load", "b.dry", "t", "x.parquet", "--null", "NA"],
-            "--null is for files of text; x.parquet is none",
-        ),
-        (&["load", "b.dry", "t", "x.parquet", "--skip-bad", "bad"], "--skip-bad is for files of text"),
+        (&["load", "b.dry", "t", "x.parquet", "--null", "NA"], "--null is for CSV; x.parquet is none"),
+        (&["load", "b.dry", "t", "x.parquet", "--skip-bad", "bad"], "--skip-bad is for CSV"),
         (
             &["export", "a.dry", "t", "x.what"],
             "x.what does not say by its name what it is to be; give --format",
@@ -114,4 +114,62 @@ fn mistakes_are_named_and_leave_no_file() {
     }
     assert!(!folder.path("b.dry").exists() && !folder.path("bad").exists());
     assert_eq!(rows(&folder, "a.dry"), ROWS);
+}
+
+#[test]
+fn json_lines_are_looked_through_when_that_is_asked_for() {
+    let folder = Folder::new();
+    folder.file("a.jsonl", "{\"id\": 7, \"tag\": \"x\"}\n\n{\"tag\": null, \"id\": 300}\n");
+    let refusal = folder.refused(2, &["load", "a.dry", "t", "a.jsonl"]);
+    assert!(refusal.contains("a new table needs a schema"), "{refusal}");
+    let said = folder.done(&["load", "a.dry", "t", "a.jsonl", "--infer", "--key", "id"]);
+    assert!(said.contains("schema: id: u16 key, tag: str[1]?\n"), "{said}");
+    folder.file("b.jsonl", "{\"id\": 8}\n{\"id\": \"x\"}\n");
+    let refusal = folder.refused(2, &["load", "a.dry", "t", "b.jsonl"]);
+    assert!(
+        refusal.contains("line 2 of b.jsonl: field \"id\": \"x\" is no u16: not a whole number"),
+        "{refusal}"
+    );
+    assert_eq!(rows(&folder, "a.dry"), "id,tag\n7,x\n300,\n");
+}
+
+#[test]
+fn numpy_maps_a_table_by_the_line_that_info_prints() {
+    let folder = loaded();
+    let info = folder.done(&["info", "a.dry", "t"]);
+    let line = info.lines().last().unwrap();
+    let dtype = "[('id','|u1'),('part','<i2'),('name','S5'),('delay','<i2'),('seen','<M8[us]'),('raw','V2'),('v','<f4',(2,))]";
+    assert!(line.starts_with(&format!("numpy.memmap('a.dry', dtype={dtype}, mode='r', offset=")), "{line}");
+    assert!(line.ends_with(", shape=(3,))"), "{line}");
+    // The first row begins with its key, 7 and -1.
+    let offset: usize = line.split("offset=").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+    assert_eq!(std::fs::read(folder.path("a.dry")).unwrap()[offset..offset + 3], [7, 0xFF, 0xFF]);
+    // Rows that no longer lie side by side are not offered.
+    folder.file(
+        "more.csv",
+        (0..60_000)
+            .map(|row| format!("{},{},x,,,0x0000,\n", row % 250, row % 30_000))
+            .fold(ROWS.lines().next().unwrap().to_owned() + "\n", |text, line| text + &line),
+    );
+    folder.done(&["load", "a.dry", "t", "more.csv", "--on-duplicate", "last"]);
+    let is_offered = |info: &str| info.contains("numpy.memmap");
+    let info = folder.done(&["info", "a.dry", "t"]);
+    assert_eq!(is_offered(&info), info.contains("side by side"), "{info}");
+
+    let name = std::env::var_os("DRYSTONE_PYTHON").unwrap_or_else(|| "python3".into());
+    let has_numpy = std::process::Command::new(&name).args(["-c", "import numpy"]).output();
+    if !has_numpy.is_ok_and(|output| output.status.success()) {
+        println!("left out: {} cannot import numpy; set DRYSTONE_PYTHON to one that can", name.display());
+        return;
+    }
+    let folder = loaded();
+    let script = format!(
+        "import numpy; a = {line}; print(a['id'].sum(), a['part'].tolist(), a['name'].tolist(), a['seen'].tolist()[1], a['v'][0].tolist())"
+    );
+    let mut python = std::process::Command::new(&name);
+    let ran = python.args(["-c", &script]).current_dir(folder.path(".")).output().unwrap();
+    assert_eq!(
+        (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr)),
+        ("22 [-1, 3, 0] [b'ada', b'', b'b,b'] None [1.0, -2.5]\n".into(), "".into())
+    );
 }

@@ -9,9 +9,10 @@ use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 
 use super::decode;
-use super::infer::Inferred;
+use super::infer::infer;
 use super::messages::{FileMessages, StreamMessages};
 use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::Inferred;
 use crate::exchange::columns::match_columns;
 use crate::load::RecordSource;
 use crate::schema::Schema;
@@ -127,10 +128,17 @@ impl Batches {
 
     /// The schema of records that hold everything. The batches are read for it, all of them, unless their schema says enough.
     ///
+    /// - What Drystone wrote is what it was, key and all: its fields stand in the metadata.
+    /// - Numbers, truth values, dates, fixed-size binary and lists get the type of the same name; a half float is an `f32`,
+    ///   timestamps of any unit are `timestamp`.
+    /// - Texts get the width of the longest one. Binary and lists have one length, or there is no field for them.
+    /// - Where values are missing, the field may be null. Whole numbers that would be taken for null are then given the next
+    ///   wider type.
+    ///
     /// # Errors
     /// [`Input`](ErrorKind::Input) when a column is of a type that no field holds, and when the batches cannot be read.
     pub fn infer(self) -> Result<Inferred> {
-        Inferred::new(&self.name, &self.schema, self.batches)
+        infer(&self.name, &self.schema, self.batches)
     }
 
     /// The records of this schema, whose fields are matched to the columns by name. A field that no column gives takes its

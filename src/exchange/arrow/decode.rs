@@ -14,7 +14,7 @@ use bytemuck::{NoUninit, bytes_of};
 
 use super::schema::{from_number, plain, refusal};
 use crate::error::{Error, ErrorKind, Result};
-use crate::exchange::columns::missing;
+use crate::exchange::missing;
 use crate::record::{Date, Timestamp, Uuid, Value};
 use crate::schema::calendar::DAY_MICROS;
 use crate::schema::{FieldDef, Number, Type};

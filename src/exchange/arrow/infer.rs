@@ -1,7 +1,5 @@
 //! The schema of records for batches of which only Arrow's is known: how wide texts are, and whether values are missing.
 
-use std::fmt;
-
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
@@ -14,101 +12,57 @@ use super::decode::{check, value};
 use super::schema::{from_number, is_bytes, is_text, is_uuid, named, plain};
 use super::unread;
 use crate::error::{Result, fail};
+use crate::exchange::Inferred;
 use crate::record::Value;
 use crate::schema::{FieldDef, Number, Schema, Type};
 
-/// The schema of records that hold record batches, from [`Batches::infer`](super::Batches::infer). It prints as a list with a line a column.
-///
-/// - What Drystone wrote is what it was, key and all: its fields stand in the metadata.
-/// - Numbers, truth values, dates, fixed-size binary and lists get the type of the same name; a half float is an `f32`, timestamps of
-///   any unit are `timestamp`.
-/// - Texts get the width of the longest one. Binary and lists have one length, or there is no field for them.
-/// - Where values are missing, the field may be null. Whole numbers that would be taken for null are then given the next wider type.
-#[derive(Clone, Debug)]
-pub struct Inferred {
-    schema: Schema,
-    reasons: Vec<String>,
-}
-
-impl Inferred {
-    pub(super) fn new(
-        name: &str,
-        arrow: &SchemaRef,
-        batches: impl Iterator<Item = Result<RecordBatch, String>>,
-    ) -> Result<Inferred> {
-        let mut columns: Vec<Column<'_>> = Vec::new();
-        for field in arrow.fields() {
-            check(field.data_type())
-                .map_err(|error| error.within(format_args!("{name}, column {:?}", field.name())))?;
-            columns.push(Column {
-                named: named(field),
-                field,
-                nulls: 0,
-                lengths: None,
-                has_null_value: false,
-            });
-        }
-        let mut rows = 0;
-        if columns.iter().any(Column::is_open) {
-            for batch in batches {
-                let batch = batch.map_err(|error| unread(name, &format!("after row {rows}: {error}")))?;
-                if batch.num_columns() != columns.len() {
-                    fail!(Input, "{name}: after row {rows}: a batch of {} columns", batch.num_columns());
-                }
-                for (column, array) in
-                    columns.iter_mut().zip(batch.columns()).filter(|(column, _)| column.is_open())
-                {
-                    column.look(array).map_err(|(row, reason)| {
-                        let row: u64 = rows + row as u64 + 1;
-                        unread(name, &format!("row {row}, column {:?}: {reason}", column.field.name()))
-                    })?;
-                }
-                rows += batch.num_rows() as u64;
+/// Looks through batches. What is open is found by the values; the documentation of [`Batches::infer`](super::Batches::infer) has
+/// the rules.
+pub(super) fn infer(
+    name: &str,
+    arrow: &SchemaRef,
+    batches: impl Iterator<Item = Result<RecordBatch, String>>,
+) -> Result<Inferred> {
+    let mut columns: Vec<Column<'_>> = Vec::new();
+    for field in arrow.fields() {
+        check(field.data_type())
+            .map_err(|error| error.within(format_args!("{name}, column {:?}", field.name())))?;
+        columns.push(Column { named: named(field), field, nulls: 0, lengths: None, has_null_value: false });
+    }
+    let mut rows = 0;
+    if columns.iter().any(Column::is_open) {
+        for batch in batches {
+            let batch = batch.map_err(|error| unread(name, &format!("after row {rows}: {error}")))?;
+            if batch.num_columns() != columns.len() {
+                fail!(Input, "{name}: after row {rows}: a batch of {} columns", batch.num_columns());
             }
+            for (column, array) in
+                columns.iter_mut().zip(batch.columns()).filter(|(column, _)| column.is_open())
+            {
+                column.look(array).map_err(|(row, reason)| {
+                    let row: u64 = rows + row as u64 + 1;
+                    unread(name, &format!("row {row}, column {:?}: {reason}", column.field.name()))
+                })?;
+            }
+            rows += batch.num_rows() as u64;
         }
-        let fields = columns.iter().map(|column| {
-            column
-                .decide()
-                .map_err(|error| error.within(format_args!("{name}, column {:?}", column.field.name())))
-        });
-        let fields = fields.collect::<Result<Vec<_>>>()?;
-        let schema = Schema::new(fields.clone()).or_else(|error| {
-            // Columns of a table with a key may have been left out, or moved.
-            let without = |field: &FieldDef| {
-                FieldDef::new(field.name(), field.ty(), field.is_nullable(), false)?
-                    .with_default(field.default().map(Into::into))
-            };
-            Schema::new(fields.iter().map(without).collect::<Result<_>>()?).map_err(|_| error)
-        });
-        let schema = schema.map_err(|error| error.within(name))?;
-        Ok(Inferred { reasons: columns.iter().map(Column::reason).collect(), schema })
     }
-
-    /// The schema. It has a key only if the batches come from a table that has one.
-    pub fn schema(&self) -> &Schema {
-        &self.schema
-    }
-
-    /// The same with these fields as the key, which come first then.
-    ///
-    /// # Errors
-    /// As [`Schema::with_key`]; a column in which values are missing cannot be part of a key.
-    pub fn with_key<S: AsRef<str>>(&self, names: &[S]) -> Result<Schema> {
-        self.schema.with_key(names)
-    }
-}
-
-impl fmt::Display for Inferred {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fields = self.schema.fields();
-        let name_width = fields.iter().map(|field| field.name().chars().count()).max().unwrap_or(0);
-        for (at, (field, reason)) in fields.iter().zip(&self.reasons).enumerate() {
-            let ty = field.type_text().to_string();
-            let line_break = if at == 0 { "" } else { "\n" };
-            write!(f, "{line_break}{:name_width$}  {ty:<10}  {reason}", field.name())?;
-        }
-        Ok(())
-    }
+    let fields = columns.iter().map(|column| {
+        column
+            .decide()
+            .map_err(|error| error.within(format_args!("{name}, column {:?}", column.field.name())))
+    });
+    let fields = fields.collect::<Result<Vec<_>>>()?;
+    let schema = Schema::new(fields.clone()).or_else(|error| {
+        // Columns of a table with a key may have been left out, or moved.
+        let without = |field: &FieldDef| {
+            FieldDef::new(field.name(), field.ty(), field.is_nullable(), false)?
+                .with_default(field.default().map(Into::into))
+        };
+        Schema::new(fields.iter().map(without).collect::<Result<_>>()?).map_err(|_| error)
+    });
+    let schema = schema.map_err(|error| error.within(name))?;
+    Ok(Inferred::new(schema, columns.iter().map(Column::reason).collect()))
 }
 
 /// A column, and what was seen of it.

@@ -10,11 +10,11 @@ mod schema;
 mod table;
 mod write;
 
+pub use crate::exchange::inferred::Inferred;
 pub use arrow_array;
 pub use arrow_schema;
 pub use batches::{Batches, Records};
 pub use encode::record_batch;
-pub use infer::Inferred;
 pub use schema::to_schema;
 pub use table::TableBatches;
 pub use write::{Layout, Writer};

@@ -5,7 +5,8 @@ use std::io::{self, Read, Write};
 use super::split::{Lines, NOT_UTF8, Problem};
 use super::{Options, bad_line};
 use crate::error::{Error, ErrorKind, Result};
-use crate::exchange::columns::{match_columns, missing};
+use crate::exchange::columns::match_columns;
+use crate::exchange::missing;
 use crate::load::RecordSource;
 use crate::schema::{FieldDef, Schema, Type};
 

@@ -9,6 +9,7 @@ import struct
 import sys
 import uuid
 
+import numpy
 import pandas
 import polars
 import pyarrow
@@ -86,6 +87,15 @@ def main():
     frame = parquet.select(known).to_pandas(types_mapper=pandas.ArrowDtype)
     frame.to_parquet(folder / "pandas.parquet")
     frame.to_feather(folder / "pandas.arrow")
+    # An array is the records as they are.
+    array = numpy.load(folder / "a.npy", mmap_mode="r")
+    assert array.tobytes() == (folder / "records").read_bytes()
+    assert list(array.dtype.names) == [column["name"] for column in expected]
+    for column in expected:
+        if column["name"].startswith("plain") and column["type"][0] in "ui" and column["type"][1:] in ("8", "16", "32", "64"):
+            found = [plain(column["type"], value) for value in array[column["name"]].tolist()]
+            assert found == column["values"], column["name"]
+    numpy.save(folder / "again.npy", array)
 
 
 main()

@@ -7,6 +7,7 @@ import datetime
 import decimal
 import uuid
 
+import numpy
 import pandas
 import polars
 import pyarrow
@@ -105,7 +106,28 @@ def polars_files():
     table.write_ipc("polars.arrow", compression="zstd")
 
 
+def numpy_files():
+    table = numpy.zeros(2, dtype=[
+        ("truth", "?"), ("i1", "i1"), ("u8", "u8"), ("big", ">i4"), ("half", "f2"), ("single", "f4"), ("double", "f8"),
+        ("ascii", "S4"), ("latin", "S2"), ("text", "U3"), ("raw", "V3"), ("day", "M8[D]"), ("week", "M8[W]"),
+        ("seconds", "M8[s]"), ("micros", "M8[us]"), ("nanos", "M8[ns]"), ("vector", "f4", (2,)), ("matrix", "i2", (2, 2)),
+    ])
+    table[0] = (
+        True, -128, 2**64 - 1, 0x10203, 0.5, 0.1, 0.1, b"ab", b"\xe9", "東京", b"a\0b", "2013-07-04", 1,
+        1, "2013-07-04T12:00:00.25", 1000, [1, 2], [[1, 2], [3, 4]],
+    )
+    table[1] = (
+        False, 127, 0, -2, -2.0, numpy.inf, numpy.nan, b"", b"ab", "", b"", "0001-01-01", 0,
+        -1, "NaT", 0, [3, 4], [[5, 6], [7, 8]],
+    )
+    numpy.save("numpy.npy", table)
+    numpy.save("aligned.npy", numpy.array([(1, 0.5), (2, -0.5)], dtype=numpy.dtype([("a", "u1"), ("b", "f8")], align=True)))
+    numpy.save("plain.npy", numpy.arange(6, dtype="f4").reshape(2, 3))
+    numpy.save("objects.npy", numpy.array([(1, "a")], dtype=[("id", "i4"), ("names", "O")]), allow_pickle=True)
+
+
 if __name__ == "__main__":
+    numpy_files()
     pyarrow_files()
     pandas_files()
     polars_files()

@@ -1,6 +1,8 @@
 //! Other formats in and out: files that other programs wrote, round trips of every type, damaged files, and Python as a judge.
 
+mod arrays;
 mod damaged;
+mod json_lines;
 mod python;
 mod round_trips;
 mod written_elsewhere;

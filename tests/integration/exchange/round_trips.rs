@@ -72,7 +72,7 @@ proptest! {
 }
 
 /// Text has one NaN; but for that, these records are the same.
-fn same_but_for_nans(schema: &Schema, before: &[u8], after: &[u8]) {
+pub(super) fn same_but_for_nans(schema: &Schema, before: &[u8], after: &[u8]) {
     assert_eq!(before.len(), after.len());
     for (before, after) in before.chunks_exact(schema.width()).zip(after.chunks_exact(schema.width())) {
         if before != after {

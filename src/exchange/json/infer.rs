@@ -1,0 +1,147 @@
+//! Looks through JSON lines for the narrowest type that holds each member.
+
+use std::collections::HashMap;
+use std::io::Read;
+
+use serde_json::value::RawValue;
+
+use super::line::{Lines, text};
+use crate::error::{Result, fail};
+use crate::exchange::Inferred;
+use crate::exchange::tally::Tally;
+use crate::schema::{FieldDef, Schema, Type};
+
+/// The most fields of a record.
+const FIELDS: usize = 1024;
+
+pub(super) fn infer<R: Read>(mut lines: Lines<R>) -> Result<Inferred> {
+    let mut columns: Vec<Column> = Vec::new();
+    let mut by_name: HashMap<Box<str>, usize> = HashMap::new();
+    let mut rows = 0;
+    while lines.advance()? {
+        for (name, value) in lines.members()?.0 {
+            let at = match by_name.get(&*name) {
+                Some(at) => *at,
+                None if columns.len() == FIELDS => {
+                    return Err(lines.error(&format_args!(
+                        "more than {FIELDS} names in all; a record has no more fields"
+                    )));
+                }
+                None => {
+                    by_name.insert((*name).into(), columns.len());
+                    columns.push(Column { name: (*name).into(), ..Column::default() });
+                    columns.len() - 1
+                }
+            };
+            if columns[at].last_line == lines.number {
+                return Err(lines.error(&format_args!("field {name:?} is given twice")));
+            }
+            columns[at].last_line = lines.number;
+            columns[at]
+                .add(value.get(), lines.number)
+                .map_err(|reason| lines.error(&format_args!("field {name:?}: {reason}")))?;
+        }
+        rows += 1;
+    }
+    if rows == 0 {
+        fail!(Input, "{} has no rows to tell the types of its fields from; give a schema", lines.name);
+    }
+    let (mut fields, mut reasons) = (Vec::new(), Vec::new());
+    for column in &mut columns {
+        // What a line left out is missing.
+        column.scalars.missing += rows - column.lines;
+        let place =
+            |error: crate::Error| error.within(format_args!("{}, field {:?}", lines.name, column.name));
+        let (ty, missing, reason) = column.find_type().map_err(place)?;
+        fields.push(
+            FieldDef::new(&column.name, ty, missing > 0, false).map_err(|error| error.within(&lines.name))?,
+        );
+        reasons.push(reason);
+    }
+    let schema = Schema::new(fields).map_err(|error| error.within(&lines.name))?;
+    Ok(Inferred::new(schema, reasons))
+}
+
+/// A member, and what was seen of it.
+#[derive(Default)]
+struct Column {
+    name: Box<str>,
+    /// In how many lines it stands, and the last of them.
+    lines: u64,
+    last_line: u64,
+    scalars: Tally,
+    /// How many values are neither null nor lists.
+    scalar_count: u64,
+    elements: Tally,
+    /// The one length of the lists.
+    length: Option<u16>,
+}
+
+impl Column {
+    fn add(&mut self, raw: &str, line: u64) -> Result<(), String> {
+        self.lines += 1;
+        match raw.as_bytes().first() {
+            Some(b'n') => self.scalars.missing += 1,
+            Some(b'{') => {
+                return Err("an object; make members of its members, or give a schema without it".into());
+            }
+            Some(b'[') => self.add_list(raw, line)?,
+            Some(b'"') => {
+                let text = text(raw)?;
+                if text.contains('\0') {
+                    return Err("there is a NUL character in the text".into());
+                }
+                self.scalars.add_quoted(&text, line);
+                self.scalar_count += 1;
+            }
+            _ => {
+                self.scalars.add(raw, line);
+                self.scalar_count += 1;
+            }
+        }
+        if self.scalar_count > 0 && self.length.is_some() {
+            return Err("a list in some lines, and something else in others".into());
+        }
+        Ok(())
+    }
+
+    fn add_list(&mut self, raw: &str, line: u64) -> Result<(), String> {
+        let elements: Vec<&RawValue> = serde_json::from_str(raw).map_err(|error| error.to_string())?;
+        let length = u16::try_from(elements.len()).ok().filter(|length| *length > 0);
+        let length = length.ok_or_else(|| {
+            format!("a list of {}; an array has 1 to {} elements", elements.len(), u16::MAX)
+        })?;
+        if let Some(other) = self.length.replace(length)
+            && other != length
+        {
+            return Err(format!("a list of {length}, where others are of {other}; a field has one length"));
+        }
+        for element in elements {
+            match element.get().as_bytes().first() {
+                Some(b'n' | b't' | b'f' | b'[' | b'{') => {
+                    return Err("a list of something else than numbers, and only those have arrays".into());
+                }
+                Some(b'"') => self.elements.add_quoted(&text(element.get())?, line),
+                _ => self.elements.add(element.get(), line),
+            }
+        }
+        Ok(())
+    }
+
+    fn find_type(&self) -> Result<(Type, u64, String)> {
+        let Some(length) = self.length else { return self.scalars.find_type() };
+        let (ty, _, reason) = self.elements.find_type()?;
+        let missing = self.scalars.missing;
+        match ty.number() {
+            Some(number) => {
+                let missing_too = if missing > 0 { format!("; {missing} missing") } else { String::new() };
+                Ok((
+                    Type::Array(number, length),
+                    missing,
+                    format!("lists of {length}: {reason}{missing_too}"),
+                ))
+            }
+            None => fail!(Input, "lists of something else than numbers, and only those have arrays"),
+        }
+    }
+}

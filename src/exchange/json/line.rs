@@ -1,0 +1,138 @@
+//! The lines of an input, and the members of the object in one: names, and values as they stand.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{BufRead, BufReader, Read};
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::error::{Error, ErrorKind, Result, fail};
+
+/// The longest line; a record is of 65,535 bytes at most.
+const LINE_BYTES: u64 = 64 << 20;
+
+/// Lines, one at a time.
+pub(super) struct Lines<R> {
+    pub(super) name: Box<str>,
+    input: BufReader<R>,
+    line: Vec<u8>,
+    pub(super) number: u64,
+}
+
+impl<R: Read> Lines<R> {
+    pub(super) fn new(name: &str, input: R) -> Lines<R> {
+        Lines {
+            name: name.into(),
+            input: BufReader::with_capacity(64 << 10, input),
+            line: Vec::new(),
+            number: 0,
+        }
+    }
+
+    /// Goes on to the next line that is not blank; false at the end.
+    pub(super) fn advance(&mut self) -> Result<bool> {
+        loop {
+            self.line.clear();
+            let read = (&mut self.input).take(LINE_BYTES + 1).read_until(b'\n', &mut self.line);
+            let read = read.map_err(|error| Error::io(format_args!("cannot read {}", self.name), error))?;
+            if read == 0 {
+                return Ok(false);
+            }
+            self.number += 1;
+            if read as u64 > LINE_BYTES {
+                fail!(Input, "{}: longer than {} MiB", self.describe(self.number), LINE_BYTES >> 20);
+            }
+            if self.number == 1 && self.line.starts_with(b"\xEF\xBB\xBF") {
+                self.line.drain(..3);
+            }
+            if !self.line.trim_ascii().is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+
+    pub(super) fn describe(&self, number: u64) -> String {
+        format!("line {number} of {}", self.name)
+    }
+
+    /// What went wrong in this line.
+    #[cold]
+    pub(super) fn error(&self, reason: &dyn fmt::Display) -> Error {
+        Error::new(ErrorKind::Input, format!("{}: {reason}", self.describe(self.number)))
+    }
+
+    /// The members of the object in this line.
+    pub(super) fn members(&self) -> Result<Members<'_>> {
+        serde_json::from_slice(&self.line).map_err(|error| {
+            // What it says of lines is of this one alone.
+            let text = error.to_string();
+            let reason = text.split(" at line ").next().unwrap_or(&text);
+            let place = self.describe(self.number);
+            Error::new(ErrorKind::Input, format!("{place}, column {}: {reason}", error.column()))
+        })
+    }
+}
+
+/// The members of an object, in their order.
+pub(super) struct Members<'l>(pub(super) Vec<(Cow<'l, str>, &'l RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Members<'de>, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object, such as {\"id\": 7}")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        let mut members = Vec::new();
+        while let Some(Name(name)) = map.next_key()? {
+            members.push((name, map.next_value()?));
+        }
+        Ok(Members(members))
+    }
+}
+
+/// A name, borrowed if it holds nothing to unescape.
+struct Name<'l>(Cow<'l, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Name<'de>, D::Error> {
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl<'de> Visitor<'de> for NameVisitor {
+    type Value = Name<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Name<'de>, E> {
+        Ok(Name(name.into()))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Name<'de>, E> {
+        Ok(Name(name.to_owned().into()))
+    }
+}
+
+/// The text of a value that is one.
+pub(super) fn text(raw: &str) -> Result<Cow<'_, str>, String> {
+    // Without an escape, the text is what stands between the quotes.
+    match raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) {
+        Some(text) if !text.contains('\\') => Ok(text.into()),
+        _ => serde_json::from_str::<String>(raw).map(Cow::from).map_err(|error| error.to_string()),
+    }
+}

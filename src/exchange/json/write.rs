@@ -1,0 +1,69 @@
+//! Writes rows as JSON lines.
+
+use std::io::{self, BufWriter, Write};
+
+use crate::error::{Error, Result};
+use crate::exchange::check_whole;
+use crate::record::Row;
+use crate::schema::Schema;
+
+/// Writes rows as JSON lines, an object a row, with all fields in their order. Dates, timestamps, uuids and bytes are texts, and so are the
+/// floats that JSON does not have.
+///
+/// ```
+/// use drystone::{RowBuf, Schema, Value, json};
+///
+/// let schema: Schema = "id: u64, day: date, delay: i16?".parse()?;
+/// let mut writer = json::Writer::new(&schema, Vec::new());
+/// let row = RowBuf::from_values(&schema, [Value::from(7), drystone::Date::from_days(0).into()])?;
+/// writer.write(row.as_row())?;
+/// assert_eq!(writer.finish()?, b"{\"id\":7,\"day\":\"1970-01-01\",\"delay\":null}\n");
+/// # Ok::<(), drystone::Error>(())
+/// ```
+pub struct Writer<W: Write> {
+    output: BufWriter<W>,
+    schema: Schema,
+}
+
+impl<W: Write> Writer<W> {
+    /// Writes rows of this schema.
+    pub fn new(schema: &Schema, output: W) -> Writer<W> {
+        Writer { output: BufWriter::with_capacity(64 << 10, output), schema: schema.clone() }
+    }
+
+    /// Writes a row.
+    ///
+    /// # Errors
+    /// [`Schema`](crate::ErrorKind::Schema) when the row has another schema, [`Corrupt`](crate::ErrorKind::Corrupt) when its
+    /// bytes are no values of its fields, [`Io`](crate::ErrorKind::Io) when it cannot be written.
+    pub fn write(&mut self, row: Row<'_>) -> Result<()> {
+        self.schema.check_same("the row", row.schema())?;
+        serde_json::to_writer(&mut self.output, &row).map_err(|error| {
+            // Whether it was a value, which has better words for it, is looked at only then.
+            row.values().find_map(Result::err).unwrap_or_else(|| failed(error.into()))
+        })?;
+        self.output.write_all(b"\n").map_err(failed)
+    }
+
+    /// Writes packed records, any number of whole ones.
+    ///
+    /// # Errors
+    /// [`Value`](crate::ErrorKind::Value) when they are not whole, else as [`write`](Writer::write).
+    pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
+        check_whole(&self.schema, records)?;
+        let schema = self.schema.clone();
+        records.chunks_exact(schema.width()).try_for_each(|record| self.write(Row::new(&schema, record)?))
+    }
+
+    /// Writes out what is still in memory, and gives the output back.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io) when it cannot be written.
+    pub fn finish(self) -> Result<W> {
+        self.output.into_inner().map_err(|error| failed(error.into_error()))
+    }
+}
+
+fn failed(error: io::Error) -> Error {
+    Error::io("cannot write JSON", error)
+}

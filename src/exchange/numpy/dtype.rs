@@ -1,0 +1,221 @@
+//! NumPy's dtypes: that of a schema as text, and those of files taken apart.
+
+use super::element::{Element, Kind};
+use super::literal::{Literal, quoted};
+use crate::schema::{FieldDef, Number, Schema, Type};
+
+/// The NumPy dtype of packed records of this schema, as text that Python reads: `[('x','<i4'),('name','S2')]`.
+///
+/// It lies exactly as records do, so NumPy can map a table whose rows lie side by side in the file:
+/// `numpy.memmap("points.dry", dtype=…, mode="r", offset=…, shape=(rows,))`, with the offset from
+/// [`TableStats`](crate::TableStats). `drystone info` prints the whole line.
+///
+/// NumPy has no nulls but NaN and NaT, which nullable floats and timestamps show; in other fields a null is the value that is
+/// set aside for it (see [`FieldDef::null`]). A `date` is the `<i4` of its days, for `.astype('M8[D]')`, a nullable `bool` a `|u1`, and
+/// uuids and whole numbers of 128 bits are `V16`, as NumPy has none.
+///
+/// ```
+/// use drystone::{Schema, numpy};
+///
+/// let schema: Schema = "id: u64 key, carrier: str[2], seen: timestamp?, place: f32[3]".parse()?;
+/// assert_eq!(numpy::dtype(&schema), "[('id','<u8'),('carrier','S2'),('seen','<M8[us]'),('place','<f4',(3,))]");
+/// # Ok::<(), drystone::Error>(())
+/// ```
+pub fn dtype(schema: &Schema) -> String {
+    let fields: Vec<String> = schema
+        .fields()
+        .iter()
+        .map(|field| match field.ty() {
+            Type::Array(number, length) => {
+                format!("({},'{}',({length},))", quoted(field.name()), scalar(number.as_type(), false))
+            }
+            ty => format!("({},'{}')", quoted(field.name()), scalar(ty, field.is_nullable())),
+        })
+        .collect();
+    format!("[{}]", fields.join(","))
+}
+
+fn scalar(ty: Type, nullable: bool) -> String {
+    match ty {
+        // The byte that means null is no truth value.
+        Type::Bool => if nullable { "|u1" } else { "|b1" }.into(),
+        Type::Str(length) => format!("S{length}"),
+        Type::Bytes(length) => format!("V{length}"),
+        Type::Date => "<i4".into(),
+        Type::Timestamp => "<M8[us]".into(),
+        Type::U8 => "|u1".into(),
+        Type::I8 => "|i1".into(),
+        Type::U16 | Type::U32 | Type::U64 => format!("<u{}", ty.width()),
+        Type::I16 | Type::I32 | Type::I64 => format!("<i{}", ty.width()),
+        Type::F32 | Type::F64 => format!("<f{}", ty.width()),
+        wide => format!("V{}", wide.width()),
+    }
+}
+
+/// A field of an array's elements.
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) element: Element,
+    /// How many elements stand side by side, if it is a field of several.
+    pub(super) length: Option<usize>,
+    /// Where it begins.
+    pub(super) offset: usize,
+}
+
+impl Column {
+    pub(super) fn width(&self) -> usize {
+        self.element.width() * self.length.unwrap_or(1)
+    }
+
+    /// Whether the stored bytes of such a field are these bytes.
+    pub(super) fn is_stored_as(&self, field: &FieldDef) -> bool {
+        if self.element.is_swapped() || self.width() != field.width() {
+            return false;
+        }
+        match (self.length, self.element.kind, field.ty()) {
+            (Some(_), Kind::Void, Type::Array(Number::U128 | Number::I128, _)) => self.element.width() == 16,
+            (Some(_), kind, Type::Array(number, _)) => kind.number(self.element.width()) == Some(number),
+            (Some(_), ..) => false,
+            (None, Kind::Bool, ty) => ty == Type::Bool,
+            // As nullable truth values are written.
+            (None, Kind::Unsigned, Type::Bool) => field.is_nullable(),
+            (None, Kind::Bytes, ty) => matches!(ty, Type::Str(_) | Type::Bytes(_)),
+            (None, Kind::Void, ty) => matches!(ty, Type::Bytes(_) | Type::Uuid | Type::U128 | Type::I128),
+            (None, Kind::Signed, Type::Date) => true,
+            (None, Kind::Moment(unit), ty) => unit.is_micros() && ty == Type::Timestamp,
+            (None, kind, ty) => {
+                let number = kind.number(self.element.width());
+                number.is_some() && number == ty.number()
+            }
+        }
+    }
+}
+
+/// The elements of an array: their fields, how wide they are.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    pub(super) columns: Vec<Column>,
+    pub(super) width: usize,
+    /// Whether the fields have no names but those given here.
+    pub(super) is_plain: bool,
+}
+
+/// What stands for the name of the only field where there are no names.
+pub(super) const VALUE: &str = "value";
+
+impl Layout {
+    /// The dtype in a header, or why there can be no records of it.
+    pub(super) fn parse(descr: &Literal) -> Result<Layout, String> {
+        let layout = match descr {
+            Literal::Text(text) => {
+                let element = Element::parse(text)?;
+                let column = Column { name: VALUE.into(), length: None, offset: 0, element };
+                Layout { columns: vec![column], width: element.width(), is_plain: true }
+            }
+            Literal::List(fields) => Layout::of_fields(fields)?,
+            Literal::Dict(_) => Layout::of_offsets(descr)?,
+            _ => return Err("its dtype is neither a text nor a list of fields".into()),
+        };
+        match layout.columns.iter().find(|column| column.width() == 0) {
+            Some(column) => Err(format!("field {:?} has no bytes", column.name)),
+            None if layout.columns.is_empty() => Err("its dtype has no fields".into()),
+            None => Ok(layout),
+        }
+    }
+
+    /// `[('x', '<i4'), ('', '|V4'), ('v', '<f4', (3,))]`
+    fn of_fields(fields: &[Literal]) -> Result<Layout, String> {
+        let mut columns = Vec::new();
+        let mut width = 0_usize;
+        for field in fields {
+            let parts = field.list().ok_or("its dtype has a field that is no tuple")?;
+            let (name, ty) = match parts {
+                [name, ty] | [name, ty, _] => (name_of(name)?, ty),
+                _ => return Err("its dtype has a field that is no name with a type".into()),
+            };
+            let column = column(name, ty, parts.get(2), width)?;
+            width = width.checked_add(column.width()).ok_or("its elements are too wide")?;
+            // What has no name is padding.
+            if !column.name.is_empty() {
+                columns.push(column);
+            }
+        }
+        Ok(Layout { columns, width, is_plain: false })
+    }
+
+    /// `{'names': ['x'], 'formats': ['<i4'], 'offsets': [4], 'itemsize': 8}`
+    fn of_offsets(dtype: &Literal) -> Result<Layout, String> {
+        let list = |name| dtype.get(name).and_then(Literal::list);
+        let (Some(names), Some(formats)) = (list("names"), list("formats")) else {
+            return Err("its dtype is a dict without names and formats".into());
+        };
+        let offsets = list("offsets");
+        if names.len() != formats.len() || offsets.is_some_and(|offsets| offsets.len() != names.len()) {
+            return Err("its dtype has not as many names as formats and offsets".into());
+        }
+        let (mut columns, mut end): (Vec<Column>, usize) = (Vec::new(), 0);
+        for (at, (name, ty)) in names.iter().zip(formats).enumerate() {
+            let offset = match offsets {
+                Some(offsets) => offsets[at].number().and_then(|offset| usize::try_from(offset).ok()),
+                None => Some(end),
+            };
+            let offset = offset.ok_or("its dtype has an offset that is no number")?;
+            let (ty, shape) = match ty {
+                Literal::List(parts) if parts.len() == 2 && parts[0].text().is_some() => {
+                    (&parts[0], parts.get(1))
+                }
+                ty => (ty, None),
+            };
+            let column = column(name_of(name)?, ty, shape, offset)?;
+            end = end.max(offset.checked_add(column.width()).ok_or("its elements are too wide")?);
+            columns.push(column);
+        }
+        let width = match dtype.get("itemsize") {
+            None => end,
+            Some(width) => width
+                .number()
+                .and_then(|width| usize::try_from(width).ok())
+                .ok_or("its itemsize is no number")?,
+        };
+        if width < end {
+            return Err(format!("its dtype has fields beyond its itemsize, {width}"));
+        }
+        Ok(Layout { columns, width, is_plain: false })
+    }
+}
+
+/// A name, which may be the second of a pair, after a title.
+fn name_of(name: &Literal) -> Result<&str, String> {
+    let name = if let Some([_, name]) = name.list() { name } else { name };
+    name.text().ok_or_else(|| "its dtype has a field whose name is no text".into())
+}
+
+fn column(name: &str, ty: &Literal, shape: Option<&Literal>, offset: usize) -> Result<Column, String> {
+    let Some(text) = ty.text() else {
+        return Err(format!("field {name:?} has fields of its own; make each of them one of the array's"));
+    };
+    let element = Element::parse(text).map_err(|reason| format!("field {name:?}: {reason}"))?;
+    let length = match shape {
+        None => None,
+        Some(Literal::List(shape)) => {
+            let product = shape.iter().try_fold(1_usize, |product, side| {
+                product.checked_mul(usize::try_from(side.number()?).ok()?)
+            });
+            product.map(Some).ok_or_else(|| format!("field {name:?}: its shape is none"))?
+        }
+        Some(side) => Some(
+            side.number()
+                .and_then(|side| usize::try_from(side).ok())
+                .ok_or_else(|| format!("field {name:?}: its shape is none"))?,
+        ),
+    };
+    let column = Column { name: name.into(), element, length, offset };
+    match element.width().checked_mul(length.unwrap_or(1)) {
+        Some(width) if width <= WIDEST => Ok(column),
+        _ => Err(format!("field {name:?} is wider than {WIDEST} bytes")),
+    }
+}
+
+/// The widest field of an element. Texts in UTF-32 take four times the bytes of a record's.
+const WIDEST: usize = 1 << 20;

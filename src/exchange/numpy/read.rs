@@ -1,0 +1,410 @@
+//! `.npy` files as records.
+
+use std::io::Read;
+
+use super::dtype::{Column, Layout, VALUE};
+use super::element::Kind;
+use super::literal::Literal;
+use crate::error::{Error, ErrorKind, Result, fail};
+use crate::exchange::Inferred;
+use crate::exchange::columns::match_columns;
+use crate::exchange::missing;
+use crate::load::RecordSource;
+use crate::record::{Timestamp, Uuid, Value};
+use crate::schema::text::decode_str;
+use crate::schema::{FieldDef, Number, Schema, Type};
+
+const MAGIC: &[u8] = b"\x93NUMPY";
+/// The longest header; that of 1,024 fields with long names is below it.
+const HEADER_BYTES: usize = 1 << 20;
+/// So many bytes are read at a time, but at least one row.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// An `.npy` file: a structured array, whose fields are columns, or a plain one, which is the one column `value`, of an array if it has
+/// two dimensions.
+///
+/// ```
+/// use drystone::{RecordSource, RowBuf, Schema, numpy};
+///
+/// let mut file = b"\x93NUMPY\x01\x00\x3D\x00".to_vec();
+/// file.extend(b"{'descr': '<i4', 'fortran_order': False, 'shape': (2,), }   \n");
+/// file.extend([7, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]);
+///
+/// let reader = numpy::Reader::new("numbers.npy", &*file)?;
+/// assert_eq!(reader.rows(), 2);
+/// let schema: Schema = "x: i16".parse()?; // a field that is alone need not have the name
+/// let mut records = reader.records(&schema)?;
+/// let mut row = RowBuf::new(&schema);
+/// assert!(records.next_record(row.as_bytes_mut())?);
+/// assert_eq!(row.to_string(), "x: 7");
+/// # Ok::<(), drystone::Error>(())
+/// ```
+pub struct Reader<R> {
+    pieces: Pieces<R>,
+    layout: Layout,
+    ignore_unknown: bool,
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads the header. Large reads are made; the input needs no buffer. `name` is what messages call it.
+    ///
+    /// # Errors
+    /// [`Input`](ErrorKind::Input) when it is no `.npy` file, and when no record can hold its elements: Python objects, complex
+    /// numbers, more dimensions.
+    pub fn new(name: &str, mut input: R) -> Result<Reader<R>> {
+        let header = header(name, &mut input)?;
+        let (layout, rows) =
+            shape(&header).map_err(|reason| Error::new(ErrorKind::Input, format!("{name}: {reason}")))?;
+        let pieces =
+            Pieces { name: name.into(), input, width: layout.width, rows, done: 0, bytes: Vec::new() };
+        Ok(Reader { pieces, layout, ignore_unknown: false })
+    }
+
+    /// Whether columns that the schema has no field for are passed over. Otherwise they are an error.
+    #[must_use]
+    pub fn ignore_unknown(mut self, ignore: bool) -> Reader<R> {
+        self.ignore_unknown = ignore;
+        self
+    }
+
+    /// How many rows there are, as the header says.
+    pub fn rows(&self) -> u64 {
+        self.pieces.rows
+    }
+
+    /// The schema of records that hold everything. The array is read for it if it has texts or moments.
+    ///
+    /// Numbers and truth values get the type of the same name, halves become `f32`; `S` is `str` as wide as it is, or `bytes` where
+    /// something is not UTF-8, `U` is `str` of the longest, `V` is `bytes`; days and weeks are `date`, other moments `timestamp`, and may be
+    /// null if one is NaT.
+    ///
+    /// # Errors
+    /// [`Input`](ErrorKind::Input) when the array is cut off, or a column has a name or a width that no field has.
+    pub fn infer(mut self) -> Result<Inferred> {
+        let columns = &self.layout.columns;
+        let mut seen: Vec<Seen> = columns.iter().map(|_| Seen::default()).collect();
+        let is_open =
+            |column: &Column| matches!(column.element.kind, Kind::Text | Kind::Bytes | Kind::Moment(_));
+        if columns.iter().any(is_open) {
+            while self.pieces.advance()? {
+                for row in self.pieces.bytes.chunks_exact(self.layout.width) {
+                    for (column, seen) in columns.iter().zip(&mut seen).filter(|(column, _)| is_open(column))
+                    {
+                        seen.look(column, &row[column.offset..][..column.width()]);
+                    }
+                }
+            }
+        }
+        let name = &self.pieces.name;
+        let fields = columns.iter().zip(&seen).map(|(column, seen)| {
+            let place = |error: Error| error.within(format_args!("{name}, field {:?}", column.name));
+            let ty = seen.find_type(column).map_err(place)?;
+            FieldDef::new(&column.name, ty, seen.nulls > 0, false).map_err(|error| error.within(name))
+        });
+        let schema = Schema::new(fields.collect::<Result<_>>()?).map_err(|error| error.within(name))?;
+        let reasons = seen.iter().map(|seen| match seen.nulls {
+            0 => String::new(),
+            nulls => format!("{nulls} missing"),
+        });
+        Ok(Inferred::new(schema, reasons.collect()))
+    }
+
+    /// The records of this schema, whose fields are matched to those of the array by name. A field that is not there takes its
+    /// default, or null.
+    ///
+    /// # Errors
+    /// [`Input`](ErrorKind::Input) when the array has a field that the schema has not, and when it lacks one that has neither
+    /// default nor null.
+    pub fn records(mut self, schema: &Schema) -> Result<Records<R>> {
+        if let ([only], [field]) = (&mut self.layout.columns[..], schema.fields())
+            && self.layout.is_plain
+        {
+            only.name = field.name().to_owned();
+        }
+        let names: Vec<&str> = self.layout.columns.iter().map(|column| &*column.name).collect();
+        let fields = match_columns(&self.pieces.name, "its dtype", self.ignore_unknown, schema, &names)?;
+        let matched = self.layout.columns.iter().zip(&fields).filter_map(|(column, field)| {
+            let field = &schema.fields()[usize::from((*field)?)];
+            Some(Match {
+                is_stored: column.is_stored_as(field),
+                column: column.clone(),
+                field: field.clone(),
+            })
+        });
+        Ok(Records {
+            matched: matched.collect(),
+            pieces: self.pieces,
+            schema: schema.clone(),
+            taken: 0,
+            place: 0,
+        })
+    }
+}
+
+/// The records of an `.npy` file, from [`Reader::records`]. Places are rows, counted from 1.
+///
+/// What lies in the array as a record has it is taken as it is, so that the value which is set aside for null is null in a field that may be,
+/// as [`Writer`](super::Writer) writes it. NaT is null, and an error in a field that may not be. Other values are stored where that is exact.
+pub struct Records<R> {
+    pieces: Pieces<R>,
+    schema: Schema,
+    matched: Vec<Match>,
+    taken: usize,
+    place: u64,
+}
+
+struct Match {
+    column: Column,
+    field: FieldDef,
+    /// Whether the bytes are those that are stored.
+    is_stored: bool,
+}
+
+impl<R> Records<R> {
+    /// The schema of the records.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+}
+
+impl<R: Read> RecordSource for Records<R> {
+    fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
+        self.schema.check_width(record.len())?;
+        if self.taken == self.pieces.bytes.len() {
+            self.taken = 0;
+            if !self.pieces.advance()? {
+                return Ok(false);
+            }
+        }
+        let row = &self.pieces.bytes[self.taken..][..self.pieces.width];
+        record.copy_from_slice(self.schema.default_bytes());
+        for matched in &self.matched {
+            let bytes = &row[matched.column.offset..][..matched.column.width()];
+            let slot = &mut record[matched.field.offset()..][..matched.field.width()];
+            if let Err(reason) = matched.fill(bytes, slot) {
+                let place = self.describe(self.place + 1);
+                fail!(Input, "{place}: {reason}");
+            }
+        }
+        self.taken += self.pieces.width;
+        self.place += 1;
+        Ok(true)
+    }
+
+    fn place(&self) -> u64 {
+        self.place
+    }
+
+    fn describe(&self, place: u64) -> String {
+        format!("row {place} of {}", self.pieces.name)
+    }
+
+    fn rows_hint(&self) -> Option<u64> {
+        Some(self.pieces.rows.saturating_sub(self.place))
+    }
+}
+
+impl Match {
+    fn fill(&self, bytes: &[u8], slot: &mut [u8]) -> Result<(), String> {
+        let field = &self.field;
+        if self.is_stored {
+            slot.copy_from_slice(bytes);
+            let is_nat = field.ty() == Type::Timestamp && slot == i64::MIN.to_le_bytes();
+            if is_nat && !field.is_nullable() {
+                return Err(missing(field, "NaT"));
+            }
+            return field.check(slot).map_err(|error| error.to_string());
+        }
+        let name = field.name();
+        let value = self.value(bytes).map_err(|reason| format!("field {name:?}: {reason}"))?;
+        match (field.ty(), value) {
+            (_, Value::Null) if !field.is_nullable() => return Err(missing(field, "NaT")),
+            (Type::Bytes(_), Value::Text(_)) if self.column.element.kind == Kind::Bytes => {
+                field.store(&bytes.into(), slot)
+            }
+            (ty, Value::Text(text)) if !matches!(ty, Type::Str(_)) => field.parse_text(&text, slot),
+            (Type::Timestamp, Value::Date(date)) => {
+                Timestamp::from_date(date).and_then(|moment| field.store(&moment.into(), slot))
+            }
+            (_, value) => field.store(&value, slot),
+        }
+        .map_err(|error| error.to_string())
+    }
+
+    fn value<'b>(&self, bytes: &'b [u8]) -> Result<Value<'b>, String> {
+        let element = self.column.element;
+        let wide = |value| match (value, self.field.ty()) {
+            (Value::Bytes(bytes), ty) => match (ty, <[u8; 16]>::try_from(&*bytes)) {
+                (Type::Uuid, Ok(bytes)) => Uuid::from_bytes(bytes).into(),
+                (Type::U128 | Type::Array(Number::U128, _), Ok(bytes)) => u128::from_le_bytes(bytes).into(),
+                (Type::I128 | Type::Array(Number::I128, _), Ok(bytes)) => i128::from_le_bytes(bytes).into(),
+                _ => Value::Bytes(bytes),
+            },
+            (other, _) => other,
+        };
+        if self.column.length.is_none() {
+            return element.value(bytes).map(wide);
+        }
+        let elements = bytes.chunks_exact(element.width()).map(|bytes| element.value(bytes).map(wide));
+        elements.collect::<Result<_, _>>().map(Value::Array)
+    }
+}
+
+/// The bytes of the array, a piece at a time.
+struct Pieces<R> {
+    name: Box<str>,
+    input: R,
+    width: usize,
+    rows: u64,
+    done: u64,
+    bytes: Vec<u8>,
+}
+
+impl<R: Read> Pieces<R> {
+    /// Reads the next rows; false at the end.
+    fn advance(&mut self) -> Result<bool> {
+        self.bytes.clear();
+        let rows = ((PIECE_BYTES / self.width).max(1) as u64).min(self.rows - self.done);
+        if rows == 0 {
+            return Ok(false);
+        }
+        let wanted = rows * self.width as u64;
+        let read = (&mut self.input).take(wanted).read_to_end(&mut self.bytes);
+        read.map_err(|error| Error::io(format_args!("cannot read {}", self.name), error))?;
+        let whole = self.bytes.len() / self.width;
+        if (self.bytes.len() as u64) < wanted {
+            self.bytes.truncate(0);
+            fail!(
+                Input,
+                "{}: it ends after {} of the {} rows that its header tells of",
+                self.name,
+                self.done + whole as u64,
+                self.rows
+            );
+        }
+        self.done += rows;
+        Ok(true)
+    }
+}
+
+/// The header of a file, as the literal that it is.
+fn header(name: &str, input: &mut impl Read) -> Result<Literal> {
+    let mut take = |length: usize| {
+        let mut bytes = Vec::new();
+        let read = input.by_ref().take(length as u64).read_to_end(&mut bytes);
+        read.map_err(|error| Error::io(format_args!("cannot read {name}"), error)).map(|_| bytes)
+    };
+    let start = take(8)?;
+    if !start.starts_with(MAGIC) || start.len() < 8 {
+        fail!(Input, "{name}: it is no .npy file, which begins with \"\\x93NUMPY\"");
+    }
+    let length_bytes = match start[6] {
+        1 => 2,
+        2 | 3 => 4,
+        other => fail!(Input, "{name}: version {other} of the .npy format, of which 1 to 3 are known"),
+    };
+    let mut length = [0; 8];
+    let given = take(length_bytes)?;
+    length[..given.len()].copy_from_slice(&given);
+    let length = u64::from_le_bytes(length);
+    if length > HEADER_BYTES as u64 {
+        fail!(Input, "{name}: a header of {length} bytes; {HEADER_BYTES} are the most that is read");
+    }
+    let text = take(length as usize)?;
+    if given.len() < length_bytes || (text.len() as u64) < length {
+        fail!(Input, "{name}: it ends within its header");
+    }
+    let text = match start[6] {
+        3 => String::from_utf8(text).ok(),
+        // Latin-1 is the first letters of Unicode.
+        _ => Some(text.iter().copied().map(char::from).collect()),
+    };
+    match text.and_then(|text| Literal::parse(&text)) {
+        Some(header @ Literal::Dict(_)) => Ok(header),
+        _ => fail!(Input, "{name}: its header is no dict of Python"),
+    }
+}
+
+/// What the header says of rows and their fields, or why there are no records in that.
+fn shape(header: &Literal) -> Result<(Layout, u64), String> {
+    let descr = header.get("descr").ok_or("its header has no descr")?;
+    let mut layout = Layout::parse(descr)?;
+    let shape = header.get("shape").and_then(Literal::list).ok_or("its header has no shape")?;
+    let shape: Option<Vec<u64>> = shape.iter().map(Literal::number).collect();
+    let rows = match (&*shape.ok_or("its shape has something else than numbers")?, &mut layout.columns[..]) {
+        ([rows], _) => *rows,
+        ([rows, length], [only]) if layout.is_plain => {
+            if header.get("fortran_order") == Some(&Literal::Bool(true)) {
+                return Err("its columns lie side by side; save numpy.ascontiguousarray of it".into());
+            }
+            let length =
+                usize::try_from(*length).ok().filter(|length| (1..=usize::from(u16::MAX)).contains(length));
+            only.length = Some(length.ok_or("its rows have more elements than an array, or none")?);
+            layout.width = only.width();
+            *rows
+        }
+        (shape, _) => {
+            return Err(format!(
+                "it has {} dimensions; a structured array has one, a plain one at most two: reshape it",
+                shape.len()
+            ));
+        }
+    };
+    if rows.checked_mul(layout.width as u64).is_none() {
+        return Err(format!("{rows} rows of {} bytes are more than there can be", layout.width));
+    }
+    Ok((layout, rows))
+}
+
+/// What was seen of a column.
+#[derive(Default)]
+struct Seen {
+    nulls: u64,
+    longest: usize,
+    /// Whether something is no text.
+    has_bytes: bool,
+}
+
+impl Seen {
+    fn look(&mut self, column: &Column, bytes: &[u8]) {
+        match column.element.kind {
+            Kind::Bytes => self.has_bytes |= decode_str(bytes).is_err(),
+            Kind::Moment(_) => {
+                self.nulls += u64::from(matches!(column.element.value(bytes), Ok(Value::Null)));
+            }
+            _ => {
+                if let Ok(Value::Text(text)) = column.element.value(bytes) {
+                    self.longest = self.longest.max(text.len());
+                }
+            }
+        }
+    }
+
+    fn find_type(&self, column: &Column) -> Result<Type> {
+        use super::element::Unit;
+        let element = column.element;
+        let length = |bytes: usize| match u16::try_from(bytes) {
+            Ok(length) => Ok(length.max(1)),
+            Err(_) => fail!(Input, "{bytes} bytes; a field has at most {}", u16::MAX),
+        };
+        let ty = match element.kind {
+            Kind::Bool => Type::Bool,
+            Kind::Bytes if self.has_bytes => Type::Bytes(length(element.width())?),
+            Kind::Bytes => Type::Str(length(element.width())?),
+            Kind::Text => Type::Str(length(self.longest)?),
+            Kind::Void => Type::Bytes(length(element.width())?),
+            Kind::Moment(Unit::Days(_)) => Type::Date,
+            Kind::Moment(_) => Type::Timestamp,
+            // Halves become singles.
+            kind => kind.number(element.width()).unwrap_or(Number::F32).as_type(),
+        };
+        match (column.length, ty.number()) {
+            (None, _) => Ok(ty),
+            (Some(elements), Some(number)) => Ok(Type::Array(number, length(elements)?)),
+            (Some(_), None) => fail!(
+                Input,
+                "an array of {ty}, where only numbers have arrays; make fields of its elements, as for {VALUE}_1, {VALUE}_2"
+            ),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Writes rows as an `.npy` file: a header, then the records as they are.
+
+use std::io::{self, Write};
+
+use super::dtype::dtype;
+use crate::error::{Error, Result, fail};
+use crate::exchange::check_whole;
+use crate::record::Row;
+use crate::schema::Schema;
+
+/// The data begins at a multiple of this.
+const ALIGNMENT: usize = 64;
+
+/// Writes rows as an `.npy` file, a structured array of the [`dtype`] of their schema. Its data are the packed records, byte for byte;
+/// nulls are the values that are set aside for them.
+///
+/// ```
+/// use drystone::numpy::{Reader, Writer};
+/// use drystone::{RowBuf, Schema};
+///
+/// let schema: Schema = "x: i32, delay: i16?".parse()?;
+/// let mut writer = Writer::new(&schema, 1, Vec::new())?;
+/// writer.write(RowBuf::from_values(&schema, [7])?.as_row())?;
+/// let file = writer.finish()?;
+/// assert_eq!(file.len() % 64, schema.width());
+/// assert_eq!(Reader::new("x.npy", &*file)?.infer()?.schema().to_string(), "x: i32, delay: i16");
+/// # Ok::<(), drystone::Error>(())
+/// ```
+pub struct Writer<W: Write> {
+    output: W,
+    schema: Schema,
+    rows: u64,
+    written: u64,
+}
+
+impl<W: Write> Writer<W> {
+    /// Writes so many rows of this schema. Small writes are made for single rows; a file should be given in a `BufWriter`.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io) when the header cannot be written.
+    pub fn new(schema: &Schema, rows: u64, mut output: W) -> Result<Writer<W>> {
+        output.write_all(&header(schema, rows)).map_err(failed)?;
+        Ok(Writer { output, schema: schema.clone(), rows, written: 0 })
+    }
+
+    /// Writes a row.
+    ///
+    /// # Errors
+    /// [`Schema`](crate::ErrorKind::Schema) when the row has another schema, [`Usage`](crate::ErrorKind::Usage) when it is one
+    /// more than was said, [`Io`](crate::ErrorKind::Io) when it cannot be written.
+    pub fn write(&mut self, row: Row<'_>) -> Result<()> {
+        self.schema.check_same("the row", row.schema())?;
+        self.write_records(row.as_bytes())
+    }
+
+    /// Writes packed records, any number of whole ones.
+    ///
+    /// # Errors
+    /// [`Value`](crate::ErrorKind::Value) when they are not whole, else as [`write`](Writer::write).
+    pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
+        check_whole(&self.schema, records)?;
+        self.written += (records.len() / self.schema.width()) as u64;
+        if self.written > self.rows {
+            fail!(
+                Usage,
+                "{} rows or more, where the header of the .npy file says {}",
+                self.written,
+                self.rows
+            );
+        }
+        self.output.write_all(records).map_err(failed)
+    }
+
+    /// Gives the output back.
+    ///
+    /// # Errors
+    /// [`Usage`](crate::ErrorKind::Usage) when there were fewer rows than was said.
+    pub fn finish(self) -> Result<W> {
+        if self.written < self.rows {
+            fail!(Usage, "{} rows, where the header of the .npy file says {}", self.written, self.rows);
+        }
+        Ok(self.output)
+    }
+}
+
+/// The header, padded so that the data are aligned: in version 1 where its text is short and in ASCII, else in version 3.
+fn header(schema: &Schema, rows: u64) -> Vec<u8> {
+    let text = format!("{{'descr': {}, 'fortran_order': False, 'shape': ({rows},), }}", dtype(schema));
+    let is_old = text.is_ascii() && text.len() + ALIGNMENT < usize::from(u16::MAX);
+    let before = if is_old { 10 } else { 12 };
+    // A line break ends it.
+    let length = (before + text.len() + 1).next_multiple_of(ALIGNMENT) - before;
+    let mut header = b"\x93NUMPY".to_vec();
+    if is_old {
+        header.extend([1, 0]);
+        header.extend_from_slice(&(length as u16).to_le_bytes());
+    } else {
+        header.extend([3, 0]);
+        header.extend_from_slice(&(length as u32).to_le_bytes());
+    }
+    header.extend_from_slice(text.as_bytes());
+    header.resize(before + length - 1, b' ');
+    header.push(b'\n');
+    header
+}
+
+fn failed(error: io::Error) -> Error {
+    Error::io("cannot write the .npy file", error)
+}

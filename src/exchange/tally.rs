@@ -1,0 +1,271 @@
+//! What the values of a column are, counted, and the narrowest type that holds them all.
+
+use std::fmt;
+
+use crate::error::{Result, fail};
+use crate::record::{Date, Timestamp, Value};
+use crate::schema::calendar::{parse_date, parse_timestamp};
+use crate::schema::text::{parse_uuid, range, shown, write_f32};
+use crate::schema::{Number, Type};
+
+/// What a column holds, counted.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) missing: u64,
+    /// What would be missing but for its quotes: text if the column is text.
+    pub(super) quoted_missing: u64,
+    pub(super) quoted_longest: usize,
+    longest: usize,
+    whole: Seen<Whole>,
+    real: Seen<f64>,
+    /// Whether all of `real` print the same as `f32`.
+    is_single: bool,
+    /// NaN and infinity.
+    special: u64,
+    bool: u64,
+    date: Seen<i32>,
+    timestamp: Seen<i64>,
+    uuid: u64,
+    has_greatest_uuid: bool,
+    text: u64,
+    /// The first text that is nothing else, and its line.
+    example: Option<(Box<str>, u64)>,
+    scratch: String,
+}
+
+/// How many there were, the least and the greatest.
+struct Seen<T> {
+    count: u64,
+    bounds: Option<(T, T)>,
+}
+
+/// A whole number between the least `i128` and the greatest `u128`; the order of the variants is theirs.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Whole {
+    Negative(i128),
+    Positive(u128),
+}
+
+impl Tally {
+    /// Counts a value by its text, which stands in this line.
+    pub(super) fn add(&mut self, text: &str, line: u64) {
+        self.longest = self.longest.max(text.len());
+        if self.text > 0 {
+            // Text is what it will be, whatever follows.
+            self.text += 1;
+        } else if let Some(whole) = parse_whole(text) {
+            self.whole.add(whole);
+        } else if let Some(real) = parse_real(text) {
+            self.is_single = (self.real.count == 0 || self.is_single) && self.prints_as_single(text, real);
+            self.real.add(real);
+        } else if is_special(text) {
+            self.special += 1;
+        } else if let Ok(date) = parse_date(text) {
+            self.date.add(date);
+        } else if let Ok(timestamp) = parse_timestamp(text) {
+            self.timestamp.add(timestamp);
+        } else if ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word)) {
+            self.bool += 1;
+        } else if let Some(uuid) = parse_uuid(text).filter(|_| text.contains('-')) {
+            self.uuid += 1;
+            self.has_greatest_uuid |= uuid == [0xFF; 16];
+        } else {
+            self.text += 1;
+            self.example = Some((text.into(), line));
+        }
+    }
+
+    /// Counts a text in quotes, which is no number and no truth value, whatever it looks like.
+    #[cfg(feature = "json")]
+    pub(super) fn add_quoted(&mut self, text: &str, line: u64) {
+        let looks_else = parse_whole(text).is_some()
+            || parse_real(text).is_some()
+            || ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word));
+        if looks_else && self.text == 0 {
+            self.longest = self.longest.max(text.len());
+            self.text += 1;
+            self.example = Some((text.into(), line));
+        } else {
+            self.add(text, line);
+        }
+    }
+
+    fn prints_as_single(&mut self, text: &str, real: f64) -> bool {
+        let Ok(single) = text.parse::<f32>() else { return false };
+        self.scratch.clear();
+        write_f32(single, &mut self.scratch).is_ok() && self.scratch.parse() == Ok(real)
+    }
+
+    /// The narrowest type, how many values are missing, and what was found, for people.
+    pub(super) fn find_type(&self) -> Result<(Type, u64, String)> {
+        let missing = self.missing + self.quoted_missing;
+        let (ty, missing, found) = match self.narrowest(missing > 0) {
+            Some((ty, found)) => (ty, missing, found),
+            None => self.text()?,
+        };
+        let missing_too = if missing > 0 { format!("; {missing} missing") } else { String::new() };
+        Ok((ty, missing, found + &missing_too))
+    }
+
+    /// The narrowest type other than text, if there is one.
+    fn narrowest(&self, nullable: bool) -> Option<(Type, String)> {
+        let numbers = self.whole.count + self.real.count + self.special;
+        let all = numbers + self.bool + self.date.count + self.timestamp.count + self.uuid + self.text;
+        let is_all = |count: u64| count == all && count > 0;
+        if is_all(self.whole.count) {
+            let (least, greatest) = self.whole.bounds?;
+            Some((
+                narrowest_whole(least, greatest, nullable)?,
+                format!("whole numbers, {least} to {greatest}"),
+            ))
+        } else if is_all(numbers) && numbers > self.special {
+            self.narrowest_real()
+        } else if is_all(self.bool) {
+            Some((Type::Bool, "true and false".into()))
+        } else if is_all(self.date.count) {
+            let (least, greatest) = self.date.bounds.filter(|(least, _)| !nullable || *least > i32::MIN)?;
+            let (least, greatest) = (Date::from_days(least), Date::from_days(greatest));
+            Some((Type::Date, format!("dates, {least} to {greatest}")))
+        } else if is_all(self.timestamp.count) {
+            let (least, greatest) =
+                self.timestamp.bounds.filter(|(least, _)| !nullable || *least > i64::MIN)?;
+            let (least, greatest) = (Timestamp::from_micros(least), Timestamp::from_micros(greatest));
+            Some((Type::Timestamp, format!("timestamps, {least} to {greatest}")))
+        } else if is_all(self.uuid) && !(nullable && self.has_greatest_uuid) {
+            Some((Type::Uuid, "uuids".into()))
+        } else {
+            None
+        }
+    }
+
+    fn narrowest_real(&self) -> Option<(Type, String)> {
+        // Whole numbers among them have to be exact as well.
+        let whole = self.whole.bounds.map_or(0, |(least, greatest)| least.size().max(greatest.size()));
+        let ty = if whole <= 1 << f32::MANTISSA_DIGITS && (self.is_single || self.real.count == 0) {
+            Type::F32
+        } else if whole <= 1 << f64::MANTISSA_DIGITS {
+            Type::F64
+        } else {
+            return None;
+        };
+        let whole = self.whole.bounds.map(|(least, greatest)| (least.as_f64(), greatest.as_f64()));
+        let bounds = [self.real.bounds, whole].into_iter().flatten();
+        let (least, greatest) = bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
+        let (least, greatest) = (Value::F64(least), Value::F64(greatest));
+        let digits = if ty == Type::F32 { ", few digits each" } else { "" };
+        let special = if self.special > 0 { ", NaN or infinity among them" } else { "" };
+        Some((ty, format!("numbers, {least} to {greatest}{digits}{special}")))
+    }
+
+    fn text(&self) -> Result<(Type, u64, String)> {
+        let longest = self.longest.max(self.quoted_longest);
+        let Ok(length) = u16::try_from(longest.max(1)) else {
+            fail!(Input, "a text of {longest} bytes; a field has at most {}", u16::MAX);
+        };
+        let found = match &self.example {
+            Some((text, line)) => format!("text, such as {:?} on line {line}", shown(text)),
+            None if self.longest > 0 => "text, as no one type holds everything".into(),
+            None if self.quoted_missing > 0 => "text that is empty or in quotes".into(),
+            None => "no values".into(),
+        };
+        Ok((Type::Str(length), self.missing, found))
+    }
+}
+
+impl<T> Default for Seen<T> {
+    fn default() -> Seen<T> {
+        Seen { count: 0, bounds: None }
+    }
+}
+
+impl<T: Copy + PartialOrd> Seen<T> {
+    fn add(&mut self, value: T) {
+        self.count += 1;
+        self.bounds = Some(match self.bounds {
+            None => (value, value),
+            Some((least, greatest)) => {
+                (if value < least { value } else { least }, if value > greatest { value } else { greatest })
+            }
+        });
+    }
+}
+
+impl Whole {
+    fn size(self) -> u128 {
+        match self {
+            Whole::Negative(number) => number.unsigned_abs(),
+            Whole::Positive(number) => number,
+        }
+    }
+
+    fn as_f64(self) -> f64 {
+        match self {
+            Whole::Negative(number) => number as f64,
+            Whole::Positive(number) => number as f64,
+        }
+    }
+}
+
+impl fmt::Display for Whole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Whole::Negative(number) => number.fmt(f),
+            Whole::Positive(number) => number.fmt(f),
+        }
+    }
+}
+
+/// A whole number as it would be printed again: no plus sign, no needless zeros, no negative zero.
+fn parse_whole(text: &str) -> Option<Whole> {
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    let is_plain = match digits {
+        [b'0'] => text.len() == 1,
+        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    if !is_plain {
+        None
+    } else if text.len() > digits.len() {
+        text.parse().ok().map(Whole::Negative)
+    } else if text.len() < 20 {
+        text.parse::<u64>().ok().map(|number| Whole::Positive(number.into()))
+    } else {
+        text.parse().ok().map(Whole::Positive)
+    }
+}
+
+/// A finite number with a point or an exponent, or negative zero; no plus sign, no needless zeros at its beginning.
+fn parse_real(text: &str) -> Option<f64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_plain = match digits.as_bytes() {
+        [b'0', b'0'..=b'9', ..] => false,
+        [b'.', b'0'..=b'9', ..] => true,
+        // A whole number that got here is one that is too great to be exact, or negative zero.
+        [b'0'..=b'9', ..] => text == "-0" || !digits.bytes().all(|byte| byte.is_ascii_digit()),
+        _ => false,
+    };
+    text.parse().ok().filter(|real: &f64| is_plain && real.is_finite())
+}
+
+fn is_special(text: &str) -> bool {
+    let word = text.strip_prefix('-').unwrap_or(text);
+    ["nan", "inf", "infinity"].iter().any(|special| word.eq_ignore_ascii_case(special))
+}
+
+/// The narrowest type that holds both, the value for null being set aside if there are to be nulls.
+fn narrowest_whole(least: Whole, greatest: Whole, nullable: bool) -> Option<Type> {
+    const UNSIGNED: [Number; 5] = [Number::U8, Number::U16, Number::U32, Number::U64, Number::U128];
+    const SIGNED: [Number; 5] = [Number::I8, Number::I16, Number::I32, Number::I64, Number::I128];
+    let types = if matches!(least, Whole::Negative(_)) { SIGNED } else { UNSIGNED };
+    let holds = |number: &Number| {
+        let Some((lowest, highest)) = range(*number, nullable) else { return false };
+        (match least {
+            Whole::Negative(number) => number >= lowest,
+            Whole::Positive(_) => true,
+        }) && (match greatest {
+            Whole::Negative(_) => true,
+            Whole::Positive(number) => number <= highest,
+        })
+    };
+    types.into_iter().find(holds).map(Number::as_type)
+}
