@@ -92,7 +92,7 @@ impl Store for Rocks {
             for (key, value) in rows {
                 batch.put(key.to_be_bytes(), value.to_bytes());
             }
-            Ok(self.database.write_opt(&batch, &unlogged)?)
+            Ok(self.database.write_opt(batch, &unlogged)?)
         })?;
         Ok(self.database.flush()?)
     }
@@ -103,7 +103,7 @@ impl Store for Rocks {
             let found = self.database.get_pinned(key.to_be_bytes())?.ok_or_else(|| missing(key))?;
             batch.put(key.to_be_bytes(), Value { x, ..Value::from_bytes(&found) }.to_bytes());
         }
-        Ok(self.database.write_opt(&batch, &durable())?)
+        Ok(self.database.write_opt(batch, &durable())?)
     }
 
     fn insert(&mut self, rows: &[(u64, Value)]) -> Result<()> {
@@ -111,7 +111,7 @@ impl Store for Rocks {
         for (key, value) in rows {
             batch.put(key.to_be_bytes(), value.to_bytes());
         }
-        Ok(self.database.write_opt(&batch, &durable())?)
+        Ok(self.database.write_opt(batch, &durable())?)
     }
 }
 
