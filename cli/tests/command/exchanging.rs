@@ -117,6 +117,21 @@ fn mistakes_are_named_and_leave_no_file() {
 }
 
 #[test]
+fn the_answer_to_a_query_goes_into_every_format() {
+    let folder = loaded();
+    let asked = ["query", "a.dry", "t", "--where", "id = 7", "--select", "name,id,delay", "--format"];
+    let expected = folder.done(&[&asked[..], &["csv"]].concat());
+    assert_eq!(expected, "name,id,delay\nada,7,-3\n\"\",7,\n");
+    for format in ["jsonl", "arrow", "arrows", "parquet", "npy"] {
+        let bytes = folder.command(&[&asked[..], &[format]].concat()).output().unwrap().stdout;
+        let name = format!("x.{format}");
+        folder.file(&name, bytes);
+        folder.done(&["load", "b.dry", format, &name, "--schema", "name: str[5], id: u8, delay: i16?"]);
+        assert_eq!(folder.done(&["scan", "b.dry", format, "--format", "csv"]), expected, "{format}");
+    }
+}
+
+#[test]
 fn json_lines_are_looked_through_when_that_is_asked_for() {
     let folder = Folder::new();
     folder.file("a.jsonl", "{\"id\": 7, \"tag\": \"x\"}\n\n{\"tag\": null, \"id\": 300}\n");

@@ -15,6 +15,8 @@ const MAGIC: &[u8] = b"ARROW1";
 const CONTINUATION: [u8; 4] = [0xFF; 4];
 /// So many bytes of one column of one batch can be unpacked.
 const UNPACKED_BYTES: u64 = 4 << 30;
+/// So many rows can one batch have; 32 bits count them in most columns.
+const BATCH_ROWS: i64 = 1 << 32;
 
 type Decoded<T> = Result<T, ArrowError>;
 
@@ -214,6 +216,10 @@ fn check(bytes: &[u8], head: usize) -> Decoded<()> {
         _ => return Ok(()),
     };
     let Some(batch) = batch else { return Err(wrong("a batch without its description")) };
+    // Columns of nulls alone need no bytes, however many rows are claimed.
+    if !(0..=BATCH_ROWS).contains(&batch.length()) {
+        return Err(wrong(&format!("a batch of {} rows", batch.length())));
+    }
     // LZ4 makes one byte of 255 at most, zstd a block of 128 KiB of four bytes.
     let ratio = match batch.compression().map(|compression| compression.codec()) {
         None => None,
