@@ -9,6 +9,7 @@ use super::reader::Reader;
 use super::scan::RowRange;
 use crate::error::{Result, fail};
 use crate::schema::{FieldDef, KEY_BYTES};
+use crate::tree::KeyShape;
 
 /// An index, and the table that it is on.
 #[derive(Clone)]
@@ -16,6 +17,8 @@ pub(super) struct IndexReader<'t> {
     pub(super) table: Reader<'t>,
     pub(super) entries: Reader<'t>,
     shape: Arc<EntryShape>,
+    /// How the indexed fields alone compare.
+    indexed: Arc<KeyShape>,
 }
 
 impl<'t> IndexReader<'t> {
@@ -23,7 +26,10 @@ impl<'t> IndexReader<'t> {
         let entries = table.index(name)?;
         let shape = EntryShape::new(table.definition, entries.definition)
             .map_err(|error| table.place_error(error))?;
-        Ok(IndexReader { table, entries, shape: Arc::new(shape) })
+        let fields = entries.definition.schema.fields().iter();
+        let indexed = fields.take_while(|field| field.offset() < shape.indexed().end).count();
+        let indexed = entries.definition.layout.key().leading(indexed);
+        Ok(IndexReader { table, entries, shape: Arc::new(shape), indexed: Arc::new(indexed) })
     }
 
     /// The fields that are indexed, in order.
@@ -40,14 +46,11 @@ impl<'t> IndexReader<'t> {
     /// The first row with these values, in stored form, of the indexed fields.
     #[inline]
     pub(super) fn get(&self, values: &[u8]) -> Result<Option<&'t [u8]>> {
-        let key = self.entries.definition.layout.key();
         if values.len() != self.shape.indexed().end {
             return self.wrong_width(values.len());
         }
-        let mut first = [0; KEY_BYTES];
-        first[..values.len()].copy_from_slice(values);
-        let first = key.normal(&first).prefix(values.len(), 0x00);
-        match self.entries.view.first_from(&first).map_err(|error| self.entries.place_error(error))? {
+        let found = self.entries.view.first_from(&self.indexed, values);
+        match found.map_err(|error| self.entries.place_error(error))? {
             Some(entry) if entry.starts_with(values) => self.row(entry).map(Some),
             _ => Ok(None),
         }

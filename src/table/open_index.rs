@@ -89,8 +89,7 @@ impl OpenIndex {
     /// The entry that is there and must not be beside this one.
     fn clash<'s>(&'s self, session: &'s WriteSession, entry: &[u8]) -> Result<Option<&'s [u8]>> {
         let view = self.tree.view(session);
-        let first = view.layout().key().normal(entry).prefix(self.shape.indexed().end, 0x00);
-        let found = view.first_from(&first).map_err(|error| self.place_error(error))?;
+        let found = view.first_from(&self.indexed, entry).map_err(|error| self.place_error(error))?;
         Ok(found.filter(|found| self.shape.clash(found, entry)))
     }
 

@@ -167,6 +167,50 @@ pub(crate) trait Probe: Copy {
     fn sort(words: &mut [(Self::Word, u32)]) {
         words.sort_unstable();
     }
+    /// The greatest word below another one.
+    fn before(word: Self::Word) -> Option<Self::Word>;
+}
+
+/// The first fields of longer keys.
+#[derive(Clone, Copy)]
+pub(crate) struct Leading<P> {
+    pub(crate) probe: P,
+    /// Bytes of a whole key.
+    pub(crate) width: usize,
+}
+
+impl<P: Probe> Probe for Leading<P> {
+    type Word = P::Word;
+    type Ruler = P::Ruler;
+
+    #[inline(always)]
+    fn width(self) -> usize {
+        self.width
+    }
+
+    #[inline(always)]
+    fn stored(self, record: &[u8]) -> P::Word {
+        self.probe.stored(record)
+    }
+
+    #[inline(always)]
+    fn normal(self, key: &[u8]) -> P::Word {
+        self.probe.normal(key)
+    }
+
+    #[inline(always)]
+    fn ruler(low: P::Word, high: P::Word) -> P::Ruler {
+        P::ruler(low, high)
+    }
+
+    #[inline(always)]
+    fn distance(ruler: P::Ruler, from: P::Word, to: P::Word) -> f64 {
+        P::distance(ruler, from, to)
+    }
+
+    fn before(word: P::Word) -> Option<P::Word> {
+        P::before(word)
+    }
 }
 
 /// One unsigned little-endian field of N bytes.
@@ -219,6 +263,11 @@ impl<const N: usize> Probe for UnsignedProbe<N> {
     fn sort(words: &mut [(u64, u32)]) {
         radsort::sort_by_key(words, |(word, _)| *word);
     }
+
+    #[inline(always)]
+    fn before(word: u64) -> Option<u64> {
+        word.checked_sub(1)
+    }
 }
 
 /// One signed little-endian field of N bytes.
@@ -262,6 +311,11 @@ impl<const N: usize> Probe for SignedProbe<N> {
     fn sort(words: &mut [(u64, u32)]) {
         radsort::sort_by_key(words, |(word, _)| *word);
     }
+
+    #[inline(always)]
+    fn before(word: u64) -> Option<u64> {
+        word.checked_sub(1)
+    }
 }
 
 /// Half of how far one number is above another. Signed numbers become floats in one instruction, unsigned ones in many.
@@ -285,10 +339,31 @@ impl Probe for WordProbe<'_> {
 
     #[inline]
     fn stored(self, record: &[u8]) -> u128 {
-        let mut normal = [0; 16];
-        let width = self.0.width;
-        self.0.normalise(record, &mut normal[16 - width..]);
-        u128::from_be_bytes(normal)
+        // All bytes at once, then each field cut out of them.
+        let mut raw = match record.first_chunk() {
+            Some(bytes) => u128::from_le_bytes(*bytes),
+            None => {
+                let mut bytes = [0; 16];
+                bytes[..self.0.width].copy_from_slice(&record[..self.0.width]);
+                u128::from_le_bytes(bytes)
+            }
+        };
+        let mut word = 0_u128;
+        for part in &self.0.parts {
+            let bits = 8 * part.width() as u32;
+            let mask = u128::MAX >> (128 - bits);
+            let sign = 1 << (bits - 1);
+            let field = raw & mask;
+            let field = match part {
+                Part::Unsigned(_) => field,
+                Part::Signed(_) => field ^ sign,
+                Part::Float(_) => field ^ if field & sign == 0 { sign } else { mask },
+                Part::Bytes(_) => field.swap_bytes() >> (128 - bits),
+            };
+            word = word.unbounded_shl(bits) | field;
+            raw = raw.unbounded_shr(bits);
+        }
+        word
     }
 
     #[inline]
@@ -306,6 +381,11 @@ impl Probe for WordProbe<'_> {
     #[inline]
     fn distance(ruler: f64, from: u128, to: u128) -> f64 {
         half_wide_distance(from, to) * ruler
+    }
+
+    #[inline(always)]
+    fn before(word: u128) -> Option<u128> {
+        word.checked_sub(1)
     }
 }
 
@@ -351,6 +431,13 @@ impl Probe for WideProbe<'_> {
 
     fn distance((same, ruler): (usize, f64), from: Self::Word, to: Self::Word) -> f64 {
         half_distance(eight_bytes(&from, same), eight_bytes(&to, same)) * ruler
+    }
+
+    fn before(mut word: Self::Word) -> Option<Self::Word> {
+        let last = word.iter().rposition(|byte| *byte > 0)?;
+        word[last] -= 1;
+        word[last + 1..].fill(0xFF);
+        Some(word)
     }
 }
 

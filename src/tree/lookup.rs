@@ -69,24 +69,26 @@ impl<'a> View<'a> {
     /// The record with this key, if there is one.
     #[inline(always)]
     pub(super) fn lookup_key<P: Probe>(&self, probe: P, target: P::Word) -> Option<Option<&'a [u8]>> {
-        Some(self.lookup_leaf(probe, target)?.look(self, probe, target))
+        Some(self.lookup_leaf(probe, target, target)?.look(self, probe, target))
     }
 
-    /// The first record whose key is not below this one, if it lies in the leaf that the key belongs to.
+    /// The first record whose key is not below this one, if it lies in the leaf to which keys right below it belong. Other than in a
+    /// tree that is asked for whole keys, a word may stand for many.
     #[inline(never)]
     pub(super) fn lookup_first<P: Probe>(&self, probe: P, target: P::Word) -> Option<&'a [u8]> {
-        self.lookup_leaf(probe, target)?.first_from(self, probe, target)
+        let below = P::before(target)?;
+        self.lookup_leaf(probe, below, target)?.first_from(self, probe, target)
     }
 
-    /// The leaf that a key belongs to, looked at twice.
+    /// The leaf that a key belongs to, looked at twice for another one.
     #[inline(always)]
-    fn lookup_leaf<P: Probe>(&self, probe: P, target: P::Word) -> Option<Leaf<'a, P>> {
-        let mut place = self.start(target)?;
+    fn lookup_leaf<P: Probe>(&self, probe: P, key: P::Word, target: P::Word) -> Option<Leaf<'a, P>> {
+        let mut place = self.start(key)?;
         for level in (2..=self.height).rev() {
-            place = self.approach(probe, target, place)?.descend(self, probe, target, level)?;
+            place = self.approach(probe, key, place)?.descend(self, probe, key, level)?;
         }
         if self.height > 0 {
-            place = self.approach(probe, target, place)?.descend_to_leaf(self, probe, target)?;
+            place = self.approach(probe, key, place)?.descend_to_leaf(self, probe, key)?;
         }
         let mut leaf = self.approach_leaf(probe, target, place)?;
         if let Some(guess) = &leaf.guess {

@@ -3,7 +3,7 @@
 use std::num::NonZero;
 
 use super::branch::BranchPage;
-use super::key::{Normal, Probe, with_probe};
+use super::key::{KeyShape, Leading, Normal, Probe, with_probe};
 use super::layout::Layout;
 use super::lookup::SIDE_BY_SIDE;
 use super::node::{BranchRef, ChildRef, Node};
@@ -206,32 +206,19 @@ impl<'a> View<'a> {
         Ok(record.filter(|record| probe.stored(record) == target))
     }
 
-    /// The first record whose key is not below this one, which is in normal form and may be no row's. O(height × log of the
-    /// branch) where the record lies in the leaf that the key belongs to, as nearly all do.
-    pub(crate) fn first_from(&self, key: &Normal) -> Result<Option<&'a [u8]>> {
-        let found = with_probe!(self.layout.key(), probe => self.first_with(probe, probe.normal(key))?);
-        match found {
-            Some(record) => Ok(Some(record)),
-            None => self.record(self.place_of(key)?.rank),
+    /// The first record whose leading key fields, of this shape, are not below these stored values. O(height × log of the branch)
+    /// in a committed tree, where nearly all such records lie in the leaf that is gone to.
+    pub(crate) fn first_from(&self, leading: &KeyShape, values: &[u8]) -> Result<Option<&'a [u8]>> {
+        let key = self.layout.key();
+        let found = with_probe!(leading, probe => {
+            self.lookup_first(Leading { probe, width: key.width() }, probe.stored(values))
+        });
+        if found.is_some() {
+            return Ok(found);
         }
-    }
-
-    /// The same, if it lies in that leaf.
-    fn first_with<P: Probe>(&self, probe: P, target: P::Word) -> Result<Option<&'a [u8]>> {
-        if let Some(record) = self.lookup_first(probe, target) {
-            return Ok(Some(record));
-        }
-        let (mut child, mut rows, mut level) = (self.root, self.rows, self.height);
-        while level > 0 {
-            let branch = self.branch(child, level, rows)?;
-            let index = branch.child_for(probe, target);
-            (child, rows) = (branch.child(index), branch.rows(index));
-            level -= 1;
-        }
-        let leaf = self.leaf(child, rows)?;
-        let width = self.layout.width();
-        let index = search_leaf(probe, leaf, leaf.len() / width, width, target, None);
-        Ok(leaf.get(index * width..(index + 1) * width))
+        let mut stored = vec![0; key.width()];
+        stored[..leading.width()].copy_from_slice(&values[..leading.width()]);
+        self.record(self.place_of(&key.normal(&stored).prefix(leading.width(), 0x00))?.rank)
     }
 
     /// The place of a stored key. O(height × children).
