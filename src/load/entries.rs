@@ -30,8 +30,8 @@ pub(crate) struct EntryTarget<'x> {
     /// The folder for temporary files, unless the options name another.
     pub(crate) scratch: PathBuf,
     pub(crate) options: &'x LoadOptions,
-    /// What is said to two neighbours: the error that they are, if they must not both be.
-    pub(crate) neighbours: Neighbours<'x>,
+    /// What is said to two neighbours, where there are such as must not both be.
+    pub(crate) neighbours: Option<Neighbours<'x>>,
 }
 
 /// What is said to two entries that come to lie side by side.
@@ -82,7 +82,7 @@ struct EntryMerge<'x> {
     slice: &'x [u8],
     /// The entry that was written last.
     last: Vec<u8>,
-    neighbours: Neighbours<'x>,
+    neighbours: Option<Neighbours<'x>>,
 }
 
 impl<'x> EntryMerge<'x> {
@@ -106,13 +106,16 @@ impl<'x> EntryMerge<'x> {
     }
 
     /// Writes entries that lie side by side. Those within a slice are neighbours already.
+    #[inline]
     fn write(&mut self, entries: &[u8]) -> Result<()> {
-        let width = self.layout.width();
-        if !self.last.is_empty() {
-            (self.neighbours)(&self.last, &entries[..width])?;
+        if let Some(neighbours) = self.neighbours {
+            let width = self.layout.width();
+            if !self.last.is_empty() {
+                neighbours(&self.last, &entries[..width])?;
+            }
+            self.last.clear();
+            self.last.extend_from_slice(&entries[entries.len() - width..]);
         }
-        self.last.clear();
-        self.last.extend_from_slice(&entries[entries.len() - width..]);
         self.builder.push(entries)
     }
 

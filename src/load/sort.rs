@@ -83,6 +83,7 @@ impl<P: Probe> Sorter<P> {
     }
 
     /// Writes out what is in memory if it is full. `left` records are still to come.
+    #[inline]
     pub(super) fn make_room(&mut self, left: u64) -> Result<()> {
         if self.len() == self.capacity {
             self.spill()?;

@@ -57,8 +57,14 @@ impl<'t> IndexReader<'t> {
     }
 
     /// The row that an entry is of.
-    pub(super) fn row(&self, entry: &[u8]) -> Result<&'t [u8]> {
-        let mut key = [0; KEY_BYTES];
+    #[inline]
+    fn row(&self, entry: &[u8]) -> Result<&'t [u8]> {
+        if self.shape.key_width() <= 16 { self.row_by::<16>(entry) } else { self.row_by::<KEY_BYTES>(entry) }
+    }
+
+    #[inline]
+    fn row_by<const WIDTH: usize>(&self, entry: &[u8]) -> Result<&'t [u8]> {
+        let mut key = [0; WIDTH];
         let key = &mut key[..self.shape.key_width()];
         self.shape.key(entry, key);
         match self.table.find(key)? {

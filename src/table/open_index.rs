@@ -206,7 +206,7 @@ impl OpenIndex {
             changes,
             scratch: scratch.to_owned(),
             options,
-            neighbours: &neighbours,
+            neighbours: self.shape.is_unique.then_some(&neighbours),
         };
         let (mut gone, mut new) = (Vec::new(), Vec::new());
         load_entries(target, &mut |take| match rows {
