@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use drystone::{Database, IndexOptions, LoadOptions, Options, Record, Result, Text, Timestamp};
+use drystone::{IndexOptions, LoadOptions, Options, Record, Result, Text, Timestamp};
 
 #[derive(Clone, Copy, Record)]
 #[repr(C, packed)]
@@ -97,7 +97,11 @@ fn measure(path: &std::path::Path, rows: u64) -> Result<()> {
         median(&mut times)
     });
     println!("a row by its key: {key:.0} ns");
-    println!("by booking: {booking:.0} ns, {:.2} of that; by tail and due: {tail:.0} ns, {:.2}", booking / key, tail / key);
+    println!(
+        "by booking: {booking:.0} ns, {:.2} of that; by tail and due: {tail:.0} ns, {:.2}",
+        booking / key,
+        tail / key
+    );
     Ok(())
 }
 

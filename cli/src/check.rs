@@ -39,7 +39,7 @@ impl Check {
     }
 
     fn describe(&self, found: &CheckReport) -> String {
-        let CheckReport { tables, rows, bytes, problems, .. } = found;
+        let CheckReport { tables, indexes, rows, bytes, problems, .. } = found;
         let verdict = match problems.len() {
             0 => "sound".to_owned(),
             1 => "1 problem".to_owned(),
@@ -47,9 +47,14 @@ impl Check {
         };
         let mut lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
         lines.push(format!(
-            "{}: {verdict}; {tables} {}, {} rows, {} read",
+            "{}: {verdict}; {tables} {}{}, {} rows, {} read",
             self.db.display(),
             if *tables == 1 { "table" } else { "tables" },
+            match indexes {
+                0 => String::new(),
+                1 => ", 1 index".into(),
+                indexes => format!(", {indexes} indexes"),
+            },
             HumanCount(*rows),
             HumanBytes(*bytes)
         ));

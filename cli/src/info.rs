@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use drystone::{Database, DatabaseStats, FieldDef, ReadTransaction, Result, Schema, TableStats, numpy};
+use drystone::{
+    Database, DatabaseStats, FieldDef, IndexInfo, ReadTransaction, Result, Schema, TableStats, numpy,
+};
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
 use crate::grid::Grid;
 use crate::output::{failed, stdout};
-use crate::{Outcome, open};
+use crate::{Outcome, index, open};
 
 /// Show tables and their measures, or the schema of a table with its byte offsets
 #[derive(Args)]
@@ -34,6 +36,7 @@ impl Info {
                 if let Some(offset) = stats.offset {
                     self.show_memmap(&schema, &stats, offset).map_err(failed)?;
                 }
+                show_indexes(&read, &read.indexes(name)?)?;
             }
         }
         Ok(Outcome::Done)
@@ -75,8 +78,20 @@ impl Info {
             grid.row(cells).map_err(failed)?;
         }
         grid.finish().map_err(failed)?;
+        let mut indexes = Vec::new();
+        for name in read.table_names()? {
+            indexes.extend(read.indexes(&name)?);
+        }
+        show_indexes(read, &indexes)?;
         show_readers(db)
     }
+}
+
+fn show_indexes(read: &ReadTransaction, indexes: &[IndexInfo]) -> Result<()> {
+    if !indexes.is_empty() {
+        writeln!(stdout()).map_err(failed)?;
+    }
+    index::show(read, indexes)
 }
 
 /// Who holds snapshots, for how long, and what that costs; nothing if nobody but this command does.

@@ -8,6 +8,7 @@ mod copy;
 mod export;
 mod get;
 mod grid;
+mod index;
 mod info;
 mod input;
 mod key;
@@ -49,6 +50,7 @@ enum Command {
     Export(export::Export),
     Set(set::Set),
     Remove(remove::Remove),
+    Index(index::Index),
     Info(info::Info),
     Check(check::Check),
     Salvage(salvage::Salvage),
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         Command::Export(export) => export.run(),
         Command::Set(set) => set.run(),
         Command::Remove(remove) => remove.run(),
+        Command::Index(index) => index.run(),
         Command::Info(info) => info.run(),
         Command::Check(check) => check.run(),
         Command::Salvage(salvage) => salvage.run(),

@@ -61,6 +61,15 @@ impl Fn {
         Ok(Fn { function, place, is_narrow, field })
     }
 
+    /// The same of rows in which fields lie elsewhere, if its own does.
+    pub(super) fn moved(&self, to: &dyn std::ops::Fn(&Place) -> Option<Place>) -> Option<Fn> {
+        let place = match &self.place {
+            Some(place) => Some(to(place)?),
+            None => None,
+        };
+        Some(Fn { place, ..self.clone() })
+    }
+
     /// Its states, none yet.
     pub(super) fn fold(&self) -> Box<dyn Fold> {
         let Some(place) = &self.place else { return Box::new(CountRows::default()) };

@@ -80,6 +80,7 @@ mod extremes;
 mod filter;
 mod fold;
 mod group;
+mod indexes;
 mod kernel;
 mod literal;
 mod order;
@@ -421,15 +422,17 @@ impl<'t> Query<'t> {
             let order = shape::order_of_rows(&self.order_by, schema)?;
             (Shape::Rows(Projection::new(&self.select, schema)?), order)
         };
-        Ok(Job {
+        let mut job = Job {
             reader: self.reader,
-            plan: Plan::new(&self.reader, filter)?,
+            plan: Plan::new(&self.reader, filter.clone())?,
             shape,
             order,
             limit: self.limit,
             threads: self.threads.unwrap_or_else(processors),
             memory_bytes: self.memory_bytes,
-        })
+        };
+        indexes::improve(&mut job, &filter)?;
+        Ok(job)
     }
 }
 

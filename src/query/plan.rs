@@ -33,6 +33,10 @@ pub(super) enum Access {
     Nothing,
     /// Ranges of the tree, by these leading fields of the key.
     Key(Vec<String>),
+    /// The rows that an index finds by its leading fields.
+    Index { name: String, fields: Vec<String> },
+    /// The entries of an index in place of rows, in ranges by its leading fields.
+    Entries { name: String, fields: Vec<String> },
 }
 
 impl Plan {
@@ -42,17 +46,7 @@ impl Plan {
         }
         let everything = 0..reader.rows();
         let mut conjuncts = if let Filter::And(parts) = filter { parts } else { vec![filter] };
-        let mut keys = KeyRanges { prefixes: vec![Vec::new()], ends: None, fields: Vec::new() };
-        for field in reader.definition.schema.key_fields() {
-            let is_on_field = |part: &Filter| matches!(part, Filter::In { place, .. } if is_on(place, field));
-            let Some(at) = conjuncts.iter().position(is_on_field) else { break };
-            let Filter::In { set, .. } = &conjuncts[at] else { break };
-            let Some(is_last) = keys.narrow(field, set) else { break };
-            conjuncts.remove(at);
-            if is_last {
-                break;
-            }
-        }
+        let keys = KeyRanges::of(reader.definition.schema.key_fields(), &mut conjuncts);
         let (access, rows) = if keys.fields.is_empty() {
             (Access::Scan, vec![everything])
         } else {
@@ -77,25 +71,60 @@ impl fmt::Display for Plan {
             Access::Key(fields) => {
                 write!(f, "key range on {}, ranges: {}", fields.join(", "), self.rows.len())
             }
+            Access::Index { name, fields } => write!(f, "index {name:?} on {}", fields.join(", ")),
+            Access::Entries { name, fields } if fields.is_empty() => {
+                write!(f, "scan of the entries of index {name:?}")
+            }
+            Access::Entries { name, fields } => {
+                let (fields, ranges) = (fields.join(", "), self.rows.len());
+                write!(f, "index {name:?} on {fields}, ranges: {ranges}, its entries alone")
+            }
         }
     }
 }
 
-/// Whether a place is this field of the key, as the schema has it.
+/// Whether a place is this field, as the schema has it.
 fn is_on(place: &Place, field: &FieldDef) -> bool {
-    place.offset == field.offset() && place.field.ty() == field.ty() && !place.field.is_nullable()
+    place.offset == field.offset()
+        && place.field.ty() == field.ty()
+        && place.field.is_nullable() == field.is_nullable()
 }
 
 /// What is known of the key so far.
-struct KeyRanges {
+pub(super) struct KeyRanges {
     /// Stored values of the leading fields, in order.
     prefixes: Vec<Vec<u8>>,
     /// The first and the last value of the field behind them, in stored form.
     ends: Option<Vec<(Vec<u8>, Vec<u8>)>>,
-    fields: Vec<String>,
+    pub(super) fields: Vec<String>,
 }
 
 impl KeyRanges {
+    /// What these say of the leading fields of a key. What is used of them is taken out.
+    pub(super) fn of<'f>(
+        fields: impl IntoIterator<Item = &'f FieldDef>,
+        conjuncts: &mut Vec<Filter>,
+    ) -> KeyRanges {
+        let mut keys = KeyRanges { prefixes: vec![Vec::new()], ends: None, fields: Vec::new() };
+        for field in fields {
+            let is_on_field = |part: &Filter| matches!(part, Filter::In { place, .. } if is_on(place, field));
+            let Some(at) = conjuncts.iter().position(is_on_field) else { break };
+            let Filter::In { set, .. } = &conjuncts[at] else { break };
+            let Some(is_last) = keys.narrow(field, set) else { break };
+            conjuncts.remove(at);
+            if is_last {
+                break;
+            }
+        }
+        keys
+    }
+
+    /// Whether it is one value of each of so many leading fields.
+    pub(super) fn is_one_value_of(&self, fields: usize) -> bool {
+        let values = self.fields.len() - usize::from(self.ends.is_some());
+        self.prefixes.len() == 1 && values >= fields
+    }
+
     /// Takes in the set of the next field; `None` if it cannot be used, and whether it is the last one that can.
     fn narrow(&mut self, field: &FieldDef, set: &Ranges) -> Option<bool> {
         let class = Class::of(field.ty());
@@ -133,7 +162,7 @@ impl KeyRanges {
         Some(true)
     }
 
-    fn rows(&self, reader: &Reader<'_>) -> Result<Vec<Range<u64>>> {
+    pub(super) fn rows(&self, reader: &Reader<'_>) -> Result<Vec<Range<u64>>> {
         let mut rows: Vec<Range<u64>> = Vec::new();
         let mut add = |from: &[u8], to: &[u8]| -> Result<()> {
             let range = reader.rows_between(Bound::Included(from), Bound::Included(to))?;

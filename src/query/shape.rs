@@ -43,6 +43,16 @@ impl Projection {
         Ok(Projection { schema: Schema::new(places.into_iter().map(|place| place.field).collect())?, parts })
     }
 
+    /// The same of rows in which bytes lie elsewhere, in these pieces, if all of them are there.
+    pub(super) fn moved(
+        &self,
+        pieces: &dyn std::ops::Fn(usize, usize) -> Option<Vec<(usize, usize)>>,
+    ) -> Option<Projection> {
+        let parts = self.parts.iter().map(|(at, length)| pieces(*at, *length));
+        let parts = parts.collect::<Option<Vec<_>>>()?.concat();
+        Some(Projection { schema: self.schema.clone(), parts })
+    }
+
     /// Appends what comes out of a row.
     #[inline]
     pub(super) fn write(&self, row: &[u8], out: &mut Vec<u8>) {

@@ -27,6 +27,8 @@ pub(crate) enum Indexes<'t> {
 pub(crate) trait FindIndex {
     /// The index of this name on this table.
     fn find_index(&self, table: &Definition, name: &str) -> Result<Reader<'_>>;
+    /// All indexes on this table.
+    fn find_indexes(&self, table: &Definition) -> Result<Vec<Reader<'_>>>;
 }
 
 impl<'t> Reader<'t> {
@@ -42,6 +44,14 @@ impl<'t> Reader<'t> {
                 let (definition, view) = table.index(session, name)?;
                 Ok(Reader { definition, view, indexes: self.indexes })
             }
+        }
+    }
+
+    /// All indexes on the table, by name.
+    pub(crate) fn all_indexes(&self) -> Result<Vec<Reader<'t>>> {
+        match self.indexes {
+            Indexes::Committed(indexes) => indexes.find_indexes(self.definition),
+            Indexes::Open(table, _) => table.indexes().map(|index| self.index(&index.name)).collect(),
         }
     }
 

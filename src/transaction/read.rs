@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Shared, TableStats};
-use crate::catalog::{Catalog, Definition, Definitions};
+use crate::catalog::{Catalog, Definition, Definitions, Role};
 use crate::error::Result;
 use crate::page::{Commits, Meta, Pages, Pin};
 use crate::record::Record;
@@ -166,6 +166,14 @@ impl FindIndex for ReadTransaction {
             self.catalog()?.index(table, name)?;
         }
         self.reader_of(definition)
+    }
+
+    fn find_indexes(&self, table: &Definition) -> Result<Vec<Reader<'_>>> {
+        if table.role == Role::TABLE {
+            return Ok(Vec::new());
+        }
+        let indexes = self.catalog()?.indexes(table)?;
+        indexes.iter().map(|index| self.find_index(table, &index.name)).collect()
     }
 }
 

@@ -383,3 +383,128 @@ fn entries_with_two_states_of_a_bool_and_wide_text_are_in_order() {
         .collect::<Vec<_>>();
     assert!(ids.iter().copied().eq(expected.iter().map(|(.., id)| i64::from(*id))));
 }
+
+/// The same rows in a table with indexes and in one without.
+fn asked(keyed: bool) -> Database {
+    let fields = "due: timestamp, carrier: str[2], tail: str[6]?, delay: i16?, row: u64, x: f64";
+    let schema: Schema =
+        if keyed { format!("id: u32 key, {fields}") } else { fields.into() }.parse().unwrap();
+    let db = Database::in_memory().unwrap();
+    let write = db.write().unwrap();
+    for name in ["with", "without"] {
+        let mut table = write.create_dynamic(name, &schema).unwrap();
+        for n in 0..6000_u32 {
+            let id = keyed.then(|| Value::from(n.wrapping_mul(0x9E37_79B1)));
+            let tail =
+                if n.is_multiple_of(9) { Value::Null } else { format!("N{:04}", n * 31 % 1500).into() };
+            let delay = if n.is_multiple_of(5) { Value::Null } else { Value::from((n % 97) as i16 - 30) };
+            let values = [
+                Value::Timestamp(Timestamp::from_micros(i64::from(n * 7919 % 6000))),
+                ["AA", "UA", "VX"][n as usize * 7 % 3].into(),
+                tail,
+                delay,
+                u64::from(n / 2).into(),
+                (f64::from(n % 11) - 5.0).into(),
+            ];
+            table.insert(&RowBuf::from_values(&schema, id.into_iter().chain(values)).unwrap()).unwrap();
+        }
+        if name == "with" {
+            table.create_index("by_tail", &["tail", "due"], &IndexOptions::new()).unwrap();
+            table.create_index("by_delay", &["delay", "carrier"], &IndexOptions::new()).unwrap();
+            table.create_index("by_at", &["due"], &IndexOptions::new().unique(true)).unwrap();
+            table.create_index("by_x", &["x"], &IndexOptions::new()).unwrap();
+        }
+    }
+    write.commit().unwrap();
+    db
+}
+
+#[test]
+fn queries_by_an_index_have_the_answers_of_a_scan() {
+    let filters = [
+        "tail = 'N0031'",
+        "tail in ('N0031', 'N0062', 'N0001', 'none')",
+        "tail starts with 'N003'",
+        "tail is null",
+        "tail is null and delay > 60",
+        "tail = 'N0062' and due > '1970-01-01T00:00:00.002'",
+        "due = '1970-01-01T00:00:00.000077'",
+        "due < '1970-01-01T00:00:00.000004' and carrier = 'UA'",
+        "delay = 66",
+        "delay = 66 and carrier = 'UA'",
+        "delay > 65 and tail is not null",
+        "delay is null and carrier = 'VX'",
+        "delay = 5 or tail = 'N0031'",
+        "x = 3 and delay = 7",
+        "x < -4",
+        "row = 1000",
+        "delay > 1000",
+        "delay = 66 and row < 500",
+    ];
+    let mut by_index = (0, 0);
+    for keyed in [false, true] {
+        let db = asked(keyed);
+        let read = db.read().unwrap();
+        let (with, without) = (read.dynamic("with").unwrap(), read.dynamic("without").unwrap());
+        for filter in filters {
+            let mut shapes = vec![];
+            for table in [with, without] {
+                use drystone::query::{count, max, mean, min, sum};
+                let query = table.query().filter(filter.parse().unwrap());
+                let counts =
+                    query.clone().group_by(["carrier"]).aggregate([count(), sum("row"), min("delay")]);
+                shapes.push([
+                    query.clone(),
+                    query.clone().limit(3),
+                    query.clone().select(["carrier", "delay"]),
+                    query.clone().select(["due", "tail"]),
+                    query.clone().top(5, ["row"]),
+                    query.clone().select(["delay"]).distinct(),
+                    query.clone().aggregate([count()]),
+                    query.clone().aggregate([count(), max("due"), min("tail")]),
+                    query.clone().group_by(["delay"]).aggregate([count()]),
+                    query.clone().aggregate([mean("x"), sum("x")]),
+                    query
+                        .clone()
+                        .filter(
+                            drystone::query::at::<Timestamp>(if keyed { 4 } else { 0 })
+                                .gt(Value::Timestamp(Timestamp::from_micros(3000))),
+                        )
+                        .aggregate([count()]),
+                    counts,
+                ]);
+            }
+            for (one, other) in shapes[0].iter().zip(&shapes[1]) {
+                let (plan, scan) = (one.explain().unwrap(), other.explain().unwrap());
+                assert!(!scan.contains("index"), "{scan}");
+                by_index.0 += u32::from(plan.contains("by index"));
+                by_index.1 += u32::from(plan.contains("entries"));
+                let (found, expected) = (one.run().unwrap(), other.run().unwrap());
+                assert_eq!(found.schema(), expected.schema());
+                let lines = |rows: &drystone::query::QueryRows| -> Vec<String> {
+                    rows.iter().map(|row| row.to_string()).collect()
+                };
+                assert_eq!(lines(&found), lines(&expected), "{filter}\n{plan}");
+            }
+        }
+        // What is read, and how it is said.
+        let explained = |query: drystone::query::Query<'_>| query.explain().unwrap();
+        let few = explained(with.query().filter("tail = 'N0031'".parse().unwrap()));
+        assert!(few.contains("read: 4 rows, by index \"by_tail\" on tail\n"), "{few}");
+        let counted = with.query().filter("delay = 66 and carrier = 'UA'".parse().unwrap());
+        let counted = explained(counted.aggregate([drystone::query::count()]));
+        assert!(
+            counted.contains("by index \"by_delay\" on delay, carrier, ranges: 1, its entries alone\n"),
+            "{counted}"
+        );
+        let groups = explained(with.query().group_by(["delay"]).aggregate([drystone::query::count()]));
+        assert!(
+            groups.contains("read: 6000 rows, by scan of the entries of index \"by_delay\"\n"),
+            "{groups}"
+        );
+        // Most rows: a scan is less work.
+        let many = explained(with.query().filter("delay > -30".parse().unwrap()));
+        assert!(many.contains("by scan of whole leaves"), "{many}");
+    }
+    assert!(by_index.0 > 60 && by_index.1 > 60, "{by_index:?}");
+}

@@ -34,6 +34,36 @@ fn info_lists_tables_and_shows_a_schema_with_its_offsets() {
 }
 
 #[test]
+fn indexes_are_made_listed_used_and_dropped() {
+    let folder = folder();
+    folder.done(&["index", "a.dry", "create", "points", "by_x", "x"]);
+    folder.done(&["index", "a.dry", "create", "numbers", "by_id", "id", "--unique"]);
+    let refused = folder.refused(2, &["index", "a.dry", "create", "numbers", "twice", "x", "--unique"]);
+    assert!(refused.contains("index \"twice\" is unique, and two rows have (0) in it"), "{refused}");
+    let line = |listed: &str, name: &str| {
+        let line = listed.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{listed}"));
+        line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let listed = folder.done(&["index", "a.dry", "list"]);
+    assert_eq!(line(&listed, "by_x")[..6], ["by_x", "points", "x", "no", "5,000", "6"]);
+    assert_eq!(line(&listed, "by_id")[..6], ["by_id", "numbers", "id", "yes", "5,000", "10"]);
+    for info in [&["info", "a.dry"][..], &["info", "a.dry", "points"]] {
+        assert_eq!(line(&folder.done(info), "by_x")[..4], ["by_x", "points", "x", "no"]);
+    }
+    // What is loaded afterwards is in it, and a query finds it there.
+    folder.file("b.csv", "id,x\n7000,1000\n").done(&["load", "a.dry", "points", "b.csv"]);
+    let found = folder.done(&["query", "a.dry", "points", "--where", "x = 1000", "--format", "csv"]);
+    assert_eq!(found, "id,x\n7000,1000\n");
+    let plan = folder.done(&["query", "a.dry", "points", "--where", "x = 1000", "--explain"]);
+    assert!(plan.contains("index \"by_x\" on x"), "{plan}");
+    let checked = folder.done(&["check", "a.dry"]);
+    assert!(checked.contains("2 tables, 2 indexes, 10,001 rows"), "{checked}");
+    folder.done(&["index", "a.dry", "drop", "points", "by_x"]);
+    assert!(!folder.done(&["index", "a.dry", "list"]).contains("by_x"));
+    folder.refused(2, &["index", "a.dry", "drop", "points", "by_x"]);
+}
+
+#[test]
 fn check_tells_sound_from_damaged_from_what_is_no_database() {
     let folder = folder();
     let said = folder.done(&["check", "a.dry"]);
