@@ -93,6 +93,22 @@ fn the_commands_in_the_readme_work() {
     let commands: Vec<&str> = readme.lines().filter_map(|line| line.strip_prefix("drystone ")).collect();
     assert!(commands.len() >= 5, "{commands:?}");
     for command in commands {
-        folder.done(&command.split_whitespace().collect::<Vec<_>>());
+        let words = words(command);
+        folder.done(&words.iter().map(String::as_str).collect::<Vec<_>>());
     }
+}
+
+/// The words of a command, as a shell takes them: what stands in single quotes is one, or a part of one.
+fn words(command: &str) -> Vec<String> {
+    let (mut words, mut quoted) = (vec![String::new()], false);
+    for letter in command.chars() {
+        match (letter, words.last_mut()) {
+            ('\'', _) => quoted = !quoted,
+            (' ', _) if !quoted => words.push(String::new()),
+            (letter, Some(word)) => word.push(letter),
+            (_, None) => {}
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
