@@ -95,6 +95,7 @@ mod backup;
 mod catalog;
 mod compact;
 mod database;
+mod diff;
 mod error;
 mod exchange;
 mod load;
@@ -115,6 +116,7 @@ mod verify;
 pub use backup::BackupReport;
 pub use compact::CompactReport;
 pub use database::{Database, DatabaseStats, Options};
+pub use diff::{Diff, DiffStats, RowChange, RowChanges, TableDiff};
 #[cfg(feature = "derive")]
 pub use drystone_derive::Record;
 pub use error::{Error, ErrorKind, Result};

@@ -5,6 +5,7 @@ mod check;
 mod compact;
 mod completions;
 mod copy;
+mod diff;
 mod export;
 mod get;
 mod grid;
@@ -33,7 +34,7 @@ use drystone::Result;
 /// Load, query and check files of fixed-width records.
 ///
 /// Results go to standard output, everything else to standard error.
-/// Exit codes: 0 done, 1 not found or unsound, 2 wrong use or failure.
+/// Exit codes: 0 done, 1 not found, unsound or different, 2 wrong use or failure.
 #[derive(Parser)]
 #[command(name = "drystone", version, max_term_width = 110)]
 struct Arguments {
@@ -57,6 +58,7 @@ enum Command {
     Compact(compact::Compact),
     Backup(backup::Backup),
     Copy(copy::Copy),
+    Diff(diff::Diff),
     Completions(completions::Completions),
 }
 
@@ -65,6 +67,7 @@ enum Outcome {
     Done,
     NotFound,
     Unsound,
+    Different,
 }
 
 fn main() -> ExitCode {
@@ -83,11 +86,12 @@ fn main() -> ExitCode {
         Command::Compact(compact) => compact.run(),
         Command::Backup(backup) => backup.run(),
         Command::Copy(copy) => copy.run(),
+        Command::Diff(diff) => diff.run(),
         Command::Completions(completions) => completions.run(),
     };
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::NotFound | Outcome::Unsound) => ExitCode::from(1),
+        Ok(Outcome::NotFound | Outcome::Unsound | Outcome::Different) => ExitCode::from(1),
         // Whoever reads the results has had enough of them.
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {

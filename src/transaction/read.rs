@@ -125,6 +125,11 @@ impl ReadTransaction {
         &self.pin.meta
     }
 
+    /// Whether both are states of one file, so that a place in it means the same to both as long as both are held.
+    pub(crate) fn is_of_one_file(&self, other: &ReadTransaction) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     pub(crate) fn pages(&self) -> &Pages {
         &self.shared.pages
     }
@@ -135,7 +140,7 @@ impl ReadTransaction {
         Catalog::new(self.shared.pages.view(meta.file_bytes), meta.tables, meta.fields)
     }
 
-    pub(super) fn reader(&self, name: &str) -> Result<Reader<'_>> {
+    pub(crate) fn reader(&self, name: &str) -> Result<Reader<'_>> {
         self.shared.check_process()?;
         let definition = self.definitions.get(name, || self.catalog()?.get(name))?;
         if !definition.is_table() {

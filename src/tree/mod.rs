@@ -6,6 +6,7 @@
 
 mod branch;
 mod build;
+mod diff;
 mod edit;
 mod flush;
 mod inspect;
@@ -22,6 +23,7 @@ mod view;
 mod walk;
 
 pub(crate) use build::{Expected, TreeBuilder};
+pub(crate) use diff::{Difference, Differences};
 pub(crate) use edit::{Edited, Placed};
 pub(crate) use inspect::Finding;
 pub(crate) use key::{

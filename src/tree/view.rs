@@ -9,7 +9,7 @@ use super::lookup::SIDE_BY_SIDE;
 use super::node::{BranchRef, ChildRef, Node};
 use super::search::search_leaf;
 use crate::error::{Result, fail};
-use crate::page::{PAGE_BYTES, PageView, TreeRoot};
+use crate::page::{Link, PAGE_BYTES, PageView, TreeRoot};
 
 /// A tree to read from: a committed one, or one that is being edited.
 ///
@@ -70,6 +70,11 @@ impl<'a> View<'a> {
 
     pub(crate) fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// A tree of the same layout without rows.
+    pub(crate) fn emptied(&self) -> View<'a> {
+        View { root: ChildRef::Stored(Link::default()), rows: 0, height: 0, array: None, ..*self }
     }
 
     pub(crate) fn layout(&self) -> &'a Layout {

@@ -5,6 +5,7 @@ mod child;
 mod compact;
 mod corruption;
 mod damage;
+mod diff;
 mod edits;
 mod exchange;
 mod flights;

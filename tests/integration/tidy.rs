@@ -18,7 +18,7 @@ const ROOMS: [&[&str]; 11] = [
 ];
 
 /// Above all of them, and `lib.rs`, which only gathers.
-const ABOVE: [&str; 6] = ["verify", "salvage", "compact", "backup", "exchange", "simulation"];
+const ABOVE: [&str; 7] = ["verify", "salvage", "compact", "backup", "diff", "exchange", "simulation"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -72,3 +72,38 @@ fn copy_takes_a_table_to_another_database_or_another_name() {
     folder.done(&["check", "a.dry"]);
     folder.done(&["check", "b.dry"]);
 }
+
+#[test]
+fn diff_shows_rows_that_were_added_removed_and_changed() {
+    let folder = folder();
+    folder.done(&["backup", "a.dry", "old.dry"]);
+    assert_eq!(folder.done(&["diff", "old.dry", "a.dry"]), "");
+    folder.done(&["set", "a.dry", "points", "7", "x=-3"]);
+    folder.done(&["remove", "a.dry", "points", "8"]);
+    folder.done(&["set", "a.dry", "numbers", "4", "x=8"]);
+    folder.file("b.csv", "id,x\n50000,1\n");
+    folder.done(&["load", "a.dry", "points", "b.csv"]);
+    folder.done(&["load", "a.dry", "more", "b.csv", "--schema", "id: u32, x: u8"]);
+    let ran = folder.run(&["diff", "old.dry", "a.dry"]);
+    assert_eq!((ran.code, &*ran.stderr), (1, ""));
+    assert_eq!(
+        ran.stdout,
+        "table \"more\": only in NEW, 1 row: id: u32, x: u8\n\
+         ~ row 4  x: 4 → 8\n\
+         table \"numbers\": 0 added, 0 removed, 1 changed; 20,000 rows before, 20,000 rows now\n\
+         ~ (7)  x: 0 → -3\n\
+         - (8)  x: 1\n\
+         + (50000)  x: 1\n\
+         table \"points\": 1 added, 1 removed, 1 changed; 19,997 rows before, 19,997 rows now\n"
+    );
+    let ran =
+        folder.run(&["diff", "a.dry", "old.dry", "--table", "points", "--limit", "1", "--format", "json"]);
+    assert_eq!(ran.code, 1);
+    let line = "{\"table\":\"points\",\"change\":\"changed\",\"number\":6,\"old\":{\"id\":7,\"x\":-3},\"new\":{\"id\":7,\"x\":0}}\n";
+    assert_eq!(ran.stdout, line);
+    let ran = folder.run(&["diff", "a.dry", "old.dry", "--table", "points", "--limit", "0"]);
+    assert_eq!(ran.stdout.lines().count(), 1, "{ran:?}");
+    folder.refused(2, &["diff", "a.dry", "old.dry", "--table", "nothing"]);
+    folder.refused(2, &["diff", "a.dry", "nothing.dry"]);
+    assert_eq!(folder.done(&["diff", "a.dry", "a.dry"]), "");
+}
