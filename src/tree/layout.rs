@@ -46,13 +46,13 @@ impl Layout {
     pub(crate) const LEAF_LIMIT: usize = 1 << 24;
 
     /// The rows of a leaf that keep the promised footprint: branches take 0.1 % of the rows where they are addressed by
-    /// number, 0.4 % where they have a key, and a leaf is not larger than that asks for, because an update writes one. With
+    /// number, 0.35 % where they have a key, and a leaf is not larger than that asks for, because an update writes one. With
     /// a key it fills whole pages as well as it can, because an update writes whole ones.
     pub(crate) fn default_leaf_rows(width: usize, key_width: usize) -> usize {
         if key_width == 0 {
             return (16usize << 10).div_ceil(width).next_power_of_two();
         }
-        let least = 256 * (key_width + CHILD_BYTES);
+        let least = 288 * (key_width + CHILD_BYTES);
         let pages = least.max(2 * PAGE_BYTES).next_multiple_of(PAGE_BYTES);
         (pages / width).max(least.div_ceil(width))
     }
