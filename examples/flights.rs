@@ -1,6 +1,6 @@
 //! Every flight that left New York City in 2013: loaded from CSV, checked, asked, changed, opened again.
 //!
-//!     cargo run --release --example flights
+//!     cargo run --release -p drystone --example flights
 
 use std::fs::File;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! One hot path, so often: what `benches/instructions` runs under valgrind, twice, to count what one operation takes.
 //!
-//!     cargo run --release --example hot_paths -- get_by_key 100000
+//!     cargo run --release -p drystone --example hot_paths -- get_by_key 100000
 
 use std::hint::black_box;
 

@@ -1,6 +1,6 @@
 //! Queries beside loops written by hand, over the same rows in one run: a filtered sum, and a grouped mean.
 //!
-//!     cargo run --release --example queries -- --rows 100000000
+//!     cargo run --release -p drystone --example queries -- --rows 100000000
 //!
 //! With `--export FILE` the rows are also written as packed bytes, for `benches/compare/queries.py` to ask DuckDB the same of them.
 

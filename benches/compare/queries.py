@@ -1,6 +1,6 @@
 """The queries of `examples/queries.rs`, asked of DuckDB over the same rows in a table of its own.
 
-    cargo run --release --example queries -- --rows 10000000 --export points.bin
+    cargo run --release -p drystone --example queries -- --rows 10000000 --export points.bin
     python3 benches/compare/queries.py points.bin
 
 Needs the packages duckdb and numpy. Prints the median of seven runs on one thread and on two, in ms.

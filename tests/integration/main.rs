@@ -7,6 +7,7 @@ mod corruption;
 mod damage;
 mod diff;
 mod edits;
+#[cfg(feature = "parquet")]
 mod exchange;
 mod flights;
 mod footprint;

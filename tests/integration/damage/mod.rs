@@ -55,7 +55,7 @@ const NUMBERS: Shape = Shape { width: 12, key: 0, leaf_rows: 512 };
 const WIDE: Shape = Shape { width: 208, key: 200, leaf_rows: 32 };
 const WITNESS: Shape = Shape { width: 16, key: 8, leaf_rows: 256 };
 /// Entries of the index on `y` of the numbers: it, and the number of the row.
-const BY_Y: Shape = Shape { width: 12, key: 12, leaf_rows: 682 };
+const BY_Y: Shape = Shape { width: 12, key: 12, leaf_rows: 1024 };
 const SHAPES: [(&str, Shape); 5] =
     [("flags", FLAGS), ("numbers", NUMBERS), ("numbers by y", BY_Y), ("wide", WIDE), ("witness", WITNESS)];
 
