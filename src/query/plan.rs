@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::{Bound, Range};
 
 use super::column::Place;
-use super::domain::Class;
+use super::domain::{Class, ordinal_f32, ordinal_f64};
 use super::filter::Filter;
 use super::ranges::{Ranges, last_before};
 use crate::error::Result;
@@ -155,7 +155,9 @@ impl KeyRanges {
                 // The tree has NaNs below all numbers too.
                 return None;
             }
-            ends.push((if is_float { lowest(class, from) } else { stored(from) }, stored(&last)));
+            // There are NaNs below minus infinity in the tree, which are above all numbers here.
+            let first = if is_float { lowest(class, from.max(&minus_infinity(class))) } else { stored(from) };
+            ends.push((first, stored(&last)));
         }
         self.ends = Some(ends);
         self.fields.push(field.name().to_owned());
@@ -189,8 +191,15 @@ impl KeyRanges {
 /// The ordinal of infinity.
 fn infinity(class: Class) -> Vec<u8> {
     match class {
-        Class::F32 => super::domain::ordinal_f32(f32::INFINITY.to_bits(), false).to_be_bytes().into(),
-        _ => super::domain::ordinal_f64(f64::INFINITY.to_bits(), false).to_be_bytes().into(),
+        Class::F32 => ordinal_f32(f32::INFINITY.to_bits(), false).to_be_bytes().into(),
+        _ => ordinal_f64(f64::INFINITY.to_bits(), false).to_be_bytes().into(),
+    }
+}
+
+fn minus_infinity(class: Class) -> Vec<u8> {
+    match class {
+        Class::F32 => ordinal_f32(f32::NEG_INFINITY.to_bits(), false).to_be_bytes().into(),
+        _ => ordinal_f64(f64::NEG_INFINITY.to_bits(), false).to_be_bytes().into(),
     }
 }
 

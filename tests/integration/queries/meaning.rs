@@ -71,6 +71,34 @@ fn literals_compare_rightly_beyond_the_type() {
     }
 }
 
+/// In a tree a NaN with the sign set comes before all numbers.
+#[test]
+fn a_negative_nan_in_a_key_is_above_all_numbers_too() {
+    let rows: Vec<[Value<'_>; 2]> =
+        [-f64::NAN, f64::NEG_INFINITY, -1.5, -0.0, 0.0, 2.5, f64::INFINITY, f64::NAN]
+            .into_iter()
+            .enumerate()
+            .map(|(id, x)| [x.into(), id.into()])
+            .collect();
+    let rows: Vec<&[Value<'_>]> = rows.iter().map(|row| &row[..]).collect();
+    let db = table("x: f64 key, id: u8", &rows);
+    let cases = [
+        ("x < 1", "1 2 3 4"),
+        ("x <= -inf", "1"),
+        ("x < -inf", ""),
+        ("x between -2 and 0", "2 3 4"),
+        ("x = 0", "3 4"),
+        ("x > 2", "0 5 6 7"),
+        ("x = NaN", "0 7"),
+        ("x != NaN", "1 2 3 4 5 6"),
+        ("not x < 1", "0 5 6 7"),
+    ];
+    for (text, wanted) in cases {
+        let ids = ask(&db, |query| filter(text)(query).select(["id"])).join(" ");
+        assert_eq!(ids, wanted, "{text}");
+    }
+}
+
 #[test]
 fn nan_is_equal_to_itself_and_above_all_numbers() {
     let rows: Vec<[Value<'_>; 2]> =
