@@ -23,6 +23,7 @@ mod remove;
 mod salvage;
 mod scan;
 mod set;
+mod shell;
 mod source;
 
 use std::io::Write;
@@ -59,6 +60,7 @@ enum Command {
     Backup(backup::Backup),
     Copy(copy::Copy),
     Diff(diff::Diff),
+    Shell(shell::Shell),
     Completions(completions::Completions),
 }
 
@@ -70,26 +72,32 @@ enum Outcome {
     Different,
 }
 
+impl Command {
+    fn run(&self) -> Result<Outcome> {
+        match self {
+            Command::Load(load) => load.run(),
+            Command::Get(get) => get.run(),
+            Command::Scan(scan) => scan.run(),
+            Command::Query(query) => query.run(),
+            Command::Export(export) => export.run(),
+            Command::Set(set) => set.run(),
+            Command::Remove(remove) => remove.run(),
+            Command::Index(index) => index.run(),
+            Command::Info(info) => info.run(),
+            Command::Check(check) => check.run(),
+            Command::Salvage(salvage) => salvage.run(),
+            Command::Compact(compact) => compact.run(),
+            Command::Backup(backup) => backup.run(),
+            Command::Copy(copy) => copy.run(),
+            Command::Diff(diff) => diff.run(),
+            Command::Shell(shell) => shell.run(),
+            Command::Completions(completions) => completions.run(),
+        }
+    }
+}
+
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Load(load) => load.run(),
-        Command::Get(get) => get.run(),
-        Command::Scan(scan) => scan.run(),
-        Command::Query(query) => query.run(),
-        Command::Export(export) => export.run(),
-        Command::Set(set) => set.run(),
-        Command::Remove(remove) => remove.run(),
-        Command::Index(index) => index.run(),
-        Command::Info(info) => info.run(),
-        Command::Check(check) => check.run(),
-        Command::Salvage(salvage) => salvage.run(),
-        Command::Compact(compact) => compact.run(),
-        Command::Backup(backup) => backup.run(),
-        Command::Copy(copy) => copy.run(),
-        Command::Diff(diff) => diff.run(),
-        Command::Completions(completions) => completions.run(),
-    };
-    match outcome {
+    match Arguments::parse().command.run() {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::NotFound | Outcome::Unsound | Outcome::Different) => ExitCode::from(1),
         // Whoever reads the results has had enough of them.

@@ -8,6 +8,7 @@ mod loading;
 mod querying;
 mod rows;
 mod sharing;
+mod shell;
 
 use std::io::Write;
 use std::path::PathBuf;

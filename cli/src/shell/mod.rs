@@ -1,0 +1,213 @@
+//! `drystone shell`: a prompt that takes the commands for one database.
+
+mod complete;
+mod history;
+
+use std::ffi::OsString;
+use std::io::{self, BufRead, IsTerminal};
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, FromArgMatches};
+use drystone::{Database, Error, Result};
+use rustyline::error::ReadlineError;
+use rustyline::{CompletionType, Config, Editor};
+
+use crate::{Arguments, Outcome, open, output, say};
+use complete::Complete;
+
+/// Take commands for a database, one a line, at a prompt
+///
+/// They are those of the command line, without the database: get flights 17. Tab completes commands, tables and fields. Text with spaces
+/// stands in quotes. A line from a pipe is a command as well; a line that begins with # is passed over.
+///
+/// Exit code of commands from a pipe: that of the worst of them.
+#[derive(Args)]
+pub(crate) struct Shell {
+    /// The database file
+    file: PathBuf,
+}
+
+/// What a line asks for.
+enum Line {
+    Nothing,
+    Leave,
+    /// A command, with the database put in, for clap to read.
+    Run(Vec<OsString>),
+    /// The commands, or how one of them is used.
+    Help(Option<String>),
+}
+
+impl Shell {
+    pub(crate) fn run(&self) -> Result<Outcome> {
+        // Open all the while: the commands share it, and what was verified once stays so. Where it cannot be written, it is read.
+        let db = open::to_write(&self.file).or_else(|error| open::to_read(&self.file).map_err(|_| error))?;
+        if io::stdin().is_terminal() { self.talk(&db) } else { self.obey(&db) }
+    }
+
+    /// Takes commands from a person.
+    fn talk(&self, db: &Database) -> Result<Outcome> {
+        let failed = |error: ReadlineError| Error::io("cannot read the terminal", io::Error::other(error));
+        let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
+        let mut editor = Editor::with_config(config).map_err(failed)?;
+        let commands = commands(&self.file);
+        editor.set_helper(Some(Complete::new(db.clone(), &commands)));
+        let history = history::path();
+        if let Some(path) = &history {
+            let _ = editor.load_history(path);
+        }
+        let name = self.file.file_stem().unwrap_or_default().to_string_lossy();
+        let prompt = format!("{name}> ");
+        say("help shows the commands, quit (or Ctrl-D) leaves");
+        loop {
+            let line = match editor.readline(&prompt) {
+                Ok(line) => line,
+                Err(ReadlineError::Interrupted) => continue,
+                Err(ReadlineError::Eof) => break,
+                Err(error) => return Err(failed(error)),
+            };
+            match self.take(&line) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(error) => say(format_args!("error: {error}")),
+            }
+        }
+        if let Some(path) = &history {
+            let _ = history::prepare(path).map(|()| editor.save_history(path));
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Takes commands from a pipe.
+    fn obey(&self, _db: &Database) -> Result<Outcome> {
+        let mut worst = Ok(Outcome::Done);
+        for (number, line) in (1..).zip(io::stdin().lock().lines()) {
+            let line = line.map_err(|error| Error::io("cannot read standard input", error))?;
+            match self.take(&line) {
+                Ok(None) => break,
+                Ok(Some(Outcome::Done)) => {}
+                Ok(Some(outcome)) if worst.is_ok() => worst = Ok(outcome),
+                Ok(Some(_)) => {}
+                Err(error) if output::is_closed(&error) => return Err(error),
+                Err(error) => {
+                    let error = error.within(format_args!("line {number}"));
+                    // The last one is said by whoever ends the command.
+                    if let Err(before) = std::mem::replace(&mut worst, Err(error)) {
+                        say(format_args!("error: {before}"));
+                    }
+                }
+            }
+        }
+        worst
+    }
+
+    /// Does what a line says. `None` to leave.
+    fn take(&self, line: &str) -> Result<Option<Outcome>> {
+        let arguments = match self.read(line)? {
+            Line::Nothing => return Ok(Some(Outcome::Done)),
+            Line::Leave => return Ok(None),
+            Line::Help(command) => {
+                let mut commands = commands(&self.file);
+                let text = match &command {
+                    None => commands.render_help(),
+                    Some(name) => match commands.find_subcommand_mut(name) {
+                        Some(command) => command.render_long_help(),
+                        None => return crate::wrong_use(format!("there is no command {name:?}; see help")),
+                    },
+                };
+                output::report(text.to_string().trim_end())?;
+                return Ok(Some(Outcome::Done));
+            }
+            Line::Run(arguments) => arguments,
+        };
+        let mut commands = commands(&self.file);
+        let parsed = commands.try_get_matches_from_mut(arguments);
+        match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+            Ok(Arguments { command }) => command.run().map(Some),
+            Err(error) if !error.use_stderr() => {
+                output::report(error.to_string().trim_end()).map(|()| Some(Outcome::Done))
+            }
+            Err(error) => {
+                let text = error.to_string();
+                crate::wrong_use(text.trim_start_matches("error: ").trim_end().to_owned())
+            }
+        }
+    }
+
+    fn read(&self, line: &str) -> Result<Line> {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            return Ok(Line::Nothing);
+        }
+        let Some(mut words) = shlex::split(line) else {
+            return crate::wrong_use("a quote is not closed".into());
+        };
+        if words.is_empty() {
+            return Ok(Line::Nothing);
+        }
+        let rest = words.split_off(1);
+        let Some(command) = words.pop() else { return Ok(Line::Nothing) };
+        Ok(match command.as_str() {
+            "quit" | "exit" => Line::Leave,
+            "help" => Line::Help(rest.into_iter().next()),
+            _ => {
+                let mut arguments = vec![OsString::from(command), self.file_argument()];
+                arguments.extend(rest.into_iter().map(OsString::from));
+                Line::Run(arguments)
+            }
+        })
+    }
+
+    /// The file as an argument that is not taken for an option.
+    fn file_argument(&self) -> OsString {
+        let is_option = self.file.as_os_str().as_encoded_bytes().starts_with(b"-");
+        if is_option { PathBuf::from(".").join(&self.file).into() } else { self.file.clone().into() }
+    }
+}
+
+/// The commands that work on one database, as they are given here: without it.
+fn commands(file: &std::path::Path) -> clap::Command {
+    let all = Arguments::command();
+    let mut shell = clap::Command::new("drystone")
+        .no_binary_name(true)
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
+        .override_usage("COMMAND [ARGUMENTS]")
+        .after_help("help COMMAND says how a command is used; quit leaves.")
+        .about(format!("Commands for {}", file.display()));
+    for command in all.get_subcommands() {
+        if command.get_positionals().next().is_some_and(|first| first.get_id() == "db") {
+            let usage = command.clone().render_usage().to_string().replace("<DB> ", "").replace(" <DB>", "");
+            let usage = usage.trim_start_matches("Usage: ").to_owned();
+            let hide = |argument: clap::Arg| match argument.get_id() == "db" {
+                true => argument.hide(true),
+                false => argument,
+            };
+            shell = shell.subcommand(command.clone().override_usage(usage).mut_args(hide));
+        }
+    }
+    shell
+}
+
+impl Complete {
+    fn new(db: Database, commands: &clap::Command) -> Complete {
+        let flags = |command: &clap::Command| {
+            let named = command.get_arguments().filter(|argument| !argument.is_hide_set());
+            named.filter_map(|argument| argument.get_long()).map(|long| format!("--{long}")).collect()
+        };
+        let mut named: Vec<(String, Vec<String>)> = commands
+            .get_subcommands()
+            .map(|command| (command.get_name().to_owned(), flags(command)))
+            .collect();
+        named.extend(["help", "quit"].map(|name| (name.to_owned(), Vec::new())));
+        Complete::over(named, Box::new(move || tables(&db).unwrap_or_default()))
+    }
+}
+
+/// The tables of the newest state, each with its fields.
+fn tables(db: &Database) -> Result<Vec<(String, Vec<String>)>> {
+    let read = db.read()?;
+    let fields = |name: &String| -> Result<Vec<String>> {
+        Ok(read.dynamic(name)?.schema().fields().iter().map(|field| field.name().to_owned()).collect())
+    };
+    read.table_names()?.into_iter().map(|name| fields(&name).map(|fields| (name, fields))).collect()
+}
