@@ -5,6 +5,7 @@ mod targets;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 
 use crate::STORES;
 use crate::arguments::Arguments;
@@ -82,15 +83,8 @@ pub(crate) fn write(arguments: &Arguments) -> Result<()> {
     machine(&mut text, &results)?;
     text += "\n## Targets\n\n";
     targets::write(&mut text, &results)?;
-    // Written by people: why a target is missed, and what it would take.
-    if let Ok(notes) = std::fs::read_to_string(folder.join("notes.md")) {
-        let notes: String = notes
-            .lines()
-            .skip_while(|line| line.starts_with("<!--"))
-            .map(|line| format!("{line}\n"))
-            .collect();
-        text += &notes;
-    }
+    // Why a target is missed, and what it would take.
+    text += &written(&folder.join("notes.md"));
     for rows in results.rows() {
         table(&mut text, &results, rows)?;
     }
@@ -99,9 +93,17 @@ pub(crate) fn write(arguments: &Arguments) -> Result<()> {
         write!(text, "![{title}](benchmarks/{file})\n\n")?;
     }
     settings(&mut text, &results)?;
+    // What other programs measured: queries and indexes.
+    text += &written(&folder.join("queries.md"));
     std::fs::write(arguments.docs.join("benchmarks.md"), text)?;
     println!("wrote {}", arguments.docs.join("benchmarks.md").display());
     Ok(())
+}
+
+/// What people wrote, without the comment at its head.
+fn written(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().skip_while(|line| line.starts_with("<!--")).map(|line| format!("{line}\n")).collect()
 }
 
 const HEAD: &str = "\
@@ -112,7 +114,7 @@ writes this page (the page alone: `report` in place of `all`; some stores or wor
 
 ```sh
 cargo run --release -p drystone-compare -- all --rows 1000000,10000000
-cargo run --release -p drystone-compare --features rocksdb -- all   # needs a C++ compiler and libclang; compiles for half an hour
+cargo run --release -p drystone-compare --features rocksdb -- all   # needs a C++ compiler and libclang; compiles for half an hour (where it misses stddef.h: BINDGEN_EXTRA_CLANG_ARGS=-I$(gcc -print-file-name=include))
 ```
 
 A row is a random `u64` key and a value of three `i32`; `drystone-rows` and `vec` find the same values by row number. Times are wall time, the median of
