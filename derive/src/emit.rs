@@ -102,7 +102,7 @@ fn definition(field: &Field<'_>) -> TokenStream {
             Some(text) => quote!(::drystone::__private::Default::Text(#text)),
         },
     };
-    quote!(::drystone::__private::field::<#ty>(#name, #key, #default))
+    quote!(::drystone::__private::record_field::<#ty>(#name, #key, #default))
 }
 
 fn key(fields: &[Field<'_>]) -> TokenStream {

@@ -19,7 +19,7 @@ pub enum Default {
 }
 
 /// The definition of one field.
-pub fn field<T: FieldType>(name: &str, key: bool, default: Default) -> Result<FieldDef> {
+pub fn record_field<T: FieldType>(name: &str, key: bool, default: Default) -> Result<FieldDef> {
     let field = FieldDef::new(name, T::TYPE, T::NULLABLE, key)?;
     let stored = match default {
         Default::None => return Ok(field),

@@ -129,7 +129,9 @@ fn a_full_disk_is_an_error_and_the_database_works_on() {
 
 #[test]
 fn a_database_on_a_full_disk_can_be_opened_to_read() {
-    let Some(disk) = Mount::small(1 << 20) else { return };
+    // Not in memory: there the count of free pages is inexact, and room may come back.
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = Mount::disk(&folder.path().join("disk"), 8 << 20) else { return };
     let path = disk.path().join("full.dry");
     drop(temp::open(&path, &Options::new()).unwrap());
     std::fs::remove_file(disk.path().join("full.dry-lock")).unwrap();
