@@ -12,10 +12,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use drystone::{ErrorKind, LoadOptions, Nullable, Options, Record, RowBuf, TableOptions, Text};
+use drystone::{Database, ErrorKind, LoadOptions, Nullable, Options, Record, RowBuf, TableOptions, Text};
 
 use crate::temp::{self, TempDb};
-use paths::{export, lines, read_all, salvage, try_to_write};
+use paths::{copy_and_compare, export, lines, read_all, salvage, try_to_write};
 
 /// A row of 32 bytes, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Record)]
@@ -52,6 +52,8 @@ struct Rights {
     flight_rows: Vec<RowBuf>,
     /// The table of flights as lines.
     lines: Vec<u8>,
+    /// All of it, in another database.
+    whole: Database,
 }
 
 impl Rights {
@@ -60,7 +62,13 @@ impl Rights {
         let flights: Vec<Flight> = (0..FLIGHTS).map(flight).collect();
         let point_rows = points.iter().map(RowBuf::from_record).collect();
         let flight_rows = flights.iter().map(RowBuf::from_record).collect();
-        let mut rights = Rights { points, flights, point_rows, flight_rows, lines: Vec::new() };
+        let whole = Database::in_memory().unwrap();
+        let write = whole.write().unwrap();
+        let options = LoadOptions::new();
+        write.create_table::<Point>("points").unwrap().load(points.iter().copied(), &options).unwrap();
+        write.create_table::<Flight>("flights").unwrap().load(flights.iter().copied(), &options).unwrap();
+        write.commit().unwrap();
+        let mut rights = Rights { points, flights, point_rows, flight_rows, lines: Vec::new(), whole };
         rights.lines = lines(rights.flight_rows.iter().map(|row| Ok(row.as_row()))).0;
         rights
     }
@@ -110,6 +118,7 @@ struct Met {
     by_check: bool,
     by_salvage: bool,
     by_export: bool,
+    by_copying: bool,
 }
 
 /// Opens the file, reads and checks all of it, and tries to write.
@@ -120,7 +129,13 @@ fn examine(path: &Path, rights: &Rights) -> Met {
             use ErrorKind::{Corrupt, FutureFormat, NotADatabase, Truncated};
             let kinds = [Corrupt, NotADatabase, Truncated, FutureFormat];
             assert!(kinds.contains(&error.kind()), "{error:?}");
-            return Met { by_reading: true, by_check: true, by_salvage: true, by_export: true };
+            return Met {
+                by_reading: true,
+                by_check: true,
+                by_salvage: true,
+                by_export: true,
+                by_copying: true,
+            };
         }
     };
     let met = Met {
@@ -128,6 +143,7 @@ fn examine(path: &Path, rights: &Rights) -> Met {
         by_check: !db.check(|_, _| {}).unwrap().is_sound(),
         by_export: export(&db, rights),
         by_salvage: salvage(&db, rights),
+        by_copying: copy_and_compare(&db, rights),
     };
     match try_to_write(&db) {
         Ok(()) => assert!(!read_all(&db, rights, true) || met.by_reading),
@@ -137,6 +153,11 @@ fn examine(path: &Path, rights: &Rights) -> Met {
             read_all(&db, rights, true);
         }
     }
+    if let Err(error) = db.compact(|_, _| {}) {
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        assert!(met.by_reading, "compaction met {error}, reading did not");
+    }
+    assert!(!read_all(&db, rights, true) || met.by_reading, "compaction has damaged something");
     met
 }
 
@@ -203,6 +224,10 @@ fn one_changed_bit_is_found_wherever_it_is_or_does_not_matter() {
                     let matters = covered[at] && at >= 8192;
                     assert_eq!(met.by_reading, matters, "byte {at}: whether a reader meets it");
                     assert_eq!(met.by_salvage, matters, "byte {at}: whether something is lost");
+                    assert_eq!(
+                        met.by_copying, matters,
+                        "byte {at}: whether a copy, or a comparison, meets it"
+                    );
                     assert!(!met.by_export || matters, "byte {at}: exporting meets what is not there");
                 }
             });

@@ -205,6 +205,43 @@ pub(super) fn export(db: &Database, rights: &Rights) -> bool {
     ended
 }
 
+/// Copies both tables to another database, and compares them with what they should be. Whether that ended with an error; a copy that
+/// was made is whole, and no row is taken for another one.
+pub(super) fn copy_and_compare(db: &Database, rights: &Rights) -> bool {
+    let (read, whole, copy) =
+        (db.read().unwrap(), rights.whole.read().unwrap(), Database::in_memory().unwrap());
+    let mut damaged = [false; 2];
+    for name in ["flights", "points"] {
+        let write = copy.write().unwrap();
+        match write.copy_table(&read, name, name, |_, _| {}) {
+            Ok(_) => {
+                write.commit().unwrap();
+                let copy = copy.read().unwrap();
+                let diff = whole.diff(&copy).unwrap();
+                assert_eq!(
+                    diff.table(name).unwrap().rows().unwrap().count(),
+                    0,
+                    "{name}: not what was copied"
+                );
+            }
+            Err(error) => damaged[0] |= right_or_damaged::<()>(Err(error), &(), "copy"),
+        }
+    }
+    match whole.diff(&read) {
+        Ok(diff) => {
+            for table in diff.tables() {
+                for change in table.rows().unwrap() {
+                    damaged[1] |=
+                        right_or_damaged(change.map(|change| Some(format!("{change:?}"))), &None, "diff");
+                }
+            }
+        }
+        Err(error) => damaged[1] |= right_or_damaged::<()>(Err(error), &(), "diff"),
+    }
+    assert_eq!(damaged[0], damaged[1], "a copy and a comparison meet the same");
+    damaged[0]
+}
+
 /// Brings over what holds. Whether something was lost; what came over is right, in order, and all the rest.
 pub(super) fn salvage(db: &Database, rights: &Rights) -> bool {
     let good = Database::in_memory().unwrap();
