@@ -16,6 +16,7 @@ mod key;
 mod load;
 mod open;
 mod output;
+mod plot;
 mod progress;
 mod projection;
 mod query;
@@ -49,6 +50,7 @@ enum Command {
     Get(get::Get),
     Scan(scan::Scan),
     Query(query::Query),
+    Plot(plot::Plot),
     Export(export::Export),
     Set(set::Set),
     Remove(remove::Remove),
@@ -79,6 +81,7 @@ impl Command {
             Command::Get(get) => get.run(),
             Command::Scan(scan) => scan.run(),
             Command::Query(query) => query.run(),
+            Command::Plot(plot) => plot.run(),
             Command::Export(export) => export.run(),
             Command::Set(set) => set.run(),
             Command::Remove(remove) => remove.run(),

@@ -5,6 +5,7 @@ mod exchanging;
 mod flights;
 mod keeping;
 mod loading;
+mod plotting;
 mod querying;
 mod rows;
 mod sharing;

@@ -1,0 +1,248 @@
+//! Where values stand on an axis: bins of a round width, with labels that a person expects.
+
+use drystone::{Date, Timestamp, Type, Value};
+
+/// What numbers mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Whole,
+    Real,
+    /// Days.
+    Date,
+    /// Seconds.
+    Time,
+}
+
+const DAY: f64 = 86_400.0;
+/// The first Monday of 1970 is the fifth of January: weeks begin on Mondays.
+const MONDAY: f64 = 4.0;
+const DAYS: [f64; 10] = [1.0, 2.0, 7.0, 14.0, 28.0, 91.0, 182.0, 364.0, 728.0, 1820.0];
+const SECONDS: [f64; 15] = [
+    1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1800.0, 3600.0, 10_800.0, 21_600.0, 43_200.0,
+];
+
+impl Kind {
+    /// Of a field, if its values stand on an axis; else they are names.
+    pub(super) fn of(ty: Type) -> Option<Kind> {
+        match ty {
+            Type::F32 | Type::F64 => Some(Kind::Real),
+            Type::Date => Some(Kind::Date),
+            Type::Timestamp => Some(Kind::Time),
+            _ if ty.is_number() => Some(Kind::Whole),
+            _ => None,
+        }
+    }
+
+    /// The place of a value. `None` if it has none: null, or not a number.
+    pub(super) fn place(value: &Value<'_>) -> Option<f64> {
+        let place = match value {
+            Value::Unsigned(number) => *number as f64,
+            Value::Signed(number) => *number as f64,
+            Value::F32(number) => (*number).into(),
+            Value::F64(number) => *number,
+            Value::Date(date) => date.days().into(),
+            Value::Timestamp(time) => time.micros() as f64 / 1e6,
+            _ => return None,
+        };
+        place.is_finite().then_some(place)
+    }
+
+    /// Widths of bins that a person expects, from the least.
+    fn widths(self) -> Box<dyn Iterator<Item = f64>> {
+        let decimals = |from: i32| {
+            (from..308).flat_map(move |power| [1.0, 2.0, 5.0].map(|digit| digit * 10_f64.powi(power)))
+        };
+        let days = || DAYS.into_iter().chain((0..5).map(|power| 3640.0 * 10_f64.powi(power)));
+        match self {
+            Kind::Whole => Box::new(decimals(0)),
+            Kind::Real => Box::new(decimals(-300)),
+            Kind::Date => Box::new(days()),
+            Kind::Time => Box::new(
+                decimals(-6)
+                    .take_while(|width| *width < 1.0)
+                    .chain(SECONDS)
+                    .chain(days().map(|days| days * DAY)),
+            ),
+        }
+    }
+
+    /// Where bins of this width are counted from.
+    fn origin(self, width: f64) -> f64 {
+        match self {
+            Kind::Date if width >= 7.0 => MONDAY,
+            Kind::Time if width >= 7.0 * DAY => MONDAY * DAY,
+            _ => 0.0,
+        }
+    }
+
+    /// A value as it is written where it stands alone.
+    pub(super) fn exact(self, value: f64) -> String {
+        match self {
+            Kind::Real => value.to_string(),
+            Kind::Time => Timestamp::from_micros((value * 1e6).round() as i64).to_string(),
+            _ => self.label(value, 1.0),
+        }
+    }
+
+    /// A value as a person writes it, where neighbours are so far apart.
+    pub(super) fn label(self, value: f64, step: f64) -> String {
+        match self {
+            Kind::Whole if value.abs() < 1e15 => grouped(value as i64),
+            Kind::Whole | Kind::Real => number(value, step),
+            Kind::Date => Date::from_days(value as i32).to_string(),
+            Kind::Time => {
+                let text = Timestamp::from_micros((value * 1e6).round() as i64).to_string();
+                let (date, time) = text.split_once('T').unwrap_or((&text, ""));
+                let time = time.trim_end_matches('Z');
+                let minutes = time.rsplit_once(':').map_or(time, |(minutes, _)| minutes);
+                if step >= DAY {
+                    date.to_owned()
+                } else if step >= 60.0 {
+                    format!("{} {minutes}", date.get(date.len() - 5..).unwrap_or(date))
+                } else {
+                    time.to_owned()
+                }
+            }
+        }
+    }
+}
+
+/// With commas between thousands.
+fn grouped(value: i64) -> String {
+    let sign = if value < 0 { "-" } else { "" };
+    format!("{sign}{}", indicatif::HumanCount(value.unsigned_abs()))
+}
+
+/// With as many digits as tell neighbours apart.
+fn number(value: f64, step: f64) -> String {
+    if value != 0.0 && !(1e-6..1e15).contains(&value.abs()) {
+        return format!("{value:.3e}");
+    }
+    let digits = (-step.log10()).ceil().clamp(0.0, 12.0) as usize;
+    let text = format!("{value:.digits$}");
+    // Not -0.
+    if text.trim_start_matches(['-', '0', '.']).is_empty() { text.replace('-', "") } else { text }
+}
+
+/// Bins side by side.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Axis {
+    pub(super) kind: Kind,
+    start: f64,
+    pub(super) width: f64,
+    pub(super) bins: usize,
+}
+
+impl Axis {
+    /// At most so many bins, which hold all from the lowest to the highest value.
+    pub(super) fn new(kind: Kind, low: f64, high: f64, most: usize) -> Axis {
+        let most = most.max(1) as f64;
+        let fit = |width: f64| {
+            let origin = kind.origin(width);
+            let start = ((low - origin) / width).floor() * width + origin;
+            let bins = ((high - start) / width).floor() + 1.0;
+            (bins <= most && start + width > start).then_some(Axis {
+                kind,
+                start,
+                width,
+                bins: bins as usize,
+            })
+        };
+        // Numbers so far apart that no round width is wide enough have one bin.
+        let one = Axis { kind, start: low, width: (high - low).max(1.0), bins: 1 };
+        kind.widths().find_map(fit).unwrap_or(one)
+    }
+
+    /// The bin of a value: before 0 and behind the last for those outside.
+    pub(super) fn bin(&self, value: f64) -> Result<usize, Outside> {
+        let at = ((value - self.start) / self.width).floor();
+        match at {
+            _ if at < 0.0 => Err(Outside::Below),
+            _ if at >= self.bins as f64 => Err(Outside::Above),
+            _ => Ok(at as usize),
+        }
+    }
+
+    /// Where a bin begins.
+    pub(super) fn edge(&self, bin: usize) -> f64 {
+        self.start + bin as f64 * self.width
+    }
+
+    /// Bins whose edges are labelled, with the labels, if each may take so many bins.
+    pub(super) fn ticks(&self, bins_of: impl Fn(&str) -> usize) -> Vec<(usize, String)> {
+        let origin = self.kind.origin(self.width);
+        for every in self.kind.widths().filter(|width| *width >= self.width) {
+            let every_bins = every / self.width;
+            if (every_bins - every_bins.round()).abs() > 1e-6 {
+                continue;
+            }
+            let is_round = |bin: &usize| {
+                let steps = (self.edge(*bin) - origin) / every;
+                (steps - steps.round()).abs() < 1e-6
+            };
+            let ticks: Vec<(usize, String)> = (0..self.bins)
+                .filter(is_round)
+                .map(|bin| (bin, self.kind.label(self.edge(bin), every)))
+                .collect();
+            let widest = ticks.iter().map(|(_, label)| bins_of(label)).max().unwrap_or(0);
+            if widest <= every_bins.round() as usize || ticks.len() == 1 {
+                return ticks;
+            }
+            if ticks.is_empty() {
+                break;
+            }
+        }
+        vec![(0, self.kind.label(self.edge(0), self.width))]
+    }
+}
+
+/// On which side of the axis a value lies that is not on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outside {
+    Below,
+    Above,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bins_have_round_widths_and_hold_all_values() {
+        let axis = Axis::new(Kind::Whole, -43.0, 191.0, 60);
+        assert_eq!((axis.edge(0), axis.width, axis.bins), (-45.0, 5.0, 48));
+        assert_eq!((axis.bin(-43.0), axis.bin(191.0)), (Ok(0), Ok(47)));
+        assert_eq!((axis.bin(-45.1), axis.bin(195.0)), (Err(Outside::Below), Err(Outside::Above)));
+        let axis = Axis::new(Kind::Real, 0.013, 0.0171, 10);
+        assert!((axis.width - 0.0005).abs() < 1e-12 && axis.bins <= 10, "{axis:?}");
+        for (low, high) in [(0.0, 0.0), (-1e300, 1e300), (5e-324, 5e-324), (1e18, 1e18 + 1024.0)] {
+            for kind in [Kind::Whole, Kind::Real, Kind::Time, Kind::Date] {
+                let axis = Axis::new(kind, low, high, 20);
+                assert!((1..=20).contains(&axis.bins), "{axis:?}");
+                assert!(!axis.ticks(|_| 3).is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn labels_are_round_numbers_and_dates_that_do_not_touch() {
+        let axis = Axis::new(Kind::Whole, -43.0, 191.0, 60);
+        let ticks = axis.ticks(|label| label.len() + 1);
+        let labels: Vec<&str> = ticks.iter().map(|(_, label)| label.as_str()).collect();
+        assert_eq!(labels, ["-40", "-20", "0", "20", "40", "60", "80", "100", "120", "140", "160", "180"]);
+        assert_eq!(ticks[2].0, 9);
+
+        let day = |text: &str| f64::from(text.parse::<Date>().unwrap().days());
+        let axis = Axis::new(Kind::Date, day("2013-01-01"), day("2013-12-31"), 60);
+        assert_eq!((axis.width, axis.kind.label(axis.edge(0), axis.width)), (7.0, "2012-12-31".to_owned()));
+        let ticks = axis.ticks(|_| 12);
+        assert!(ticks.len() >= 3 && ticks.windows(2).all(|pair| pair[1].0 - pair[0].0 >= 12), "{ticks:?}");
+
+        let time = "2013-07-04T12:00:00Z".parse::<Timestamp>().unwrap().micros() as f64 / 1e6;
+        assert_eq!(Kind::Time.label(time, 7.0 * DAY), "2013-07-04");
+        assert_eq!(Kind::Time.label(time, 3600.0), "07-04 12:00");
+        assert_eq!(Kind::Time.label(time, 5.0), "12:00:00");
+        assert_eq!(Kind::Real.label(-0.0001, 0.1), "0.0");
+        assert_eq!(Kind::Whole.label(-1_234_567.0, 1.0), "-1,234,567");
+    }
+}
