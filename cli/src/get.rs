@@ -1,26 +1,30 @@
-//! `drystone get`: one row by its key.
+//! `drystone get`: one row by its key, or rows by the values of indexed fields.
 
 use std::io::BufWriter;
 use std::path::PathBuf;
 
 use clap::Args;
-use drystone::{Result, Row};
+use drystone::{DynamicIndex, DynamicTable, Result, Row};
 
 use crate::grid::Grid;
-use crate::output::{Format, Printer, failed, stdout};
+use crate::output::{Format, Printer, failed, print_rows, stdout};
 use crate::projection::{Place, Projection};
 use crate::{Outcome, key, open};
 
-/// Print the row with this key
+/// Print the row with this key, or the rows that an index finds
 #[derive(Args)]
 pub(crate) struct Get {
     /// The database file
     db: PathBuf,
     /// The table
     table: String,
-    /// The key, one argument a part; in a table without a key, the row number, counted from 0
+    /// The key, one argument a part; in a table without a key, the row number, counted from 0. With --index, the values of its
+    /// fields, or of the first of them; an empty argument is null
     #[arg(required = true, allow_negative_numbers = true)]
     key: Vec<String>,
+    /// Print all rows with these values, in the order of this index
+    #[arg(long, value_name = "NAME")]
+    index: Option<String>,
     /// A field to print; may be given more than once
     #[arg(long, value_name = "NAME")]
     field: Vec<String>,
@@ -38,12 +42,32 @@ impl Get {
         let read = db.read()?;
         let table = read.dynamic(&self.table)?;
         let mut projection = Projection::new(table.schema(), &self.field, &self.at)?;
+        if let Some(name) = &self.index {
+            return self.find(&table, &table.index(name)?, projection);
+        }
         let key = key::parse(&self.table, table.schema(), &self.key)?;
         let Some(row) = table.get(&key)? else {
             key::say_not_found(&table, &key);
             return Ok(Outcome::NotFound);
         };
         self.print(projection.apply(row)?)?;
+        Ok(Outcome::Done)
+    }
+
+    /// Any number of rows, so they are printed as `scan` does.
+    fn find(
+        &self,
+        table: &DynamicTable<'_>,
+        index: &DynamicIndex<'_>,
+        mut projection: Projection,
+    ) -> Result<Outcome> {
+        let values = key::parse_indexed(index, &self.key)?;
+        let rows = index.prefix(&values)?;
+        if rows.is_empty() {
+            key::say_not_indexed(table, index, &values);
+            return Ok(Outcome::NotFound);
+        }
+        print_rows(self.format, &mut projection, rows)?;
         Ok(Outcome::Done)
     }
 

@@ -1,8 +1,11 @@
-//! Keys as they are given on the command line: one argument a part, or a row number.
+//! Keys as they are given on the command line: one argument a part, or a row number. Values of an index are given the same way.
 
 use std::ops::Bound;
 
-use drystone::{DynamicTable, Error, ErrorKind, FieldDef, Result, RowRange, Schema, Timestamp, Type, Value};
+use drystone::{
+    DynamicIndex, DynamicTable, Error, ErrorKind, FieldDef, IndexRowRange, Result, RowRange, Schema,
+    Timestamp, Type, Value,
+};
 
 use crate::wrong_use;
 
@@ -49,6 +52,29 @@ pub(crate) fn range<'t>(table: &DynamicTable<'t>, from: &[String], to: &[String]
     table.range((bound(&from), bound(&to)))
 }
 
+/// The values in these arguments, of the first fields of an index; an empty one is null. After the indexed fields come those that
+/// tell its entries apart: the key of the table, or the number of the row.
+pub(crate) fn parse_indexed(index: &DynamicIndex<'_>, arguments: &[String]) -> Result<Vec<Value<'static>>> {
+    let fields = index.schema().fields();
+    if arguments.len() > fields.len() {
+        let message = format!("{}, not {}", describe_index(index), arguments.len());
+        return wrong_use(message);
+    }
+    let parse = |(field, text): (&FieldDef, &String)| parse_or_null(field, text);
+    let values = fields.iter().zip(arguments).map(parse).collect::<Result<_>>();
+    values.map_err(|error| error.within(format_args!("index {:?}", index.name())))
+}
+
+/// The rows between two places in an index, or all, in its order; with bounds as in [`range`].
+pub(crate) fn indexed_range<'t>(
+    index: &DynamicIndex<'t>,
+    from: &[String],
+    to: &[String],
+) -> Result<IndexRowRange<'t>> {
+    let (from, to) = (parse_indexed(index, from)?, parse_indexed(index, to)?);
+    index.range((bound(&from), bound(&to)))
+}
+
 fn bound<'k, 'v>(key: &'k [Value<'v>]) -> Bound<&'k [Value<'v>]> {
     if key.is_empty() { Bound::Unbounded } else { Bound::Included(key) }
 }
@@ -65,12 +91,34 @@ pub(crate) fn parse_value(field: &FieldDef, text: &str) -> Result<Value<'static>
     field.load(&stored).map(Value::into_owned)
 }
 
+/// The value of a field in this text, where an empty one is null if the field can be that; an empty text then is `""`.
+pub(crate) fn parse_or_null(field: &FieldDef, text: &str) -> Result<Value<'static>> {
+    match text {
+        "" if field.is_nullable() => Ok(Value::Null),
+        "\"\"" if field.is_nullable() && matches!(field.ty(), Type::Str(_)) => parse_value(field, ""),
+        _ => parse_value(field, text),
+    }
+}
+
 /// Says that there is no such row.
 pub(crate) fn say_not_found(table: &DynamicTable<'_>, key: &[Value<'_>]) {
-    let key: Vec<String> = key.iter().map(Value::to_string).collect();
     let what = if table.schema().is_keyed() { "row with key" } else { "row number" };
     let name = table.name();
-    crate::say(format_args!("table {name:?}: no {what} {} among {} rows", key.join(" "), table.len()));
+    crate::say(format_args!("table {name:?}: no {what} {} among {} rows", join(key), table.len()));
+}
+
+/// Says that no row has these values.
+pub(crate) fn say_not_indexed(table: &DynamicTable<'_>, index: &DynamicIndex<'_>, values: &[Value<'_>]) {
+    let names: Vec<&str> = index.schema().fields().iter().take(values.len()).map(FieldDef::name).collect();
+    let (table, rows, index) = (table.name(), table.len(), index.name());
+    let (names, values) = (names.join(" "), join(values));
+    crate::say(format_args!(
+        "table {table:?}, index {index:?}: no row with {names} {values} among {rows} rows"
+    ));
+}
+
+fn join(values: &[Value<'_>]) -> String {
+    values.iter().map(Value::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn describe(table: &str, schema: &Schema) -> String {
@@ -80,4 +128,13 @@ fn describe(table: &str, schema: &Schema) -> String {
         1 => format!("the key of table {table:?} is {}: one argument", names[0]),
         parts => format!("the key of table {table:?} is {}: {parts} arguments", names.join(" ")),
     }
+}
+
+fn describe_index(index: &DynamicIndex<'_>) -> String {
+    let fields = index.schema().fields();
+    let names: Vec<&str> = fields.iter().map(FieldDef::name).collect();
+    let (indexed, others) = names.split_at(index.fields().len());
+    let (name, indexed) = (index.name(), indexed.join(" "));
+    let then = if others.is_empty() { String::new() } else { format!(", then {}", others.join(" ")) };
+    format!("index {name:?} is on {indexed}{then}: {} arguments at most", names.len())
 }

@@ -11,6 +11,7 @@ use drystone::arrow::{self, Layout};
 use drystone::{Error, ErrorKind, Result, Row, Schema, csv, json, numpy, parquet};
 
 use crate::grid::Grid;
+use crate::projection::Projection;
 
 /// How rows are printed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -105,6 +106,19 @@ pub(crate) fn report(text: &str) -> Result<()> {
 /// An error for output that could not be written.
 pub(crate) fn failed(error: io::Error) -> Error {
     Error::io("cannot write what was found", error)
+}
+
+/// Prints these fields of rows to standard output.
+pub(crate) fn print_rows<'t>(
+    format: Format,
+    projection: &mut Projection,
+    mut rows: impl Iterator<Item = Result<Row<'t>>>,
+) -> Result<()> {
+    let mut printer = Printer::new(format, projection.schema())?;
+    let printed = rows.try_for_each(|row| printer.row(projection.apply(row?)?));
+    // What came before an error is printed in any case.
+    printer.finish()?;
+    printed
 }
 
 /// Where rows are printed to.

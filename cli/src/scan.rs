@@ -1,27 +1,33 @@
-//! `drystone scan`: rows in the order of their key.
+//! `drystone scan`: rows in the order of their key, or of an index.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use drystone::Result;
 
-use crate::output::{Format, Printer};
+use crate::output::{Format, print_rows};
 use crate::projection::Projection;
 use crate::{Outcome, key, open};
 
-/// Print rows in the order of their key, or of their numbers where there is no key
+/// Print rows in the order of their key, of their numbers where there is no key, or of an index
 #[derive(Args)]
 pub(crate) struct Scan {
     /// The database file
     db: PathBuf,
     /// The table
     table: String,
+    /// Print rows in the order of this index; keys are then values of its fields, and an empty argument is null
+    #[arg(long, value_name = "NAME")]
+    index: Option<String>,
     /// The first key, one argument a part; leading parts stand for the first key that begins so
     #[arg(long, value_name = "KEY", num_args = 1.., allow_negative_numbers = true)]
     from: Vec<String>,
     /// The last key, included, one argument a part; leading parts stand for all keys that begin so
     #[arg(long, value_name = "KEY", num_args = 1.., allow_negative_numbers = true)]
     to: Vec<String>,
+    /// Only rows whose key begins with these parts, one argument a part
+    #[arg(long, value_name = "KEY", num_args = 1.., allow_negative_numbers = true, conflicts_with_all = ["from", "to"])]
+    prefix: Vec<String>,
     /// The fields to print
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     select: Vec<String>,
@@ -39,13 +45,17 @@ impl Scan {
         let read = db.read()?;
         let table = read.dynamic(&self.table)?;
         let mut projection = Projection::new(table.schema(), &self.select, &[])?;
-        let rows = key::range(&table, &self.from, &self.to)?;
-        let mut printer = Printer::new(self.format, projection.schema())?;
-        let mut rows = rows.take(self.limit.unwrap_or(usize::MAX));
-        let printed = rows.try_for_each(|row| printer.row(projection.apply(row?)?));
-        // What came before an error is printed in any case.
-        printer.finish()?;
-        printed?;
+        let limit = self.limit.unwrap_or(usize::MAX);
+        // What begins with the parts of a key is what lies from them to them.
+        let (from, to) =
+            if self.prefix.is_empty() { (&self.from, &self.to) } else { (&self.prefix, &self.prefix) };
+        match &self.index {
+            None => print_rows(self.format, &mut projection, key::range(&table, from, to)?.take(limit))?,
+            Some(name) => {
+                let rows = key::indexed_range(&table.index(name)?, from, to)?;
+                print_rows(self.format, &mut projection, rows.take(limit))?;
+            }
+        }
         Ok(Outcome::Done)
     }
 }

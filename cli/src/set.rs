@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use drystone::{Result, RowBuf, Schema, Type, Value};
+use drystone::{Result, RowBuf, Schema, Value};
 
 use crate::{Outcome, key, open, wrong_use};
 
@@ -52,15 +52,10 @@ fn parse_change<'c>(schema: &Schema, change: &'c str) -> Result<(&'c str, Value<
         return wrong_use(format!("{change:?} is no FIELD=VALUE"));
     };
     let field = schema.field(name)?;
-    let is_text = matches!(field.ty(), Type::Str(_));
     if field.is_key() {
         return wrong_use(format!(
             "field {name:?} is part of the key; remove the row and load it with another key"
         ));
     }
-    if field.is_nullable() && text.is_empty() {
-        return Ok((name, Value::Null));
-    }
-    let text = if is_text && field.is_nullable() && text == "\"\"" { "" } else { text };
-    Ok((name, key::parse_value(field, text)?))
+    Ok((name, key::parse_or_null(field, text)?))
 }

@@ -1,4 +1,4 @@
-//! Completing a line: commands, options, tables, and the fields of the table that the line names.
+//! Completing a line: commands, options, tables, and the fields and indexes of the table that the line names.
 
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::highlight::Highlighter;
@@ -15,12 +15,18 @@ pub(super) struct Complete {
     commands: Names,
     /// With their fields, as they are now.
     tables: Box<dyn Fn() -> Names>,
+    /// Tables with their indexes, as they are now.
+    indexes: Box<dyn Fn() -> Names>,
     files: FilenameCompleter,
 }
 
 impl Complete {
-    pub(super) fn over(commands: Names, tables: Box<dyn Fn() -> Names>) -> Complete {
-        Complete { commands, tables, files: FilenameCompleter::new() }
+    pub(super) fn over(
+        commands: Names,
+        tables: Box<dyn Fn() -> Names>,
+        indexes: Box<dyn Fn() -> Names>,
+    ) -> Complete {
+        Complete { commands, tables, indexes, files: FilenameCompleter::new() }
     }
 
     /// Where the word at the end of this line begins, and what it may become.
@@ -47,6 +53,9 @@ impl Complete {
             }
             return (start, found);
         }
+        if names_index(before) {
+            return (start, named_in(before, word, &(self.indexes)()));
+        }
         let mut found = self.fields(before, word);
         if found.is_empty() {
             found = matching(word, (self.tables)().iter().map(|(name, _)| name));
@@ -56,12 +65,26 @@ impl Complete {
 
     /// Fields of the tables that are named in what comes before.
     fn fields(&self, before: &str, word: &str) -> Vec<String> {
-        let words = shlex::split(before)
-            .unwrap_or_else(|| before.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
-        let tables = (self.tables)();
-        let named = tables.iter().filter(|(name, _)| words.iter().skip(1).any(|word| word == name));
-        matching(word, named.flat_map(|(_, fields)| fields))
+        named_in(before, word, &(self.tables)())
     }
+}
+
+/// Whether the next word is the name of an index: after `--index`, or in `index drop TABLE`.
+fn names_index(before: &str) -> bool {
+    let words = split(before);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    words.last() == Some(&"--index") || matches!(words[..], ["index", "drop", _])
+}
+
+/// What belongs to the tables that are named in what comes before.
+fn named_in(before: &str, word: &str, tables: &Names) -> Vec<String> {
+    let words = split(before);
+    let named = tables.iter().filter(|(name, _)| words.iter().skip(1).any(|word| word == name));
+    matching(word, named.flat_map(|(_, names)| names))
+}
+
+fn split(line: &str) -> Vec<String> {
+    shlex::split(line).unwrap_or_else(|| line.split_whitespace().map(str::to_owned).collect())
 }
 
 fn matching<'n>(word: &str, names: impl Iterator<Item = &'n String>) -> Vec<String> {
@@ -111,16 +134,22 @@ mod tests {
     }
 
     fn complete(line: &str) -> String {
-        let commands = names(&[("get", &["--field", "--format"]), ("query", &["--where"]), ("quit", &[])]);
+        let commands = names(&[
+            ("get", &["--field", "--format"]),
+            ("index", &["--unique"]),
+            ("query", &["--where"]),
+            ("quit", &[]),
+        ]);
         let tables =
             || names(&[("flights", &["carrier", "dep_delay", "dest"]), ("planes", &["engine", "tailnum"])]);
-        let (start, found) = Complete::over(commands, Box::new(tables)).candidates(line);
+        let indexes = || names(&[("flights", &["by_dest", "by_tail"]), ("planes", &["by_engine"])]);
+        let (start, found) = Complete::over(commands, Box::new(tables), Box::new(indexes)).candidates(line);
         format!("{start}: {}", found.join(" "))
     }
 
     #[test]
     fn commands_options_tables_and_fields_are_completed_where_they_belong() {
-        assert_eq!(complete(""), "0: get query quit");
+        assert_eq!(complete(""), "0: get index query quit");
         assert_eq!(complete("qu"), "0: query quit");
         assert_eq!(complete("help g"), "5: get");
         assert_eq!(complete("get "), "4: flights planes");
@@ -131,6 +160,10 @@ mod tests {
         assert_eq!(complete("query flights --select carrier,d"), "31: dep_delay dest");
         assert_eq!(complete("query flights --order-by -de"), "25: -dep_delay -dest");
         assert_eq!(complete("set flights 5 dest"), "14: dest");
+        assert_eq!(complete("get flights --index by_"), "20: by_dest by_tail");
+        assert_eq!(complete("scan planes --limit 5 --index "), "30: by_engine");
+        assert_eq!(complete("index drop flights "), "19: by_dest by_tail");
+        assert_eq!(complete("get flights --index by_dest de"), "28: dep_delay dest");
         assert_eq!(complete("get flights x"), "12: ");
         assert_eq!(complete("é"), "0: ");
     }

@@ -199,7 +199,9 @@ impl Complete {
             .map(|command| (command.get_name().to_owned(), flags(command)))
             .collect();
         named.extend(["help", "quit"].map(|name| (name.to_owned(), Vec::new())));
-        Complete::over(named, Box::new(move || tables(&db).unwrap_or_default()))
+        let same = db.clone();
+        let tables = move || tables(&db).unwrap_or_default();
+        Complete::over(named, Box::new(tables), Box::new(move || indexes(&same).unwrap_or_default()))
     }
 }
 
@@ -210,4 +212,13 @@ fn tables(db: &Database) -> Result<Vec<(String, Vec<String>)>> {
         Ok(read.dynamic(name)?.schema().fields().iter().map(|field| field.name().to_owned()).collect())
     };
     read.table_names()?.into_iter().map(|name| fields(&name).map(|fields| (name, fields))).collect()
+}
+
+/// The tables of the newest state, each with its indexes.
+fn indexes(db: &Database) -> Result<Vec<(String, Vec<String>)>> {
+    let read = db.read()?;
+    let indexes = |name: &String| -> Result<Vec<String>> {
+        Ok(read.indexes(name)?.into_iter().map(|index| index.name).collect())
+    };
+    read.table_names()?.into_iter().map(|name| indexes(&name).map(|indexes| (name, indexes))).collect()
 }

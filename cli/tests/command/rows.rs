@@ -107,6 +107,104 @@ fn scan_goes_from_key_to_key_in_order() {
     assert_eq!(json, "{\"n\":-1,\"ok\":true}\n{\"n\":5,\"ok\":false}\n{\"n\":-7,\"ok\":null}\n");
 }
 
+/// The same tables, each with an index on `note` and `x`, and `k` with a unique one on `n`.
+fn indexed() -> Folder {
+    let folder = folder();
+    folder.done(&["index", "a.dry", "create", "k", "k_by_note", "note", "x"]);
+    folder.done(&["index", "a.dry", "create", "k", "k_by_n", "n", "--unique"]);
+    folder.done(&["index", "a.dry", "create", "n", "n_by_note", "note", "x"]);
+    folder
+}
+
+#[test]
+fn get_finds_rows_by_an_index() {
+    let folder = indexed();
+    // One more of the same note, with a greater x, in front of the other in the order of the key.
+    folder.file("b.csv", "day,n,x,note,ok\n2012-12-31,9,2.5,hé,true\n2013-03-01,10,-1,hé,false\n");
+    folder.done(&["load", "a.dry", "k", "b.csv"]);
+    let get = |index: &str, values: &[&str]| {
+        let more = ["--field", "n", "--format", "csv"];
+        let text = folder.done(&[&["get", "a.dry", "k", "--index", index], values, &more].concat());
+        text.lines().skip(1).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(get("k_by_note", &["hé"]), "5 10 9"); // by x, of which null is the least
+    assert_eq!(get("k_by_note", &["hé", "2.5"]), "9");
+    assert_eq!(get("k_by_note", &["hé", "-1"]), "10");
+    assert_eq!(get("k_by_note", &["hé", ""]), "5");
+    assert_eq!(get("k_by_note", &[""]), "-7"); // null
+    assert_eq!(get("k_by_note", &["\"\""]), "-1"); // an empty text
+    assert_eq!(get("k_by_note", &["hé", "-1", "2013-03-01", "10"]), "10"); // the key tells entries apart
+    assert_eq!(get("k_by_n", &["-7"]), "-7");
+    assert_eq!(
+        folder.done(&["get", "a.dry", "k", "hé", "--index", "k_by_note", "--field", "day", "--field", "x"]),
+        "day            x\n──────────  ────\n2013-01-01  null\n2013-03-01    -1\n2012-12-31   2.5\n"
+    );
+    assert_eq!(
+        folder.done(&["get", "a.dry", "n", "hé", "--index", "n_by_note", "--format", "json"]),
+        "{\"day\":\"2013-01-01\",\"n\":5,\"x\":null,\"note\":\"hé\",\"ok\":false}\n"
+    );
+    assert_eq!(
+        folder.refused(1, &["get", "a.dry", "k", "--index", "k_by_note", "hé", "7"]),
+        "table \"k\", index \"k_by_note\": no row with note x hé 7 among 5 rows\n"
+    );
+    // What a write took out is not found any longer.
+    folder.done(&["set", "a.dry", "k", "2013-03-01", "10", "note=hi"]);
+    folder.done(&["remove", "a.dry", "k", "2012-12-31", "9"]);
+    assert_eq!((get("k_by_note", &["hé"]), get("k_by_note", &["hi"])), ("5".into(), "10".into()));
+}
+
+#[test]
+fn scan_goes_in_the_order_of_an_index() {
+    let folder = indexed();
+    let scan = |table: &str, more: &[&str]| {
+        let text =
+            folder.done(&[&["scan", "a.dry", table, "--select", "n", "--format", "csv"], more].concat());
+        text.lines().skip(1).collect::<Vec<_>>().join(" ")
+    };
+    let by_n = |more: &[&str]| scan("k", &[&["--index", "k_by_n"], more].concat());
+    assert_eq!(scan("k", &[]), "-7 5 -1");
+    assert_eq!(by_n(&[]), "-7 -1 5");
+    assert_eq!(by_n(&["--from", "-1"]), "-1 5");
+    assert_eq!(by_n(&["--to", "4"]), "-7 -1");
+    assert_eq!(by_n(&["--from", "-6", "--to", "5"]), "-1 5");
+    assert_eq!(by_n(&["--from", "6"]), "");
+    assert_eq!(by_n(&["--limit", "1"]), "-7");
+    for (table, index) in [("k", "k_by_note"), ("n", "n_by_note")] {
+        // What stands for null is behind all texts.
+        assert_eq!(scan(table, &["--index", index]), "-1 5 -7");
+        assert_eq!(scan(table, &["--index", index, "--prefix", "hé"]), "5");
+        assert_eq!(scan(table, &["--index", index, "--prefix", ""]), "-7");
+        assert_eq!(scan(table, &["--index", index, "--prefix", "", "-2.5"]), "-7");
+        assert_eq!(scan(table, &["--index", index, "--from", "a"]), "5 -7");
+        assert_eq!(scan(table, &["--index", index, "--to", "\"\"", "1"]), "-1");
+    }
+    // The rows of a key that begins so, without an index.
+    assert_eq!(scan("k", &["--prefix", "2013-01-01"]), "-7 5");
+    assert_eq!(scan("k", &["--prefix", "2013-01-01", "5"]), "5");
+    assert_eq!(scan("k", &["--prefix", "2013-01-03"]), "");
+    assert_eq!(scan("n", &["--prefix", "1"]), "5");
+}
+
+#[test]
+fn an_index_that_cannot_be_read_so_is_exit_code_2() {
+    let folder = indexed();
+    for (wrong, because) in [
+        (&["get", "a.dry", "k", "--index", "k_by_n"][..], "required"),
+        (&["get", "a.dry", "k", "--index", "n_by_note", "hé"], "no index \"n_by_note\""),
+        (&["get", "a.dry", "k", "--index", "k_by_n", "x"], "index \"k_by_n\": field \"n\""),
+        (
+            &["get", "a.dry", "k", "--index", "k_by_n", "1", "2013-01-01", "2"],
+            "is on n, then day: 2 arguments at most",
+        ),
+        (&["scan", "a.dry", "n", "--index", "nope"], "no index \"nope\""),
+        (&["scan", "a.dry", "k", "--index", "k_by_n", "--from", "300"], "out of range"),
+        (&["scan", "a.dry", "k", "--prefix", "2013-01-01", "--from", "2013-01-01"], "cannot be used with"),
+    ] {
+        let said = folder.refused(2, wrong);
+        assert!(said.contains(because), "{because:?} is not in {said}");
+    }
+}
+
 #[test]
 fn a_date_stands_for_its_midnight() {
     let folder = Folder::new();

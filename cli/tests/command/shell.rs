@@ -24,6 +24,16 @@ fn lines_are_commands_without_the_database() {
 }
 
 #[test]
+fn an_index_is_made_and_read_at_the_prompt() {
+    let folder = folder();
+    let script = "index create 'the people' by_name 'full name'\nget 'the people' --index by_name 'Grace H.' --format csv\n\
+                  scan 'the people' --index by_name --prefix 'Ada L.' --format csv\n";
+    let ran = folder.run_with(&["shell", "a.dry"], script);
+    assert_eq!((ran.code, &*ran.stderr), (0, ""), "{ran:?}");
+    assert_eq!(ran.stdout, "id,full name\n2,Grace H.\nid,full name\n1,Ada L.\n");
+}
+
+#[test]
 fn an_error_is_told_with_its_line_and_the_next_line_is_taken() {
     let folder = folder();
     let script = "get 'the people' x\nnope\nget 'the people\nget\nget 'the people' 1 --format json\n";
