@@ -78,7 +78,9 @@ impl Kind {
     /// A value as it is written where it stands alone.
     pub(super) fn exact(self, value: f64) -> String {
         match self {
-            Kind::Real => value.to_string(),
+            // What was an f32 is written as one.
+            Kind::Real if f64::from(value as f32) == value => real(value as f32),
+            Kind::Real => real(value),
             Kind::Time => Timestamp::from_micros((value * 1e6).round() as i64).to_string(),
             _ => self.label(value, 1.0),
         }
@@ -107,6 +109,12 @@ impl Kind {
     }
 }
 
+/// As it is, or with a power of ten where that is far shorter.
+fn real<F: std::fmt::Display + std::fmt::LowerExp + Into<f64> + Copy>(value: F) -> String {
+    let size = value.into().abs();
+    if size == 0.0 || (1e-6..1e15).contains(&size) { value.to_string() } else { format!("{value:e}") }
+}
+
 /// With commas between thousands.
 fn grouped(value: i64) -> String {
     let sign = if value < 0 { "-" } else { "" };
@@ -116,12 +124,27 @@ fn grouped(value: i64) -> String {
 /// With as many digits as tell neighbours apart.
 fn number(value: f64, step: f64) -> String {
     if value != 0.0 && !(1e-6..1e15).contains(&value.abs()) {
-        return format!("{value:.3e}");
+        let text = format!("{value:.3e}");
+        let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+        return format!("{}e{power}", digits.trim_end_matches('0').trim_end_matches('.'));
     }
     let digits = (-step.log10()).ceil().clamp(0.0, 12.0) as usize;
     let text = format!("{value:.digits$}");
     // Not -0.
     if text.trim_start_matches(['-', '0', '.']).is_empty() { text.replace('-', "") } else { text }
+}
+
+/// A round number, whatever its size.
+fn number_in_short(value: f64) -> String {
+    if (1.0..1e15).contains(&value) && value.fract() == 0.0 {
+        grouped(value as i64)
+    } else {
+        // Powers of ten are not exact below one: 0.30000000000000004 is 0.3.
+        let digits = format!("{value:.3e}");
+        let (digits, power) = digits.split_once('e').unwrap_or((&digits, "0"));
+        let short: f64 = format!("{digits}e{power}").parse().unwrap_or(value);
+        if (1e-6..1e15).contains(&short) { short.to_string() } else { format!("{short:e}") }
+    }
 }
 
 /// Bins side by side.
@@ -151,6 +174,27 @@ impl Axis {
         // Numbers so far apart that no round width is wide enough have one bin.
         let one = Axis { kind, start: low, width: (high - low).max(1.0), bins: 1 };
         kind.widths().find_map(fit).unwrap_or(one)
+    }
+
+    /// A number among the values, a hundred times as fine as the bins.
+    pub(super) fn fine(&self, value: f64) -> String {
+        number(value, self.width / 100.0)
+    }
+
+    /// How wide a bin is, as a person says it.
+    pub(super) fn step(&self) -> String {
+        let count = |number: f64, unit: &str| {
+            let plural = if number == 1.0 { "" } else { "s" };
+            format!("{} {unit}{plural}", number_in_short(number))
+        };
+        match self.kind {
+            Kind::Whole | Kind::Real => number_in_short(self.width),
+            Kind::Date => count(self.width, "day"),
+            Kind::Time if self.width >= DAY => count(self.width / DAY, "day"),
+            Kind::Time if self.width >= 3600.0 => count(self.width / 3600.0, "hour"),
+            Kind::Time if self.width >= 60.0 => count(self.width / 60.0, "minute"),
+            Kind::Time => count(self.width, "second"),
+        }
     }
 
     /// The bin of a value: before 0 and behind the last for those outside.
@@ -242,6 +286,24 @@ mod tests {
         assert_eq!(Kind::Time.label(time, 7.0 * DAY), "2013-07-04");
         assert_eq!(Kind::Time.label(time, 3600.0), "07-04 12:00");
         assert_eq!(Kind::Time.label(time, 5.0), "12:00:00");
+        let step = |kind, high| Axis::new(kind, 0.0, high, 10).step();
+        assert_eq!((step(Kind::Whole, 9.0), step(Kind::Whole, 19_999.0)), ("1".into(), "2,000".into()));
+        assert_eq!((step(Kind::Real, 0.9), step(Kind::Real, 1e-9)), ("0.1".into(), "2e-10".into()));
+        assert_eq!((step(Kind::Date, 9.0), step(Kind::Date, 60.0)), ("1 day".into(), "7 days".into()));
+        assert_eq!(
+            (step(Kind::Time, 9.0), step(Kind::Time, 86_400.0)),
+            ("1 second".into(), "3 hours".into())
+        );
+        assert_eq!(
+            (step(Kind::Time, 500.0), step(Kind::Time, 9.0 * DAY)),
+            ("1 minute".into(), "1 day".into())
+        );
+        assert_eq!(
+            (Kind::Whole.label(1e18, 1e18), Kind::Real.label(-2.5e-7, 5e-8)),
+            ("1e18".into(), "-2.5e-7".into())
+        );
+        assert_eq!((Kind::Real.exact(0.1_f32.into()), Kind::Real.exact(0.1)), ("0.1".into(), "0.1".into()));
+        assert_eq!((Kind::Real.exact(1e300), Kind::Real.exact(0.0)), ("1e300".into(), "0".into()));
         assert_eq!(Kind::Real.label(-0.0001, 0.1), "0.0");
         assert_eq!(Kind::Whole.label(-1_234_567.0, 1.0), "-1,234,567");
     }

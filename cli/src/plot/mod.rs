@@ -82,7 +82,10 @@ impl Plot {
         match &self.out {
             None => report(&text::draw(&chart))?,
             Some(path) => {
-                let title = format!("{} of {}", chart.field, self.table);
+                let by = chart.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+                let filter =
+                    self.filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default();
+                let title = format!("{} of {}{by}{filter}", chart.field, self.table);
                 write(path, &svg::draw(&chart, &title)?)?;
                 report(&format!("{}: {}", path.display(), summary(&chart)))?;
             }
@@ -120,7 +123,7 @@ fn summary(chart: &Chart) -> String {
         let (low, high) = (axis.kind.exact(all.low), axis.kind.exact(all.high));
         text.push_str(&format!("; least {low}, greatest {high}"));
         if matches!(axis.kind, axis::Kind::Whole | axis::Kind::Real) {
-            text.push_str(&format!(", mean {:.2}", all.mean()));
+            text.push_str(&format!(", mean {}", axis.fine(all.mean())));
         }
     }
     text

@@ -40,11 +40,8 @@ fn draw_in(chart: &Chart, width: usize) -> String {
     for (place, panel) in chart.panels.iter().enumerate() {
         lines.push(String::new());
         if let Some(name) = &panel.name {
-            lines.push(format!(
-                "{} = {name}: {} rows",
-                chart.by.as_deref().unwrap_or_default(),
-                HumanCount(panel.rows)
-            ));
+            let by = chart.by.as_deref().unwrap_or_default();
+            lines.push(format!("{by} = {}: {} rows", cut(name), HumanCount(panel.rows)));
         }
         match &chart.scale {
             Scale::Bins(axis) => columns_of(panel, axis, width, place == last, &mut lines),
@@ -133,6 +130,9 @@ fn bars_of(panel: &Panel, names: &[String], width: usize, lines: &mut Vec<String
 
 /// A name that does not break the lines.
 fn cut(name: &str) -> String {
+    if name.is_empty() {
+        return "\"\"".to_owned();
+    }
     let clean: String = name.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect();
     if clean.width() <= NAME {
         return clean;

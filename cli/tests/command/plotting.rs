@@ -92,11 +92,44 @@ fn an_svg_is_written_whole_or_not_at_all() {
         assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"), "{svg}");
         assert_eq!(svg.matches("fill=\"#C2571A\"").count(), bars, "{field}");
         assert!(svg.contains(&format!("{field} of t")), "{field}");
+        let step = [("x", "x, in steps of 1"), ("name", "odd one"), ("day", "day, in steps of 7 days")];
+        assert!(step.iter().all(|(of, said)| *of != field || svg.contains(said)), "{field}");
     }
     let ran = plot(&folder, &["--field", "x", "--out", "x.png"]);
     assert_eq!((ran.code, folder.path("x.png").exists()), (2, false), "{ran:?}");
     let ran = plot(&folder, &["--field", "x", "--out", "no/x.svg"]);
     assert!(ran.code == 2 && ran.stderr.contains("no/x.svg"), "{ran:?}");
+}
+
+#[test]
+fn names_are_drawn_as_they_are_and_break_nothing() {
+    let folder = Folder::new();
+    let long = "a name that is longer than anyone wants to see";
+    folder.file("a.csv", format!("n,x\n<b>&\u{1b}[1m,0.25\n<b>&\u{1b}[1m,0.5\n\"\",3e-7\n{long},7e200\n"));
+    folder.done(&["load", "a.dry", "t", "a.csv", "--schema", "n: str[60], x: f64"]);
+    let svg = |arguments: &[&str]| {
+        drawn(&folder, &[arguments, &["--out", "x.svg"]].concat());
+        let svg = std::fs::read_to_string(folder.path("x.svg")).unwrap();
+        assert!(
+            svg.contains("longer than any")
+                && svg.contains("…")
+                && !svg.contains(long)
+                && !svg.contains('\u{1b}'),
+            "{svg}"
+        );
+        svg
+    };
+    let bars = svg(&["--field", "n"]);
+    assert!(bars.contains("&lt;b&gt;&amp;[1m") && bars.contains("&quot;&quot;"), "{bars}");
+    let columns = svg(&["--field", "x", "--by", "n", "--where", "x < 8e200"]);
+    for text in
+        ["x of t by n where x &lt; 8e200", "n = &lt;b&gt;&amp;[1m: 2 rows", "n = &quot;&quot;: 1 rows"]
+    {
+        assert!(columns.contains(text), "{text:?} is not in {columns}");
+    }
+    let text = drawn(&folder, &["--field", "x", "--by", "n", "--where", "x < 1"]);
+    assert!(text.starts_with("x: 3 values; least 3e-7, greatest 0.5, mean 0.2500\n"), "{text}");
+    assert!(text.contains("n = <b>&\u{FFFD}[1m: 2 rows") && text.contains("n = \"\": 1 rows"), "{text}");
 }
 
 #[test]
