@@ -98,4 +98,5 @@ def main():
     numpy.save(folder / "again.npy", array)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,7 @@
 //! Other formats in and out: files that other programs wrote, round trips of every type, damaged files, and Python as a judge.
 
 mod arrays;
+mod c_stream;
 mod damaged;
 mod json_lines;
 mod python;

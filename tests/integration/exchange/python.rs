@@ -92,7 +92,7 @@ fn read(path: &Path, schema: &Schema) -> Vec<u8> {
 }
 
 /// All columns in the plain form that check.py makes of what it reads: whole numbers as text, floats as their bits.
-fn expected(schema: &Schema, records: &[u8]) -> String {
+pub(super) fn expected(schema: &Schema, records: &[u8]) -> String {
     let columns = schema.fields().iter().enumerate().map(|(at, field)| {
         let values = records.chunks_exact(schema.width());
         let values = values.map(|record| plain(&Row::new(schema, record).unwrap().get(at).unwrap()));
