@@ -237,8 +237,13 @@ impl<'s> RunWriter<'s> {
         self.session.state.lock().allocator.place(address, node.len() as u64);
         let chunk = if matches!(self.room, Room::Gaps(_)) { PIECE_BYTES } else { CHUNK_BYTES } as u64;
         let boundary = self.position() / chunk * chunk;
-        let chunk = boundary.saturating_sub(self.buffer_page * PAGE_BYTES as u64);
+        let first = self.buffer_page * PAGE_BYTES as u64;
+        let chunk = boundary.saturating_sub(first);
         self.write_out(chunk as usize)?;
+        if chunk > 0 {
+            // More is to come, and the disk may work while it is made.
+            self.session.pages.storage().write_behind(first, chunk);
+        }
         Ok(Link { address, checksum: checksum(node) })
     }
 

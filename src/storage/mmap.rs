@@ -234,6 +234,12 @@ impl Storage for MappedFile {
         self.file.write_all_at(bytes, offset)
     }
 
+    fn write_behind(&self, offset: u64, bytes: u64) {
+        if self.durable {
+            start_writing(&self.file, offset, bytes);
+        }
+    }
+
     fn grow(&self, bytes: u64) -> io::Result<()> {
         if bytes > self.mapping.reserved() {
             return Err(io::Error::new(
@@ -296,6 +302,14 @@ pub(super) fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
         }
         done => done,
     }
+}
+
+/// Has the system start to write `len` bytes from `offset` to the disk. Where it can't, it writes them later; an error of the disk
+/// comes with the next sync.
+fn start_writing(file: &File, offset: u64, len: u64) {
+    let (offset, len) = (offset as libc::off64_t, len as libc::off64_t);
+    // SAFETY: the descriptor is open for as long as `file` is borrowed; the call changes no bytes.
+    unsafe { libc::sync_file_range(file.as_raw_fd(), offset, len, libc::SYNC_FILE_RANGE_WRITE) };
 }
 
 /// Gives back the blocks of `len` bytes from `offset`, which then read as zeros.

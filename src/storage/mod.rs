@@ -37,6 +37,10 @@ pub(crate) trait Storage: Send + Sync {
     /// Writes below the current length. Not durable before [`sync`](Storage::sync).
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
+    /// Starts to bring bytes to the disk that were written and will not be written again soon, so that the next
+    /// [`sync`](Storage::sync) has less to wait for. Promises nothing.
+    fn write_behind(&self, _offset: u64, _bytes: u64) {}
+
     /// Makes the file at least this long, with its blocks reserved, so that a full disk is an error here and
     /// not a signal later.
     fn grow(&self, bytes: u64) -> io::Result<()>;
