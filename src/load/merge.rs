@@ -81,10 +81,11 @@ pub(super) struct Merge<'s, P: Probe> {
     slice: &'s [u8],
     existing_row: u64,
     known: Known,
-    /// The last record pushed: written when it is certain that no duplicate takes its place.
-    pending: Vec<u8>,
-    pending_word: Option<P::Word>,
-    pending_place: u64,
+    /// The key of the last record pushed, and where it came from.
+    last: Option<P::Word>,
+    last_place: u64,
+    /// Rows of the new tree so far.
+    rows: u64,
     duplicates: u64,
     /// Place of a record less its row number, as long as that is the same for all.
     shift: Option<u64>,
@@ -108,9 +109,9 @@ impl<'s, P: Probe> Merge<'s, P> {
             slice: &[],
             existing_row: 0,
             known,
-            pending: Vec::new(),
-            pending_word: None,
-            pending_place: 0,
+            last: None,
+            last_place: 0,
+            rows: 0,
             duplicates: 0,
             shift: None,
         }
@@ -120,26 +121,53 @@ impl<'s, P: Probe> Merge<'s, P> {
     #[inline]
     pub(super) fn push(&mut self, record: &[u8], place: u64) -> Result<Pushed, Clash> {
         let word = self.probe.stored(record);
-        if let Some(pending) = self.pending_word {
-            match word.cmp(&pending) {
-                Ordering::Greater => self.write_pending(pending)?,
-                Ordering::Less => return Ok(Pushed::OutOfOrder),
-                Ordering::Equal => {
-                    self.duplicates += 1;
-                    match self.on_duplicate {
-                        OnDuplicate::Error => {
-                            return Err(Clash::twice(record, Known::Place(self.pending_place), place));
-                        }
-                        OnDuplicate::First => return Ok(Pushed::Taken),
-                        OnDuplicate::Last => {}
+        match self.last.map_or(Ordering::Greater, |last| word.cmp(&last)) {
+            Ordering::Greater => {}
+            Ordering::Less => return Ok(Pushed::OutOfOrder),
+            Ordering::Equal => return self.push_again(record, place),
+        }
+        self.last = Some(word);
+        self.last_place = place;
+        if !self.existing.rows().is_empty() || !self.slice.is_empty() {
+            self.copy_below(word)?;
+            if self.probe_slice() == Some(word) {
+                self.duplicates += 1;
+                match self.on_duplicate {
+                    OnDuplicate::Error => {
+                        let first = match self.known {
+                            Known::Shift(shift) => Known::Place(self.existing_row.wrapping_add(shift)),
+                            known => known,
+                        };
+                        return Err(Clash::twice(record, first, place));
+                    }
+                    OnDuplicate::First => return Ok(Pushed::Taken),
+                    OnDuplicate::Last => {
+                        self.slice = &self.slice[self.width..];
+                        self.existing_row += 1;
                     }
                 }
             }
         }
-        self.pending.clear();
-        self.pending.extend_from_slice(record);
-        self.pending_word = Some(word);
-        self.pending_place = place;
+        let shift = place.wrapping_sub(self.rows);
+        match self.shift {
+            None => self.shift = Some(shift),
+            Some(before) if before != shift => self.shift = Some(u64::MAX),
+            Some(_) => {}
+        }
+        self.rows += 1;
+        self.builder.push(record)?;
+        Ok(Pushed::Taken)
+    }
+
+    /// A record with the key of the last one.
+    #[cold]
+    fn push_again(&mut self, record: &[u8], place: u64) -> Result<Pushed, Clash> {
+        self.duplicates += 1;
+        match self.on_duplicate {
+            OnDuplicate::Error => return Err(Clash::twice(record, Known::Place(self.last_place), place)),
+            OnDuplicate::First => {}
+            OnDuplicate::Last => self.builder.replace_last(record),
+        }
         Ok(Pushed::Taken)
     }
 
@@ -151,48 +179,13 @@ impl<'s, P: Probe> Merge<'s, P> {
         }
     }
 
-    /// Writes the last record and all rows behind it. Returns the root, and how many duplicates there were.
-    pub(super) fn finish(mut self) -> Result<(TreeRoot, u64), Clash> {
-        if let Some(pending) = self.pending_word {
-            self.write_pending(pending)?;
-        }
+    /// Writes all rows that are left behind the last record. Returns the root, and how many duplicates there were.
+    pub(super) fn finish(mut self) -> Result<(TreeRoot, u64)> {
         self.builder.push(self.slice)?;
         for slice in self.existing {
             self.builder.push(slice?)?;
         }
         Ok((self.builder.finish()?, self.duplicates))
-    }
-
-    /// Writes the rows that come before the pending record, then the record.
-    #[inline]
-    fn write_pending(&mut self, word: P::Word) -> Result<(), Clash> {
-        if !self.existing.rows().is_empty() || !self.slice.is_empty() {
-            self.copy_below(word)?;
-            if self.probe_slice() == Some(word) {
-                self.duplicates += 1;
-                match self.on_duplicate {
-                    OnDuplicate::Error => {
-                        let first = match self.known {
-                            Known::Shift(shift) => Known::Place(self.existing_row.wrapping_add(shift)),
-                            known => known,
-                        };
-                        return Err(Clash::twice(&self.pending, first, self.pending_place));
-                    }
-                    OnDuplicate::First => return Ok(()),
-                    OnDuplicate::Last => {
-                        self.slice = &self.slice[self.width..];
-                        self.existing_row += 1;
-                    }
-                }
-            }
-        }
-        let shift = self.pending_place.wrapping_sub(self.builder.rows());
-        match self.shift {
-            None => self.shift = Some(shift),
-            Some(before) if before != shift => self.shift = Some(u64::MAX),
-            Some(_) => {}
-        }
-        Ok(self.builder.push(&self.pending)?)
     }
 
     fn probe_slice(&self) -> Option<P::Word> {
@@ -213,6 +206,7 @@ impl<'s, P: Probe> Merge<'s, P> {
             let (taken, rest) = self.slice.split_at(below * self.width);
             self.builder.push(taken)?;
             self.existing_row += below as u64;
+            self.rows += below as u64;
             self.slice = rest;
             if !rest.is_empty() {
                 return Ok(());

@@ -278,22 +278,26 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
         };
         let mut merge = self.merge(tree, expected, Known::InTable);
         self.report.read += sorter.len() as u64;
-        let mut outcome = sorter.drain(|record, place| merge.push(record, place));
+        let begun = sorter.drain(|record, place| merge.push(record, place).map(drop));
+        begun.map_err(|clash| clash.explain(self.describe_key, source))?;
         let mut record = vec![0; self.layout.width()];
-        while let Ok(Pushed::Taken) = outcome {
+        loop {
             if !source.next_record(&mut record)? {
-                return self.finish(merge, source);
+                return self.finish(merge);
             }
             self.report.read += 1;
-            outcome = merge.push(&record, source.place());
+            match merge.push(&record, source.place()) {
+                Ok(Pushed::Taken) => {}
+                Ok(Pushed::OutOfOrder) => break,
+                Err(clash) => return Err(clash.explain(self.describe_key, source)),
+            }
         }
-        outcome.map_err(|clash| clash.explain(self.describe_key, source))?;
         // Order ends here. What was built stands as a tree of its own, and the sorted rest is merged into it.
         self.report.in_order = false;
         sorter.push(&record, source.place());
         self.report.read -= 1;
         let known = if tree.rows() == 0 { merge.known() } else { Known::Before };
-        let root = self.finish(merge, source)?;
+        let root = self.finish(merge)?;
         let mut begun = Edited::new(self.session, self.layout.clone(), root)?;
         let whole = self.sort(source, sorter, &begun, known);
         begun.clear(self.session)?;
@@ -319,7 +323,7 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
             merge.push(record, place).map_err(|clash| clash.explain(self.describe_key, source))?;
         }
         drop(sorted);
-        self.finish(merge, source)
+        self.finish(merge)
     }
 
     /// The records that are to be put into the tree where they are few, in order, and how many of them have new keys. No
@@ -363,8 +367,8 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
         Merge::new(self.session, tree.view(self.session), self.probe, self.on_duplicate, expected, known)
     }
 
-    fn finish(&mut self, merge: Merge<'_, P>, source: &dyn RecordSource) -> Result<TreeRoot> {
-        let (root, duplicates) = merge.finish().map_err(|clash| clash.explain(self.describe_key, source))?;
+    fn finish(&mut self, merge: Merge<'_, P>) -> Result<TreeRoot> {
+        let (root, duplicates) = merge.finish()?;
         self.report.duplicates += duplicates;
         Ok(root)
     }

@@ -6,7 +6,7 @@ use std::collections::binary_heap::PeekMut;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
 
-use super::merge::{Clash, Pushed};
+use super::merge::Clash;
 use super::source::RecordSource;
 use crate::error::{Error, Result};
 use crate::storage::Scratch;
@@ -120,17 +120,17 @@ impl<P: Probe> Sorter<P> {
         self.in_order
     }
 
-    /// Hands on the records in memory as they came, as long as they are taken.
+    /// Hands on the records in memory as they came.
     pub(super) fn drain(
         &mut self,
-        mut take: impl FnMut(&[u8], u64) -> Result<Pushed, Clash>,
-    ) -> Result<Pushed, Clash> {
+        mut take: impl FnMut(&[u8], u64) -> Result<(), Clash>,
+    ) -> Result<(), Clash> {
         for (record, place) in self.records.chunks_exact(self.width).zip(&self.places) {
             take(record, *place)?;
         }
         self.clear();
         self.taken = 0;
-        Ok(Pushed::Taken)
+        Ok(())
     }
 
     /// Writes the records in memory to a temporary file, in order.

@@ -16,6 +16,7 @@ pub(crate) struct TreeBuilder<'s> {
     layout: Layout,
     writer: Option<RunWriter<'s>>,
     leaf: Vec<u8>,
+    /// Rows in leaves that were written.
     rows: u64,
     /// Whether every leaf began where the one before it ended, and where the next one would.
     side_by_side: bool,
@@ -78,17 +79,34 @@ impl<'s> TreeBuilder<'s> {
 
     /// Appends one or more whole records, which must come after all that were pushed before.
     #[inline]
-    pub(crate) fn push(&mut self, mut records: &[u8]) -> Result<()> {
+    pub(crate) fn push(&mut self, records: &[u8]) -> Result<()> {
+        if self.leaf.len() + records.len() > self.layout.leaf_bytes() {
+            return self.push_across(records);
+        }
+        self.leaf.extend_from_slice(records);
+        Ok(())
+    }
+
+    /// The same where a leaf ends. A full leaf is written when more comes, so that the last record can still be replaced.
+    #[cold]
+    fn push_across(&mut self, mut records: &[u8]) -> Result<()> {
         while !records.is_empty() {
-            let room = self.layout.leaf_bytes() - self.leaf.len();
-            let taken = records.len().min(room);
-            self.leaf.extend_from_slice(&records[..taken]);
-            records = &records[taken..];
-            if taken == room {
+            if self.leaf.len() == self.layout.leaf_bytes() {
                 self.write_leaf()?;
             }
+            let room = self.layout.leaf_bytes() - self.leaf.len();
+            let (taken, rest) = records.split_at(records.len().min(room));
+            self.leaf.extend_from_slice(taken);
+            records = rest;
         }
         Ok(())
+    }
+
+    /// Puts a record in the place of the last one that was pushed.
+    pub(crate) fn replace_last(&mut self, record: &[u8]) {
+        let at = self.leaf.len().saturating_sub(record.len());
+        self.leaf.truncate(at);
+        self.leaf.extend_from_slice(record);
     }
 
     /// Appends all records of a tree; `pushed` hears of the bytes of each leaf.
@@ -99,11 +117,6 @@ impl<'s> TreeBuilder<'s> {
             pushed(records.len() as u64);
         }
         Ok(())
-    }
-
-    /// Rows pushed so far.
-    pub(crate) fn rows(&self) -> u64 {
-        self.rows + (self.leaf.len() / self.layout.width()) as u64
     }
 
     /// Writes the branches and returns the root. Nothing is durable before the transaction commits.
