@@ -4,10 +4,11 @@
 
 use std::hint::black_box;
 
-use drystone::{Database, LoadOptions, Options, Record, Result};
+use drystone::{Database, IndexOptions, LoadOptions, Options, Record, Result};
 
 const ROWS: u64 = 100_000;
 const TABLE: &str = "rows";
+const INDEX: &str = "by_to";
 
 #[derive(Clone, Copy, Record)]
 #[repr(C)]
@@ -25,6 +26,15 @@ struct Keyed {
     x: i32,
     y: i32,
     z: i32,
+}
+
+#[derive(Clone, Copy, Record)]
+#[repr(C, packed)]
+struct Edge {
+    #[record(key)]
+    id: u64,
+    to: u64,
+    weight: i32,
 }
 
 fn main() -> Result<()> {
@@ -52,6 +62,20 @@ fn main() -> Result<()> {
             let table = read.table::<Keyed>(TABLE)?;
             for place in 0..operations {
                 black_box(table.get(turn(&keys, place))?);
+            }
+        }
+        // The entry in the index, then the row by its key.
+        "get_by_index" => {
+            let db = loaded(|row| Edge { id: scatter(row), to: scatter(row ^ 0xABCD), weight: 1 })?;
+            let write = db.write()?;
+            write.create_index(TABLE, INDEX, &["to"], &IndexOptions::new())?;
+            write.commit()?;
+            let read = db.read()?;
+            let index = read.table::<Edge>(TABLE)?.index(INDEX)?;
+            index.iter().entries().try_for_each(|entry| entry.map(drop))?;
+            let keys: Vec<u64> = rows.iter().map(|&row| scatter(row ^ 0xABCD)).collect();
+            for place in 0..operations {
+                black_box(index.get(turn(&keys, place))?);
             }
         }
         // Every guess is wrong: the cost of two guesses, and of the binary searches that they were to spare.

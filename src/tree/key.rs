@@ -153,9 +153,14 @@ pub(crate) trait Probe: Copy {
     }
     /// How many of the first WINDOW of some keys in normal form are not above `target`.
     #[inline(always)]
-    fn count_up_to<const WINDOW: usize>(self, keys: &[u8], target: Self::Word) -> usize {
-        let key = |at: usize| self.normal(&keys[at * self.width()..]);
-        (0..WINDOW).filter(|at| key(*at) <= target).count()
+    fn count_up_to<const WINDOW: usize>(self, mut keys: &[u8], target: Self::Word) -> usize {
+        let mut counted = 0;
+        for _ in 0..WINDOW {
+            let Some((key, rest)) = keys.split_at_checked(self.width()) else { break };
+            counted += usize::from(self.normal(key) <= target);
+            keys = rest;
+        }
+        counted
     }
     /// What is known of words that are spread evenly.
     type Ruler: Copy;
