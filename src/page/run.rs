@@ -24,6 +24,9 @@ const STEP_PAGES: u64 = 16 * (CHUNK_BYTES / PAGE_BYTES) as u64;
 /// How far a file grows at a time, at most, when it has to.
 const GROW_BYTES: u64 = 64 << 20;
 
+/// The same where no more than this is missing, and then it is written.
+const PREPARED_BYTES: u64 = 1 << 20;
+
 /// What a write transaction shares between its tables: the free space, and what was written so far.
 pub(crate) struct WriteSession {
     pages: Arc<Pages>,
@@ -157,14 +160,26 @@ impl WriteSession {
     fn ensure_length(&self, pages: u64) -> Result<()> {
         let needed = pages * PAGE_BYTES as u64;
         let storage = self.pages.storage();
-        if needed <= storage.mapping().len() {
+        let len = storage.mapping().len();
+        if needed <= len {
             return Ok(());
         }
-        let step = (needed / 16).clamp(64 << 10, GROW_BYTES).next_multiple_of(PAGE_BYTES as u64);
+        let few = needed - len <= PREPARED_BYTES;
+        let most = if few { PREPARED_BYTES } else { GROW_BYTES };
+        let step = (needed / 16).clamp(64 << 10, most).next_multiple_of(PAGE_BYTES as u64);
         storage
             .grow((needed + step).min(storage.mapping().reserved()).max(needed))
             .or_else(|_| storage.grow(needed))
-            .map_err(|error| Error::io(format!("cannot grow the file to {needed} bytes"), error))
+            .map_err(|error| Error::io(format!("cannot grow the file to {needed} bytes"), error))?;
+        if few {
+            // The first sync of a place where nothing was ever written waits for the file system's journal as well: one in many
+            // small commits does, for all of them.
+            let zeros = vec![0; (storage.mapping().len() - len) as usize];
+            storage
+                .write_at(len, &zeros)
+                .map_err(|error| Error::io(format!("cannot write {} bytes at {len}", zeros.len()), error))?;
+        }
+        Ok(())
     }
 }
 
