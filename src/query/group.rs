@@ -84,18 +84,18 @@ impl Groups {
         }
     }
 
-    /// The group of each wanted row, in order; new ones are made.
+    /// The group of each wanted row, in order, and how many groups there are; new ones are made.
     ///
     /// # Errors
     /// `Limit` if there are more than 2^32 - 2 of them.
-    pub(super) fn of_rows(&mut self, batch: &Batch<'_>) -> Result<&[u32]> {
+    pub(super) fn of_rows(&mut self, batch: &Batch<'_>) -> Result<(&[u32], usize)> {
         if self.len() + batch.len() >= NONE as usize {
             fail!(Limit, "more than {} groups", self.len());
         }
         self.of_rows.clear();
         if self.width > 8 {
             self.of_bytes(batch);
-            return Ok(&self.of_rows);
+            return Ok((&self.of_rows, self.keys.len() / self.width));
         }
         self.read_words(batch);
         let (keys, width) = (&mut self.keys, self.width);
@@ -118,7 +118,7 @@ impl Groups {
             Table::Words(words) => words.find_all(&self.words, &mut self.of_rows, add),
             Table::Bytes(_) => {}
         }
-        Ok(&self.of_rows)
+        Ok((&self.of_rows, next as usize))
     }
 
     /// The group with this key, which is made if it is new.
@@ -296,13 +296,18 @@ impl Words {
             // A little room below what came first.
             self.first = first.wrapping_sub(NEAR as u64 / 2);
         }
-        for word in words {
-            let near = self.near.get(word.wrapping_sub(self.first) as usize).copied();
-            let group = match near {
-                Some(group) if group != NONE => group,
-                _ => self.find(*word, &mut add),
-            };
-            groups.push(group);
+        // Groups that are known and near are found without a branch; the others are looked for after.
+        let (near, first) = (&self.near[..], self.first);
+        let known = |word: &u64| near.get(word.wrapping_sub(first) as usize).copied().unwrap_or(NONE);
+        let start = groups.len();
+        groups.extend(words.iter().map(known));
+        let found = &mut groups[start..];
+        if found.contains(&NONE) {
+            for (group, word) in found.iter_mut().zip(words) {
+                if *group == NONE {
+                    *group = self.find(*word, &mut add);
+                }
+            }
         }
     }
 

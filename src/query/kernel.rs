@@ -20,7 +20,7 @@ enum Step {
 }
 
 /// A range: its first number, and how far the last one is from it.
-type Span = (u128, u128);
+pub(super) type Span = (u128, u128);
 
 enum Test {
     /// A whole number of `N` bytes, as stored, in one range.
@@ -122,6 +122,14 @@ impl Kernel {
     /// Unmarks the rows that do not pass; a mark is 1, none is 0.
     pub(super) fn refine(&self, rows: &[u8], width: usize, marks: &mut [u8]) {
         self.0.refine(rows, width, marks);
+    }
+
+    /// Where a whole number stands, how wide it is, and the range that it must be in, if that is all that is asked of a row.
+    pub(super) fn as_whole(&self) -> Option<(usize, usize, Span)> {
+        match self.0 {
+            Step::Test(Test::Whole { at, width, range }) => Some((at, width, range)),
+            _ => None,
+        }
     }
 }
 

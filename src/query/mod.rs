@@ -85,6 +85,7 @@ mod kernel;
 mod literal;
 mod order;
 mod parse;
+mod pick;
 mod plan;
 mod predicate;
 mod ranges;

@@ -8,6 +8,7 @@ use super::batch::{BATCH_ROWS, Batch, Picked};
 use super::fold::Fold;
 use super::group::Groups;
 use super::kernel::Kernel;
+use super::pick::Picker;
 use super::plan::Plan;
 use super::rows::QueryRows;
 use super::shape::{Aggregation, Projection, Shape};
@@ -81,7 +82,7 @@ impl Job<'_> {
                 sink: self.sink(),
                 used: &used,
                 counted: 0,
-                marks: Marks::new(),
+                picker: Picker::new(),
             };
             while !failed.load(Ordering::Relaxed)
                 && let Some(piece) = pieces.get(next.fetch_add(1, Ordering::Relaxed))
@@ -245,42 +246,7 @@ struct Worker<'j, 't> {
     /// Memory that all threads use for what they gather, and this one's part of it.
     used: &'j AtomicUsize,
     counted: usize,
-    marks: Marks,
-}
-
-/// Room for the marks of a batch, and for the rows that are marked.
-struct Marks {
-    marks: Vec<u8>,
-    picked: Vec<u16>,
-}
-
-impl Marks {
-    fn new() -> Marks {
-        Marks { marks: vec![0; BATCH_ROWS], picked: vec![0; BATCH_ROWS] }
-    }
-
-    /// The rows of a batch that pass.
-    fn pick<'b>(&'b mut self, kernel: &Kernel, rows: &'b [u8], width: usize) -> Batch<'b> {
-        let marks = &mut self.marks[..rows.len() / width];
-        marks.fill(1);
-        kernel.refine(rows, width, marks);
-        let mut next = 0;
-        for (chunk, marks) in marks.chunks(8).enumerate() {
-            // Where few rows pass, most of eight are passed over at once.
-            if marks.try_into().is_ok_and(|marks| u64::from_le_bytes(marks) == 0) {
-                continue;
-            }
-            for (row, mark) in marks.iter().enumerate() {
-                // Written in any case; only what is marked is kept.
-                self.picked[next % BATCH_ROWS] = (8 * chunk + row) as u16;
-                next += usize::from(*mark);
-            }
-        }
-        if next == marks.len() {
-            return Batch { rows, width, picked: Picked::All };
-        }
-        Batch { rows, width, picked: Picked::Rows(&self.picked[..next]) }
-    }
+    picker: Picker,
 }
 
 impl Worker<'_, '_> {
@@ -300,7 +266,7 @@ impl Worker<'_, '_> {
                 let batch = if everything {
                     Batch { rows, width, picked: Picked::All }
                 } else {
-                    self.marks.pick(self.kernel, rows, width)
+                    self.picker.pick(self.kernel, rows, width)
                 };
                 if batch.len() > 0 && !self.sink.take(&batch)? {
                     return Ok(false);
@@ -349,11 +315,11 @@ impl Sink<'_> {
             Sink::One { folds } => folds.iter_mut().for_each(|fold| fold.take(batch)),
             Sink::Grouped { groups, folds } => {
                 let before = groups.len();
-                let of_rows = groups.of_rows(batch)?.to_vec();
-                if groups.len() > before {
-                    folds.iter_mut().for_each(|fold| fold.grow(groups.len()));
+                let (of_rows, groups) = groups.of_rows(batch)?;
+                if groups > before {
+                    folds.iter_mut().for_each(|fold| fold.grow(groups));
                 }
-                folds.iter_mut().for_each(|fold| fold.take_grouped(batch, &of_rows));
+                folds.iter_mut().for_each(|fold| fold.take_grouped(batch, of_rows));
             }
         }
         Ok(true)
@@ -375,7 +341,7 @@ pub(super) struct Stream<'t> {
     reader: Reader<'t>,
     projection: Projection,
     kernel: Kernel,
-    marks: Marks,
+    picker: Picker,
     ranges: std::vec::IntoIter<Range<u64>>,
     leaves: tree::Slices<'t>,
     left: u64,
@@ -392,7 +358,7 @@ impl<'t> Stream<'t> {
             reader,
             projection,
             kernel: Kernel::new(&plan.filter),
-            marks: Marks::new(),
+            picker: Picker::new(),
             ranges: plan.rows.into_iter(),
             leaves: reader.view.slices(0..0),
             left: limit.unwrap_or(u64::MAX),
@@ -415,7 +381,7 @@ impl<'t> Stream<'t> {
             let leaf = leaf.map_err(|error| self.reader.place_error(error))?;
             let mut bytes = Vec::new();
             for rows in leaf.chunks(BATCH_ROWS * width) {
-                let batch = self.marks.pick(&self.kernel, rows, width);
+                let batch = self.picker.pick(&self.kernel, rows, width);
                 let batch = batch.truncated(usize::try_from(self.left).unwrap_or(usize::MAX));
                 self.left -= batch.len() as u64;
                 batch.for_each(|row| self.projection.write(row, &mut bytes));
