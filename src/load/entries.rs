@@ -12,8 +12,8 @@ use crate::tree::{Expected, KeyShape, Layout, Probe, Slices, TreeBuilder, View, 
 /// What becomes of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Entry {
-    Gone,
     New,
+    Gone,
 }
 
 /// An index that is to be built.
@@ -51,7 +51,10 @@ pub(crate) fn load_entries(target: EntryTarget<'_>, feed: Feed<'_>) -> Result<Tr
 fn load_with<P: Probe>(target: EntryTarget<'_>, probe: P, feed: Feed<'_>) -> Result<TreeRoot> {
     let EntryTarget { layout, options, .. } = target;
     let folder = options.scratch.clone().unwrap_or(target.scratch);
-    let mut sorter = Sorter::new(probe, layout.width(), options.memory_bytes.max(1 << 20), folder);
+    // What becomes of an entry is kept as its place. Where there was none, all are new, and it need not be kept.
+    let has_fates = target.existing.is_some();
+    let memory_bytes = options.memory_bytes.max(1 << 20);
+    let mut sorter = Sorter::new(probe, layout.width(), has_fates, memory_bytes, folder);
     let mut left = target.changes;
     feed(&mut |what, entry| {
         sorter.make_room(left)?;

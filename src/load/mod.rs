@@ -215,7 +215,7 @@ fn load_keyed<P: Probe>(
 ) -> Result<(Loaded, LoadReport)> {
     let Target { session, tree, replaced_rows, scratch, describe_key } = target;
     let folder = options.scratch.clone().unwrap_or(scratch);
-    let mut sorter = Sorter::new(probe, layout.width(), options.memory_bytes.max(1 << 20), folder);
+    let mut sorter = Sorter::new(probe, layout.width(), true, options.memory_bytes.max(1 << 20), folder);
     // Records that begin in order are likely to go on so, and need not be held in memory.
     let mut more = sorter.fill_to(source, BEGINNING_ROWS.max(few_rows(tree)))?;
     if more && !sorter.is_in_order() {

@@ -24,7 +24,10 @@ pub(super) struct Sorter<P: Probe> {
     /// How many records fit into memory, with their places and what sorting needs.
     capacity: usize,
     records: Vec<u8>,
-    places: Vec<u64>,
+    /// How many records are in memory.
+    rows: usize,
+    /// Where they came from, unless that is not asked for.
+    places: Option<Vec<u64>>,
     last: Option<P::Word>,
     in_order: bool,
     runs: Vec<Run>,
@@ -32,7 +35,7 @@ pub(super) struct Sorter<P: Probe> {
     taken: u64,
 }
 
-/// A sorted run in a temporary file: records, each followed by its place.
+/// A sorted run in a temporary file: records, each followed by its place if places are kept.
 struct Run {
     file: Scratch,
     rows: u64,
@@ -41,8 +44,16 @@ struct Run {
 }
 
 impl<P: Probe> Sorter<P> {
-    pub(super) fn new(probe: P, width: usize, memory_bytes: usize, folder: PathBuf) -> Sorter<P> {
-        let each = width + size_of::<u64>() + 2 * size_of::<(P::Word, u32)>();
+    /// A sorter of records of `width` bytes. Unless it keeps places, it hands on 0 for each.
+    pub(super) fn new(
+        probe: P,
+        width: usize,
+        keeps_places: bool,
+        memory_bytes: usize,
+        folder: PathBuf,
+    ) -> Sorter<P> {
+        let place = if keeps_places { size_of::<u64>() } else { 0 };
+        let each = width + place + 2 * size_of::<(P::Word, u32)>();
         let capacity = (memory_bytes / each).clamp(16, u32::MAX as usize);
         Sorter {
             probe,
@@ -51,7 +62,8 @@ impl<P: Probe> Sorter<P> {
             memory_bytes,
             capacity,
             records: Vec::new(),
-            places: Vec::new(),
+            rows: 0,
+            places: keeps_places.then(Vec::new),
             last: None,
             in_order: true,
             runs: Vec::new(),
@@ -70,8 +82,7 @@ impl<P: Probe> Sorter<P> {
         let rows = rows.min(self.capacity);
         // Address space only: memory is taken as it is written. No growing by copying, which would need twice as much.
         let expected = source.rows_hint().map_or(rows, |hint| rows.min((hint as usize).saturating_add(1)));
-        self.records.reserve_exact(expected.max(self.len()) * self.width - self.records.len());
-        self.places.reserve_exact(expected.max(self.len()) - self.len());
+        self.reserve(expected.max(self.rows) - self.rows);
         let mut record = vec![0; self.width];
         while self.len() < rows {
             if !source.next_record(&mut record)? {
@@ -89,25 +100,37 @@ impl<P: Probe> Sorter<P> {
             self.spill()?;
         }
         if self.len() == 0 && self.records.capacity() == 0 {
-            let rows = self.capacity.min(left as usize);
-            self.records.reserve_exact(rows * self.width);
-            self.places.reserve_exact(rows);
+            self.reserve(self.capacity.min(left as usize));
         }
         Ok(())
     }
 
+    /// Room for so many more records.
+    fn reserve(&mut self, rows: usize) {
+        self.records.reserve_exact(rows * self.width);
+        if let Some(places) = &mut self.places {
+            places.reserve_exact(rows);
+        }
+    }
+
+    #[inline]
     pub(super) fn push(&mut self, record: &[u8], place: u64) {
-        let word = self.probe.stored(record);
-        self.in_order &= self.last.is_none_or(|last| last <= word);
-        self.last = Some(word);
+        if self.in_order {
+            let word = self.probe.stored(record);
+            self.in_order = self.last.is_none_or(|last| last <= word);
+            self.last = Some(word);
+        }
         self.records.extend_from_slice(record);
-        self.places.push(place);
+        if let Some(places) = &mut self.places {
+            places.push(place);
+        }
+        self.rows += 1;
         self.taken += 1;
     }
 
     /// How many records are in memory.
     pub(super) fn len(&self) -> usize {
-        self.places.len()
+        self.rows
     }
 
     /// How many records were taken since the start, or since they were drained.
@@ -125,8 +148,8 @@ impl<P: Probe> Sorter<P> {
         &mut self,
         mut take: impl FnMut(&[u8], u64) -> Result<(), Clash>,
     ) -> Result<(), Clash> {
-        for (record, place) in self.records.chunks_exact(self.width).zip(&self.places) {
-            take(record, *place)?;
+        for (at, record) in self.records.chunks_exact(self.width).enumerate() {
+            take(record, self.places.as_ref().map_or(0, |places| places[at]))?;
         }
         self.clear();
         self.taken = 0;
@@ -142,7 +165,9 @@ impl<P: Probe> Sorter<P> {
         for (_, index) in &order {
             let index = *index as usize;
             out.write_all(&self.records[index * self.width..][..self.width]).map_err(spill_error)?;
-            out.write_all(&self.places[index].to_le_bytes()).map_err(spill_error)?;
+            if let Some(places) = &self.places {
+                out.write_all(&places[index].to_le_bytes()).map_err(spill_error)?;
+            }
         }
         out.flush().map_err(spill_error)?;
         drop(out);
@@ -160,6 +185,7 @@ impl<P: Probe> Sorter<P> {
             return Ok(Sorted::Memory {
                 order: order.into_iter(),
                 width: self.width,
+                rows: self.rows,
                 records: self.records,
                 places: self.places,
             });
@@ -167,7 +193,7 @@ impl<P: Probe> Sorter<P> {
         if self.len() > 0 {
             self.spill()?;
         }
-        (self.records, self.places) = (Vec::new(), Vec::new());
+        self.release();
         let spilled_runs = self.spilled_runs;
         let runs = std::mem::take(&mut self.runs);
         let merged = self.merged(runs)?;
@@ -176,8 +202,19 @@ impl<P: Probe> Sorter<P> {
 
     fn clear(&mut self) {
         self.records.clear();
-        self.places.clear();
-        (self.last, self.in_order) = (None, true);
+        self.places.iter_mut().for_each(Vec::clear);
+        (self.rows, self.last, self.in_order) = (0, None, true);
+    }
+
+    /// Gives back the memory for records, of which there are none.
+    fn release(&mut self) {
+        self.records = Vec::new();
+        self.places = self.places.is_some().then(Vec::new);
+    }
+
+    /// Bytes of a record in a run.
+    fn run_width(&self) -> usize {
+        self.width + if self.places.is_some() { size_of::<u64>() } else { 0 }
     }
 
     fn order(&self) -> Vec<(P::Word, u32)> {
@@ -210,7 +247,7 @@ impl<P: Probe> Sorter<P> {
                 return Ok(());
             }
             // The memory for records is empty now, and lent to the readers.
-            (self.records, self.places) = (Vec::new(), Vec::new());
+            self.release();
             let runs = self.runs.split_off(self.runs.len() - equal);
             let mut file = self.scratch()?;
             let mut out = BufWriter::with_capacity(LEAST_BUFFER * 4, &mut file);
@@ -218,7 +255,9 @@ impl<P: Probe> Sorter<P> {
             let mut rows = 0;
             while let Some((record, place)) = merged.next()? {
                 out.write_all(record).map_err(spill_error)?;
-                out.write_all(&place.to_le_bytes()).map_err(spill_error)?;
+                if self.places.is_some() {
+                    out.write_all(&place.to_le_bytes()).map_err(spill_error)?;
+                }
                 rows += 1;
             }
             out.flush().map_err(spill_error)?;
@@ -234,7 +273,8 @@ impl<P: Probe> Sorter<P> {
             probe: self.probe,
             heap: BinaryHeap::new(),
             runs: Vec::new(),
-            out: vec![0; self.width + 8],
+            out: vec![0; self.run_width()],
+            width: self.width,
             rows: 0,
         };
         for (index, mut run) in runs.into_iter().enumerate() {
@@ -242,7 +282,7 @@ impl<P: Probe> Sorter<P> {
             let mut reader = RunReader {
                 file: BufReader::with_capacity(buffer, run.file),
                 left: run.rows,
-                row: vec![0; self.width + 8],
+                row: vec![0; self.run_width()],
             };
             merged.rows += run.rows;
             if reader.advance()? {
@@ -256,8 +296,17 @@ impl<P: Probe> Sorter<P> {
 
 /// Sorted records, to be taken one by one.
 pub(super) enum Sorted<P: Probe> {
-    Memory { order: std::vec::IntoIter<(P::Word, u32)>, width: usize, records: Vec<u8>, places: Vec<u64> },
-    Runs { merged: Merged<P>, spilled_runs: u64 },
+    Memory {
+        order: std::vec::IntoIter<(P::Word, u32)>,
+        width: usize,
+        rows: usize,
+        records: Vec<u8>,
+        places: Option<Vec<u64>>,
+    },
+    Runs {
+        merged: Merged<P>,
+        spilled_runs: u64,
+    },
 }
 
 impl<P: Probe> Sorted<P> {
@@ -265,9 +314,10 @@ impl<P: Probe> Sorted<P> {
     #[inline]
     pub(super) fn next(&mut self) -> Result<Option<(&[u8], u64)>> {
         match self {
-            Sorted::Memory { order, width, records, places } => Ok(order.next().map(|(_, index)| {
+            Sorted::Memory { order, width, records, places, .. } => Ok(order.next().map(|(_, index)| {
                 let index = index as usize;
-                (&records[index * *width..][..*width], places[index])
+                let place = places.as_ref().map_or(0, |places| places[index]);
+                (&records[index * *width..][..*width], place)
             })),
             Sorted::Runs { merged, .. } => merged.next(),
         }
@@ -276,7 +326,7 @@ impl<P: Probe> Sorted<P> {
     /// How many records there are in all, before any was taken.
     pub(super) fn len(&self) -> u64 {
         match self {
-            Sorted::Memory { places, .. } => places.len() as u64,
+            Sorted::Memory { rows, .. } => *rows as u64,
             Sorted::Runs { merged, .. } => merged.rows,
         }
     }
@@ -295,6 +345,7 @@ pub(super) struct Merged<P: Probe> {
     heap: BinaryHeap<Reverse<(P::Word, usize)>>,
     runs: Vec<RunReader>,
     out: Vec<u8>,
+    width: usize,
     rows: u64,
 }
 
@@ -310,15 +361,15 @@ impl<P: Probe> Merged<P> {
         } else {
             PeekMut::pop(least);
         }
-        let (record, place) = self.out.split_at(self.out.len() - 8);
-        Ok(Some((record, u64::from_le_bytes(place.try_into().unwrap_or_default()))))
+        let (record, place) = self.out.split_at(self.width);
+        Ok(Some((record, place.try_into().map_or(0, u64::from_le_bytes))))
     }
 }
 
 struct RunReader {
     file: BufReader<Scratch>,
     left: u64,
-    /// The next record and its place.
+    /// The next record, and its place if places are kept.
     row: Vec<u8>,
 }
 
