@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use drystone::{Database, LoadOptions, OnDuplicate, Record, Result, TableOptions, WriteTransaction};
+use drystone::{
+    Database, Index, IndexOptions, LoadOptions, OnDuplicate, Record, Result, TableOptions, WriteTransaction,
+};
 
 /// A row with a key. 16 to a leaf make 4,224 bytes, so that leaves lie across page borders.
 #[derive(Clone, Copy, Record)]
@@ -10,7 +12,8 @@ use drystone::{Database, LoadOptions, OnDuplicate, Record, Result, TableOptions,
 pub struct Item {
     #[record(key)]
     key: u64,
-    words: [u64; 32],
+    value: u64,
+    words: [u64; 31],
 }
 
 /// A row without a key, of an odd width.
@@ -22,9 +25,11 @@ pub struct Entry {
 }
 
 const LEAF_ROWS: usize = 16;
+/// Of the tables of each kind so many may have an index.
+const INDEXED: u8 = 2;
 
 fn item(key: u64, value: u64) -> Item {
-    Item { key, words: std::array::from_fn(|index| value.wrapping_add(index as u64)) }
+    Item { key, value, words: std::array::from_fn(|index| value.wrapping_add(index as u64)) }
 }
 
 fn entry(value: u64) -> Entry {
@@ -47,6 +52,18 @@ impl Table {
             Table::List(number) => format!("list{number:02}"),
         }
     }
+
+    fn index(self) -> String {
+        format!("{} by value", self.name())
+    }
+
+    /// What the index is on.
+    fn indexed(self) -> &'static str {
+        match self {
+            Table::Keyed(_) => "value",
+            Table::List(_) => "word",
+        }
+    }
 }
 
 /// The rows of one table: by key, or by number.
@@ -56,17 +73,28 @@ enum Rows {
     List(Vec<u64>),
 }
 
+/// A table: its rows, and whether it has an index on what they hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Contents {
+    rows: Rows,
+    indexed: bool,
+}
+
 /// Everything that the database holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct State(BTreeMap<Table, Rows>);
+pub struct State(BTreeMap<Table, Contents>);
 
 /// A change. Whatever the state, it can be made: what is missing is left out.
 #[derive(Clone, Debug)]
 pub enum Edit {
     /// Makes the table if it is not there.
     Create(Table),
-    /// Drops it if it is there.
+    /// Drops it if it is there, with its index.
     Drop(Table),
+    /// Makes an index on what its rows hold, if it has none.
+    Index(Table),
+    /// Drops that index.
+    DropIndex(Table),
     /// Puts in `count` rows from this key (or at the end), `step` apart.
     Put {
         /// Where.
@@ -124,11 +152,11 @@ impl State {
             Edit::Create(table) if !self.0.contains_key(&table) => match table {
                 Table::Keyed(_) => {
                     write.create_table_with::<Item>(&table.name(), &options)?;
-                    self.0.insert(table, Rows::Keyed(BTreeMap::new()));
+                    self.0.insert(table, Contents { rows: Rows::Keyed(BTreeMap::new()), indexed: false });
                 }
                 Table::List(_) => {
                     write.create_table_with::<Entry>(&table.name(), &options)?;
-                    self.0.insert(table, Rows::List(Vec::new()));
+                    self.0.insert(table, Contents { rows: Rows::List(Vec::new()), indexed: false });
                 }
             },
             Edit::Drop(table) if self.0.contains_key(&table) => {
@@ -136,10 +164,25 @@ impl State {
                 self.0.remove(&table);
             }
             Edit::Create(_) | Edit::Drop(_) => {}
+            Edit::Index(table) => match self.0.get_mut(&table) {
+                Some(contents) if !contents.indexed => {
+                    let options = IndexOptions::new();
+                    write.create_index(&table.name(), &table.index(), &[table.indexed()], &options)?;
+                    contents.indexed = true;
+                }
+                _ => {}
+            },
+            Edit::DropIndex(table) => match self.0.get_mut(&table) {
+                Some(contents) if contents.indexed => {
+                    write.drop_index(&table.name(), &table.index())?;
+                    contents.indexed = false;
+                }
+                _ => {}
+            },
             Edit::Put { table, .. }
             | Edit::Change { table, .. }
             | Edit::Remove { table, .. }
-            | Edit::Load { table, .. } => match self.0.get_mut(&table) {
+            | Edit::Load { table, .. } => match self.0.get_mut(&table).map(|contents| &mut contents.rows) {
                 Some(Rows::Keyed(rows)) => edit_keyed(rows, edit, write, &table.name())?,
                 Some(Rows::List(rows)) => edit_list(rows, edit, write, &table.name())?,
                 None => {}
@@ -156,24 +199,34 @@ impl State {
         let mut state = State::default();
         for name in snapshot.table_names()? {
             let number = name[name.len() - 2..].parse().unwrap_or_default();
+            // Looking costs time in every state of every crash; scripts index only the first tables.
+            let indexed = number < INDEXED && !snapshot.indexes(&name)?.is_empty();
             if name.starts_with("keyed") {
+                let table = snapshot.table::<Item>(&name)?;
                 let mut rows = BTreeMap::new();
-                for slice in snapshot.table::<Item>(&name)?.slices() {
+                for slice in table.slices() {
                     for row in slice? {
-                        check(bytes_agree(row, &item(row.key, row.words[0])))?;
-                        rows.insert(row.key, row.words[0]);
+                        check(bytes_agree(row, &item(row.key, row.value)))?;
+                        rows.insert(row.key, row.value);
                     }
                 }
-                state.0.insert(Table::Keyed(number), Rows::Keyed(rows));
+                if indexed {
+                    check_items(&table.index(&Table::Keyed(number).index())?, &rows)?;
+                }
+                state.0.insert(Table::Keyed(number), Contents { rows: Rows::Keyed(rows), indexed });
             } else {
+                let table = snapshot.table::<Entry>(&name)?;
                 let mut rows = Vec::new();
-                for slice in snapshot.table::<Entry>(&name)?.slices() {
+                for slice in table.slices() {
                     for row in slice? {
                         check(bytes_agree(row, &entry(row.word)))?;
                         rows.push(row.word);
                     }
                 }
-                state.0.insert(Table::List(number), Rows::List(rows));
+                if indexed {
+                    check_entries(&table.index(&Table::List(number).index())?, &rows)?;
+                }
+                state.0.insert(Table::List(number), Contents { rows: Rows::List(rows), indexed });
             }
         }
         Ok(state)
@@ -191,6 +244,38 @@ impl State {
 
 fn bytes_agree<T: Record>(row: &T, wanted: &T) -> bool {
     drystone::RowBuf::from_record(row).as_bytes() == drystone::RowBuf::from_record(wanted).as_bytes()
+}
+
+/// The index finds every row, in the order of what it holds and then of its key.
+fn check_items(index: &Index<'_, Item>, rows: &BTreeMap<u64, u64>) -> Result<()> {
+    let mut wanted: Vec<(u64, u64)> = rows.iter().map(|(key, value)| (*value, *key)).collect();
+    wanted.sort_unstable();
+    let mut found = Vec::with_capacity(wanted.len());
+    for row in index.iter() {
+        let row = row?;
+        found.push((row.value, row.key));
+    }
+    check_index(found == wanted)
+}
+
+/// The same where there is no key: the entries are of each row, by what it holds and then its number.
+fn check_entries(index: &Index<'_, Entry>, rows: &[u64]) -> Result<()> {
+    let mut wanted: Vec<(u64, u64)> = rows.iter().copied().zip(0..).collect();
+    wanted.sort_unstable();
+    let mut found = Vec::with_capacity(wanted.len());
+    let mut entries = index.iter().entries();
+    while let Some(entries) = entries.next_records() {
+        let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        found.extend(entries?.chunks_exact(16).map(|entry| (word(&entry[..8]), word(&entry[8..]))));
+    }
+    check_index(found == wanted)
+}
+
+fn check_index(agrees: bool) -> Result<()> {
+    if agrees {
+        return Ok(());
+    }
+    Err(drystone::Error::new(drystone::ErrorKind::Corrupt, "an index has other rows than its table"))
 }
 
 fn check(agrees: bool) -> Result<()> {
@@ -233,7 +318,7 @@ fn edit_keyed(
             }
             rows.extend((0..count).map(|key| (key, value + key)));
         }
-        Edit::Create(_) | Edit::Drop(_) => {}
+        Edit::Create(_) | Edit::Drop(_) | Edit::Index(_) | Edit::DropIndex(_) => {}
     }
     Ok(())
 }
@@ -267,7 +352,7 @@ fn edit_list(rows: &mut Vec<u64>, edit: &Edit, write: &WriteTransaction, name: &
             }
             rows.extend((0..count).map(|index| value + index));
         }
-        Edit::Create(_) | Edit::Drop(_) => {}
+        Edit::Create(_) | Edit::Drop(_) | Edit::Index(_) | Edit::DropIndex(_) => {}
     }
     Ok(())
 }

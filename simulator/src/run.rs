@@ -132,8 +132,8 @@ pub fn run(
     runner.finish()
 }
 
-/// More commits than these no compaction makes where nobody else writes.
-const COMPACTION_COMMITS: u64 = 8;
+/// More commits than these no compaction makes: its rounds, and the one that lets the file be cut.
+const COMPACTION_COMMITS: u64 = 17;
 
 struct Runner<'d> {
     disk: &'d CrashDisk,

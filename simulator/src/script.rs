@@ -267,6 +267,24 @@ pub fn short_scripts() -> Vec<Script> {
             ],
         ),
         (
+            "indexes",
+            vec![
+                // Built over rows, and kept by every kind of write.
+                commit(&[Edit::Create(A), put(A, 0, 20, 100), Edit::Index(A)]),
+                commit(&[put(A, 5, 2, 200), Edit::Change { table: A, key: 12, value: 1 }]),
+                // There before the rows.
+                eventual(&[Edit::Create(L), Edit::Index(L), put(L, 0, 5, 300), remove(A, 10, 8)]),
+                Step::Hold,
+                commit(&[load(A, 20, false, 401), load(L, 5, true, 402)]),
+                write(Some(Durability::Immediate), 1, &[put(A, 0, 3, 500), remove(L, 3, 0)]),
+                Step::Release,
+                commit(&[Edit::DropIndex(A)]),
+                Step::Kill,
+                Step::Compact,
+                commit(&[Edit::Drop(A), Edit::DropIndex(L), Edit::Index(L)]),
+            ],
+        ),
+        (
             "lists",
             vec![
                 commit(&[Edit::Create(L), put(L, 0, 50, 1)]),
@@ -284,7 +302,7 @@ pub fn short_scripts() -> Vec<Script> {
 pub fn large_script() -> Script {
     let steps = vec![
         commit(&[Edit::Create(A), put(A, 0, 20, 100)]),
-        commit(&[load(A, 4_500, false, 200)]),
+        commit(&[load(A, 4_500, false, 200), Edit::Index(A)]),
         eventual(&[put(A, 0, 10, 300)]),
         eventual(&[load(A, 4_500, true, 400)]),
         eventual(&[put(A, 0, 10, 500)]),
@@ -337,8 +355,10 @@ fn random_edit(random: &mut Random, value: &mut u64) -> Edit {
     };
     let key = random.below(120);
     match random.below(16) {
+        0 if value.is_multiple_of(3) => Edit::DropIndex(table),
         0 => Edit::Drop(table),
-        1..=3 => Edit::Create(table),
+        1..=2 => Edit::Create(table),
+        3 => Edit::Index(table),
         4 => Edit::Load {
             table,
             rows: random.below(150),
