@@ -5,8 +5,9 @@ use std::ops::Bound::{Excluded, Included};
 use std::path::Path;
 
 use drystone::{
-    CheckReport, Database, DynamicTable, ErrorKind, FieldDef, Keyed, LoadOptions, OnDuplicate, Options,
-    ReadTransaction, Record, RecordSource, Result, Row, RowBuf, Schema, Type, Value, WriteTransaction, csv,
+    CheckReport, Database, DynamicIndex, DynamicTable, ErrorKind, FieldDef, IndexOptions, Keyed, LoadOptions,
+    OnDuplicate, Options, ReadTransaction, Record, RecordSource, Result, Row, RowBuf, Schema, Type, Value,
+    WriteTransaction, csv,
 };
 
 use crate::place::open;
@@ -68,6 +69,12 @@ fn read_all(db: &Database) -> bool {
         must(sound, read.table_stats(&name));
         if let Some(table) = must(sound, read.dynamic(&name)) {
             read_dynamic(sound, &table);
+            for index in must(sound, read.indexes(&name)).unwrap_or_default() {
+                must(sound, read.index_stats(&name, &index.name));
+                if let Some(index) = must(sound, table.index(&index.name)) {
+                    read_index(sound, &table, &index);
+                }
+            }
         }
         read_typed::<Point>(sound, &read, &name);
         read_typed::<Pair>(sound, &read, &name);
@@ -132,6 +139,40 @@ fn read_dynamic(sound: bool, table: &DynamicTable<'_>) {
         part.by_ref().take(ROWS).for_each(drop);
     }
     write_csv(sound, table);
+}
+
+/// Reads the rows by an index, in its order and by its values, and its entries alone.
+fn read_index(sound: bool, table: &DynamicTable<'_>, index: &DynamicIndex<'_>) {
+    assert!(!sound || index.len() == table.len());
+    let fields = index.fields().len();
+    let mut last: Option<(u64, Vec<Value<'_>>)> = None;
+    for (number, (row, entry)) in (0..).zip(index.iter().zip(index.iter().entries())).take(4 * ROWS) {
+        let (Some(row), Some(entry)) = (must(sound, row), must(sound, entry)) else { break };
+        let Some(values) = must(sound, entry.values().collect::<Result<Vec<_>>>()) else { continue };
+        for (field, value) in index.fields().iter().zip(&values) {
+            let same = must(sound, row.get(field.name())).is_some_and(|found| found == *value);
+            // A NaN is not itself.
+            assert!(!sound || same || value.to_string().contains("NaN"), "entry {number} is of another row");
+        }
+        let found = must(sound, index.get(&values[..fields])).flatten();
+        assert!(!sound || found.is_some(), "entry {number} is not found by its values");
+        let exactly = must(sound, index.prefix(&values)).map(|rows| rows.len());
+        assert!(!sound || exactly == Some(1), "entry {number} is there {exactly:?} times");
+        if number % 16 == 0 {
+            let (from_number, from) =
+                last.as_ref().map_or((number, &values), |(number, values)| (*number, values));
+            if let Some(rows) = must(sound, index.range((Included(&from[..]), Excluded(&values[..])))) {
+                assert!(!sound || rows.len() == number - from_number);
+                rows.for_each(drop);
+            }
+            must(sound, index.prefix(&values[..1])).into_iter().for_each(|rows| rows.for_each(drop));
+            last = Some((number, values));
+        }
+    }
+    must(sound, index.first());
+    must(sound, index.last());
+    let mut both = index.iter();
+    while let (Some(Ok(_)), Some(Ok(_))) = (both.next(), both.next_back()) {}
 }
 
 fn read_row(sound: bool, row: &Row<'_>) {
@@ -216,7 +257,12 @@ fn write_all(db: &Database, sound: bool) -> bool {
     write.set_memory_bytes(64 << 10);
     let Some(names) = must(sound, write.table_names()) else { return false };
     for name in &names {
-        must(sound, write_table(&write, name));
+        change_indexes(&write, name, sound);
+        // A value that is there twice is refused by an index that is unique.
+        match write_table(&write, name) {
+            Err(error) if error.kind() == ErrorKind::Duplicate => {}
+            done => drop(must(sound, done)),
+        }
     }
     must(sound, write.create_dynamic("new", &"id: u16 key, x: f32".parse().expect("a schema")).map(drop));
     for (at, name) in names.iter().enumerate() {
@@ -235,6 +281,27 @@ fn write_all(db: &Database, sound: bool) -> bool {
         };
     }
     must(sound, write.commit()).is_some()
+}
+
+/// Drops every other index, and makes one.
+fn change_indexes(write: &WriteTransaction, name: &str, sound: bool) {
+    for index in must(sound, write.indexes(name)).unwrap_or_default().iter().step_by(2) {
+        must(sound, write.drop_index(name, &index.name));
+    }
+    let Some(table) = must(sound, write.dynamic(name)) else { return };
+    let Some(last) = table.schema().fields().last().map(|field| field.name().to_owned()) else { return };
+    drop(table);
+    match write.create_index(
+        name,
+        &format!("{name} by last").replace(' ', "_"),
+        &[last],
+        &IndexOptions::new(),
+    ) {
+        // Arrays have no order, a name may be too long, or there, and an entry too wide.
+        Err(error) if matches!(error.kind(), ErrorKind::Schema | ErrorKind::Usage | ErrorKind::Duplicate) => {
+        }
+        made => drop(must(sound, made)),
+    }
 }
 
 fn write_table(write: &WriteTransaction, name: &str) -> Result<()> {

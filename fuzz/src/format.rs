@@ -82,7 +82,8 @@ impl Image {
         self.walk(48, TABLES, &mut stops);
         self.walk(72, FIELDS, &mut stops);
         for row in self.rows(48, TABLES) {
-            sites.extend([0, 64, 68, 72].map(|offset| Site { at: row + offset, width: 4 }));
+            sites.extend([0, 64, 68, 72, 76].map(|offset| Site { at: row + offset, width: 4 }));
+            sites.extend([74, 75].map(|offset| Site { at: row + offset, width: 1 }));
             sites.extend(root_sites(row + 80));
             let shape = self.table_shape(row);
             self.walk(row + 80, shape, &mut stops);
@@ -264,6 +265,8 @@ impl Image {
         }
         let width = widths.values().map(|(width, _)| width).sum();
         let key = widths.values().filter(|(_, key)| *key).map(|(width, _)| width).sum::<usize>();
+        // An index has an owner, and is all key.
+        let key = if self.u32(row + 76).unwrap_or(0) == 0 { key } else { width };
         // What is wider than any key is not worth mending.
         let key = key.min(2000);
         Shape { width, key, leaf_rows: u64::from(self.u32(row + 68).unwrap_or(1)) }

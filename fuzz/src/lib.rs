@@ -6,6 +6,7 @@ pub mod exercise;
 pub mod format;
 pub mod model;
 mod place;
+pub mod readers;
 pub mod sample;
 
 pub use bytes::Bytes;

@@ -1,8 +1,8 @@
 //! Small databases with everything in them, and what the input does to their bytes.
 
 use drystone::{
-    Database, Durability, LoadOptions, Record, RowBuf, Schema, TableMut, TableOptions, Text, Unkeyed, Value,
-    WriteTransaction,
+    Database, Durability, IndexOptions, LoadOptions, Record, RowBuf, Schema, TableMut, TableOptions, Text,
+    Unkeyed, Value, WriteTransaction,
 };
 
 use crate::Bytes;
@@ -106,6 +106,16 @@ fn small(db: &Database) -> drystone::Result<()> {
     }
     drop(wide);
     every(&write)?;
+    // Of a table without a key and of those with one, unique or not, made before rows come and after; one of a tree that has branches.
+    for (table, name, fields, unique) in [
+        ("points", "points by y", &["y"][..], false),
+        ("pairs", "pairs by value", &["value"], true),
+        ("edges", "edges by weight", &["weight", "to"], false),
+        ("wide", "wide by name", &["name"], false),
+        ("every", "every by text", &["m", "p"], false),
+    ] {
+        write.create_index(table, name, fields, &IndexOptions::new().unique(unique))?;
+    }
     write.create_dynamic("set", &"id: u32 key, tag: bytes[3] key".parse()?)?;
     write.create_dynamic("empty", &"x: f64, note: str[6]?".parse()?)?;
     write.commit()
@@ -146,6 +156,8 @@ fn unsynced(db: &Database) -> drystone::Result<()> {
         if number == 0 {
             write.create_table::<Pair>("pairs")?;
             write.create_table::<Point>("points")?;
+            write.create_index("pairs", "pairs by value", &["value"], &IndexOptions::new())?;
+            write.create_index("points", "points by x", &["x"], &IndexOptions::new().unique(true))?;
         }
         write.table::<Pair>("pairs")?.insert(&Pair { id: number as u64, value: 7 })?;
         push(&mut write.table("points")?, Point { x: number, y: 1, z: 2 })?;

@@ -8,6 +8,9 @@ use crate::record::Value;
 const RESERVED: [&str; 12] =
     ["and", "or", "not", "in", "is", "null", "between", "starts", "true", "false", "at", "as"];
 
+/// Words that are numbers where a value may stand.
+const NUMBERS: [&str; 2] = ["NaN", "inf"];
+
 /// A name as it can be read back: plain, or in back quotes.
 pub(super) fn quoted_name(name: &str) -> String {
     let plain = name.chars().all(is_word)
@@ -17,7 +20,7 @@ pub(super) fn quoted_name(name: &str) -> String {
 }
 
 pub(super) fn is_reserved(word: &str) -> bool {
-    RESERVED.iter().any(|reserved| word.eq_ignore_ascii_case(reserved))
+    NUMBERS.contains(&word) || RESERVED.iter().any(|reserved| word.eq_ignore_ascii_case(reserved))
 }
 
 pub(super) fn is_word(c: char) -> bool {

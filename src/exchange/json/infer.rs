@@ -72,6 +72,8 @@ struct Column {
     scalars: Tally,
     /// How many values are neither null nor lists.
     scalar_count: u64,
+    /// The first line with a number or a truth value, which no text field takes.
+    first_plain: Option<u64>,
     elements: Tally,
     /// The one length of the lists.
     length: Option<u16>,
@@ -97,6 +99,7 @@ impl Column {
             _ => {
                 self.scalars.add(raw, line);
                 self.scalar_count += 1;
+                self.first_plain.get_or_insert(line);
             }
         }
         if self.scalar_count > 0 && self.length.is_some() {
@@ -128,8 +131,19 @@ impl Column {
         Ok(())
     }
 
+    fn find_scalar(&self) -> Result<(Type, u64, String)> {
+        let (ty, missing, reason) = self.scalars.find_type()?;
+        match self.first_plain {
+            Some(line) if matches!(ty, Type::Str(_)) => fail!(
+                Input,
+                "{reason}; but on line {line} there is none, and no type holds both; give all of them quotes, or none"
+            ),
+            _ => Ok((ty, missing, reason)),
+        }
+    }
+
     fn find_type(&self) -> Result<(Type, u64, String)> {
-        let Some(length) = self.length else { return self.scalars.find_type() };
+        let Some(length) = self.length else { return self.find_scalar() };
         let (ty, _, reason) = self.elements.find_type()?;
         let missing = self.scalars.missing;
         match ty.number() {

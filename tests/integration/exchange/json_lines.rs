@@ -102,6 +102,15 @@ fn what_no_schema_holds_is_an_error_of_the_inference() {
         ("{\"a\": [\"x\"]}", "lists of something else than numbers"),
         ("{\"a\": [[1]]}", "a list of something else than numbers"),
         ("{\"a\": 1, \"a\": 2}", "line 1 of a.jsonl: field \"a\" is given twice"),
+        (
+            "{\"a\": \"x\"}\n{\"a\": 1}",
+            "a.jsonl, field \"a\": text, such as \"x\" on line 1; but on line 2 there is none, and no type holds both",
+        ),
+        (
+            "{\"a\": -1}\n{\"a\": 340282366920938463463374607431768211455}",
+            "field \"a\": text, as no one type holds everything; but on line 1 there is none",
+        ),
+        ("{\"a\": true}\n{\"a\": \"true\"}", "but on line 1 there is none"),
         ("{\"a\": \"\\u0000\"}", "line 1 of a.jsonl: field \"a\": there is a NUL character in the text"),
     ] {
         let found = inferred(text);
