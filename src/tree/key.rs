@@ -20,6 +20,41 @@ impl Part {
             Part::Unsigned(width) | Part::Signed(width) | Part::Float(width) | Part::Bytes(width) => width,
         }
     }
+
+    /// Turns a stored field into its normal form.
+    fn normalise(self, stored: &[u8], normal: &mut [u8]) {
+        normal.copy_from_slice(stored);
+        match self {
+            Part::Bytes(_) => {}
+            Part::Unsigned(_) => normal.reverse(),
+            Part::Signed(_) => {
+                normal.reverse();
+                normal[0] ^= 0x80;
+            }
+            Part::Float(_) => {
+                normal.reverse();
+                if normal[0] & 0x80 == 0 {
+                    normal[0] ^= 0x80;
+                } else {
+                    normal.iter_mut().for_each(|byte| *byte = !*byte);
+                }
+            }
+        }
+    }
+
+    /// The same as a number, of a field of 1 to 8 bytes, which are the low ones of `raw`.
+    #[inline(always)]
+    fn word(self, raw: u64) -> u64 {
+        let unused = 64 - 8 * self.width() as u32;
+        let (mask, sign) = (u64::MAX >> unused, 1 << (63 - unused));
+        match self {
+            Part::Unsigned(_) => raw & mask,
+            Part::Signed(_) => raw & mask ^ sign,
+            Part::Float(_) if raw & sign == 0 => raw & mask ^ sign,
+            Part::Float(_) => !raw & mask,
+            Part::Bytes(_) => raw.swap_bytes() >> unused,
+        }
+    }
 }
 
 /// The fields of a key, in order. Empty where rows are addressed by number.
@@ -78,24 +113,7 @@ impl KeyShape {
         let mut at = 0;
         for part in &self.parts {
             let field = at..at + part.width();
-            normal[field.clone()].copy_from_slice(&stored[field.clone()]);
-            let out = &mut normal[field];
-            match part {
-                Part::Bytes(_) => {}
-                Part::Unsigned(_) => out.reverse(),
-                Part::Signed(_) => {
-                    out.reverse();
-                    out[0] ^= 0x80;
-                }
-                Part::Float(_) => {
-                    out.reverse();
-                    if out[0] & 0x80 == 0 {
-                        out[0] ^= 0x80;
-                    } else {
-                        out.iter_mut().for_each(|byte| *byte = !*byte);
-                    }
-                }
-            }
+            part.normalise(&stored[field.clone()], &mut normal[field]);
             at += part.width();
         }
     }
@@ -344,29 +362,22 @@ impl Probe for WordProbe<'_> {
 
     #[inline]
     fn stored(self, record: &[u8]) -> u128 {
-        // All bytes at once, then each field cut out of them.
-        let mut raw = match record.first_chunk() {
-            Some(bytes) => u128::from_le_bytes(*bytes),
-            None => {
-                let mut bytes = [0; 16];
-                bytes[..self.0.width].copy_from_slice(&record[..self.0.width]);
-                u128::from_le_bytes(bytes)
-            }
-        };
         let mut word = 0_u128;
+        let mut rest = record;
         for part in &self.0.parts {
-            let bits = 8 * part.width() as u32;
-            let mask = u128::MAX >> (128 - bits);
-            let sign = 1 << (bits - 1);
-            let field = raw & mask;
-            let field = match part {
-                Part::Unsigned(_) => field,
-                Part::Signed(_) => field ^ sign,
-                Part::Float(_) => field ^ if field & sign == 0 { sign } else { mask },
-                Part::Bytes(_) => field.swap_bytes() >> (128 - bits),
+            let width = part.width();
+            // Eight bytes at once, of which the field is some, where there are so many.
+            word = match rest.first_chunk() {
+                Some(bytes) if width <= 8 => {
+                    word << (8 * width) | u128::from(part.word(u64::from_le_bytes(*bytes)))
+                }
+                _ => {
+                    let mut normal = [0; 16];
+                    part.normalise(&rest[..width], &mut normal[..width]);
+                    normal[..width].iter().fold(word, |word, byte| word << 8 | u128::from(*byte))
+                }
             };
-            word = word.unbounded_shl(bits) | field;
-            raw = raw.unbounded_shr(bits);
+            rest = &rest[width..];
         }
         word
     }
@@ -496,6 +507,24 @@ mod tests {
                 assert!(probe.stored(stored) == probe.normal(normal));
             }
         });
+    }
+
+    #[test]
+    fn a_key_of_several_fields_is_the_same_word_wherever_its_record_ends() {
+        let shape = KeyShape::new(vec![Part::Bytes(3), Part::Signed(2), Part::Unsigned(1), Part::Float(8)]);
+        for float in [-2.5_f64, 0.0, 7.25] {
+            let stored = [&b"abc"[..], &(-3_i16).to_le_bytes(), &[200], &float.to_le_bytes()].concat();
+            let expected = shape.normal(&stored).iter().fold(0, |word, byte| word << 8 | u128::from(*byte));
+            for slack in [0, 1, 5, 20] {
+                let record = [&stored[..], &[0xEE; 20][..slack]].concat();
+                assert_eq!(WordProbe(&shape).stored(&record), expected, "{slack} bytes more");
+            }
+        }
+        let wide = KeyShape::new(vec![Part::Bytes(12), Part::Unsigned(4)]);
+        assert_eq!(
+            WordProbe(&wide).stored(b"hello, world\x04\x03\x02\x01"),
+            u128::from_be_bytes(*b"hello, world\x01\x02\x03\x04")
+        );
     }
 
     #[test]
