@@ -157,6 +157,15 @@ impl EntryShape {
         }
     }
 
+    /// The same where it stands in the entry as it does in the row, without a copy.
+    #[inline]
+    pub(crate) fn whole_key<'e>(&self, entry: &'e [u8]) -> Option<&'e [u8]> {
+        match self.of_entry[..] {
+            [Piece { from, len, .. }] if len == self.key_width => entry.get(from..from + len),
+            _ => None,
+        }
+    }
+
     /// Whether two entries must not both be: the index is unique, and they have the same values, of which none is null.
     #[inline]
     pub(crate) fn clash(&self, one: &[u8], other: &[u8]) -> bool {

@@ -44,7 +44,7 @@ impl<'t> IndexReader<'t> {
     }
 
     /// The first row with these values, in stored form, of the indexed fields.
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, values: &[u8]) -> Result<Option<&'t [u8]>> {
         if values.len() != self.shape.indexed().end {
             return self.wrong_width(values.len());
@@ -57,8 +57,16 @@ impl<'t> IndexReader<'t> {
     }
 
     /// The row that an entry is of.
-    #[inline]
+    #[inline(always)]
     fn row(&self, entry: &[u8]) -> Result<&'t [u8]> {
+        match self.shape.whole_key(entry) {
+            Some(key) => self.row_of(key),
+            None => self.row_copied(entry),
+        }
+    }
+
+    #[inline(never)]
+    fn row_copied(&self, entry: &[u8]) -> Result<&'t [u8]> {
         if self.shape.key_width() <= 16 { self.row_by::<16>(entry) } else { self.row_by::<KEY_BYTES>(entry) }
     }
 
@@ -67,6 +75,11 @@ impl<'t> IndexReader<'t> {
         let mut key = [0; WIDTH];
         let key = &mut key[..self.shape.key_width()];
         self.shape.key(entry, key);
+        self.row_of(key)
+    }
+
+    #[inline(always)]
+    fn row_of(&self, key: &[u8]) -> Result<&'t [u8]> {
         match self.table.find(key)? {
             Some(row) => Ok(row),
             None => self.no_row(),

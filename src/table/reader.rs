@@ -73,6 +73,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The record with this key in stored form; a row number in a table without a key.
+    #[inline(always)]
     pub(crate) fn find(&self, key: &[u8]) -> Result<Option<&'t [u8]>> {
         if self.definition.layout.is_keyed() {
             self.view.find(key).map_err(|error| self.place_error(error))

@@ -75,7 +75,8 @@ impl<'a> View<'a> {
     /// The first record whose key is not below this one, if it lies in the leaf to which keys right below it belong. Other than in a
     /// tree that is asked for whole keys, a word may stand for many.
     #[inline(never)]
-    pub(super) fn lookup_first<P: Probe>(&self, probe: P, target: P::Word) -> Option<&'a [u8]> {
+    pub(super) fn lookup_first<P: Probe>(&self, probe: P, values: &[u8]) -> Option<&'a [u8]> {
+        let target = probe.stored(values);
         let below = P::before(target)?;
         self.lookup_leaf(probe, below, target)?.first_from(self, probe, target)
     }

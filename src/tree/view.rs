@@ -149,6 +149,7 @@ impl<'a> View<'a> {
     }
 
     /// The record with this key (as it is stored). O(height × log of the branch).
+    #[inline(always)]
     pub(crate) fn find(&self, key: &[u8]) -> Result<Option<&'a [u8]>> {
         with_probe!(self.layout.key(), probe => self.find_with(probe, key))
     }
@@ -213,14 +214,18 @@ impl<'a> View<'a> {
 
     /// The first record whose leading key fields, of this shape, are not below these stored values. O(height × log of the branch)
     /// in a committed tree, where nearly all such records lie in the leaf that is gone to.
+    #[inline(always)]
     pub(crate) fn first_from(&self, leading: &KeyShape, values: &[u8]) -> Result<Option<&'a [u8]>> {
-        let key = self.layout.key();
-        let found = with_probe!(leading, probe => {
-            self.lookup_first(Leading { probe, width: key.width() }, probe.stored(values))
-        });
-        if found.is_some() {
-            return Ok(found);
+        let width = self.layout.key().width();
+        match with_probe!(leading, probe => self.lookup_first(Leading { probe, width }, values)) {
+            Some(found) => Ok(Some(found)),
+            None => self.first_anew(leading, values),
         }
+    }
+
+    #[inline(never)]
+    fn first_anew(&self, leading: &KeyShape, values: &[u8]) -> Result<Option<&'a [u8]>> {
+        let key = self.layout.key();
         let mut stored = vec![0; key.width()];
         stored[..leading.width()].copy_from_slice(&values[..leading.width()]);
         self.record(self.place_of(&key.normal(&stored).prefix(leading.width(), 0x00))?.rank)
