@@ -157,27 +157,30 @@ impl WriteSession {
         (state.allocator, (!state.large).then_some(state.written), state.trim)
     }
 
-    fn ensure_length(&self, pages: u64) -> Result<()> {
+    /// Makes the file at least so many pages long. After `edits`, which are followed by others, what is added beyond that is written
+    /// too, if it is little.
+    fn ensure_length(&self, pages: u64, edits: bool) -> Result<()> {
         let needed = pages * PAGE_BYTES as u64;
         let storage = self.pages.storage();
         let len = storage.mapping().len();
         if needed <= len {
             return Ok(());
         }
-        let few = needed - len <= PREPARED_BYTES;
-        let most = if few { PREPARED_BYTES } else { GROW_BYTES };
+        let prepares = edits && needed - len <= PREPARED_BYTES;
+        let most = if prepares { PREPARED_BYTES } else { GROW_BYTES };
         let step = (needed / 16).clamp(64 << 10, most).next_multiple_of(PAGE_BYTES as u64);
         storage
             .grow((needed + step).min(storage.mapping().reserved()).max(needed))
             .or_else(|_| storage.grow(needed))
             .map_err(|error| Error::io(format!("cannot grow the file to {needed} bytes"), error))?;
-        if few {
+        // None in a file in the making, which is not mapped and sees no other commit.
+        let added = storage.mapping().len().saturating_sub(needed);
+        if prepares && added > 0 {
             // The first sync of a place where nothing was ever written waits for the file system's journal as well: one in many
             // small commits does, for all of them.
-            let zeros = vec![0; (storage.mapping().len() - len) as usize];
             storage
-                .write_at(len, &zeros)
-                .map_err(|error| Error::io(format!("cannot write {} bytes at {len}", zeros.len()), error))?;
+                .write_at(needed, &vec![0; added as usize])
+                .map_err(|error| Error::io(format!("cannot write {added} bytes at {needed}"), error))?;
         }
         Ok(())
     }
@@ -275,6 +278,11 @@ impl<'s> RunWriter<'s> {
         (self.run_page + self.run_pages) * PAGE_BYTES as u64
     }
 
+    /// Makes the file long enough for the run.
+    fn ensure_length(&self) -> Result<()> {
+        self.session.ensure_length(self.run_page + self.run_pages, matches!(self.room, Room::Gaps(_)))
+    }
+
     fn align(&mut self) {
         self.buffer.resize(self.buffer.len().next_multiple_of(PAGE_BYTES), 0);
     }
@@ -295,7 +303,7 @@ impl<'s> RunWriter<'s> {
         drop(state);
         if let Some(pages) = lengthened {
             self.run_pages += pages;
-            return self.session.ensure_length(self.run_page + self.run_pages);
+            return self.ensure_length();
         }
         self.close_run()?;
         state = self.session.state.lock();
@@ -315,7 +323,7 @@ impl<'s> RunWriter<'s> {
             // What does not fit where it was thought to goes where it fits however much it is.
             Room::OneGap(_) | Room::LowestGap(_) | Room::End(_) => Room::End(u64::MAX),
         };
-        self.session.ensure_length(self.run_page + self.run_pages)
+        self.ensure_length()
     }
 
     fn close_run(&mut self) -> Result<()> {
