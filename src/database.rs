@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
 use crate::error::{Error, Result, fail};
 use crate::page::{
     Commits, Durability, FIRST_ADDRESS, LOCK_FILE_BYTES, Meta, Pages, ReaderInfo, Readers, create_meta,
 };
 use crate::storage::{self, Claim, LockFile, MappedFile, Process, Storage};
-use crate::transaction::{ReadTransaction, Shared, Wait, WriteTransaction, WriterState, derive_free_space};
+use crate::transaction::{
+    ReadTransaction, Shared, Turn, Wait, WriteTransaction, WriterPlace, WriterState, derive_free_space,
+};
 
 /// Address space reserved over a file, unless the options say otherwise.
 const RESERVE_BYTES: u64 = 1 << 40;
@@ -124,7 +126,8 @@ impl Database {
     /// The first one after opening walks the branches (under 0.5 % of the file) to find the free space.
     ///
     /// # Errors
-    /// `Usage` if the database is read-only, or after a fork; `Corrupt` if the state of the file does not allow to write; `Poisoned`
+    /// `Usage` if the database is read-only, after a fork, or if this thread has a write transaction open, so that it would
+    /// wait for itself. A transaction belongs to the thread that last used it. `Corrupt` if the state of the file does not allow to write; `Poisoned`
     /// after a failed sync.
     pub fn write(&self) -> Result<WriteTransaction> {
         match self.begin(Wait::Forever)? {
@@ -157,26 +160,24 @@ impl Database {
         if self.read_only {
             fail!(Usage, "the database is open read-only; open it without Options::read_only to write");
         }
-        WriteTransaction::begin(&self.inner.shared, wait, self.durability, self.memory_bytes)
+        let (shared, database) = (&self.inner.shared, Arc::clone(&self.inner));
+        WriteTransaction::begin(shared, database, wait, self.durability, self.memory_bytes)
     }
 
-    /// Makes commits of [`Durability::Eventual`] durable that are not yet.
+    /// Makes commits of [`Durability::Eventual`] durable that are not yet. Takes the turn of a writer for it, and waits
+    /// for that as [`write`](Database::write) does.
     ///
     /// # Errors
-    /// `Poisoned` if the sync fails.
+    /// `Poisoned` if the sync fails; `Usage` if this thread has a write transaction open, or after a fork.
     pub fn sync(&self) -> Result<()> {
         if self.read_only {
             return Ok(());
         }
         let shared = &self.inner.shared;
         shared.check_process()?;
-        let mut place = shared.writer.lock();
-        while place.is_none() {
-            shared.writer_left.wait(&mut place);
-        }
-        match &mut *place {
-            Some(writer) => writer.commits.sync_all(&shared.pages, &shared.readers),
-            None => Ok(()),
+        match Turn::take(shared, Wait::Forever)? {
+            Some(mut turn) => turn.sync(),
+            None => fail!(Busy, "another process is writing; try again when it has committed"),
         }
     }
 
@@ -446,8 +447,7 @@ impl Options {
         let shared = Shared {
             pages: Arc::new(pages),
             readers,
-            writer: Mutex::new(Some(WriterState { commits: Commits::new(newest), allocator: None })),
-            writer_left: Condvar::new(),
+            writer: WriterPlace::new(WriterState { commits: Commits::new(newest), allocator: None }),
             scratch,
             process: Process::this(),
         };

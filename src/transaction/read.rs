@@ -116,7 +116,8 @@ impl ReadTransaction {
         stats_of(self.find_index(self.reader(table)?.definition, index)?)
     }
 
-    /// The number of the transaction whose state this is. It grows by one with every commit.
+    /// The number of the transaction whose state this is. It grows with every commit, and no two states that were seen have
+    /// the same number.
     pub fn transaction(&self) -> u64 {
         self.pin.meta.transaction
     }

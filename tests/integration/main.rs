@@ -9,6 +9,7 @@ mod diff;
 mod edits;
 #[cfg(feature = "parquet")]
 mod exchange;
+mod fallback;
 mod flights;
 mod footprint;
 mod format;
@@ -33,4 +34,6 @@ mod temp;
 mod threads;
 mod tidy;
 mod ui;
+mod unwinding;
 mod values;
+mod waiting;
