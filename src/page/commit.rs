@@ -89,9 +89,8 @@ impl Commits {
         if !recovered.settled && !storage.plants(Mutant::NoSettle) {
             self.settle(pages, &recovered)?;
         }
-        if recovered.meta.transaction != readers.newest().transaction {
-            pages.forget_all();
-        }
+        // Another process wrote, and which pages is not known.
+        pages.forget_all();
         self.newest = recovered.meta;
         self.durable = recovered.meta.transaction;
         self.unsynced.clear();
@@ -99,9 +98,25 @@ impl Commits {
         // Until it is published nothing may be written: who pins what is published believes that it is the newest.
         self.signature = [0; 8];
         let signature = meta::signature(storage)?;
-        readers.publish(recovered.meta)?;
-        self.signature = signature;
-        Ok(recovered.meta)
+        let lost = |seen: &&Meta| seen.transaction >= recovered.meta.transaction && **seen != recovered.meta;
+        match readers.seen()?.iter().filter(lost).map(|seen| seen.transaction).max() {
+            Some(last_seen) => self.renumber(pages, readers, last_seen)?,
+            None => {
+                readers.publish(recovered.meta)?;
+                self.signature = signature;
+            }
+        }
+        Ok(self.newest)
+    }
+
+    /// Commits the newest state again, under the number after `last_seen`.
+    ///
+    /// Commits that were not synced can be lost without a power cut, when a later write fails midway. Readers may have
+    /// seen them and may still hold them. If their numbers were given a second time, a reader would take the new state
+    /// for the one that it has, and the writer would take pages that are held for free ones.
+    fn renumber(&mut self, pages: &Pages, readers: &Readers, last_seen: u64) -> Result<()> {
+        let next = Meta { transaction: last_seen + 1, ..self.newest };
+        self.commit(pages, readers, next, Some(Vec::new()), Durability::Immediate)
     }
 
     /// Makes a state durable that was found, and no more is known of it than that its pages can be read.
@@ -211,13 +226,10 @@ impl Commits {
         })
     }
 
-    /// Makes the newest state durable, whoever wrote it. Called without the right to write, which is taken here.
+    /// Makes the newest state durable, whoever wrote it. Called with the right to write.
     pub(crate) fn sync_all(&mut self, pages: &Pages, readers: &Readers) -> Result<()> {
-        self.check_poison()?;
-        readers.lock_writer(true)?;
-        let synced = self.prepare(pages, readers).and_then(|_| self.sync_own(pages));
-        readers.unlock_writer();
-        synced
+        self.prepare(pages, readers)?;
+        self.sync_own(pages)
     }
 
     /// At the end: makes the commits of this process durable, unless somebody else is writing, who does it first.

@@ -202,6 +202,17 @@ impl Readers {
         fail!(Busy, "the lock file cannot be made sense of; close all users of the database, then delete it")
     }
 
+    /// States that some process has seen: the published one, the newest of this process, and those that are held.
+    pub(crate) fn seen(&self) -> Result<Vec<Meta>> {
+        let mut seen = self.snapshots()?;
+        let local = self.local.lock();
+        seen.push(local.newest);
+        if let Some(lock) = &self.shared {
+            seen.push(published_state(lock, local.newest.file_id)?);
+        }
+        Ok(seen)
+    }
+
     /// The newest state that this process knows.
     pub(crate) fn newest(&self) -> Meta {
         self.local.lock().newest
