@@ -289,9 +289,9 @@ impl Worker {
             while !self.held.is_empty() {
                 self.release();
             }
+            // The parent's snapshots stay pinned, whatever becomes of its handles here.
+            drop(of_parent);
             self.reports.add(Report::ForkDone, 0);
-            // Snapshots of the parent are the parent's to let go.
-            std::mem::forget(of_parent);
             true
         });
         assert!(done, "a forked child failed");
