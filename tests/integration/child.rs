@@ -12,7 +12,7 @@ const MARK: &str = "\u{2192} ";
 /// What a second process does with the database at a path.
 pub(crate) type Part = fn(&Path);
 
-const PARTS: [(&str, Part); 14] = [
+const PARTS: [(&str, Part); 15] = [
     ("commit_transfers", crate::kill::commit_transfers),
     ("commit_until_killed", crate::recovery::commit_until_killed),
     ("fill_the_disk", crate::full_disk::fill_the_disk),
@@ -23,6 +23,7 @@ const PARTS: [(&str, Part); 14] = [
     ("measure", crate::footprint::measure),
     ("read_once", crate::sharing::read_once),
     ("read_rows", crate::full_disk::read_rows),
+    ("take_part_in_the_soak", crate::soak::take_part),
     ("transfer_when_asked", crate::sharing::transfer_when_asked),
     ("watch_transfers", crate::sharing::watch_transfers),
     ("without_locks", crate::sharing::without_locks),
@@ -103,6 +104,19 @@ impl OtherProcess {
         while self.hear_any().is_some() {}
         self.process.wait().unwrap();
         self.last.take()
+    }
+
+    /// How the process has ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.try_wait().unwrap()
+    }
+
+    /// Kills the process, and waits for it and for those that it forked. Says how it ended: by the signal, or
+    /// by itself before.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        self.process.kill().unwrap();
+        while self.hear_any().is_some() {}
+        self.process.wait().unwrap()
     }
 
     /// Waits until the process has ended by itself.
