@@ -14,7 +14,7 @@ use memmap2::{Mmap, MmapOptions};
 use parking_lot::Mutex;
 
 use super::Storage;
-use super::lock::{Claim, LockFile, claim};
+use super::lock::{Claim, OsLockFile, claim};
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_endian = "little")))]
 compile_error!(
@@ -209,7 +209,7 @@ impl MappedFile {
     }
 
     /// Locks the file against users whom the lock file would not show, for as long as it is open.
-    pub(crate) fn claim(&self, lock: Option<&LockFile>, writes: bool) -> io::Result<Claim> {
+    pub(crate) fn claim(&self, lock: Option<&OsLockFile>, writes: bool) -> io::Result<Claim> {
         claim(&self.file, lock, writes)
     }
 }
