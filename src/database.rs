@@ -345,6 +345,20 @@ impl Options {
         Ok(self.database(pages, Readers::alone(newest), newest, None))
     }
 
+    /// A database that other processes reach too, by this lock file.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn over_shared(
+        &self,
+        storage: Box<dyn Storage>,
+        lock: Box<dyn storage::LockFile>,
+    ) -> Result<Database> {
+        let pages = Pages::new(storage);
+        let recover = || Commits::recover(&pages);
+        let readers = Readers::join(lock, (0, 0), recover, |newest| Commits::adopt(&pages, newest))?;
+        let newest = readers.newest();
+        Ok(self.database(pages, readers, newest, None))
+    }
+
     /// Opens a database file.
     ///
     /// # Safety

@@ -193,6 +193,17 @@ impl MappedFile {
         Ok(MappedFile { file, mapping, length: Mutex::new(()), durable: false, process: Process::this() })
     }
 
+    /// The same memory, mapped once more, as another process would map it.
+    #[cfg(feature = "simulation")]
+    pub(super) fn again(&self) -> io::Result<MappedFile> {
+        let file = self.file.try_clone()?;
+        let len = file.metadata()?.len();
+        // SAFETY: as for the first mapping: the file has no name, only handles to the simulated disk write it, and the seal keeps it
+        // from being cut.
+        let mapping = unsafe { Mapping::new(&file, len, len)? };
+        Ok(MappedFile { file, mapping, length: Mutex::new(()), durable: false, process: self.process })
+    }
+
     /// Lets so much of the file be read, as if it ended there.
     #[cfg(feature = "simulation")]
     pub(super) fn show(&self, len: u64) {

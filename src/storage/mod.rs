@@ -10,11 +10,13 @@ mod lock;
 mod mmap;
 mod mutant;
 mod scratch;
+#[cfg(feature = "simulation")]
+mod simulated_lock;
 
 use std::io;
 
 #[cfg(feature = "simulation")]
-pub use crash::{CrashDisk, Event, Fault, Operation};
+pub use crash::{CrashDisk, Event, Fault, Hook, Operation, Verdict};
 pub(crate) use create::{NewFile, create};
 pub(crate) use lock::{Claim, OsLockFile};
 pub(crate) use mmap::{MappedFile, Mapping, Process, Window, prefetch};
@@ -98,4 +100,9 @@ pub(crate) trait LockFile: Send + Sync {
 
     /// Cuts the file: the first process to open a database does not believe what an earlier one left.
     fn cut(&self, bytes: u64) -> io::Result<()>;
+
+    /// The bug that a test has planted.
+    fn planted(&self) -> Option<Mutant> {
+        None
+    }
 }
