@@ -1,7 +1,6 @@
 //! Several processes with one database on one simulated disk: they open it, write, hold snapshots, fail, are killed and come
 //! again, in an order that a seed decides.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
@@ -38,6 +37,8 @@ pub struct Played {
     pub operations: u64,
     /// Snapshots that were compared in full with what they were.
     pub compared: u64,
+    /// What processes did, and how many events there were before.
+    trace: Vec<(usize, String)>,
 }
 
 impl Played {
@@ -46,6 +47,21 @@ impl Played {
         let behind = self.moments.partition_point(|(from, _)| *from <= events);
         &self.moments[behind.max(1) - 1].1
     }
+
+    /// What was done last before so many events.
+    pub fn steps_before(&self, events: usize) -> String {
+        let behind = self.trace.partition_point(|(before, _)| *before <= events);
+        last_steps(&self.trace[..behind])
+    }
+}
+
+/// How many steps a failure tells.
+const TOLD: usize = 40;
+
+fn last_steps(trace: &[(usize, String)]) -> String {
+    let last = trace[trace.len().saturating_sub(TOLD)..].iter();
+    let steps: Vec<String> = last.map(|(events, what)| format!("{events}: {what}")).collect();
+    format!("\n    the last steps, by the event before: {}", steps.join(" · "))
 }
 
 /// Plays a run on a disk that holds this version for certain.
@@ -67,7 +83,7 @@ pub fn play(disk: &CrashDisk, scenario: &Scenario, start: Version) -> Result<Pla
             moments,
             steps_left: scenario.steps,
             value: 0,
-            trace: VecDeque::new(),
+            trace: Vec::new(),
             compared: 0,
         }),
         held: Mutex::default(),
@@ -85,11 +101,11 @@ pub fn play(disk: &CrashDisk, scenario: &Scenario, start: Version) -> Result<Pla
     disk.set_hook(None);
     let shared = world.shared.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some(broken) = turns.broken() {
-        let steps: Vec<String> = shared.trace.into();
-        return Err(format!("{broken}\n    the last steps: {}", steps.join(" · ")));
+        return Err(format!("{broken}{}", last_steps(&shared.trace)));
     }
     let (operations, compared) = (turns.operations(), shared.compared);
-    Ok(Played { events: disk.events(), moments: shared.moments, operations, compared })
+    let Shared { moments, trace, .. } = shared;
+    Ok(Played { events: disk.events(), moments, operations, compared, trace })
 }
 
 /// Everything that the processes of a run share.
@@ -107,7 +123,7 @@ struct Shared {
     moments: Vec<(usize, AfterCut)>,
     steps_left: u64,
     value: u64,
-    trace: VecDeque<String>,
+    trace: Vec<(usize, String)>,
     compared: u64,
 }
 
@@ -117,9 +133,6 @@ struct Held {
     snapshot: ReadTransaction,
     version: Version,
 }
-
-/// How many steps a failure tells.
-const TRACE: usize = 40;
 
 /// A process that runs, or the place of one that will.
 struct Actor {
@@ -135,6 +148,8 @@ struct Actor {
 
 struct Writing {
     transaction: WriteTransaction,
+    /// The transaction before.
+    base: u64,
     next: State,
 }
 
@@ -206,11 +221,8 @@ impl World<'_> {
     }
 
     fn tell(&self, actor: &Actor, what: impl Into<String>) {
-        let trace = &mut locked(&self.shared).trace;
-        if trace.len() == TRACE {
-            trace.pop_front();
-        }
-        trace.push_back(format!("{}/{} {}", actor.me, actor.process, what.into()));
+        let told = format!("{}/{} {}", actor.me, actor.process, what.into());
+        locked(&self.shared).trace.push((self.disk.event_count(), told));
     }
 
     fn with_ledger<R>(&self, does: impl FnOnce(&mut Ledger) -> R) -> R {
@@ -364,7 +376,8 @@ impl World<'_> {
                 let found = self.found(actor)?;
                 let version = self.with_ledger(|ledger| ledger.decide(actor.process, found))?;
                 self.tell(actor, format!("writes after {}", version.transaction));
-                actor.write = Some(Writing { transaction, next: (*version.state).clone() });
+                let (base, next) = (version.transaction, (*version.state).clone());
+                actor.write = Some(Writing { transaction, base, next });
                 Ok(Done::Well)
             }
             Ok(_) => self.after(actor, Ok(()), "beginning"),
@@ -391,17 +404,25 @@ impl World<'_> {
     }
 
     fn commit(&self, actor: &mut Actor) -> Step {
-        let Some(Writing { mut transaction, next }) = actor.write.take() else { return Ok(Done::Well) };
+        let Some(Writing { mut transaction, base, next }) = actor.write.take() else { return Ok(Done::Well) };
         let durable = self.one_in(2);
         self.tell(actor, if durable { "commits" } else { "commits eventually" });
         transaction.set_durability(if durable { Durability::Immediate } else { Durability::Eventual });
         self.with_ledger(|ledger| ledger.fly(actor.process, Some(next.into())));
         let outcome = transaction.commit();
-        self.landed(actor, outcome, durable, "commit")
+        // Without a change there is no commit, and so none that makes earlier ones durable.
+        let unchanged = durable.then_some(base);
+        self.landed(actor, outcome, unchanged, "commit")
     }
 
-    /// Enters what became of a commit or a compaction.
-    fn landed(&self, actor: &mut Actor, outcome: Result<(), Error>, durable: bool, what: &str) -> Step {
+    /// Enters what became of a commit or a compaction. It made all durable if what is seen now is newer than `durable_above`.
+    fn landed(
+        &self,
+        actor: &mut Actor,
+        outcome: Result<(), Error>,
+        durable_above: Option<u64>,
+        what: &str,
+    ) -> Step {
         let process = actor.process;
         let failed = self.disk.failures_of(process) > actor.failures;
         match &outcome {
@@ -409,6 +430,7 @@ impl World<'_> {
             Ok(()) if self.disk.is_alive(process) => {
                 let found = self.found(actor)?;
                 self.tell(actor, format!("made {}", found.0));
+                let durable = durable_above.is_some_and(|base| found.0 > base);
                 self.with_ledger(|ledger| ledger.land(process, found, durable))?;
             }
             Err(error) if self.disk.is_alive(process) && error.kind() == ErrorKind::Io => {
@@ -441,7 +463,7 @@ impl World<'_> {
         self.with_ledger(|ledger| ledger.fly(actor.process, None));
         let outcome = db.compact(|_, _| {}).map(drop);
         drop(db);
-        self.landed(actor, outcome, true, "compaction")
+        self.landed(actor, outcome, Some(0), "compaction")
     }
 
     fn hold(&self, actor: &mut Actor) -> Step {

@@ -153,7 +153,7 @@ impl Together {
             }
             for outcome in disk.outcomes(self.search.limits, random) {
                 let left = disk.image(&outcome);
-                let place = || format!("cut after event {count} {outcome}");
+                let place = || format!("cut after event {count} {outcome}{}", played.steps_before(count));
                 let version = within_lazily(place, self.look(&left, played.allowed(count)))?;
                 if deeper && random.one_in(self.search.deeper) {
                     let seed = random.word();

@@ -357,6 +357,9 @@ impl Handle {
     }
 
     fn write(&self, state: &mut State, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         let end = offset + bytes.len() as u64;
         if end > state.len {
             if self.own.is_none() {
