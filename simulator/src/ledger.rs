@@ -92,6 +92,8 @@ impl Ledger {
     /// # Errors
     /// If that cannot be.
     pub fn see(&mut self, found: (u64, State), since: u64) -> Result<Version, Broken> {
+        // It may have fallen back meanwhile.
+        let since = since.min(self.newest());
         let known = || std::iter::once(&self.durable).chain(&self.later);
         if let Some(version) = known().find(|version| agrees(version, &found))
             && (self.fallback || version.transaction >= since)
@@ -167,10 +169,9 @@ impl Ledger {
         self.flights.retain(|flight| !flight.over);
         self.fallback = false;
         // Whoever writes after another one has made durable what it found.
+        self.later.retain(|later| later.transaction <= version.transaction);
         if self.last_writer != process {
             self.settle_at(&version);
-        } else {
-            self.later.retain(|later| later.transaction <= version.transaction);
         }
         self.last_writer = process;
         Ok(version)
