@@ -110,6 +110,7 @@ struct Local {
     pins: BTreeMap<u64, Pinned>,
     /// Slots of the table whose lock this process holds, but which it does not use just now.
     spare_slots: Vec<u64>,
+    uncleared: Vec<(u64, Meta)>,
 }
 
 struct Pinned {
@@ -282,8 +283,18 @@ impl Readers {
     pub(crate) fn snapshots(&self) -> Result<Vec<Meta>> {
         // What was published before must be seen by whoever pins after this look at the table.
         fence(Ordering::SeqCst);
-        let local = self.local.lock();
+        let mut local = self.local.lock();
+        if let Some(lock) = self.shared.as_deref() {
+            for (index, meta) in std::mem::take(&mut local.uncleared) {
+                if lock.write_at(SLOTS_OFFSET + index * SLOT_BYTES, &[0; SLOT_BYTES as usize]).is_ok() {
+                    local.spare_slots.push(index);
+                } else {
+                    local.uncleared.push((index, meta));
+                }
+            }
+        }
         let mut snapshots: Vec<Meta> = local.pins.values().map(|pinned| pinned.meta).collect();
+        snapshots.extend(local.uncleared.iter().map(|(_, meta)| *meta));
         let file_id = local.newest.file_id;
         snapshots.extend(self.foreign_slots(&local)?.iter().map(|slot| slot.meta(file_id)));
         Ok(snapshots)
@@ -348,6 +359,7 @@ impl Readers {
             Some(index) => index,
             None => {
                 let mut taken: Vec<u64> = local.pins.values().filter_map(|pinned| pinned.slot).collect();
+                taken.extend(local.uncleared.iter().map(|(index, _)| *index));
                 taken.sort_unstable();
                 let mut found = None;
                 for index in (0..SLOT_LIMIT).filter(|index| taken.binary_search(index).is_err()) {
@@ -376,12 +388,15 @@ impl Readers {
         if pinned.count > 0 {
             return;
         }
-        let slot = pinned.slot;
+        let (slot, meta) = (pinned.slot, pinned.meta);
         local.pins.remove(&transaction);
         if let (Some(lock), Some(index)) = (self.shared.as_deref(), slot) {
             // If this fails the slot stays until the process ends: space is kept, nothing is wrong.
-            let _ = lock.write_at(SLOTS_OFFSET + index * SLOT_BYTES, &[0; SLOT_BYTES as usize]);
-            local.spare_slots.push(index);
+            if lock.write_at(SLOTS_OFFSET + index * SLOT_BYTES, &[0; SLOT_BYTES as usize]).is_ok() {
+                local.spare_slots.push(index);
+            } else {
+                local.uncleared.push((index, meta));
+            }
         }
     }
 
@@ -396,6 +411,7 @@ impl Readers {
             .values()
             .filter_map(|pinned| pinned.slot)
             .chain(local.spare_slots.iter().copied())
+            .chain(local.uncleared.iter().map(|(index, _)| *index))
             .collect();
         let mut table = vec![Slot::zeroed(); slots as usize];
         lock.read_at(SLOTS_OFFSET, bytemuck::cast_slice_mut(&mut table)).map_err(failed)?;
@@ -491,6 +507,6 @@ fn now() -> u64 {
 
 impl Local {
     fn new(newest: Meta) -> Local {
-        Local { newest, pins: BTreeMap::new(), spare_slots: Vec::new() }
+        Local { newest, pins: BTreeMap::new(), spare_slots: Vec::new(), uncleared: Vec::new() }
     }
 }
