@@ -335,9 +335,11 @@ impl WriteTransaction {
             cut_tail(shared, next.file_bytes, trim);
         }
         // A snapshot that cannot be asked for counts as one of the beginning: what is freed then waits for the next walk.
-        let snapshots =
-            shared.readers.snapshots().map_or_else(|_| vec![0], |snapshots| snapshot_numbers(&snapshots));
+        let snapshots = shared.readers.snapshots();
+        let known = snapshots.is_ok();
+        let snapshots = snapshots.map_or_else(|_| vec![0], |snapshots| snapshot_numbers(&snapshots));
         allocator.commit(&snapshots);
+        let trim = trim && known;
         let early = shared.pages.storage().plants(Mutant::DiscardTooEarly);
         if trim && (early || writer.commits.durable() == next.transaction) {
             allocator.release(next.transaction, writer.commits.listed(), &snapshots);
