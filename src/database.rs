@@ -13,7 +13,7 @@ use crate::error::{Error, Result, fail};
 use crate::page::{
     Commits, Durability, FIRST_ADDRESS, LOCK_FILE_BYTES, Meta, Pages, ReaderInfo, Readers, create_meta,
 };
-use crate::storage::{self, Claim, LockFile, MappedFile, Process, Storage};
+use crate::storage::{self, Claim, MappedFile, OsLockFile, Process, Storage};
 use crate::transaction::{
     ReadTransaction, Shared, Turn, Wait, WriteTransaction, WriterPlace, WriterState, derive_free_space,
 };
@@ -346,6 +346,20 @@ impl Options {
         Ok(self.database(pages, Readers::alone(newest), newest, None))
     }
 
+    /// A database that other processes reach too, by this lock file.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn over_shared(
+        &self,
+        storage: Box<dyn Storage>,
+        lock: Box<dyn storage::LockFile>,
+    ) -> Result<Database> {
+        let pages = Pages::new(storage);
+        let recover = || Commits::recover(&pages);
+        let readers = Readers::join(lock, (0, 0), recover, |newest| Commits::adopt(&pages, newest))?;
+        let newest = readers.newest();
+        Ok(self.database(pages, readers, newest, None))
+    }
+
     /// Opens a database file.
     ///
     /// # Safety
@@ -392,7 +406,9 @@ impl Options {
         let pages = Pages::new(Box::new(file));
         let recover = || Commits::recover(&pages);
         let readers = match lock {
-            Some(lock) => Readers::join(lock, identity, recover, |newest| Commits::adopt(&pages, newest)),
+            Some(lock) => {
+                Readers::join(Box::new(lock), identity, recover, |newest| Commits::adopt(&pages, newest))
+            }
             None => recover().map(Readers::alone),
         }
         .map_err(place)?;
@@ -405,9 +421,9 @@ impl Options {
 
     /// The lock file beside the database, which nobody uses in a way that does not go together with ours; `None` where
     /// there can be no lock file, and the database is only read.
-    fn claim(&self, path: &Path, file: &MappedFile) -> Result<Option<LockFile>> {
+    fn claim(&self, path: &Path, file: &MappedFile) -> Result<Option<OsLockFile>> {
         let lock_path = lock_path(path);
-        let (lock, why) = match LockFile::open(&lock_path, self.mode, LOCK_FILE_BYTES) {
+        let (lock, why) = match OsLockFile::open(&lock_path, self.mode, LOCK_FILE_BYTES) {
             Ok(lock) => (Some(lock), String::new()),
             Err(error) if self.read_only => (None, error.to_string()),
             Err(error) => return Err(Error::io(format!("cannot use the lock file {lock_path:?}"), error)),

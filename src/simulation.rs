@@ -1,10 +1,10 @@
 //! For tests of crash safety: a database on a simulated disk, and bugs to plant in it. No promise of stability.
 
 pub use crate::page::empty_image;
-pub use crate::storage::{CrashDisk, Event, Fault, Mutant, Operation};
+pub use crate::storage::{CrashDisk, Event, Fault, Hook, Mutant, Operation, Verdict};
 
 use crate::database::{Database, Options};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Opens the database on this disk, as a process of its own would.
 ///
@@ -12,4 +12,14 @@ use crate::error::Result;
 /// As for [`Database::open`].
 pub fn open(disk: &CrashDisk) -> Result<Database> {
     Options::new().over(disk.storage())
+}
+
+/// Opens the database on this disk as one of several processes, which find each other in the lock file.
+///
+/// # Errors
+/// As for [`Database::open`].
+pub fn open_shared(disk: &CrashDisk, process: u64) -> Result<Database> {
+    let failed = |error| Error::io("cannot open the simulated file", error);
+    let (storage, lock) = disk.shared(process).map_err(failed)?;
+    Options::new().over_shared(storage, lock)
 }

@@ -3,10 +3,16 @@
 //! A [script] runs on a simulated disk that records every write, sync and change of length. Then the power is cut after
 //! every event, in every way that a disk may take it ([crash]), and what is left is opened and held against the
 //! [model]. From there it goes on: settling, the next commits, and cuts in those ([explore]).
+//!
+//! Several processes take turns on one such disk, at every operation if need be, and are killed ([processes], [together]).
 
 pub mod crash;
 pub mod explore;
+pub mod ledger;
 pub mod model;
+pub mod processes;
 pub mod random;
 pub mod run;
 pub mod script;
+pub mod together;
+pub mod turns;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use drystone::simulation::Mutant;
 use drystone_simulator::explore::{Explorer, Plan, Points, catch};
 use drystone_simulator::script::{Script, large_script, random_script, short_scripts};
+use drystone_simulator::together::{Search as Runs, Tally, Together};
 
 const USAGE: &str = "\
 Cuts the power of a simulated disk at every event of short scripts and of random ones, and looks for a lost commit.
@@ -18,6 +19,8 @@ Cuts the power of a simulated disk at every event of short scripts and of random
     --minutes N    or until so many minutes have passed
     --seed S       the first random script; alone, the only one
     --script NAME  only this short script
+    --processes N  search runs of so many processes with one database instead, from this seed on
+    --run S        of those, only the run of this seed
     --planted NAME plant this bug in what is searched; all: catch one bug after the other, with short searches
     --threads N    [all processors]";
 
@@ -30,6 +33,8 @@ struct Options {
     script: Option<String>,
     threads: Option<u64>,
     planted: Option<String>,
+    processes: Option<u64>,
+    run: Option<u64>,
 }
 
 /// One script and how it is searched.
@@ -51,6 +56,15 @@ fn main() -> ExitCode {
     if options.planted.as_deref() == Some("all") {
         return catch_all();
     }
+    if let Some(processes) = options.processes {
+        return match together(&options, processes as usize) {
+            Ok(code) => code,
+            Err(message) => {
+                eprintln!("{message}");
+                ExitCode::from(2)
+            }
+        };
+    }
     let start = Instant::now();
     let search = match Search::new(&options) {
         Ok(search) => search,
@@ -59,9 +73,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let threads = options
-        .threads
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64));
+    let threads = threads(&options);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| search.work());
@@ -122,17 +134,73 @@ struct Tried {
     failures: u64,
 }
 
+fn planted(options: &Options) -> Result<Option<Mutant>, String> {
+    let Some(name) = &options.planted else { return Ok(None) };
+    let found = Mutant::ALL.into_iter().find(|mutant| format!("{mutant:?}") == *name);
+    found.map(Some).ok_or_else(|| format!("there is no bug {name}; there are {:?}", Mutant::ALL))
+}
+
+fn threads(options: &Options) -> u64 {
+    let all = || std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    options.threads.unwrap_or_else(all)
+}
+
+/// Searches runs of several processes, until the limits or a failure.
+fn together(options: &Options, processes: usize) -> Result<ExitCode, String> {
+    let planted = planted(options)?;
+    let start = Instant::now();
+    let until = options.minutes.map(|minutes| start + Duration::from_secs(60 * minutes));
+    let points = options.points.unwrap_or(if until.is_some() { u64::MAX } else { 1_000_000 });
+    let first = options.run.or(options.seed).unwrap_or(1);
+    let next = AtomicU64::new(first);
+    let total = Mutex::new((Tally::default(), 0_u64));
+    let work = || {
+        let Ok(mut search) = Together::new(Runs::of(processes.max(1)), planted) else { return };
+        let mut before = Tally::default();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            let outcome = search.explore(seed);
+            let Ok(mut total) = total.lock() else { return };
+            let (tally, failures) = &mut *total;
+            tally.add(&search.tally().since(&before));
+            before = search.tally();
+            if let Err(broken) = outcome {
+                *failures += 1;
+                let planted = planted.map(|mutant| format!(" --planted {mutant:?}")).unwrap_or_default();
+                println!(
+                    "BROKEN, run {seed}: {broken}\n  repeat: cargo run --release -p drystone-simulator -- \
+                     --processes {processes} --run {seed}{planted}"
+                );
+            }
+            let over = until.is_some_and(|until| Instant::now() >= until) || tally.points >= points;
+            if *failures > 0 || over || options.run.is_some() {
+                return;
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..if options.run.is_some() { 1 } else { threads(options) } {
+            scope.spawn(work);
+        }
+    });
+    let (tally, failures) = total.into_inner().unwrap_or_default();
+    let seconds = start.elapsed().as_secs_f64();
+    println!(
+        "{} runs of {processes} processes from seed {first}, {} operations, {} snapshots compared; {} crash points; \
+         {seconds:.0} s, {:.0} runs/s, {:.0} points/s: {failures} broken promises",
+        tally.runs,
+        tally.operations,
+        tally.compared,
+        tally.points,
+        tally.runs as f64 / seconds,
+        tally.points as f64 / seconds,
+    );
+    Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 impl Search {
     fn new(options: &Options) -> Result<Search, String> {
-        let planted = match &options.planted {
-            None => None,
-            Some(name) => Some(
-                Mutant::ALL
-                    .into_iter()
-                    .find(|mutant| format!("{mutant:?}") == *name)
-                    .ok_or_else(|| format!("there is no bug {name}; there are {:?}", Mutant::ALL))?,
-            ),
-        };
+        let planted = planted(options)?;
         let task = |script: Script, plan, seed| {
             let repeat = format!("--script \"{}\" --seed {seed}", script.name);
             Task { script, plan, seed, repeat }
@@ -229,6 +297,8 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
             "--minutes" => options.minutes = Some(number()?),
             "--seed" => options.seed = Some(number()?),
             "--threads" => options.threads = Some(number()?),
+            "--processes" => options.processes = Some(number()?),
+            "--run" => options.run = Some(number()?),
             "--script" => options.script = Some(value),
             "--planted" => options.planted = Some(value),
             _ => return Err(format!("there is no option {name}")),

@@ -76,10 +76,22 @@ pub type Broken = String;
 /// # Errors
 /// What is wrong.
 pub fn open(disk: &CrashDisk, allowed: &Allowed) -> Result<(Database, Version), Broken> {
+    open_with(disk, |found| allowed.find(found), || allowed.describe())
+}
+
+/// The same where `find` says whether the state may be there, and `expected` which may.
+///
+/// # Errors
+/// What is wrong.
+pub fn open_with(
+    disk: &CrashDisk,
+    find: impl FnOnce(&(u64, State)) -> Option<Version>,
+    expected: impl FnOnce() -> String,
+) -> Result<(Database, Version), Broken> {
     let db = simulation::open(disk).map_err(|error| format!("it does not open: {error}"))?;
     let found = State::newest(&db).map_err(|error| format!("it cannot be read: {error}"))?;
-    let Some(version) = allowed.find(&found) else {
-        return Err(format!("found transaction {}, expected {}", found.0, allowed.describe()));
+    let Some(version) = find(&found) else {
+        return Err(format!("found transaction {}, expected {}", found.0, expected()));
     };
     let report = db.check(|_, _| {}).map_err(|error| format!("it cannot be checked: {error}"))?;
     // A meta page may be torn: that is what there are two for.

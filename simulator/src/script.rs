@@ -321,6 +321,15 @@ pub fn random_script(seed: u64) -> Script {
     Script { name: format!("random {seed}"), steps }
 }
 
+/// Memory for the edits of a transaction: sometimes so little that they spill.
+pub fn random_memory(random: &mut Random) -> usize {
+    match random.below(6) {
+        0 => 1,
+        1 => 10_000 + random.below(30_000) as usize,
+        _ => PLENTY,
+    }
+}
+
 fn random_step(random: &mut Random, value: &mut u64) -> Step {
     match random.below(20) {
         0 => Step::Hold,
@@ -334,18 +343,15 @@ fn random_step(random: &mut Random, value: &mut u64) -> Step {
                 1..=5 => Some(Durability::Immediate),
                 _ => Some(Durability::Eventual),
             };
-            let memory_bytes = match random.below(6) {
-                0 => 1,
-                1 => 10_000 + random.below(30_000) as usize,
-                _ => PLENTY,
-            };
+            let memory_bytes = random_memory(random);
             let edits = (0..=random.below(4)).map(|_| random_edit(random, value)).collect();
             Step::Write(Transaction { edits, commit, memory_bytes })
         }
     }
 }
 
-fn random_edit(random: &mut Random, value: &mut u64) -> Edit {
+/// Some change.
+pub fn random_edit(random: &mut Random, value: &mut u64) -> Edit {
     *value += 1_000;
     let value = *value;
     let table = match random.below(5) {

@@ -35,7 +35,7 @@ pub(crate) struct Commits {
     /// The slot that holds it.
     durable_slot: usize,
     /// What the two slots looked like when this process last read or wrote them.
-    signature: [u8; 8],
+    signature: meta::Signature,
     /// Runs written since the durable commit.
     unsynced: Vec<WrittenRun>,
     /// Runs that the meta page in the durable slot lists.
@@ -50,7 +50,7 @@ impl Commits {
             newest,
             durable: 0,
             durable_slot: 0,
-            signature: [0; 8],
+            signature: [[0; 8]; 2],
             unsynced: Vec::new(),
             listed: Vec::new(),
             poisoned: false,
@@ -96,7 +96,7 @@ impl Commits {
         self.unsynced.clear();
         self.listed = recovered.runs;
         // Until it is published nothing may be written: who pins what is published believes that it is the newest.
-        self.signature = [0; 8];
+        self.signature = [[0; 8]; 2];
         let signature = meta::signature(storage)?;
         let lost = |seen: &&Meta| seen.transaction >= recovered.meta.transaction && **seen != recovered.meta;
         match readers.seen()?.iter().filter(lost).map(|seen| seen.transaction).max() {
@@ -213,7 +213,7 @@ impl Commits {
         // From here on the commit stands. A seal that fails leaves the signature unknown, and the next write settles.
         if self.seal(pages, &next).is_err() {
             self.poisoned = false;
-            self.signature = [0; 8];
+            self.signature = [[0; 8]; 2];
         }
         self.publish(readers, next)
     }
@@ -275,7 +275,7 @@ impl Commits {
             let message = format!("cannot write meta page {slot}; open the database anew: {error}");
             Error::new(ErrorKind::Poisoned, message)
         })?;
-        self.signature[slot * 4..][..4].copy_from_slice(&page[PAGE_BYTES - 4..]);
+        self.signature[slot] = meta::page_signature(&page);
         Ok(())
     }
 

@@ -210,15 +210,25 @@ fn decode(storage: &dyn Storage, page: MetaPage) -> Found {
     Found::Good(Slot { meta, sealed: page.sealed == 1, runs: runs.to_vec() })
 }
 
-/// Both meta pages' own checksums: while they do not change, nobody has committed.
-pub(super) fn signature(storage: &dyn Storage) -> Result<[u8; 8]> {
-    let mut signature = [0; 8];
-    for (slot, part) in signature.chunks_exact_mut(4).enumerate() {
-        storage
-            .read_at((slot * PAGE_BYTES + CHECKED_BYTES) as u64, part)
-            .map_err(|error| Error::io(format!("cannot read meta page {slot}"), error))?;
+/// What tells meta pages apart.
+pub(super) type Signature = [[u8; 8]; 2];
+
+/// Of both meta pages the checksum that they hold, and that of their bytes: while they do not change, nobody has committed, and no
+/// write was cut off in the middle.
+pub(super) fn signature(storage: &dyn Storage) -> Result<Signature> {
+    let mut signature = [[0; 8]; 2];
+    for (slot, part) in signature.iter_mut().enumerate() {
+        *part = page_signature(bytemuck::bytes_of(&read_page(storage, slot)?));
     }
     Ok(signature)
+}
+
+/// The part of one page.
+pub(super) fn page_signature(page: &[u8]) -> [u8; 8] {
+    let mut part = [0; 8];
+    part[..4].copy_from_slice(&page[CHECKED_BYTES..]);
+    part[4..].copy_from_slice(&checksum(&page[..CHECKED_BYTES]).to_le_bytes());
+    part
 }
 
 pub(super) fn file_length(storage: &dyn Storage) -> Result<u64> {

@@ -102,7 +102,7 @@ impl Slot {
 /// The snapshots of this process, and the way to those of others.
 pub(crate) struct Readers {
     local: Mutex<Local>,
-    shared: Option<LockFile>,
+    shared: Option<Box<dyn LockFile>>,
 }
 
 struct Local {
@@ -110,6 +110,7 @@ struct Local {
     pins: BTreeMap<u64, Pinned>,
     /// Slots of the table whose lock this process holds, but which it does not use just now.
     spare_slots: Vec<u64>,
+    uncleared: Vec<(u64, Meta)>,
 }
 
 struct Pinned {
@@ -146,7 +147,7 @@ impl Readers {
     /// Joins the processes that have this database open. The first to come does not believe what an earlier lock file
     /// says, and settles with `recover` which state is the newest; the others `adopt` the one that it shows.
     pub(crate) fn join(
-        lock: LockFile,
+        lock: Box<dyn LockFile>,
         identity: (u64, u64),
         recover: impl Fn() -> Result<Meta>,
         adopt: impl Fn(&Meta) -> Result<()>,
@@ -164,7 +165,7 @@ impl Readers {
                 start[state..state + SLOT_BYTES as usize]
                     .copy_from_slice(bytemuck::bytes_of(&Slot::published(&newest)));
                 // Where the last process left it in order there is nothing to write, and opening waits for no journal.
-                if !is_in_order(&lock, &start, state).map_err(failed)? {
+                if !is_in_order(&*lock, &start, state).map_err(failed)? {
                     lock.cut(LOCK_FILE_BYTES).map_err(failed)?;
                     lock.write_at(0, &start).map_err(failed)?;
                 }
@@ -183,7 +184,7 @@ impl Readers {
                          close its users first"
                     );
                 }
-                let newest = published_state(&lock, header.file_id)?;
+                let newest = published_state(&*lock, header.file_id)?;
                 let readers = Readers { local: Mutex::new(Local::new(newest)), shared: Some(lock) };
                 match adopt(&newest) {
                     Ok(()) => {}
@@ -229,7 +230,7 @@ impl Readers {
                 return Ok(Pin { meta });
             }
             let since = now();
-            let slot = match &self.shared {
+            let slot = match self.shared.as_deref() {
                 Some(lock) => Some(self.write_slot(lock, &mut local, &Slot::new(&meta, since))?),
                 None => None,
             };
@@ -254,7 +255,7 @@ impl Readers {
         let held = |local: &Local| -> Result<Option<Slot>> {
             Ok(self.foreign_slots(local)?.into_iter().find(|slot| slot.transaction == transaction))
         };
-        let (Some(lock), Some(slot)) = (&self.shared, held(&local)?) else { return Ok(None) };
+        let (Some(lock), Some(slot)) = (self.shared.as_deref(), held(&local)?) else { return Ok(None) };
         let meta = slot.meta(local.newest.file_id);
         let index = self.write_slot(lock, &mut local, &Slot::new(&meta, now()))?;
         local.pins.insert(transaction, Pinned { meta, count: 1, slot: Some(index), since: now() });
@@ -279,7 +280,7 @@ impl Readers {
     pub(crate) fn publish(&self, meta: Meta) -> Result<()> {
         let mut local = self.local.lock();
         local.newest = meta;
-        if let Some(lock) = &self.shared
+        if let Some(lock) = self.shared.as_deref()
             && self.published()? != Some(meta.transaction)
         {
             lock.write_at(state_offset(meta.transaction), bytemuck::bytes_of(&Slot::published(&meta)))
@@ -293,8 +294,18 @@ impl Readers {
     pub(crate) fn snapshots(&self) -> Result<Vec<Meta>> {
         // What was published before must be seen by whoever pins after this look at the table.
         fence(Ordering::SeqCst);
-        let local = self.local.lock();
+        let mut local = self.local.lock();
+        if let Some(lock) = self.shared.as_deref() {
+            for (index, meta) in std::mem::take(&mut local.uncleared) {
+                if lock.write_at(SLOTS_OFFSET + index * SLOT_BYTES, &[0; SLOT_BYTES as usize]).is_ok() {
+                    local.spare_slots.push(index);
+                } else {
+                    local.uncleared.push((index, meta));
+                }
+            }
+        }
         let mut snapshots: Vec<Meta> = local.pins.values().map(|pinned| pinned.meta).collect();
+        snapshots.extend(local.uncleared.iter().map(|(_, meta)| *meta));
         let file_id = local.newest.file_id;
         snapshots.extend(self.foreign_slots(&local)?.iter().map(|slot| slot.meta(file_id)));
         Ok(snapshots)
@@ -322,25 +333,25 @@ impl Readers {
 
     /// Takes the right to write, among processes; `false` if it is taken and `wait` is not set.
     pub(crate) fn lock_writer(&self, wait: bool) -> Result<bool> {
-        let Some(lock) = &self.shared else { return Ok(true) };
+        let Some(lock) = self.shared.as_deref() else { return Ok(true) };
         let taken = if wait { lock.exclusive(WRITER).map(|()| true) } else { lock.try_exclusive(WRITER) };
         taken.map_err(|error| Error::io("cannot lock the database for writing", error))
     }
 
     /// Gives the right to write back. A failure is of no consequence: the lock goes with the file at the latest.
     pub(crate) fn unlock_writer(&self) {
-        if let Some(lock) = &self.shared {
+        if let Some(lock) = self.shared.as_deref() {
             let _ = lock.release(WRITER);
         }
     }
 
     fn published(&self) -> Result<Option<u64>> {
-        self.shared.as_ref().map(published_number).transpose()
+        self.shared.as_deref().map(published_number).transpose()
     }
 
     /// Adopts the state that another process published, if there is one that is newer.
     fn catch_up(&self, local: &mut Local, adopt: impl Fn(&Meta) -> Result<()>) -> Result<()> {
-        let Some(lock) = &self.shared else { return Ok(()) };
+        let Some(lock) = self.shared.as_deref() else { return Ok(()) };
         while published_number(lock)? != local.newest.transaction {
             let newest = published_state(lock, local.newest.file_id)?;
             match adopt(&newest) {
@@ -353,12 +364,13 @@ impl Readers {
         Ok(())
     }
 
-    fn write_slot(&self, lock: &LockFile, local: &mut Local, slot: &Slot) -> Result<u64> {
+    fn write_slot(&self, lock: &dyn LockFile, local: &mut Local, slot: &Slot) -> Result<u64> {
         let failed = |error| Error::io("cannot enter the reader table in the lock file", error);
         let index = match local.spare_slots.pop() {
             Some(index) => index,
             None => {
                 let mut taken: Vec<u64> = local.pins.values().filter_map(|pinned| pinned.slot).collect();
+                taken.extend(local.uncleared.iter().map(|(index, _)| *index));
                 taken.sort_unstable();
                 let mut found = None;
                 for index in (0..SLOT_LIMIT).filter(|index| taken.binary_search(index).is_err()) {
@@ -387,18 +399,21 @@ impl Readers {
         if pinned.count > 0 {
             return;
         }
-        let slot = pinned.slot;
+        let (slot, meta) = (pinned.slot, pinned.meta);
         local.pins.remove(&transaction);
-        if let (Some(lock), Some(index)) = (&self.shared, slot) {
+        if let (Some(lock), Some(index)) = (self.shared.as_deref(), slot) {
             // If this fails the slot stays until the process ends: space is kept, nothing is wrong.
-            let _ = lock.write_at(SLOTS_OFFSET + index * SLOT_BYTES, &[0; SLOT_BYTES as usize]);
-            local.spare_slots.push(index);
+            if lock.write_at(SLOTS_OFFSET + index * SLOT_BYTES, &[0; SLOT_BYTES as usize]).is_ok() {
+                local.spare_slots.push(index);
+            } else {
+                local.uncleared.push((index, meta));
+            }
         }
     }
 
     /// The slots of other processes that are alive.
     fn foreign_slots(&self, local: &Local) -> Result<Vec<Slot>> {
-        let Some(lock) = &self.shared else { return Ok(Vec::new()) };
+        let Some(lock) = self.shared.as_deref() else { return Ok(Vec::new()) };
         let failed = |error| Error::io("cannot read the reader table in the lock file", error);
         let slots =
             lock.len().map_err(failed)?.saturating_sub(SLOTS_OFFSET).div_ceil(SLOT_BYTES).min(SLOT_LIMIT);
@@ -407,6 +422,7 @@ impl Readers {
             .values()
             .filter_map(|pinned| pinned.slot)
             .chain(local.spare_slots.iter().copied())
+            .chain(local.uncleared.iter().map(|(index, _)| *index))
             .collect();
         let mut table = vec![Slot::zeroed(); slots as usize];
         lock.read_at(SLOTS_OFFSET, bytemuck::cast_slice_mut(&mut table)).map_err(failed)?;
@@ -443,7 +459,7 @@ impl Readers {
     }
 
     /// Clears the slot of a process that died; `false` if another has taken it.
-    fn clear_dead_slot(&self, lock: &LockFile, index: u64) -> std::io::Result<bool> {
+    fn clear_dead_slot(&self, lock: &dyn LockFile, index: u64) -> std::io::Result<bool> {
         if !lock.try_exclusive(SLOT_LOCKS + index)? {
             return Ok(false);
         }
@@ -453,7 +469,7 @@ impl Readers {
     }
 }
 
-fn published_number(lock: &LockFile) -> Result<u64> {
+fn published_number(lock: &dyn LockFile) -> Result<u64> {
     let mut newest = [0; 8];
     lock.read_at(8, &mut newest).map_err(|error| Error::io("cannot read the lock file", error))?;
     Ok(u64::from_le_bytes(newest))
@@ -461,7 +477,7 @@ fn published_number(lock: &LockFile) -> Result<u64> {
 
 /// Whether the lock file says what `start` says (of the two places for a state only the one at `state` counts), and shows no
 /// reader.
-fn is_in_order(lock: &LockFile, start: &[u8], state: usize) -> std::io::Result<bool> {
+fn is_in_order(lock: &dyn LockFile, start: &[u8], state: usize) -> std::io::Result<bool> {
     if lock.len()? != start.len() as u64 {
         return Ok(false);
     }
@@ -474,7 +490,7 @@ fn is_in_order(lock: &LockFile, start: &[u8], state: usize) -> std::io::Result<b
 
 /// The newest state that was published. Only what two commits overwrite meanwhile is read once more: a writer that stands
 /// still holds nobody up.
-fn published_state(lock: &LockFile, file_id: [u8; 16]) -> Result<Meta> {
+fn published_state(lock: &dyn LockFile, file_id: [u8; 16]) -> Result<Meta> {
     for _ in 0..1_000_000 {
         let newest = published_number(lock)?;
         let mut state = Slot::zeroed();
@@ -502,6 +518,6 @@ fn now() -> u64 {
 
 impl Local {
     fn new(newest: Meta) -> Local {
-        Local { newest, pins: BTreeMap::new(), spare_slots: Vec::new() }
+        Local { newest, pins: BTreeMap::new(), spare_slots: Vec::new(), uncleared: Vec::new() }
     }
 }

@@ -1,12 +1,14 @@
 //! A simulated disk: it notes everything that is done to it, so that a power cut can be played at any moment, fails
 //! when it is told to, and outlives the "processes" that use it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{MappedFile, Mapping, Mutant, Storage};
+use super::simulated_lock::{ByteLocks, SimulatedLockFile};
+use super::{LockFile, MappedFile, Mapping, Mutant, Storage};
 
 /// The longest file that the disk holds.
 const CAPACITY: u64 = 64 << 20;
@@ -42,6 +44,39 @@ pub enum Operation {
     Resize,
     /// Syncing.
     Sync,
+    /// Reading the lock file.
+    LockRead,
+    /// Writing or cutting the lock file.
+    LockWrite,
+    /// Taking a lock on a byte of the lock file, or asking for one.
+    Lock,
+    /// Giving a lock up. It cannot fail.
+    Unlock,
+}
+
+const OPERATIONS: usize = Operation::Unlock as usize + 1;
+
+/// What becomes of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It happens.
+    Pass,
+    /// It fails. Of a write a part arrives.
+    Fail,
+    /// The process is killed before it.
+    Kill,
+    /// The process is killed in the middle of it: of a write the first half of its pages arrives.
+    KillMidway,
+}
+
+/// Hears of every operation of processes that share the disk, before it happens, in the thread that does it: so it can have
+/// other processes run first.
+pub trait Hook: Send + Sync {
+    /// Decides what becomes of the operation.
+    fn before(&self, process: u64, operation: Operation) -> Verdict;
+
+    /// The process waits for a lock that another one holds. Called again and again until it gets it.
+    fn wait(&self, process: u64);
 }
 
 /// A failure to come.
@@ -55,24 +90,40 @@ pub struct Fault {
     pub times: usize,
 }
 
-/// A disk with one file on it. Handles to the file stand for processes that have it open.
+/// A disk with one file on it, and the lock file beside it. Handles to the file stand for processes that have it open.
+#[derive(Clone)]
 pub struct CrashDisk(Arc<Disk>);
 
-struct Disk {
+pub(super) struct Disk {
     file: MappedFile,
-    planted: Option<Mutant>,
-    state: Mutex<State>,
+    pub(super) planted: Option<Mutant>,
+    pub(super) state: Mutex<State>,
+    hook: Mutex<Option<Arc<dyn Hook>>>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     events: Vec<Event>,
     len: u64,
-    /// Handles of earlier processes are dead.
-    process: u64,
-    counts: [usize; 4],
+    /// The number of the next process.
+    next_process: u64,
+    /// Processes that run, with the failures that each has met.
+    alive: BTreeMap<u64, usize>,
+    counts: [usize; OPERATIONS],
     fault: Option<Fault>,
     failures: usize,
+    failed_syncs: u64,
+    /// The lock file: no power cut keeps it, and nobody believes what one leaves of it.
+    pub(super) lock_file: Vec<u8>,
+    pub(super) locks: ByteLocks,
+}
+
+impl State {
+    /// A process is gone, and its locks with it.
+    fn end(&mut self, process: u64) {
+        self.alive.remove(&process);
+        self.locks.release_all(process);
+    }
 }
 
 impl CrashDisk {
@@ -83,7 +134,7 @@ impl CrashDisk {
     pub fn new(planted: Option<Mutant>) -> io::Result<CrashDisk> {
         let file = MappedFile::anonymous(CAPACITY, CAPACITY)?;
         file.show(0);
-        Ok(CrashDisk(Arc::new(Disk { file, planted, state: Mutex::default() })))
+        Ok(CrashDisk(Arc::new(Disk { file, planted, state: Mutex::default(), hook: Mutex::new(None) })))
     }
 
     /// Puts these bytes on the disk, all of them certain, and begins a new recording.
@@ -106,7 +157,7 @@ impl CrashDisk {
                 disk.file.write_at(start as u64, &page)?;
             }
         }
-        *state = State { len: image.len() as u64, ..State::default() };
+        *state = State { len: image.len() as u64, next_process: state.next_process, ..State::default() };
         disk.file.show(state.len);
         Ok(())
     }
@@ -136,15 +187,141 @@ impl CrashDisk {
         self.0.state.lock().failures
     }
 
-    /// The process that had the file open is killed: nothing that it still does has an effect. The disk keeps its power.
+    /// Whoever had the file open is killed: nothing that they still do has an effect. The disk keeps its power.
     pub fn end_process(&self) {
-        self.0.state.lock().process += 1;
+        let state = &mut *self.0.state.lock();
+        for process in std::mem::take(&mut state.alive).into_keys() {
+            state.end(process);
+        }
     }
 
-    /// The file, opened by a new process.
+    /// The same for one of several.
+    pub fn kill(&self, process: u64) {
+        self.0.state.lock().end(process);
+    }
+
+    /// Whether the process was neither killed nor ended.
+    pub fn is_alive(&self, process: u64) -> bool {
+        self.0.state.lock().alive.contains_key(&process)
+    }
+
+    /// How many operations of this process have failed.
+    pub fn failures_of(&self, process: u64) -> usize {
+        self.0.state.lock().alive.get(&process).copied().unwrap_or_default()
+    }
+
+    /// Grows whenever somebody takes a lock or gives one up.
+    pub fn lock_changes(&self) -> u64 {
+        self.0.state.lock().locks.changes()
+    }
+
+    /// Has somebody hear of what processes do that share the disk.
+    pub fn set_hook(&self, hook: Option<Arc<dyn Hook>>) {
+        *self.0.hook.lock() = hook;
+    }
+
+    /// A new process, by its number.
+    pub fn start_process(&self) -> u64 {
+        let state = &mut *self.0.state.lock();
+        state.next_process += 1;
+        state.alive.insert(state.next_process, 0);
+        state.next_process
+    }
+
+    /// The file, opened by a new process that is alone.
     pub(crate) fn storage(&self) -> Box<dyn Storage> {
-        let process = self.0.state.lock().process;
-        Box::new(Handle { disk: Arc::clone(&self.0), process })
+        let process = self.start_process();
+        Box::new(Handle { disk: Arc::clone(&self.0), process, own: None, failed_syncs: Mutex::new(0) })
+    }
+
+    /// The file and the lock file, opened by a process that shares them with others.
+    pub(crate) fn shared(&self, process: u64) -> io::Result<(Box<dyn Storage>, Box<dyn LockFile>)> {
+        let own = self.0.file.again()?;
+        let state = self.0.state.lock();
+        own.show(state.len);
+        let failed_syncs = Mutex::new(state.failed_syncs);
+        drop(state);
+        let storage = Handle { disk: Arc::clone(&self.0), process, own: Some(own), failed_syncs };
+        let lock = SimulatedLockFile::new(Arc::clone(&self.0), process);
+        Ok((Box::new(storage), Box::new(lock)))
+    }
+}
+
+impl Disk {
+    /// Asks the hook what becomes of an operation of a process that shares the disk. Nothing is locked meanwhile.
+    pub(super) fn ask(&self, process: u64, operation: Operation) -> Verdict {
+        let hook = self.hook.lock().clone();
+        hook.map_or(Verdict::Pass, |hook| hook.before(process, operation))
+    }
+
+    /// Lets others run until they may have given up a lock.
+    pub(super) fn wait(&self, process: u64) -> io::Result<()> {
+        let hook = self.hook.lock().clone();
+        let Some(hook) = hook else { return Err(io::Error::from(io::ErrorKind::WouldBlock)) };
+        hook.wait(process);
+        Ok(())
+    }
+
+    /// Runs an operation, unless it is to fail, or the process was killed. `part` is what happens of one that is cut off: told
+    /// whether by a failure.
+    pub(super) fn run<R>(
+        &self,
+        process: u64,
+        operation: Operation,
+        verdict: Verdict,
+        pass: impl FnOnce(&mut State) -> io::Result<R>,
+        part: impl FnOnce(&mut State, bool) -> io::Result<()>,
+    ) -> io::Result<R> {
+        let killed = || Err(io::Error::other("the process was killed"));
+        let state = &mut *self.state.lock();
+        if !state.alive.contains_key(&process) {
+            return killed();
+        }
+        state.counts[operation as usize] += 1;
+        match verdict {
+            Verdict::Pass => {}
+            Verdict::Fail => return Err(state.fail(process, operation, part)),
+            Verdict::Kill | Verdict::KillMidway => {
+                if verdict == Verdict::KillMidway {
+                    part(state, false)?;
+                }
+                state.end(process);
+                return killed();
+            }
+        }
+        if let Some(fault) = state.fault.as_mut().filter(|fault| fault.operation == operation) {
+            if fault.after > 0 {
+                fault.after -= 1;
+            } else if fault.times > 0 {
+                fault.times -= 1;
+                return Err(state.fail(process, operation, part));
+            }
+        }
+        pass(state)
+    }
+}
+
+impl State {
+    fn fail(
+        &mut self,
+        process: u64,
+        operation: Operation,
+        part: impl FnOnce(&mut State, bool) -> io::Result<()>,
+    ) -> io::Error {
+        self.failures += 1;
+        if let Some(failures) = self.alive.get_mut(&process) {
+            *failures += 1;
+        }
+        if let Err(error) = part(self, true) {
+            return error;
+        }
+        // Every other write fails because the disk is full.
+        let is_full = match operation {
+            Operation::Resize => true,
+            Operation::Write => self.counts[operation as usize].is_multiple_of(2),
+            _ => false,
+        };
+        io::Error::from_raw_os_error(if is_full { libc::ENOSPC } else { libc::EIO })
     }
 }
 
@@ -152,50 +329,45 @@ impl CrashDisk {
 struct Handle {
     disk: Arc<Disk>,
     process: u64,
+    /// Its own mapping, where others use the disk too: what they add is not seen before it asks for the length.
+    own: Option<MappedFile>,
+    /// Of the syncs that failed, those that it knows of. The kernel tells each open file once.
+    failed_syncs: Mutex<u64>,
 }
 
 impl Handle {
-    /// Runs an operation, unless it is to fail.
     fn run<R>(
         &self,
         operation: Operation,
         pass: impl FnOnce(&mut State) -> io::Result<R>,
-        fail: impl FnOnce(&mut State) -> io::Result<()>,
+        part: impl FnOnce(&mut State, bool) -> io::Result<()>,
     ) -> io::Result<R> {
-        let state = &mut *self.disk.state.lock();
-        if state.process != self.process {
-            return Err(io::Error::other("the process was killed"));
-        }
-        state.counts[operation as usize] += 1;
-        if let Some(fault) = state.fault.as_mut().filter(|fault| fault.operation == operation) {
-            if fault.after > 0 {
-                fault.after -= 1;
-            } else if fault.times > 0 {
-                fault.times -= 1;
-                state.failures += 1;
-                fail(state)?;
-                // Every other write fails because the disk is full.
-                let is_full = match operation {
-                    Operation::Resize => true,
-                    Operation::Write => state.counts[operation as usize].is_multiple_of(2),
-                    Operation::Read | Operation::Sync => false,
-                };
-                let code = if is_full { libc::ENOSPC } else { libc::EIO };
-                return Err(io::Error::from_raw_os_error(code));
-            }
-        }
-        pass(state)
+        let verdict = if self.own.is_some() { self.disk.ask(self.process, operation) } else { Verdict::Pass };
+        self.disk.run(self.process, operation, verdict, pass, part)
+    }
+
+    fn file(&self) -> &MappedFile {
+        self.own.as_ref().unwrap_or(&self.disk.file)
     }
 
     fn set_len(&self, state: &mut State, len: u64) {
         state.len = len;
         state.events.push(Event::Length(len));
-        self.disk.file.show(len);
+        self.file().show(len);
     }
 
     fn write(&self, state: &mut State, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        if offset + bytes.len() as u64 > state.len {
-            return Err(io::Error::other(format!("a write at {offset}, beyond the end of the file")));
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let end = offset + bytes.len() as u64;
+        if end > state.len {
+            if self.own.is_none() {
+                return Err(io::Error::other(format!("a write at {offset}, beyond the end of the file")));
+            }
+            // Another process has cut the file. Writing behind the end makes it longer.
+            state.len = end;
+            state.events.push(Event::Length(end));
         }
         state.events.push(Event::Write { offset, bytes: bytes.into() });
         self.disk.file.write_at(offset, bytes)
@@ -204,7 +376,7 @@ impl Handle {
 
 impl Storage for Handle {
     fn mapping(&self) -> &Mapping {
-        self.disk.file.mapping()
+        self.file().mapping()
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
@@ -214,15 +386,16 @@ impl Storage for Handle {
             }
             self.disk.file.read_at(offset, into)
         };
-        self.run(Operation::Read, read, |_| Ok(()))
+        self.run(Operation::Read, read, |_, _| Ok(()))
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let half = &bytes[..bytes.len() / 2];
+        // A process that is killed has written whole pages.
+        let half = |failed| bytes.len() / 2 / if failed { 1 } else { PAGE } * if failed { 1 } else { PAGE };
         self.run(
             Operation::Write,
             |state| self.write(state, offset, bytes),
-            |state| self.write(state, offset, half),
+            |state, failed| self.write(state, offset, &bytes[..half(failed)]),
         )
     }
 
@@ -234,9 +407,10 @@ impl Storage for Handle {
             if bytes > state.len {
                 self.set_len(state, bytes);
             }
+            self.file().show(state.len);
             Ok(())
         };
-        self.run(Operation::Resize, grow, |_| Ok(()))
+        self.run(Operation::Resize, grow, |_, _| Ok(()))
     }
 
     fn shrink(&self, bytes: u64) -> io::Result<()> {
@@ -248,12 +422,13 @@ impl Storage for Handle {
             }
             Ok(())
         };
-        self.run(Operation::Resize, shrink, |_| Ok(()))
+        self.run(Operation::Resize, shrink, |_, _| Ok(()))
     }
 
     fn discard(&self, offset: u64, bytes: u64) -> io::Result<()> {
         // A power cut finds any part of it done, as it does of a write.
-        self.run(Operation::Resize, |state| self.write(state, offset, &vec![0; bytes as usize]), |_| Ok(()))
+        let punch = |state: &mut State| self.write(state, offset, &vec![0; bytes as usize]);
+        self.run(Operation::Resize, punch, |_, _| Ok(()))
     }
 
     fn least_discard(&self) -> u64 {
@@ -261,15 +436,30 @@ impl Storage for Handle {
     }
 
     fn refresh(&self) -> io::Result<u64> {
-        Ok(self.disk.state.lock().len)
+        let len = self.disk.state.lock().len;
+        self.file().show(len);
+        Ok(len)
     }
 
     fn sync(&self) -> io::Result<()> {
-        let note = |state: &mut State, event| {
-            state.events.push(event);
+        let sync = |state: &mut State| {
+            // A sync of somebody else has failed since: this one is told too.
+            if self.own.is_some() && *self.failed_syncs.lock() < state.failed_syncs {
+                *self.failed_syncs.lock() = state.failed_syncs;
+                return Err(state.fail(self.process, Operation::Sync, |_, _| Ok(())));
+            }
+            state.events.push(Event::Sync);
             Ok(())
         };
-        self.run(Operation::Sync, |state| note(state, Event::Sync), |state| note(state, Event::FailedSync))
+        let part = |state: &mut State, failed: bool| {
+            if failed {
+                state.events.push(Event::FailedSync);
+                state.failed_syncs += 1;
+                *self.failed_syncs.lock() = state.failed_syncs;
+            }
+            Ok(())
+        };
+        self.run(Operation::Sync, sync, part)
     }
 
     fn planted(&self) -> Option<Mutant> {

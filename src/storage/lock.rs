@@ -6,20 +6,21 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use super::LockFile;
 use super::mmap::{Hold, Process, allocate, is_locked, lock_byte, release_all};
 
-/// An open lock file. Every lock taken through it goes when it is dropped or the process dies.
-pub(crate) struct LockFile(File, Process);
+/// An open lock file on a real disk, with the kernel's locks.
+pub(crate) struct OsLockFile(File, Process);
 
-impl Drop for LockFile {
+impl Drop for OsLockFile {
     fn drop(&mut self) {
         release_all(&self.0, self.1);
     }
 }
 
-impl LockFile {
+impl OsLockFile {
     /// Opens the file, or makes it with these rights, and reserves its first bytes on the disk.
-    pub(crate) fn open(path: &Path, mode: u32, bytes: u64) -> io::Result<LockFile> {
+    pub(crate) fn open(path: &Path, mode: u32, bytes: u64) -> io::Result<OsLockFile> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -35,36 +36,32 @@ impl LockFile {
         if metadata.len() < bytes {
             allocate(&file, 0, bytes)?;
         }
-        Ok(LockFile(file, Process::this()))
+        Ok(OsLockFile(file, Process::this()))
     }
+}
 
-    /// Takes the byte for this handle alone; `false` when another holds it.
-    pub(crate) fn try_exclusive(&self, byte: u64) -> io::Result<bool> {
+impl LockFile for OsLockFile {
+    fn try_exclusive(&self, byte: u64) -> io::Result<bool> {
         lock_byte(&self.0, byte, Hold::Exclusive, false)
     }
 
-    /// Waits until the byte can be shared, and shares it. From exclusive to shared there is no gap.
-    pub(crate) fn share(&self, byte: u64) -> io::Result<()> {
+    fn share(&self, byte: u64) -> io::Result<()> {
         lock_byte(&self.0, byte, Hold::Shared, true).map(drop)
     }
 
-    /// Waits until the byte is this handle's alone.
-    pub(crate) fn exclusive(&self, byte: u64) -> io::Result<()> {
+    fn exclusive(&self, byte: u64) -> io::Result<()> {
         lock_byte(&self.0, byte, Hold::Exclusive, true).map(drop)
     }
 
-    /// Gives the byte up.
-    pub(crate) fn release(&self, byte: u64) -> io::Result<()> {
+    fn release(&self, byte: u64) -> io::Result<()> {
         lock_byte(&self.0, byte, Hold::None, false).map(drop)
     }
 
-    /// Whether another handle holds the byte.
-    pub(crate) fn is_held(&self, byte: u64) -> io::Result<bool> {
+    fn is_held(&self, byte: u64) -> io::Result<bool> {
         is_locked(&self.0, byte..byte + 1)
     }
 
-    /// Fills the buffer from this offset; bytes beyond the end are zero.
-    pub(crate) fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
         let mut filled = 0;
         while filled < into.len() {
             match self.0.read_at(&mut into[filled..], offset + filled as u64) {
@@ -78,18 +75,15 @@ impl LockFile {
         Ok(())
     }
 
-    /// Writes the bytes at this offset.
-    pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all_at(bytes, offset)
     }
 
-    /// How long the file is.
-    pub(crate) fn len(&self) -> io::Result<u64> {
+    fn len(&self) -> io::Result<u64> {
         self.0.metadata().map(|metadata| metadata.len())
     }
 
-    /// Cuts the file: the first process to open a database does not believe what an earlier one left.
-    pub(crate) fn cut(&self, bytes: u64) -> io::Result<()> {
+    fn cut(&self, bytes: u64) -> io::Result<()> {
         self.0.set_len(bytes)
     }
 }
@@ -115,7 +109,7 @@ pub(crate) enum Claim {
 
 /// Takes locks on the database that show what this process does with it, then looks whether others do what does not go
 /// together with that. Each does it in this order, so of two one sees the other.
-pub(super) fn claim(database: &File, lock: Option<&LockFile>, writes: bool) -> io::Result<Claim> {
+pub(super) fn claim(database: &File, lock: Option<&OsLockFile>, writes: bool) -> io::Result<Claim> {
     let share = |byte| lock_byte(database, byte, Hold::Shared, false);
     let Some(lock) = lock else {
         share(LONE_READERS)?;

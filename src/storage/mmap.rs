@@ -14,7 +14,7 @@ use memmap2::{Mmap, MmapOptions};
 use parking_lot::Mutex;
 
 use super::Storage;
-use super::lock::{Claim, LockFile, claim};
+use super::lock::{Claim, OsLockFile, claim};
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_endian = "little")))]
 compile_error!(
@@ -193,6 +193,17 @@ impl MappedFile {
         Ok(MappedFile { file, mapping, length: Mutex::new(()), durable: false, process: Process::this() })
     }
 
+    /// The same memory, mapped once more, as another process would map it.
+    #[cfg(feature = "simulation")]
+    pub(super) fn again(&self) -> io::Result<MappedFile> {
+        let file = self.file.try_clone()?;
+        let len = file.metadata()?.len();
+        // SAFETY: as for the first mapping: the file has no name, only handles to the simulated disk write it, and the seal keeps it
+        // from being cut.
+        let mapping = unsafe { Mapping::new(&file, len, len)? };
+        Ok(MappedFile { file, mapping, length: Mutex::new(()), durable: false, process: self.process })
+    }
+
     /// Lets so much of the file be read, as if it ended there.
     #[cfg(feature = "simulation")]
     pub(super) fn show(&self, len: u64) {
@@ -209,7 +220,7 @@ impl MappedFile {
     }
 
     /// Locks the file against users whom the lock file would not show, for as long as it is open.
-    pub(crate) fn claim(&self, lock: Option<&LockFile>, writes: bool) -> io::Result<Claim> {
+    pub(crate) fn claim(&self, lock: Option<&OsLockFile>, writes: bool) -> io::Result<Claim> {
         claim(&self.file, lock, writes)
     }
 }

@@ -10,13 +10,15 @@ mod lock;
 mod mmap;
 mod mutant;
 mod scratch;
+#[cfg(feature = "simulation")]
+mod simulated_lock;
 
 use std::io;
 
 #[cfg(feature = "simulation")]
-pub use crash::{CrashDisk, Event, Fault, Operation};
+pub use crash::{CrashDisk, Event, Fault, Hook, Operation, Verdict};
 pub(crate) use create::{NewFile, create};
-pub(crate) use lock::{Claim, LockFile};
+pub(crate) use lock::{Claim, OsLockFile};
 pub(crate) use mmap::{MappedFile, Mapping, Process, Window, prefetch};
 #[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "only tests have the door"))]
 pub use mutant::Mutant;
@@ -62,6 +64,42 @@ pub(crate) trait Storage: Send + Sync {
 
     /// Makes everything written so far survive a power cut.
     fn sync(&self) -> io::Result<()>;
+
+    /// The bug that a test has planted.
+    fn planted(&self) -> Option<Mutant> {
+        None
+    }
+}
+
+/// An open lock file beside a database: a few bytes that processes share, and locks on single bytes. The locks belong to this handle,
+/// and go when it is dropped or its process dies.
+pub(crate) trait LockFile: Send + Sync {
+    /// Takes the byte for this handle alone; `false` when another holds it.
+    fn try_exclusive(&self, byte: u64) -> io::Result<bool>;
+
+    /// Waits until the byte can be shared, and shares it. From exclusive to shared there is no gap.
+    fn share(&self, byte: u64) -> io::Result<()>;
+
+    /// Waits until the byte is this handle's alone.
+    fn exclusive(&self, byte: u64) -> io::Result<()>;
+
+    /// Gives the byte up.
+    fn release(&self, byte: u64) -> io::Result<()>;
+
+    /// Whether another handle holds the byte.
+    fn is_held(&self, byte: u64) -> io::Result<bool>;
+
+    /// Fills the buffer from this offset; bytes beyond the end are zero.
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()>;
+
+    /// Writes the bytes at this offset.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// How long the file is.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Cuts the file: the first process to open a database does not believe what an earlier one left.
+    fn cut(&self, bytes: u64) -> io::Result<()>;
 
     /// The bug that a test has planted.
     fn planted(&self) -> Option<Mutant> {

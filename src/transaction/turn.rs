@@ -171,11 +171,33 @@ impl Turn {
         let writer = self.writer()?;
         let base = writer.commits.prepare(&shared.pages, &shared.readers)?;
         let storage = shared.pages.storage();
-        let snapshots =
-            if storage.plants(Mutant::IgnoreReaders) { Vec::new() } else { shared.readers.snapshots()? };
+        let look = || {
+            if storage.plants(Mutant::IgnoreReaders) { Ok(Vec::new()) } else { shared.readers.snapshots() }
+        };
+        let mut snapshots = look()?;
         let mut allocator = match writer.allocator.take() {
             Some(allocator) if allocator.transaction() == base.transaction => allocator,
-            _ => derive_free_space(&shared.pages, &base, &snapshots)?,
+            _ => loop {
+                match derive_free_space(&shared.pages, &base, &snapshots) {
+                    Ok(allocator) => break allocator,
+                    Err(error) => {
+                        // A reader may have been about to enter with a state that is gone, and has taken it back by now.
+                        let mut tries = 0;
+                        let again = loop {
+                            let again = look()?;
+                            tries += 1;
+                            if again != snapshots || tries > 1000 {
+                                break again;
+                            }
+                            std::thread::yield_now();
+                        };
+                        if again == snapshots {
+                            return Err(error);
+                        }
+                        snapshots = again;
+                    }
+                }
+            },
         };
         let durable = if storage.plants(Mutant::ReuseTooEarly) { u64::MAX } else { writer.commits.durable() };
         let listed = if storage.plants(Mutant::ReuseListed) { &[] } else { writer.commits.listed() };

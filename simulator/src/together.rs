@@ -1,0 +1,183 @@
+//! Searches runs of several processes: plays them, cuts the power on the way, and has several processes go on from what is left.
+
+use drystone::simulation::{CrashDisk, Mutant, empty_image};
+
+use crate::crash::{Disk, Limits};
+use crate::ledger::AfterCut;
+use crate::model::State;
+use crate::processes::{Played, Scenario, play};
+use crate::random::Random;
+use crate::run::{Broken, Version, open_with, within};
+
+/// How thoroughly runs are searched.
+#[derive(Clone, Copy, Debug)]
+pub struct Search {
+    /// How many processes there are at once.
+    pub processes: usize,
+    /// Steps of a run.
+    pub steps: u64,
+    /// One run in so many is cut; 0 for none.
+    pub cut: u64,
+    /// Of those after one event in so many.
+    pub events: u64,
+    /// The outcomes of each cut.
+    pub limits: Limits,
+    /// After one cut in so many several processes go on, and are cut again.
+    pub deeper: u64,
+}
+
+impl Search {
+    /// For so many processes.
+    pub const fn of(processes: usize) -> Search {
+        Search {
+            processes,
+            steps: 60,
+            cut: 4,
+            events: 3,
+            limits: Limits { all_up_to: 2, singles: 2, samples: 2, tears: 1 },
+            deeper: 400,
+        }
+    }
+}
+
+/// What was tried.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// Runs.
+    pub runs: u64,
+    /// Operations in them, at each of which another process could get its turn.
+    pub operations: u64,
+    /// Snapshots compared in full.
+    pub compared: u64,
+    /// Crash points: images left by a cut, opened, read whole and checked.
+    pub points: u64,
+}
+
+impl Tally {
+    /// Both together.
+    pub fn add(&mut self, other: &Tally) {
+        self.runs += other.runs;
+        self.operations += other.operations;
+        self.compared += other.compared;
+        self.points += other.points;
+    }
+
+    /// What came since.
+    #[must_use]
+    pub fn since(&self, before: &Tally) -> Tally {
+        Tally {
+            runs: self.runs - before.runs,
+            operations: self.operations - before.operations,
+            compared: self.compared - before.compared,
+            points: self.points - before.points,
+        }
+    }
+}
+
+/// Plays runs, and counts what it tries.
+pub struct Together {
+    search: Search,
+    planted: Option<Mutant>,
+    disk: CrashDisk,
+    left: CrashDisk,
+    tally: Tally,
+}
+
+impl Together {
+    /// A search of databases with this bug.
+    ///
+    /// # Errors
+    /// When the system gives no memory.
+    pub fn new(search: Search, planted: Option<Mutant>) -> std::io::Result<Together> {
+        let (disk, left) = (CrashDisk::new(planted)?, CrashDisk::new(planted)?);
+        Ok(Together { search, planted, disk, left, tally: Tally::default() })
+    }
+
+    /// What was tried so far.
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Searches the run of this seed.
+    ///
+    /// # Errors
+    /// The first promise that was broken.
+    pub fn explore(&mut self, seed: u64) -> Result<(), Broken> {
+        let mut random = Random::new(!seed);
+        let start = Version { transaction: 1, state: State::default().into() };
+        let image = empty_image();
+        let played = self.play(&image, start, seed, self.search.steps, &mut random)?;
+        if random.one_in(self.search.cut) {
+            self.cut(&played, &image, &mut random, true)?;
+        }
+        Ok(())
+    }
+
+    fn play(
+        &mut self,
+        image: &[u8],
+        start: Version,
+        seed: u64,
+        steps: u64,
+        random: &mut Random,
+    ) -> Result<Played, Broken> {
+        let scenario = Scenario {
+            seed,
+            processes: self.search.processes,
+            steps: steps / 2 + random.below(steps),
+            failures: random.one_in(2),
+        };
+        self.disk.load(image).map_err(|error| format!("the simulated disk: {error}"))?;
+        let played = play(&self.disk, &scenario, start)?;
+        self.tally.runs += 1;
+        self.tally.operations += played.operations;
+        self.tally.compared += played.compared;
+        Ok(played)
+    }
+
+    /// Cuts the power after events of a run, and opens what is left.
+    fn cut(
+        &mut self,
+        played: &Played,
+        image: &[u8],
+        random: &mut Random,
+        deeper: bool,
+    ) -> Result<(), Broken> {
+        let mut disk = Disk::new(image.to_vec(), self.planted == Some(Mutant::GrowthNotSynced));
+        for count in 0..=played.events.len() {
+            if let Some(event) = count.checked_sub(1).map(|last| &played.events[last]) {
+                disk.advance(event);
+            }
+            if !random.one_in(self.search.events) {
+                continue;
+            }
+            for outcome in disk.outcomes(self.search.limits, random) {
+                let left = disk.image(&outcome);
+                let place = || format!("cut after event {count} {outcome}{}", played.steps_before(count));
+                let version = within_lazily(place, self.look(&left, played.allowed(count)))?;
+                if deeper && random.one_in(self.search.deeper) {
+                    let seed = random.word();
+                    let steps = self.search.steps / 3;
+                    let next = self
+                        .play(&left, version, seed, steps, random)
+                        .and_then(|next| self.cut(&next, &left, random, false));
+                    within_lazily(place, next)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, left: &[u8], allowed: &AfterCut) -> Result<Version, Broken> {
+        self.tally.points += 1;
+        self.left.load(left).map_err(|error| format!("the simulated disk: {error}"))?;
+        open_with(&self.left, |found| allowed.find(found), || allowed.describe()).map(|(_, version)| version)
+    }
+}
+
+fn within_lazily<T>(place: impl Fn() -> String, result: Result<T, Broken>) -> Result<T, Broken> {
+    match result {
+        Ok(done) => Ok(done),
+        Err(broken) => within(place(), Err(broken)),
+    }
+}
