@@ -13,7 +13,7 @@ use super::checked::Pages;
 use super::meta::{self, Meta, Recovered, WrittenRun, fits_the_list};
 use super::readers::Readers;
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::storage::Mutant;
+use crate::storage::{Mutant, Storage};
 
 /// What a commit promises when it returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,12 +59,25 @@ impl Commits {
 
     /// The state that a new or just opened file has. Reads at most the meta pages and one commit list.
     pub(crate) fn recover(pages: &Pages) -> Result<Meta> {
-        meta::recover(pages.storage()).map(|recovered| recovered.meta)
+        let newest = meta::recover(pages.storage())?.meta;
+        meta::check_mapping(pages.storage(), newest.transaction)?;
+        Ok(newest)
+    }
+
+    /// An error if a file is no database, or not a whole one. For files of which nobody knows yet that they are one.
+    pub(crate) fn inspect(storage: &dyn Storage) -> Result<()> {
+        meta::recover(storage).map(drop)
+    }
+
+    /// An error if a file is no database, from a look at how it begins.
+    pub(crate) fn recognise(storage: &dyn Storage) -> Result<()> {
+        meta::recognise(storage)
     }
 
     /// Makes ready for a state that another process published: what it rewrote is not known, and the file may have grown.
     pub(crate) fn adopt(pages: &Pages, newest: &Meta) -> Result<()> {
         pages.forget_all();
+        meta::check_mapping(pages.storage(), newest.transaction)?;
         let len = meta::file_length(pages.storage())?;
         if len < newest.file_bytes {
             fail!(

@@ -9,6 +9,7 @@ mod diff;
 mod edits;
 #[cfg(feature = "parquet")]
 mod exchange;
+mod files;
 mod flights;
 mod footprint;
 mod format;
