@@ -10,6 +10,7 @@ mod edits;
 #[cfg(feature = "parquet")]
 mod exchange;
 mod fallback;
+mod files;
 mod flights;
 mod footprint;
 mod format;
