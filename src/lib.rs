@@ -137,8 +137,8 @@ pub use record::RowSeed;
 #[doc(hidden)]
 pub use record::derived as __private;
 pub use record::{
-    Bool, Date, Field, FieldType, Key, Keyed, Nullable, Record, Reserve, Row, RowBuf, Selector, Text,
-    Timestamp, Unkeyed, Uuid, Value, Values,
+    Bool, Date, Field, FieldType, Key, Keyed, Nullable, PrefixOf, Record, Reserve, Row, RowBuf, Selector,
+    Text, Timestamp, Unkeyed, Uuid, Value, Values,
 };
 pub use salvage::{Loss, SalvageReport};
 pub use schema::{FieldDef, Number, Schema, SchemaBuilder, Type};

@@ -13,7 +13,7 @@ use super::typed::Table;
 use super::writer::Writer;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::load::{IterSource, LoadOptions, LoadReport};
-use crate::record::{Field, FieldType, Key, Keyed, Record, Unkeyed};
+use crate::record::{Field, FieldType, Key, Keyed, PrefixOf, Record, Unkeyed};
 use crate::schema::Schema;
 
 /// A table to read and to change. It sees its own changes; others see them after the commit.
@@ -296,7 +296,7 @@ impl<T: Keyed> TableMut<'_, T> {
     ///
     /// # Errors
     /// As there.
-    pub fn prefix<P: Key>(&self, fields: P) -> Result<Rows<'_, T>> {
+    pub fn prefix<P: PrefixOf<T::Key>>(&self, fields: P) -> Result<Rows<'_, T>> {
         self.as_table().prefix(fields)
     }
 }

@@ -1,7 +1,8 @@
 //! The typed door, call by call, and what is refused.
 
 use drystone::{
-    Database, Error, ErrorKind, LoadOptions, Record, Result, RowBuf, Schema, TableOptions, Text, Value,
+    Database, Error, ErrorKind, LoadOptions, Record, Result, RowBuf, Schema, TableOptions,
+    Text, Value,
 };
 
 use crate::temp::{TempDb, assert_sound};
@@ -52,7 +53,7 @@ fn rows_by_key_are_put_changed_and_taken() {
         accounts.iter().map(|row| row.map(|row| (row.id, row.cents)).unwrap()).collect();
     assert_eq!(rows, [(2, 200), (5, 8), (9, -1)]);
     assert_eq!(accounts.range(3..=9).unwrap().len(), 2);
-    assert_eq!(accounts.prefix((5_u64,)).unwrap().len(), 1);
+    assert_eq!(accounts.prefix((5,)).unwrap().len(), 1);
     drop(accounts);
     write.commit().unwrap();
     let read = db.read().unwrap();
@@ -169,9 +170,6 @@ fn what_does_not_fit_is_refused_with_names() {
     drop(dynamic);
     write.commit().unwrap();
     assert_sound(&db);
-    let read = db.read().unwrap();
-    let accounts = read.table::<Account>("accounts").unwrap();
-    assert_eq!(kind(accounts.prefix((1_u8,))), ErrorKind::Usage);
 }
 
 #[test]
