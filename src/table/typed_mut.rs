@@ -13,7 +13,7 @@ use super::typed::Table;
 use super::writer::Writer;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::load::{IterSource, LoadOptions, LoadReport};
-use crate::record::{Field, FieldType, Key, Keyed, PrefixOf, Record, Unkeyed};
+use crate::record::{Field, FieldType, Key, Keyed, PrefixOf, Record, Selector, Unkeyed};
 use crate::schema::Schema;
 
 /// A table to read and to change. It sees its own changes; others see them after the commit.
@@ -198,8 +198,9 @@ impl<'x, T: Record> TableMut<'x, T> {
     /// ```
     ///
     /// # Errors
-    /// As for [`update`](TableMut::update).
+    /// `NotFound` if another schema made the handle; else as for [`update`](TableMut::update).
     pub fn set_field<F: FieldType>(&mut self, key: T::Key, field: Field<F>, value: F) -> Result<bool> {
+        field.position(self.schema())?;
         let set = |record: &mut [u8]| {
             field.set(record, value);
             Ok(())

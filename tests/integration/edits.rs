@@ -47,6 +47,9 @@ fn rows_by_key_are_put_changed_and_taken() {
     let cents = Account::schema().handle::<i64>("cents").unwrap();
     assert!(accounts.set_field(9, cents, -1).unwrap());
     assert!(!accounts.set_field(10, cents, -1).unwrap());
+    let other: Schema = "id: u64 key, owner: str[8], cents: i64".parse().unwrap();
+    let other = other.handle::<i64>("cents").unwrap();
+    assert_eq!(kind(accounts.set_field(9, other, -1)), ErrorKind::NotFound);
     assert_eq!(accounts.remove(1).unwrap(), Some(account(1)));
     assert_eq!(accounts.remove(1).unwrap(), None);
     let rows: Vec<(u64, i64)> =
