@@ -28,6 +28,7 @@ mod record;
 mod recovery;
 mod schema;
 mod sharing;
+mod splits;
 mod system;
 mod temp;
 mod threads;
