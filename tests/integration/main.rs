@@ -21,6 +21,7 @@ mod loads;
 mod lookups;
 mod model;
 mod open_errors;
+mod panics;
 mod power;
 mod processes;
 mod queries;
