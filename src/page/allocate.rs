@@ -44,6 +44,12 @@ pub(crate) struct Allocator {
     held: BTreeMap<u64, Vec<Freed>>,
     /// Freed by the running transaction.
     leaving: Vec<Freed>,
+    /// Free, but not given back to the file system since it was written; and how many pages that are.
+    stale: Bits,
+    stale_pages: u64,
+    /// Bytes that commits freed since gaps were last given back, less those that they took. In steady use
+    /// commits take as much as they free, and this stays near 0. What snapshots hold is not counted.
+    loose: u64,
     /// When pages were written, where a snapshot is older than that.
     births: HashMap<u64, u64>,
     /// While snapshots of before the walk are held: the nodes that they reach. What else the walk found is younger than they.
@@ -167,14 +173,21 @@ impl Allocator {
             wait
         });
         self.young = young;
+        let of_young = candidates.len();
         let gone: Vec<u64> = self.held.keys().copied().filter(|held| !snapshots.contains(held)).collect();
         for snapshot in gone {
             candidates.extend(self.held.remove(&snapshot).unwrap_or_default());
         }
-        for freed in candidates {
+        for (at, freed) in candidates.into_iter().enumerate() {
             match snapshots.iter().find(|snapshot| (freed.born..freed.freed).contains(snapshot)) {
-                Some(snapshot) => self.held.entry(*snapshot).or_default().push(freed),
-                None => self.clear(freed.address, freed.bytes),
+                Some(snapshot) => {
+                    self.held.entry(*snapshot).or_default().push(freed);
+                    self.loose = self.loose.saturating_sub(if at < of_young { freed.bytes } else { 0 });
+                }
+                None => {
+                    self.clear(freed.address, freed.bytes);
+                    self.loose += if at < of_young { 0 } else { freed.bytes };
+                }
             }
         }
         if snapshots.iter().all(|snapshot| *snapshot >= self.transaction) {
@@ -264,6 +277,7 @@ impl Allocator {
         let (first, last) = span(address, bytes);
         if self.fresh.get(first) {
             self.clear(address, bytes);
+            self.loose += bytes;
             for page in first..=last {
                 if !self.starts.get(page) && !self.crossed.get(page) {
                     self.fresh.clear(page);
@@ -305,7 +319,9 @@ impl Allocator {
                 }
             }
         }
-        self.forget_fresh(&runs);
+        let taken = self.forget_fresh(&runs) * PAGE_BYTES as u64;
+        let freed = self.leaving.iter().map(|freed| freed.bytes).sum::<u64>();
+        self.loose = (self.loose + freed).saturating_sub(taken);
         self.young.append(&mut self.leaving);
     }
 
@@ -316,17 +332,22 @@ impl Allocator {
             if self.fresh.get(page) {
                 self.starts.clear(page);
                 self.crossed.clear(page);
+                self.set_stale(page);
             }
         }
-        self.forget_fresh(&runs);
+        self.loose += self.forget_fresh(&runs) * PAGE_BYTES as u64;
         self.leaving.clear();
     }
 
-    fn forget_fresh(&mut self, runs: &[(u64, u64)]) {
+    /// Returns how many of the pages were taken.
+    fn forget_fresh(&mut self, runs: &[(u64, u64)]) -> u64 {
         self.missed = u64::MAX;
+        let mut taken = 0;
         for page in runs.iter().flat_map(|(page, pages)| *page..page + pages) {
+            taken += u64::from(self.fresh.get(page));
             self.fresh.clear(page);
         }
+        taken
     }
 
     fn hand_out(&mut self, page: u64, pages: u64) {
@@ -346,6 +367,12 @@ impl Allocator {
         for page in first + 1..=last {
             self.crossed.set(page);
         }
+        for page in first..=last {
+            if self.stale.get(page) {
+                self.stale.clear(page);
+                self.stale_pages -= 1;
+            }
+        }
     }
 
     /// Clears the marks of one node, or of neighbours that are freed as one: nodes that start inside go with it, a
@@ -358,6 +385,11 @@ impl Allocator {
             let whole = page < last || (address + bytes).is_multiple_of(PAGE_BYTES as u64);
             if whole {
                 self.starts.clear(page);
+            }
+        }
+        for page in first..=last {
+            if !self.starts.get(page) && !self.crossed.get(page) {
+                self.set_stale(page);
             }
         }
         self.cursor = self.cursor.min(first);
@@ -402,6 +434,35 @@ impl Allocator {
         let end = self.end();
         let next = move |(page, pages): (u64, u64)| self.first_run(page + pages, end, least, u64::MAX);
         std::iter::successors(next((0, 0)), move |gap| next(*gap))
+    }
+
+    /// Whether so much was freed that it is worth looking for gaps to give back to the file system: free pages
+    /// take more than `least` bytes there, and enough was freed since the last look to pay for another one at
+    /// the whole map. O(1).
+    pub(crate) fn is_loose(&self, least: u64) -> bool {
+        // What this commit freed is stale only after `release`.
+        let stale = (self.stale_pages * PAGE_BYTES as u64).max(self.loose);
+        stale > least && self.loose > (stale / 256).max(self.end() * PAGE_BYTES as u64 / 16_384)
+    }
+
+    /// The gaps of at least so many pages below the end, for the caller to give back to the file system, but
+    /// for those that it has given back already. O(pages / 64), and the pages in them.
+    pub(crate) fn give_up_gaps(&mut self, least: u64) -> Vec<(u64, u64)> {
+        let mut gaps: Vec<(u64, u64)> = self.gaps(least).collect();
+        gaps.retain(|(page, pages)| (*page..page + pages).any(|page| self.stale.get(page)));
+        // What is behind the end goes with the tail of the file.
+        let tail = (self.end(), self.stale.end().saturating_sub(self.end()));
+        for page in gaps.iter().chain([&tail]).flat_map(|(page, pages)| *page..page + pages) {
+            self.stale_pages -= u64::from(self.stale.get(page));
+            self.stale.clear(page);
+        }
+        self.loose = 0;
+        gaps
+    }
+
+    fn set_stale(&mut self, page: u64) {
+        self.stale_pages += u64::from(!self.stale.get(page));
+        self.stale.set(page);
     }
 
     /// How many pages below the end are free. O(pages / 64).

@@ -381,7 +381,12 @@ impl<'e> Edit<'e> {
         if branch.len() <= layout.children() {
             return Ok((placed, None));
         }
-        let at = if index + 2 == branch.len() { branch.len() - 1 } else { branch.len() / 2 };
+        // As for leaves: a branch whose last child split stays full, and so does one whose first child did.
+        let at = match index {
+            0 => 1,
+            index if index + 2 == branch.len() => branch.len() - 1,
+            _ => branch.len() / 2,
+        };
         let right = branch.split_off(at, key_width);
         *self.owned_bytes += PAGE_BYTES;
         let sibling = Sibling {
@@ -392,8 +397,8 @@ impl<'e> Edit<'e> {
         Ok((placed, Some(sibling)))
     }
 
-    /// Puts a record into a leaf. A full leaf splits in the middle, or, when the new row comes last, before that row, so that
-    /// ascending inserts leave full leaves behind; branches do the same.
+    /// Puts a record into a leaf. A full leaf splits in the middle, or where [`split_at`] sees a run of inserts
+    /// in order, so that those leave full leaves behind.
     #[expect(clippy::too_many_arguments, reason = "the state of one descent")]
     fn put_in_leaf<P: Probe>(
         &mut self,
@@ -422,18 +427,26 @@ impl<'e> Edit<'e> {
             return Ok((Placed::New, None));
         }
         let full = layout.leaf_rows();
-        let at = if index == full { full } else { full / 2 };
+        let Split { at, new_row_right } = split_at(index, full, leaf.inserted_at().map(|at| at / width));
         let mut right = Buffer::with_capacity(layout.leaf_bytes());
         right.extend(&leaf.as_slice()[at * width..]);
         leaf.truncate(at * width);
-        if index <= at && at < full {
-            leaf.insert(index * width, record);
-        } else {
+        let mut key = vec![0; layout.key().width()];
+        if new_row_right {
             right.insert((index - at) * width, record);
+            layout.key().normalise(right.as_slice(), &mut key);
+            if index == at && at < full {
+                // Lower keys of the run belong to the right leaf too: it starts behind the left one's last
+                // key, not at its own first.
+                let last = &leaf.as_slice()[(at - 1) * width..];
+                layout.key().normalise(last, &mut key);
+                increment(&mut key);
+            }
+        } else {
+            leaf.insert(index * width, record);
+            layout.key().normalise(right.as_slice(), &mut key);
         }
         *self.owned_bytes += layout.leaf_bytes();
-        let mut key = vec![0; layout.key().width()];
-        layout.key().normalise(right.as_slice(), &mut key);
         let rows = (right.len() / width) as u64;
         Ok((Placed::New, Some(Sibling { key, rows, child: Child::Owned(Box::new(Node::Leaf(right))) })))
     }
@@ -597,6 +610,44 @@ impl<'e> Edit<'e> {
             },
         }
         Ok(())
+    }
+}
+
+/// Where a full leaf is cut, and which part gets the new row.
+struct Split {
+    at: usize,
+    new_row_right: bool,
+}
+
+/// Where to cut a leaf of `full` rows into which a new row goes at `index`. `last` is the index of the row
+/// that was put in before it, if that is known.
+///
+/// ```text
+/// ascending run    a b [1 2 3]→| y z      the rows above the run leave, so that it comes last
+/// descending run   a b |←[3 2 1] y z      the rows below the run leave, so that it comes first
+/// run at an end    a b y z [1]→           the leaf stays full, and the new row begins another one
+/// ```
+///
+/// A run that has come to an end of its leaf is seen without `last`, so it may go on in later transactions.
+fn split_at(index: usize, full: usize, last: Option<usize>) -> Split {
+    if index == full {
+        Split { at: full, new_row_right: true }
+    } else if index == 0 || last.is_some_and(|last| last + 1 == index) {
+        Split { at: index, new_row_right: false }
+    } else if last == Some(index) {
+        Split { at: index, new_row_right: true }
+    } else {
+        Split { at: full / 2, new_row_right: index > full / 2 }
+    }
+}
+
+/// Adds one to a key in normal form, which orders as its bytes do.
+fn increment(key: &mut [u8]) {
+    for byte in key.iter_mut().rev() {
+        *byte = byte.wrapping_add(1);
+        if *byte > 0 {
+            break;
+        }
     }
 }
 
