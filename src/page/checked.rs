@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{FIRST_ADDRESS, Link, PAGE_BYTES, checksum, page_of};
-use crate::error::{Result, fail};
+use crate::error::{Error, Result, fail};
 use crate::storage::{Storage, Window};
 
 /// The storage, and what of it has been verified since it was opened.
@@ -25,7 +25,7 @@ impl Pages {
     /// Reads below `limit`, the length that the reader's snapshot needs.
     pub(crate) fn view(&self, limit: u64) -> PageView<'_> {
         let window = self.storage.mapping().window(FIRST_ADDRESS..limit);
-        PageView { window, verified: &self.verified }
+        PageView { window, pages: self }
     }
 
     /// Reads up to the present end of the file, for the one writer, which has pages beyond any snapshot.
@@ -50,7 +50,7 @@ impl Pages {
 #[derive(Clone, Copy)]
 pub(crate) struct PageView<'a> {
     window: Window<'a>,
-    verified: &'a Verified,
+    pages: &'a Pages,
 }
 
 impl<'a> PageView<'a> {
@@ -73,7 +73,7 @@ impl<'a> PageView<'a> {
     /// Whether the node that starts here was verified.
     #[inline(always)]
     pub(crate) fn is_verified(&self, address: u64) -> bool {
-        self.verified.contains(page_of(address))
+        self.pages.verified.contains(page_of(address))
     }
 
     /// Bytes of nodes that may not have been verified: nobody may see them before they are.
@@ -85,9 +85,22 @@ impl<'a> PageView<'a> {
     #[cold]
     pub(crate) fn read_anew(&self, link: Link, len: usize) -> Result<&'a [u8]> {
         match self.window.slice(link.address, len) {
-            Some(bytes) => self.verify(link, bytes),
+            Some(bytes) => {
+                self.fetch(link.address, len)?;
+                self.verify(link, bytes)
+            }
             None => self.outside(link, len),
         }
+    }
+
+    /// Brings the bytes of a node into memory before it is read through the map for the first time.
+    /// Where the disk cannot read them, that is an error here, and not a signal that ends the process.
+    fn fetch(&self, address: u64, len: usize) -> Result<()> {
+        self.pages.storage.fetch(address, len as u64).map_err(|error| {
+            let page = page_of(address);
+            let end = address + len as u64;
+            Error::io(format!("cannot read page {page} (bytes {address} to {end} of the file)"), error)
+        })
     }
 
     /// The bytes of nodes that lie side by side, each of which was [`read`](PageView::read) before.
@@ -121,7 +134,7 @@ impl<'a> PageView<'a> {
                 link.checksum,
             );
         }
-        self.verified.set(page_of(link.address));
+        self.pages.verified.set(page_of(link.address));
         Ok(bytes)
     }
 

@@ -217,6 +217,10 @@ impl Storage for Handle {
         self.run(Operation::Read, read, |_| Ok(()))
     }
 
+    fn fetch(&self, _offset: u64, _bytes: u64) -> io::Result<()> {
+        Ok(())
+    }
+
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let half = &bytes[..bytes.len() / 2];
         self.run(

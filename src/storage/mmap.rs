@@ -8,9 +8,9 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Once;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use memmap2::{Mmap, MmapOptions};
+use memmap2::{Advice, Mmap, MmapOptions};
 use parking_lot::Mutex;
 
 use super::Storage;
@@ -31,7 +31,18 @@ compile_error!(
 pub(crate) struct Mapping {
     map: Mmap,
     len: AtomicU64,
+    /// The numbers of windows that were brought into memory a short while ago.
+    recent: [AtomicU64; RECENT],
 }
+
+/// How much is brought into memory at a time: as much as a page fault brings.
+const WINDOW_BYTES: u64 = 64 << 10;
+
+/// How many windows are brought at a time during a scan.
+const BLOCK_WINDOWS: u64 = 8;
+
+/// How many windows are remembered. Few enough that they are probably still in memory.
+const RECENT: usize = 64;
 
 impl Mapping {
     /// Maps `reserve` bytes of the file, or what the system grants of it, at least four times the file's length.
@@ -47,7 +58,11 @@ impl Mapping {
             // us nor written by anyone who does not keep to the commit protocol. Bytes beyond the end are not touched.
             let mapped = unsafe { MmapOptions::new().len(bytes as usize).map(file) };
             match mapped {
-                Ok(map) => return Ok(Mapping { map, len: AtomicU64::new(len.min(bytes)) }),
+                Ok(map) => {
+                    let (len, recent) =
+                        (AtomicU64::new(len.min(bytes)), [const { AtomicU64::new(u64::MAX) }; RECENT]);
+                    return Ok(Mapping { map, len, recent });
+                }
                 Err(_) if bytes > least => bytes = (bytes / 4).max(least),
                 Err(error) => return Err(error),
             }
@@ -74,6 +89,56 @@ impl Mapping {
     /// How far the file may grow before the database has to be opened anew.
     pub(crate) fn reserved(&self) -> u64 {
         self.map.len() as u64
+    }
+
+    /// Brings bytes of the file into memory and into the page tables. An error if they cannot be read.
+    ///
+    /// The system is asked for whole windows, and for a block of them where a neighbour was asked for a
+    /// short while ago: one call per node would make the first scan of a table a third slower.
+    fn populate(&self, file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+        let windows = offset / WINDOW_BYTES..(offset + bytes).div_ceil(WINDOW_BYTES);
+        if windows.clone().all(|window| self.is_recent(window)) {
+            return Ok(());
+        }
+        let scanned = self.is_recent(windows.start.wrapping_sub(1)) || self.is_recent(windows.end);
+        let block = if scanned { BLOCK_WINDOWS } else { 1 };
+        let block = windows.start / block * block..windows.end.next_multiple_of(block);
+        let (start, end) = (block.start * WINDOW_BYTES, block.end * WINDOW_BYTES);
+        if self.bring(file, start, end.min(self.len()).saturating_sub(start)).is_ok() {
+            for window in block {
+                self.recent(window).store(window, Ordering::Relaxed);
+            }
+            return Ok(());
+        }
+        // Perhaps only something beside it cannot be read.
+        self.bring(file, offset, bytes)
+    }
+
+    fn is_recent(&self, window: u64) -> bool {
+        self.recent(window).load(Ordering::Relaxed) == window
+    }
+
+    fn recent(&self, window: u64) -> &AtomicU64 {
+        &self.recent[(window % RECENT as u64) as usize]
+    }
+
+    fn bring(&self, file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+        /// Whether the kernel is older than 5.14 and does not know the advice.
+        static UNKNOWN: AtomicBool = AtomicBool::new(false);
+        let advise = || self.map.advise_range(Advice::PopulateRead, offset as usize, bytes as usize);
+        if !UNKNOWN.load(Ordering::Relaxed) {
+            match advise() {
+                Ok(()) => return Ok(()),
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                    UNKNOWN.store(true, Ordering::Relaxed);
+                }
+                Err(_) => {}
+            }
+        }
+        // The advice says only that something failed. A read says what, and leaves the bytes in memory
+        // if it succeeds.
+        read_through(file, offset, bytes)?;
+        if UNKNOWN.load(Ordering::Relaxed) { Ok(()) } else { advise() }
     }
 
     fn set_len(&self, len: u64) {
@@ -229,6 +294,11 @@ impl Storage for MappedFile {
         self.file.read_exact_at(into, offset)
     }
 
+    fn fetch(&self, offset: u64, bytes: u64) -> io::Result<()> {
+        // Nothing of a file in memory has to come from a disk.
+        if self.durable { self.mapping.populate(&self.file, offset, bytes) } else { Ok(()) }
+    }
+
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.process.check()?;
         self.file.write_all_at(bytes, offset)
@@ -290,6 +360,22 @@ impl Storage for MappedFile {
         self.process.check()?;
         if self.durable { self.file.sync_data() } else { Ok(()) }
     }
+}
+
+/// Reads bytes of a file and throws them away.
+fn read_through(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+    let mut buffer = [0; 4096];
+    let end = offset + bytes;
+    let mut at = offset;
+    while at < end {
+        let piece = (end - at).min(buffer.len() as u64) as usize;
+        file.read_exact_at(&mut buffer[..piece], at).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => io::Error::other("the file was cut while it was open"),
+            _ => error,
+        })?;
+        at += piece as u64;
+    }
+    Ok(())
 }
 
 /// Reserves blocks for `len` bytes from `offset` and lengthens the file over them.

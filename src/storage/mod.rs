@@ -34,6 +34,12 @@ pub(crate) trait Storage: Send + Sync {
     /// Copies bytes out, for places that may be written at the same time (the meta pages).
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()>;
 
+    /// Brings these bytes into memory, so that they can be read through the mapping, or says why they
+    /// cannot be read. Called before each node is read for the first time.
+    ///
+    /// Memory that runs short may lose them again. They are then read a second time without a call.
+    fn fetch(&self, offset: u64, bytes: u64) -> io::Result<()>;
+
     /// Writes below the current length. Not durable before [`sync`](Storage::sync).
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
