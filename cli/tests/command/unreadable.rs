@@ -1,4 +1,4 @@
-//! A disk that cannot read one page: each command says so, and none is ended by a signal.
+//! Disks that cannot be read, full disks and limits on files: errors with a message, and no signals.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -152,4 +152,48 @@ fn a_page_that_cannot_be_read_is_named_by_each_command() {
     refused(&["index", db, "create", "bad", "by_n", "n"]);
     assert!(!folder.path("x.csv").exists() && !folder.path("b.dry").exists());
     assert_eq!(folder.done(&["scan", db, "good", "--format", "csv"]), good);
+}
+
+#[test]
+fn a_limit_on_the_length_of_files_is_an_error() {
+    let (folder, ..) = database();
+    let limited = |arguments: &str| {
+        let command = format!("ulimit -f 64; exec {} {arguments}", env!("CARGO_BIN_EXE_drystone"));
+        let output = Command::new("sh").arg("-c").arg(command).current_dir(folder.path("")).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {said}");
+        assert!(said.contains("File too large"), "{arguments}: {said}");
+    };
+    limited("load new.dry rows one.csv --infer");
+    limited("backup a.dry copy.dry");
+    limited("export a.dry good good.csv");
+    limited("scan a.dry good --format csv > good.csv");
+    assert!(!folder.path("copy.dry").exists());
+    assert!(folder.done(&["check", "a.dry"]).contains("sound"));
+}
+
+#[test]
+fn a_hole_in_a_copy_on_a_full_disk_is_an_error() {
+    let (folder, bytes, page) = database();
+    let place = folder.path("small");
+    std::fs::create_dir_all(&place).unwrap();
+    let size = format!("size={}", bytes.len() + 4 * PAGE);
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&place).output();
+    if !mounted.is_ok_and(|mounted| mounted.status.success()) {
+        eprintln!("left out: file systems cannot be mounted here (are you root?)");
+        return;
+    }
+    let _mount = Mount(place.clone());
+    // The copy has a hole where a page of rows belongs, and reading that takes room, which there is not.
+    let file = File::create(place.join("x.dry")).unwrap();
+    file.write_all_at(&bytes[..page * PAGE], 0).unwrap();
+    file.write_all_at(&bytes[(page + 1) * PAGE..], ((page + 1) * PAGE) as u64).unwrap();
+    folder.done(&["info", "small/x.dry"]);
+    let mut ballast = File::create(place.join("ballast")).unwrap();
+    while std::io::Write::write_all(&mut ballast, &[1; PAGE]).is_ok() {}
+    let ran = folder.run(&["scan", "small/x.dry", "bad", "--format", "csv"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    let ran = folder.run(&["check", "small/x.dry"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stdout.contains("table \"bad\": cannot read page"), "{ran:?}");
 }
