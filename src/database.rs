@@ -429,7 +429,7 @@ impl Options {
                  give this one the right to write the lock file, or close that one"
             ),
             // A file system without locks: nobody can have it open to write, because that needs them.
-            Err(_) if self.read_only => Ok(None),
+            Err(error) if self.read_only && storage::has_no_locks(&error) => Ok(None),
             Err(error) => Err(Error::io(
                 "cannot lock the file; where the file system has no locks, it can be opened with Options::read_only only",
                 error,

@@ -125,11 +125,14 @@ impl Database {
         // Indexes are not brought over but made anew, of the rows that are.
         let (mut names, mut indexes) = (HashMap::new(), Vec::new());
         let mut index_counts: Vec<(u32, u8)> = Vec::new();
+        // Whether all of the catalog can be read: else what is missing there has been listed.
+        let mut all_read = true;
         let mut taken_names = HashSet::new();
         for rescued in catalog.tables.rescue(&taken) {
             let records = match rescued {
                 Rescued::Records { records, .. } => records,
                 Rescued::Lost { error, .. } => {
+                    all_read = false;
                     report.lost.push(Loss::of_catalog(error));
                     continue;
                 }
@@ -148,6 +151,7 @@ impl Database {
                     }
                     Ok(table) => table,
                     Err(error) => {
+                        all_read = false;
                         report.lost.push(Loss::of(Catalog::name_of(record), error));
                         continue;
                     }
@@ -192,7 +196,7 @@ impl Database {
                 }
             }
         }
-        if !with_fields.is_empty() {
+        if all_read && !with_fields.is_empty() {
             let message = "there are fields of a table, and no such table; the file is damaged";
             report.lost.push(Loss::of_catalog(Error::new(ErrorKind::Corrupt, message)));
         }
@@ -200,7 +204,7 @@ impl Database {
             let is_on =
                 |index: &&Definition| matches!(index.role, Role::Index { table: on, .. } if on == table);
             let there = indexes.iter().filter(is_on).count();
-            if there < usize::from(said) {
+            if all_read && there < usize::from(said) {
                 let message = format!("the catalog says that the table has {said} indexes, and has {there}");
                 let name = names.get(&table).map(String::as_str);
                 let loss = Loss::of(name, Error::new(ErrorKind::Corrupt, message));

@@ -5,6 +5,8 @@
 #[cfg(feature = "simulation")]
 mod crash;
 mod create;
+#[cfg(test)]
+mod failing;
 mod lock;
 #[expect(unsafe_code, reason = "the only file with unsafe code: mapped memory, file growth, locks")]
 mod mmap;
@@ -16,7 +18,9 @@ use std::io;
 #[cfg(feature = "simulation")]
 pub use crash::{CrashDisk, Event, Fault, Operation};
 pub(crate) use create::{NewFile, create};
-pub(crate) use lock::{Claim, LockFile};
+#[cfg(test)]
+pub(crate) use failing::Failing;
+pub(crate) use lock::{Claim, LockFile, has_no_locks};
 pub(crate) use mmap::{MappedFile, Mapping, Process, Window, prefetch};
 #[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "only tests have the door"))]
 pub use mutant::Mutant;
