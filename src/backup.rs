@@ -53,7 +53,8 @@ impl ReadTransaction {
     /// ```
     ///
     /// # Errors
-    /// `AlreadyExists` if there is such a file; `Corrupt` if something cannot be read; `Io` if the disk is full. Then there is no copy.
+    /// `AlreadyExists` if there is such a file; `Corrupt` if something does not hold; `Io` if a page cannot be read, or the disk is
+    /// full. Then there is no copy.
     pub fn backup(&self, path: impl AsRef<Path>, mut progress: impl FnMut(u64, u64)) -> Result<BackupReport> {
         let path = path.as_ref();
         let failed = |error: io::Error| match error.kind() {

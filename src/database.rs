@@ -502,7 +502,7 @@ impl Options {
             ),
             Ok(refusal) => refused(lock_path, refusal).map(|()| lock),
             // A file system without locks: nobody can have it open to write, because that needs them.
-            Err(_) if self.read_only => Ok(None),
+            Err(error) if self.read_only && storage::has_no_locks(&error) => Ok(None),
             Err(error) => Err(no_locks(error)),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::{FIRST_ADDRESS, Link, PAGE_BYTES, checksum, page_of};
-use crate::error::{Result, fail};
+use crate::error::{Error, Result, fail};
 use crate::storage::{Storage, Window};
 
 /// The storage, and what of it has been verified since it was opened.
@@ -25,7 +25,7 @@ impl Pages {
     /// Reads below `limit`, the length that the reader's snapshot needs.
     pub(crate) fn view(&self, limit: u64) -> PageView<'_> {
         let window = self.storage.mapping().window(FIRST_ADDRESS..limit);
-        PageView { window, verified: self.verified.table(window.end()) }
+        PageView { window, verified: self.verified.table(window.end()), pages: self }
     }
 
     /// Reads up to the present end of the file, for the one writer, which has pages beyond any snapshot.
@@ -53,6 +53,8 @@ impl Pages {
 pub(crate) struct PageView<'a> {
     window: Window<'a>,
     verified: &'a VerifiedTable,
+    /// Asked only when a node is read for the first time.
+    pages: &'a Pages,
 }
 
 impl<'a> PageView<'a> {
@@ -87,9 +89,22 @@ impl<'a> PageView<'a> {
     #[cold]
     pub(crate) fn read_anew(&self, link: Link, len: usize) -> Result<&'a [u8]> {
         match self.window.slice(link.address, len) {
-            Some(bytes) => self.verify(link, bytes),
+            Some(bytes) => {
+                self.fetch(link.address, len)?;
+                self.verify(link, bytes)
+            }
             None => self.outside(link, len),
         }
+    }
+
+    /// Brings the bytes of a node into memory before it is read through the map for the first time.
+    /// Where the disk cannot read them, that is an error here, and not a signal that ends the process.
+    fn fetch(&self, address: u64, len: usize) -> Result<()> {
+        self.pages.storage.fetch(address, len as u64).map_err(|error| {
+            let page = page_of(address);
+            let end = address + len as u64;
+            Error::io(format!("cannot read page {page} (bytes {address} to {end} of the file)"), error)
+        })
     }
 
     /// The bytes of nodes that lie side by side, each of which was [`read`](PageView::read) before.

@@ -9,10 +9,10 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::Once;
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
+use std::sync::{Arc, Once};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
-use memmap2::{Mmap, MmapOptions};
+use memmap2::{Advice, Mmap, MmapOptions};
 use parking_lot::Mutex;
 
 use super::Storage;
@@ -34,11 +34,22 @@ compile_error!(
 ///   `first` is stored before a `len` that needs it, and loaded after it.
 /// - `maps` are never dereferenced as a whole: `memmap2` would make one `&[u8]` over bytes that do change.
 pub(crate) struct Mapping {
-    maps: Mutex<Vec<Mmap>>,
+    maps: Mutex<Vec<Arc<Mmap>>>,
     first: AtomicPtr<u8>,
     reserved: AtomicU64,
     len: AtomicU64,
+    /// The numbers of windows that were brought into memory a short while ago.
+    recent: [AtomicU64; RECENT],
 }
+
+/// How much is brought into memory at a time: as much as a page fault brings.
+const WINDOW_BYTES: u64 = 64 << 10;
+
+/// How many windows are brought at a time during a scan.
+const BLOCK_WINDOWS: u64 = 8;
+
+/// How many windows are remembered. Few enough that they are probably still in memory.
+const RECENT: usize = 64;
 
 impl Mapping {
     /// Maps `reserve` bytes of the file, or as many of them as the system grants, at least `len`.
@@ -52,7 +63,8 @@ impl Mapping {
             first: AtomicPtr::new(map.as_ptr().cast_mut()),
             reserved: AtomicU64::new(map.len() as u64),
             len: AtomicU64::new(len),
-            maps: Mutex::new(vec![map]),
+            maps: Mutex::new(vec![Arc::new(map)]),
+            recent: [const { AtomicU64::new(u64::MAX) }; RECENT],
         })
     }
 
@@ -67,7 +79,7 @@ impl Mapping {
         let map = unsafe { map_file(file, len.max(self.len()), wanted)? };
         self.first.store(map.as_ptr().cast_mut(), Ordering::Release);
         self.reserved.store(map.len() as u64, Ordering::Release);
-        self.maps.lock().push(map);
+        self.maps.lock().push(Arc::new(map));
         Ok(())
     }
 
@@ -106,6 +118,60 @@ impl Mapping {
             let found = unsafe { place.read_volatile() };
             found == *byte
         })
+    }
+
+    /// Brings bytes of the file into memory and into the page tables. An error if they cannot be read.
+    ///
+    /// The system is asked for whole windows, and for a block of them where a neighbour was asked for a
+    /// short while ago: one call per node would make the first scan of a table a third slower.
+    fn populate(&self, file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+        let windows = offset / WINDOW_BYTES..(offset + bytes).div_ceil(WINDOW_BYTES);
+        if windows.clone().all(|window| self.is_recent(window)) {
+            return Ok(());
+        }
+        let scanned = self.is_recent(windows.start.wrapping_sub(1)) || self.is_recent(windows.end);
+        let block = if scanned { BLOCK_WINDOWS } else { 1 };
+        let block = windows.start / block * block..windows.end.next_multiple_of(block);
+        let (start, end) = (block.start * WINDOW_BYTES, block.end * WINDOW_BYTES);
+        if self.bring(file, start, end.min(self.len()).saturating_sub(start)).is_ok() {
+            for window in block {
+                self.recent(window).store(window, Ordering::Relaxed);
+            }
+            return Ok(());
+        }
+        // Perhaps only something beside it cannot be read.
+        self.bring(file, offset, bytes)
+    }
+
+    fn is_recent(&self, window: u64) -> bool {
+        self.recent(window).load(Ordering::Relaxed) == window
+    }
+
+    fn recent(&self, window: u64) -> &AtomicU64 {
+        &self.recent[(window % RECENT as u64) as usize]
+    }
+
+    fn bring(&self, file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+        /// Whether the kernel is older than 5.14 and does not know the advice.
+        static UNKNOWN: AtomicBool = AtomicBool::new(false);
+        let map = self.maps.lock().last().map(Arc::clone);
+        let advise = || match &map {
+            Some(map) => map.advise_range(Advice::PopulateRead, offset as usize, bytes as usize),
+            None => Ok(()),
+        };
+        if !UNKNOWN.load(Ordering::Relaxed) {
+            match advise() {
+                Ok(()) => return Ok(()),
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                    UNKNOWN.store(true, Ordering::Relaxed);
+                }
+                Err(_) => {}
+            }
+        }
+        // The advice says only that something failed. A read says what, and leaves the bytes in memory
+        // if it succeeds.
+        read_through(file, offset, bytes)?;
+        if UNKNOWN.load(Ordering::Relaxed) { Ok(()) } else { advise() }
     }
 
     fn set_len(&self, len: u64) {
@@ -348,6 +414,11 @@ impl Storage for MappedFile {
         self.file.read_exact_at(into, offset)
     }
 
+    fn fetch(&self, offset: u64, bytes: u64) -> io::Result<()> {
+        // Nothing of a file in memory has to come from a disk.
+        if self.durable { self.mapping.populate(&self.file, offset, bytes) } else { Ok(()) }
+    }
+
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.file.check_process()?;
         self.file.write_all_at(bytes, offset)
@@ -410,6 +481,22 @@ impl Storage for MappedFile {
         self.file.check_process()?;
         if self.durable { self.file.sync_data() } else { Ok(()) }
     }
+}
+
+/// Reads bytes of a file and throws them away.
+fn read_through(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+    let mut buffer = [0; 4096];
+    let end = offset + bytes;
+    let mut at = offset;
+    while at < end {
+        let piece = (end - at).min(buffer.len() as u64) as usize;
+        file.read_exact_at(&mut buffer[..piece], at).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => io::Error::other("the file was cut while it was open"),
+            _ => error,
+        })?;
+        at += piece as u64;
+    }
+    Ok(())
 }
 
 /// Reserves blocks for `len` bytes from `offset` and lengthens the file over them.

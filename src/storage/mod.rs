@@ -5,6 +5,8 @@
 #[cfg(feature = "simulation")]
 mod crash;
 mod create;
+#[cfg(test)]
+mod failing;
 mod lock;
 #[expect(unsafe_code, reason = "the only file with unsafe code: mapped memory, file growth, locks")]
 mod mmap;
@@ -19,7 +21,9 @@ use std::io;
 #[cfg(feature = "simulation")]
 pub use crash::{CrashDisk, Event, Fault, Hook, Operation, Verdict};
 pub(crate) use create::{NewFile, Rights, real_path};
-pub(crate) use lock::{Claim, OsLockFile};
+#[cfg(test)]
+pub(crate) use failing::Failing;
+pub(crate) use lock::{Claim, OsLockFile, has_no_locks};
 pub(crate) use mmap::{MappedFile, Mapping, Process, Window, prefetch};
 #[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "only tests have the door"))]
 pub use mutant::Mutant;
@@ -36,6 +40,12 @@ pub(crate) trait Storage: Send + Sync {
 
     /// Copies bytes out, for places that may be written at the same time (the meta pages).
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()>;
+
+    /// Brings these bytes into memory, so that they can be read through the mapping, or says why they
+    /// cannot be read. Called before each node is read for the first time.
+    ///
+    /// Memory that runs short may lose them again. They are then read a second time without a call.
+    fn fetch(&self, offset: u64, bytes: u64) -> io::Result<()>;
 
     /// Writes below the current length. Not durable before [`sync`](Storage::sync).
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;

@@ -392,8 +392,7 @@ impl<T: Unkeyed> TableMut<'_, T> {
         // In pieces, so that the edits are written out in time.
         for piece in rows.chunks((1 << 20) / size_of::<T>() + 1) {
             if let Err(error) = self.writer.extend(cast_slice(piece)) {
-                // Where that fails too, so has the transaction.
-                let _ = self.writer.truncate(before);
+                self.writer.take_back_to(before);
                 return Err(error);
             }
         }
