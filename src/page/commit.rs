@@ -64,7 +64,9 @@ impl Commits {
 
     /// Makes ready for a state that another process published: what it rewrote is not known, and the file may have grown.
     pub(crate) fn adopt(pages: &Pages, newest: &Meta) -> Result<()> {
-        pages.forget_all();
+        if !pages.storage().plants(Mutant::KeepMarks) {
+            pages.forget_all();
+        }
         let len = meta::file_length(pages.storage())?;
         if len < newest.file_bytes {
             fail!(
@@ -89,7 +91,8 @@ impl Commits {
         if !recovered.settled && !storage.plants(Mutant::NoSettle) {
             self.settle(pages, &recovered)?;
         }
-        if recovered.meta.transaction != readers.newest().transaction {
+        let others = recovered.meta.transaction != readers.newest().transaction;
+        if others && !storage.plants(Mutant::KeepMarks) {
             pages.forget_all();
         }
         self.newest = recovered.meta;
@@ -125,6 +128,9 @@ impl Commits {
         }
         self.sync(pages)?;
         self.seal(pages, &found.meta)?;
+        if storage.plants(Mutant::SettleOnce) {
+            return Ok(());
+        }
         self.sync(pages)
     }
 

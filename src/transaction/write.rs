@@ -336,7 +336,7 @@ impl WriteTransaction {
         }
         // A snapshot that cannot be asked for counts as one of the beginning: what is freed then waits for the next walk.
         let snapshots = shared.readers.snapshots();
-        let known = snapshots.is_ok();
+        let known = snapshots.is_ok() || shared.pages.storage().plants(Mutant::UnreadableIsEmpty);
         let snapshots = snapshots.map_or_else(|_| vec![0], |snapshots| snapshot_numbers(&snapshots));
         allocator.commit(&snapshots);
         let trim = trim && known;
