@@ -135,7 +135,7 @@ fn main() -> Result<()> {
 
     println!("Change");
     let write = db.write()?;
-    write.table::<Flight>("flights")?.update(key, |flight| flight.gate_closed_late(7))?.transpose()?;
+    write.table::<Flight>("flights")?.update(key, |flight| flight.gate_closed_late(7))?;
     let begun = Instant::now();
     write.commit()?;
     println!("  one field of one row, durable after {:?}", begun.elapsed());

@@ -7,17 +7,25 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
 use crate::error::{Error, Result, fail};
 use crate::page::{
-    Commits, Durability, FIRST_ADDRESS, LOCK_FILE_BYTES, Meta, Pages, ReaderInfo, Readers, create_meta,
+    Commits, Durability, FIRST_ADDRESS, LOCK_FILE_BYTES, LOCK_FILE_LIMIT, LOCK_FILE_MAGIC, Meta, Pages,
+    ReaderInfo, Readers, create_meta,
 };
-use crate::storage::{self, Claim, MappedFile, OsLockFile, Process, Storage};
-use crate::transaction::{ReadTransaction, Shared, Wait, WriteTransaction, WriterState, derive_free_space};
+use crate::storage::{self, Claim, LockFile, MappedFile, NewFile, OsLockFile, Process, Rights, Storage};
+use crate::transaction::{
+    ReadTransaction, Shared, Turn, Wait, WriteTransaction, WriterPlace, WriterState, derive_free_space,
+};
 
-/// Address space reserved over a file, unless the options say otherwise.
-const RESERVE_BYTES: u64 = 1 << 40;
+/// Address space reserved over a file, unless the options say otherwise: room for thousands of databases in the 128 TiB that a
+/// process has.
+const RESERVE_BYTES: u64 = 16 << 30;
+/// How often opening starts over because another process makes or deletes the file meanwhile.
+const OPENINGS: usize = 10;
+/// How often it looks for a lock file that another process may be making this moment, a millisecond apart.
+const LOOKS: usize = 20;
 /// Memory for the edits of a write transaction, unless the options say otherwise.
 const MEMORY_BYTES: usize = 256 << 20;
 
@@ -124,7 +132,8 @@ impl Database {
     /// The first one after opening walks the branches (under 0.5 % of the file) to find the free space.
     ///
     /// # Errors
-    /// `Usage` if the database is read-only, or after a fork; `Corrupt` if the state of the file does not allow to write; `Poisoned`
+    /// `Usage` if the database is read-only, after a fork, or if this thread has a write transaction open, so that it would
+    /// wait for itself. A transaction belongs to the thread that last used it. `Corrupt` if the state of the file does not allow to write; `Poisoned`
     /// after a failed sync.
     pub fn write(&self) -> Result<WriteTransaction> {
         match self.begin(Wait::Forever)? {
@@ -157,30 +166,28 @@ impl Database {
         if self.read_only {
             fail!(Usage, "the database is open read-only; open it without Options::read_only to write");
         }
-        WriteTransaction::begin(&self.inner.shared, wait, self.durability, self.memory_bytes)
+        let (shared, database) = (&self.inner.shared, Arc::clone(&self.inner));
+        WriteTransaction::begin(shared, database, wait, self.durability, self.memory_bytes)
     }
 
-    /// Makes commits of [`Durability::Eventual`] durable that are not yet.
+    /// Makes commits of [`Durability::Eventual`] durable that are not yet. Takes the turn of a writer for it, and waits
+    /// for that as [`write`](Database::write) does.
     ///
     /// # Errors
-    /// `Poisoned` if the sync fails.
+    /// `Poisoned` if the sync fails; `Usage` if this thread has a write transaction open, or after a fork.
     pub fn sync(&self) -> Result<()> {
         if self.read_only {
             return Ok(());
         }
         let shared = &self.inner.shared;
         shared.check_process()?;
-        let mut place = shared.writer.lock();
-        while place.is_none() {
-            shared.writer_left.wait(&mut place);
-        }
-        match &mut *place {
-            Some(writer) => writer.commits.sync_all(&shared.pages, &shared.readers),
-            None => Ok(()),
+        match Turn::take(shared, Wait::Forever)? {
+            Some(mut turn) => turn.sync(),
+            None => fail!(Busy, "another process is writing; try again when it has committed"),
         }
     }
 
-    /// The file, if there is one.
+    /// The file, if there is one, as an absolute path.
     pub fn path(&self) -> Option<&Path> {
         self.inner.path.as_deref()
     }
@@ -259,7 +266,7 @@ pub struct Options {
     read_only: bool,
     durability: Durability,
     memory_bytes: usize,
-    reserve_bytes: u64,
+    reserve_bytes: Option<u64>,
     mode: u32,
 }
 
@@ -277,7 +284,7 @@ impl Options {
             read_only: false,
             durability: Durability::Immediate,
             memory_bytes: MEMORY_BYTES,
-            reserve_bytes: RESERVE_BYTES,
+            reserve_bytes: None,
             mode: 0o600,
         }
     }
@@ -312,15 +319,17 @@ impl Options {
         self
     }
 
-    /// Address space to reserve, which the file cannot outgrow while it is open. 1 TiB by default, and always at least four times the
-    /// file; less where the system grants less. It costs nothing but addresses.
+    /// Address space to reserve, so that the file can grow to this length without being mapped again. A file that outgrows it is mapped
+    /// again, with twice as much; the first mapping stays until the database is closed. By default 16 GiB, or four times the file if
+    /// that is more; read-only, the length of the file. Less where the system grants less.
     #[must_use]
     pub fn reserve_bytes(mut self, bytes: u64) -> Options {
-        self.reserve_bytes = bytes;
+        self.reserve_bytes = Some(bytes);
         self
     }
 
-    /// The rights of a file that is made, and of its lock file: 0600, the owner's alone, by default.
+    /// The rights of a file that is made, and of its lock file, whatever the umask is: 0600, the owner's alone, by default. A lock file
+    /// that is made beside an existing database gets the rights of that one, and its owner where the process is root.
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Options {
         self.mode = mode;
@@ -333,7 +342,7 @@ impl Options {
     /// `Io` if the system gives no memory or address space.
     pub fn in_memory(&self) -> Result<Database> {
         let failed = |error| Error::io("cannot make a database in memory", error);
-        let file = MappedFile::anonymous(FIRST_ADDRESS, self.reserve_bytes).map_err(failed)?;
+        let file = MappedFile::anonymous(FIRST_ADDRESS, self.reserve(FIRST_ADDRESS)).map_err(failed)?;
         file.write_at(0, &create_meta(new_file_id(), 1)).map_err(failed)?;
         self.over(Box::new(file))
     }
@@ -368,102 +377,198 @@ impl Options {
     /// As for [`Database::open`]; `NotFound` if there is no file and none is to be made.
     #[expect(unsafe_code, reason = "hands on the contract of a mapped file")]
     pub unsafe fn open(&self, path: impl AsRef<Path>) -> Result<Database> {
-        let path = path.as_ref();
-        let place = |error: Error| error.within(format!("{path:?}"));
-        let failed = |error| Error::io(format!("cannot open {path:?}"), error);
+        let given = path.as_ref();
+        let place = |error: Error| error.within(format!("{given:?}"));
+        let failed = |error| Error::io(format!("cannot open {given:?}"), error);
+        // The process may go to another folder while the database is open.
+        let path = &std::path::absolute(given).map_err(failed)?;
+        let reserve = |len| self.reserve(len);
         // One at a time, so that two threads do not both open the file and lock each other out.
         let mut open = OPEN.lock();
-        // SAFETY: the caller keeps the contract.
-        let opened = unsafe { MappedFile::open(path, self.read_only, self.reserve_bytes) };
-        let file = match opened {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.create && !self.read_only => {
-                match storage::create(path, &create_meta(new_file_id(), 1), self.mode) {
-                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                        return Err(Error::io(format!("cannot create {path:?}"), error));
-                    }
-                    _ => {}
+        for _ in 0..OPENINGS {
+            // SAFETY: the caller keeps the contract.
+            let opened = unsafe { MappedFile::open(path, self.read_only, reserve) };
+            let (file, new) = match opened {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && self.create && !self.read_only => {
+                    let cannot = |error| Error::io(format!("cannot create {given:?}"), error);
+                    let new = match self.new_file(path) {
+                        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                        new => new.map_err(cannot)?,
+                    };
+                    let unnamed = new.path_until_kept();
+                    // SAFETY: the caller keeps the contract, and the file has no name yet.
+                    let file = unsafe { MappedFile::open(&unnamed, false, reserve) }.map_err(cannot)?;
+                    (file, Some(new))
                 }
-                // SAFETY: the caller keeps the contract.
-                unsafe { MappedFile::open(path, self.read_only, self.reserve_bytes) }.map_err(failed)?
+                opened => (opened.map_err(failed)?, None),
+            };
+            let identity = file.identity().map_err(failed)?;
+            // What a forked child has of its parent's handles does not count.
+            if let Some(inner) = open.get(&identity).and_then(Weak::upgrade)
+                && inner.shared.check_process().is_ok()
+            {
+                if inner.read_only && !self.read_only {
+                    fail!(
+                        Usage,
+                        "{given:?} is open read-only in this process; close that handle to open it for writing"
+                    );
+                }
+                return Ok(self.with_inner(inner));
             }
-            opened => opened.map_err(failed)?,
-        };
-        let identity = file.identity().map_err(failed)?;
-        // What a forked child has of its parent's handles does not count.
-        if let Some(inner) = open.get(&identity).and_then(Weak::upgrade)
-            && inner.shared.check_process().is_ok()
-        {
-            if inner.read_only && !self.read_only {
-                fail!(
-                    Usage,
-                    "{path:?} is open read-only in this process; close that handle to open it for writing"
-                );
+            Commits::recognise(&file).map_err(place)?;
+            let created = new.is_some();
+            match self.join(path, identity, file, new) {
+                // Another process has made the file meanwhile.
+                Err(_) if created && path.exists() => {}
+                Err(error) => return Err(place(error)),
+                Ok(database) => {
+                    open.retain(|_, inner| inner.strong_count() > 0);
+                    open.insert(identity, Arc::downgrade(&database.inner));
+                    return Ok(database);
+                }
             }
-            return Ok(self.with_inner(inner));
         }
-        let lock = self.claim(path, &file).map_err(place)?;
+        fail!(Busy, "{given:?}: the file is made and deleted all the while; try again")
+    }
+
+    /// How much address space to reserve over a file of this length.
+    fn reserve(&self, len: u64) -> u64 {
+        match self.reserve_bytes {
+            Some(bytes) => bytes,
+            // It grows only if others write it, and is mapped again then.
+            None if self.read_only => len,
+            None => RESERVE_BYTES.max(len.saturating_mul(4)),
+        }
+    }
+
+    /// A new database that has no name yet.
+    fn new_file(&self, path: &Path) -> io::Result<NewFile> {
+        let new = Arc::new(NewFile::new(&storage::real_path(path), self.mode)?);
+        new.grow(FIRST_ADDRESS)?;
+        new.write_at(0, &create_meta(new_file_id(), 1))?;
+        Arc::into_inner(new).ok_or_else(|| io::Error::other("the new file is in use"))
+    }
+
+    /// Joins those who have the file open. Nothing is made before it is certain that the file can be opened: the lock file not,
+    /// and a new database gets its name last.
+    fn join(
+        &self,
+        path: &Path,
+        identity: (u64, u64),
+        file: MappedFile,
+        new: Option<NewFile>,
+    ) -> Result<Database> {
+        let lock = self.claim(&lock_path(path), &file)?;
         let pages = Pages::new(Box::new(file));
-        let recover = || Commits::recover(&pages);
+        let new = Mutex::new(new);
+        let recover = || {
+            let newest = Commits::recover(&pages)?;
+            if let Some(new) = new.lock().take() {
+                new.keep().map_err(|error| Error::io("cannot give the new file its name", error))?;
+            }
+            Ok(newest)
+        };
         let readers = match lock {
             Some(lock) => {
-                Readers::join(Box::new(lock), identity, recover, |newest| Commits::adopt(&pages, newest))
+                Readers::join(Box::new(lock), identity, recover, |newest| Commits::adopt(&pages, newest))?
             }
-            None => recover().map(Readers::alone),
-        }
-        .map_err(place)?;
+            None => Readers::alone(recover()?),
+        };
         let newest = readers.newest();
-        let database = self.database(pages, readers, newest, Some(path));
-        open.retain(|_, inner| inner.strong_count() > 0);
-        open.insert(identity, Arc::downgrade(&database.inner));
-        Ok(database)
+        Ok(self.database(pages, readers, newest, Some(path)))
     }
 
     /// The lock file beside the database, which nobody uses in a way that does not go together with ours; `None` where
     /// there can be no lock file, and the database is only read.
-    fn claim(&self, path: &Path, file: &MappedFile) -> Result<Option<OsLockFile>> {
-        let lock_path = lock_path(path);
-        let (lock, why) = match OsLockFile::open(&lock_path, self.mode, LOCK_FILE_BYTES) {
+    fn claim(&self, lock_path: &Path, file: &MappedFile) -> Result<Option<OsLockFile>> {
+        let (lock, why) = match self.lock_file(lock_path, file)? {
             Ok(lock) => (Some(lock), String::new()),
             Err(error) if self.read_only => (None, error.to_string()),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && lock_path.exists() => {
+                let doing = format!(
+                    "cannot use the lock file {lock_path:?}, which every process that opens the database must be able to write; \
+                     give it the owner and the mode of the database, or delete it while nobody has the database open"
+                );
+                return Err(Error::io(doing, error));
+            }
             Err(error) => return Err(Error::io(format!("cannot use the lock file {lock_path:?}"), error)),
         };
         match file.claim(lock.as_ref(), !self.read_only) {
             Ok(Claim::Granted) => Ok(lock),
-            Ok(Claim::OtherLockFile) => fail!(
-                Usage,
-                "the file is open with another lock file than {lock_path:?}: by another name (a hard link), or its lock file was \
-                 moved or deleted; open it by the same name, or close its users first"
-            ),
-            Ok(Claim::LoneReaders) => fail!(
-                Busy,
-                "a process that cannot use the lock file reads the database, so it must not be written; close that one first, \
-                 or give it the right to write {lock_path:?}"
-            ),
             Ok(Claim::Writers) => fail!(
                 Busy,
                 "cannot use the lock file {lock_path:?} ({why}), and a process that may write has the database open; \
                  give this one the right to write the lock file, or close that one"
             ),
+            Ok(refusal) => refused(lock_path, refusal).map(|()| lock),
             // A file system without locks: nobody can have it open to write, because that needs them.
             Err(_) if self.read_only => Ok(None),
-            Err(error) => Err(Error::io(
-                "cannot lock the file; where the file system has no locks, it can be opened with Options::read_only only",
-                error,
-            )),
+            Err(error) => Err(no_locks(error)),
         }
     }
 
+    /// The lock file at this path. Where there is none, it is made, but not before it is certain that the database is sound and
+    /// nobody else keeps it from being opened. The inner error is one of the system, which does not keep anybody from reading.
+    fn lock_file(&self, lock_path: &Path, file: &MappedFile) -> Result<io::Result<OsLockFile>> {
+        for look in 0..LOOKS {
+            match OsLockFile::open(lock_path, &LOCK_FILE_MAGIC, LOCK_FILE_LIMIT) {
+                Ok(lock) if lock.len().is_ok_and(|len| len >= LOCK_FILE_BYTES) => return Ok(Ok(lock)),
+                // Empty, or never used.
+                Ok(lock) => {
+                    Commits::inspect(file)?;
+                    return Ok(lock.reserve(LOCK_FILE_BYTES).map(|()| lock));
+                }
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => fail!(
+                    Usage,
+                    "{lock_path:?} is where the lock file of the database belongs, but it is not a lock file: it does not begin \
+                     with \"drylock1\"; move it away, or give the database another name"
+                ),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Ok(Err(error)),
+                Err(_) => {}
+            }
+            match file.look_for_others(!self.read_only) {
+                // Another process may have just made its lock file.
+                Ok(Claim::OtherLockFile) if look + 1 < LOOKS => {
+                    std::thread::sleep(Duration::from_millis(1));
+                    continue;
+                }
+                Ok(claim) => refused(lock_path, claim)?,
+                Err(error) if self.read_only => return Ok(Err(error)),
+                Err(error) => return Err(no_locks(error)),
+            }
+            Commits::inspect(file)?;
+            match self.make_lock_file(lock_path, file) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Ok(Err(error)),
+                _ => {}
+            }
+        }
+        fail!(Busy, "the lock file {lock_path:?} is made and deleted all the while; try again")
+    }
+
+    fn make_lock_file(&self, lock_path: &Path, file: &MappedFile) -> io::Result<()> {
+        let rights = file.rights_beside()?;
+        // Only root can give files away. A writer makes the lock file for the group of the database then, or for itself. A reader
+        // leaves no file behind that might keep the owner out.
+        let less = [Rights { user: None, ..rights }, Rights { user: None, group: None, ..rights }];
+        let mut made = OsLockFile::create(lock_path, rights, LOCK_FILE_BYTES);
+        for rights in less.into_iter().filter(|_| !self.read_only) {
+            if made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+                made = OsLockFile::create(lock_path, rights, LOCK_FILE_BYTES);
+            }
+        }
+        made
+    }
+
     fn database(&self, pages: Pages, readers: Readers, newest: Meta, path: Option<&Path>) -> Database {
+        // The path is absolute; TMPDIR need not be.
         let scratch = match path.and_then(Path::parent) {
-            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-            Some(_) => PathBuf::from("."),
-            None => std::env::temp_dir(),
+            Some(folder) => folder.to_owned(),
+            None => std::path::absolute(std::env::temp_dir()).unwrap_or_else(|_| std::env::temp_dir()),
         };
         let shared = Shared {
             pages: Arc::new(pages),
             readers,
-            writer: Mutex::new(Some(WriterState { commits: Commits::new(newest), allocator: None })),
-            writer_left: Condvar::new(),
+            writer: WriterPlace::new(WriterState { commits: Commits::new(newest), allocator: None }),
             scratch,
             process: Process::this(),
         };
@@ -480,10 +585,33 @@ impl Options {
     }
 }
 
+/// Why a database cannot be opened that others use in a way that does not go together with ours.
+fn refused(lock_path: &Path, claim: Claim) -> Result<()> {
+    match claim {
+        Claim::OtherLockFile => fail!(
+            Usage,
+            "the file is open with another lock file than {lock_path:?}: by another name (a hard link, or it was renamed), or its \
+             lock file was moved or deleted; open it by the same name, or close its users first"
+        ),
+        Claim::LoneReaders => fail!(
+            Busy,
+            "a process that cannot use the lock file reads the database, so it must not be written; close that one first, \
+             or give it the right to write {lock_path:?}"
+        ),
+        Claim::Granted | Claim::Writers => Ok(()),
+    }
+}
+
+fn no_locks(error: io::Error) -> Error {
+    Error::io(
+        "cannot lock the file; where the file system has no locks, it can be opened with Options::read_only only",
+        error,
+    )
+}
+
 /// `points.dry` has `points.dry-lock` beside it.
 fn lock_path(path: &Path) -> PathBuf {
-    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let mut name = real.into_os_string();
+    let mut name = storage::real_path(path).into_os_string();
     name.push("-lock");
     PathBuf::from(name)
 }

@@ -98,6 +98,8 @@ mod database;
 mod diff;
 mod error;
 mod exchange;
+#[expect(unsafe_code, reason = "lends a value by a shared reference, one at a time")]
+mod lease;
 mod load;
 mod page;
 pub mod query;
@@ -144,7 +146,7 @@ pub use salvage::{Loss, SalvageReport};
 pub use schema::{FieldDef, Number, Schema, SchemaBuilder, Type};
 pub use table::{
     DynamicIndex, DynamicTable, DynamicTableMut, Index, IndexInfo, IndexOptions, IndexRowRange, IndexRows,
-    RowRange, Rows, Slices, Table, TableMut,
+    RowRange, Rows, Slices, Table, TableMut, Updated,
 };
 pub use transaction::{ReadTransaction, TableOptions, TableStats, WriteTransaction};
 pub use verify::{CheckReport, Problem};

@@ -1,45 +1,21 @@
 //! `Definitions`: what a transaction has looked up in the catalog, kept for as long as it lives.
 
-use std::collections::HashMap;
-use std::sync::OnceLock;
-
-use parking_lot::Mutex;
+use elsa::sync::FrozenMap;
 
 use super::Definition;
-use crate::error::{Result, fail};
+use crate::error::Result;
 
 /// The definitions that a transaction has looked up. They stay where they are, so that tables and rows can borrow them for as
 /// long as the transaction lives.
 #[derive(Default)]
-pub(crate) struct Definitions {
-    by_name: Mutex<HashMap<String, usize>>,
-    /// Piece k holds 2^k definitions.
-    pieces: [OnceLock<Box<[OnceLock<Definition>]>>; 32],
-}
+pub(crate) struct Definitions(FrozenMap<String, Box<Definition>>);
 
 impl Definitions {
-    /// The definition of this name; looked up once.
+    /// The definition of this name; looked up once, or by each of several threads that look at the same time.
     pub(crate) fn get(&self, name: &str, find: impl FnOnce() -> Result<Definition>) -> Result<&Definition> {
-        let mut by_name = self.by_name.lock();
-        let index = match by_name.get(name) {
-            Some(index) => *index,
-            None => {
-                let (index, definition) = (by_name.len(), find()?);
-                let _ = self.slot(index).set(definition);
-                by_name.insert(name.to_owned(), index);
-                index
-            }
-        };
-        match self.slot(index).get() {
+        match self.0.get(name) {
             Some(definition) => Ok(definition),
-            None => fail!(Usage, "table {name:?} was looked up by two threads at once; try again"),
+            None => Ok(self.0.insert(name.to_owned(), Box::new(find()?))),
         }
-    }
-
-    fn slot(&self, index: usize) -> &OnceLock<Definition> {
-        let piece = (index + 1).ilog2();
-        let slots =
-            self.pieces[piece as usize].get_or_init(|| (0..1 << piece).map(|_| OnceLock::new()).collect());
-        &slots[index + 1 - (1 << piece)]
     }
 }

@@ -44,7 +44,7 @@ struct TableRow {
 /// A row of the fields tree.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-struct FieldRow {
+pub(crate) struct FieldRow {
     table: u32,
     position: u16,
     /// Type code, element code and length, as in [`Type::code`].
@@ -447,8 +447,11 @@ impl CatalogEdit {
         }
         let root = TreeRoot::default();
         let definition = Definition { name: name.to_owned(), id, schema: schema.clone(), layout, root, role };
-        self.put_fields(session, &definition, 0)?;
-        self.put(session, &definition)?;
+        let fields = field_rows(&definition, 0)?;
+        session.all_or_none(|| {
+            self.put_fields(session, &fields)?;
+            self.put(session, &definition)
+        })?;
         self.next_table = next;
         Ok(definition)
     }
@@ -472,7 +475,7 @@ impl CatalogEdit {
         let role = Role::Index { table: table.id, fields, unique };
         let index = self.create(session, name, schema, layout, role)?;
         table.role = Role::Table { indexes: indexes + 1 };
-        self.put(session, table)?;
+        session.all_or_none(|| self.put(session, table))?;
         Ok(index)
     }
 
@@ -483,11 +486,13 @@ impl CatalogEdit {
         table: &mut Definition,
         index: &Definition,
     ) -> Result<()> {
-        self.remove(session, index)?;
-        if let Role::Table { indexes } = &mut table.role {
-            *indexes = indexes.saturating_sub(1);
-        }
-        self.put(session, table)
+        session.all_or_none(|| {
+            self.remove(session, index)?;
+            if let Role::Table { indexes } = &mut table.role {
+                *indexes = indexes.saturating_sub(1);
+            }
+            self.put(session, table)
+        })
     }
 
     /// An error if something has this name, or if nothing can have it.
@@ -505,22 +510,9 @@ impl CatalogEdit {
         self.tables.put(session, bytemuck::bytes_of(&table_row(definition)), true).map(drop)
     }
 
-    /// Writes down the fields from position `from` on.
-    pub(crate) fn put_fields(
-        &mut self,
-        session: &WriteSession,
-        definition: &Definition,
-        from: usize,
-    ) -> Result<()> {
-        let rows: Vec<FieldRow> = (0..)
-            .zip(definition.schema.fields())
-            .skip(from)
-            .map(|(position, field)| field_row(definition.id, position, field))
-            .collect::<Result<_>>()?;
-        for row in rows {
-            self.fields.put(session, bytemuck::bytes_of(&row), true)?;
-        }
-        Ok(())
+    /// Writes down fields, as [`field_rows`] gives them.
+    pub(crate) fn put_fields(&mut self, session: &WriteSession, rows: &[FieldRow]) -> Result<()> {
+        rows.iter().try_for_each(|row| self.fields.put(session, bytemuck::bytes_of(row), true).map(drop))
     }
 
     /// Takes a table's rows out of both trees. Its own tree is the caller's to clear.
@@ -599,6 +591,12 @@ fn table_row(definition: &Definition) -> TableRow {
         owner,
         root: definition.root,
     }
+}
+
+/// What the catalog says of the fields of a table from position `from` on.
+pub(crate) fn field_rows(definition: &Definition, from: usize) -> Result<Vec<FieldRow>> {
+    let fields = (0..).zip(definition.schema.fields()).skip(from);
+    fields.map(|(position, field)| field_row(definition.id, position, field)).collect()
 }
 
 fn field_row(table: u32, position: u16, field: &FieldDef) -> Result<FieldRow> {

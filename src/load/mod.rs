@@ -9,6 +9,7 @@ mod merge;
 mod sort;
 mod source;
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 
 use crate::error::Result;
@@ -133,7 +134,7 @@ pub(crate) enum Loaded {
 }
 
 /// Loads all records of the source, and says what is to be done to the table, which is what it was, but for rows appended.
-/// After an error it is what it was.
+/// After an error, or a panic of the source, it is what it was.
 pub(crate) fn load(
     target: Target<'_>,
     source: &mut dyn RecordSource,
@@ -188,7 +189,8 @@ fn load_dense(
         return Ok((Loaded::Tree { root: builder.finish()?, replaced: false }, report));
     }
     let before = tree.rows();
-    let appended = (|| {
+    // The source is the caller's, and may panic.
+    let appended = catch_unwind(AssertUnwindSafe(|| {
         while source.next_record(&mut record)? {
             tree.extend(session, &record)?;
             report.read += 1;
@@ -197,10 +199,10 @@ fn load_dense(
             }
         }
         Ok(())
-    })();
-    if let Err(error) = appended {
-        tree.truncate(session, before).inspect_err(|_| session.fail())?;
-        return Err(error);
+    }));
+    if !matches!(appended, Ok(Ok(()))) {
+        let undone = tree.truncate(session, before).inspect_err(|_| session.fail());
+        appended.unwrap_or_else(|panic| resume_unwind(panic)).and(undone)?;
     }
     report.rows = tree.rows();
     Ok((Loaded::Appended, report))
@@ -299,9 +301,9 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
         let known = if tree.rows() == 0 { merge.known() } else { Known::Before };
         let root = self.finish(merge)?;
         let mut begun = Edited::new(self.session, self.layout.clone(), root)?;
-        let whole = self.sort(source, sorter, &begun, known);
+        let whole = catch_unwind(AssertUnwindSafe(|| self.sort(source, sorter, &begun, known)));
         begun.clear(self.session)?;
-        whole
+        whole.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     /// Sorts the records in the sorter and all that are still to come, and merges them with the tree.

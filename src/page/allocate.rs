@@ -118,14 +118,32 @@ impl Allocator {
     }
 
     /// Notes a node that only the snapshot of an earlier transaction reaches, unless the newest state reaches it too.
-    pub(crate) fn mark_held(&mut self, address: u64, bytes: u64, snapshot: u64) {
-        let (first, _) = span(address, bytes);
-        self.old.set(first);
-        if !self.starts.get(first) {
-            self.take(address, bytes);
-            let freed = Freed { address, bytes, born: 0, freed: self.transaction };
-            self.held.entry(snapshot).or_default().push(freed);
+    ///
+    /// The pages of a state that is held are not used for anything else. If they are, the state is not held: a reader has
+    /// only just entered it in the table, and will find that it came too late. Its nodes must not be noted, because pages
+    /// of the newest state would become free with them.
+    pub(crate) fn mark_held(&mut self, address: u64, bytes: u64, snapshot: u64) -> Result<()> {
+        let (first, last) = span(address, bytes);
+        if self.starts.get(first) {
+            self.old.set(first);
+            return Ok(());
         }
+        let starts_page = address.is_multiple_of(PAGE_BYTES as u64);
+        let ends_page = (address + bytes).is_multiple_of(PAGE_BYTES as u64);
+        let others = (first + 1..=last)
+            .any(|page| self.crossed.get(page) || self.starts.get(page) && (page < last || ends_page));
+        if others || starts_page && self.crossed.get(first) {
+            fail!(
+                Corrupt,
+                "the {bytes} bytes at {address} (page {first}) belong to the snapshot of transaction {snapshot} and to a newer \
+                 state: the reader table or the file is damaged; close all users of the database and open it again"
+            );
+        }
+        self.old.set(first);
+        self.take(address, bytes);
+        let freed = Freed { address, bytes, born: 0, freed: self.transaction };
+        self.held.entry(snapshot).or_default().push(freed);
+        Ok(())
     }
 
     /// Bytes that are kept for snapshots alone.
@@ -485,6 +503,24 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_state_that_is_held_shares_no_page_with_the_newest() {
+        let page = PAGE_BYTES as u64;
+        let mut allocator = Allocator::new(9);
+        allocator.mark(10 * page, 2 * page).unwrap();
+        // The same node, and neighbours that share a page at their edges.
+        allocator.mark_held(10 * page, 2 * page, 5).unwrap();
+        allocator.mark_held(12 * page, page / 2, 5).unwrap();
+        allocator.mark_held(8 * page, page + page / 2, 5).unwrap();
+        for (address, bytes) in [(11 * page, page), (9 * page, 3 * page), (4 * page, 8 * page)] {
+            let error = allocator.mark_held(address, bytes, 6).unwrap_err();
+            assert!(error.to_string().contains("transaction 6"), "{error}");
+        }
+        allocator.release(9, &[], &[]);
+        assert!(!allocator.is_free(10) && !allocator.is_free(11));
+        assert!([4, 8, 9, 12].into_iter().all(|page| allocator.is_free(page)));
     }
 
     #[test]

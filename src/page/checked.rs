@@ -1,6 +1,7 @@
 //! Checked reads: every run of bytes is held against its checksum once, before its first reader gets it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::{FIRST_ADDRESS, Link, PAGE_BYTES, checksum, page_of};
 use crate::error::{Result, fail};
@@ -14,8 +15,7 @@ pub(crate) struct Pages {
 
 impl Pages {
     pub(crate) fn new(storage: Box<dyn Storage>) -> Pages {
-        let verified = Verified::new(storage.mapping().reserved());
-        Pages { storage, verified }
+        Pages { storage, verified: Verified::default() }
     }
 
     pub(crate) fn storage(&self) -> &dyn Storage {
@@ -25,7 +25,7 @@ impl Pages {
     /// Reads below `limit`, the length that the reader's snapshot needs.
     pub(crate) fn view(&self, limit: u64) -> PageView<'_> {
         let window = self.storage.mapping().window(FIRST_ADDRESS..limit);
-        PageView { window, verified: &self.verified }
+        PageView { window, verified: self.verified.table(window.end()) }
     }
 
     /// Reads up to the present end of the file, for the one writer, which has pages beyond any snapshot.
@@ -36,14 +36,16 @@ impl Pages {
     /// Takes the mark off pages that are about to be written.
     pub(crate) fn forget(&self, address: u64, bytes: u64) {
         let bytes = if self.storage().plants(Mutant::ForgetFirstPage) { 1 } else { bytes };
-        for page in page_of(address)..=page_of(address + bytes.max(1) - 1) {
-            self.verified.clear(page);
+        for table in self.verified.tables() {
+            for page in page_of(address)..=page_of(address + bytes.max(1) - 1) {
+                table.clear(page);
+            }
         }
     }
 
     /// Takes every mark off: another process wrote, and which pages is not known.
     pub(crate) fn forget_all(&self) {
-        self.verified.clear_all();
+        self.verified.tables().for_each(VerifiedTable::clear_all);
     }
 }
 
@@ -51,7 +53,7 @@ impl Pages {
 #[derive(Clone, Copy)]
 pub(crate) struct PageView<'a> {
     window: Window<'a>,
-    verified: &'a Verified,
+    verified: &'a VerifiedTable,
 }
 
 impl<'a> PageView<'a> {
@@ -137,23 +139,64 @@ impl<'a> PageView<'a> {
     }
 }
 
+/// What was verified, in tables that each cover a longer file than the one before. The last one is used. Views that were made
+/// before it was there go on to use another one; all of them are cleared.
+#[derive(Default)]
+struct Verified {
+    tables: [OnceLock<VerifiedTable>; 32],
+    last: AtomicUsize,
+}
+
+/// The first table covers a file of this length, with 32 KiB.
+const FIRST_TABLE_BYTES: u64 = 1 << 30;
+
+impl Verified {
+    /// A table that covers a file of so many bytes.
+    #[inline]
+    fn table(&self, bytes: u64) -> &VerifiedTable {
+        match self.tables[self.last.load(Ordering::Acquire)].get() {
+            Some(table) if table.bytes() >= bytes => table,
+            _ => self.longer_table(bytes),
+        }
+    }
+
+    #[cold]
+    fn longer_table(&self, bytes: u64) -> &VerifiedTable {
+        // Each is twice as long as the one before.
+        let number = bytes.div_ceil(FIRST_TABLE_BYTES).max(1).next_power_of_two().trailing_zeros() as usize;
+        let table = self.tables[number].get_or_init(|| VerifiedTable::new(FIRST_TABLE_BYTES << number));
+        self.last.fetch_max(number, Ordering::Release);
+        table
+    }
+
+    /// Those that there are, mostly one.
+    fn tables(&self) -> impl Iterator<Item = &VerifiedTable> {
+        let last = self.last.load(Ordering::Acquire);
+        self.tables[..=last].iter().filter_map(OnceLock::get)
+    }
+}
+
 /// One bit a page. The bit of the page in which a node starts stands for the node: at most one node starts in a page.
 ///
 /// The bits are atomics without ordering of their own: a bit is cleared before the commit that rewrites its page is
 /// published, and set only by a reader whose snapshot keeps the page from being rewritten; publishing and
 /// pinning go through a lock, which orders them.
 ///
-/// The bits cover all the address space that is reserved. The system gives memory to those that are set.
-struct Verified {
+/// The system gives memory to those that are set.
+struct VerifiedTable {
     words: Box<[AtomicU64]>,
     /// The last word that may have a bit set.
     last: AtomicU64,
 }
 
-impl Verified {
-    fn new(bytes: u64) -> Verified {
+impl VerifiedTable {
+    fn new(bytes: u64) -> VerifiedTable {
         let words = bytes.div_ceil(64 * PAGE_BYTES as u64);
-        Verified { words: bytemuck::zeroed_slice_box(words as usize), last: AtomicU64::new(0) }
+        VerifiedTable { words: bytemuck::zeroed_slice_box(words as usize), last: AtomicU64::new(0) }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.words.len() as u64 * 64 * PAGE_BYTES as u64
     }
 
     #[inline(always)]

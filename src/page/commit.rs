@@ -13,7 +13,7 @@ use super::checked::Pages;
 use super::meta::{self, Meta, Recovered, WrittenRun, fits_the_list};
 use super::readers::Readers;
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::storage::Mutant;
+use crate::storage::{Mutant, Storage};
 
 /// What a commit promises when it returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,7 +59,19 @@ impl Commits {
 
     /// The state that a new or just opened file has. Reads at most the meta pages and one commit list.
     pub(crate) fn recover(pages: &Pages) -> Result<Meta> {
-        meta::recover(pages.storage()).map(|recovered| recovered.meta)
+        let newest = meta::recover(pages.storage())?.meta;
+        meta::check_mapping(pages.storage(), newest.transaction)?;
+        Ok(newest)
+    }
+
+    /// An error if a file is no database, or not a whole one. For files of which nobody knows yet that they are one.
+    pub(crate) fn inspect(storage: &dyn Storage) -> Result<()> {
+        meta::recover(storage).map(drop)
+    }
+
+    /// An error if a file is no database, from a look at how it begins.
+    pub(crate) fn recognise(storage: &dyn Storage) -> Result<()> {
+        meta::recognise(storage)
     }
 
     /// Makes ready for a state that another process published: what it rewrote is not known, and the file may have grown.
@@ -67,6 +79,7 @@ impl Commits {
         if !pages.storage().plants(Mutant::KeepMarks) {
             pages.forget_all();
         }
+        meta::check_mapping(pages.storage(), newest.transaction)?;
         let len = meta::file_length(pages.storage())?;
         if len < newest.file_bytes {
             fail!(
@@ -88,11 +101,20 @@ impl Commits {
         }
         let recovered = meta::recover(storage)?;
         self.durable_slot = recovered.slot;
+        let lost = |seen: &&Meta| seen.transaction >= recovered.meta.transaction && **seen != recovered.meta;
+        let last_lost = readers.seen()?.iter().filter(lost).map(|seen| seen.transaction).max();
+        let last_lost = last_lost.filter(|_| !storage.plants(Mutant::FallBackBelowPin));
         if !recovered.settled && !storage.plants(Mutant::NoSettle) {
-            self.settle(pages, &recovered)?;
+            self.write_again(pages, &recovered)?;
+            if last_lost.is_none() {
+                self.seal(pages, &recovered.meta)?;
+                if !storage.plants(Mutant::SettleOnce) {
+                    self.sync(pages)?;
+                }
+            }
         }
-        let others = recovered.meta.transaction != readers.newest().transaction;
-        if others && !storage.plants(Mutant::KeepMarks) {
+        // Another process wrote, and which pages is not known.
+        if !storage.plants(Mutant::KeepMarks) {
             pages.forget_all();
         }
         self.newest = recovered.meta;
@@ -101,19 +123,36 @@ impl Commits {
         self.listed = recovered.runs;
         // Until it is published nothing may be written: who pins what is published believes that it is the newest.
         self.signature = [[0; 8]; 2];
-        let signature = meta::signature(storage)?;
-        readers.publish(recovered.meta)?;
-        self.signature = signature;
-        Ok(recovered.meta)
+        match last_lost {
+            Some(last_lost) => self.renumber(pages, readers, last_lost)?,
+            None => {
+                let signature = meta::signature(storage)?;
+                readers.publish(recovered.meta)?;
+                self.signature = signature;
+            }
+        }
+        Ok(self.newest)
     }
 
-    /// Makes a state durable that was found, and no more is known of it than that its pages can be read.
+    /// Commits the newest state again, under the number after `last_seen`.
+    ///
+    /// Commits that were not synced can be lost without a power cut, when a later write fails midway. Readers may have
+    /// seen them and may still hold them. If their numbers were given a second time, a reader would take the new state
+    /// for the one that it has, and the writer would take pages that are held for free ones. It goes over the meta page of
+    /// the lost commit, so that at no time the file has only lower numbers than the lock file shows.
+    fn renumber(&mut self, pages: &Pages, readers: &Readers, last_lost: u64) -> Result<()> {
+        let next = Meta { transaction: last_lost + 1, ..self.newest };
+        self.commit(pages, readers, next, Some(Vec::new()), Durability::Immediate)
+    }
+
+    /// The first step of settling: makes a state durable that was found, and no more is known of it than that its pages can be
+    /// read.
     ///
     /// A process may have written it and died before the sync; or the sync failed, after which the kernel calls pages clean
     /// that never reached the disk, and the next sync passes over them. So all that no successful sync is known to have
-    /// carried is written again, the same bytes: what the page lists, and the page. Then the other slot is
+    /// carried is written again, the same bytes: what the page lists, and the page. After that the other slot is to be
     /// overwritten, which may hold a commit that was cut off, whose runs a new commit could by chance complete.
-    fn settle(&mut self, pages: &Pages, found: &Recovered) -> Result<()> {
+    fn write_again(&mut self, pages: &Pages, found: &Recovered) -> Result<()> {
         let storage = pages.storage();
         let page = ((found.slot * PAGE_BYTES) as u64, PAGE_BYTES);
         let runs = found.runs.iter().map(|run| (run.address, run.bytes as usize));
@@ -125,11 +164,6 @@ impl Commits {
             storage.read_at(address, &mut again).and_then(|()| storage.write_at(address, &again)).map_err(
                 |error| Error::io(format!("cannot write {bytes} bytes at {address} again"), error),
             )?;
-        }
-        self.sync(pages)?;
-        self.seal(pages, &found.meta)?;
-        if storage.plants(Mutant::SettleOnce) {
-            return Ok(());
         }
         self.sync(pages)
     }
@@ -217,13 +251,10 @@ impl Commits {
         })
     }
 
-    /// Makes the newest state durable, whoever wrote it. Called without the right to write, which is taken here.
+    /// Makes the newest state durable, whoever wrote it. Called with the right to write.
     pub(crate) fn sync_all(&mut self, pages: &Pages, readers: &Readers) -> Result<()> {
-        self.check_poison()?;
-        readers.lock_writer(true)?;
-        let synced = self.prepare(pages, readers).and_then(|_| self.sync_own(pages));
-        readers.unlock_writer();
-        synced
+        self.prepare(pages, readers)?;
+        self.sync_own(pages)
     }
 
     /// At the end: makes the commits of this process durable, unless somebody else is writing, who does it first.

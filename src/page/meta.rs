@@ -248,12 +248,8 @@ pub(super) struct Recovered {
     pub(super) settled: bool,
 }
 
-/// Chooses the newest state that is whole. The only place that chooses.
-///
-/// A sealed page was written after its commit was durable: it is believed, and a page of it that does not match
-/// is rot, which reading reports. An unsealed page is believed if the runs that it lists all hold; if not,
-/// its commit was cut off, and the other page's state, which was durable before, is the last.
-pub(super) fn recover(storage: &dyn Storage) -> Result<Recovered> {
+/// How long the file is, if it is long enough for a database.
+fn database_length(storage: &dyn Storage) -> Result<u64> {
     let len = file_length(storage)?;
     if len == 0 {
         fail!(EmptyFile, "the file is empty, not a database; delete it to have a new one made in its place");
@@ -266,6 +262,65 @@ pub(super) fn recover(storage: &dyn Storage) -> Result<Recovered> {
         }
         fail!(NotADatabase, "not a Drystone database: {len} bytes that do not start with \"drystone\"");
     }
+    Ok(len)
+}
+
+/// An error if the file does not begin like a database. One of the two meta pages may be damaged.
+pub(super) fn recognise(storage: &dyn Storage) -> Result<()> {
+    database_length(storage)?;
+    for slot in 0..2 {
+        let mut start = [0; MAGIC.len()];
+        storage
+            .read_at((slot * PAGE_BYTES) as u64, &mut start)
+            .map_err(|error| Error::io(format!("cannot read meta page {slot}"), error))?;
+        if start == MAGIC {
+            return Ok(());
+        }
+    }
+    fail!(NotADatabase, "not a Drystone database: it does not start with \"drystone\"")
+}
+
+/// Makes sure that the mapping shows the file that others write, as far as this transaction. With an overlay file system it may
+/// show an older copy: then the file is mapped anew.
+pub(super) fn check_mapping(storage: &dyn Storage, transaction: u64) -> Result<()> {
+    /// Where a meta page has the number of its transaction.
+    const NUMBER: u64 = 32;
+    /// A commit may come between the two looks, a few times.
+    const LOOKS: usize = 8;
+    const TRIES: usize = 20;
+    for look in 0..LOOKS + TRIES {
+        let (mut newest, mut shown) = (0, true);
+        for slot in 0..2 {
+            let (offset, mut number) = (slot * PAGE_BYTES as u64 + NUMBER, [0; 8]);
+            storage
+                .read_at(offset, &mut number)
+                .map_err(|error| Error::io(format!("cannot read meta page {slot}"), error))?;
+            newest = newest.max(u64::from_le_bytes(number));
+            shown &= storage.shows(offset, &number);
+        }
+        if shown && newest >= transaction {
+            return Ok(());
+        }
+        if look == LOOKS {
+            storage.map_anew().map_err(|error| Error::io("cannot map the file", error))?;
+        } else if look > LOOKS {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    fail!(
+        Usage,
+        "the file that is open is not the one that others write: an overlay file system has copied it since, or another file took \
+         its place; close all handles of this process and open it again"
+    )
+}
+
+/// Chooses the newest state that is whole. The only place that chooses.
+///
+/// A sealed page was written after its commit was durable: it is believed, and a page of it that does not match
+/// is rot, which reading reports. An unsealed page is believed if the runs that it lists all hold; if not,
+/// its commit was cut off, and the other page's state, which was durable before, is the last.
+pub(super) fn recover(storage: &dyn Storage) -> Result<Recovered> {
+    let len = database_length(storage)?;
     let mut good = Vec::new();
     let mut damaged = false;
     for slot in 0..2 {

@@ -20,7 +20,7 @@ pub use commit::Durability;
 pub use meta::empty_image;
 pub(crate) use meta::{Meta, TreeRoot, create as create_meta, damaged_meta_pages, meta_page_of};
 pub use readers::ReaderInfo;
-pub(crate) use readers::{LOCK_FILE_BYTES, Pin, Readers};
+pub(crate) use readers::{LOCK_FILE_BYTES, LOCK_FILE_LIMIT, LOCK_FILE_MAGIC, Pin, Readers};
 pub(crate) use run::{Room, RunWriter, WriteSession};
 
 /// The unit of allocation, and the size of a branch.

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{Ordering, fence};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytemuck::{Pod, Zeroable};
 use parking_lot::Mutex;
@@ -20,7 +20,9 @@ use super::meta::{Meta, TreeRoot};
 use crate::error::{Error, Result, fail};
 use crate::storage::{LockFile, Mutant};
 
-const MAGIC: u64 = u64::from_le_bytes(*b"drylock1");
+/// What a lock file begins with.
+pub(crate) const LOCK_FILE_MAGIC: [u8; 8] = *b"drylock1";
+const MAGIC: u64 = u64::from_le_bytes(LOCK_FILE_MAGIC);
 const ALIVE: u64 = 0;
 const WRITER: u64 = 1;
 const SLOT_LOCKS: u64 = 1024;
@@ -31,6 +33,10 @@ const SLOT_LIMIT: u64 = 8192;
 /// How long the lock file is at first: the head and 32 slots, so that a disk that fills up later does not keep
 /// anybody from reading.
 pub(crate) const LOCK_FILE_BYTES: u64 = 8192;
+/// How long it gets.
+pub(crate) const LOCK_FILE_LIMIT: u64 = SLOTS_OFFSET + SLOT_LIMIT * SLOT_BYTES;
+/// How often something in the lock file is read again that another process may be writing this moment, a millisecond apart.
+const TRIES: usize = 50;
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -154,7 +160,7 @@ impl Readers {
     ) -> Result<Readers> {
         let failed = |error| Error::io("cannot use the lock file", error);
         let identity = [identity.0, identity.1];
-        for _ in 0..100 {
+        for _ in 0..TRIES {
             if lock.try_exclusive(ALIVE).map_err(failed)? {
                 let newest = recover()?;
                 let header =
@@ -196,11 +202,26 @@ impl Readers {
                 }
                 return Ok(readers);
             }
-            // The one who was opening it failed: once more from the start.
+            // The one who was opening it failed: once more from the start. Unless something else stands there: then the file was
+            // overwritten while it was in use.
             lock.release(ALIVE).map_err(failed)?;
-            std::thread::yield_now();
+            if header.magic != 0 {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
         }
-        fail!(Busy, "the lock file cannot be made sense of; close all users of the database, then delete it")
+        fail!(Busy, "the lock file is damaged; close all users of the database, then delete the lock file")
+    }
+
+    /// States that some process has seen: the published one, the newest of this process, and those that are held.
+    pub(crate) fn seen(&self) -> Result<Vec<Meta>> {
+        let mut seen = self.snapshots()?;
+        let local = self.local.lock();
+        seen.push(local.newest);
+        if let Some(lock) = self.shared.as_deref() {
+            seen.push(published_state(lock, local.newest.file_id)?);
+        }
+        Ok(seen)
     }
 
     /// The newest state that this process knows.
@@ -422,8 +443,8 @@ impl Readers {
         let mut table = vec![Slot::zeroed(); slots as usize];
         lock.read_at(SLOTS_OFFSET, bytemuck::cast_slice_mut(&mut table)).map_err(failed)?;
         let mut alive = Vec::new();
+        let mut tries = 0;
         for (index, mut slot) in (0..).zip(table) {
-            let mut tries = 0;
             while slot.transaction != 0 && !own.contains(&index) {
                 if !lock.is_held(SLOT_LOCKS + index).map_err(failed)?
                     && self.clear_dead_slot(lock, index).map_err(failed)?
@@ -438,14 +459,14 @@ impl Readers {
                 }
                 // Its owner is writing it this moment.
                 tries += 1;
-                if tries > 1_000_000 {
+                if tries > TRIES {
                     fail!(
                         Busy,
-                        "slot {index} of the reader table is damaged; close process {} and try again",
-                        slot.process
+                        "slot {index} of the reader table in the lock file is damaged, and a process holds it; close all users of \
+                         the database, then delete the lock file"
                     );
                 }
-                std::thread::yield_now();
+                std::thread::sleep(Duration::from_millis(1));
                 lock.read_at(SLOTS_OFFSET + index * SLOT_BYTES, bytemuck::bytes_of_mut(&mut slot))
                     .map_err(failed)?;
             }
@@ -486,7 +507,7 @@ fn is_in_order(lock: &dyn LockFile, start: &[u8], state: usize) -> std::io::Resu
 /// The newest state that was published. Only what two commits overwrite meanwhile is read once more: a writer that stands
 /// still holds nobody up.
 fn published_state(lock: &dyn LockFile, file_id: [u8; 16]) -> Result<Meta> {
-    for _ in 0..1_000_000 {
+    for _ in 0..TRIES {
         let newest = published_number(lock)?;
         let mut state = Slot::zeroed();
         lock.read_at(state_offset(newest), bytemuck::bytes_of_mut(&mut state))
@@ -494,11 +515,11 @@ fn published_state(lock: &dyn LockFile, file_id: [u8; 16]) -> Result<Meta> {
         if state.transaction == newest && state.checksum == state.sum() {
             return Ok(state.meta(file_id));
         }
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(1));
     }
     fail!(
         Corrupt,
-        "the lock file shows no state that is whole; close all users of the database, then delete it"
+        "the lock file is damaged, it shows no state that is whole; close all users of the database, then delete the lock file"
     )
 }
 

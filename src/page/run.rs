@@ -8,7 +8,7 @@ use super::allocate::Allocator;
 use super::checked::{PageView, Pages};
 use super::meta::WrittenRun;
 use super::{Link, PAGE_BYTES, checksum, page_of, pages_for};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, fail};
 use crate::storage::Mutant;
 
 /// What is gathered before it is written, up to a multiple of this in the file: with large aligned writes the page cache takes
@@ -31,6 +31,8 @@ const PREPARED_BYTES: u64 = 1 << 20;
 pub(crate) struct WriteSession {
     pages: Arc<Pages>,
     state: Mutex<SessionState>,
+    /// Bytes of the file that may be written. Behind them, a thread that makes the file longer may still be writing zeros.
+    length: Mutex<u64>,
 }
 
 struct SessionState {
@@ -59,7 +61,8 @@ impl WriteSession {
             cleared: 0,
             failed: false,
         };
-        WriteSession { pages, state: Mutex::new(state) }
+        let length = Mutex::new(pages.storage().mapping().len());
+        WriteSession { pages, state: Mutex::new(state), length }
     }
 
     /// What the transaction reads through: committed pages and the ones it has written itself.
@@ -86,6 +89,37 @@ impl WriteSession {
         self.state.lock().failed = true;
     }
 
+    /// Runs steps of which all or none may be committed. If one of them fails or panics, the session has failed.
+    pub(crate) fn all_or_none<R>(&self, steps: impl FnOnce() -> Result<R>) -> Result<R> {
+        self.fail_on_panic(|| steps().inspect_err(|_| self.fail()))
+    }
+
+    /// Runs an edit that takes itself back after an error. If it panics, the session has failed.
+    pub(crate) fn fail_on_panic<R>(&self, edit: impl FnOnce() -> R) -> R {
+        struct Unfinished<'s>(&'s WriteSession);
+        impl Drop for Unfinished<'_> {
+            fn drop(&mut self) {
+                self.0.fail();
+            }
+        }
+        let unfinished = Unfinished(self);
+        let result = edit();
+        std::mem::forget(unfinished);
+        result
+    }
+
+    /// An error if the session has failed: what was edited is not whole, and must neither be edited further nor committed.
+    pub(crate) fn check_failed(&self) -> Result<()> {
+        if self.state.lock().failed {
+            fail!(
+                Usage,
+                "an earlier call in this transaction ended halfway, by an error while it wrote or by a panic; drop the \
+                 transaction and begin another"
+            );
+        }
+        Ok(())
+    }
+
     /// A tree with so many bytes of rows was cleared, or dropped.
     pub(crate) fn note_cleared(&self, bytes: u64) {
         let mut state = self.state.lock();
@@ -95,11 +129,6 @@ impl WriteSession {
     /// How many bytes of rows were in trees that the transaction cleared, or dropped.
     pub(crate) fn cleared(&self) -> u64 {
         self.state.lock().cleared
-    }
-
-    /// Whether a write failed before.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.state.lock().failed
     }
 
     /// Have the file cut to its needs when the transaction commits.
@@ -157,16 +186,20 @@ impl WriteSession {
         (state.allocator, (!state.large).then_some(state.written), state.trim)
     }
 
-    /// Makes the file at least so many pages long. After `edits`, which are followed by others, what is added beyond that is written
-    /// too, if it is little.
+    /// Makes the file at least `pages` pages long.
+    ///
+    /// Edits are followed by more edits, so what is added beyond `pages` is written with zeros too, if it is little.
+    /// The lock is held until the zeros are written: another thread of the transaction may own pages among them, and
+    /// must not write those before.
     fn ensure_length(&self, pages: u64, edits: bool) -> Result<()> {
         let needed = pages * PAGE_BYTES as u64;
-        let storage = self.pages.storage();
-        let len = storage.mapping().len();
-        if needed <= len {
+        let mut length = self.length.lock();
+        if needed <= *length {
             return Ok(());
         }
-        let prepares = edits && needed - len <= PREPARED_BYTES;
+        let storage = self.pages.storage();
+        let missing = needed - *length;
+        let prepares = edits && missing <= PREPARED_BYTES;
         let most = if prepares { PREPARED_BYTES } else { GROW_BYTES };
         let step = (needed / 16).clamp(64 << 10, most).next_multiple_of(PAGE_BYTES as u64);
         storage
@@ -182,6 +215,7 @@ impl WriteSession {
                 .write_at(needed, &vec![0; added as usize])
                 .map_err(|error| Error::io(format!("cannot write {added} bytes at {needed}"), error))?;
         }
+        *length = needed + added;
         Ok(())
     }
 }

@@ -1,22 +1,54 @@
-//! Making a database file: whole and durable before it has a name, so that a crash leaves no half-made one.
+//! Making files: whole before they have a name, so that a crash or a kill leaves no half-made one.
 
-use std::fs::{File, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::fs::{File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tempfile::NamedTempFile;
 
-use super::mmap::allocate;
+use super::mmap::{allocate, link};
+use super::own::descriptor_path;
 use super::{MappedFile, Mapping, Storage};
 
-/// Writes a new file with these bytes and rights. An existing file is left alone: `AlreadyExists`.
-pub(crate) fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = temporary(path, mode)?;
-    file.write_all(bytes)?;
-    keep(file, path)
+/// How many links the system follows, one after another.
+const LINKS: usize = 40;
+
+/// Who may use a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rights {
+    /// The nine bits, whatever the umask is.
+    pub(crate) mode: u32,
+    /// The owner, if it is not to be the process's user.
+    pub(crate) user: Option<u32>,
+    /// The group, if it is not to be the process's.
+    pub(crate) group: Option<u32>,
+}
+
+/// Makes a file of zeros with these rights, with its blocks reserved. `AlreadyExists` if something has its name. Not durable: the
+/// file is of no use after a power cut.
+pub(super) fn create_zeros(path: &Path, rights: Rights, bytes: u64) -> io::Result<()> {
+    let file = Temporary::new(path, rights)?;
+    allocate(file.file(), 0, bytes)?;
+    file.name(path)
+}
+
+/// Where a path leads: a symbolic link to what it names, also where nothing is there yet.
+pub(crate) fn real_path(path: &Path) -> PathBuf {
+    let mut real = path.to_owned();
+    for _ in 0..LINKS {
+        if let Ok(there) = real.canonicalize() {
+            return there;
+        }
+        let folder = folder_of(&real).canonicalize().unwrap_or_else(|_| folder_of(&real).to_owned());
+        match real.read_link() {
+            Ok(to) => real = folder.join(to),
+            Err(_) => return real.file_name().map_or_else(|| real.clone(), |name| folder.join(name)),
+        }
+    }
+    real
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -26,24 +58,73 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-fn temporary(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
-    tempfile::Builder::new()
-        .prefix(".drystone-")
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder_of(path))
+/// A file beside the place where it is to be. When it is dropped, or the process dies, it is gone.
+enum Temporary {
+    Unnamed(File),
+    /// For file systems without unnamed files. This one stays if the process is killed.
+    Named(NamedTempFile),
 }
 
-fn keep(file: NamedTempFile, path: &Path) -> io::Result<()> {
-    file.as_file().sync_all()?;
-    file.persist_noclobber(path).map_err(|error| error.error)?;
-    // The name is durable only with the folder that holds it.
-    File::open(folder_of(path))?.sync_all()
+impl Temporary {
+    fn new(path: &Path, rights: Rights) -> io::Result<Temporary> {
+        let folder = folder_of(path);
+        let unnamed = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .mode(rights.mode)
+            .custom_flags(libc::O_TMPFILE | libc::O_CLOEXEC)
+            .open(folder);
+        // It gets its name by way of /proc, which may not be mounted.
+        let unnamed = unnamed.and_then(|file| descriptor_path(&file).metadata().map(|_| file));
+        let temporary = match unnamed {
+            Ok(file) => Temporary::Unnamed(file),
+            Err(_) => Temporary::Named(
+                tempfile::Builder::new()
+                    .prefix(".drystone-")
+                    .permissions(Permissions::from_mode(rights.mode))
+                    .tempfile_in(folder)?,
+            ),
+        };
+        let file = temporary.file();
+        let metadata = file.metadata()?;
+        let user = rights.user.filter(|user| *user != metadata.uid());
+        let group = rights.group.filter(|group| *group != metadata.gid());
+        if user.is_some() || group.is_some() {
+            std::os::unix::fs::fchown(file, user, group)?;
+        }
+        // Last: the umask has cut the mode, and changing the owner may have.
+        file.set_permissions(Permissions::from_mode(rights.mode))?;
+        Ok(temporary)
+    }
+
+    fn file(&self) -> &File {
+        match self {
+            Temporary::Unnamed(file) => file,
+            Temporary::Named(file) => file.as_file(),
+        }
+    }
+
+    /// A path by which the file can be opened as long as it has no other.
+    fn path(&self) -> PathBuf {
+        match self {
+            Temporary::Unnamed(file) => descriptor_path(file),
+            Temporary::Named(file) => file.path().to_owned(),
+        }
+    }
+
+    /// Gives the file its name. `AlreadyExists` if something has it.
+    fn name(self, path: &Path) -> io::Result<()> {
+        match self {
+            Temporary::Unnamed(file) => link(&file, path),
+            Temporary::Named(file) => file.persist_noclobber(path).map(drop).map_err(|error| error.error),
+        }
+    }
 }
 
 /// A file in the making, beside its place and without its name. It is written and not mapped: what is read through its mapping is
 /// not there. Dropped before [`keep`](NewFile::keep), it is gone.
 pub(crate) struct NewFile {
-    file: NamedTempFile,
+    file: Temporary,
     path: PathBuf,
     len: Mutex<u64>,
     nothing: MappedFile,
@@ -55,13 +136,25 @@ impl NewFile {
         if path.symlink_metadata().is_ok() {
             return Err(io::Error::from(io::ErrorKind::AlreadyExists));
         }
-        let (file, nothing) = (temporary(path, mode)?, MappedFile::anonymous(0, 0)?);
-        Ok(NewFile { file, path: path.to_owned(), len: Mutex::new(0), nothing })
+        // The folder that the process is in may change until the file gets its name.
+        let path = std::path::absolute(path)?;
+        let file = Temporary::new(&path, Rights { mode, user: None, group: None })?;
+        Ok(NewFile { file, path, len: Mutex::new(0), nothing: MappedFile::anonymous(0, 0)? })
+    }
+
+    /// A path by which the file can be opened before it has its name.
+    pub(crate) fn path_until_kept(&self) -> PathBuf {
+        self.file.path()
     }
 
     /// Makes the file durable, then gives it its name. `AlreadyExists` if something has got it meanwhile.
     pub(crate) fn keep(self) -> io::Result<()> {
-        keep(self.file, &self.path)
+        self.file.file().sync_all()?;
+        // The name is durable only with the folder that holds it. A folder that cannot be synced is an error before the file is
+        // in it.
+        let folder = File::open(folder_of(&self.path))?;
+        self.file.name(&self.path)?;
+        folder.sync_all()
     }
 }
 
@@ -71,17 +164,17 @@ impl Storage for Arc<NewFile> {
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
-        self.file.as_file().read_exact_at(into, offset)
+        self.file.file().read_exact_at(into, offset)
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file.as_file().write_all_at(bytes, offset)
+        self.file.file().write_all_at(bytes, offset)
     }
 
     fn grow(&self, bytes: u64) -> io::Result<()> {
         let mut len = self.len.lock();
         if bytes > *len {
-            allocate(self.file.as_file(), *len, bytes - *len)?;
+            allocate(self.file.file(), *len, bytes - *len)?;
             *len = bytes;
         }
         Ok(())
@@ -90,7 +183,7 @@ impl Storage for Arc<NewFile> {
     fn shrink(&self, bytes: u64) -> io::Result<()> {
         let mut len = self.len.lock();
         if bytes < *len {
-            self.file.as_file().set_len(bytes)?;
+            self.file.file().set_len(bytes)?;
             *len = bytes;
         }
         Ok(())
@@ -105,6 +198,6 @@ impl Storage for Arc<NewFile> {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.file.as_file().sync_data()
+        self.file.file().sync_data()
     }
 }

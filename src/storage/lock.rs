@@ -7,36 +7,46 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::LockFile;
-use super::mmap::{Hold, Process, allocate, is_locked, lock_byte, release_all};
+use super::create::{Rights, create_zeros};
+use super::mmap::{Hold, allocate, is_locked, lock_byte};
+use super::own::OwnFile;
 
-/// An open lock file on a real disk, with the kernel's locks.
-pub(crate) struct OsLockFile(File, Process);
-
-impl Drop for OsLockFile {
-    fn drop(&mut self) {
-        release_all(&self.0, self.1);
-    }
-}
+/// An open lock file. Every lock taken through it goes when it is dropped or the process dies.
+pub(crate) struct OsLockFile(OwnFile);
 
 impl OsLockFile {
-    /// Opens the file, or makes it with these rights, and reserves its first bytes on the disk.
-    pub(crate) fn open(path: &Path, mode: u32, bytes: u64) -> io::Result<OsLockFile> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(mode)
-            .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
-            .open(path)?;
-        let metadata = file.metadata()?;
+    /// Opens a lock file that is there, and changes nothing in it: one that begins with `magic`, or that nobody has used yet, so
+    /// that it has only zeros. Any other file is somebody else's: `InvalidData`.
+    pub(crate) fn open(path: &Path, magic: &[u8; 8], most_bytes: u64) -> io::Result<OsLockFile> {
+        let flags = libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+        let open = || OpenOptions::new().read(true).write(true).custom_flags(flags).open(path);
+        let lock = OsLockFile(OwnFile::new(open)?);
+        let metadata = lock.0.metadata()?;
         if !metadata.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
-        if metadata.len() < bytes {
-            allocate(&file, 0, bytes)?;
+        let mut start = [0; 8];
+        lock.read_at(0, &mut start)?;
+        if start != *magic {
+            let mut all = vec![0; metadata.len().min(most_bytes) as usize];
+            lock.read_at(0, &mut all)?;
+            // Another process may just have begun to use it.
+            let used = all.starts_with(magic);
+            if metadata.len() > most_bytes || !used && all.iter().any(|byte| *byte != 0) {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it holds something else than locks"));
+            }
         }
-        Ok(OsLockFile(file, Process::this()))
+        Ok(lock)
+    }
+
+    /// Makes a lock file with these rights that nobody has used yet. `AlreadyExists` if something has its name.
+    pub(crate) fn create(path: &Path, rights: Rights, bytes: u64) -> io::Result<()> {
+        create_zeros(path, rights, bytes)
+    }
+
+    /// Reserves the first bytes of the file on the disk, and lengthens it over them.
+    pub(crate) fn reserve(&self, bytes: u64) -> io::Result<()> {
+        allocate(&self.0, 0, bytes)
     }
 }
 
@@ -105,6 +115,16 @@ pub(crate) enum Claim {
     LoneReaders,
     /// Others may write it, so that it must not be read without a lock file.
     Writers,
+}
+
+/// Whether others use the database in a way that does not go together with ours, where there is no lock file yet. Takes no
+/// lock, so that it says nothing of those who come later.
+pub(super) fn look(database: &File, writes: bool) -> io::Result<Claim> {
+    if is_locked(database, LOCK_FILES)? {
+        return Ok(Claim::OtherLockFile);
+    }
+    let read_alone = writes && is_locked(database, LONE_READERS..LONE_READERS + 1)?;
+    Ok(if read_alone { Claim::LoneReaders } else { Claim::Granted })
 }
 
 /// Takes locks on the database that show what this process does with it, then looks whether others do what does not go

@@ -1,65 +1,84 @@
 //! The mapped file and the system calls that the standard library lacks. The only file with unsafe code.
 
+use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Once;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
 use memmap2::{Mmap, MmapOptions};
 use parking_lot::Mutex;
 
 use super::Storage;
-use super::lock::{Claim, OsLockFile, claim};
+use super::create::Rights;
+use super::lock::{Claim, OsLockFile, claim, look};
+use super::own::{OwnFile, descriptor_path, to_map};
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64", target_endian = "little")))]
 compile_error!(
     "drystone needs 64-bit little-endian Linux: it maps files and reads little-endian records in place"
 );
 
-/// Address space reserved over a file, most of it beyond the file's end, so that the file grows without being mapped
-/// anew and references into it stay where they are.
+/// Address space over a file, most of it beyond the file's end. While the file fits into it, the file grows without a new
+/// mapping. When the file outgrows it, a larger one is made; the old one stays, because references point into it.
 ///
 /// # Invariants
-/// - `len` is at most the length of the file and at most the length of `map`, and never shrinks below what a live
-///   snapshot reaches.
-/// - `map` is never dereferenced as a whole: `memmap2` would make one `&[u8]` over bytes that do change.
+/// - `first` is the start of the last of `maps`, and `reserved` its length. A map is unmapped only with the `Mapping`.
+/// - `len` is at most the length of the file and at most `reserved`, and never shrinks below what a live snapshot reaches.
+///   `first` is stored before a `len` that needs it, and loaded after it.
+/// - `maps` are never dereferenced as a whole: `memmap2` would make one `&[u8]` over bytes that do change.
 pub(crate) struct Mapping {
-    map: Mmap,
+    maps: Mutex<Vec<Mmap>>,
+    first: AtomicPtr<u8>,
+    reserved: AtomicU64,
     len: AtomicU64,
 }
 
 impl Mapping {
-    /// Maps `reserve` bytes of the file, or what the system grants of it, at least four times the file's length.
+    /// Maps `reserve` bytes of the file, or as many of them as the system grants, at least `len`.
     ///
     /// # Safety
     /// While the mapping lives, the file is not cut below `len`, and its bytes change only through Drystone.
     unsafe fn new(file: &File, len: u64, reserve: u64) -> io::Result<Mapping> {
-        let least = len.checked_mul(4).and_then(|bytes| bytes.max(1 << 30).checked_next_power_of_two());
-        let Some(least) = least else { return Err(io::Error::from(io::ErrorKind::FileTooLarge)) };
-        let mut bytes = reserve.max(least);
-        loop {
-            // SAFETY: a shared read-only mapping of a file that, by this function's contract, is neither cut under
-            // us nor written by anyone who does not keep to the commit protocol. Bytes beyond the end are not touched.
-            let mapped = unsafe { MmapOptions::new().len(bytes as usize).map(file) };
-            match mapped {
-                Ok(map) => return Ok(Mapping { map, len: AtomicU64::new(len.min(bytes)) }),
-                Err(_) if bytes > least => bytes = (bytes / 4).max(least),
-                Err(error) => return Err(error),
-            }
-        }
+        // SAFETY: this function's contract is that one's.
+        let map = unsafe { map_file(file, len, reserve)? };
+        Ok(Mapping {
+            first: AtomicPtr::new(map.as_ptr().cast_mut()),
+            reserved: AtomicU64::new(map.len() as u64),
+            len: AtomicU64::new(len),
+            maps: Mutex::new(vec![map]),
+        })
+    }
+
+    /// Maps the file once more, at least `len` bytes of it, and uses the new mapping for all windows from now on. The callers
+    /// take turns.
+    ///
+    /// # Safety
+    /// As for [`new`](Mapping::new): `file` is the same file.
+    unsafe fn renew(&self, file: &File, len: u64) -> io::Result<()> {
+        let wanted = if len > self.reserved() { len.saturating_mul(2) } else { self.reserved() };
+        // SAFETY: this function's contract is that one's.
+        let map = unsafe { map_file(file, len.max(self.len()), wanted)? };
+        self.first.store(map.as_ptr().cast_mut(), Ordering::Release);
+        self.reserved.store(map.len() as u64, Ordering::Release);
+        self.maps.lock().push(map);
+        Ok(())
     }
 
     /// The bytes of a range, as far as they are inside the file.
     pub(crate) fn window(&self, range: Range<u64>) -> Window<'_> {
         let end = range.end.min(self.len());
         let bytes = end.saturating_sub(range.start);
+        // After `len`: a mapping that is newer than the length holds those bytes too.
+        let first: *const u8 = self.first.load(Ordering::Acquire);
         Window {
-            first: self.map.as_ptr().wrapping_add(range.start as usize),
+            first: first.wrapping_add(range.start as usize),
             start: range.start,
             bytes,
             map: PhantomData,
@@ -71,13 +90,52 @@ impl Mapping {
         self.len.load(Ordering::Acquire)
     }
 
-    /// How far the file may grow before the database has to be opened anew.
+    /// How far the file may grow before it has to be mapped again.
     pub(crate) fn reserved(&self) -> u64 {
-        self.map.len() as u64
+        self.reserved.load(Ordering::Acquire)
+    }
+
+    /// Whether these bytes are mapped at this offset. They may change meanwhile.
+    fn shows(&self, offset: u64, bytes: &[u8]) -> bool {
+        let Some(window) = self.window(0..u64::MAX).place(offset, bytes.len()) else { return false };
+        bytes.iter().enumerate().all(|(at, byte)| {
+            // SAFETY: `at` is below `bytes.len()`, and so many bytes are in the mapping from `window` on.
+            let place = unsafe { window.add(at) };
+            // SAFETY: the byte lies in the mapping and inside the file, and is read once as what it is at this moment, not
+            // through a reference: another process may write the meta pages.
+            let found = unsafe { place.read_volatile() };
+            found == *byte
+        })
     }
 
     fn set_len(&self, len: u64) {
         self.len.store(len.min(self.reserved()), Ordering::Release);
+    }
+}
+
+/// Maps `wanted` bytes of the file or, where the system does not grant so much address space, less, but at least `least`.
+///
+/// # Safety
+/// While the map lives, the file is not cut below what is read of it, and its bytes change only through Drystone.
+unsafe fn map_file(file: &File, least: u64, wanted: u64) -> io::Result<Mmap> {
+    // No mapping is empty.
+    let least = least.max(1 << 16);
+    let mut bytes = wanted.max(least);
+    loop {
+        // SAFETY: a shared read-only mapping of a file that, by this function's contract, is neither cut under
+        // us nor written by anyone who does not keep to the commit protocol. Bytes beyond the end are not touched.
+        let mapped = unsafe { MmapOptions::new().len(bytes as usize).map(file) };
+        match mapped {
+            Err(_) if bytes > least => bytes = (bytes / 4).max(least),
+            Err(error) => {
+                let message = format!(
+                    "cannot map {least} bytes ({error}): the process has no address space left, or a limit on it; open fewer \
+                     databases at once, with less of it each (Options::reserve_bytes), or raise the limit (ulimit -v)"
+                );
+                return Err(io::Error::new(error.kind(), message));
+            }
+            mapped => return mapped,
+        }
     }
 }
 
@@ -106,18 +164,24 @@ impl<'a> Window<'a> {
     /// the commit protocol writes no such page before the reference is gone.
     #[inline(always)]
     pub(crate) fn slice(&self, offset: u64, len: usize) -> Option<&'a [u8]> {
+        let start = self.place(offset, len)?;
+        // SAFETY: these bytes lie in the mapping and inside the file (the invariant on `bytes`), so they can be read as initialised
+        // bytes; u8 has no alignment. Nobody writes them while the reference lives: the mapping is read-only, in this and in
+        // other processes a page is written only when no snapshot reaches it, and the contract of `MappedFile::open`
+        // excludes writers other than Drystone.
+        Some(unsafe { std::slice::from_raw_parts(start, len) })
+    }
+
+    /// Where `len` bytes from `offset` of the file lie, or `None` where that is not wholly inside the window.
+    #[inline(always)]
+    fn place(&self, offset: u64, len: usize) -> Option<*const u8> {
         // An offset below the start becomes one far beyond the end.
         let at = offset.wrapping_sub(self.start);
         if at > self.bytes || len as u64 > self.bytes - at {
             return None;
         }
         // SAFETY: at + len is at most `bytes`, which are in the mapping from `first` on.
-        let start = unsafe { self.first.add(at as usize) };
-        // SAFETY: these bytes lie in the mapping and inside the file (the invariant on `bytes`), so they can be read as initialised
-        // bytes; u8 has no alignment. Nobody writes them while the reference lives: the mapping is read-only, in this and in
-        // other processes a page is written only when no snapshot reaches it, and the contract of `MappedFile::open`
-        // excludes writers other than Drystone.
-        Some(unsafe { std::slice::from_raw_parts(start, len) })
+        Some(unsafe { self.first.add(at as usize) })
     }
 
     /// How many bytes there are.
@@ -141,24 +205,28 @@ pub(crate) fn prefetch(bytes: &[u8]) {
 
 /// A database file: read through a mapping, written with `pwrite`.
 pub(crate) struct MappedFile {
-    file: File,
+    file: OwnFile,
     mapping: Mapping,
     /// Held while the file's length changes or is asked for, so that the mapping's length follows it in order.
     length: Mutex<()>,
     /// Whether a sync reaches a device: not for memory.
     durable: bool,
-    process: Process,
 }
 
 impl MappedFile {
-    /// Opens an existing file and reserves address space over it.
+    /// Opens an existing file and reserves address space over it: for a file of this length, as many bytes as `reserve` says.
     ///
     /// # Safety
     /// While it is open, nothing but Drystone writes or cuts the file: not another program, not another mapping.
-    pub(crate) unsafe fn open(path: &Path, read_only: bool, reserve: u64) -> io::Result<MappedFile> {
+    pub(crate) unsafe fn open(
+        path: &Path,
+        read_only: bool,
+        reserve: impl FnOnce(u64) -> u64,
+    ) -> io::Result<MappedFile> {
         // Not to wait for the other end of a pipe; for a regular file it means nothing.
-        let flags = libc::O_CLOEXEC | libc::O_NONBLOCK;
-        let file = OpenOptions::new().read(true).write(!read_only).custom_flags(flags).open(path)?;
+        let flags = libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+        let open = || OpenOptions::new().read(true).write(!read_only).custom_flags(flags).open(path);
+        let file = OwnFile::new(open)?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {
             return Err(io::Error::from(io::ErrorKind::IsADirectory));
@@ -166,22 +234,16 @@ impl MappedFile {
         if !metadata.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
+        let len = metadata.len();
         // SAFETY: this function's contract is the mapping's.
-        let mapping = unsafe { Mapping::new(&file, metadata.len(), reserve)? };
-        Ok(MappedFile { file, mapping, length: Mutex::new(()), durable: true, process: Process::this() })
+        let mapping = unsafe { Mapping::new(&to_map(&file)?, len, reserve(len))? };
+        Ok(MappedFile { file, mapping, length: Mutex::new(()), durable: true })
     }
 
     /// A file that exists in memory only and goes with the last handle. Safe: nobody else has a name for it, and
     /// the kernel is told to refuse every cut of it.
     pub(crate) fn anonymous(len: u64, reserve: u64) -> io::Result<MappedFile> {
-        // SAFETY: the name is a NUL-terminated string; the call has no other precondition.
-        let descriptor =
-            unsafe { libc::memfd_create(c"drystone".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
-        if descriptor < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the descriptor was just made, is open, and nothing else owns it.
-        let file = File::from(unsafe { OwnedFd::from_raw_fd(descriptor) });
+        let file = OwnFile::new(|| memory(libc::MFD_ALLOW_SEALING))?;
         file.set_len(len)?;
         // SAFETY: F_ADD_SEALS takes an int and works on the descriptor alone.
         let sealed = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, libc::F_SEAL_SHRINK) };
@@ -190,18 +252,38 @@ impl MappedFile {
         }
         // SAFETY: the file has no name, so only this handle writes it, and the seal keeps it from being cut.
         let mapping = unsafe { Mapping::new(&file, len, reserve)? };
-        Ok(MappedFile { file, mapping, length: Mutex::new(()), durable: false, process: Process::this() })
+        Ok(MappedFile { file, mapping, length: Mutex::new(()), durable: false })
+    }
+
+    /// Maps the file once more. The `length` is held.
+    fn map_again(&self, len: u64) -> io::Result<()> {
+        if self.durable {
+            // SAFETY: it is the same file, for which the contract of `open` holds.
+            unsafe { self.mapping.renew(&to_map(&self.file)?, len) }
+        } else {
+            // SAFETY: it is the same file, which only this handle writes, and nobody can cut.
+            unsafe { self.mapping.renew(&self.file, len) }
+        }
+    }
+
+    /// Lets the mapping follow the file's length, and maps more of the file if need be. The `length` is held.
+    fn follow(&self, len: u64) -> io::Result<()> {
+        if len > self.mapping.reserved() {
+            self.map_again(len)?;
+        }
+        self.mapping.set_len(len);
+        Ok(())
     }
 
     /// The same memory, mapped once more, as another process would map it.
     #[cfg(feature = "simulation")]
     pub(super) fn again(&self) -> io::Result<MappedFile> {
-        let file = self.file.try_clone()?;
+        let file = OwnFile::new(|| self.file.try_clone())?;
         let len = file.metadata()?.len();
         // SAFETY: as for the first mapping: the file has no name, only handles to the simulated disk write it, and the seal keeps it
         // from being cut.
         let mapping = unsafe { Mapping::new(&file, len, len)? };
-        Ok(MappedFile { file, mapping, length: Mutex::new(()), durable: false, process: self.process })
+        Ok(MappedFile { file, mapping, length: Mutex::new(()), durable: false })
     }
 
     /// Lets so much of the file be read, as if it ended there.
@@ -214,7 +296,6 @@ impl MappedFile {
 
     /// Device and inode: what makes two paths the same file.
     pub(crate) fn identity(&self) -> io::Result<(u64, u64)> {
-        use std::os::unix::fs::MetadataExt;
         let metadata = self.file.metadata()?;
         Ok((metadata.dev(), metadata.ino()))
     }
@@ -223,12 +304,39 @@ impl MappedFile {
     pub(crate) fn claim(&self, lock: Option<&OsLockFile>, writes: bool) -> io::Result<Claim> {
         claim(&self.file, lock, writes)
     }
+
+    /// What a claim would come to where there is no lock file yet. Takes no lock.
+    pub(crate) fn look_for_others(&self, writes: bool) -> io::Result<Claim> {
+        look(&self.file, writes)
+    }
+
+    /// What a lock file of this database should have: its owner, and its mode, with the right to write for the owner.
+    pub(crate) fn rights_beside(&self) -> io::Result<Rights> {
+        let metadata = self.file.metadata()?;
+        let (user, group) = (Some(metadata.uid()), Some(metadata.gid()));
+        Ok(Rights { mode: metadata.mode() & 0o666 | 0o600, user, group })
+    }
 }
 
-impl Drop for MappedFile {
-    fn drop(&mut self) {
-        release_all(&self.file, self.process);
+/// A file in memory, without a name.
+fn memory(flags: libc::c_uint) -> io::Result<File> {
+    // SAFETY: the name is a NUL-terminated string; the call has no other precondition.
+    let descriptor = unsafe { libc::memfd_create(c"drystone".as_ptr(), libc::MFD_CLOEXEC | flags) };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
     }
+    // SAFETY: the descriptor was just made, is open, and nothing else owns it.
+    Ok(File::from(unsafe { OwnedFd::from_raw_fd(descriptor) }))
+}
+
+/// Gives a file without a name, from [`descriptor_path`], this one. `AlreadyExists` if something has it.
+pub(super) fn link(file: &File, path: &Path) -> io::Result<()> {
+    let (from, to) = (descriptor_path(file), CString::new(path.as_os_str().as_bytes())?);
+    let from = CString::new(from.as_os_str().as_bytes())?;
+    let follow = libc::AT_SYMLINK_FOLLOW;
+    // SAFETY: both names are NUL-terminated strings that outlive the call.
+    let done = unsafe { libc::linkat(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), follow) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 impl Storage for MappedFile {
@@ -241,7 +349,7 @@ impl Storage for MappedFile {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.process.check()?;
+        self.file.check_process()?;
         self.file.write_all_at(bytes, offset)
     }
 
@@ -252,40 +360,32 @@ impl Storage for MappedFile {
     }
 
     fn grow(&self, bytes: u64) -> io::Result<()> {
-        if bytes > self.mapping.reserved() {
-            return Err(io::Error::new(
-                io::ErrorKind::StorageFull,
-                format!(
-                    "the file would outgrow the {} bytes of address space reserved at opening; close it and open it \
-                     again, or reserve more with Options::reserve_bytes",
-                    self.mapping.reserved()
-                ),
-            ));
-        }
-        self.process.check()?;
+        self.file.check_process()?;
         let _held = self.length.lock();
         let len = self.file.metadata()?.len();
         if bytes <= len {
-            self.mapping.set_len(len);
-            return Ok(());
+            return self.follow(len);
+        }
+        // First, so that a file that cannot be mapped does not grow.
+        if bytes > self.mapping.reserved() {
+            self.map_again(bytes)?;
         }
         allocate(&self.file, len, bytes - len)?;
-        self.mapping.set_len(bytes);
-        Ok(())
+        self.follow(bytes)
     }
 
     fn shrink(&self, bytes: u64) -> io::Result<()> {
         if !self.durable || bytes >= self.mapping.len() {
             return Ok(());
         }
-        self.process.check()?;
+        self.file.check_process()?;
         let _held = self.length.lock();
         self.mapping.set_len(bytes);
         self.file.set_len(bytes)
     }
 
     fn discard(&self, offset: u64, bytes: u64) -> io::Result<()> {
-        self.process.check()?;
+        self.file.check_process()?;
         let _held = self.length.lock();
         punch(&self.file, offset, bytes)
     }
@@ -293,12 +393,21 @@ impl Storage for MappedFile {
     fn refresh(&self) -> io::Result<u64> {
         let _held = self.length.lock();
         let len = self.file.metadata()?.len();
-        self.mapping.set_len(len);
+        self.follow(len)?;
         Ok(len)
     }
 
+    fn shows(&self, offset: u64, bytes: &[u8]) -> bool {
+        self.mapping.shows(offset, bytes)
+    }
+
+    fn map_anew(&self) -> io::Result<()> {
+        let _held = self.length.lock();
+        self.map_again(self.mapping.len())
+    }
+
     fn sync(&self) -> io::Result<()> {
-        self.process.check()?;
+        self.file.check_process()?;
         if self.durable { self.file.sync_data() } else { Ok(()) }
     }
 }
@@ -349,24 +458,112 @@ fn fallocate(file: &File, mode: libc::c_int, offset: u64, len: u64) -> io::Resul
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process(u64);
 
+/// How many forks lie between the first process and this one.
+static FORKS: AtomicU64 = AtomicU64::new(0);
+/// Forks of this process that began, and that ended.
+static FORKS_BEGUN: AtomicU64 = AtomicU64::new(0);
+static FORKS_ENDED: AtomicU64 = AtomicU64::new(0);
+
+/// How many forks of this process have begun; `None` while one is going on.
+pub(super) fn forks() -> Option<u64> {
+    let begun = FORKS_BEGUN.load(Ordering::SeqCst);
+    (begun == FORKS_ENDED.load(Ordering::SeqCst)).then_some(begun)
+}
+
 impl Process {
     /// The one that runs.
     pub(crate) fn this() -> Process {
-        static FORKS: AtomicU64 = AtomicU64::new(0);
         static WATCH: Once = Once::new();
-        extern "C" fn forked() {
+        extern "C" fn before() {
+            FORKS_BEGUN.fetch_add(1, Ordering::SeqCst);
+        }
+        extern "C" fn in_parent() {
+            FORKS_ENDED.fetch_add(1, Ordering::SeqCst);
+        }
+        extern "C" fn in_child() {
             FORKS.fetch_add(1, Ordering::Relaxed);
+            // Other threads of the parent, that may have been forking, are not here.
+            FORKS_ENDED.store(FORKS_BEGUN.load(Ordering::SeqCst), Ordering::SeqCst);
+            let_go_of_own_files();
         }
         WATCH.call_once(|| {
-            // SAFETY: `forked` is async-signal-safe (one atomic addition), and code is never unloaded from under it: the
-            // C library forgets the handlers of a library that is.
-            unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+            // SAFETY: the handlers are async-signal-safe (atomics and system calls), and code is never unloaded from under
+            // them: the C library forgets the handlers of a library that is.
+            unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
         });
         Process(FORKS.load(Ordering::Relaxed))
     }
 
     pub(super) fn check(self) -> io::Result<()> {
         if self == Process::this() { Ok(()) } else { Err(io::Error::other("opened before a fork")) }
+    }
+}
+
+/// A place for a descriptor. Places are never given back to the allocator, so that the child of a fork can walk them without a lock.
+pub(super) struct Entry {
+    descriptor: AtomicI32,
+    next: Option<&'static Entry>,
+}
+
+const NO_DESCRIPTOR: i32 = -1;
+static ENTRIES: AtomicPtr<Entry> = AtomicPtr::new(std::ptr::null_mut());
+
+impl Entry {
+    /// The file with this descriptor is about to be closed.
+    pub(super) fn clear(&self) {
+        self.descriptor.store(NO_DESCRIPTOR, Ordering::SeqCst);
+    }
+
+    fn all() -> impl Iterator<Item = &'static Entry> {
+        let last = ENTRIES.load(Ordering::SeqCst);
+        // SAFETY: null, or an entry that was leaked, so it is there for ever and only shared.
+        std::iter::successors(unsafe { last.as_ref() }, |entry| entry.next)
+    }
+
+    /// A place that is free, or a new one, with this descriptor. Without a lock, which a forked child might find locked.
+    pub(super) fn take(descriptor: i32) -> &'static Entry {
+        let set = |entry: &&Entry| {
+            let place = &entry.descriptor;
+            place.compare_exchange(NO_DESCRIPTOR, descriptor, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        };
+        if let Some(entry) = Entry::all().find(set) {
+            return entry;
+        }
+        let entry = Box::leak(Box::new(Entry { descriptor: AtomicI32::new(descriptor), next: None }));
+        loop {
+            entry.next = Entry::all().next();
+            let last = entry.next.map_or(std::ptr::null_mut(), |next| std::ptr::from_ref(next).cast_mut());
+            let place = std::ptr::from_mut(entry);
+            if ENTRIES.compare_exchange(last, place, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+                // SAFETY: the entry was leaked, and is only shared from now on.
+                return unsafe { &*place };
+            }
+        }
+    }
+}
+
+/// In the child of a fork: makes the descriptors of the parent's files mean an empty file in memory, so that its locks end with
+/// the parent. They are not just closed: whoever has them here closes them once more, and by then the numbers may be other
+/// files'. Only calls that are async-signal-safe: no allocation, no lock.
+fn let_go_of_own_files() {
+    let mut empty = NO_DESCRIPTOR;
+    for entry in Entry::all() {
+        let descriptor = entry.descriptor.swap(NO_DESCRIPTOR, Ordering::SeqCst);
+        if descriptor == NO_DESCRIPTOR {
+            continue;
+        }
+        if empty == NO_DESCRIPTOR {
+            // So that there is a number to be had, though the process may have as many files open as it is allowed.
+            // SAFETY: the descriptor is one of an `OwnFile`, whose owner gets another file under its number below.
+            unsafe { libc::close(descriptor) };
+            // SAFETY: the name is a NUL-terminated string; the call has no other precondition.
+            empty = unsafe { libc::memfd_create(c"forked".as_ptr(), libc::MFD_CLOEXEC) };
+            if empty == descriptor {
+                continue;
+            }
+        }
+        // SAFETY: takes numbers only; whoever has `descriptor` goes on to have a file of that number.
+        unsafe { libc::dup3(empty, descriptor, libc::O_CLOEXEC) };
     }
 }
 
@@ -401,14 +598,12 @@ pub(super) fn lock_byte(file: &File, byte: u64, hold: Hold, wait: bool) -> io::R
 }
 
 /// Gives up every lock of this open file. Closing does that too, but not while a child that was just forked off, by another
-/// thread that starts a command, still has a copy of the descriptor. In such a child the locks are the parent's.
-pub(super) fn release_all(file: &File, process: Process) {
-    if process.check().is_ok() {
-        let mut request = lock_request(0, Hold::None);
-        request.l_len = 0;
-        // SAFETY: `request` is a whole `struct flock` that outlives the call; the descriptor is open.
-        unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw mut request) };
-    }
+/// thread that starts a command, still has a copy of the descriptor.
+pub(super) fn release_all(file: &File) {
+    let mut request = lock_request(0, Hold::None);
+    request.l_len = 0;
+    // SAFETY: `request` is a whole `struct flock` that outlives the call; the descriptor is open.
+    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw mut request) };
 }
 
 /// Whether another open file holds one of these bytes.
@@ -466,10 +661,21 @@ mod tests {
     }
 
     #[test]
-    fn growing_past_the_reserve_is_an_error() {
-        let file = MappedFile::anonymous(4096, 1 << 30).unwrap();
-        let error = file.grow(file.mapping().reserved() + 1).unwrap_err();
-        assert!(error.to_string().contains("reserve_bytes"), "{error}");
+    fn a_file_that_outgrows_its_mapping_is_mapped_again_and_references_stay() {
+        let file = MappedFile::anonymous(4096, 1 << 20).unwrap();
+        assert_eq!(file.mapping().reserved(), 1 << 20);
+        file.write_at(0, b"stays").unwrap();
+        let window = file.mapping().window(0..u64::MAX);
+        let before = window.slice(0, 5).unwrap();
+        for bytes in [1 << 20, (1 << 20) + 1, 1 << 24, 1 << 28] {
+            file.grow(bytes).unwrap();
+            file.write_at(bytes - 3, b"end").unwrap();
+            assert_eq!(file.mapping().window(0..u64::MAX).slice(bytes - 3, 3).unwrap(), b"end");
+        }
+        assert_eq!(before, b"stays");
+        assert_eq!(window.slice(0, 4096).unwrap(), file.mapping().window(0..4096).slice(0, 4096).unwrap());
+        assert!(file.mapping().maps.lock().len() <= 4);
+        assert!(file.shows(0, b"stays") && !file.shows(1, b"stays") && !file.shows(1 << 40, b""));
     }
 
     #[test]

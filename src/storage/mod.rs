@@ -9,6 +9,7 @@ mod lock;
 #[expect(unsafe_code, reason = "the only file with unsafe code: mapped memory, file growth, locks")]
 mod mmap;
 mod mutant;
+mod own;
 mod scratch;
 #[cfg(feature = "simulation")]
 mod simulated_lock;
@@ -17,7 +18,7 @@ use std::io;
 
 #[cfg(feature = "simulation")]
 pub use crash::{CrashDisk, Event, Fault, Hook, Operation, Verdict};
-pub(crate) use create::{NewFile, create};
+pub(crate) use create::{NewFile, Rights, real_path};
 pub(crate) use lock::{Claim, OsLockFile};
 pub(crate) use mmap::{MappedFile, Mapping, Process, Window, prefetch};
 #[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "only tests have the door"))]
@@ -62,6 +63,17 @@ pub(crate) trait Storage: Send + Sync {
     /// Asks how long the file is now: another process may have grown it.
     fn refresh(&self) -> io::Result<u64>;
 
+    /// Whether the mapping shows these bytes at this offset, as the file has them. With an overlay file system it may not: a
+    /// file is copied when it is opened to be written, and what was mapped before stays the old one.
+    fn shows(&self, _offset: u64, _bytes: &[u8]) -> bool {
+        true
+    }
+
+    /// Maps the file once more. References into the old mapping go on to hold.
+    fn map_anew(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Makes everything written so far survive a power cut.
     fn sync(&self) -> io::Result<()>;
 
@@ -102,6 +114,7 @@ pub(crate) trait LockFile: Send + Sync {
     fn cut(&self, bytes: u64) -> io::Result<()>;
 
     /// The bug that a test has planted.
+    #[cfg(feature = "simulation")]
     fn planted(&self) -> Option<Mutant> {
         None
     }

@@ -63,7 +63,7 @@ pub enum Mutant {
     ForgetFirstPage,
     /// A snapshot that another process holds is pinned without a look whether it is still held.
     PinUnseen,
-    /// A snapshot of a state that was fallen back from does not keep its pages.
+    /// After a fallback the number of a state that readers may hold is given a second time.
     FallBackBelowPin,
     /// A reader table that cannot be read counts as one without readers.
     UnreadableIsEmpty,

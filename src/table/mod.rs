@@ -12,6 +12,7 @@ mod reader;
 mod scan;
 mod typed;
 mod typed_mut;
+mod updated;
 mod writer;
 
 pub use dynamic::DynamicTable;
@@ -21,6 +22,7 @@ pub use index::{Index, IndexInfo, IndexOptions, IndexRows};
 pub use scan::{RowRange, Rows, Slices};
 pub use typed::Table;
 pub use typed_mut::TableMut;
+pub use updated::Updated;
 
 pub(crate) use entry::EntryShape;
 pub(crate) use open::OpenTable;

@@ -131,7 +131,8 @@ impl OpenTable {
         Ok(placed)
     }
 
-    /// Lets `change` work on a row in place. `None` if there is no such row. The key must stay what it is.
+    /// Lets `change` write to a row. `None` if there is no such row. The key must stay what it is. While `change` runs, the
+    /// table is whole, so it may panic, as long as it writes only when it is done.
     pub(crate) fn update<R>(
         &mut self,
         session: &WriteSession,
@@ -188,7 +189,10 @@ impl OpenTable {
     /// Appends records to a table without a key.
     pub(crate) fn extend(&mut self, session: &WriteSession, records: &[u8]) -> Result<()> {
         let first = self.tree.rows();
-        self.tree.extend(session, records)?;
+        if let Err(error) = self.tree.extend(session, records) {
+            self.tree.truncate(session, first).inspect_err(|_| session.fail())?;
+            return Err(error);
+        }
         if self.indexes.is_empty() {
             return Ok(());
         }
@@ -291,12 +295,13 @@ impl OpenTable {
                         return Err(error);
                     }
                 };
-                self.tree.replace(session, root)?;
-                for (index, root) in self.indexes.iter_mut().zip(roots) {
-                    index.tree.replace(session, root)?;
-                }
+                session.all_or_none(|| {
+                    self.tree.replace(session, root)?;
+                    let mut roots = self.indexes.iter_mut().zip(roots);
+                    roots.try_for_each(|(index, root)| index.tree.replace(session, root))
+                })?;
             }
-            Loaded::Few(records) => self.put_few(session, &records)?,
+            Loaded::Few(records) => session.fail_on_panic(|| self.put_few(session, &records))?,
             Loaded::Appended if self.indexes.is_empty() => {}
             Loaded::Appended => {
                 let appended = self.index_appended(session, before, &scratch, options);
@@ -357,10 +362,8 @@ impl OpenTable {
         }
         let rows = Rows::From(first, &self.tree);
         let roots = build_all(&self.indexes, session, name, rows, scratch, options)?;
-        for (index, root) in self.indexes.iter_mut().zip(roots) {
-            index.replace(session, root)?;
-        }
-        Ok(())
+        let mut roots = self.indexes.iter_mut().zip(roots);
+        roots.try_for_each(|(index, root)| index.replace(session, root)).inspect_err(|_| session.fail())
     }
 
     /// Writes the table anew with wider rows, each with these bytes at its end. Entries stay as they are.
@@ -383,10 +386,12 @@ impl OpenTable {
         }
         let mut widened = Edited::empty(layout);
         widened.replace(session, builder.finish()?)?;
-        self.tree.clear(session)?;
-        self.tree = widened;
-        self.definition = definition;
-        self.indexes.iter_mut().try_for_each(|index| index.reshape(&self.definition))
+        session.all_or_none(|| {
+            self.tree.clear(session)?;
+            self.tree = widened;
+            self.definition = definition;
+            self.indexes.iter_mut().try_for_each(|index| index.reshape(&self.definition))
+        })
     }
 
     /// Writes the rows, or the entries of an index, anew at another place. `written` hears of their bytes.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::RangeBounds;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use bytemuck::{bytes_of, cast_slice};
 
@@ -10,8 +11,9 @@ use super::index::{Index, IndexOptions};
 use super::reader::{encode_all, with_key};
 use super::scan::{Rows, Slices};
 use super::typed::Table;
+use super::updated::Updated;
 use super::writer::Writer;
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result};
 use crate::load::{IterSource, LoadOptions, LoadReport};
 use crate::record::{Field, FieldType, Key, Keyed, Record, Unkeyed};
 use crate::schema::Schema;
@@ -109,18 +111,47 @@ impl<'x, T: Record> TableMut<'x, T> {
         self.as_table().slices()
     }
 
-    /// Changes a row in place. `None` if there is none with this key (or number).
+    /// Changes a row. `None` if there is none with this key (or number).
+    ///
+    /// `change` returns nothing or a [`Result`](crate::Result). If it returns an error or panics, the row is as it was.
+    ///
+    /// ```
+    /// # use drystone::{Database, Error, ErrorKind, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Account { #[record(key)] id: u64, cents: i64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// let mut accounts = write.create_table::<Account>("accounts")?;
+    /// accounts.insert(&Account { id: 1, cents: 100 })?;
+    /// accounts.update(1, |account| account.cents += 20)?;
+    /// let withdrawn = accounts.update(1, |account| {
+    ///     account.cents -= 500;
+    ///     if account.cents < 0 {
+    ///         return Err(Error::new(ErrorKind::Value, "not that much money"));
+    ///     }
+    ///     Ok(account.cents)
+    /// });
+    /// assert!(withdrawn.is_err());
+    /// assert_eq!(accounts.get(1)?.unwrap().cents, 120);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// `Value` if the key was changed, `Duplicate` if another row has what this one got in a unique index: the row is left as it
-    /// was. `Corrupt` or `Io` if pages cannot be read, or written where the edits outgrow their memory.
-    pub fn update<R>(&mut self, key: T::Key, change: impl FnOnce(&mut T) -> R) -> Result<Option<R>> {
+    /// What `change` returns; `Value` if it changed the key, `Duplicate` if another row has what this one got in a unique index: the
+    /// row is as it was. `Corrupt` or `Io` if pages cannot be read, or written where the edits outgrow their memory.
+    pub fn update<C: Updated>(
+        &mut self,
+        key: T::Key,
+        change: impl FnOnce(&mut T) -> C,
+    ) -> Result<Option<C::Value>> {
         with_key(key, |key| {
-            self.writer.update(key, |record| match bytemuck::try_from_bytes_mut(record) {
-                Ok(record) => Ok(change(record)),
-                Err(error) => {
-                    fail!(Corrupt, "a row does not lie where it could ({error}); the file is damaged")
-                }
+            self.writer.update(key, |record| {
+                // On a copy: what `change` has done when it fails or panics is not in the table.
+                let mut row: T = bytemuck::try_pod_read_unaligned(record).map_err(|error| {
+                    Error::new(ErrorKind::Corrupt, format!("a row has the wrong width: {error}"))
+                })?;
+                let value = change(&mut row).into_result()?;
+                record.copy_from_slice(bytes_of(&row));
+                Ok(value)
             })
         })
     }
@@ -147,14 +178,15 @@ impl<'x, T: Record> TableMut<'x, T> {
     /// ```
     ///
     /// # Errors
-    /// As for [`update`](TableMut::update). `Duplicate`, where there is a unique index, takes all changes of the call back; rows
-    /// that were changed before another error stay changed.
+    /// As for [`update`](TableMut::update). `Duplicate`, where there is a unique index, takes all changes of the call back. After
+    /// another error, or if `change` panics, some rows may have been changed: the transaction can then not be committed.
     pub fn update_many<V>(
         &mut self,
         changes: &[(T::Key, V)],
         mut change: impl FnMut(&mut T, &V),
     ) -> Result<u64> {
         let mut changed = 0;
+        let session = self.writer.home.session();
         // What rows were, each after its key, where a unique index may refuse a later one.
         let (mut befores, can_clash) = (Vec::new(), self.writer.has_unique_index());
         for changes in changes.chunks(1 << 24) {
@@ -162,21 +194,30 @@ impl<'x, T: Record> TableMut<'x, T> {
             for at in self.writer.in_key_order(&keys) {
                 let (key, by) = &changes[at as usize];
                 let start = befores.len();
-                let updated = self.update(*key, |row| {
-                    if can_clash {
-                        befores.resize(start + T::Key::WIDTH, 0);
-                        key.encode(&mut befores[start..]);
-                        befores.extend_from_slice(bytes_of(row));
-                    }
-                    change(row, by);
+                let updated = session.fail_on_panic(|| {
+                    self.update(*key, |row| {
+                        if can_clash {
+                            befores.resize(start + T::Key::WIDTH, 0);
+                            key.encode(&mut befores[start..]);
+                            befores.extend_from_slice(bytes_of(row));
+                        }
+                        change(row, by);
+                    })
                 });
-                if let Err(error) = &updated
-                    && error.kind() == ErrorKind::Duplicate
-                {
-                    befores.truncate(start);
-                    self.writer.restore(&befores, T::Key::WIDTH)?;
+                match updated {
+                    Ok(updated) => changed += u64::from(updated.is_some()),
+                    Err(error) if error.kind() == ErrorKind::Duplicate => {
+                        befores.truncate(start);
+                        self.writer.restore(&befores, T::Key::WIDTH).inspect_err(|_| session.fail())?;
+                        return Err(error);
+                    }
+                    Err(error) => {
+                        if changed > 0 {
+                            session.fail();
+                        }
+                        return Err(error);
+                    }
                 }
-                changed += u64::from(updated?.is_some());
             }
         }
         Ok(changed)
@@ -323,7 +364,13 @@ impl<T: Unkeyed> TableMut<'_, T> {
         let mut chunk = Vec::with_capacity(at_once);
         loop {
             chunk.clear();
-            chunk.extend(rows.by_ref().take(at_once));
+            // The iterator is the caller's, and may panic.
+            let taken = catch_unwind(AssertUnwindSafe(|| chunk.extend(rows.by_ref().take(at_once))));
+            if let Err(panic) = taken {
+                // Where that fails, so has the transaction.
+                let _ = self.writer.truncate(before);
+                resume_unwind(panic);
+            }
             if chunk.is_empty() {
                 return Ok(());
             }

@@ -2,21 +2,20 @@
 
 use std::path::PathBuf;
 
-use parking_lot::{ArcMutexGuard, RawMutex};
-
 use super::entry::entry_schema;
 use super::index::IndexOptions;
 use super::open::{OpenTable, RowKey};
 use super::reader::{Indexes, Reader, row_number};
 use crate::catalog::Definition;
 use crate::error::{Error, ErrorKind, Result, fail};
+use crate::lease::Held;
 use crate::load::{LoadOptions, LoadReport, RecordSource};
 use crate::page::WriteSession;
 use crate::schema::Schema;
 use crate::tree::{Placed, Probe, with_probe};
 
 /// What a table needs of the transaction that it belongs to.
-pub(crate) trait TableHome {
+pub(crate) trait TableHome: Sync {
     /// Where pages are read and written.
     fn session(&self) -> &WriteSession;
     /// How much memory the edits of one table may take before they are written out.
@@ -38,7 +37,7 @@ pub(crate) trait TableHome {
 /// A table, taken by one handle. Given back when the handle is dropped.
 pub(crate) struct Writer<'x> {
     pub(crate) home: &'x dyn TableHome,
-    pub(crate) table: ArcMutexGuard<RawMutex, OpenTable>,
+    pub(crate) table: Held<'x, OpenTable>,
 }
 
 impl<'x> Writer<'x> {
@@ -57,13 +56,18 @@ impl<'x> Writer<'x> {
         error.within(format!("table {:?}", self.table.definition.name))
     }
 
-    /// Runs an edit, then writes out what has become too much for memory.
+    /// Runs an edit, then writes out what has become too much for memory. An edit that fails must leave the table as it was; one
+    /// that panics leaves the transaction unfit to be committed.
     fn edit<R>(&mut self, edit: impl FnOnce(&mut OpenTable, &WriteSession) -> Result<R>) -> Result<R> {
         let session = self.home.session();
-        if session.has_failed() {
-            fail!(Usage, "this transaction failed to write before; drop it and begin another");
-        }
-        let edited = edit(&mut self.table, session).map_err(|error| self.place_error(error))?;
+        session.check_failed()?;
+        let edited = session.fail_on_panic(|| edit(&mut self.table, session));
+        self.after_edit(edited)
+    }
+
+    fn after_edit<R>(&mut self, edited: Result<R>) -> Result<R> {
+        let session = self.home.session();
+        let edited = edited.map_err(|error| self.place_error(error))?;
         if self.table.owned_bytes() > self.home.share_bytes() {
             self.table.write_out(session).map_err(|error| self.place_error(error))?;
         }
@@ -90,15 +94,19 @@ impl<'x> Writer<'x> {
         self.edit(|table, session| table.put(session, record, true)).map(|placed| placed == Placed::Existing)
     }
 
-    /// Lets `change` work on a row in place. `None` if there is no such row. The key must stay what it is, and an error
-    /// leaves the row as it was.
+    /// Lets `change` write to a row. `None` if there is no such row. The key must stay what it is, and an error leaves the row as
+    /// it was. `change` may be the caller's own code, which may panic: it is called while the table is whole, and must not
+    /// write before it is done.
     pub(crate) fn update<R>(
         &mut self,
         key: &[u8],
         change: impl FnOnce(&mut [u8]) -> Result<R>,
     ) -> Result<Option<R>> {
         let key = if self.is_keyed() { RowKey::Stored(key) } else { RowKey::Number(row_number(key)) };
-        self.edit(|table, session| table.update(session, key, change))
+        let session = self.home.session();
+        session.check_failed()?;
+        let updated = self.table.update(session, key, change);
+        self.after_edit(updated)
     }
 
     /// Whether a change can be refused because another row has the same values.
@@ -176,14 +184,17 @@ impl<'x> Writer<'x> {
         self.edit(|table, session| table.clear(session))
     }
 
-    /// Loads records in bulk. After an error the table is what it was.
+    /// Loads records in bulk. After an error the table is what it was, and so it is after a panic of the source.
     pub(crate) fn load(
         &mut self,
         source: &mut dyn RecordSource,
         options: &LoadOptions,
     ) -> Result<LoadReport> {
         let scratch = self.home.scratch_folder();
-        self.edit(|table, session| table.load(session, scratch, source, options))
+        let session = self.home.session();
+        session.check_failed()?;
+        let loaded = self.table.load(session, scratch, source, options);
+        self.after_edit(loaded)
     }
 
     /// Makes an index of the rows that there are, and of those to come.

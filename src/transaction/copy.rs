@@ -51,7 +51,8 @@ impl WriteTransaction {
         let reader = from.reader(name)?;
         let options = TableOptions::new().leaf_rows(reader.definition.layout.leaf_rows());
         self.create(new_name, &reader.definition.schema, &options)?;
-        let copied = self.copy_trees(from, name, new_name, progress);
+        // `progress` is the caller's, and may panic.
+        let copied = self.session()?.fail_on_panic(|| self.copy_trees(from, name, new_name, progress));
         if let Err(error) = copied {
             self.drop_table(new_name)?;
             return Err(error);

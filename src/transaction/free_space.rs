@@ -13,8 +13,7 @@ pub(crate) fn derive_free_space(pages: &Pages, newest: &Meta, snapshots: &[Meta]
     allocator.marked();
     for snapshot in snapshots.iter().filter(|snapshot| snapshot.transaction < newest.transaction) {
         for_each_node(pages, snapshot, &mut |address, bytes| {
-            allocator.mark_held(address, bytes, snapshot.transaction);
-            Ok(())
+            allocator.mark_held(address, bytes, snapshot.transaction)
         })?;
     }
     Ok(allocator)

@@ -11,15 +11,13 @@ mod write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use parking_lot::{Condvar, Mutex};
-
 pub use read::ReadTransaction;
 pub use stats::TableStats;
 pub use write::{TableOptions, WriteTransaction};
 
 pub(crate) use compact::Progress;
 pub(crate) use free_space::derive_free_space;
-pub(crate) use turn::Wait;
+pub(crate) use turn::{Turn, Wait, WriterPlace};
 
 use crate::error::{Result, fail};
 use crate::page::{Allocator, Commits, Pages, Readers};
@@ -29,9 +27,8 @@ use crate::storage::Process;
 pub(crate) struct Shared {
     pub(crate) pages: Arc<Pages>,
     pub(crate) readers: Readers,
-    /// What the writer keeps from one transaction to the next. Taken out while one runs.
-    pub(crate) writer: Mutex<Option<WriterState>>,
-    pub(crate) writer_left: Condvar,
+    /// What the writer keeps from one transaction to the next.
+    pub(crate) writer: WriterPlace,
     pub(crate) scratch: PathBuf,
     pub(crate) process: Process,
 }

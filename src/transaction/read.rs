@@ -61,6 +61,13 @@ impl ReadTransaction {
     pub(crate) fn of_held(shared: &Arc<Shared>, transaction: u64) -> Result<Option<ReadTransaction>> {
         shared.check_process()?;
         let pin = shared.readers.pin_held(transaction)?;
+        if let Some(pin) = &pin
+            && let Err(error) = Commits::adopt(&shared.pages, &pin.meta)
+        {
+            // It may be newer than what this process has seen of the file.
+            shared.readers.unpin(pin);
+            return Err(error);
+        }
         let definitions = Definitions::default();
         Ok(pin.map(|pin| ReadTransaction { shared: Arc::clone(shared), pin, definitions }))
     }
@@ -116,7 +123,8 @@ impl ReadTransaction {
         stats_of(self.find_index(self.reader(table)?.definition, index)?)
     }
 
-    /// The number of the transaction whose state this is. It grows by one with every commit.
+    /// The number of the transaction whose state this is. It grows with every commit, and no two states that were seen have
+    /// the same number.
     pub fn transaction(&self) -> u64 {
         self.pin.meta.transaction
     }

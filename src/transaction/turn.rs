@@ -1,7 +1,10 @@
 //! The turn to write: one writer at a time, in this process and among processes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::thread::ThreadId;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
 
 use super::free_space::{derive_free_space, snapshot_numbers};
 use super::{Shared, WriterState};
@@ -17,8 +20,121 @@ pub(crate) enum Wait {
     Until(Instant),
 }
 
+/// How long to wait for a transaction of the calling thread before that is an error. It may be on its way to another
+/// thread, which has not used it yet.
+const HANDED_OVER: Duration = Duration::from_millis(200);
+
+/// Where the writer's memory lies while nobody writes, and who has it while somebody does.
+pub(crate) struct WriterPlace {
+    place: Mutex<Option<WriterState>>,
+    left: Condvar,
+    /// Set while the place is empty.
+    holder: Mutex<Option<Holder>>,
+}
+
+/// The threads that had to do with the running write transaction.
+struct Holder {
+    begun_by: ThreadId,
+    last_used_by: ThreadId,
+    /// Whether that thread still runs.
+    last_user: Weak<()>,
+}
+
+impl Holder {
+    /// Whether the transaction is in the hands of this thread, as far as can be known. It is where it was last used; if
+    /// that thread has ended, it only borrowed the transaction from the one that began it.
+    fn is_this_thread(&self) -> bool {
+        let here = std::thread::current().id();
+        self.last_used_by == here || self.begun_by == here && self.last_user.strong_count() == 0
+    }
+}
+
+thread_local! {
+    /// Lives as long as its thread.
+    static RUNS: Arc<()> = Arc::new(());
+}
+
+fn this_thread() -> (ThreadId, Weak<()>) {
+    let runs = RUNS.try_with(Arc::downgrade).unwrap_or_default();
+    (std::thread::current().id(), runs)
+}
+
+impl WriterPlace {
+    pub(crate) fn new(writer: WriterState) -> WriterPlace {
+        WriterPlace { place: Mutex::new(Some(writer)), left: Condvar::new(), holder: Mutex::new(None) }
+    }
+
+    /// Takes the writer's memory; `None` if another has it for longer than the wait.
+    ///
+    /// All who wait here want the same, so waking one of them is enough: it takes what it was woken for.
+    fn take(&self, wait: Wait) -> Result<Option<WriterState>> {
+        let mut place = self.place.lock();
+        let mut own_since: Option<Instant> = None;
+        loop {
+            if let Some(writer) = place.take() {
+                let (here, runs) = this_thread();
+                *self.holder.lock() = Some(Holder { begun_by: here, last_used_by: here, last_user: runs });
+                return Ok(Some(writer));
+            }
+            let now = Instant::now();
+            let mut until = match wait {
+                Wait::Not => return Ok(None),
+                Wait::Until(until) if now >= until => return Ok(None),
+                Wait::Until(until) => Some(until),
+                Wait::Forever => None,
+            };
+            let (is_own, may_become_own) = self.holder.lock().as_ref().map_or((false, false), |holder| {
+                (holder.is_this_thread(), holder.begun_by == std::thread::current().id())
+            });
+            if is_own {
+                let since = *own_since.get_or_insert(now);
+                if now - since >= HANDED_OVER {
+                    fail!(
+                        Usage,
+                        "this thread has a write transaction open, and would wait for itself; commit or drop that one first"
+                    );
+                }
+            } else {
+                own_since = None;
+            }
+            if is_own || may_become_own {
+                // Nobody wakes this thread when the thread that used the transaction ends.
+                let check = own_since.unwrap_or(now) + HANDED_OVER;
+                until = Some(until.map_or(check, |until| until.min(check)));
+            }
+            match until {
+                Some(until) => drop(self.left.wait_until(&mut place, until)),
+                None => self.left.wait(&mut place),
+            }
+        }
+    }
+
+    fn give_back(&self, writer: Option<WriterState>) {
+        let mut place = self.place.lock();
+        *self.holder.lock() = None;
+        *place = writer;
+        drop(place);
+        self.left.notify_one();
+    }
+
+    /// The running transaction is used by the calling thread: it can be sent from one to another.
+    pub(super) fn used_here(&self) {
+        let (here, runs) = this_thread();
+        if let Some(holder) = &mut *self.holder.lock()
+            && holder.last_used_by != here
+        {
+            (holder.last_used_by, holder.last_user) = (here, runs);
+        }
+    }
+
+    /// What is left when the database is closed.
+    pub(super) fn get_mut(&mut self) -> Option<&mut WriterState> {
+        self.place.get_mut().as_mut()
+    }
+}
+
 /// The right to write. Given back when it is dropped, whatever happened.
-pub(super) struct Turn {
+pub(crate) struct Turn {
     shared: Arc<Shared>,
     /// There until the drop.
     writer: Option<WriterState>,
@@ -28,11 +144,17 @@ pub(super) struct Turn {
 
 impl Turn {
     /// Takes the turn; `None` if somebody else has it for longer than the wait.
-    pub(super) fn take(shared: &Arc<Shared>, wait: Wait) -> Result<Option<Turn>> {
-        let Some(writer) = take_in_process(shared, wait) else { return Ok(None) };
+    pub(crate) fn take(shared: &Arc<Shared>, wait: Wait) -> Result<Option<Turn>> {
+        let Some(writer) = shared.writer.take(wait)? else { return Ok(None) };
         let mut turn = Turn { shared: Arc::clone(shared), writer: Some(writer), locked: false };
         turn.locked = lock_out_processes(shared, wait)?;
         Ok(turn.locked.then_some(turn))
+    }
+
+    /// Makes the commits that are not durable yet durable, whoever made them.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        let shared = Arc::clone(&self.shared);
+        self.writer()?.commits.sync_all(&shared.pages, &shared.readers)
     }
 
     /// What the writer keeps from one transaction to the next.
@@ -91,30 +213,14 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        // In a forked child the lock is the parent's to give up.
-        if self.locked && self.shared.check_process().is_ok() {
+        // In a forked child the locks are the parent's to give up, and a mutex may be held by a thread that is not there.
+        if self.shared.check_process().is_err() {
+            return;
+        }
+        if self.locked {
             self.shared.readers.unlock_writer();
         }
-        *self.shared.writer.lock() = self.writer.take();
-        self.shared.writer_left.notify_one();
-    }
-}
-
-fn take_in_process(shared: &Shared, wait: Wait) -> Option<WriterState> {
-    let mut place = shared.writer.lock();
-    loop {
-        if let Some(writer) = place.take() {
-            return Some(writer);
-        }
-        match wait {
-            Wait::Forever => shared.writer_left.wait(&mut place),
-            Wait::Not => return None,
-            Wait::Until(until) => {
-                if shared.writer_left.wait_until(&mut place, until).timed_out() {
-                    return place.take();
-                }
-            }
-        }
+        self.shared.writer.give_back(self.writer.take());
     }
 }
 

@@ -1,17 +1,20 @@
 //! `WriteTransaction`: edits, and the commit that makes them everyone's.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use elsa::sync::FrozenVec;
 use parking_lot::Mutex;
 
 use super::Shared;
 use super::free_space::{cut_tail, give_back_gaps, snapshot_numbers};
 use super::turn::{Turn, Wait};
-use crate::catalog::{CatalogEdit, Definition, Role, check_name, layout_for};
+use crate::catalog::{CatalogEdit, Definition, Role, check_name, field_rows, layout_for};
 use crate::error::{Error, Result, fail};
+use crate::lease::Lease;
 use crate::page::{Durability, Meta, PAGE_BYTES, WriteSession};
 use crate::record::Record;
 use crate::schema::{FieldDef, Schema};
@@ -46,15 +49,19 @@ pub struct WriteTransaction {
     pub(super) base: Meta,
     session: Option<WriteSession>,
     pub(super) state: Mutex<Tables>,
+    /// Every table that was opened. They stay where they are, since handles borrow them.
+    tables: FrozenVec<Box<Lease<OpenTable>>>,
     durability: Durability,
     memory_bytes: usize,
+    /// The open database: while a transaction runs, opening the file again gives the same one, which knows of the transaction.
+    _database: Arc<dyn Any + Send + Sync>,
 }
 
 /// The tables that a write transaction has opened, and the catalog as it will be.
 pub(super) struct Tables {
     pub(super) catalog: CatalogEdit,
-    /// Ordered, so that the same edits make the same file.
-    open: BTreeMap<String, Arc<Mutex<OpenTable>>>,
+    /// Where in `tables` each name is. Ordered, so that the same edits make the same file.
+    open: BTreeMap<String, usize>,
 }
 
 impl fmt::Debug for WriteTransaction {
@@ -67,6 +74,7 @@ impl WriteTransaction {
     /// Begins to write; `None` if somebody else writes for longer than the wait.
     pub(crate) fn begin(
         shared: &Arc<Shared>,
+        database: Arc<dyn Any + Send + Sync>,
         wait: Wait,
         durability: Durability,
         memory_bytes: usize,
@@ -82,8 +90,10 @@ impl WriteTransaction {
             base,
             session: Some(session),
             state: Mutex::new(Tables { catalog, open: BTreeMap::new() }),
+            tables: FrozenVec::new(),
             durability,
             memory_bytes,
+            _database: database,
         }))
     }
 
@@ -146,7 +156,8 @@ impl WriteTransaction {
         let layout = layout_for(schema, options.leaf_rows)?;
         let definition = state.catalog.create(session, name, schema, layout, Role::TABLE)?;
         let table = OpenTable::new(session, definition, Vec::new())?;
-        state.open.insert(name.to_owned(), Arc::new(Mutex::new(table)));
+        let index = self.tables.push_get_index(Box::new(Lease::new(table)));
+        state.open.insert(name.to_owned(), index);
         Ok(())
     }
 
@@ -234,11 +245,12 @@ impl WriteTransaction {
         let mut writer = self.open(name)?;
         writer.clear()?;
         let mut state = self.state.lock();
-        for index in writer.table.indexes() {
-            state.catalog.remove(session, index)?;
-        }
-        state.catalog.remove(session, &writer.table.definition)?;
-        drop(writer);
+        session.all_or_none(|| {
+            for index in writer.table.indexes() {
+                state.catalog.remove(session, index)?;
+            }
+            state.catalog.remove(session, &writer.table.definition)
+        })?;
         state.open.remove(name);
         Ok(())
     }
@@ -253,10 +265,11 @@ impl WriteTransaction {
         let mut writer = self.open(name)?;
         let mut state = self.state.lock();
         state.catalog.check_free(session, new_name)?;
-        state.catalog.remove_name(session, name)?;
-        writer.table.definition.name = new_name.to_owned();
-        state.catalog.put(session, &writer.table.definition)?;
-        drop(writer);
+        session.all_or_none(|| {
+            state.catalog.remove_name(session, name)?;
+            writer.table.definition.name = new_name.to_owned();
+            state.catalog.put(session, &writer.table.definition)
+        })?;
         if let Some(table) = state.open.remove(name) {
             state.open.insert(new_name.to_owned(), table);
         }
@@ -289,10 +302,13 @@ impl WriteTransaction {
         let default = layout_for(&old.schema, 0)?.leaf_rows();
         let layout = layout_for(&schema, if chosen == default { 0 } else { chosen })?;
         let definition = Definition { schema: schema.clone(), layout, ..old.clone() };
+        let fields = field_rows(&definition, old.schema.fields().len())?;
         writer.table.widen(session, definition, fill).map_err(place)?;
         let mut state = self.state.lock();
-        state.catalog.put_fields(session, &writer.table.definition, old.schema.fields().len())?;
-        state.catalog.put(session, &writer.table.definition)
+        session.all_or_none(|| {
+            state.catalog.put_fields(session, &fields)?;
+            state.catalog.put(session, &writer.table.definition)
+        })
     }
 
     /// The names of all tables, in order, as this transaction has them.
@@ -307,11 +323,15 @@ impl WriteTransaction {
     /// Makes all changes the database's newest state, all of them or none, and with
     /// [`Durability::Immediate`] so that a power cut cannot take them away.
     ///
+    /// Handles of tables need not be dropped before: the compiler refuses to use them afterwards.
+    ///
     /// # Errors
+    /// `Usage` if a call in the transaction ended halfway, by an error while it wrote or by a panic: nothing was changed.
     /// `Io` if the disk is full or fails: then nothing was changed. `Poisoned` if the sync failed, so that it is not known what
     /// the disk holds: the database must be opened anew.
     pub fn commit(mut self) -> Result<()> {
         self.shared.check_process()?;
+        self.shared.writer.used_here();
         let Some(session) = self.session.take() else { return Ok(()) };
         let next = self.write_pages(&session);
         let (mut allocator, written, trim) = session.finish();
@@ -334,30 +354,33 @@ impl WriteTransaction {
             // Not before: the state that a crash may fall back to was promised the length that it had.
             cut_tail(shared, next.file_bytes, trim);
         }
-        // A snapshot that cannot be asked for counts as one of the beginning: what is freed then waits for the next walk.
-        let snapshots = shared.readers.snapshots();
-        let known = snapshots.is_ok() || shared.pages.storage().plants(Mutant::UnreadableIsEmpty);
-        let snapshots = snapshots.map_or_else(|_| vec![0], |snapshots| snapshot_numbers(&snapshots));
-        allocator.commit(&snapshots);
-        let trim = trim && known;
         let early = shared.pages.storage().plants(Mutant::DiscardTooEarly);
-        if trim && (early || writer.commits.durable() == next.transaction) {
-            allocator.release(next.transaction, writer.commits.listed(), &snapshots);
-            give_back_gaps(shared, &allocator);
+        let unreadable = |error| {
+            if shared.pages.storage().plants(Mutant::UnreadableIsEmpty) { Ok(Vec::new()) } else { Err(error) }
+        };
+        match shared.readers.snapshots().or_else(unreadable) {
+            Ok(snapshots) => {
+                let snapshots = snapshot_numbers(&snapshots);
+                allocator.commit(&snapshots);
+                if trim && (early || writer.commits.durable() == next.transaction) {
+                    allocator.release(next.transaction, writer.commits.listed(), &snapshots);
+                    give_back_gaps(shared, &allocator);
+                }
+            }
+            // The commit stands. Any state may be held, so nothing is freed until the table can be read again.
+            Err(_) => allocator.commit(&[0]),
         }
         writer.allocator = Some(allocator);
         Ok(())
     }
 
     /// Writes what is in memory to new pages. `None` if nothing was changed.
-    fn write_pages(&self, session: &WriteSession) -> Result<Option<Meta>> {
-        if session.has_failed() {
-            fail!(Usage, "this transaction failed to write before, and cannot be committed; begin another");
-        }
-        let mut state = self.state.lock();
-        let state = &mut *state;
-        for table in state.open.values() {
-            table.lock().flush(session, &mut |moved| state.catalog.put(session, moved))?;
+    fn write_pages(&mut self, session: &WriteSession) -> Result<Option<Meta>> {
+        session.check_failed()?;
+        let (state, tables) = (self.state.get_mut(), self.tables.as_mut());
+        for index in state.open.values() {
+            let table = tables[*index].get_mut();
+            table.flush(session, &mut |moved| state.catalog.put(session, moved))?;
         }
         let next = Meta {
             transaction: self.base.transaction + 1,
@@ -372,6 +395,7 @@ impl WriteTransaction {
 
     pub(super) fn session(&self) -> Result<&WriteSession> {
         self.shared.check_process()?;
+        self.shared.writer.used_here();
         match &self.session {
             Some(session) => Ok(session),
             None => fail!(Usage, "the transaction is over"),
@@ -381,18 +405,19 @@ impl WriteTransaction {
     pub(super) fn open(&self, name: &str) -> Result<Writer<'_>> {
         let session = self.session()?;
         let mut state = self.state.lock();
-        let table = match state.open.get(name) {
-            Some(table) => Arc::clone(table),
+        let index = match state.open.get(name) {
+            Some(index) => *index,
             None => {
                 let catalog = state.catalog.view(session);
                 let definition = catalog.get(name)?;
                 let indexes = catalog.indexes(&definition)?;
-                let table = Arc::new(Mutex::new(OpenTable::new(session, definition, indexes)?));
-                state.open.insert(name.to_owned(), Arc::clone(&table));
-                table
+                let table = OpenTable::new(session, definition, indexes)?;
+                let index = self.tables.push_get_index(Box::new(Lease::new(table)));
+                state.open.insert(name.to_owned(), index);
+                index
             }
         };
-        match table.try_lock_arc() {
+        match self.tables.get(index).and_then(Lease::lend) {
             Some(table) => Ok(Writer { home: self, table }),
             None => {
                 fail!(Usage, "table {name:?} is open already in this transaction; drop that handle first")

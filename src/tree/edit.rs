@@ -13,7 +13,7 @@ use super::layout::Layout;
 use super::node::{Branch, BranchRef, Child, ChildRef, Node};
 use super::search::{Span, search_leaf};
 use super::view::View;
-use super::walk::walk_stored;
+use super::walk::{Visit, walk_stored};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{Buffer, Link, PAGE_BYTES, TreeRoot, WriteSession};
 
@@ -572,10 +572,17 @@ impl<'e> Edit<'e> {
             Child::Stored(_) if rows == 0 => {}
             Child::Stored(link) => {
                 let view = self.view(ChildRef::Stored(*link), level, rows);
+                // A branch is read after it was visited. If this transaction wrote it, it is unused once it is freed, and
+                // another thread may write over it: so branches are freed when all of them were read.
+                let mut branches = Vec::new();
                 walk_stored(&view, *link, level, rows, &mut |visit| {
-                    self.session.free(visit.link(), visit.bytes());
+                    match visit {
+                        Visit::Branch { link } => branches.push(link),
+                        Visit::Leaf { link, bytes } => self.session.free(link, bytes),
+                    }
                     Ok(true)
                 })?;
+                branches.iter().for_each(|link| self.session.free(*link, PAGE_BYTES));
             }
             Child::Owned(node) => match &**node {
                 Node::Leaf(_) => {

@@ -153,7 +153,7 @@ fn a_tree_does_not_outgrow_the_levels_that_can_be_read() {
     tree.replace(&session, root(node, Layout::HEIGHT_LIMIT)).unwrap();
     let grown = tree.put(&session, &1_u64.to_le_bytes(), false);
     assert_eq!(grown.unwrap_err().kind(), ErrorKind::Limit);
-    assert!(session.has_failed());
+    assert!(session.check_failed().is_err());
 }
 
 #[test]

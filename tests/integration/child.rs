@@ -12,17 +12,25 @@ const MARK: &str = "\u{2192} ";
 /// What a second process does with the database at a path.
 pub(crate) type Part = fn(&Path);
 
-const PARTS: [(&str, Part); 14] = [
+const PARTS: [(&str, Part); 22] = [
+    ("back_up_until_killed", crate::files::back_up_until_killed),
+    ("create_until_killed", crate::files::create_until_killed),
+    ("fork_a_worker", crate::files::fork_a_worker),
+    ("open_many", crate::files::open_many),
+    ("read_in_the_overlay", crate::files::read_in_the_overlay),
+    ("spill_elsewhere", crate::files::spill_elsewhere),
     ("commit_transfers", crate::kill::commit_transfers),
     ("commit_until_killed", crate::recovery::commit_until_killed),
     ("fill_the_disk", crate::full_disk::fill_the_disk),
     ("fork_while_writing", crate::processes::fork_while_writing),
+    ("hold_an_item", crate::files::hold_an_item),
     ("hold_a_snapshot", crate::processes::hold_a_snapshot),
     ("hold_until_told", crate::sharing::hold_until_told),
     ("open_in_a_forked_child", crate::sharing::open_in_a_forked_child),
     ("measure", crate::footprint::measure),
     ("read_once", crate::sharing::read_once),
     ("read_rows", crate::full_disk::read_rows),
+    ("take_part_in_the_soak", crate::soak::take_part),
     ("transfer_when_asked", crate::sharing::transfer_when_asked),
     ("watch_transfers", crate::sharing::watch_transfers),
     ("without_locks", crate::sharing::without_locks),
@@ -103,6 +111,19 @@ impl OtherProcess {
         while self.hear_any().is_some() {}
         self.process.wait().unwrap();
         self.last.take()
+    }
+
+    /// How the process has ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.try_wait().unwrap()
+    }
+
+    /// Kills the process, and waits for it and for those that it forked. Says how it ended: by the signal, or
+    /// by itself before.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        self.process.kill().unwrap();
+        while self.hear_any().is_some() {}
+        self.process.wait().unwrap()
     }
 
     /// Waits until the process has ended by itself.

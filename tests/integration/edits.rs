@@ -41,7 +41,8 @@ fn rows_by_key_are_put_changed_and_taken() {
     assert_eq!(kind(accounts.insert(&account(5))), ErrorKind::Duplicate);
     assert!(accounts.upsert(&Account { cents: 7, ..account(5) }).unwrap());
     assert!(!accounts.upsert(&account(2)).unwrap());
-    assert_eq!(accounts.update(5, |account| std::mem::replace(&mut account.cents, 8)).unwrap(), Some(7));
+    let old = accounts.update(5, |account| Ok(std::mem::replace(&mut account.cents, 8)));
+    assert_eq!(old.unwrap(), Some(7));
     assert_eq!(accounts.update(6, |account| account.cents = 0).unwrap(), None);
     let cents = Account::schema().handle::<i64>("cents").unwrap();
     assert!(accounts.set_field(9, cents, -1).unwrap());

@@ -188,10 +188,23 @@ fn a_missing_file_is_made_only_if_that_is_asked_for() {
 }
 
 #[test]
-fn a_link_to_nowhere_is_an_error() {
+fn a_link_to_nowhere_leads_to_a_new_database() {
     let temp = TempDb::new();
-    symlink(temp.folder().join("nowhere"), temp.path()).unwrap();
-    assert_eq!(temp.try_open().unwrap_err().kind(), ErrorKind::NotFound);
+    let there = temp.folder().join("there.dry");
+    symlink("there.dry", temp.path()).unwrap();
+    let missing = temp::open(temp.path(), &Options::new().create(false)).unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+    let first = temp.open();
+    assert!(there.is_file() && temp.folder().join("there.dry-lock").is_file());
+    assert!(temp.path().is_symlink() && !temp.folder().join("test.dry-lock").exists());
+    let second = temp::open(&there, &Options::new()).unwrap();
+    let write = first.write().unwrap();
+    assert!(second.try_write().unwrap().is_none(), "it is not one database");
+    drop(write);
+    // A folder that is not there is not made.
+    let lost = temp.folder().join("lost.dry");
+    symlink("missing/lost.dry", &lost).unwrap();
+    assert_eq!(temp::open(&lost, &Options::new()).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[test]

@@ -28,6 +28,18 @@ impl Mount {
         Some(mount)
     }
 
+    /// A file system that shows a folder, and keeps what is changed in another one, which is empty. Both lie in `folders`, with
+    /// a third one for its own use.
+    pub(crate) fn overlay(folders: &Path) -> Option<Mount> {
+        let [lower, upper, work] = ["lower", "upper", "work"].map(|name| folders.join(name));
+        for folder in [&upper, &work] {
+            std::fs::create_dir(folder).unwrap();
+        }
+        let options =
+            format!("lowerdir={},upperdir={},workdir={}", lower.display(), upper.display(), work.display());
+        Mount::new(&["-t", "overlay", "overlay", "-o", &options], None)
+    }
+
     /// An ext4 file system in a file, which keeps what it has at a power cut.
     pub(crate) fn disk(image: &Path, bytes: u64) -> Option<Mount> {
         File::create(image).and_then(|file| file.set_len(bytes)).unwrap();

@@ -91,6 +91,25 @@ pub(crate) fn fork(in_child: impl FnOnce() -> bool) -> bool {
     waited == child && status == 0
 }
 
+/// Forks off a child that does nothing but live, until it is killed. Only for processes that do nothing else.
+#[expect(unsafe_code, reason = "the standard library has no fork")]
+pub(crate) fn fork_a_sleeper() -> i32 {
+    // SAFETY: the child makes system calls only.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "cannot fork");
+    if child == 0 {
+        for stream in 0..3 {
+            // SAFETY: takes a number only. The test would wait for whoever has its pipes.
+            unsafe { libc::close(stream) };
+        }
+        // SAFETY: takes a number only. Nobody waits longer than that for a test.
+        unsafe { libc::sleep(600) };
+        // SAFETY: ends the child at once.
+        unsafe { libc::_exit(0) };
+    }
+    child
+}
+
 /// Fails, showing the problems, unless the database is sound. Returns the report.
 #[track_caller]
 pub(crate) fn assert_sound(db: &Database) -> CheckReport {

@@ -112,3 +112,43 @@ fn threads_see_whole_snapshots_while_others_write_load_check_and_open() {
         temp.file_bytes()
     );
 }
+
+/// A row that tells what it must be.
+#[derive(Clone, Copy, Debug, PartialEq, Record)]
+#[repr(C)]
+struct Squared {
+    #[record(key)]
+    id: u64,
+    square: u64,
+}
+
+#[test]
+fn threads_write_tables_of_one_transaction_beyond_its_memory() {
+    const ROWS: u64 = 200_000;
+    let temp = TempDb::new();
+    let db = temp.open();
+    let names = ["a", "b", "c", "d"];
+    let mut write = db.write().unwrap();
+    write.set_memory_bytes(1 << 20);
+    std::thread::scope(|scope| {
+        for name in names {
+            let write = &write;
+            scope.spawn(move || {
+                let mut table = write.create_table::<Squared>(name).unwrap();
+                for id in 0..ROWS {
+                    table.insert(&Squared { id, square: id * id }).unwrap();
+                }
+            });
+        }
+    });
+    write.commit().unwrap();
+    assert_sound(&db);
+    let read = db.read().unwrap();
+    for name in names {
+        let table = read.table::<Squared>(name).unwrap();
+        assert_eq!(table.len(), ROWS);
+        for (id, row) in (0..).zip(table.iter()) {
+            assert_eq!(*row.unwrap(), Squared { id, square: id * id });
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! A value that is lent to one handle at a time through a shared reference, and that its owner can take back.
+//! Used for the tables of a write transaction. One of the two files with unsafe code.
+
+use std::cell::UnsafeCell;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A value that is lent to one [`Held`] at a time.
+///
+/// It differs from a mutex in one point: dropping a [`Held`] does not touch the value. So the owner can use the value
+/// again, by [`get_mut`](Lease::get_mut), as soon as the borrow of the lease is over, though a handle was not dropped yet
+/// or was forgotten.
+pub(crate) struct Lease<T> {
+    value: UnsafeCell<T>,
+    /// Whether a `Held` has the value. Outlives the lease, for handles that are dropped after it.
+    is_lent: Arc<AtomicBool>,
+}
+
+// SAFETY: through a shared lease, only the one `Held` reaches the value, as if it had been sent to that thread.
+unsafe impl<T: Send> Sync for Lease<T> {}
+
+impl<T> Lease<T> {
+    pub(crate) fn new(value: T) -> Lease<T> {
+        Lease { value: UnsafeCell::new(value), is_lent: Arc::default() }
+    }
+
+    /// Lends the value; `None` while another `Held` has it.
+    pub(crate) fn lend(&self) -> Option<Held<'_, T>> {
+        // Acquire: what the last holder did to the value comes before.
+        if self.is_lent.swap(true, Ordering::Acquire) {
+            return None;
+        }
+        // Never null: it points at a field.
+        let value = NonNull::new(self.value.get())?;
+        let returned = Returned(Arc::clone(&self.is_lent));
+        Some(Held { value, lease: PhantomData, _returned: returned })
+    }
+
+    /// The value, whether or not a `Held` was given back: none can be used any more, since it would still borrow the lease.
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+}
+
+/// The value of a [`Lease`], for as long as this lives.
+///
+/// # Invariants
+/// - `value` is valid for `'l`, and no one else reaches it before `_returned` is dropped.
+/// - Nothing that runs when this is dropped reaches `value`: it may be gone by then.
+pub(crate) struct Held<'l, T> {
+    value: NonNull<T>,
+    lease: PhantomData<&'l mut T>,
+    _returned: Returned,
+}
+
+// SAFETY: a `Held` is an exclusive reference to the value and a flag that any thread may set.
+unsafe impl<T: Send> Send for Held<'_, T> {}
+// SAFETY: a shared `Held` gives shared references to the value.
+unsafe impl<T: Sync> Sync for Held<'_, T> {}
+
+impl<T> Deref for Held<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: whoever has a reference to this has it within `'l`, in which the lease is borrowed: it is neither dropped nor
+        // used by `get_mut`. No other `Held` exists, and this one is borrowed shared.
+        unsafe { self.value.as_ref() }
+    }
+}
+
+impl<T> DerefMut for Held<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`, and this one is borrowed exclusively.
+        unsafe { self.value.as_mut() }
+    }
+}
+
+/// Notes when it is dropped that the value can be lent again. It has no lifetime, so the compiler lets the owner of
+/// the lease move or drop it while a `Held` is still to be dropped.
+struct Returned(Arc<AtomicBool>);
+
+impl Drop for Returned {
+    fn drop(&mut self) {
+        // Release: what this holder did to the value comes before what the next one does.
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_a_time_and_the_owner_when_the_borrow_is_over() {
+        let mut lease = Lease::new(String::from("a"));
+        let mut first = lease.lend().unwrap();
+        assert!(lease.lend().is_none());
+        first.push('b');
+        drop(first);
+        let mut second = lease.lend().unwrap();
+        second.push('c');
+        // `second` is dropped after this, and after the lease.
+        lease.get_mut().push('d');
+        assert!(lease.lend().is_none(), "a handle that was not dropped still counts as lent");
+        assert_eq!(lease.get_mut(), "abcd");
+        drop(lease);
+    }
+
+    #[test]
+    fn a_handle_that_was_forgotten_keeps_others_out_but_not_the_owner() {
+        let mut lease = Lease::new(1);
+        std::mem::forget(lease.lend());
+        assert!(lease.lend().is_none());
+        *lease.get_mut() += 1;
+        assert_eq!(*lease.get_mut(), 2);
+    }
+
+    #[test]
+    fn threads_take_turns() {
+        let mut lease = Lease::new(0_u64);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..1000 {
+                        loop {
+                            let Some(mut held) = lease.lend() else { continue };
+                            *held += 1;
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(*lease.get_mut(), 4000);
+    }
+}
