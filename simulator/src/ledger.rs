@@ -35,6 +35,8 @@ pub struct AfterCut {
     durable: Version,
     later: Vec<Version>,
     flights: Vec<Option<Arc<State>>>,
+    /// One of them may have got a new number.
+    fallback: bool,
 }
 
 impl AfterCut {
@@ -45,7 +47,7 @@ impl AfterCut {
             return Some(version.clone());
         }
         let flying = self.flights.iter().flatten();
-        let compacting = self.flights.iter().any(Option::is_none);
+        let compacting = self.fallback || self.flights.iter().any(Option::is_none);
         let same = flying.clone().any(|state| **state == found.1)
             || compacting && known.map(|version| &version.state).any(|state| **state == found.1);
         (same && found.0 > self.durable.transaction)
@@ -84,6 +86,7 @@ impl Ledger {
             durable: self.durable.clone(),
             later: self.later.clone(),
             flights: self.flights.iter().map(|flight| flight.state.clone()).collect(),
+            fallback: self.fallback,
         }
     }
 

@@ -291,11 +291,13 @@ impl World<'_> {
         if !self.failures || random.one_in(2) {
             accident.kill = Some(random.below(60));
         } else {
-            accident.only = match random.below(6) {
-                0 => Some(Operation::LockRead),
-                1 => Some(Operation::LockWrite),
-                2 => Some(Operation::Write),
-                3 => Some(Operation::Sync),
+            accident.only = match random.below(7) {
+                0 => Some((Operation::LockRead, u64::MAX)),
+                1 => Some((Operation::LockWrite, u64::MAX)),
+                2 => Some((Operation::Write, u64::MAX)),
+                3 => Some((Operation::Sync, u64::MAX)),
+                // A meta page.
+                4 => Some((Operation::Write, 8192)),
                 _ => None,
             };
             let reach = if accident.only.is_some() { 6 } else { 40 };

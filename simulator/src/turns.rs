@@ -40,8 +40,8 @@ pub struct Accident {
     pub kill: Option<u64>,
     /// So many operations fail.
     pub fail: Option<(u64, u64)>,
-    /// Only operations of this kind count for the failure.
-    pub only: Option<Operation>,
+    /// Only operations of this kind, below this place, count for the failure.
+    pub only: Option<(Operation, u64)>,
 }
 
 /// A lock on what a thread that panicked cannot have left half done, or whose run is over anyway.
@@ -171,7 +171,7 @@ impl Turns {
 }
 
 impl Hook for Turns {
-    fn before(&self, _process: u64, operation: Operation) -> Verdict {
+    fn before(&self, _process: u64, operation: Operation, offset: u64) -> Verdict {
         if self.quiet.load(Ordering::Relaxed) {
             return Verdict::Pass;
         }
@@ -198,7 +198,7 @@ impl Hook for Turns {
             }
             *left -= 1;
         }
-        let counts = accident.only.is_none_or(|only| only == operation);
+        let counts = accident.only.is_none_or(|(only, below)| only == operation && offset < below);
         if let Some((left, times)) = &mut accident.fail
             && counts
             && operation != Operation::Unlock

@@ -64,6 +64,8 @@ pub(crate) struct Allocator {
     edges: HashMap<u64, u64>,
     /// The transaction whose tree this map describes.
     transaction: u64,
+    /// A bug that a test has planted.
+    unknown_is_young: bool,
 }
 
 impl Allocator {
@@ -76,6 +78,11 @@ impl Allocator {
             allocator.starts.set(page);
         }
         allocator
+    }
+
+    /// Plants the bug `UnknownIsYoung`.
+    pub(crate) fn plant_unknown_is_young(&mut self, planted: bool) {
+        self.unknown_is_young = planted;
     }
 
     /// The transaction whose tree this map describes.
@@ -287,7 +294,7 @@ impl Allocator {
         }
         let born = match self.births.get(&first) {
             Some(born) => *born,
-            None if self.old.end() > 0 && !self.old.get(first) => self.walked,
+            None if self.unknown_is_young || self.old.end() > 0 && !self.old.get(first) => self.walked,
             None => 0,
         };
         let freed = self.transaction + 1;

@@ -76,7 +76,9 @@ impl Commits {
 
     /// Makes ready for a state that another process published: what it rewrote is not known, and the file may have grown.
     pub(crate) fn adopt(pages: &Pages, newest: &Meta) -> Result<()> {
-        pages.forget_all();
+        if !pages.storage().plants(Mutant::KeepMarks) {
+            pages.forget_all();
+        }
         meta::check_mapping(pages.storage(), newest.transaction)?;
         let len = meta::file_length(pages.storage())?;
         if len < newest.file_bytes {
@@ -101,15 +103,20 @@ impl Commits {
         self.durable_slot = recovered.slot;
         let lost = |seen: &&Meta| seen.transaction >= recovered.meta.transaction && **seen != recovered.meta;
         let last_lost = readers.seen()?.iter().filter(lost).map(|seen| seen.transaction).max();
+        let last_lost = last_lost.filter(|_| !storage.plants(Mutant::FallBackBelowPin));
         if !recovered.settled && !storage.plants(Mutant::NoSettle) {
             self.write_again(pages, &recovered)?;
             if last_lost.is_none() {
                 self.seal(pages, &recovered.meta)?;
-                self.sync(pages)?;
+                if !storage.plants(Mutant::SettleOnce) {
+                    self.sync(pages)?;
+                }
             }
         }
         // Another process wrote, and which pages is not known.
-        pages.forget_all();
+        if !storage.plants(Mutant::KeepMarks) {
+            pages.forget_all();
+        }
         self.newest = recovered.meta;
         self.durable = recovered.meta.transaction;
         self.unsynced.clear();

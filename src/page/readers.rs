@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use super::checksum;
 use super::meta::{Meta, TreeRoot};
 use crate::error::{Error, Result, fail};
-use crate::storage::LockFile;
+use crate::storage::{LockFile, Mutant};
 
 /// What a lock file begins with.
 pub(crate) const LOCK_FILE_MAGIC: [u8; 8] = *b"drylock1";
@@ -248,10 +248,15 @@ impl Readers {
             // The pin is in the table. If the state is still the newest, no writer has looked at the table since it
             // became old: the pin holds. If not, a writer may have looked before: once more.
             fence(Ordering::SeqCst);
-            if self.published()?.is_none_or(|published| published == meta.transaction) {
-                return Ok(Pin { meta });
+            match self.published() {
+                Ok(published) if published.is_none_or(|published| published == meta.transaction) => {
+                    return Ok(Pin { meta });
+                }
+                looked => {
+                    self.drop_pin(&mut local, meta.transaction);
+                    looked?;
+                }
             }
-            self.drop_pin(&mut local, meta.transaction);
         }
     }
 
@@ -271,11 +276,12 @@ impl Readers {
         local.pins.insert(transaction, Pinned { meta, count: 1, slot: Some(index), since: now() });
         // If the other pin is still there, a writer that looked before saw that one, and one that looks later sees this one.
         fence(Ordering::SeqCst);
-        if held(&local)?.is_some() {
+        let looked = held(&local);
+        if lock.plants(Mutant::PinUnseen) || matches!(looked, Ok(Some(_))) {
             return Ok(Some(Pin { meta }));
         }
         self.drop_pin(&mut local, transaction);
-        Ok(None)
+        looked.map(|_| None)
     }
 
     /// Lets a snapshot go.

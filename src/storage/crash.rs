@@ -72,8 +72,8 @@ pub enum Verdict {
 /// Hears of every operation of processes that share the disk, before it happens, in the thread that does it: so it can have
 /// other processes run first.
 pub trait Hook: Send + Sync {
-    /// Decides what becomes of the operation.
-    fn before(&self, process: u64, operation: Operation) -> Verdict;
+    /// Decides what becomes of the operation, at this place of its file if it has one.
+    fn before(&self, process: u64, operation: Operation, offset: u64) -> Verdict;
 
     /// The process waits for a lock that another one holds. Called again and again until it gets it.
     fn wait(&self, process: u64);
@@ -249,9 +249,9 @@ impl CrashDisk {
 
 impl Disk {
     /// Asks the hook what becomes of an operation of a process that shares the disk. Nothing is locked meanwhile.
-    pub(super) fn ask(&self, process: u64, operation: Operation) -> Verdict {
+    pub(super) fn ask(&self, process: u64, operation: Operation, offset: u64) -> Verdict {
         let hook = self.hook.lock().clone();
-        hook.map_or(Verdict::Pass, |hook| hook.before(process, operation))
+        hook.map_or(Verdict::Pass, |hook| hook.before(process, operation, offset))
     }
 
     /// Lets others run until they may have given up a lock.
@@ -339,10 +339,14 @@ impl Handle {
     fn run<R>(
         &self,
         operation: Operation,
+        offset: u64,
         pass: impl FnOnce(&mut State) -> io::Result<R>,
         part: impl FnOnce(&mut State, bool) -> io::Result<()>,
     ) -> io::Result<R> {
-        let verdict = if self.own.is_some() { self.disk.ask(self.process, operation) } else { Verdict::Pass };
+        let verdict = match self.own {
+            Some(_) => self.disk.ask(self.process, operation, offset),
+            None => Verdict::Pass,
+        };
         self.disk.run(self.process, operation, verdict, pass, part)
     }
 
@@ -386,7 +390,7 @@ impl Storage for Handle {
             }
             self.disk.file.read_at(offset, into)
         };
-        self.run(Operation::Read, read, |_, _| Ok(()))
+        self.run(Operation::Read, offset, read, |_, _| Ok(()))
     }
 
     fn fetch(&self, _offset: u64, _bytes: u64) -> io::Result<()> {
@@ -398,6 +402,7 @@ impl Storage for Handle {
         let half = |failed| bytes.len() / 2 / if failed { 1 } else { PAGE } * if failed { 1 } else { PAGE };
         self.run(
             Operation::Write,
+            offset,
             |state| self.write(state, offset, bytes),
             |state, failed| self.write(state, offset, &bytes[..half(failed)]),
         )
@@ -414,7 +419,7 @@ impl Storage for Handle {
             self.file().show(state.len);
             Ok(())
         };
-        self.run(Operation::Resize, grow, |_, _| Ok(()))
+        self.run(Operation::Resize, bytes, grow, |_, _| Ok(()))
     }
 
     fn shrink(&self, bytes: u64) -> io::Result<()> {
@@ -426,13 +431,13 @@ impl Storage for Handle {
             }
             Ok(())
         };
-        self.run(Operation::Resize, shrink, |_, _| Ok(()))
+        self.run(Operation::Resize, bytes, shrink, |_, _| Ok(()))
     }
 
     fn discard(&self, offset: u64, bytes: u64) -> io::Result<()> {
         // A power cut finds any part of it done, as it does of a write.
         let punch = |state: &mut State| self.write(state, offset, &vec![0; bytes as usize]);
-        self.run(Operation::Resize, punch, |_, _| Ok(()))
+        self.run(Operation::Resize, offset, punch, |_, _| Ok(()))
     }
 
     fn least_discard(&self) -> u64 {
@@ -463,7 +468,7 @@ impl Storage for Handle {
             }
             Ok(())
         };
-        self.run(Operation::Sync, sync, part)
+        self.run(Operation::Sync, 0, sync, part)
     }
 
     fn planted(&self) -> Option<Mutant> {

@@ -5,7 +5,7 @@
     allow(unreachable_pub, dead_code, reason = "only tests have the door")
 )]
 
-use super::Storage;
+use super::{LockFile, Storage};
 
 /// A bug of the commit protocol, planted in one database. For tests of the tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,12 +51,28 @@ pub enum Mutant {
     DiscardTooEarly,
     /// After a failed sync the next one is taken to have done it all.
     RetrySync,
+    /// A process goes on with its map of the free space after another one has committed.
+    StaleFreeSpace,
+    /// A page of which it is not known when it was written counts as written when the map was made.
+    UnknownIsYoung,
+    /// Settling does without its last sync.
+    SettleOnce,
+    /// After another process has committed, pages still count as verified.
+    KeepMarks,
+    /// Of a run that is written, only the first page counts as not verified any more.
+    ForgetFirstPage,
+    /// A snapshot that another process holds is pinned without a look whether it is still held.
+    PinUnseen,
+    /// After a fallback the number of a state that readers may hold is given a second time.
+    FallBackBelowPin,
+    /// A reader table that cannot be read counts as one without readers.
+    UnreadableIsEmpty,
 }
 
 #[cfg(feature = "simulation")]
 impl Mutant {
     /// All of them.
-    pub const ALL: [Mutant; 20] = [
+    pub const ALL: [Mutant; 28] = [
         Mutant::SkipSync,
         Mutant::MetaBeforePages,
         Mutant::LargeNotSynced,
@@ -77,7 +93,34 @@ impl Mutant {
         Mutant::CutBeforeCommit,
         Mutant::DiscardTooEarly,
         Mutant::RetrySync,
+        Mutant::StaleFreeSpace,
+        Mutant::UnknownIsYoung,
+        Mutant::SettleOnce,
+        Mutant::KeepMarks,
+        Mutant::ForgetFirstPage,
+        Mutant::PinUnseen,
+        Mutant::FallBackBelowPin,
+        Mutant::UnreadableIsEmpty,
     ];
+
+    /// Those that take several processes, or a disk that lies, to show.
+    pub const OF_SEVERAL: [Mutant; 8] = [
+        Mutant::StaleFreeSpace,
+        Mutant::UnknownIsYoung,
+        Mutant::SettleOnce,
+        Mutant::KeepMarks,
+        Mutant::ForgetFirstPage,
+        Mutant::PinUnseen,
+        Mutant::FallBackBelowPin,
+        Mutant::UnreadableIsEmpty,
+    ];
+}
+
+impl dyn LockFile + '_ {
+    /// The same where only the lock file is at hand.
+    pub(crate) fn plants(&self, bug: Mutant) -> bool {
+        cfg!(feature = "simulation") && self.planted() == Some(bug)
+    }
 }
 
 impl dyn Storage + '_ {

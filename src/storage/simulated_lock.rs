@@ -88,12 +88,12 @@ impl SimulatedLockFile {
         pass: impl FnOnce(&mut State) -> io::Result<R>,
         part: impl FnOnce(&mut State, bool) -> io::Result<()>,
     ) -> io::Result<R> {
-        let verdict = self.disk.ask(self.process, operation);
+        let verdict = self.disk.ask(self.process, operation, 0);
         self.disk.run(self.process, operation, verdict, pass, part)
     }
 
     fn take_at_last(&self, byte: u64, exclusive: bool) -> io::Result<()> {
-        let mut verdict = self.disk.ask(self.process, Operation::Lock);
+        let mut verdict = self.disk.ask(self.process, Operation::Lock, byte);
         loop {
             let take = |state: &mut State| Ok(state.locks.take(self.process, byte, exclusive));
             if self.disk.run(self.process, Operation::Lock, verdict, take, |_, _| Ok(()))? {

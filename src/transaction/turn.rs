@@ -176,7 +176,11 @@ impl Turn {
         };
         let mut snapshots = look()?;
         let mut allocator = match writer.allocator.take() {
-            Some(allocator) if allocator.transaction() == base.transaction => allocator,
+            Some(allocator)
+                if allocator.transaction() == base.transaction || storage.plants(Mutant::StaleFreeSpace) =>
+            {
+                allocator
+            }
             _ => loop {
                 match derive_free_space(&shared.pages, &base, &snapshots) {
                     Ok(allocator) => break allocator,
@@ -201,6 +205,7 @@ impl Turn {
         };
         let durable = if storage.plants(Mutant::ReuseTooEarly) { u64::MAX } else { writer.commits.durable() };
         let listed = if storage.plants(Mutant::ReuseListed) { &[] } else { writer.commits.listed() };
+        allocator.plant_unknown_is_young(storage.plants(Mutant::UnknownIsYoung));
         allocator.release(durable, listed, &snapshot_numbers(&snapshots));
         Ok((base, allocator))
     }
