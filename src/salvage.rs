@@ -4,9 +4,10 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
+use std::path::Path;
 
 use crate::catalog::{Catalog, Definition, Role};
-use crate::database::Database;
+use crate::database::{Database, Options, cannot_make};
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::{LoadOptions, OnDuplicate, RecordSource};
 use crate::page::Allocator;
@@ -82,6 +83,20 @@ impl fmt::Display for Loss {
 }
 
 impl Database {
+    /// Brings every table and row of this database that still verifies into a new file. See [`salvage`](Database::salvage). The file gets
+    /// its name when it is whole and durable, and a process that dies before leaves nothing.
+    ///
+    /// # Errors
+    /// `AlreadyExists` if there is such a file; else as for that one. Then there is no new file.
+    pub fn salvage_to(&self, path: impl AsRef<Path>) -> Result<SalvageReport> {
+        let path = path.as_ref();
+        let (good, file) = Options::new().unnamed(path)?;
+        let report = self.salvage(&good)?;
+        drop(good);
+        file.keep().map_err(|error| cannot_make(path, error))?;
+        Ok(report)
+    }
+
     /// Brings every table and row of this database that still verifies into another one, which is best new, in one transaction.
     ///
     /// Nothing is guessed: a row comes over if its leaf and all above it match their checksums, and if each of its values is one
