@@ -186,7 +186,7 @@ const ACTS: &[(&str, Act)] = &[
     ("update", |write, bomb| {
         let mut table = write.table::<Account>("accounts")?;
         table.update(3, |row| {
-            row.cents -= 100;
+            row.cents -= 7;
             bomb.tick();
             row.owner = Text::new("Eve").unwrap();
             bomb.tick();
@@ -197,7 +197,7 @@ const ACTS: &[(&str, Act)] = &[
         let mut table = write.table::<Account>("accounts")?;
         table
             .update(3, |row| {
-                row.cents -= 100;
+                row.cents -= 7;
                 row.id = 77;
                 bomb.tick();
                 row.id = 3;
