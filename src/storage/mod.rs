@@ -7,8 +7,10 @@ mod crash;
 mod create;
 #[cfg(test)]
 mod failing;
+#[expect(unsafe_code, reason = "handlers that the C library calls around a fork")]
+mod fork;
 mod lock;
-#[expect(unsafe_code, reason = "the only file with unsafe code: mapped memory, file growth, locks")]
+#[expect(unsafe_code, reason = "mapped memory, file growth, locks")]
 mod mmap;
 mod mutant;
 mod own;
@@ -23,8 +25,9 @@ pub use crash::{CrashDisk, Event, Fault, Hook, Operation, Verdict};
 pub(crate) use create::{NewFile, Rights, real_path};
 #[cfg(test)]
 pub(crate) use failing::Failing;
+pub(crate) use fork::Process;
 pub(crate) use lock::{Claim, OsLockFile, has_no_locks};
-pub(crate) use mmap::{MappedFile, Mapping, Process, Window, prefetch};
+pub(crate) use mmap::{MappedFile, Mapping, Window, prefetch};
 #[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "only tests have the door"))]
 pub use mutant::Mutant;
 pub(crate) use scratch::Scratch;
