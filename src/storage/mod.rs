@@ -127,7 +127,6 @@ pub(crate) trait LockFile: Send + Sync {
     fn cut(&self, bytes: u64) -> io::Result<()>;
 
     /// The bug that a test has planted.
-    #[cfg(feature = "simulation")]
     fn planted(&self) -> Option<Mutant> {
         None
     }
