@@ -605,4 +605,39 @@ mod tests {
         assert_eq!(torn.allocate(20, 2), (1000, 20), "no gap of two is left");
         assert_eq!(torn.allocate(1, 1), (4, 1));
     }
+
+    #[test]
+    fn a_commit_that_is_torn_takes_the_longest_gaps_first() {
+        let free = |page: &u64| [10, 11].contains(page) || (50..54).contains(page) || page % 3 == 1;
+        let mut torn = with_taken((0..200).filter(|page| *page == 199 || !free(page)));
+        let (first, pages) = torn.allocate(16, 2);
+        assert!((49..54).contains(&first) && pages >= 4, "{pages} pages at {first}");
+    }
+
+    #[test]
+    fn pages_that_the_durable_list_names_are_not_handed_out() {
+        let page = |page: u64| page * PAGE_BYTES as u64;
+        let mut allocator = with_taken(2..10);
+        let listed = WrittenRun { address: page(11), bytes: PAGE_BYTES as u32, checksum: 0 };
+        allocator.release(1, &[listed], &[]);
+        assert_eq!(allocator.end(), 12);
+        assert!(allocator.extend(10, 1));
+        assert!(!allocator.extend(11, 1), "over a listed page");
+        assert_eq!(allocator.allocate(2, 2), (12, 2));
+    }
+
+    #[test]
+    fn neighbours_that_were_written_by_two_transactions_are_freed_each_in_its_time() {
+        let page = |page: u64| page * PAGE_BYTES as u64;
+        let mut allocator = with_taken(2..6);
+        // Page 2 was written by transaction 5, page 3 before there was any snapshot.
+        (allocator.transaction, allocator.walked) = (5, 5);
+        allocator.births.insert(2, 5);
+        allocator.free(page(2), PAGE_BYTES as u64);
+        allocator.free(page(3), PAGE_BYTES as u64);
+        allocator.commit(&[4]);
+        allocator.release(6, &[], &[4]);
+        assert!(allocator.is_free(2), "snapshot 4 does not see page 2");
+        assert!(!allocator.is_free(3), "snapshot 4 sees page 3");
+    }
 }

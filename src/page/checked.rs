@@ -241,3 +241,48 @@ impl VerifiedTable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::MappedFile;
+
+    fn place(page: u64) -> u64 {
+        page * PAGE_BYTES as u64
+    }
+
+    /// Pages 2 to 199, each filled with its number and verified.
+    fn verified_pages() -> (Pages, Vec<Link>) {
+        let pages = Pages::new(Box::new(MappedFile::anonymous(place(200), 0).unwrap()));
+        let links = (2..200).map(|page| {
+            pages.storage().write_at(place(page), &[page as u8; PAGE_BYTES]).unwrap();
+            let link = Link { address: place(page), checksum: checksum(&[page as u8; PAGE_BYTES]) };
+            pages.view_all().read(link, PAGE_BYTES).unwrap();
+            link
+        });
+        let links = links.collect();
+        (pages, links)
+    }
+
+    #[test]
+    fn what_is_forgotten_is_held_against_its_checksum_again() {
+        for (first, last) in [(10, 10), (10, 12), (60, 130)] {
+            let (pages, links) = verified_pages();
+            for page in 2..200 {
+                pages.storage().write_at(place(page), &[0xFF; PAGE_BYTES]).unwrap();
+            }
+            pages.forget(place(first), place(last + 1) - place(first));
+            for (page, link) in (2..).zip(&links) {
+                let forgotten = (first..=last).contains(&page);
+                assert_eq!(pages.view_all().read(*link, PAGE_BYTES).is_err(), forgotten, "page {page}");
+            }
+        }
+    }
+
+    #[test]
+    fn when_all_is_forgotten_nothing_stays_verified() {
+        let (pages, links) = verified_pages();
+        pages.forget_all();
+        assert!(links.iter().all(|link| !pages.view_all().is_verified(link.address)));
+    }
+}

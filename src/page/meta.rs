@@ -501,4 +501,16 @@ mod tests {
         assert_eq!(recovered([state(5), other]).unwrap_err().kind(), ErrorKind::Corrupt);
         assert_eq!(recovered([state(5), state(5)]).unwrap(), state(5));
     }
+
+    #[test]
+    fn a_commit_that_was_cut_off_is_not_taken_because_the_other_meta_page_is_damaged() {
+        let file = MappedFile::anonymous(FIRST_ADDRESS + PAGE_BYTES as u64, 0).unwrap();
+        let newest = Meta { file_bytes: FIRST_ADDRESS + PAGE_BYTES as u64, ..state(5) };
+        let run = |checksum| WrittenRun { address: FIRST_ADDRESS, bytes: PAGE_BYTES as u32, checksum };
+        file.write_at(PAGE_BYTES as u64, &MAGIC).unwrap();
+        file.write_at(0, &newest.encode(false, &[run(1)])).unwrap();
+        assert_eq!(recover(&file).unwrap_err().kind(), ErrorKind::Corrupt);
+        file.write_at(0, &newest.encode(false, &[run(checksum(&[0; PAGE_BYTES]))])).unwrap();
+        assert_eq!(recover(&file).unwrap().meta, newest);
+    }
 }
