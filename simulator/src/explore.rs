@@ -8,7 +8,7 @@ use crate::crash::{Disk, Limits};
 use crate::model::State;
 use crate::random::Random;
 use crate::run::{Allowed, Broken, Run, Version, open, run, within};
-use crate::script::{Script, follow_up, random_script, short_scripts};
+use crate::script::{Script, again_and_drop, again_script, follow_up, random_script, short_scripts};
 
 /// How thoroughly one level is searched. Level 0 is the script, 1 the recovery and the next commits after a crash in it,
 /// 2 those after a crash in that recovery.
@@ -70,6 +70,14 @@ impl Plan {
         after_fault: depth(1, 0, 1, 0, 60),
     };
 
+    /// After every cut it goes on, and is cut once more.
+    pub const EVERY_CUT: Plan = Plan {
+        depths: [depth(4, 0, 0, 0, 1), depth(4, 4, 0, 0, 0), depth(1, 0, 0, 0, 0)],
+        faults: 0,
+        later_faults: 0,
+        after_fault: depth(1, 0, 0, 0, 0),
+    };
+
     /// Every operation fails: those of the script, and those of the recovery and the next commits after every cut.
     pub const FAILING: Plan = Plan {
         depths: [depth(1, 0, 0, 0, 1), depth(1, 0, 0, 0, 0), depth(1, 0, 0, 0, 0)],
@@ -102,6 +110,13 @@ pub fn catch(planted: Mutant) -> std::io::Result<Option<Caught>> {
     let mut short = short_scripts();
     let (first, rest): (Vec<Script>, Vec<Script>) =
         short.drain(..).partition(|script| script.name == shows_soonest(planted));
+    if planted == Mutant::SettleOnce {
+        let mut explorer = Explorer::new(Plan::EVERY_CUT, 0, Some(planted))?.followed_by(again_and_drop());
+        let script = again_script();
+        let outcome = explorer.explore(&script);
+        let points = explorer.points().all;
+        return Ok(outcome.err().map(|broken| Caught { script, seed: 0, points, broken }));
+    }
     for seed in 0..10 {
         let random = (0..10).map(|index| random_script(10 * seed + index));
         for script in first.iter().chain(&rest).cloned().chain(random) {
@@ -167,6 +182,13 @@ impl Explorer {
             points: Points::default(),
             follow_up: follow_up().into(),
         })
+    }
+
+    /// The same search with another script after every crash.
+    #[must_use]
+    pub fn followed_by(mut self, script: Script) -> Explorer {
+        self.follow_up = script.into();
+        self
     }
 
     /// Crash points tried so far.

@@ -77,6 +77,8 @@ pub fn play(disk: &CrashDisk, scenario: &Scenario, start: Version) -> Result<Pla
         disk,
         turns: &turns,
         failures: scenario.failures,
+        falls_back: scenario.failures && random.one_in(4),
+        asks: random.one_in(6),
         shared: Mutex::new(Shared {
             random,
             ledger,
@@ -113,6 +115,10 @@ struct World<'w> {
     disk: &'w CrashDisk,
     turns: &'w Turns,
     failures: bool,
+    /// Writes of meta pages fail often, so that commits get lost that others hold.
+    falls_back: bool,
+    /// Everybody looks at what the others hold.
+    asks: bool,
     shared: Mutex<Shared>,
     held: Mutex<Vec<Held>>,
 }
@@ -260,6 +266,13 @@ impl World<'_> {
                 _ => self.release(actor),
             };
         }
+        if self.asks && self.one_in(2) {
+            return match self.below(4) {
+                0 => self.hold(actor),
+                1 => self.release(actor),
+                _ => self.ask_who_holds(actor),
+            };
+        }
         match self.below(24) {
             0..=8 => self.begin(actor),
             9..=12 => self.hold(actor),
@@ -288,7 +301,10 @@ impl World<'_> {
             return;
         }
         let mut accident = Accident::default();
-        if !self.failures || random.one_in(2) {
+        if self.falls_back && random.one_in(2) {
+            accident.only = Some((Operation::Write, 8192));
+            accident.fail = Some((random.below(2), 1));
+        } else if !self.failures || random.one_in(2) {
             accident.kill = Some(random.below(60));
         } else {
             accident.only = match random.below(7) {

@@ -86,6 +86,22 @@ pub fn follow_up() -> Script {
     Script { name: "follow-up".to_owned(), steps }
 }
 
+/// A commit of which one run was written before the others.
+pub fn again_script() -> Script {
+    let steps = vec![commit(&[Edit::Create(A), put(A, 0, 40, 100)]), again(Some(Durability::Immediate))];
+    Script { name: "again".to_owned(), steps }
+}
+
+/// What follows a cut in it: the same bytes go to the same place, and nothing is committed. A commit that the cut took away must not
+/// come back by that.
+pub fn again_and_drop() -> Script {
+    Script { name: "again, and dropped".to_owned(), steps: vec![again(None)] }
+}
+
+fn again(commit: Option<Durability>) -> Step {
+    write(commit, 1, &[put(A, 5, 1, 200)])
+}
+
 /// Short scripts, each for a kind of commit or a way in which commits meet.
 pub fn short_scripts() -> Vec<Script> {
     let create = || commit(&[Edit::Create(A), put(A, 0, 40, 100)]);

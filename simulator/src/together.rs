@@ -40,6 +40,29 @@ impl Search {
     }
 }
 
+/// How a planted bug was caught.
+#[derive(Clone, Debug)]
+pub struct Caught {
+    /// By which run.
+    pub seed: u64,
+    /// What broke.
+    pub broken: Broken,
+}
+
+/// Searches runs of databases with a planted bug from this seed on, so many at most.
+///
+/// # Errors
+/// When the system gives no memory.
+pub fn catch(planted: Mutant, first: u64, runs: u64) -> std::io::Result<Option<Caught>> {
+    let mut search = Together::new(Search::of(3), Some(planted))?;
+    for seed in first..first + runs {
+        if let Err(broken) = search.explore(seed) {
+            return Ok(Some(Caught { seed, broken }));
+        }
+    }
+    Ok(None)
+}
+
 /// What was tried.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {

@@ -32,11 +32,17 @@ const FAILING: [&str; 2] = ["small", "killed"];
 
 #[test]
 fn every_planted_bug_is_caught() {
-    let caught = Mutant::ALL.map(|mutant| {
-        let caught = catch(mutant).unwrap().unwrap_or_else(|| panic!("{mutant:?} was not caught"));
-        println!("{mutant:?}, after {} crash points: {}", caught.points, caught.broken);
-        caught
-    });
+    // The others are caught by runs of several processes, or with a disk that lies.
+    let alone = |mutant: &Mutant| !Mutant::OF_SEVERAL.contains(mutant) || *mutant == Mutant::SettleOnce;
+    let caught: Vec<Caught> = Mutant::ALL
+        .into_iter()
+        .filter(alone)
+        .map(|mutant| {
+            let caught = catch(mutant).unwrap().unwrap_or_else(|| panic!("{mutant:?} was not caught"));
+            println!("{mutant:?}, after {} crash points: {}", caught.points, caught.broken);
+            caught
+        })
+        .collect();
     // It is the bugs that it finds: without them the same searches find nothing.
     let mut searched: Vec<(&str, u64)> = Vec::new();
     for Caught { script, seed, .. } in &caught {

@@ -1,0 +1,61 @@
+//! Several processes with one database: a short search, and the proof that it would find what is wrong. The long one is
+//! `cargo run --release -p drystone-simulator -- --processes 4 --minutes 3`.
+
+use drystone::simulation::Mutant;
+use drystone_simulator::explore::{Explorer, Plan};
+use drystone_simulator::script::{again_and_drop, again_script};
+use drystone_simulator::together::{Search, Together, catch};
+
+#[test]
+fn no_process_sees_what_it_should_not_whoever_is_killed() {
+    for processes in [2, 3, 4] {
+        let mut search = Together::new(Search::of(processes), None).unwrap();
+        for seed in 1..=800 {
+            search
+                .explore(seed)
+                .unwrap_or_else(|broken| panic!("{processes} processes, run {seed}: {broken}"));
+        }
+        println!("{processes} processes: {:?}", search.tally());
+        assert!(search.tally().points > 5_000);
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    let tally = || {
+        let mut search = Together::new(Search::of(3), None).unwrap();
+        for seed in 7..20 {
+            search.explore(seed).unwrap();
+        }
+        format!("{:?}", search.tally())
+    };
+    assert_eq!(tally(), tally());
+}
+
+/// With the number of runs in which each must be caught.
+const PLANTED: [(Mutant, u64); 6] = [
+    (Mutant::IgnoreReaders, 200),
+    (Mutant::StaleFreeSpace, 500),
+    (Mutant::UnknownIsYoung, 2_000),
+    (Mutant::PinUnseen, 20_000),
+    (Mutant::UnreadableIsEmpty, 20_000),
+    (Mutant::FallBackBelowPin, 20_000),
+];
+
+#[test]
+fn bugs_among_processes_are_caught() {
+    for (mutant, runs) in PLANTED {
+        let caught = catch(mutant, 1, runs).unwrap().unwrap_or_else(|| panic!("{mutant:?} was not caught"));
+        println!("{mutant:?}, by run {}: {}", caught.seed, caught.broken.lines().next().unwrap_or_default());
+        // It is the bug that it finds.
+        let mut search = Together::new(Search::of(3), None).unwrap();
+        search.explore(caught.seed).unwrap();
+    }
+}
+
+#[test]
+fn a_commit_that_a_cut_took_away_does_not_come_back_when_its_pages_are_written_again() {
+    let mut explorer = Explorer::new(Plan::EVERY_CUT, 0, None).unwrap().followed_by(again_and_drop());
+    explorer.explore(&again_script()).unwrap();
+    println!("{:?}", explorer.points());
+}
