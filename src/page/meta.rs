@@ -496,6 +496,14 @@ mod tests {
     }
 
     #[test]
+    fn a_short_file_that_cannot_be_read_is_not_called_a_foreign_one() {
+        let file = crate::storage::Failing::new(&[1; 100]);
+        assert_eq!(recover(&file).unwrap_err().kind(), ErrorKind::NotADatabase);
+        file.lose(0..1);
+        assert_eq!(recover(&file).unwrap_err().kind(), ErrorKind::Io);
+    }
+
+    #[test]
     fn two_states_of_one_transaction_are_damage() {
         let other = Meta { next_table: 2, ..state(5) };
         assert_eq!(recovered([state(5), other]).unwrap_err().kind(), ErrorKind::Corrupt);
