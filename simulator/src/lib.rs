@@ -8,6 +8,7 @@
 //! And the disk may lie: lose a write, write to another place or once more, or fail to read ([lies]).
 
 pub mod crash;
+pub mod creation;
 pub mod explore;
 pub mod ledger;
 pub mod lies;

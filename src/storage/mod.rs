@@ -6,6 +6,8 @@
 mod crash;
 mod create;
 mod lock;
+#[cfg(feature = "simulation")]
+mod making;
 #[expect(unsafe_code, reason = "the only file with unsafe code: mapped memory, file growth, locks")]
 mod mmap;
 mod mutant;
@@ -20,6 +22,8 @@ use std::io;
 pub use crash::{CrashDisk, Event, Fault, Hook, Operation, Verdict};
 pub(crate) use create::{NewFile, Rights, real_path};
 pub(crate) use lock::{Claim, OsLockFile};
+#[cfg(feature = "simulation")]
+pub use making::{Making, record_making};
 pub(crate) use mmap::{MappedFile, Mapping, Process, Window, prefetch};
 #[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "only tests have the door"))]
 pub use mutant::Mutant;
