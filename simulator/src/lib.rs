@@ -5,10 +5,13 @@
 //! [model]. From there it goes on: settling, the next commits, and cuts in those ([explore]).
 //!
 //! Several processes take turns on one such disk, at every operation if need be, and are killed ([processes], [together]).
+//! And the disk may lie: lose a write, write to another place or once more, or fail to read ([lies]).
 
 pub mod crash;
+pub mod creation;
 pub mod explore;
 pub mod ledger;
+pub mod lies;
 pub mod model;
 pub mod processes;
 pub mod random;

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use drystone::simulation::Mutant;
 use drystone_simulator::explore::{Explorer, Plan, Points, catch};
+use drystone_simulator::lies::{Outcomes, search};
 use drystone_simulator::script::{Script, large_script, random_script, short_scripts};
-use drystone_simulator::together::{Search as Runs, Tally, Together};
+use drystone_simulator::together::{self, Search as Runs, Tally, Together};
 
 const USAGE: &str = "\
 Cuts the power of a simulated disk at every event of short scripts and of random ones, and looks for a lost commit.
@@ -21,6 +22,7 @@ Cuts the power of a simulated disk at every event of short scripts and of random
     --script NAME  only this short script
     --processes N  search runs of so many processes with one database instead, from this seed on
     --run S        of those, only the run of this seed
+    --lies N       have the disk tell so many lies about each of 1000 random scripts, or of as many as the minutes allow
     --planted NAME plant this bug in what is searched; all: catch one bug after the other, with short searches
     --threads N    [all processors]";
 
@@ -35,6 +37,7 @@ struct Options {
     planted: Option<String>,
     processes: Option<u64>,
     run: Option<u64>,
+    lies: Option<u64>,
 }
 
 /// One script and how it is searched.
@@ -56,14 +59,16 @@ fn main() -> ExitCode {
     if options.planted.as_deref() == Some("all") {
         return catch_all();
     }
-    if let Some(processes) = options.processes {
-        return match together(&options, processes as usize) {
-            Ok(code) => code,
-            Err(message) => {
-                eprintln!("{message}");
-                ExitCode::from(2)
-            }
-        };
+    let other = match (options.processes, options.lies) {
+        (Some(processes), _) => Some(processes_of(&options, processes as usize)),
+        (None, Some(lies)) => Some(lying(&options, lies)),
+        (None, None) => None,
+    };
+    if let Some(outcome) = other {
+        return outcome.unwrap_or_else(|message| {
+            eprintln!("{message}");
+            ExitCode::from(2)
+        });
     }
     let start = Instant::now();
     let search = match Search::new(&options) {
@@ -97,9 +102,21 @@ fn main() -> ExitCode {
 fn catch_all() -> ExitCode {
     let mut missed = 0;
     for mutant in Mutant::ALL {
-        match catch(mutant) {
+        let of_several = Mutant::OF_SEVERAL.contains(&mutant) && mutant != Mutant::SettleOnce;
+        let caught = if of_several {
+            let lies = matches!(mutant, Mutant::KeepMarks | Mutant::ForgetFirstPage);
+            let runs = if lies { Runs::lying(3) } else { Runs::of(3) };
+            let caught = together::catch(mutant, runs, 1, 30_000);
+            caught.map(|caught| caught.map(|caught| format!("run {}: {}", caught.seed, caught.broken)))
+        } else {
+            let caught = catch(mutant);
+            caught.map(|caught| {
+                caught.map(|caught| format!("crash point {}: {}", caught.points, caught.broken))
+            })
+        };
+        match caught {
             Ok(Some(caught)) => {
-                println!("{mutant:?}: caught at crash point {}: {}", caught.points, caught.broken);
+                println!("{mutant:?}: caught at {}", caught.lines().next().unwrap_or_default());
             }
             Ok(None) => {
                 missed += 1;
@@ -145,8 +162,52 @@ fn threads(options: &Options) -> u64 {
     options.threads.unwrap_or_else(all)
 }
 
+/// Has the disk lie about random scripts, until the limits or a wrong answer.
+fn lying(options: &Options, lies: u64) -> Result<ExitCode, String> {
+    let planted = planted(options)?;
+    let start = Instant::now();
+    let first = options.seed.unwrap_or(0);
+    let over = |seed: u64| match options.minutes {
+        Some(minutes) => start.elapsed() >= Duration::from_secs(60 * minutes),
+        None => seed - first >= if options.seed.is_some() { 1 } else { 1000 },
+    };
+    let next = AtomicU64::new(first);
+    let total = Mutex::new((Outcomes::default(), 0_u64, 0_u64));
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            let failed = total.lock().map_or(1, |total| total.2);
+            if over(seed) || failed > 0 {
+                return;
+            }
+            let outcome = search(seed, lies, planted);
+            let Ok(mut total) = total.lock() else { return };
+            total.1 += 1;
+            match outcome {
+                Ok(outcomes) => total.0.add(&outcomes),
+                Err(broken) => {
+                    total.2 += 1;
+                    println!(
+                        "BROKEN, seed {seed}: {broken}\n  repeat: cargo run --release -p drystone-simulator -- --lies {lies} \
+                         --seed {seed}"
+                    );
+                }
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads(options) {
+            scope.spawn(work);
+        }
+    });
+    let (outcomes, scripts, failures) = total.into_inner().unwrap_or_default();
+    let seconds = start.elapsed().as_secs_f64();
+    println!("{scripts} scripts from seed {first}, {outcomes:?}; {seconds:.0} s: {failures} wrong answers");
+    Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 /// Searches runs of several processes, until the limits or a failure.
-fn together(options: &Options, processes: usize) -> Result<ExitCode, String> {
+fn processes_of(options: &Options, processes: usize) -> Result<ExitCode, String> {
     let planted = planted(options)?;
     let start = Instant::now();
     let until = options.minutes.map(|minutes| start + Duration::from_secs(60 * minutes));
@@ -298,6 +359,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
             "--seed" => options.seed = Some(number()?),
             "--threads" => options.threads = Some(number()?),
             "--processes" => options.processes = Some(number()?),
+            "--lies" => options.lies = Some(number()?),
             "--run" => options.run = Some(number()?),
             "--script" => options.script = Some(value),
             "--planted" => options.planted = Some(value),

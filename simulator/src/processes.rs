@@ -25,6 +25,8 @@ pub struct Scenario {
     pub steps: u64,
     /// Whether operations fail.
     pub failures: bool,
+    /// Whether writes are lost that the disk acknowledges. Then a checksum that does not match ends the run, and is as it should be.
+    pub lies: bool,
 }
 
 /// A run that is over.
@@ -77,6 +79,7 @@ pub fn play(disk: &CrashDisk, scenario: &Scenario, start: Version) -> Result<Pla
         disk,
         turns: &turns,
         failures: scenario.failures,
+        lies: scenario.lies,
         falls_back: scenario.failures && random.one_in(4),
         asks: random.one_in(6),
         shared: Mutex::new(Shared {
@@ -102,7 +105,8 @@ pub fn play(disk: &CrashDisk, scenario: &Scenario, start: Version) -> Result<Pla
     });
     disk.set_hook(None);
     let shared = world.shared.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(broken) = turns.broken() {
+    let noticed = |broken: &Broken| turns.has_lied() && broken.contains("does not match its checksum");
+    if let Some(broken) = turns.broken().filter(|broken| !noticed(broken)) {
         return Err(format!("{broken}{}", last_steps(&shared.trace)));
     }
     let (operations, compared) = (turns.operations(), shared.compared);
@@ -115,6 +119,7 @@ struct World<'w> {
     disk: &'w CrashDisk,
     turns: &'w Turns,
     failures: bool,
+    lies: bool,
     /// Writes of meta pages fail often, so that commits get lost that others hold.
     falls_back: bool,
     /// Everybody looks at what the others hold.
@@ -301,7 +306,9 @@ impl World<'_> {
             return;
         }
         let mut accident = Accident::default();
-        if self.falls_back && random.one_in(2) {
+        if self.lies {
+            accident.lose = Some(random.below(20));
+        } else if self.falls_back && random.one_in(2) {
             accident.only = Some((Operation::Write, 8192));
             accident.fail = Some((random.below(2), 1));
         } else if !self.failures || random.one_in(2) {

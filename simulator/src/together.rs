@@ -24,6 +24,8 @@ pub struct Search {
     pub limits: Limits,
     /// After one cut in so many several processes go on, and are cut again.
     pub deeper: u64,
+    /// Whether the disk loses writes.
+    pub lies: bool,
 }
 
 impl Search {
@@ -36,7 +38,13 @@ impl Search {
             events: 3,
             limits: Limits { all_up_to: 2, singles: 2, samples: 2, tears: 1 },
             deeper: 400,
+            lies: false,
         }
+    }
+
+    /// For so many on a disk that loses writes.
+    pub const fn lying(processes: usize) -> Search {
+        Search { cut: 0, lies: true, ..Search::of(processes) }
     }
 }
 
@@ -53,8 +61,8 @@ pub struct Caught {
 ///
 /// # Errors
 /// When the system gives no memory.
-pub fn catch(planted: Mutant, first: u64, runs: u64) -> std::io::Result<Option<Caught>> {
-    let mut search = Together::new(Search::of(3), Some(planted))?;
+pub fn catch(planted: Mutant, search: Search, first: u64, runs: u64) -> std::io::Result<Option<Caught>> {
+    let mut search = Together::new(search, Some(planted))?;
     for seed in first..first + runs {
         if let Err(broken) = search.explore(seed) {
             return Ok(Some(Caught { seed, broken }));
@@ -148,7 +156,8 @@ impl Together {
             seed,
             processes: self.search.processes,
             steps: steps / 2 + random.below(steps),
-            failures: random.one_in(2),
+            failures: random.one_in(2) && !self.search.lies,
+            lies: self.search.lies,
         };
         self.disk.load(image).map_err(|error| format!("the simulated disk: {error}"))?;
         let played = play(&self.disk, &scenario, start)?;

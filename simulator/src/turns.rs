@@ -30,6 +30,7 @@ struct TurnState {
     waiting: Vec<Option<u64>>,
     accidents: Vec<Accident>,
     operations: u64,
+    lied: bool,
     broken: Option<Broken>,
 }
 
@@ -42,6 +43,8 @@ pub struct Accident {
     pub fail: Option<(u64, u64)>,
     /// Only operations of this kind, below this place, count for the failure.
     pub only: Option<(Operation, u64)>,
+    /// So many writes of pages happen, and the one after that is lost.
+    pub lose: Option<u64>,
 }
 
 /// A lock on what a thread that panicked cannot have left half done, or whose run is over anyway.
@@ -73,6 +76,7 @@ impl Turns {
                 waiting: vec![None; threads],
                 accidents: vec![Accident::default(); threads],
                 operations: 0,
+                lied: false,
                 broken: None,
             }),
         }
@@ -164,6 +168,11 @@ impl Turns {
         locked(&self.state).broken.clone()
     }
 
+    /// Whether a write was lost.
+    pub fn has_lied(&self) -> bool {
+        locked(&self.state).lied
+    }
+
     /// How many operations there were.
     pub fn operations(&self) -> u64 {
         locked(&self.state).operations
@@ -195,6 +204,17 @@ impl Hook for Turns {
             if *left == 0 {
                 *accident = Accident::default();
                 return if midway { Verdict::KillMidway } else { Verdict::Kill };
+            }
+            *left -= 1;
+        }
+        if let Some(left) = &mut accident.lose
+            && operation == Operation::Write
+            && offset >= 8192
+        {
+            if *left == 0 {
+                accident.lose = None;
+                state.lied = true;
+                return Verdict::Lose;
             }
             *left -= 1;
         }

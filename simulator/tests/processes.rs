@@ -32,25 +32,37 @@ fn the_same_seed_is_the_same_run() {
     assert_eq!(tally(), tally());
 }
 
-/// With the number of runs in which each must be caught.
-const PLANTED: [(Mutant, u64); 6] = [
-    (Mutant::IgnoreReaders, 200),
-    (Mutant::StaleFreeSpace, 500),
-    (Mutant::UnknownIsYoung, 2_000),
-    (Mutant::PinUnseen, 20_000),
-    (Mutant::UnreadableIsEmpty, 20_000),
-    (Mutant::FallBackBelowPin, 20_000),
+/// By which search each must be caught, and in how many runs.
+const PLANTED: [(Mutant, Search, u64); 8] = [
+    (Mutant::IgnoreReaders, Search::of(3), 200),
+    (Mutant::StaleFreeSpace, Search::of(3), 500),
+    (Mutant::UnknownIsYoung, Search::of(3), 2_000),
+    (Mutant::PinUnseen, Search::of(3), 20_000),
+    (Mutant::UnreadableIsEmpty, Search::of(3), 20_000),
+    (Mutant::FallBackBelowPin, Search::of(3), 20_000),
+    (Mutant::KeepMarks, Search::lying(3), 5_000),
+    (Mutant::ForgetFirstPage, Search::lying(3), 5_000),
 ];
 
 #[test]
 fn bugs_among_processes_are_caught() {
-    for (mutant, runs) in PLANTED {
-        let caught = catch(mutant, 1, runs).unwrap().unwrap_or_else(|| panic!("{mutant:?} was not caught"));
+    for (mutant, search, runs) in PLANTED {
+        let caught = catch(mutant, search, 1, runs).unwrap();
+        let caught = caught.unwrap_or_else(|| panic!("{mutant:?} was not caught"));
         println!("{mutant:?}, by run {}: {}", caught.seed, caught.broken.lines().next().unwrap_or_default());
         // It is the bug that it finds.
-        let mut search = Together::new(Search::of(3), None).unwrap();
+        let mut search = Together::new(search, None).unwrap();
         search.explore(caught.seed).unwrap();
     }
+}
+
+#[test]
+fn a_lost_write_is_noticed_by_whichever_process_reads_it() {
+    let mut search = Together::new(Search::lying(3), None).unwrap();
+    for seed in 1..=2_000 {
+        search.explore(seed).unwrap_or_else(|broken| panic!("run {seed}: {broken}"));
+    }
+    println!("{:?}", search.tally());
 }
 
 #[test]

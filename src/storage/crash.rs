@@ -67,6 +67,8 @@ pub enum Verdict {
     Kill,
     /// The process is killed in the middle of it: of a write the first half of its pages arrives.
     KillMidway,
+    /// A write is acknowledged, and never happens.
+    Lose,
 }
 
 /// Hears of every operation of processes that share the disk, before it happens, in the thread that does it: so it can have
@@ -113,12 +115,25 @@ pub(super) struct State {
     fault: Option<Fault>,
     failures: usize,
     failed_syncs: u64,
+    /// The next write is lost.
+    loses: bool,
+    /// Bytes that cannot be read any more.
+    spoiled: Option<std::ops::Range<u64>>,
     /// The lock file: no power cut keeps it, and nobody believes what one leaves of it.
     pub(super) lock_file: Vec<u8>,
     pub(super) locks: ByteLocks,
 }
 
 impl State {
+    fn check_spoiled(&self, offset: u64, bytes: usize) -> io::Result<()> {
+        match &self.spoiled {
+            Some(spoiled) if spoiled.start < offset + bytes as u64 && offset < spoiled.end => {
+                Err(io::Error::from_raw_os_error(libc::EIO))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A process is gone, and its locks with it.
     fn end(&mut self, process: u64) {
         self.alive.remove(&process);
@@ -215,6 +230,11 @@ impl CrashDisk {
         self.0.state.lock().locks.changes()
     }
 
+    /// Has these bytes fail to be read from now on.
+    pub fn spoil(&self, bytes: std::ops::Range<u64>) {
+        self.0.state.lock().spoiled = Some(bytes);
+    }
+
     /// Has somebody hear of what processes do that share the disk.
     pub fn set_hook(&self, hook: Option<Arc<dyn Hook>>) {
         *self.0.hook.lock() = hook;
@@ -279,7 +299,7 @@ impl Disk {
         }
         state.counts[operation as usize] += 1;
         match verdict {
-            Verdict::Pass => {}
+            Verdict::Pass | Verdict::Lose => {}
             Verdict::Fail => return Err(state.fail(process, operation, part)),
             Verdict::Kill | Verdict::KillMidway => {
                 if verdict == Verdict::KillMidway {
@@ -347,6 +367,9 @@ impl Handle {
             Some(_) => self.disk.ask(self.process, operation, offset),
             None => Verdict::Pass,
         };
+        if verdict == Verdict::Lose && operation == Operation::Write {
+            self.disk.state.lock().loses = true;
+        }
         self.disk.run(self.process, operation, verdict, pass, part)
     }
 
@@ -373,6 +396,9 @@ impl Handle {
             state.len = end;
             state.events.push(Event::Length(end));
         }
+        if std::mem::take(&mut state.loses) {
+            return Ok(());
+        }
         state.events.push(Event::Write { offset, bytes: bytes.into() });
         self.disk.file.write_at(offset, bytes)
     }
@@ -388,6 +414,7 @@ impl Storage for Handle {
             if offset + into.len() as u64 > state.len {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
             }
+            state.check_spoiled(offset, into.len())?;
             self.disk.file.read_at(offset, into)
         };
         self.run(Operation::Read, offset, read, |_, _| Ok(()))

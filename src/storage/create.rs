@@ -9,6 +9,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tempfile::NamedTempFile;
 
+#[cfg(feature = "simulation")]
+use super::crash::Event;
+#[cfg(feature = "simulation")]
+use super::making::{Making, note};
 use super::mmap::{allocate, link};
 use super::own::descriptor_path;
 use super::{MappedFile, Mapping, Storage};
@@ -150,11 +154,18 @@ impl NewFile {
     /// Makes the file durable, then gives it its name. `AlreadyExists` if something has got it meanwhile.
     pub(crate) fn keep(self) -> io::Result<()> {
         self.file.file().sync_all()?;
+        #[cfg(feature = "simulation")]
+        note(Making::Content(Event::Sync));
         // The name is durable only with the folder that holds it. A folder that cannot be synced is an error before the file is
         // in it.
         let folder = File::open(folder_of(&self.path))?;
         self.file.name(&self.path)?;
-        folder.sync_all()
+        #[cfg(feature = "simulation")]
+        note(Making::Named);
+        folder.sync_all()?;
+        #[cfg(feature = "simulation")]
+        note(Making::FolderSynced);
+        Ok(())
     }
 }
 
@@ -172,7 +183,10 @@ impl Storage for Arc<NewFile> {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file.file().write_all_at(bytes, offset)
+        self.file.file().write_all_at(bytes, offset)?;
+        #[cfg(feature = "simulation")]
+        note(Making::Content(Event::Write { offset, bytes: bytes.into() }));
+        Ok(())
     }
 
     fn grow(&self, bytes: u64) -> io::Result<()> {
@@ -180,6 +194,8 @@ impl Storage for Arc<NewFile> {
         if bytes > *len {
             allocate(self.file.file(), *len, bytes - *len)?;
             *len = bytes;
+            #[cfg(feature = "simulation")]
+            note(Making::Content(Event::Length(bytes)));
         }
         Ok(())
     }
@@ -189,6 +205,8 @@ impl Storage for Arc<NewFile> {
         if bytes < *len {
             self.file.file().set_len(bytes)?;
             *len = bytes;
+            #[cfg(feature = "simulation")]
+            note(Making::Content(Event::Length(bytes)));
         }
         Ok(())
     }
@@ -202,6 +220,9 @@ impl Storage for Arc<NewFile> {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.file.file().sync_data()
+        self.file.file().sync_data()?;
+        #[cfg(feature = "simulation")]
+        note(Making::Content(Event::Sync));
+        Ok(())
     }
 }

@@ -10,6 +10,8 @@ mod failing;
 #[expect(unsafe_code, reason = "handlers that the C library calls around a fork")]
 mod fork;
 mod lock;
+#[cfg(feature = "simulation")]
+mod making;
 #[expect(unsafe_code, reason = "mapped memory, file growth, locks")]
 mod mmap;
 mod mutant;
@@ -27,6 +29,8 @@ pub(crate) use create::{NewFile, Rights, real_path};
 pub(crate) use failing::Failing;
 pub(crate) use fork::Process;
 pub(crate) use lock::{Claim, OsLockFile, has_no_locks};
+#[cfg(feature = "simulation")]
+pub use making::{Making, record_making};
 pub(crate) use mmap::{MappedFile, Mapping, Window, prefetch};
 #[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "only tests have the door"))]
 pub use mutant::Mutant;
