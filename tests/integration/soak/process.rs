@@ -76,7 +76,7 @@ impl Reports {
         self.0.seek(SeekFrom::Start(0)).unwrap();
         self.0.read_to_end(&mut bytes).unwrap();
         self.0.set_len(0).unwrap();
-        bytes.as_chunks::<REPORT_BYTES>().0.iter().map(|bytes| parse(bytes)).collect()
+        bytes.as_chunks::<REPORT_BYTES>().0.iter().map(parse).collect()
     }
 
     /// The commit that somebody reported last, if the last report is of one.
