@@ -1,11 +1,10 @@
 //! `Database::backup`: a consistent copy in a new file, of the pages that live and no more, while others read and write.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::database::{Database, Options, new_file_id};
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::database::{Database, Options, cannot_make, new_file_id};
+use crate::error::{Result, fail};
 use crate::page::{FIRST_ADDRESS, create_meta};
 use crate::storage::{NewFile, Storage};
 use crate::transaction::{Progress, ReadTransaction};
@@ -41,8 +40,8 @@ impl ReadTransaction {
     /// Writes a copy of this snapshot to a new file, while others read and write: every table as one array of full leaves, the
     /// catalog, and nothing else. `progress` hears how many bytes of rows are copied, and how many there are. O(n).
     ///
-    /// The rows are verified as they are read. The file has its name only when it is whole and durable; until then it lies beside it,
-    /// hidden, and a process that dies leaves at most that. The copy is a database of its own: it has another identity, and goes on from
+    /// The rows are verified as they are read. The file gets its name when it is whole and durable, and a process that dies before leaves
+    /// nothing (on a file system without unnamed files, a hidden file called `.drystone-…`). The copy is a database of its own: it has another identity, and goes on from
     /// the same transaction number. From a database in memory it is the way to a file.
     ///
     /// ```no_run
@@ -53,16 +52,11 @@ impl ReadTransaction {
     /// ```
     ///
     /// # Errors
-    /// `AlreadyExists` if there is such a file; `Corrupt` if something cannot be read; `Io` if the disk is full. Then there is no copy.
+    /// `AlreadyExists` if there is such a file; `Corrupt` if something does not hold; `Io` if a page cannot be read, or the disk is
+    /// full. Then there is no copy.
     pub fn backup(&self, path: impl AsRef<Path>, mut progress: impl FnMut(u64, u64)) -> Result<BackupReport> {
         let path = path.as_ref();
-        let failed = |error: io::Error| match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                let message = format!("{path:?} exists already; name a file that does not");
-                Error::new(ErrorKind::AlreadyExists, message)
-            }
-            _ => Error::io(format!("cannot write the copy {path:?}"), error),
-        };
+        let failed = |error| cannot_make(path, error);
         let names = self.table_names()?;
         let file = Arc::new(NewFile::new(path, MODE).map_err(failed)?);
         // The one commit that fills it has the number of the snapshot. Without tables there is nothing to commit.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 
-use crate::error::{Error, Result, fail};
+use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{
     Commits, Durability, FIRST_ADDRESS, LOCK_FILE_BYTES, LOCK_FILE_LIMIT, LOCK_FILE_MAGIC, Meta, Pages,
     ReaderInfo, Readers, create_meta,
@@ -449,6 +449,20 @@ impl Options {
         Arc::into_inner(new).ok_or_else(|| io::Error::other("the new file is in use"))
     }
 
+    /// A database in a new file that gets its name, which this is, when it is kept. No other process can reach it until then.
+    #[expect(unsafe_code, reason = "maps a file that nobody else knows")]
+    pub(crate) fn unnamed(&self, path: &Path) -> Result<(Database, NewFile)> {
+        let failed = |error| cannot_make(path, error);
+        let new = self.new_file(path).map_err(failed)?;
+        let unnamed = new.path_until_kept();
+        // SAFETY: the file has no name, so nothing but this handle writes it.
+        let file = unsafe { MappedFile::open(&unnamed, false, |len| self.reserve(len)) }.map_err(failed)?;
+        let pages = Pages::new(Box::new(file));
+        let newest = Commits::recover(&pages)?;
+        let path = std::path::absolute(path).map_err(failed)?;
+        Ok((self.database(pages, Readers::alone(newest), newest, Some(&path)), new))
+    }
+
     /// Joins those who have the file open. Nothing is made before it is certain that the file can be opened: the lock file not,
     /// and a new database gets its name last.
     fn join(
@@ -502,7 +516,7 @@ impl Options {
             ),
             Ok(refusal) => refused(lock_path, refusal).map(|()| lock),
             // A file system without locks: nobody can have it open to write, because that needs them.
-            Err(_) if self.read_only => Ok(None),
+            Err(error) if self.read_only && storage::has_no_locks(&error) => Ok(None),
             Err(error) => Err(no_locks(error)),
         }
     }
@@ -583,6 +597,17 @@ impl Options {
         let (durability, memory_bytes, read_only) = (self.durability, self.memory_bytes, self.read_only);
         Database { inner, durability, memory_bytes, read_only }
     }
+}
+
+/// An error for a file that is to be new.
+pub(crate) fn cannot_make(path: &Path, error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::AlreadyExists {
+        return Error::new(
+            ErrorKind::AlreadyExists,
+            format!("{path:?} exists already; name a file that does not"),
+        );
+    }
+    Error::io(format!("cannot write {path:?}"), error)
 }
 
 /// Why a database cannot be opened that others use in a way that does not go together with ours.

@@ -75,9 +75,19 @@ impl Error {
     }
 
     /// An error of the operating system, with what was being done: `cannot open "x.dry"`.
+    ///
+    /// The message holds the cause. So [`source`](std::error::Error::source) does not give it a second
+    /// time, only what lies behind it.
     pub fn io(doing: impl fmt::Display, source: io::Error) -> Error {
+        let source = without_place(source);
         let kind = if source.kind() == io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Io };
         Error(Box::new(Inner { kind, message: format!("{doing}: {source}"), source: Some(source) }))
+    }
+
+    /// The error of the operating system behind an error of kind `Io` or `NotFound`, where there is one:
+    /// for its code.
+    pub fn io_error(&self) -> Option<&io::Error> {
+        self.0.source.as_ref()
     }
 
     /// The kind, to match on.
@@ -107,7 +117,23 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_ref().map(|source| source as _)
+        // Programs print the message and then each source. What the message says already is left out.
+        let mut next = self.0.source.as_ref().and_then(std::error::Error::source);
+        while let Some(source) = next.filter(|source| self.0.message.contains(&source.to_string())) {
+            next = source.source();
+        }
+        next
+    }
+}
+
+/// The same error without the name of a temporary file, which means nothing to the reader.
+fn without_place(error: io::Error) -> io::Error {
+    // The crate `tempfile` adds the name, in a type that it keeps to itself.
+    let is_named = error.get_ref().is_some_and(|custom| format!("{custom:?}").starts_with("PathError {"));
+    let text = error.to_string();
+    match text.split_once(" at path ").filter(|_| is_named) {
+        Some((cause, _)) => io::Error::new(error.kind(), cause),
+        None => error,
     }
 }
 
@@ -118,3 +144,75 @@ macro_rules! fail {
     };
 }
 pub(crate) use fail;
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    /// An error with another behind it.
+    #[derive(Debug)]
+    struct Outer {
+        message: &'static str,
+        inner: io::Error,
+    }
+
+    impl fmt::Display for Outer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.message)
+        }
+    }
+
+    impl std::error::Error for Outer {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.inner)
+        }
+    }
+
+    /// What programs print that show an error with all its sources.
+    fn chain(error: &Error) -> String {
+        let mut shown = error.to_string();
+        let mut next = error.source();
+        while let Some(source) = next {
+            shown += &format!(": {source}");
+            next = source.source();
+        }
+        shown
+    }
+
+    #[test]
+    fn a_cause_is_shown_once() {
+        let full = || io::Error::from_raw_os_error(libc::ENOSPC);
+        let text = "No space left on device (os error 28)";
+        let outer = |message, inner| io::Error::other(Outer { message, inner });
+        let cases = [
+            (full(), format!("cannot write: {text}")),
+            (io::ErrorKind::UnexpectedEof.into(), "cannot write: unexpected end of file".into()),
+            (io::Error::other("a reason"), "cannot write: a reason".into()),
+            (outer("what it is", full()), format!("cannot write: what it is: {text}")),
+            (
+                outer("No space left on device (os error 28), and more", full()),
+                format!("cannot write: {text}, and more"),
+            ),
+            (
+                outer("one", io::Error::other(Outer { message: "two", inner: full() })),
+                format!("cannot write: one: two: {text}"),
+            ),
+        ];
+        for (error, expected) in cases {
+            let error = Error::io("cannot write", error).within("here");
+            assert_eq!(chain(&error), format!("here: {expected}"));
+            assert!(error.io_error().is_some());
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_temporary_file_is_not_shown() {
+        let error = tempfile::NamedTempFile::new_in("/no/such/folder").unwrap_err();
+        assert!(error.to_string().contains("/no/such/folder/"), "{error}");
+        let error = Error::io("cannot create \"x.dry\"", error);
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(chain(&error), "cannot create \"x.dry\": No such file or directory (os error 2)");
+    }
+}

@@ -1,5 +1,5 @@
 //! A value that is lent to one handle at a time through a shared reference, and that its owner can take back.
-//! Used for the tables of a write transaction. One of the two files with unsafe code.
+//! Used for the tables of a write transaction. Unsafe code.
 
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;

@@ -79,7 +79,7 @@
 //!
 //! One [`Error`] with an [`ErrorKind`]. Its message names the table, field, page or line, what was expected, what was found, and
 //! where there is one the way out. Damaged and hostile files give errors, never panics. Calls that take a
-//! [`Field`] handle panic if it was made for a row of another width; no other call panics on what it is given.
+//! [`Field`] handle and return no `Result` panic if another schema made it; no other call panics on what it is given.
 //!
 //! # Features
 //!
@@ -139,8 +139,8 @@ pub use record::RowSeed;
 #[doc(hidden)]
 pub use record::derived as __private;
 pub use record::{
-    Bool, Date, Field, FieldType, Key, Keyed, Nullable, Record, Reserve, Row, RowBuf, Selector, Text,
-    Timestamp, Unkeyed, Uuid, Value, Values,
+    Bool, Date, Field, FieldType, Key, Keyed, Nullable, PrefixOf, Record, Reserve, Row, RowBuf, Selector,
+    Text, Timestamp, Unkeyed, Uuid, Value, Values,
 };
 pub use salvage::{Loss, SalvageReport};
 pub use schema::{FieldDef, Number, Schema, SchemaBuilder, Type};

@@ -1,13 +1,17 @@
 //! `Database::salvage`: brings what still holds of a damaged database into a new one, and lists what does not.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
+use std::path::Path;
 
 use crate::catalog::{Catalog, Definition, Role};
-use crate::database::Database;
+use crate::database::{Database, Options, cannot_make};
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::{LoadOptions, OnDuplicate, RecordSource};
+use crate::page::Allocator;
+use crate::schema::{FieldDef, Type};
 use crate::table::{IndexOptions, describe_key};
 use crate::transaction::{TableOptions, WriteTransaction};
 use crate::tree::{Rescue, Rescued, View};
@@ -40,6 +44,8 @@ pub struct Loss {
     pub after: Option<String>,
     /// The key of the first row behind them that was brought over, where there is one.
     pub before: Option<String>,
+    /// How many rows were left out because another row with their key was brought over; 0 for other losses.
+    pub duplicates: u64,
     /// What does not hold.
     pub error: Error,
 }
@@ -66,6 +72,9 @@ impl fmt::Display for Loss {
                     (None, None) => {}
                 }
             }
+            (Some(table), None) if self.duplicates > 0 => {
+                write!(f, "table {table:?}: lost {} rows with the keys of others", self.duplicates)?;
+            }
             (Some(table), None) => write!(f, "table {table:?}: lost whole")?,
             (None, _) => write!(f, "the catalog: tables may be lost whose names cannot be read")?,
         }
@@ -74,10 +83,25 @@ impl fmt::Display for Loss {
 }
 
 impl Database {
+    /// Brings every table and row of this database that still verifies into a new file. See [`salvage`](Database::salvage). The file gets
+    /// its name when it is whole and durable, and a process that dies before leaves nothing.
+    ///
+    /// # Errors
+    /// `AlreadyExists` if there is such a file; else as for that one. Then there is no new file.
+    pub fn salvage_to(&self, path: impl AsRef<Path>) -> Result<SalvageReport> {
+        let path = path.as_ref();
+        let (good, file) = Options::new().unnamed(path)?;
+        let report = self.salvage(&good)?;
+        drop(good);
+        file.keep().map_err(|error| cannot_make(path, error))?;
+        Ok(report)
+    }
+
     /// Brings every table and row of this database that still verifies into another one, which is best new, in one transaction.
     ///
-    /// Nothing is guessed: a row comes over if its leaf and all above it match their checksums. Rows of a table without a key move up
-    /// where others before them are lost.
+    /// Nothing is guessed: a row comes over if its leaf and all above it match their checksums, and if each of its values is one
+    /// of its type, as for [`check`](Database::check). So the other database is sound. A row with a text that is not UTF-8 is
+    /// listed as lost, whole; this database still has it. Rows of a table without a key move up where others before them are lost.
     ///
     /// ```
     /// use drystone::Database;
@@ -103,20 +127,46 @@ impl Database {
                 return Ok(report);
             }
         };
+        let taken = RefCell::new(Allocator::new(meta.transaction));
+        // Which tables have fields, to notice those that the catalog has lost.
+        let mut with_fields = HashSet::new();
+        for rescued in catalog.fields.rescue(&taken) {
+            // Where they are damaged, the tables that need them are lost, and listed.
+            if let Rescued::Records { records, .. } = rescued {
+                let records = records.chunks_exact(catalog.fields.layout().width());
+                with_fields.extend(records.filter_map(Catalog::owner_of).map(|(table, _)| table));
+            }
+        }
         // Indexes are not brought over but made anew, of the rows that are.
         let (mut names, mut indexes) = (HashMap::new(), Vec::new());
-        for rescued in catalog.tables.rescue() {
+        let mut index_counts: Vec<(u32, u8)> = Vec::new();
+        // Whether all of the catalog can be read: else what is missing there has been listed.
+        let mut all_read = true;
+        let mut taken_names = HashSet::new();
+        for rescued in catalog.tables.rescue(&taken) {
             let records = match rescued {
-                Rescued::Records(records) => records,
+                Rescued::Records { records, .. } => records,
                 Rescued::Lost { error, .. } => {
+                    all_read = false;
                     report.lost.push(Loss::of_catalog(error));
                     continue;
                 }
             };
             for record in records.chunks_exact(catalog.tables.layout().width()) {
+                if let Some(number) = Catalog::number_of(record) {
+                    with_fields.remove(&number);
+                }
                 let table = match catalog.definition(record) {
+                    Ok(table) if !taken_names.insert(table.name.clone()) => {
+                        let message = "there are two tables or indexes of this name; the file is damaged";
+                        report
+                            .lost
+                            .push(Loss::of(Some(&table.name), Error::new(ErrorKind::Corrupt, message)));
+                        continue;
+                    }
                     Ok(table) => table,
                     Err(error) => {
+                        all_read = false;
                         report.lost.push(Loss::of(Catalog::name_of(record), error));
                         continue;
                     }
@@ -136,17 +186,44 @@ impl Database {
                 let mut into = write.create_dynamic_with(&table.name, &table.schema, &options)?;
                 let mut source = RescueSource {
                     table: &table,
-                    rescue: view.rescue(),
+                    doubtful: table.schema.fields().iter().filter(|field| is_doubtful(field)).collect(),
+                    rescue: view.rescue(&taken),
                     records: &[],
+                    next_row: 0,
                     given: 0,
                     last: None,
                     lost: Vec::new(),
+                    bounded: 0,
+                    last_lost_values: u64::MAX,
                 };
                 let done = into.load(&mut source, &LoadOptions::new().on_duplicate(OnDuplicate::First))?;
                 names.insert(table.id, table.name.clone());
                 report.tables += 1;
                 report.rows += done.rows;
                 report.lost.append(&mut source.lost);
+                if done.duplicates > 0 {
+                    let message = "two rows have one key; the file is damaged";
+                    let loss = Loss::of(Some(&table.name), Error::new(ErrorKind::Corrupt, message));
+                    report.lost.push(Loss { duplicates: done.duplicates, ..loss });
+                }
+                if let Role::Table { indexes } = table.role {
+                    index_counts.push((table.id, indexes));
+                }
+            }
+        }
+        if all_read && !with_fields.is_empty() {
+            let message = "there are fields of a table, and no such table; the file is damaged";
+            report.lost.push(Loss::of_catalog(Error::new(ErrorKind::Corrupt, message)));
+        }
+        for (table, said) in index_counts {
+            let is_on =
+                |index: &&Definition| matches!(index.role, Role::Index { table: on, .. } if on == table);
+            let there = indexes.iter().filter(is_on).count();
+            if all_read && there < usize::from(said) {
+                let message = format!("the catalog says that the table has {said} indexes, and has {there}");
+                let name = names.get(&table).map(String::as_str);
+                let loss = Loss::of(name, Error::new(ErrorKind::Corrupt, message));
+                report.lost.push(Loss { index: Some("?".into()), ..loss });
             }
         }
         for index in indexes {
@@ -186,7 +263,7 @@ fn remake(
 impl Loss {
     fn of(table: Option<&str>, error: Error) -> Loss {
         let table = table.map(str::to_owned);
-        Loss { table, index: None, rows: None, after: None, before: None, error }
+        Loss { table, index: None, rows: None, after: None, before: None, duplicates: 0, error }
     }
 
     fn of_catalog(error: Error) -> Loss {
@@ -194,45 +271,106 @@ impl Loss {
     }
 }
 
+/// Whether a field may hold bytes that are no value of its type. Other types than these take any bytes.
+fn is_doubtful(field: &FieldDef) -> bool {
+    matches!(field.ty(), Type::Bool | Type::Str(_))
+}
+
+/// So many losses of single rows are listed for a table. Beyond them a leaf with such a row is lost whole, as a
+/// hostile file could have millions.
+const LOSSES: usize = 10_000;
+
 /// The rows of a damaged table, as something to load from.
 struct RescueSource<'a> {
     table: &'a Definition,
+    /// The fields that may hold what is no value of their type.
+    doubtful: Vec<&'a FieldDef>,
     rescue: Rescue<'a>,
     /// What is left of the present leaf.
     records: &'a [u8],
+    /// The number of its first row.
+    next_row: u64,
     given: u64,
     last: Option<&'a [u8]>,
     lost: Vec<Loss>,
+    /// How many of them had a row come over behind them.
+    bounded: usize,
+    /// The number after the last row that was lost for its values.
+    last_lost_values: u64,
 }
 
-impl RescueSource<'_> {
+impl<'a> RescueSource<'a> {
     fn key(&self, record: &[u8]) -> Option<String> {
         self.table.layout.is_keyed().then(|| describe_key(self.table, record))
+    }
+
+    /// The next row that comes over.
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let width = self.table.layout.width();
+        loop {
+            let Some((record, rest)) = self.records.split_at_checked(width) else {
+                match self.rescue.next()? {
+                    Rescued::Records { first_row, records } => {
+                        (self.records, self.next_row) = (records, first_row);
+                    }
+                    Rescued::Lost { rows, error } => self.lose(rows, error),
+                }
+                continue;
+            };
+            let row = self.next_row;
+            if let Err(error) = self.check(record) {
+                let all = (self.records.len() / width) as u64;
+                let rows = if self.lost.len() < LOSSES { 1 } else { all };
+                self.records = if rows == 1 { rest } else { &[] };
+                self.next_row += rows;
+                self.lose_values(row..row + rows, error);
+                continue;
+            }
+            (self.records, self.next_row) = (rest, row + 1);
+            return Some(record);
+        }
+    }
+
+    /// An error if a value is not one of its type.
+    fn check(&self, record: &[u8]) -> Result<()> {
+        self.doubtful.iter().try_for_each(|field| {
+            let stored = record.get(field.offset()..field.offset() + field.width());
+            field.check(stored.unwrap_or_default())
+        })
+    }
+
+    /// Notes a row, or what is left of the leaf from it on, that is lost for its values. With such rows right
+    /// before it, it is one loss.
+    fn lose_values(&mut self, rows: Range<u64>, error: Error) {
+        if let Some(Loss { rows: Some(last), .. }) = self.lost[self.bounded..].last_mut()
+            && self.last_lost_values == rows.start
+        {
+            last.end = rows.end;
+        } else {
+            self.lose(rows.clone(), error.within(format!("row {}", rows.start)));
+        }
+        self.last_lost_values = rows.end;
+    }
+
+    /// Notes rows that are lost.
+    fn lose(&mut self, rows: Range<u64>, error: Error) {
+        let after = self.last.and_then(|record| self.key(record));
+        self.lost.push(Loss { rows: Some(rows), after, ..Loss::of(Some(&self.table.name), error) });
     }
 }
 
 impl RecordSource for RescueSource<'_> {
     fn next_record(&mut self, into: &mut [u8]) -> Result<bool> {
-        while self.records.is_empty() {
-            match self.rescue.next() {
-                None => return Ok(false),
-                Some(Rescued::Records(records)) => {
-                    let first = records.get(..into.len()).and_then(|record| self.key(record));
-                    for loss in self.lost.iter_mut().rev().take_while(|loss| loss.before.is_none()) {
-                        loss.before.clone_from(&first);
-                    }
-                    self.records = records;
-                }
-                Some(Rescued::Lost { rows, error }) => {
-                    let after = self.last.and_then(|record| self.key(record));
-                    let loss = Loss::of(Some(&self.table.name), error);
-                    self.lost.push(Loss { rows: Some(rows), after, ..loss });
-                }
+        let Some(record) = self.next() else { return Ok(false) };
+        if self.bounded < self.lost.len() {
+            let before = self.key(record);
+            for loss in &mut self.lost[self.bounded..] {
+                loss.before.clone_from(&before);
             }
+            self.bounded = self.lost.len();
         }
-        let (record, rest) = self.records.split_at(into.len());
         into.copy_from_slice(record);
-        (self.records, self.last) = (rest, Some(record));
+        self.last = Some(record);
         self.given += 1;
         Ok(true)
     }

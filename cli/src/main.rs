@@ -29,6 +29,8 @@ mod source;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::{Parser, Subcommand};
 use drystone::Result;
@@ -100,6 +102,7 @@ impl Command {
 }
 
 fn main() -> ExitCode {
+    catch_file_limit();
     match Arguments::parse().command.run() {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::NotFound | Outcome::Unsound | Outcome::Different) => ExitCode::from(1),
@@ -110,6 +113,15 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// A file that reaches the limit of the process (`ulimit -f`) is an error of the write, with a message. Left
+/// alone, the signal ends the command. (Rust itself ignores `SIGPIPE`.)
+fn catch_file_limit() {
+    // A handler that sets a flag, because an ignored signal cannot be had without unsafe code. Nobody reads
+    // the flag. Where it fails, the signal ends the command as before.
+    let reached = Arc::new(AtomicBool::new(false));
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, reached);
 }
 
 /// Says something on standard error; if that is closed, nobody wants to know.

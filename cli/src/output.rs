@@ -1,6 +1,5 @@
 //! Results on standard output or in a file: rows as a table, and in the formats of other systems.
 
-use std::error::Error as _;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Read, Seek, Write};
@@ -90,8 +89,7 @@ fn closed(error: io::Error) -> io::Error {
 
 /// Whether this error says that nobody reads standard output any longer.
 pub(crate) fn is_closed(error: &Error) -> bool {
-    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    source.and_then(io::Error::get_ref).is_some_and(|source| source.is::<Closed>())
+    error.io_error().and_then(io::Error::get_ref).is_some_and(|source| source.is::<Closed>())
 }
 
 /// Prints a report of what was done, or found. If nobody reads it, that changes nothing of what is to be done, or of the

@@ -26,8 +26,7 @@ impl Salvage {
             return wrong_use(format!("{} exists already; name a file that does not", self.good.display()));
         }
         let bad = open::to_read(&self.bad)?;
-        let good = open::to_make(&self.good)?;
-        let rescued = bad.salvage(&good)?;
+        let rescued = bad.salvage_to(&self.good)?;
         let mut lines: Vec<String> = rescued.lost.iter().map(ToString::to_string).collect();
         lines.push(format!(
             "{}: {} rows in {} {} rescued, {} lost",

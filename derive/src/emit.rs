@@ -2,6 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 
 use crate::field::{Field, parameters, type_name};
 use crate::input::Record;
@@ -46,6 +47,12 @@ fn assertions(record: &Record<'_>) -> TokenStream {
     let types = record.fields.iter().map(|field| field.ty);
     let key_types = record.fields.iter().filter(|field| field.key).map(|field| field.ty);
     let defaults = record.fields.iter().filter_map(default_fits);
+    // A type alias can hide a Nullable from `Field::read`.
+    let not_null = record.fields.iter().filter(|field| field.key).map(|field| {
+        let ty = field.ty;
+        let holds = quote!(!<#ty as ::drystone::FieldType>::NULLABLE);
+        assertion(ty.span(), &holds, "a key field cannot be null: use the type without Nullable")
+    });
     let size = quote!(::core::mem::size_of::<#ident>());
     let no_padding = assertion(
         ident.span(),
@@ -65,7 +72,7 @@ fn assertions(record: &Record<'_>) -> TokenStream {
         &quote!(0 #(+ ::core::mem::size_of::<#key_types>())* <= 256),
         &format!("the key of {ident} is wider than the 256 bytes that a key has at most"),
     );
-    quote!(#no_padding #width #key_width #(#defaults)*)
+    quote!(#no_padding #width #key_width #(#not_null)* #(#defaults)*)
 }
 
 /// An assertion whose failure is shown at this place. What it asserts counts as written by the macro, so that lints leave

@@ -106,7 +106,9 @@ impl LoadOptions {
     /// The folder for temporary files; by default that of the database, or the system's for one in memory.
     #[must_use]
     pub fn scratch_folder(mut self, folder: impl Into<PathBuf>) -> LoadOptions {
-        self.scratch = Some(folder.into());
+        let folder: PathBuf = folder.into();
+        // The process may go to another folder while it loads.
+        self.scratch = Some(std::path::absolute(&folder).unwrap_or(folder));
         self
     }
 }

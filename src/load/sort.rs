@@ -80,7 +80,7 @@ impl<P: Probe> Sorter<P> {
     /// Takes records until there are so many in memory, or it is full; `false` when the source has no more.
     pub(super) fn fill_to(&mut self, source: &mut dyn RecordSource, rows: usize) -> Result<bool> {
         let rows = rows.min(self.capacity);
-        // Address space only: memory is taken as it is written. No growing by copying, which would need twice as much.
+        // Only address space: memory is used as it is written. Growing would copy, and need twice as much.
         let expected = source.rows_hint().map_or(rows, |hint| rows.min((hint as usize).saturating_add(1)));
         self.reserve(expected.max(self.rows) - self.rows);
         let mut record = vec![0; self.width];
@@ -105,11 +105,12 @@ impl<P: Probe> Sorter<P> {
         Ok(())
     }
 
-    /// Room for so many more records.
+    /// Room for so many more records, if there is so much. The number comes from a memory budget or the hint
+    /// of a source, which may name more than the machine has: then the buffers grow as they are filled.
     fn reserve(&mut self, rows: usize) {
-        self.records.reserve_exact(rows * self.width);
-        if let Some(places) = &mut self.places {
-            places.reserve_exact(rows);
+        let places = self.places.as_mut().map(|places| places.try_reserve_exact(rows));
+        if places.is_none_or(|places| places.is_ok()) {
+            let _ = self.records.try_reserve_exact(rows.saturating_mul(self.width));
         }
     }
 

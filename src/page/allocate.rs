@@ -44,6 +44,12 @@ pub(crate) struct Allocator {
     held: BTreeMap<u64, Vec<Freed>>,
     /// Freed by the running transaction.
     leaving: Vec<Freed>,
+    /// Free, but not given back to the file system since it was written; and how many pages that are.
+    stale: Bits,
+    stale_pages: u64,
+    /// Bytes that commits freed since gaps were last given back, less those that they took. In steady use
+    /// commits take as much as they free, and this stays near 0. What snapshots hold is not counted.
+    loose: u64,
     /// When pages were written, where a snapshot is older than that.
     births: HashMap<u64, u64>,
     /// While snapshots of before the walk are held: the nodes that they reach. What else the walk found is younger than they.
@@ -174,14 +180,21 @@ impl Allocator {
             wait
         });
         self.young = young;
+        let of_young = candidates.len();
         let gone: Vec<u64> = self.held.keys().copied().filter(|held| !snapshots.contains(held)).collect();
         for snapshot in gone {
             candidates.extend(self.held.remove(&snapshot).unwrap_or_default());
         }
-        for freed in candidates {
+        for (at, freed) in candidates.into_iter().enumerate() {
             match snapshots.iter().find(|snapshot| (freed.born..freed.freed).contains(snapshot)) {
-                Some(snapshot) => self.held.entry(*snapshot).or_default().push(freed),
-                None => self.clear(freed.address, freed.bytes),
+                Some(snapshot) => {
+                    self.held.entry(*snapshot).or_default().push(freed);
+                    self.loose = self.loose.saturating_sub(if at < of_young { freed.bytes } else { 0 });
+                }
+                None => {
+                    self.clear(freed.address, freed.bytes);
+                    self.loose += if at < of_young { 0 } else { freed.bytes };
+                }
             }
         }
         if snapshots.iter().all(|snapshot| *snapshot >= self.transaction) {
@@ -271,6 +284,7 @@ impl Allocator {
         let (first, last) = span(address, bytes);
         if self.fresh.get(first) {
             self.clear(address, bytes);
+            self.loose += bytes;
             for page in first..=last {
                 if !self.starts.get(page) && !self.crossed.get(page) {
                     self.fresh.clear(page);
@@ -312,7 +326,9 @@ impl Allocator {
                 }
             }
         }
-        self.forget_fresh(&runs);
+        let taken = self.forget_fresh(&runs) * PAGE_BYTES as u64;
+        let freed = self.leaving.iter().map(|freed| freed.bytes).sum::<u64>();
+        self.loose = (self.loose + freed).saturating_sub(taken);
         self.young.append(&mut self.leaving);
     }
 
@@ -323,17 +339,22 @@ impl Allocator {
             if self.fresh.get(page) {
                 self.starts.clear(page);
                 self.crossed.clear(page);
+                self.set_stale(page);
             }
         }
-        self.forget_fresh(&runs);
+        self.loose += self.forget_fresh(&runs) * PAGE_BYTES as u64;
         self.leaving.clear();
     }
 
-    fn forget_fresh(&mut self, runs: &[(u64, u64)]) {
+    /// Returns how many of the pages were taken.
+    fn forget_fresh(&mut self, runs: &[(u64, u64)]) -> u64 {
         self.missed = u64::MAX;
+        let mut taken = 0;
         for page in runs.iter().flat_map(|(page, pages)| *page..page + pages) {
+            taken += u64::from(self.fresh.get(page));
             self.fresh.clear(page);
         }
+        taken
     }
 
     fn hand_out(&mut self, page: u64, pages: u64) {
@@ -353,6 +374,12 @@ impl Allocator {
         for page in first + 1..=last {
             self.crossed.set(page);
         }
+        for page in first..=last {
+            if self.stale.get(page) {
+                self.stale.clear(page);
+                self.stale_pages -= 1;
+            }
+        }
     }
 
     /// Clears the marks of one node, or of neighbours that are freed as one: nodes that start inside go with it, a
@@ -365,6 +392,11 @@ impl Allocator {
             let whole = page < last || (address + bytes).is_multiple_of(PAGE_BYTES as u64);
             if whole {
                 self.starts.clear(page);
+            }
+        }
+        for page in first..=last {
+            if !self.starts.get(page) && !self.crossed.get(page) {
+                self.set_stale(page);
             }
         }
         self.cursor = self.cursor.min(first);
@@ -409,6 +441,35 @@ impl Allocator {
         let end = self.end();
         let next = move |(page, pages): (u64, u64)| self.first_run(page + pages, end, least, u64::MAX);
         std::iter::successors(next((0, 0)), move |gap| next(*gap))
+    }
+
+    /// Whether so much was freed that it is worth looking for gaps to give back to the file system: free pages
+    /// take more than `least` bytes there, and enough was freed since the last look to pay for another one at
+    /// the whole map. O(1).
+    pub(crate) fn is_loose(&self, least: u64) -> bool {
+        // What this commit freed is stale only after `release`.
+        let stale = (self.stale_pages * PAGE_BYTES as u64).max(self.loose);
+        stale > least && self.loose > (stale / 256).max(self.end() * PAGE_BYTES as u64 / 16_384)
+    }
+
+    /// The gaps of at least so many pages below the end, for the caller to give back to the file system, but
+    /// for those that it has given back already. O(pages / 64), and the pages in them.
+    pub(crate) fn give_up_gaps(&mut self, least: u64) -> Vec<(u64, u64)> {
+        let mut gaps: Vec<(u64, u64)> = self.gaps(least).collect();
+        gaps.retain(|(page, pages)| (*page..page + pages).any(|page| self.stale.get(page)));
+        // What is behind the end goes with the tail of the file.
+        let tail = (self.end(), self.stale.end().saturating_sub(self.end()));
+        for page in gaps.iter().chain([&tail]).flat_map(|(page, pages)| *page..page + pages) {
+            self.stale_pages -= u64::from(self.stale.get(page));
+            self.stale.clear(page);
+        }
+        self.loose = 0;
+        gaps
+    }
+
+    fn set_stale(&mut self, page: u64) {
+        self.stale_pages += u64::from(!self.stale.get(page));
+        self.stale.set(page);
     }
 
     /// How many pages below the end are free. O(pages / 64).
@@ -543,5 +604,40 @@ mod tests {
         assert_eq!(torn.allocate(27, 2), (700, 7));
         assert_eq!(torn.allocate(20, 2), (1000, 20), "no gap of two is left");
         assert_eq!(torn.allocate(1, 1), (4, 1));
+    }
+
+    #[test]
+    fn a_commit_that_is_torn_takes_the_longest_gaps_first() {
+        let free = |page: &u64| [10, 11].contains(page) || (50..54).contains(page) || page % 3 == 1;
+        let mut torn = with_taken((0..200).filter(|page| *page == 199 || !free(page)));
+        let (first, pages) = torn.allocate(16, 2);
+        assert!((49..54).contains(&first) && pages >= 4, "{pages} pages at {first}");
+    }
+
+    #[test]
+    fn pages_that_the_durable_list_names_are_not_handed_out() {
+        let page = |page: u64| page * PAGE_BYTES as u64;
+        let mut allocator = with_taken(2..10);
+        let listed = WrittenRun { address: page(11), bytes: PAGE_BYTES as u32, checksum: 0 };
+        allocator.release(1, &[listed], &[]);
+        assert_eq!(allocator.end(), 12);
+        assert!(allocator.extend(10, 1));
+        assert!(!allocator.extend(11, 1), "over a listed page");
+        assert_eq!(allocator.allocate(2, 2), (12, 2));
+    }
+
+    #[test]
+    fn neighbours_that_were_written_by_two_transactions_are_freed_each_in_its_time() {
+        let page = |page: u64| page * PAGE_BYTES as u64;
+        let mut allocator = with_taken(2..6);
+        // Page 2 was written by transaction 5, page 3 before there was any snapshot.
+        (allocator.transaction, allocator.walked) = (5, 5);
+        allocator.births.insert(2, 5);
+        allocator.free(page(2), PAGE_BYTES as u64);
+        allocator.free(page(3), PAGE_BYTES as u64);
+        allocator.commit(&[4]);
+        allocator.release(6, &[], &[4]);
+        assert!(allocator.is_free(2), "snapshot 4 does not see page 2");
+        assert!(!allocator.is_free(3), "snapshot 4 sees page 3");
     }
 }

@@ -9,12 +9,14 @@ const WORD_BYTES: usize = size_of::<u128>();
 pub(crate) struct Buffer {
     words: Vec<u128>,
     len: usize,
+    /// Where the last insert put its bytes, if the length has not changed since.
+    inserted_at: Option<usize>,
 }
 
 impl Buffer {
     /// An empty buffer with room for so many bytes.
     pub(crate) fn with_capacity(bytes: usize) -> Buffer {
-        Buffer { words: Vec::with_capacity(bytes.div_ceil(WORD_BYTES)), len: 0 }
+        Buffer { words: Vec::with_capacity(bytes.div_ceil(WORD_BYTES)), len: 0, inserted_at: None }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -43,6 +45,12 @@ impl Buffer {
         let all = self.as_mut_slice();
         all.copy_within(at..end, at + bytes.len());
         all[at..at + bytes.len()].copy_from_slice(bytes);
+        self.inserted_at = Some(at);
+    }
+
+    /// Where the last [`insert`](Buffer::insert) put its bytes, if the length has not changed since.
+    pub(crate) fn inserted_at(&self) -> Option<usize> {
+        self.inserted_at
     }
 
     /// Takes `len` bytes out at `at`, moving what follows.
@@ -58,6 +66,6 @@ impl Buffer {
 
     fn resize(&mut self, len: usize) {
         self.words.resize(len.div_ceil(WORD_BYTES), 0);
-        self.len = len;
+        (self.len, self.inserted_at) = (len, None);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::{FIRST_ADDRESS, Link, PAGE_BYTES, checksum, page_of};
-use crate::error::{Result, fail};
+use crate::error::{Error, Result, fail};
 use crate::storage::{Mutant, Storage, Window};
 
 /// The storage, and what of it has been verified since it was opened.
@@ -25,7 +25,7 @@ impl Pages {
     /// Reads below `limit`, the length that the reader's snapshot needs.
     pub(crate) fn view(&self, limit: u64) -> PageView<'_> {
         let window = self.storage.mapping().window(FIRST_ADDRESS..limit);
-        PageView { window, verified: self.verified.table(window.end()) }
+        PageView { window, verified: self.verified.table(window.end()), pages: self }
     }
 
     /// Reads up to the present end of the file, for the one writer, which has pages beyond any snapshot.
@@ -54,6 +54,8 @@ impl Pages {
 pub(crate) struct PageView<'a> {
     window: Window<'a>,
     verified: &'a VerifiedTable,
+    /// Asked only when a node is read for the first time.
+    pages: &'a Pages,
 }
 
 impl<'a> PageView<'a> {
@@ -88,9 +90,22 @@ impl<'a> PageView<'a> {
     #[cold]
     pub(crate) fn read_anew(&self, link: Link, len: usize) -> Result<&'a [u8]> {
         match self.window.slice(link.address, len) {
-            Some(bytes) => self.verify(link, bytes),
+            Some(bytes) => {
+                self.fetch(link.address, len)?;
+                self.verify(link, bytes)
+            }
             None => self.outside(link, len),
         }
+    }
+
+    /// Brings the bytes of a node into memory before it is read through the map for the first time.
+    /// Where the disk cannot read them, that is an error here, and not a signal that ends the process.
+    fn fetch(&self, address: u64, len: usize) -> Result<()> {
+        self.pages.storage.fetch(address, len as u64).map_err(|error| {
+            let page = page_of(address);
+            let end = address + len as u64;
+            Error::io(format!("cannot read page {page} (bytes {address} to {end} of the file)"), error)
+        })
     }
 
     /// The bytes of nodes that lie side by side, each of which was [`read`](PageView::read) before.
@@ -224,5 +239,50 @@ impl VerifiedTable {
         for word in self.words.iter().take(last as usize + 1) {
             word.store(0, Ordering::Relaxed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::MappedFile;
+
+    fn place(page: u64) -> u64 {
+        page * PAGE_BYTES as u64
+    }
+
+    /// Pages 2 to 199, each filled with its number and verified.
+    fn verified_pages() -> (Pages, Vec<Link>) {
+        let pages = Pages::new(Box::new(MappedFile::anonymous(place(200), 0).unwrap()));
+        let links = (2..200).map(|page| {
+            pages.storage().write_at(place(page), &[page as u8; PAGE_BYTES]).unwrap();
+            let link = Link { address: place(page), checksum: checksum(&[page as u8; PAGE_BYTES]) };
+            pages.view_all().read(link, PAGE_BYTES).unwrap();
+            link
+        });
+        let links = links.collect();
+        (pages, links)
+    }
+
+    #[test]
+    fn what_is_forgotten_is_held_against_its_checksum_again() {
+        for (first, last) in [(10, 10), (10, 12), (60, 130)] {
+            let (pages, links) = verified_pages();
+            for page in 2..200 {
+                pages.storage().write_at(place(page), &[0xFF; PAGE_BYTES]).unwrap();
+            }
+            pages.forget(place(first), place(last + 1) - place(first));
+            for (page, link) in (2..).zip(&links) {
+                let forgotten = (first..=last).contains(&page);
+                assert_eq!(pages.view_all().read(*link, PAGE_BYTES).is_err(), forgotten, "page {page}");
+            }
+        }
+    }
+
+    #[test]
+    fn when_all_is_forgotten_nothing_stays_verified() {
+        let (pages, links) = verified_pages();
+        pages.forget_all();
+        assert!(links.iter().all(|link| !pages.view_all().is_verified(link.address)));
     }
 }

@@ -313,3 +313,38 @@ impl Commits {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::{FIRST_ADDRESS, Link, checksum};
+    use crate::storage::MappedFile;
+
+    /// A file of an empty state and a page behind it, which was verified, and holds other bytes now.
+    fn written_by_another_process() -> (Pages, Meta, Link) {
+        let file = MappedFile::anonymous(FIRST_ADDRESS + PAGE_BYTES as u64, 0).unwrap();
+        let pages = Pages::new(Box::new(file));
+        pages.storage().write_at(0, &meta::create([7; 16], 1)).unwrap();
+        let link = Link { address: FIRST_ADDRESS, checksum: checksum(&[0; PAGE_BYTES]) };
+        pages.view_all().read(link, PAGE_BYTES).unwrap();
+        let newest = meta::recover(pages.storage()).unwrap().meta;
+        pages.storage().write_at(FIRST_ADDRESS, &[1; PAGE_BYTES]).unwrap();
+        (pages, newest, link)
+    }
+
+    #[test]
+    fn readers_verify_again_what_another_process_may_have_written() {
+        let (pages, newest, link) = written_by_another_process();
+        pages.view_all().read(link, PAGE_BYTES).expect("it still counts as verified");
+        Commits::adopt(&pages, &newest).unwrap();
+        assert!(pages.view_all().read(link, PAGE_BYTES).is_err());
+    }
+
+    #[test]
+    fn the_writer_verifies_again_what_another_process_may_have_written() {
+        let (pages, newest, link) = written_by_another_process();
+        let readers = Readers::alone(Meta { transaction: 0, ..newest });
+        Commits::new(newest).prepare(&pages, &readers).unwrap();
+        assert!(pages.view_all().read(link, PAGE_BYTES).is_err());
+    }
+}

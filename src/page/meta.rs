@@ -256,8 +256,12 @@ fn database_length(storage: &dyn Storage) -> Result<u64> {
     }
     if len < FIRST_ADDRESS {
         let mut start = [0; MAGIC.len()];
-        let whole = len >= MAGIC.len() as u64 && storage.read_at(0, &mut start).is_ok() && start == MAGIC;
-        if whole {
+        if len >= MAGIC.len() as u64 {
+            storage
+                .read_at(0, &mut start)
+                .map_err(|error| Error::io("cannot read the start of the file", error))?;
+        }
+        if start == MAGIC {
             fail!(Truncated, "the file ends after {len} bytes, inside its meta pages: it was cut off");
         }
         fail!(NotADatabase, "not a Drystone database: {len} bytes that do not start with \"drystone\"");
@@ -378,12 +382,18 @@ pub(super) fn recover(storage: &dyn Storage) -> Result<Recovered> {
 
 /// The meta pages that do not hold, by page number. A writer may be at work: what is read in the middle of its writing
 /// is not what is read again a moment later.
-pub(crate) fn damaged_meta_pages(storage: &dyn Storage) -> Result<Vec<(u64, Error)>> {
+pub(crate) fn damaged_meta_pages(storage: &dyn Storage) -> Vec<(u64, Error)> {
     let mut damaged = Vec::new();
     for slot in 0..2 {
         let mut last = None;
         loop {
-            let page = read_page(storage, slot)?;
+            let page = match read_page(storage, slot) {
+                Ok(page) => page,
+                Err(error) => {
+                    damaged.push((slot as u64, error));
+                    break;
+                }
+            };
             let message = match decode(storage, page) {
                 Found::Good(found) => {
                     if found.meta.encode(found.sealed, &found.runs) == bytemuck::bytes_of(&page) {
@@ -405,19 +415,15 @@ pub(crate) fn damaged_meta_pages(storage: &dyn Storage) -> Result<Vec<(u64, Erro
             }
         }
     }
-    Ok(damaged)
+    damaged
 }
 
-/// The first meta page that tells this state, by page number.
-pub(crate) fn meta_page_of(storage: &dyn Storage, meta: &Meta) -> Result<Option<u64>> {
-    for slot in 0..2 {
-        if let Found::Good(found) = read_slot(storage, slot)?
-            && found.meta == *meta
-        {
-            return Ok(Some(slot as u64));
-        }
-    }
-    Ok(None)
+/// The first meta page that tells this state, by page number. One that cannot be read does not tell it.
+pub(crate) fn meta_page_of(storage: &dyn Storage, meta: &Meta) -> Option<u64> {
+    (0..2).find_map(|slot| match read_slot(storage, slot) {
+        Ok(Found::Good(found)) if found.meta == *meta => Some(slot as u64),
+        _ => None,
+    })
 }
 
 /// Whether every run that the page lists is in the file as it was written. A run that cannot be read is not one that was
@@ -494,5 +500,17 @@ mod tests {
         let other = Meta { next_table: 2, ..state(5) };
         assert_eq!(recovered([state(5), other]).unwrap_err().kind(), ErrorKind::Corrupt);
         assert_eq!(recovered([state(5), state(5)]).unwrap(), state(5));
+    }
+
+    #[test]
+    fn a_commit_that_was_cut_off_is_not_taken_because_the_other_meta_page_is_damaged() {
+        let file = MappedFile::anonymous(FIRST_ADDRESS + PAGE_BYTES as u64, 0).unwrap();
+        let newest = Meta { file_bytes: FIRST_ADDRESS + PAGE_BYTES as u64, ..state(5) };
+        let run = |checksum| WrittenRun { address: FIRST_ADDRESS, bytes: PAGE_BYTES as u32, checksum };
+        file.write_at(PAGE_BYTES as u64, &MAGIC).unwrap();
+        file.write_at(0, &newest.encode(false, &[run(1)])).unwrap();
+        assert_eq!(recover(&file).unwrap_err().kind(), ErrorKind::Corrupt);
+        file.write_at(0, &newest.encode(false, &[run(checksum(&[0; PAGE_BYTES]))])).unwrap();
+        assert_eq!(recover(&file).unwrap().meta, newest);
     }
 }

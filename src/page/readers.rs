@@ -537,3 +537,17 @@ impl Local {
         Local { newest, pins: BTreeMap::new(), spare_slots: Vec::new(), uncleared: Vec::new() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_not_published_over_the_one_before() {
+        // A reader that comes while a writer stands still between its two writes finds the state before whole.
+        for transaction in [1, 2, 7, 1000] {
+            let before = state_offset(transaction - 1);
+            assert!(before.abs_diff(state_offset(transaction)) >= SLOT_BYTES);
+        }
+    }
+}

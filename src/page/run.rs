@@ -396,3 +396,32 @@ impl<'s> RunWriter<'s> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::FIRST_ADDRESS;
+    use crate::storage::MappedFile;
+
+    #[test]
+    fn what_is_written_over_a_verified_node_is_not_taken_for_verified() {
+        let file = MappedFile::anonymous(FIRST_ADDRESS, 0).unwrap();
+        let session = WriteSession::new(Arc::new(Pages::new(Box::new(file))), Allocator::new(1));
+        let write = |node: &[u8]| {
+            let mut writer = RunWriter::new(&session, Room::LowestGap(node.len() as u64));
+            let link = writer.push_aligned(node).unwrap();
+            writer.finish().unwrap();
+            link
+        };
+        let first = write(&[1; PAGE_BYTES]);
+        session.view().read(first, PAGE_BYTES).unwrap();
+        session.free(first, PAGE_BYTES);
+        let second = write(&[2; PAGE_BYTES]);
+        assert_eq!(second.address, first.address);
+        assert!(
+            session.view().read(first, PAGE_BYTES).is_err(),
+            "the bytes of the second under the first's name"
+        );
+        assert_eq!(session.view().read(second, PAGE_BYTES).unwrap(), [2; PAGE_BYTES]);
+    }
+}

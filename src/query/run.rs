@@ -20,6 +20,9 @@ use crate::tree;
 /// Fewer rows than this are not worth another thread.
 const THREAD_ROWS: u64 = 1 << 17;
 
+/// More threads than this are not started, however many the caller names.
+const THREADS: usize = 256;
+
 /// A query that is ready to run.
 pub(super) struct Job<'t> {
     pub(super) reader: Reader<'t>,
@@ -68,7 +71,7 @@ impl Job<'_> {
             return 1;
         }
         let worth = usize::try_from(self.plan.row_count() / THREAD_ROWS).unwrap_or(usize::MAX);
-        self.threads.min(worth.max(1))
+        self.threads.min(worth.max(1)).min(THREADS)
     }
 
     pub(super) fn run(&self) -> Result<QueryRows> {
@@ -100,7 +103,9 @@ impl Job<'_> {
         };
         let others = self.parts().min(pieces.len().max(1)) - 1;
         let sinks: Vec<Result<Sink<'_>>> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..others).map(|_| scope.spawn(work)).collect();
+            // The caller may have named more threads than the system gives: then those it gives do the work.
+            let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
+            let threads: Vec<_> = (0..others).map_while(spawn).collect();
             let first = work();
             let rest = threads.into_iter().map(|thread| match thread.join() {
                 Ok(sink) => sink,

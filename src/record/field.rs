@@ -152,15 +152,18 @@ impl<T: FieldType> Selector for Field<T> {
             (field.ty(), field.is_nullable()) == (T::TYPE, T::NULLABLE)
         };
         match found.ok().filter(same) {
-            Some(at) if self.row_width as usize == schema.width() => Ok(at),
-            _ => fail!(NotFound, "the handle {self:?} was made by another schema than ({schema})"),
+            Some(at) if self.fingerprint == schema.fingerprint() => Ok(at),
+            _ => Err(self.other_schema(schema)),
         }
     }
 }
 
 /// A field resolved once: its name has become an offset, and reading it is one load.
 ///
-/// Made by [`Schema::handle`], which checks that the field has the type `T`. It belongs to that schema and to rows of it.
+/// Made by [`Schema::handle`], which checks that the field has the type `T`. It belongs to that schema, and to those
+/// equal to it. On a row of any other schema, even one of the same width, [`Row::field`](crate::Row::field) panics,
+/// and calls that return a `Result` give an error. Only [`get`](Field::get) and [`set`](Field::set) are given bytes
+/// without a schema, and can compare no more than the width.
 ///
 /// ```
 /// use drystone::{Field, Nullable, RowBuf, Schema};
@@ -177,16 +180,19 @@ impl<T: FieldType> Selector for Field<T> {
 /// # Ok::<(), drystone::Error>(())
 /// ```
 pub struct Field<T> {
-    offset: u32,
+    // A row has at most 65,535 bytes.
+    offset: u16,
     /// The width of the rows that this belongs to.
-    row_width: u32,
+    row_width: u16,
+    /// Of the schema that made this.
+    fingerprint: u32,
     ty: PhantomData<fn() -> T>,
 }
 
 impl<T: FieldType> Field<T> {
     /// Where the field begins in its row, in bytes.
     pub fn offset(&self) -> usize {
-        self.offset as usize
+        self.offset.into()
     }
 
     /// The value in these bytes of a row.
@@ -209,9 +215,50 @@ impl<T: FieldType> Field<T> {
         row[self.offset()..][..size_of::<T>()].copy_from_slice(bytes_of(&value));
     }
 
+    /// The value in a row of this schema.
+    ///
+    /// # Panics
+    /// When another schema made this handle.
+    #[inline]
+    pub(super) fn get_in(&self, schema: &Schema, row: &[u8]) -> T {
+        self.check_schema(schema);
+        pod_read_unaligned(&row[self.offset()..][..size_of::<T>()])
+    }
+
+    /// Puts the value into a row of this schema.
+    ///
+    /// # Panics
+    /// When another schema made this handle.
+    #[inline]
+    pub(super) fn set_in(&self, schema: &Schema, row: &mut [u8], value: T) {
+        self.check_schema(schema);
+        row[self.offset()..][..size_of::<T>()].copy_from_slice(bytes_of(&value));
+    }
+
+    /// The fingerprint costs as little as the width would, and is found in the same place.
+    #[inline]
+    fn check_schema(&self, schema: &Schema) {
+        if self.fingerprint != schema.fingerprint() {
+            self.wrong_schema(schema);
+        }
+    }
+
+    #[cold]
+    fn wrong_schema(&self, schema: &Schema) -> ! {
+        panic!("{}", self.other_schema(schema))
+    }
+
+    #[cold]
+    fn other_schema(&self, schema: &Schema) -> Error {
+        let message = format!(
+            "the handle {self:?} was made by another schema than ({schema}); make one with Schema::handle"
+        );
+        Error::new(ErrorKind::NotFound, message)
+    }
+
     #[inline]
     fn check(&self, row: usize) {
-        if row != self.row_width as usize {
+        if row != usize::from(self.row_width) {
             self.wrong_row(row);
         }
     }
@@ -232,8 +279,8 @@ impl Schema {
         if (field.ty(), field.is_nullable()) != (T::TYPE, T::NULLABLE) {
             return Err(other_type::<T>(field));
         }
-        // A row has at most 65,535 bytes.
-        Ok(Field { offset: field.offset() as u32, row_width: self.width() as u32, ty: PhantomData })
+        let (offset, row_width) = (field.offset() as u16, self.width() as u16);
+        Ok(Field { offset, row_width, fingerprint: self.fingerprint(), ty: PhantomData })
     }
 }
 
@@ -279,7 +326,7 @@ impl<T> Copy for Field<T> {}
 
 impl<T> PartialEq for Field<T> {
     fn eq(&self, other: &Field<T>) -> bool {
-        (self.offset, self.row_width) == (other.offset, other.row_width)
+        (self.offset, self.row_width, self.fingerprint) == (other.offset, other.row_width, other.fingerprint)
     }
 }
 

@@ -20,7 +20,7 @@ use bytemuck::Pod;
 
 pub use boolean::Bool;
 pub use field::{Field, FieldType, Reserve, Selector};
-pub use key::Key;
+pub use key::{Key, PrefixOf};
 pub use nullable::Nullable;
 pub use row::{Row, Values};
 pub use row_buf::RowBuf;

@@ -78,10 +78,10 @@ impl<'a> Row<'a> {
     /// The value of a field by its handle: one load.
     ///
     /// # Panics
-    /// When the handle was made by a schema whose rows have another width.
+    /// When the handle was made by another schema.
     #[inline]
     pub fn field<T: FieldType>(&self, field: Field<T>) -> T {
-        field.get(self.bytes)
+        field.get_in(self.schema, self.bytes)
     }
 
     /// The value of type `T` that begins at this byte, whatever the schema says of it.

@@ -120,10 +120,10 @@ impl RowBuf {
     /// Sets a field by its handle: one store.
     ///
     /// # Panics
-    /// When the handle was made by a schema whose rows have another width.
+    /// When the handle was made by another schema.
     #[inline]
     pub fn set_field<T: FieldType>(&mut self, field: Field<T>, value: T) {
-        field.set(&mut self.bytes, value);
+        field.set_in(&self.schema, &mut self.bytes, value);
     }
 
     /// Writes the value at this byte of the row, whatever the schema says of it.
@@ -197,7 +197,7 @@ impl RowBuf {
     /// As there.
     #[inline]
     pub fn field<T: FieldType>(&self, field: Field<T>) -> T {
-        field.get(&self.bytes)
+        field.get_in(&self.schema, &self.bytes)
     }
 
     /// The value at this byte, as [`Row::at`].

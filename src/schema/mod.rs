@@ -11,7 +11,7 @@ pub(crate) mod text;
 mod types;
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -68,6 +68,8 @@ struct Layout {
     key_fields: usize,
     key_width: usize,
     width: usize,
+    /// A hash of what makes two schemas equal, by which a field handle knows the schema that made it.
+    fingerprint: u32,
     /// A whole row of defaults.
     initial: Box<[u8]>,
 }
@@ -183,6 +185,13 @@ impl Schema {
         self.0.key_fields > 0
     }
 
+    /// Equal for equal schemas, and different for nearly all others. It differs from run to run of the
+    /// program, or of the compiler: it is not for files.
+    #[inline]
+    pub(crate) fn fingerprint(&self) -> u32 {
+        self.0.fingerprint
+    }
+
     /// A row in which nobody set anything: each field's default, else null where it may be null, else zeros (0, `false`,
     /// empty text, 1970-01-01).
     pub fn default_bytes(&self) -> &[u8] {
@@ -278,7 +287,10 @@ fn lay_out(fields: Vec<FieldDef>) -> Layout {
     let key = fields.iter().take_while(|field| field.is_key());
     let (key_fields, key_width) =
         key.fold((0, 0), |(count, width), field| (count + 1, width + field.width()));
-    Layout { by_name, key_fields, key_width, width, initial: initial.into(), fields }
+    let mut hasher = DefaultHasher::new();
+    fields.hash(&mut hasher);
+    let fingerprint = hasher.finish() as u32;
+    Layout { by_name, key_fields, key_width, width, fingerprint, initial: initial.into(), fields }
 }
 
 /// Why these fields cannot make a schema, if they cannot, and which of them is to blame.

@@ -38,6 +38,8 @@ pub enum Event {
 pub enum Operation {
     /// Reading a meta page, or a run for the commit list.
     Read,
+    /// Reading a page through the mapping, for the first time.
+    Fetch,
     /// Writing: a part of the bytes arrives.
     Write,
     /// Growing or cutting the file.
@@ -418,6 +420,11 @@ impl Storage for Handle {
             self.disk.file.read_at(offset, into)
         };
         self.run(Operation::Read, offset, read, |_, _| Ok(()))
+    }
+
+    fn fetch(&self, offset: u64, bytes: u64) -> io::Result<()> {
+        let check = |state: &mut State| state.check_spoiled(offset, bytes as usize);
+        self.run(Operation::Fetch, offset, check, |_, _| Ok(()))
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {

@@ -178,6 +178,10 @@ impl Storage for Arc<NewFile> {
         self.file.file().read_exact_at(into, offset)
     }
 
+    fn fetch(&self, _offset: u64, _bytes: u64) -> io::Result<()> {
+        Ok(())
+    }
+
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.file.file().write_all_at(bytes, offset)?;
         #[cfg(feature = "simulation")]

@@ -11,6 +11,12 @@ use super::create::{Rights, create_zeros};
 use super::mmap::{Hold, allocate, is_locked, lock_byte};
 use super::own::OwnFile;
 
+/// Whether an error says that a file system has no locks, as opposed to a lock that could not be had.
+pub(crate) fn has_no_locks(error: &io::Error) -> bool {
+    let codes = [libc::ENOLCK, libc::EOPNOTSUPP, libc::ENOSYS, libc::EINVAL];
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+}
+
 /// An open lock file. Every lock taken through it goes when it is dropped or the process dies.
 pub(crate) struct OsLockFile(OwnFile);
 

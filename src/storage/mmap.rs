@@ -1,4 +1,4 @@
-//! The mapped file and the system calls that the standard library lacks. The only file with unsafe code.
+//! The mapped file and the system calls that the standard library lacks. Unsafe code.
 
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
@@ -9,10 +9,10 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::Once;
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
-use memmap2::{Mmap, MmapOptions};
+use memmap2::{Advice, Mmap, MmapOptions};
 use parking_lot::Mutex;
 
 use super::Storage;
@@ -34,11 +34,22 @@ compile_error!(
 ///   `first` is stored before a `len` that needs it, and loaded after it.
 /// - `maps` are never dereferenced as a whole: `memmap2` would make one `&[u8]` over bytes that do change.
 pub(crate) struct Mapping {
-    maps: Mutex<Vec<Mmap>>,
+    maps: Mutex<Vec<Arc<Mmap>>>,
     first: AtomicPtr<u8>,
     reserved: AtomicU64,
     len: AtomicU64,
+    /// The numbers of windows that were brought into memory a short while ago.
+    recent: [AtomicU64; RECENT],
 }
+
+/// How much is brought into memory at a time: as much as a page fault brings.
+const WINDOW_BYTES: u64 = 64 << 10;
+
+/// How many windows are brought at a time during a scan.
+const BLOCK_WINDOWS: u64 = 8;
+
+/// How many windows are remembered. Few enough that they are probably still in memory.
+const RECENT: usize = 64;
 
 impl Mapping {
     /// Maps `reserve` bytes of the file, or as many of them as the system grants, at least `len`.
@@ -52,7 +63,8 @@ impl Mapping {
             first: AtomicPtr::new(map.as_ptr().cast_mut()),
             reserved: AtomicU64::new(map.len() as u64),
             len: AtomicU64::new(len),
-            maps: Mutex::new(vec![map]),
+            maps: Mutex::new(vec![Arc::new(map)]),
+            recent: [const { AtomicU64::new(u64::MAX) }; RECENT],
         })
     }
 
@@ -67,7 +79,7 @@ impl Mapping {
         let map = unsafe { map_file(file, len.max(self.len()), wanted)? };
         self.first.store(map.as_ptr().cast_mut(), Ordering::Release);
         self.reserved.store(map.len() as u64, Ordering::Release);
-        self.maps.lock().push(map);
+        self.maps.lock().push(Arc::new(map));
         Ok(())
     }
 
@@ -106,6 +118,60 @@ impl Mapping {
             let found = unsafe { place.read_volatile() };
             found == *byte
         })
+    }
+
+    /// Brings bytes of the file into memory and into the page tables. An error if they cannot be read.
+    ///
+    /// The system is asked for whole windows, and for a block of them where a neighbour was asked for a
+    /// short while ago: one call per node would make the first scan of a table a third slower.
+    fn populate(&self, file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+        let windows = offset / WINDOW_BYTES..(offset + bytes).div_ceil(WINDOW_BYTES);
+        if windows.clone().all(|window| self.is_recent(window)) {
+            return Ok(());
+        }
+        let scanned = self.is_recent(windows.start.wrapping_sub(1)) || self.is_recent(windows.end);
+        let block = if scanned { BLOCK_WINDOWS } else { 1 };
+        let block = windows.start / block * block..windows.end.next_multiple_of(block);
+        let (start, end) = (block.start * WINDOW_BYTES, block.end * WINDOW_BYTES);
+        if self.bring(file, start, end.min(self.len()).saturating_sub(start)).is_ok() {
+            for window in block {
+                self.recent(window).store(window, Ordering::Relaxed);
+            }
+            return Ok(());
+        }
+        // Perhaps only something beside it cannot be read.
+        self.bring(file, offset, bytes)
+    }
+
+    fn is_recent(&self, window: u64) -> bool {
+        self.recent(window).load(Ordering::Relaxed) == window
+    }
+
+    fn recent(&self, window: u64) -> &AtomicU64 {
+        &self.recent[(window % RECENT as u64) as usize]
+    }
+
+    fn bring(&self, file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+        /// Whether the kernel is older than 5.14 and does not know the advice.
+        static UNKNOWN: AtomicBool = AtomicBool::new(false);
+        let map = self.maps.lock().last().map(Arc::clone);
+        let advise = || match &map {
+            Some(map) => map.advise_range(Advice::PopulateRead, offset as usize, bytes as usize),
+            None => Ok(()),
+        };
+        if !UNKNOWN.load(Ordering::Relaxed) {
+            match advise() {
+                Ok(()) => return Ok(()),
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                    UNKNOWN.store(true, Ordering::Relaxed);
+                }
+                Err(_) => {}
+            }
+        }
+        // The advice says only that something failed. A read says what, and leaves the bytes in memory
+        // if it succeeds.
+        read_through(file, offset, bytes)?;
+        if UNKNOWN.load(Ordering::Relaxed) { Ok(()) } else { advise() }
     }
 
     fn set_len(&self, len: u64) {
@@ -348,6 +414,11 @@ impl Storage for MappedFile {
         self.file.read_exact_at(into, offset)
     }
 
+    fn fetch(&self, offset: u64, bytes: u64) -> io::Result<()> {
+        // Nothing of a file in memory has to come from a disk.
+        if self.durable { self.mapping.populate(&self.file, offset, bytes) } else { Ok(()) }
+    }
+
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.file.check_process()?;
         self.file.write_all_at(bytes, offset)
@@ -412,6 +483,22 @@ impl Storage for MappedFile {
     }
 }
 
+/// Reads bytes of a file and throws them away.
+fn read_through(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+    let mut buffer = [0; 4096];
+    let end = offset + bytes;
+    let mut at = offset;
+    while at < end {
+        let piece = (end - at).min(buffer.len() as u64) as usize;
+        file.read_exact_at(&mut buffer[..piece], at).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => io::Error::other("the file was cut while it was open"),
+            _ => error,
+        })?;
+        at += piece as u64;
+    }
+    Ok(())
+}
+
 /// Reserves blocks for `len` bytes from `offset` and lengthens the file over them.
 pub(super) fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
     match fallocate(file, 0, offset, len) {
@@ -451,119 +538,6 @@ fn fallocate(file: &File, mode: libc::c_int, offset: u64, len: u64) -> io::Resul
         if error.raw_os_error() != Some(libc::EINTR) {
             return Err(error);
         }
-    }
-}
-
-/// The process that opened something. What a child has of it after `fork` is the parent's, and must be left alone.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Process(u64);
-
-/// How many forks lie between the first process and this one.
-static FORKS: AtomicU64 = AtomicU64::new(0);
-/// Forks of this process that began, and that ended.
-static FORKS_BEGUN: AtomicU64 = AtomicU64::new(0);
-static FORKS_ENDED: AtomicU64 = AtomicU64::new(0);
-
-/// How many forks of this process have begun; `None` while one is going on.
-pub(super) fn forks() -> Option<u64> {
-    let begun = FORKS_BEGUN.load(Ordering::SeqCst);
-    (begun == FORKS_ENDED.load(Ordering::SeqCst)).then_some(begun)
-}
-
-impl Process {
-    /// The one that runs.
-    pub(crate) fn this() -> Process {
-        static WATCH: Once = Once::new();
-        extern "C" fn before() {
-            FORKS_BEGUN.fetch_add(1, Ordering::SeqCst);
-        }
-        extern "C" fn in_parent() {
-            FORKS_ENDED.fetch_add(1, Ordering::SeqCst);
-        }
-        extern "C" fn in_child() {
-            FORKS.fetch_add(1, Ordering::Relaxed);
-            // Other threads of the parent, that may have been forking, are not here.
-            FORKS_ENDED.store(FORKS_BEGUN.load(Ordering::SeqCst), Ordering::SeqCst);
-            let_go_of_own_files();
-        }
-        WATCH.call_once(|| {
-            // SAFETY: the handlers are async-signal-safe (atomics and system calls), and code is never unloaded from under
-            // them: the C library forgets the handlers of a library that is.
-            unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
-        });
-        Process(FORKS.load(Ordering::Relaxed))
-    }
-
-    pub(super) fn check(self) -> io::Result<()> {
-        if self == Process::this() { Ok(()) } else { Err(io::Error::other("opened before a fork")) }
-    }
-}
-
-/// A place for a descriptor. Places are never given back to the allocator, so that the child of a fork can walk them without a lock.
-pub(super) struct Entry {
-    descriptor: AtomicI32,
-    next: Option<&'static Entry>,
-}
-
-const NO_DESCRIPTOR: i32 = -1;
-static ENTRIES: AtomicPtr<Entry> = AtomicPtr::new(std::ptr::null_mut());
-
-impl Entry {
-    /// The file with this descriptor is about to be closed.
-    pub(super) fn clear(&self) {
-        self.descriptor.store(NO_DESCRIPTOR, Ordering::SeqCst);
-    }
-
-    fn all() -> impl Iterator<Item = &'static Entry> {
-        let last = ENTRIES.load(Ordering::SeqCst);
-        // SAFETY: null, or an entry that was leaked, so it is there for ever and only shared.
-        std::iter::successors(unsafe { last.as_ref() }, |entry| entry.next)
-    }
-
-    /// A place that is free, or a new one, with this descriptor. Without a lock, which a forked child might find locked.
-    pub(super) fn take(descriptor: i32) -> &'static Entry {
-        let set = |entry: &&Entry| {
-            let place = &entry.descriptor;
-            place.compare_exchange(NO_DESCRIPTOR, descriptor, Ordering::SeqCst, Ordering::SeqCst).is_ok()
-        };
-        if let Some(entry) = Entry::all().find(set) {
-            return entry;
-        }
-        let entry = Box::leak(Box::new(Entry { descriptor: AtomicI32::new(descriptor), next: None }));
-        loop {
-            entry.next = Entry::all().next();
-            let last = entry.next.map_or(std::ptr::null_mut(), |next| std::ptr::from_ref(next).cast_mut());
-            let place = std::ptr::from_mut(entry);
-            if ENTRIES.compare_exchange(last, place, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-                // SAFETY: the entry was leaked, and is only shared from now on.
-                return unsafe { &*place };
-            }
-        }
-    }
-}
-
-/// In the child of a fork: makes the descriptors of the parent's files mean an empty file in memory, so that its locks end with
-/// the parent. They are not just closed: whoever has them here closes them once more, and by then the numbers may be other
-/// files'. Only calls that are async-signal-safe: no allocation, no lock.
-fn let_go_of_own_files() {
-    let mut empty = NO_DESCRIPTOR;
-    for entry in Entry::all() {
-        let descriptor = entry.descriptor.swap(NO_DESCRIPTOR, Ordering::SeqCst);
-        if descriptor == NO_DESCRIPTOR {
-            continue;
-        }
-        if empty == NO_DESCRIPTOR {
-            // So that there is a number to be had, though the process may have as many files open as it is allowed.
-            // SAFETY: the descriptor is one of an `OwnFile`, whose owner gets another file under its number below.
-            unsafe { libc::close(descriptor) };
-            // SAFETY: the name is a NUL-terminated string; the call has no other precondition.
-            empty = unsafe { libc::memfd_create(c"forked".as_ptr(), libc::MFD_CLOEXEC) };
-            if empty == descriptor {
-                continue;
-            }
-        }
-        // SAFETY: takes numbers only; whoever has `descriptor` goes on to have a file of that number.
-        unsafe { libc::dup3(empty, descriptor, libc::O_CLOEXEC) };
     }
 }
 

@@ -5,10 +5,14 @@
 #[cfg(feature = "simulation")]
 mod crash;
 mod create;
+#[cfg(test)]
+mod failing;
+#[expect(unsafe_code, reason = "handlers that the C library calls around a fork")]
+mod fork;
 mod lock;
 #[cfg(feature = "simulation")]
 mod making;
-#[expect(unsafe_code, reason = "the only file with unsafe code: mapped memory, file growth, locks")]
+#[expect(unsafe_code, reason = "mapped memory, file growth, locks")]
 mod mmap;
 mod mutant;
 mod own;
@@ -21,10 +25,13 @@ use std::io;
 #[cfg(feature = "simulation")]
 pub use crash::{CrashDisk, Event, Fault, Hook, Operation, Verdict};
 pub(crate) use create::{NewFile, Rights, real_path};
-pub(crate) use lock::{Claim, OsLockFile};
+#[cfg(test)]
+pub(crate) use failing::Failing;
+pub(crate) use fork::Process;
+pub(crate) use lock::{Claim, OsLockFile, has_no_locks};
 #[cfg(feature = "simulation")]
 pub use making::{Making, record_making};
-pub(crate) use mmap::{MappedFile, Mapping, Process, Window, prefetch};
+pub(crate) use mmap::{MappedFile, Mapping, Window, prefetch};
 #[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "only tests have the door"))]
 pub use mutant::Mutant;
 pub(crate) use scratch::Scratch;
@@ -40,6 +47,12 @@ pub(crate) trait Storage: Send + Sync {
 
     /// Copies bytes out, for places that may be written at the same time (the meta pages).
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()>;
+
+    /// Brings these bytes into memory, so that they can be read through the mapping, or says why they
+    /// cannot be read. Called before each node is read for the first time.
+    ///
+    /// Memory that runs short may lose them again. They are then read a second time without a call.
+    fn fetch(&self, offset: u64, bytes: u64) -> io::Result<()>;
 
     /// Writes below the current length. Not durable before [`sync`](Storage::sync).
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
@@ -118,7 +131,6 @@ pub(crate) trait LockFile: Send + Sync {
     fn cut(&self, bytes: u64) -> io::Result<()>;
 
     /// The bug that a test has planted.
-    #[cfg(feature = "simulation")]
     fn planted(&self) -> Option<Mutant> {
         None
     }

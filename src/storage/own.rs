@@ -6,7 +6,8 @@ use std::ops::Deref;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
-use super::mmap::{Entry, Process, forks, release_all};
+use super::fork::{Entry, Process, forks};
+use super::mmap::release_all;
 
 /// How often a file is opened again because another thread forks meanwhile. Not for ever: that thread may wait for this one.
 const TRIES: usize = 1000;

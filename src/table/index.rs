@@ -130,10 +130,10 @@ impl IndexInfo {
 ///
 /// let read = db.read()?;
 /// let by_weight = read.table::<Edge>("edges")?.index("by_weight")?;
-/// assert_eq!(by_weight.get(4)?, Some(&Edge { from: 1, to: 3, weight: 4 }));
-/// let heavy: Vec<u32> = by_weight.prefix(9)?.map(|edge| edge.map(|edge| edge.from)).collect::<Result<_, _>>()?;
+/// assert_eq!(by_weight.get(4_u32)?, Some(&Edge { from: 1, to: 3, weight: 4 }));
+/// let heavy: Vec<u32> = by_weight.prefix(9_u32)?.map(|edge| edge.map(|edge| edge.from)).collect::<Result<_, _>>()?;
 /// assert_eq!(heavy, [1, 2]);
-/// assert_eq!(by_weight.range(..9)?.len(), 1);
+/// assert_eq!(by_weight.range(..9_u32)?.len(), 1);
 /// # Ok::<(), drystone::Error>(())
 /// ```
 pub struct Index<'t, T> {
@@ -190,12 +190,21 @@ impl<'t, T: Record> Index<'t, T> {
 
     /// The first row with these values of all indexed fields; in a unique index, the one. O(log n).
     ///
+    /// The values have exactly the types of the fields. The compiler does not know those, so give a literal
+    /// its type: `by_price.get(2.5_f32)`. A nullable field is looked up by a [`Nullable`](crate::Nullable), or
+    /// by a plain value.
+    ///
     /// # Errors
-    /// `Usage` if the values are not as wide as the indexed fields; `Corrupt` if a page on the way does not match its checksum, or
-    /// the index does not agree with its table.
+    /// `Usage` if the types are others; `Value` if a plain value is the one that stands for null in its field;
+    /// `Corrupt` if a page on the way does not match its checksum, or the index does not agree with its
+    /// table.
     #[inline]
     pub fn get<K: Key>(&self, values: K) -> Result<Option<&'t T>> {
-        match with_key(values, |values| self.reader.get(values))? {
+        let found = with_key(values, |values| {
+            self.reader.check_whole(K::FIELDS, values)?;
+            self.reader.get(values)
+        });
+        match found? {
             Some(row) => one(row).map(Some),
             None => Ok(None),
         }
@@ -207,7 +216,11 @@ impl<'t, T: Record> Index<'t, T> {
     /// # Errors
     /// As for [`get`](Index::get).
     pub fn prefix<K: Key>(&self, values: K) -> Result<IndexRows<'t, T>> {
-        with_key(values, |values| self.reader.prefix(values)).map(|entries| self.rows(entries))
+        let entries = with_key(values, |values| {
+            self.reader.check_leading(K::FIELDS, values)?;
+            self.reader.prefix(values)
+        })?;
+        Ok(self.rows(entries))
     }
 
     /// The rows between two values, or tuples of values, of the first indexed fields. A bound stands for all rows that begin
@@ -216,14 +229,18 @@ impl<'t, T: Record> Index<'t, T> {
     /// # Errors
     /// As for [`get`](Index::get).
     pub fn range<K: Key>(&self, values: impl RangeBounds<K>) -> Result<IndexRows<'t, T>> {
-        let encode = |bound: Bound<&K>| {
-            bound.map(|values| {
-                let mut bytes = vec![0; K::WIDTH];
-                values.encode(&mut bytes);
-                bytes
-            })
+        let encode = |values: &K| {
+            let mut bytes = vec![0; K::WIDTH];
+            values.encode(&mut bytes);
+            self.reader.check_leading(K::FIELDS, &bytes)?;
+            Ok(bytes)
         };
-        let (from, to) = (encode(values.start_bound()), encode(values.end_bound()));
+        let encode = |bound: Bound<&K>| match bound {
+            Bound::Included(values) => encode(values).map(Bound::Included),
+            Bound::Excluded(values) => encode(values).map(Bound::Excluded),
+            Bound::Unbounded => Ok(Bound::Unbounded),
+        };
+        let (from, to) = (encode(values.start_bound())?, encode(values.end_bound())?);
         let entries =
             self.reader.between(from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice))?;
         Ok(self.rows(entries))

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::entry::EntryShape;
 use super::reader::Reader;
 use super::scan::RowRange;
-use crate::error::{Result, fail};
-use crate::schema::{FieldDef, KEY_BYTES};
+use crate::error::{Error, ErrorKind, Result, fail};
+use crate::schema::{FieldDef, KEY_BYTES, Type};
 use crate::tree::KeyShape;
 
 /// An index, and the table that it is on.
@@ -19,6 +19,8 @@ pub(super) struct IndexReader<'t> {
     shape: Arc<EntryShape>,
     /// How the indexed fields alone compare.
     indexed: Arc<KeyShape>,
+    /// The type of each field of an entry, and whether it may be null.
+    types: Arc<[(Type, bool)]>,
 }
 
 impl<'t> IndexReader<'t> {
@@ -29,7 +31,9 @@ impl<'t> IndexReader<'t> {
         let fields = entries.definition.schema.fields().iter();
         let indexed = fields.take_while(|field| field.offset() < shape.indexed().end).count();
         let indexed = entries.definition.layout.key().leading(indexed);
-        Ok(IndexReader { table, entries, shape: Arc::new(shape), indexed: Arc::new(indexed) })
+        let types = entries.definition.schema.fields().iter();
+        let types = types.map(|field| (field.ty(), field.is_nullable())).collect();
+        Ok(IndexReader { table, entries, shape: Arc::new(shape), indexed: Arc::new(indexed), types })
     }
 
     /// The fields that are indexed, in order.
@@ -43,12 +47,69 @@ impl<'t> IndexReader<'t> {
         self.shape.is_unique
     }
 
-    /// The first row with these values, in stored form, of the indexed fields.
+    /// An error unless a typed key with these fields, `stored` as given, has the types of all indexed
+    /// fields. That its width is theirs is not enough: the bytes of an `f64` are no `f32` nor `u64`.
+    #[inline(always)]
+    pub(super) fn check_whole(&self, fields: &[(Type, bool)], stored: &[u8]) -> Result<()> {
+        if stored.len() == self.shape.indexed().end && self.types.starts_with(fields) {
+            return Ok(());
+        }
+        self.check_nullable(fields, stored, self.fields())
+    }
+
+    /// The same where the key may have fewer fields, or goes on into the key of the row.
+    #[inline(always)]
+    pub(super) fn check_leading(&self, fields: &[(Type, bool)], stored: &[u8]) -> Result<()> {
+        if self.types.starts_with(fields) {
+            return Ok(());
+        }
+        let all = self.entries.definition.schema.fields();
+        self.check_nullable(fields, stored, all.get(..fields.len()).unwrap_or(all))
+    }
+
+    /// A nullable field is looked up by a `Nullable`, or by a plain value of its type, unless that is the
+    /// one that stands for null there.
+    #[inline(never)]
+    fn check_nullable(&self, key: &[(Type, bool)], stored: &[u8], fields: &[FieldDef]) -> Result<()> {
+        let same = |((ty, nullable), field): (&(Type, bool), &FieldDef)| {
+            *ty == field.ty() && (!nullable || field.is_nullable())
+        };
+        if key.len() != fields.len() || !key.iter().zip(fields).all(same) {
+            return Err(self.other_types(key, fields));
+        }
+        for ((_, nullable), field) in key.iter().zip(fields) {
+            if !nullable && field.is_null(&stored[field.offset()..field.offset() + field.width()]) {
+                fail!(
+                    Value,
+                    "index {:?}: the value given for field {:?} stands for null there; to look up null, \
+                     give a Nullable",
+                    self.entries.definition.name,
+                    field.name()
+                );
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn other_types(&self, key: &[(Type, bool)], fields: &[FieldDef]) -> Error {
+        let name = |(ty, nullable): &(Type, bool)| format!("{ty}{}", if *nullable { "?" } else { "" });
+        let given: Vec<String> = key.iter().map(name).collect();
+        let fields = fields.iter().map(|field| format!("{}: {}", field.name(), field.type_text()));
+        let fields: Vec<String> = fields.collect();
+        let message = format!(
+            "index {:?}: the fields to look up are ({}), and the values given are ({}); give values of \
+             exactly these types",
+            self.entries.definition.name,
+            fields.join(", "),
+            given.join(", ")
+        );
+        Error::new(ErrorKind::Usage, message)
+    }
+
+    /// The first row with these values, in stored form, of all indexed fields, whose types were checked.
     #[inline(always)]
     pub(super) fn get(&self, values: &[u8]) -> Result<Option<&'t [u8]>> {
-        if values.len() != self.shape.indexed().end {
-            return self.wrong_width(values.len());
-        }
         let found = self.entries.view.first_from(&self.indexed, values);
         match found.map_err(|error| self.entries.place_error(error))? {
             Some(entry) if entry.starts_with(values) => self.row(entry).map(Some),
@@ -86,13 +147,8 @@ impl<'t> IndexReader<'t> {
         }
     }
 
-    /// The entries between two bounds, each the stored values of leading fields.
+    /// The entries between two bounds, each the stored values of leading fields, whose types were checked.
     pub(super) fn between(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Result<Range<u64>> {
-        for bound in [from, to] {
-            if let Bound::Included(values) | Bound::Excluded(values) = bound {
-                self.check_leading(values.len())?;
-            }
-        }
         self.entries.rows_between(from, to)
     }
 
@@ -110,26 +166,6 @@ impl<'t> IndexReader<'t> {
             batch: 2,
             keys: Vec::new(),
         }
-    }
-
-    /// So many bytes must be whole leading fields of an entry.
-    fn check_leading(&self, width: usize) -> Result<()> {
-        let fields = self.entries.definition.schema.fields();
-        if width == 0 || fields.iter().any(|field| field.offset() + field.width() == width) {
-            return Ok(());
-        }
-        self.wrong_width(width)
-    }
-
-    #[cold]
-    fn wrong_width<R>(&self, width: usize) -> Result<R> {
-        fail!(
-            Usage,
-            "index {:?}: {width} bytes are no whole fields of it; it is on {} of ({})",
-            self.entries.definition.name,
-            self.fields().len(),
-            self.entries.definition.schema
-        );
     }
 
     #[cold]

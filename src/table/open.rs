@@ -257,7 +257,8 @@ impl OpenTable {
     /// Removes all rows.
     pub(crate) fn clear(&mut self, session: &WriteSession) -> Result<()> {
         self.tree.clear(session)?;
-        self.indexes.iter_mut().try_for_each(|index| index.tree.clear(session))
+        let cleared = self.indexes.iter_mut().try_for_each(|index| index.tree.clear(session));
+        cleared.inspect_err(|_| session.fail())
     }
 
     /// Loads records in bulk.

@@ -147,26 +147,6 @@ impl<'t> Reader<'t> {
         Ok(place.rank + u64::from(fill != 0 && place.found))
     }
 
-    /// The rows whose keys begin with these leading fields, in stored form.
-    pub(crate) fn rows_with_prefix(&self, prefix: &[u8]) -> Result<Range<u64>> {
-        let mut end = 0;
-        let whole = prefix.is_empty()
-            || self.definition.schema.key_fields().iter().any(|field| {
-                end += field.width();
-                end == prefix.len()
-            });
-        if !whole {
-            fail!(
-                Usage,
-                "table {:?}: {} bytes are no whole leading fields of its key; the schema is {}",
-                self.definition.name,
-                prefix.len(),
-                self.definition.schema
-            );
-        }
-        self.rows_between(Bound::Included(prefix), Bound::Included(prefix))
-    }
-
     /// All records as one run of bytes, where they lie side by side in the file; `None` where they do not, or where there
     /// are none. Verifies what was not verified yet. O(leaves).
     pub(crate) fn contiguous(&self) -> Result<Option<&'t [u8]>> {

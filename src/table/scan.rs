@@ -62,7 +62,8 @@ impl<'t, T: Record> Rows<'t, T> {
         slices
     }
 
-    /// Cuts the range into `parts` ranges of equal length (to a row), in order: one a thread.
+    /// Cuts the range into `parts` ranges of equal length (to a row), in order: one a thread. There are at
+    /// most as many parts as rows, and at least one.
     pub fn split(self, parts: usize) -> Vec<Rows<'t, T>> {
         let (reader, rows) = (self.slices.reader, self.slices().inner.rows());
         split(rows, parts).map(|rows| Rows::new(reader, rows)).collect()
@@ -211,7 +212,8 @@ impl<'t> RowRange<'t> {
         self.len() == 0
     }
 
-    /// Cuts the range into `parts` ranges of equal length (to a row), in order: one a thread.
+    /// Cuts the range into `parts` ranges of equal length (to a row), in order: one a thread. There are at
+    /// most as many parts as rows, and at least one.
     pub fn split(self, parts: usize) -> Vec<RowRange<'t>> {
         let end = self.inner.rows().end + (self.back.len() / self.width()) as u64;
         split(end - self.len()..end, parts).map(|rows| RowRange::new(self.reader, rows)).collect()
@@ -286,8 +288,9 @@ impl DoubleEndedIterator for RowRange<'_> {
 }
 
 /// Equal parts of a range, in order; the first ones are a row longer where it does not come out even.
+/// The caller's number is cut to that of the rows, so that it alone never decides how much is allocated.
 fn split(rows: Range<u64>, parts: usize) -> impl Iterator<Item = Range<u64>> {
-    let parts = parts.max(1) as u64;
+    let parts = (parts as u64).min(rows.end - rows.start).max(1);
     let (each, longer) = ((rows.end - rows.start) / parts, (rows.end - rows.start) % parts);
     (0..parts).map(move |part| {
         let start = rows.start + part * each + part.min(longer);

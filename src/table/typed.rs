@@ -7,7 +7,7 @@ use super::index::Index;
 use super::reader::{Reader, cast, encode_all, one, row_number, with_key};
 use super::scan::{Rows, Slices};
 use crate::error::Result;
-use crate::record::{Key, Keyed, Record};
+use crate::record::{Key, Keyed, PrefixOf, Record};
 use crate::schema::Schema;
 
 /// A table to read from, its rows as references to `T`, straight from the mapped file.
@@ -40,7 +40,7 @@ use crate::schema::Schema;
 /// let read = db.read()?;
 /// let edges = read.table::<Edge>("edges")?;
 /// assert_eq!(edges.get((1, 3))?.unwrap().weight, 0.5);
-/// assert_eq!(edges.prefix((1_u32,))?.len(), 2);
+/// assert_eq!(edges.prefix((1,))?.len(), 2);
 /// assert_eq!(edges.rank((2, 0))?, 2);
 /// assert_eq!(edges.range((1, 3)..)?.len(), 2);
 /// # Ok::<(), drystone::Error>(())
@@ -255,12 +255,15 @@ impl<'t, T: Record> Table<'t, T> {
 }
 
 impl<'t, T: Keyed> Table<'t, T> {
-    /// The rows whose keys begin with these leading fields: `edges.prefix((7_u32,))`.
+    /// The rows whose keys begin with these leading fields: `edges.prefix((7,))`. Fields of other types
+    /// than those of the key do not compile: see [`PrefixOf`].
     ///
     /// # Errors
-    /// `Usage` if the fields are no leading fields of the key, by their widths; else as for [`get`](Table::get).
-    pub fn prefix<P: Key>(&self, fields: P) -> Result<Rows<'t, T>> {
-        let rows = with_key(fields, |fields| self.reader.rows_with_prefix(fields))?;
+    /// As for [`get`](Table::get).
+    pub fn prefix<P: PrefixOf<T::Key>>(&self, fields: P) -> Result<Rows<'t, T>> {
+        let rows = with_key(fields, |fields| {
+            self.reader.rows_between(Bound::Included(fields), Bound::Included(fields))
+        })?;
         Ok(Rows::new(self.reader, rows))
     }
 

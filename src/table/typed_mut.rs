@@ -15,7 +15,7 @@ use super::updated::Updated;
 use super::writer::Writer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::{IterSource, LoadOptions, LoadReport};
-use crate::record::{Field, FieldType, Key, Keyed, Record, Unkeyed};
+use crate::record::{Field, FieldType, Key, Keyed, PrefixOf, Record, Selector, Unkeyed};
 use crate::schema::Schema;
 
 /// A table to read and to change. It sees its own changes; others see them after the commit.
@@ -239,8 +239,9 @@ impl<'x, T: Record> TableMut<'x, T> {
     /// ```
     ///
     /// # Errors
-    /// As for [`update`](TableMut::update).
+    /// `NotFound` if another schema made the handle; else as for [`update`](TableMut::update).
     pub fn set_field<F: FieldType>(&mut self, key: T::Key, field: Field<F>, value: F) -> Result<bool> {
+        field.position(self.schema())?;
         let set = |record: &mut [u8]| {
             field.set(record, value);
             Ok(())
@@ -337,7 +338,7 @@ impl<T: Keyed> TableMut<'_, T> {
     ///
     /// # Errors
     /// As there.
-    pub fn prefix<P: Key>(&self, fields: P) -> Result<Rows<'_, T>> {
+    pub fn prefix<P: PrefixOf<T::Key>>(&self, fields: P) -> Result<Rows<'_, T>> {
         self.as_table().prefix(fields)
     }
 }
@@ -391,8 +392,7 @@ impl<T: Unkeyed> TableMut<'_, T> {
         // In pieces, so that the edits are written out in time.
         for piece in rows.chunks((1 << 20) / size_of::<T>() + 1) {
             if let Err(error) = self.writer.extend(cast_slice(piece)) {
-                // Where that fails too, so has the transaction.
-                let _ = self.writer.truncate(before);
+                self.writer.take_back_to(before);
                 return Err(error);
             }
         }

@@ -179,6 +179,13 @@ impl<'x> Writer<'x> {
         self.edit(|table, session| table.truncate(session, rows))
     }
 
+    /// Takes out what was appended before an error. If that fails too, the transaction cannot be committed.
+    pub(crate) fn take_back_to(&mut self, rows: u64) {
+        if self.truncate(rows).is_err() {
+            self.home.session().fail();
+        }
+    }
+
     /// Removes all rows.
     pub(crate) fn clear(&mut self) -> Result<()> {
         self.edit(|table, session| table.clear(session))

@@ -54,7 +54,10 @@ impl WriteTransaction {
         // `progress` is the caller's, and may panic.
         let copied = self.session()?.fail_on_panic(|| self.copy_trees(from, name, new_name, progress));
         if let Err(error) = copied {
-            self.drop_table(new_name)?;
+            // With half a copy in it the transaction cannot be committed.
+            if self.drop_table(new_name).is_err() {
+                self.session()?.fail();
+            }
             return Err(error);
         }
         Ok(reader.rows())
@@ -83,7 +86,9 @@ impl WriteTransaction {
             let written = &mut |bytes| progress.advance(bytes);
             let copied = table.copy_index(session, definition.clone(), &entries.view, written);
             if let Err(error) = copied {
-                self.remove_index(&mut table.definition, &definition)?;
+                if self.remove_index(&mut table.definition, &definition).is_err() {
+                    session.fail();
+                }
                 return Err(entries.place_error(error));
             }
         }

@@ -49,12 +49,19 @@ pub(super) fn cut_tail(shared: &Shared, needed: u64, after_load: bool) {
     }
 }
 
-/// Gives the room of large gaps back to the file system, so that the table that a load replaced is not paid for until the next
-/// one. Whoever fills the gap takes it again, and meets a full disk as an error. A failure only leaves the room taken.
-pub(super) fn give_back_gaps(shared: &Shared, allocator: &Allocator) {
+/// More bytes than this in free pages are worth a search for gaps to give back. Small commits take what earlier
+/// ones freed, so they do not search.
+pub(super) fn loose_bytes(shared: &Shared) -> u64 {
+    4 * shared.pages.storage().least_discard()
+}
+
+/// Gives the room of large gaps back to the file system, so that a table that was dropped, cleared or replaced by a
+/// load is not paid for until the next one. A later commit that fills the gap takes the room again, and gets an error
+/// if the disk is full. A failure only leaves the room taken.
+pub(super) fn give_back_gaps(shared: &Shared, allocator: &mut Allocator) {
     let bytes = |pages: u64| pages * PAGE_BYTES as u64;
     let storage = shared.pages.storage();
-    for (page, pages) in allocator.gaps(storage.least_discard() / PAGE_BYTES as u64) {
+    for (page, pages) in allocator.give_up_gaps(storage.least_discard() / PAGE_BYTES as u64) {
         let _ = storage.discard(bytes(page), bytes(pages));
     }
     // The length stays what the commit promised, until the next one.

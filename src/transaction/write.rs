@@ -10,7 +10,7 @@ use elsa::sync::FrozenVec;
 use parking_lot::Mutex;
 
 use super::Shared;
-use super::free_space::{cut_tail, give_back_gaps, snapshot_numbers};
+use super::free_space::{cut_tail, give_back_gaps, loose_bytes, snapshot_numbers};
 use super::turn::{Turn, Wait};
 use crate::catalog::{CatalogEdit, Definition, Role, check_name, field_rows, layout_for};
 use crate::error::{Error, Result, fail};
@@ -362,9 +362,14 @@ impl WriteTransaction {
             Ok(snapshots) => {
                 let snapshots = snapshot_numbers(&snapshots);
                 allocator.commit(&snapshots);
-                if trim && (early || writer.commits.durable() == next.transaction) {
+                let may_give_back = early || writer.commits.durable() == next.transaction;
+                let least = loose_bytes(shared);
+                if may_give_back && (trim || allocator.is_loose(least)) {
                     allocator.release(next.transaction, writer.commits.listed(), &snapshots);
-                    give_back_gaps(shared, &allocator);
+                    // Where snapshots hold what was freed, there is nothing to give back yet.
+                    if trim || allocator.is_loose(least) {
+                        give_back_gaps(shared, &mut allocator);
+                    }
                 }
             }
             // The commit stands. Any state may be held, so nothing is freed until the table can be read again.

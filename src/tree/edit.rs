@@ -12,6 +12,7 @@ use super::key::{Probe, with_probe};
 use super::layout::Layout;
 use super::node::{Branch, BranchRef, Child, ChildRef, Node};
 use super::search::{Span, search_leaf};
+use super::split::{Split, increment, split_at};
 use super::view::View;
 use super::walk::{Visit, walk_stored};
 use crate::error::{Error, ErrorKind, Result, fail};
@@ -381,7 +382,12 @@ impl<'e> Edit<'e> {
         if branch.len() <= layout.children() {
             return Ok((placed, None));
         }
-        let at = if index + 2 == branch.len() { branch.len() - 1 } else { branch.len() / 2 };
+        // As for leaves: a branch whose last child split stays full, and so does one whose first child did.
+        let at = match index {
+            0 => 1,
+            index if index + 2 == branch.len() => branch.len() - 1,
+            _ => branch.len() / 2,
+        };
         let right = branch.split_off(at, key_width);
         *self.owned_bytes += PAGE_BYTES;
         let sibling = Sibling {
@@ -392,8 +398,8 @@ impl<'e> Edit<'e> {
         Ok((placed, Some(sibling)))
     }
 
-    /// Puts a record into a leaf. A full leaf splits in the middle, or, when the new row comes last, before that row, so that
-    /// ascending inserts leave full leaves behind; branches do the same.
+    /// Puts a record into a leaf. A full leaf splits in the middle, or where [`split_at`] sees a run of inserts
+    /// in order, so that those leave full leaves behind.
     #[expect(clippy::too_many_arguments, reason = "the state of one descent")]
     fn put_in_leaf<P: Probe>(
         &mut self,
@@ -422,18 +428,26 @@ impl<'e> Edit<'e> {
             return Ok((Placed::New, None));
         }
         let full = layout.leaf_rows();
-        let at = if index == full { full } else { full / 2 };
+        let Split { at, new_row_right } = split_at(index, full, leaf.inserted_at().map(|at| at / width));
         let mut right = Buffer::with_capacity(layout.leaf_bytes());
         right.extend(&leaf.as_slice()[at * width..]);
         leaf.truncate(at * width);
-        if index <= at && at < full {
-            leaf.insert(index * width, record);
-        } else {
+        let mut key = vec![0; layout.key().width()];
+        if new_row_right {
             right.insert((index - at) * width, record);
+            layout.key().normalise(right.as_slice(), &mut key);
+            if index == at && at < full {
+                // Lower keys of the run belong to the right leaf too: it starts behind the left one's last
+                // key, not at its own first.
+                let last = &leaf.as_slice()[(at - 1) * width..];
+                layout.key().normalise(last, &mut key);
+                increment(&mut key);
+            }
+        } else {
+            leaf.insert(index * width, record);
+            layout.key().normalise(right.as_slice(), &mut key);
         }
         *self.owned_bytes += layout.leaf_bytes();
-        let mut key = vec![0; layout.key().width()];
-        layout.key().normalise(right.as_slice(), &mut key);
         let rows = (right.len() / width) as u64;
         Ok((Placed::New, Some(Sibling { key, rows, child: Child::Owned(Box::new(Node::Leaf(right))) })))
     }

@@ -16,6 +16,14 @@ pub(crate) enum Finding<'f> {
     Problem { address: u64, error: Error },
 }
 
+/// Why a leaf cannot lie where it does.
+pub(super) enum Misplaced {
+    /// No record starts at its address.
+    Start(Error),
+    /// It is not in its place in the array that the root says the rows are.
+    Array(Error),
+}
+
 /// The keys that may stand below a node, in normal form: from `low` on, below `high`.
 #[derive(Clone, Copy)]
 struct Span<'s> {
@@ -36,26 +44,21 @@ impl<'a> View<'a> {
     }
 
     /// A leaf lies where the records of a struct can, and, where the root says that the rows are one array, in its place in that.
-    fn inspect_place(
-        &self,
-        address: u64,
-        rows: u64,
-        first_row: u64,
-        found: &mut dyn FnMut(Finding<'a>) -> bool,
-    ) {
+    pub(super) fn misplaced(&self, address: u64, rows: u64, first_row: u64) -> Option<Misplaced> {
         // No struct of this width needs more; leaves follow each other at multiples of it, from the start of a page on.
         let least = 1 << self.layout.width().trailing_zeros().min(4);
         if !address.is_multiple_of(least) {
             let error = format!("a leaf of records of {} bytes starts at {address}", self.layout.width());
-            found(Finding::Problem { address, error: damage(&error) });
+            return Some(Misplaced::Start(damage(&error)));
         }
-        let Some(array) = self.array else { return };
+        let array = self.array?;
         let last = first_row.checked_add(rows) == Some(self.rows);
         let place = array.get().checked_add(first_row.saturating_mul(self.layout.width() as u64));
         if place != Some(address) || !(last || rows == self.layout.leaf_rows() as u64) {
             let error = "the root says that the leaves lie side by side, all full but the last, and this one does not";
-            found(Finding::Problem { address, error: damage(error) });
+            return Some(Misplaced::Array(damage(error)));
         }
+        None
     }
 
     fn inspect_node(
@@ -80,7 +83,11 @@ impl<'a> View<'a> {
             }
             Ok(records) if level == 0 => {
                 self.inspect_order(address, records, span, found);
-                self.inspect_place(address, rows, first_row, found);
+                if let Some(Misplaced::Start(error) | Misplaced::Array(error)) =
+                    self.misplaced(address, rows, first_row)
+                {
+                    found(Finding::Problem { address, error });
+                }
                 found(Finding::Records { address, records, first_row });
             }
             Ok(_) if !address.is_multiple_of(PAGE_BYTES as u64) => {

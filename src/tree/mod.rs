@@ -17,6 +17,7 @@ mod node;
 mod rescue;
 mod scan;
 mod search;
+mod split;
 #[cfg(test)]
 mod tests;
 mod view;

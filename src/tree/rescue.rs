@@ -1,65 +1,97 @@
 //! Rescuing a damaged tree: the leaves that still hold, and the rows that are lost between them.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use super::branch::BranchPage;
+use super::inspect::Misplaced;
 use super::node::ChildRef;
 use super::view::View;
-use crate::error::Error;
-use crate::page::{Link, PAGE_BYTES};
+use crate::error::{Error, ErrorKind, Result, fail};
+use crate::page::{Allocator, Link, PAGE_BYTES};
 
 /// What a rescue comes by, in row order.
 #[derive(Debug)]
 pub(crate) enum Rescued<'a> {
-    /// The records of a leaf that holds.
-    Records(&'a [u8]),
+    /// The records of a leaf that holds, and the number of the first.
+    Records { first_row: u64, records: &'a [u8] },
     /// Rows below a node that does not, by their numbers.
     Lost { rows: Range<u64>, error: Error },
 }
 
-/// Goes through all leaves, over damage.
+/// Goes through all leaves, over damage. It takes for damage what `inspect` does, where a row may be wrong
+/// for it.
 pub(crate) struct Rescue<'a> {
     view: View<'a>,
+    /// What the nodes so far lie on, of this tree and others.
+    taken: &'a RefCell<Allocator>,
     /// Nodes still to be looked at, the next one last.
     ahead: Vec<Ahead>,
 }
 
 struct Ahead {
-    link: Link,
+    /// An error where the parent counts rows and has no child for them.
+    link: Result<Link>,
     level: u32,
     rows: Range<u64>,
 }
 
 impl<'a> View<'a> {
-    /// All leaves of a committed tree, whatever is damaged.
-    pub(crate) fn rescue(&self) -> Rescue<'a> {
+    /// All leaves of a committed tree, whatever is damaged. `taken` has the nodes of the trees before it.
+    pub(crate) fn rescue(&self, taken: &'a RefCell<Allocator>) -> Rescue<'a> {
         let mut ahead = Vec::new();
         if let ChildRef::Stored(link) = self.root
             && self.rows > 0
         {
-            ahead.push(Ahead { link, level: self.height, rows: 0..self.rows });
+            ahead.push(Ahead { link: Ok(link), level: self.height, rows: 0..self.rows });
         }
-        Rescue { view: *self, ahead }
+        Rescue { view: *self, taken, ahead }
     }
 }
 
 impl<'a> Rescue<'a> {
     /// Reads a branch and notes its children; what the parent counted and they do not have is lost.
-    fn enter(&mut self, node: &Ahead) -> Result<(), Error> {
-        let rows = node.rows.end - node.rows.start;
-        let page = self.view.pages.read_anew(node.link, PAGE_BYTES)?;
-        let branch = BranchPage::new(page, self.view.layout, node.level, rows)?;
+    fn enter(&mut self, link: Link, level: u32, rows: Range<u64>) -> Result<()> {
+        let page = self.read(link, PAGE_BYTES)?;
+        if !link.address.is_multiple_of(PAGE_BYTES as u64) {
+            fail!(Corrupt, "a branch at {} does not start at a page; the file is damaged", link.address);
+        }
+        let branch = BranchPage::new(page, self.view.layout, level, rows.end - rows.start)?;
         let at = self.ahead.len();
-        let mut first = node.rows.start;
+        let mut first = rows.start;
         for child in 0..branch.len() {
-            let end = first.saturating_add(branch.rows(child)).min(node.rows.end);
+            let end = first.saturating_add(branch.rows(child)).min(rows.end);
             if first < end {
-                self.ahead.push(Ahead { link: branch.link(child), level: node.level - 1, rows: first..end });
+                let link = Ok(branch.link(child));
+                self.ahead.push(Ahead { link, level: level - 1, rows: first..end });
             }
             first = end;
         }
+        if first < rows.end {
+            let message = "the branch above has fewer rows than its parent says; the file is damaged";
+            let link = Err(Error::new(ErrorKind::Corrupt, message));
+            self.ahead.push(Ahead { link, level: 0, rows: first..rows.end });
+        }
         self.ahead[at..].reverse();
         Ok(())
+    }
+
+    fn leaf(&self, link: Link, rows: &Range<u64>) -> Result<&'a [u8]> {
+        let count = rows.end - rows.start;
+        let records = self.read(link, self.view.leaf_len(count)?)?;
+        match self.view.misplaced(link.address, count, rows.start) {
+            // A row of a table with a key is what it is, wherever it lies.
+            Some(Misplaced::Array(_)) if self.view.layout.is_keyed() => Ok(records),
+            Some(Misplaced::Array(error) | Misplaced::Start(error)) => Err(error),
+            None => Ok(records),
+        }
+    }
+
+    /// The bytes of a node that holds and does not lie on another. That one was read first.
+    fn read(&self, link: Link, len: usize) -> Result<&'a [u8]> {
+        let bytes = self.view.pages.read_anew(link, len)?;
+        self.taken.borrow_mut().mark(link.address, len as u64)?;
+        Ok(bytes)
     }
 }
 
@@ -67,19 +99,18 @@ impl<'a> Iterator for Rescue<'a> {
     type Item = Rescued<'a>;
 
     fn next(&mut self) -> Option<Rescued<'a>> {
-        while let Some(node) = self.ahead.pop() {
-            let read = if node.level > 0 {
-                match self.enter(&node) {
+        while let Some(Ahead { link, level, rows }) = self.ahead.pop() {
+            let read = if level > 0 {
+                match link.and_then(|link| self.enter(link, level, rows.clone())) {
                     Ok(()) => continue,
                     Err(error) => Err(error),
                 }
             } else {
-                let len = self.view.leaf_len(node.rows.end - node.rows.start);
-                len.and_then(|len| self.view.pages.read_anew(node.link, len))
+                link.and_then(|link| self.leaf(link, &rows))
             };
             return Some(match read {
-                Ok(records) => Rescued::Records(records),
-                Err(error) => Rescued::Lost { rows: node.rows, error },
+                Ok(records) => Rescued::Records { first_row: rows.start, records },
+                Err(error) => Rescued::Lost { rows, error },
             });
         }
         None

@@ -1,7 +1,9 @@
 //! The typed door, call by call, and what is refused.
 
+use drystone::query::col;
 use drystone::{
-    Database, Error, ErrorKind, LoadOptions, Record, Result, RowBuf, Schema, TableOptions, Text, Value,
+    Database, Error, ErrorKind, IndexOptions, LoadOptions, Record, Result, RowBuf, Schema, TableOptions,
+    Text, Value,
 };
 
 use crate::temp::{TempDb, assert_sound};
@@ -47,13 +49,16 @@ fn rows_by_key_are_put_changed_and_taken() {
     let cents = Account::schema().handle::<i64>("cents").unwrap();
     assert!(accounts.set_field(9, cents, -1).unwrap());
     assert!(!accounts.set_field(10, cents, -1).unwrap());
+    let other: Schema = "id: u64 key, owner: str[8], cents: i64".parse().unwrap();
+    let other = other.handle::<i64>("cents").unwrap();
+    assert_eq!(kind(accounts.set_field(9, other, -1)), ErrorKind::NotFound);
     assert_eq!(accounts.remove(1).unwrap(), Some(account(1)));
     assert_eq!(accounts.remove(1).unwrap(), None);
     let rows: Vec<(u64, i64)> =
         accounts.iter().map(|row| row.map(|row| (row.id, row.cents)).unwrap()).collect();
     assert_eq!(rows, [(2, 200), (5, 8), (9, -1)]);
     assert_eq!(accounts.range(3..=9).unwrap().len(), 2);
-    assert_eq!(accounts.prefix((5_u64,)).unwrap().len(), 1);
+    assert_eq!(accounts.prefix((5,)).unwrap().len(), 1);
     drop(accounts);
     write.commit().unwrap();
     let read = db.read().unwrap();
@@ -104,6 +109,65 @@ fn rows_by_number_are_put_changed_and_taken() {
     let left: Vec<i32> =
         begun.slices().flat_map(|slice| slice.unwrap().iter().map(|point| point.x)).collect();
     assert_eq!(left, (501..519).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_number_that_the_caller_names_is_not_allocated_unseen() {
+    let db = Database::in_memory().unwrap();
+    let write = db.write().unwrap();
+    let mut points = write.create_table::<Point>("points").unwrap();
+    points.extend((0..1000).map(|x| Point { x, y: 1 })).unwrap();
+    let parts = points.iter().split(usize::MAX);
+    assert!(parts.len() == 1000 && parts.iter().all(|part| part.len() == 1));
+    assert_eq!(points.iter().split(0).len(), 1);
+    assert_eq!(points.range(5..5).unwrap().split(usize::MAX).len(), 1);
+    drop(points);
+    let table = write.dynamic("points").unwrap();
+    assert_eq!(table.as_table().iter().split(usize::MAX).len(), 1000);
+    drop(table);
+
+    // A budget larger than any machine, rows that have to be sorted, and a source that claims too much.
+    let mut accounts = write.create_table::<Account>("accounts").unwrap();
+    let options = LoadOptions::new().memory_bytes(usize::MAX);
+    let report = accounts.load((0..100_000).rev().map(account), &options).unwrap();
+    assert_eq!((report.rows, report.in_order), (100_000, false));
+    let claims = Claims((100_000..200_000).rev().map(account).collect());
+    assert_eq!(accounts.load(claims, &options).unwrap().rows, 200_000);
+    let claims = Claims((200_000..300_000).map(account).collect());
+    assert_eq!(accounts.load(claims, &LoadOptions::new()).unwrap().rows, 300_000);
+    let index = IndexOptions::new().memory_bytes(usize::MAX);
+    accounts.create_index("by_cents", &["cents"], &index).unwrap();
+    drop(accounts);
+    let mut points = write.table::<Point>("points").unwrap();
+    points.extend(Claims(vec![Point { x: 1, y: 2 }].into())).unwrap();
+    points.load(Claims(vec![Point { x: 1, y: 2 }].into()), &LoadOptions::new()).unwrap();
+    let claims = Claims((0..10).map(|x| Point { x, y: 2 }).collect());
+    points.load(claims, &LoadOptions::new().replace(true)).unwrap();
+    assert_eq!(points.len(), 10);
+    drop(points);
+    write.commit().unwrap();
+
+    let read = db.read().unwrap();
+    let accounts = read.table::<Account>("accounts").unwrap();
+    let all = || accounts.query().threads(usize::MAX).memory_bytes(usize::MAX).limit(u64::MAX);
+    assert_eq!(all().count().unwrap(), 300_000);
+    assert_eq!(all().order_by([col("cents").desc()]).run().unwrap().len(), 300_000);
+    assert_eq!(accounts.query().top(u64::MAX, [col("cents").desc()]).run().unwrap().len(), 300_000);
+}
+
+/// Rows whose number is given as more than there can be.
+struct Claims<T>(std::collections::VecDeque<T>);
+
+impl<T> Iterator for Claims<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.0.pop_front()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (usize::MAX, Some(usize::MAX))
+    }
 }
 
 #[test]
@@ -170,9 +234,6 @@ fn what_does_not_fit_is_refused_with_names() {
     drop(dynamic);
     write.commit().unwrap();
     assert_sound(&db);
-    let read = db.read().unwrap();
-    let accounts = read.table::<Account>("accounts").unwrap();
-    assert_eq!(kind(accounts.prefix((1_u8,))), ErrorKind::Usage);
 }
 
 #[test]

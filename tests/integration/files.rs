@@ -389,6 +389,23 @@ pub(crate) fn hold_an_item(path: &Path) {
     child::listen();
 }
 
+#[test]
+fn what_is_salvaged_gets_its_name_when_it_is_whole() {
+    let temp = TempDb::new();
+    let db = temp.open();
+    fill(&db, 10_000, 1);
+    let good = temp.folder().join("good.dry");
+    let report = db.salvage_to(&good).unwrap();
+    assert_eq!((report.rows, report.lost.len()), (10_000, 0));
+    assert_eq!(files(temp.folder()).len(), 3, "a lock file, or a hidden one, was made");
+    let saved = temp::open(&good, &Options::new()).unwrap();
+    assert_eq!(rows(&saved).unwrap(), (10_000, 1));
+    assert_sound(&saved);
+    assert_eq!(db.salvage_to(&good).unwrap_err().kind(), ErrorKind::AlreadyExists);
+    let missing = temp.folder().join("missing/good.dry");
+    assert_eq!(db.salvage_to(missing).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
 /// In another process: makes a copy, and stands still in the middle.
 pub(crate) fn back_up_until_killed(path: &Path) {
     let db = temp::open(path, &Options::new()).unwrap();

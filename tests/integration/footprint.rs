@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use drystone::{Database, LoadOptions, Options, Record, Schema, Value};
+use drystone::{Database, Durability, LoadOptions, Options, Record, Schema, Value};
 
 use crate::child::{self, OtherProcess};
 use crate::temp::{self, TempDb, assert_sound};
@@ -143,6 +143,155 @@ fn a_table_that_is_loaded_in_parts_takes_the_room_of_its_rows() {
     let disk = temp.disk_bytes();
     // Gaps of less than a megabyte are kept.
     assert!(disk <= most(ROWS, 20, true) + (3 << 20), "{disk} bytes, {with_snapshot} before");
+    assert_sound(&db);
+}
+
+/// 100 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Record)]
+#[repr(C, packed)]
+struct Wide {
+    #[record(key)]
+    id: u64,
+    filling: [u8; 92],
+}
+
+const WIDE_ROWS: u64 = 300_000;
+
+fn wide(id: u64) -> Wide {
+    Wide { id, filling: [id as u8 | 1; 92] }
+}
+
+/// A database with a table of 30 MB between others, so that its room is not simply the end of the file.
+fn with_wide_table() -> (TempDb, Database) {
+    let temp = TempDb::new();
+    let db = temp.open();
+    load(&db, "before", (0..10_000).map(wide));
+    load(&db, "wide", (0..WIDE_ROWS).map(wide));
+    load(&db, "after", (0..10_000).map(wide));
+    assert!(temp.disk_bytes() > WIDE_ROWS * 100);
+    (temp, db)
+}
+
+/// What may stay taken: the other tables, and less room than is worth a search for gaps.
+#[track_caller]
+fn assert_given_back(temp: &TempDb, db: &Database) {
+    let disk = temp.disk_bytes();
+    assert!(disk <= 2 * 10_000 * 100 + (7 << 20), "{disk} bytes are taken");
+    assert_sound(db);
+    let read = db.read().unwrap();
+    for name in ["before", "after"] {
+        let rows = read.table::<Wide>(name).unwrap();
+        assert!(rows.iter().map(|row| *row.unwrap()).eq((0..10_000).map(wide)));
+    }
+}
+
+#[test]
+fn the_room_of_rows_that_are_gone_is_given_back() {
+    type Change = fn(&Database);
+    let changes: [(&str, Change); 6] = [
+        ("dropped", |db| {
+            let write = db.write().unwrap();
+            write.drop_table("wide").unwrap();
+            write.commit().unwrap();
+        }),
+        ("cleared", |db| {
+            let write = db.write().unwrap();
+            write.table::<Wide>("wide").unwrap().clear().unwrap();
+            write.commit().unwrap();
+        }),
+        ("removed in one transaction", |db| {
+            let write = db.write().unwrap();
+            let mut rows = write.table::<Wide>("wide").unwrap();
+            for id in 0..WIDE_ROWS {
+                rows.remove(id).unwrap();
+            }
+            drop(rows);
+            write.commit().unwrap();
+        }),
+        ("removed in many", |db| {
+            let numbers = (0..WIDE_ROWS).map(|n| n * 7919 % WIDE_ROWS).collect::<Vec<_>>();
+            for ids in numbers.chunks(3000) {
+                let write = db.write().unwrap();
+                let mut rows = write.table::<Wide>("wide").unwrap();
+                for id in ids {
+                    rows.remove(*id).unwrap();
+                }
+                drop(rows);
+                write.commit().unwrap();
+            }
+        }),
+        ("dropped without waiting for the disk", |db| {
+            let mut write = db.write().unwrap();
+            write.set_durability(Durability::Eventual);
+            write.drop_table("wide").unwrap();
+            write.commit().unwrap();
+            db.sync().unwrap();
+            small_commit(db);
+        }),
+        ("never committed", |db| {
+            let write = db.write().unwrap();
+            write.drop_table("wide").unwrap();
+            write.commit().unwrap();
+            let write = db.write().unwrap();
+            let mut rows = write.create_table::<Wide>("other").unwrap();
+            rows.load((0..WIDE_ROWS).map(wide), &LoadOptions::new()).unwrap();
+            drop(rows);
+            drop(write);
+            small_commit(db);
+        }),
+    ];
+    for (what, change) in changes {
+        let (temp, db) = with_wide_table();
+        change(&db);
+        println!("{what}: {} bytes", temp.disk_bytes());
+        assert_given_back(&temp, &db);
+    }
+}
+
+fn small_commit(db: &Database) {
+    let write = db.write().unwrap();
+    let mut rows = write.table::<Wide>("after").unwrap();
+    rows.upsert(&wide(5)).unwrap();
+    drop(rows);
+    write.commit().unwrap();
+}
+
+#[test]
+fn room_that_a_snapshot_sees_is_given_back_after_it() {
+    let (temp, db) = with_wide_table();
+    let snapshot = db.read().unwrap();
+    let write = db.write().unwrap();
+    write.drop_table("wide").unwrap();
+    write.commit().unwrap();
+    small_commit(&db);
+    let rows = snapshot.table::<Wide>("wide").unwrap();
+    assert!(rows.iter().map(|row| *row.unwrap()).eq((0..WIDE_ROWS).map(wide)));
+    assert!(temp.disk_bytes() > WIDE_ROWS * 100);
+    drop(snapshot);
+    small_commit(&db);
+    assert_given_back(&temp, &db);
+}
+
+#[test]
+fn small_commits_leave_the_room_that_they_use_again() {
+    let (temp, db) = with_wide_table();
+    let mut ids = temp::Numbers::new(16);
+    let mut change = |commits: u32| {
+        for _ in 0..commits {
+            let write = db.write().unwrap();
+            let mut rows = write.table::<Wide>("wide").unwrap();
+            for _ in 0..50 {
+                rows.upsert(&wide(ids.next() % WIDE_ROWS)).unwrap();
+            }
+            drop(rows);
+            write.commit().unwrap();
+        }
+    };
+    change(40);
+    let settled = temp.disk_bytes();
+    change(100);
+    let later = temp.disk_bytes();
+    assert!(later >= settled, "{settled} bytes were taken, and {later} are");
     assert_sound(&db);
 }
 

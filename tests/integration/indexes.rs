@@ -1,8 +1,8 @@
 //! Secondary indexes: what they find, what they refuse, what they cost, and that nothing but a row's values decides.
 
 use drystone::{
-    Bool, Database, ErrorKind, IndexOptions, LoadOptions, Nullable, OnDuplicate, Record, Result, RowBuf,
-    Schema, Text, Timestamp, Value,
+    Bool, Database, Date, ErrorKind, IndexOptions, LoadOptions, Nullable, OnDuplicate, Record, Result,
+    RowBuf, Schema, Text, Timestamp, Value,
 };
 
 use crate::temp::{TempDb, assert_sound};
@@ -112,6 +112,106 @@ fn rows_come_in_the_order_of_the_index() {
     assert_eq!(kind(read.dynamic("by_tail")), ErrorKind::NotFound);
     assert_eq!(read.table_names().unwrap(), ["flights"]);
     assert_sound(&db);
+}
+
+/// Fields of the same widths, so that only the types tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Record)]
+#[repr(C)]
+struct Quote {
+    #[record(key)]
+    id: u32,
+    price: f32,
+    day: Date,
+    code: [u8; 4],
+    word: Text<4>,
+    many: u32,
+    change: Nullable<i32>,
+}
+
+/// `Usage`, with a message that names these types.
+fn assert_refused<T>(result: Result<T>, types: &[&str]) {
+    let error = result.err().expect("values of other types were taken");
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+    for ty in types {
+        assert!(error.to_string().contains(ty), "{error} does not name {ty}");
+    }
+}
+
+#[test]
+fn a_lookup_by_values_of_another_type_is_refused_though_the_width_is_right() {
+    let db = Database::in_memory().unwrap();
+    let write = db.write().unwrap();
+    let mut quotes = write.create_table::<Quote>("quotes").unwrap();
+    let quote = |id: u32| Quote {
+        id,
+        price: id as f32 / 10.0,
+        day: Date::from_days(id as i32),
+        code: *b"ABCD",
+        word: Text::new("ABCD").unwrap(),
+        many: id,
+        change: if id.is_multiple_of(2) { Nullable::NULL } else { Nullable::new(id as i32).unwrap() },
+    };
+    quotes.load((0..100).map(quote), &LoadOptions::new()).unwrap();
+    for field in ["price", "day", "code", "word", "many", "change"] {
+        quotes.create_index(&format!("by_{field}"), &[field], &IndexOptions::new()).unwrap();
+    }
+    quotes.create_index("by_price_many", &["price", "many"], &IndexOptions::new()).unwrap();
+    let index = |name: &str| quotes.index(name).unwrap();
+
+    let by_price = index("by_price");
+    assert_refused(by_price.range(2.0..5.0), &["price: f32", "f64"]);
+    assert_refused(by_price.range(2..5), &["price: f32", "i32"]);
+    assert_refused(by_price.range(5.0..), &["price: f32", "f64"]);
+    assert_refused(by_price.range(..5.0), &["price: f32", "f64"]);
+    assert_refused(by_price.get(7), &["price: f32", "i32"]);
+    assert_refused(by_price.prefix(7_u32), &["price: f32", "u32"]);
+    assert_eq!(by_price.range(2.0_f32..5.0).unwrap().len(), 30);
+    assert_eq!(by_price.get(7.0_f32).unwrap().unwrap().id, 70);
+    // An f64 is as wide as the price and the key that follows it in an entry.
+    assert_refused(by_price.prefix(2.0), &["price: f32", "f64"]);
+    assert_eq!(by_price.prefix((2.0_f32, 20_u32)).unwrap().len(), 1);
+    assert_refused(by_price.prefix((2.0_f32, 20)), &["(price: f32, id: u32)", "(f32, i32)"]);
+    assert_refused(by_price.get((2.0_f32, 20_u32)), &["(price: f32)", "(f32, u32)"]);
+    assert_refused(by_price.prefix((2.0_f32, 20_u32, 1_u8)), &["(f32, u32, u8)"]);
+
+    let both = index("by_price_many");
+    assert_eq!(both.get((2.0_f32, 20_u32)).unwrap().unwrap().id, 20);
+    assert_refused(both.get((2.0_f32, 20)), &["(price: f32, many: u32)", "(f32, i32)"]);
+    assert_refused(both.get(2.0_f32), &["(price: f32, many: u32)", "(f32)"]);
+    assert_refused(both.get(2.0), &["(price: f32, many: u32)", "(f64)"]);
+
+    assert_refused(index("by_day").get(5), &["day: date", "i32"]);
+    assert_eq!(index("by_day").get(Date::from_days(5)).unwrap().unwrap().id, 5);
+    assert_refused(index("by_code").prefix(Text::<4>::new("ABCD").unwrap()), &["bytes[4]", "str[4]"]);
+    assert_refused(index("by_word").prefix(*b"ABCD"), &["str[4]", "bytes[4]"]);
+    assert_eq!(index("by_word").prefix(Text::<4>::new("ABCD").unwrap()).unwrap().len(), 100);
+    assert_refused(index("by_many").get(Nullable::new(5_u32).unwrap()), &["many: u32", "u32?"]);
+    assert_refused(index("by_many").get(5), &["many: u32", "i32"]);
+}
+
+#[test]
+fn a_nullable_field_is_looked_up_by_a_nullable_or_a_plain_value() {
+    let db = Database::in_memory().unwrap();
+    let write = db.write().unwrap();
+    let mut flights = write.create_table::<Flight>("flights").unwrap();
+    flights.load((0..1000).map(flight), &LoadOptions::new()).unwrap();
+    flights.create_index("by_delay", &["delay", "tail"], &IndexOptions::new()).unwrap();
+    let by_delay = flights.index("by_delay").unwrap();
+    assert_eq!(by_delay.prefix(Nullable::<i16>::NULL).unwrap().len(), 200);
+    let late = by_delay.prefix(3_i16).unwrap();
+    assert!(!late.is_empty() && late.clone().all(|flight| { flight.unwrap().delay } == Some(3)));
+    assert_eq!(by_delay.prefix(Nullable::new(3_i16).unwrap()).unwrap().len(), late.len());
+    let one = flight(12);
+    assert_eq!({ by_delay.get((3_i16, one.tail)).unwrap().unwrap().delay }, Some(3));
+    assert_eq!(
+        by_delay.range(3_i16..).unwrap().len(),
+        by_delay.range(Nullable::new(3_i16).unwrap()..).unwrap().len()
+    );
+    assert_refused(by_delay.prefix(3), &["delay: i16?", "i32"]);
+    // As an i16 this is a number like any other; in the index it is null.
+    let error = by_delay.prefix(i16::MIN).err().expect("a number was taken for null");
+    assert_eq!(error.kind(), ErrorKind::Value);
+    assert!(error.to_string().contains("\"delay\""), "{error}");
 }
 
 #[test]

@@ -114,6 +114,37 @@ fn a_handle_of_another_schema_is_refused() {
 }
 
 #[test]
+fn a_handle_of_another_schema_of_the_same_width_is_refused() {
+    let made = schema("id: u32 key, x: i32, y: i32");
+    let x: Field<i32> = made.handle("x").unwrap();
+    // Other names, another order, another type in front, a key or null that the other has not.
+    for other in [
+        "id: u32 key, y: i32, x: i32",
+        "id: u32 key, z: i32, y: i32",
+        "id: i32 key, x: i32, y: i32",
+        "id: u32, x: i32, y: i32",
+        "id: u32 key, x: i32?, y: i32",
+        "id: u32 key, x: i16, z: i16, y: i32",
+        "id: u64 key, x: i32",
+    ] {
+        let schema = schema(other);
+        let mut row = RowBuf::new(&schema);
+        assert_eq!(schema.width(), made.width());
+        assert_eq!(row.get(x).unwrap_err().kind(), ErrorKind::NotFound, "{other}");
+        assert_eq!(row.is_null(x).unwrap_err().kind(), ErrorKind::NotFound, "{other}");
+        assert_eq!(row.set(x, 5).unwrap_err().kind(), ErrorKind::NotFound, "{other}");
+        assert!(std::panic::catch_unwind(|| row.field(x)).is_err(), "{other}");
+        assert!(std::panic::catch_unwind(|| row.as_row().field(x)).is_err(), "{other}");
+        let set = std::panic::AssertUnwindSafe(|| row.set_field(x, 5));
+        assert!(std::panic::catch_unwind(set).is_err(), "{other}");
+        assert_eq!(row, RowBuf::new(&schema), "{other}");
+    }
+    // Defaults do not count, as for the equality of schemas; nor whether it is the same object.
+    let equal = RowBuf::new(&schema("id: u32 key, x: i32 = 7, y: i32"));
+    assert_eq!((equal.field(x), equal.get(x).unwrap()), (7, Value::Signed(7)));
+}
+
+#[test]
 fn a_row_is_made_of_values_names_and_defaults() {
     let schema = schema("id: u64 key, x: i32 = 5, day: date?, tag: str[2]?");
     assert_eq!(RowBuf::new(&schema).to_string(), "id: 0, x: 5, day: null, tag: null");

@@ -197,6 +197,28 @@ fn a_commit_is_in_the_next_snapshot_of_every_process() {
 }
 
 #[test]
+fn a_process_that_ends_does_not_take_back_what_others_committed_meanwhile() {
+    // Their commits end in the one meta page or in the other.
+    for others in [1, 2, 3] {
+        let temp = TempDb::new();
+        fill(&temp.open());
+        let mut other = OtherProcess::start("transfer_when_asked", temp.path());
+        assert_eq!(other.hear(), "ready");
+        let db = temp::open(temp.path(), &Options::new().durability(Durability::Eventual)).unwrap();
+        // Not synced yet, so that the end of this process would sync and seal it.
+        let write = db.write().unwrap();
+        write.create_table::<Count>("unsynced").unwrap();
+        write.commit().unwrap();
+        assert_eq!(other.ask(&others.to_string()), "done");
+        drop(db);
+        drop(other);
+        let db = temp.open();
+        assert_eq!(assert_whole(&db.read().unwrap()), others);
+        assert_sound(&db);
+    }
+}
+
+#[test]
 fn an_old_snapshot_keeps_its_pages_and_nothing_else() {
     let temp = TempDb::new();
     fill(&temp.open());

@@ -10,6 +10,7 @@ mod querying;
 mod rows;
 mod sharing;
 mod shell;
+mod unreadable;
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -24,4 +24,13 @@ struct Wide {
     id: [u8; 257],
 }
 
+type Maybe = Nullable<u64>;
+
+#[derive(Clone, Copy, Record)]
+#[repr(C)]
+struct Alias {
+    #[record(key)]
+    id: Maybe,
+}
+
 fn main() {}

@@ -1,0 +1,118 @@
+//! What happens to open files when the process forks. Unsafe code: the handlers of the C library.
+
+use std::io;
+use std::sync::Once;
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
+
+/// The process that opened something. What a child has of it after `fork` is the parent's, and must be left alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Process(u64);
+
+/// How many forks lie between the first process and this one.
+static FORKS: AtomicU64 = AtomicU64::new(0);
+/// Forks of this process that began, and that ended.
+static FORKS_BEGUN: AtomicU64 = AtomicU64::new(0);
+static FORKS_ENDED: AtomicU64 = AtomicU64::new(0);
+
+/// How many forks of this process have begun; `None` while one is going on.
+pub(super) fn forks() -> Option<u64> {
+    let begun = FORKS_BEGUN.load(Ordering::SeqCst);
+    (begun == FORKS_ENDED.load(Ordering::SeqCst)).then_some(begun)
+}
+
+impl Process {
+    /// The one that runs.
+    pub(crate) fn this() -> Process {
+        static WATCH: Once = Once::new();
+        extern "C" fn before() {
+            FORKS_BEGUN.fetch_add(1, Ordering::SeqCst);
+        }
+        extern "C" fn in_parent() {
+            FORKS_ENDED.fetch_add(1, Ordering::SeqCst);
+        }
+        extern "C" fn in_child() {
+            FORKS.fetch_add(1, Ordering::Relaxed);
+            // Other threads of the parent, that may have been forking, are not here.
+            FORKS_ENDED.store(FORKS_BEGUN.load(Ordering::SeqCst), Ordering::SeqCst);
+            let_go_of_own_files();
+        }
+        WATCH.call_once(|| {
+            // SAFETY: the handlers are async-signal-safe (atomics and system calls), and code is never unloaded from under
+            // them: the C library forgets the handlers of a library that is.
+            unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
+        });
+        Process(FORKS.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn check(self) -> io::Result<()> {
+        if self == Process::this() { Ok(()) } else { Err(io::Error::other("opened before a fork")) }
+    }
+}
+
+/// A place for a descriptor. Places are never given back to the allocator, so that the child of a fork can walk them without a lock.
+pub(super) struct Entry {
+    descriptor: AtomicI32,
+    next: Option<&'static Entry>,
+}
+
+const NO_DESCRIPTOR: i32 = -1;
+static ENTRIES: AtomicPtr<Entry> = AtomicPtr::new(std::ptr::null_mut());
+
+impl Entry {
+    /// The file with this descriptor is about to be closed.
+    pub(super) fn clear(&self) {
+        self.descriptor.store(NO_DESCRIPTOR, Ordering::SeqCst);
+    }
+
+    fn all() -> impl Iterator<Item = &'static Entry> {
+        let last = ENTRIES.load(Ordering::SeqCst);
+        // SAFETY: null, or an entry that was leaked, so it is there for ever and only shared.
+        std::iter::successors(unsafe { last.as_ref() }, |entry| entry.next)
+    }
+
+    /// A place that is free, or a new one, with this descriptor. Without a lock, which a forked child might find locked.
+    pub(super) fn take(descriptor: i32) -> &'static Entry {
+        let set = |entry: &&Entry| {
+            let place = &entry.descriptor;
+            place.compare_exchange(NO_DESCRIPTOR, descriptor, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        };
+        if let Some(entry) = Entry::all().find(set) {
+            return entry;
+        }
+        let entry = Box::leak(Box::new(Entry { descriptor: AtomicI32::new(descriptor), next: None }));
+        loop {
+            entry.next = Entry::all().next();
+            let last = entry.next.map_or(std::ptr::null_mut(), |next| std::ptr::from_ref(next).cast_mut());
+            let place = std::ptr::from_mut(entry);
+            if ENTRIES.compare_exchange(last, place, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+                // SAFETY: the entry was leaked, and is only shared from now on.
+                return unsafe { &*place };
+            }
+        }
+    }
+}
+
+/// In the child of a fork: makes the descriptors of the parent's files mean an empty file in memory, so that its locks end with
+/// the parent. They are not just closed: whoever has them here closes them once more, and by then the numbers may be other
+/// files'. Only calls that are async-signal-safe: no allocation, no lock.
+fn let_go_of_own_files() {
+    let mut empty = NO_DESCRIPTOR;
+    for entry in Entry::all() {
+        let descriptor = entry.descriptor.swap(NO_DESCRIPTOR, Ordering::SeqCst);
+        if descriptor == NO_DESCRIPTOR {
+            continue;
+        }
+        if empty == NO_DESCRIPTOR {
+            // So that there is a number to be had, though the process may have as many files open as it is allowed.
+            // SAFETY: the descriptor is one of an `OwnFile`, whose owner gets another file under its number below.
+            unsafe { libc::close(descriptor) };
+            // SAFETY: the name is a NUL-terminated string; the call has no other precondition.
+            empty = unsafe { libc::memfd_create(c"forked".as_ptr(), libc::MFD_CLOEXEC) };
+            if empty == descriptor {
+                continue;
+            }
+        }
+        // SAFETY: takes numbers only; whoever has `descriptor` goes on to have a file of that number.
+        unsafe { libc::dup3(empty, descriptor, libc::O_CLOEXEC) };
+    }
+}
