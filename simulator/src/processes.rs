@@ -314,13 +314,14 @@ impl World<'_> {
         } else if !self.failures || random.one_in(2) {
             accident.kill = Some(random.below(60));
         } else {
-            accident.only = match random.below(7) {
+            accident.only = match random.below(8) {
                 0 => Some((Operation::LockRead, u64::MAX)),
                 1 => Some((Operation::LockWrite, u64::MAX)),
                 2 => Some((Operation::Write, u64::MAX)),
                 3 => Some((Operation::Sync, u64::MAX)),
                 // A meta page.
                 4 => Some((Operation::Write, 8192)),
+                5 => Some((Operation::Fetch, u64::MAX)),
                 _ => None,
             };
             let reach = if accident.only.is_some() { 6 } else { 40 };

@@ -187,8 +187,10 @@ impl Hook for Turns {
         let me = self.whose.load(Ordering::Relaxed);
         let mut state = locked(&self.state);
         state.operations += 1;
-        let on_lock =
-            !matches!(operation, Operation::Read | Operation::Write | Operation::Resize | Operation::Sync);
+        let on_lock = !matches!(
+            operation,
+            Operation::Read | Operation::Fetch | Operation::Write | Operation::Resize | Operation::Sync
+        );
         let switches = state.switches[usize::from(on_lock)];
         if state.random.one_in(switches)
             && let Some(other) = self.another(&mut state, me)

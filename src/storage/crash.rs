@@ -38,6 +38,8 @@ pub enum Event {
 pub enum Operation {
     /// Reading a meta page, or a run for the commit list.
     Read,
+    /// Reading a page through the mapping, for the first time.
+    Fetch,
     /// Writing: a part of the bytes arrives.
     Write,
     /// Growing or cutting the file.
@@ -420,8 +422,9 @@ impl Storage for Handle {
         self.run(Operation::Read, offset, read, |_, _| Ok(()))
     }
 
-    fn fetch(&self, _offset: u64, _bytes: u64) -> io::Result<()> {
-        Ok(())
+    fn fetch(&self, offset: u64, bytes: u64) -> io::Result<()> {
+        let check = |state: &mut State| state.check_spoiled(offset, bytes as usize);
+        self.run(Operation::Fetch, offset, check, |_, _| Ok(()))
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
