@@ -74,6 +74,9 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Database> {
     unsafe { options.open(path) }
 }
 
+/// A forked child that takes longer than this hangs.
+const FORK_SECONDS: libc::c_uint = 60;
+
 /// Runs this in a forked child, and says whether it returned `true` there. Only for processes that do nothing else.
 #[expect(unsafe_code, reason = "the standard library has no fork")]
 pub(crate) fn fork(in_child: impl FnOnce() -> bool) -> bool {
@@ -81,6 +84,9 @@ pub(crate) fn fork(in_child: impl FnOnce() -> bool) -> bool {
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "cannot fork");
     if child == 0 {
+        // One that hangs would do so for ever where its parent was killed.
+        // SAFETY: sets a timer, whose signal ends this process.
+        unsafe { libc::alarm(FORK_SECONDS) };
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(in_child)).unwrap_or(false);
         // SAFETY: ends the child at once, without the parent's exit handlers.
         unsafe { libc::_exit(i32::from(!done)) };

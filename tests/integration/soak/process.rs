@@ -14,8 +14,6 @@ use crate::temp::{self, Numbers, assert_sound};
 
 /// Snapshots that a process holds at most.
 const MOST_HELD: usize = 4;
-/// A forked child that takes longer than this hangs.
-const FORK_SECONDS: u64 = 60;
 
 /// What processes report, in a file that all append to: a kill takes nothing away that was written there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,14 +269,9 @@ impl Worker {
 
     /// A child opens the database anew, while this process waits with its own handle and snapshots.
     fn fork(&mut self) {
-        self.reports.add(Report::Forked, 0);
         let done = temp::fork(|| {
-            // Nobody waits for this child where its parent was killed.
-            std::thread::spawn(|| {
-                std::thread::sleep(Duration::from_secs(FORK_SECONDS));
-                eprintln!("a forked child hangs");
-                std::process::abort();
-            });
+            // Reported here, because the parent may be killed before it forks.
+            self.reports.add(Report::Forked, 0);
             let refused = self.db.read().err().map(|error| error.kind());
             assert_eq!(refused, Some(ErrorKind::Usage), "the parent's handle in a forked child");
             self.db = temp::open(&self.path, &self.options).unwrap();
