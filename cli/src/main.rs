@@ -118,8 +118,8 @@ fn main() -> ExitCode {
 /// A file that reaches the limit of the process (`ulimit -f`) is an error of the write, with a message. Left
 /// alone, the signal ends the command. (Rust itself ignores `SIGPIPE`.)
 fn catch_file_limit() {
-    // A handler that sets a flag, because an ignored signal cannot be had without unsafe code. Nobody reads
-    // the flag. Where it fails, the signal ends the command as before.
+    // The handler sets a flag that is never read: ignoring a signal needs unsafe code, a handler does not.
+    // If registering fails, the signal ends the command as before.
     let reached = Arc::new(AtomicBool::new(false));
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, reached);
 }

@@ -11,7 +11,7 @@ use crate::run::{Broken, within};
 /// points there were.
 ///
 /// # Errors
-/// A half-made file, or one that is gone though making it has returned.
+/// A half-made file, or one that was lost after the call that makes it returned.
 pub fn cut(steps: &[Making], wanted: &(u64, State), limits: Limits) -> Result<u64, Broken> {
     let mut disk = CrashDisk::new(None).map_err(|error| format!("the simulated disk: {error}"))?;
     let mut random = Random::new(1);

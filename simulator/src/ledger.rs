@@ -15,7 +15,7 @@ pub struct Ledger {
     flights: Vec<Flight>,
     /// A failed write may have taken commits with it that were not durable.
     fallback: bool,
-    /// Whoever began to write last.
+    /// The process that began to write last.
     last_writer: u64,
 }
 
@@ -75,7 +75,7 @@ impl Ledger {
         Ledger { durable: version, later: Vec::new(), flights: Vec::new(), fallback: false, last_writer: 0 }
     }
 
-    /// The number of the newest state that somebody is known to have seen.
+    /// The number of the newest state that some process is known to have seen.
     pub fn newest(&self) -> u64 {
         self.later.last().unwrap_or(&self.durable).transaction
     }
@@ -90,7 +90,7 @@ impl Ledger {
         }
     }
 
-    /// Somebody who began to look when `since` was the newest has seen this.
+    /// A process that began to look when `since` was the newest has seen this.
     ///
     /// # Errors
     /// If that cannot be.
@@ -171,7 +171,7 @@ impl Ledger {
         let version = self.see(found, self.newest())?;
         self.flights.retain(|flight| !flight.over);
         self.fallback = false;
-        // Whoever writes after another one has made durable what it found.
+        // A process that writes after another one has made durable what it found.
         self.later.retain(|later| later.transaction <= version.transaction);
         if self.last_writer != process {
             self.settle_at(&version);

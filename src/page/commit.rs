@@ -134,7 +134,7 @@ impl Commits {
         Ok(self.newest)
     }
 
-    /// Commits the newest state again, under the number after `last_seen`.
+    /// Commits the newest state again, under the number after `last_lost`.
     ///
     /// Commits that were not synced can be lost without a power cut, when a later write fails midway. Readers may have
     /// seen them and may still hold them. If their numbers were given a second time, a reader would take the new state

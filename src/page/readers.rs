@@ -116,6 +116,8 @@ struct Local {
     pins: BTreeMap<u64, Pinned>,
     /// Slots of the table whose lock this process holds, but which it does not use just now.
     spare_slots: Vec<u64>,
+    /// Slots that could not be cleared, with the state that they still show. Other processes count it as held, so this
+    /// one does too, until the slot is cleared.
     uncleared: Vec<(u64, Meta)>,
 }
 
@@ -418,7 +420,6 @@ impl Readers {
         let (slot, meta) = (pinned.slot, pinned.meta);
         local.pins.remove(&transaction);
         if let (Some(lock), Some(index)) = (self.shared.as_deref(), slot) {
-            // If this fails the slot stays until the process ends: space is kept, nothing is wrong.
             if lock.write_at(SLOTS_OFFSET + index * SLOT_BYTES, &[0; SLOT_BYTES as usize]).is_ok() {
                 local.spare_slots.push(index);
             } else {
