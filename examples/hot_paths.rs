@@ -106,6 +106,30 @@ fn main() -> Result<()> {
                 table.update(turn(&keys, place), |row| row.x += 1)?;
             }
         }
+        "load_by_row" => {
+            let db = empty()?;
+            let write = db.write()?;
+            let rows = (0..operations).map(|row| Point { x: row as i32, y: 1, z: 2 });
+            write.create_table::<Point>(TABLE)?.load(rows, &LoadOptions::new())?;
+            write.commit()?;
+        }
+        "load_by_key" => {
+            let db = empty()?;
+            let write = db.write()?;
+            let rows = (0..operations).map(|row| Keyed { id: row * 7, x: row as i32, y: 1, z: 2 });
+            write.create_table::<Keyed>(TABLE)?.load(rows, &LoadOptions::new())?;
+            write.commit()?;
+        }
+        "insert" => {
+            let db = empty()?;
+            let write = db.write()?;
+            let mut table = write.create_table::<Keyed>(TABLE)?;
+            for row in 0..operations {
+                table.insert(&Keyed { id: scatter(row), x: row as i32, y: 1, z: 2 })?;
+            }
+            drop(table);
+            write.commit()?;
+        }
         path => panic!("no path {path:?}"),
     }
     Ok(())
@@ -123,10 +147,14 @@ fn scan<T: Record>(db: &Database, operations: u64, field: impl Fn(&T) -> i32) ->
     Ok(())
 }
 
+fn empty() -> Result<Database> {
+    // Under valgrind there is less room for addresses.
+    Options::new().reserve_bytes(1 << 28).in_memory()
+}
+
 /// A table of all rows, each page of which was verified.
 fn loaded<T: Record>(row: impl Fn(u64) -> T) -> Result<Database> {
-    // Under valgrind there is less room for addresses.
-    let db = Options::new().reserve_bytes(1 << 28).in_memory()?;
+    let db = empty()?;
     let write = db.write()?;
     write.create_table::<T>(TABLE)?.load((0..ROWS).map(row), &LoadOptions::new())?;
     write.commit()?;

@@ -1,6 +1,7 @@
 //! Writing nodes in runs: pages are handed out many at a time, filled in order, and written in large pieces.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
@@ -33,6 +34,9 @@ pub(crate) struct WriteSession {
     state: Mutex<SessionState>,
     /// Bytes of the file that may be written. Behind them, a thread that makes the file longer may still be writing zeros.
     length: Mutex<u64>,
+    /// Set by the thread whose call failed, which still holds its table. Other threads see it at `commit` at the latest, since
+    /// that takes the whole transaction.
+    failed: AtomicBool,
 }
 
 struct SessionState {
@@ -47,7 +51,6 @@ struct SessionState {
     cut: bool,
     /// Bytes of rows in trees that were cleared.
     cleared: u64,
-    failed: bool,
 }
 
 impl WriteSession {
@@ -59,10 +62,9 @@ impl WriteSession {
             trim: false,
             cut: false,
             cleared: 0,
-            failed: false,
         };
         let length = Mutex::new(pages.storage().mapping().len());
-        WriteSession { pages, state: Mutex::new(state), length }
+        WriteSession { pages, state: Mutex::new(state), length, failed: AtomicBool::new(false) }
     }
 
     /// What the transaction reads through: committed pages and the ones it has written itself.
@@ -86,7 +88,7 @@ impl WriteSession {
 
     /// After a write that failed part of the way nothing that was edited can be relied on: the transaction must not commit.
     pub(crate) fn fail(&self) {
-        self.state.lock().failed = true;
+        self.failed.store(true, Ordering::Release);
     }
 
     /// Runs steps of which all or none may be committed. If one of them fails or panics, the session has failed.
@@ -109,8 +111,9 @@ impl WriteSession {
     }
 
     /// An error if the session has failed: what was edited is not whole, and must neither be edited further nor committed.
+    #[inline]
     pub(crate) fn check_failed(&self) -> Result<()> {
-        if self.state.lock().failed {
+        if self.failed.load(Ordering::Acquire) {
             fail!(
                 Usage,
                 "an earlier call in this transaction ended halfway, by an error while it wrote or by a panic; drop the \

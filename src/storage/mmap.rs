@@ -109,10 +109,13 @@ impl Mapping {
 
     /// Whether these bytes are mapped at this offset. They may change meanwhile.
     fn shows(&self, offset: u64, bytes: &[u8]) -> bool {
-        let Some(window) = self.window(0..u64::MAX).place(offset, bytes.len()) else { return false };
-        bytes.iter().enumerate().all(|(at, byte)| {
-            // SAFETY: `at` is below `bytes.len()`, and so many bytes are in the mapping from `window` on.
-            let place = unsafe { window.add(at) };
+        let window = self.window(0..u64::MAX);
+        if !window.holds(offset, bytes.len()) {
+            return false;
+        }
+        bytes.iter().zip(offset as usize..).all(|(byte, at)| {
+            // SAFETY: `at` is below `offset + bytes.len()`, and the window holds that many bytes from `first` on.
+            let place = unsafe { window.first.add(at) };
             // SAFETY: the byte lies in the mapping and inside the file, and is read once as what it is at this moment, not
             // through a reference: another process may write the meta pages.
             let found = unsafe { place.read_volatile() };
@@ -230,7 +233,13 @@ impl<'a> Window<'a> {
     /// the commit protocol writes no such page before the reference is gone.
     #[inline(always)]
     pub(crate) fn slice(&self, offset: u64, len: usize) -> Option<&'a [u8]> {
-        let start = self.place(offset, len)?;
+        // An offset below the start becomes one far beyond the end.
+        let at = offset.wrapping_sub(self.start);
+        if !self.holds(at, len) {
+            return None;
+        }
+        // SAFETY: at + len is at most `bytes`, which are in the mapping from `first` on.
+        let start = unsafe { self.first.add(at as usize) };
         // SAFETY: these bytes lie in the mapping and inside the file (the invariant on `bytes`), so they can be read as initialised
         // bytes; u8 has no alignment. Nobody writes them while the reference lives: the mapping is read-only, in this and in
         // other processes a page is written only when no snapshot reaches it, and the contract of `MappedFile::open`
@@ -238,16 +247,10 @@ impl<'a> Window<'a> {
         Some(unsafe { std::slice::from_raw_parts(start, len) })
     }
 
-    /// Where `len` bytes from `offset` of the file lie, or `None` where that is not wholly inside the window.
+    /// Whether `len` bytes from `at` of the window are wholly inside it.
     #[inline(always)]
-    fn place(&self, offset: u64, len: usize) -> Option<*const u8> {
-        // An offset below the start becomes one far beyond the end.
-        let at = offset.wrapping_sub(self.start);
-        if at > self.bytes || len as u64 > self.bytes - at {
-            return None;
-        }
-        // SAFETY: at + len is at most `bytes`, which are in the mapping from `first` on.
-        Some(unsafe { self.first.add(at as usize) })
+    fn holds(&self, at: u64, len: usize) -> bool {
+        at <= self.bytes && len as u64 <= self.bytes - at
     }
 
     /// How many bytes there are.

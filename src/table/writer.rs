@@ -65,6 +65,7 @@ impl<'x> Writer<'x> {
         self.after_edit(edited)
     }
 
+    #[inline]
     fn after_edit<R>(&mut self, edited: Result<R>) -> Result<R> {
         let session = self.home.session();
         let edited = edited.map_err(|error| self.place_error(error))?;
