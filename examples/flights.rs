@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use drystone::{Database, LoadOptions, Nullable, Record, Result, Schema, Text, Timestamp, Value, csv};
+use drystone::{Database, Dyn, LoadOptions, Nullable, Record, Result, Schema, Text, Timestamp, Value, csv};
 
 /// One flight: 46 bytes, in memory as in the file. The same fields as in `data/flights.schema`.
 #[derive(Clone, Copy, Debug, Record)]
@@ -63,7 +63,7 @@ fn main() -> Result<()> {
         .map_err(|error| drystone::Error::io("cannot read flights-2013.csv.zst", error))?;
     let mut source = csv::Options::new().null("NA").name("flights-2013.csv").reader(&schema, file)?;
     let write = db.write()?;
-    let report = write.create_dynamic("flights", &schema)?.load(&mut source, &LoadOptions::new())?;
+    let report = write.create_dyn_table("flights", &schema)?.load_from(&mut source, &LoadOptions::new())?;
     write.commit()?;
     let took = begun.elapsed();
     let file_bytes = db.stats()?.file_bytes;
@@ -100,7 +100,7 @@ fn main() -> Result<()> {
         let (origin, dest, distance) = (flight.origin, flight.dest, flight.distance);
         println!("  by key, typed: {origin} to {dest}, {distance} miles ({took:?})");
     }
-    let rows = read.dynamic("flights")?;
+    let rows = read.table::<Dyn>("flights")?;
     let row = rows
         .get(&[key.0.into(), key.1.to_string().into(), key.2.into()])?
         .unwrap_or_else(|| unreachable!("it was just there"));
@@ -146,7 +146,8 @@ fn main() -> Result<()> {
     let db = open(&path)?;
     println!("  opened in {:?}", begun.elapsed());
     let read = db.read()?;
-    let flight = read.dynamic("flights")?.get(&[key.0.into(), key.1.to_string().into(), key.2.into()])?;
+    let flight =
+        read.table::<Dyn>("flights")?.get(&[key.0.into(), key.1.to_string().into(), key.2.into()])?;
     println!(
         "  the change is there: dep_delay = {}",
         flight.map_or(Ok(Value::Null), |row| row.get("dep_delay"))?
@@ -155,9 +156,7 @@ fn main() -> Result<()> {
     println!("Footprint of a record of three integers, in bytes");
     let points = open(&folder.path().join("points.dry"))?;
     let write = points.write()?;
-    write
-        .create_table::<Point>("points")?
-        .load((0..POINTS).map(|x| Point { x, y: -x, z: x / 2 }), &LoadOptions::new())?;
+    write.create_table::<Point>("points")?.load((0..POINTS).map(|x| Point { x, y: -x, z: x / 2 }))?;
     write.commit()?;
     let holders = [
         ("Python dict", 184.0),

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use drystone::{IndexOptions, LoadOptions, Options, Record, Result, Text, Timestamp};
+use drystone::{Options, Record, Result, Text, Timestamp};
 
 #[derive(Clone, Copy, Record)]
 #[repr(C, packed)]
@@ -50,14 +50,14 @@ fn measure(path: &std::path::Path, rows: u64) -> Result<()> {
         let write = db.write()?;
         let started = Instant::now();
         let mut flights = write.create_table::<Flight>("flights")?;
-        flights.load((0..rows).map(flight), &LoadOptions::new())?;
+        flights.load((0..rows).map(flight))?;
         drop(flights);
         loads.push(started.elapsed().as_secs_f64());
         write.commit()?;
         for ((name, fields), builds) in indexes.iter().zip(&mut builds) {
             let write = db.write()?;
             let started = Instant::now();
-            write.create_index("flights", name, fields, &IndexOptions::new())?;
+            write.create_index("flights", name, fields)?;
             builds.push(started.elapsed().as_secs_f64());
             write.commit()?;
         }

@@ -5,6 +5,7 @@ use std::mem::take;
 use crate::database::Database;
 use crate::error::Result;
 use crate::page::Durability;
+use crate::table::Dyn;
 use crate::transaction::Progress;
 
 /// So many steps at most, should others write all the while. Five are usual: pack, sink, lift, sink, cut.
@@ -77,7 +78,7 @@ impl Database {
     /// # Errors
     /// `NotFound` if there is no such table; else as for [`compact`](Database::compact).
     pub fn compact_table(&self, name: &str, mut progress: impl FnMut(u64, u64)) -> Result<CompactReport> {
-        self.read()?.dynamic(name)?;
+        self.read()?.table::<Dyn>(name)?;
         self.compact_tables(Some(name), &mut progress)
     }
 

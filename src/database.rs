@@ -655,7 +655,7 @@ const _: () = {
     sendable::<Database>();
     sendable::<ReadTransaction>();
     sendable::<WriteTransaction>();
-    sendable::<crate::table::DynamicTable<'static>>();
+    sendable::<crate::table::Table<'static, crate::table::Dyn>>();
 };
 
 #[cfg(test)]

@@ -183,7 +183,7 @@ impl Database {
                     }
                 };
                 let options = TableOptions::new().leaf_rows(table.layout.leaf_rows());
-                let mut into = write.create_dynamic_with(&table.name, &table.schema, &options)?;
+                let mut into = write.create_dyn_table_with(&table.name, &table.schema, &options)?;
                 let mut source = RescueSource {
                     table: &table,
                     doubtful: table.schema.fields().iter().filter(|field| is_doubtful(field)).collect(),
@@ -196,7 +196,8 @@ impl Database {
                     bounded: 0,
                     last_lost_values: u64::MAX,
                 };
-                let done = into.load(&mut source, &LoadOptions::new().on_duplicate(OnDuplicate::First))?;
+                let done =
+                    into.load_from(&mut source, &LoadOptions::new().on_duplicate(OnDuplicate::First))?;
                 names.insert(table.id, table.name.clone());
                 report.tables += 1;
                 report.rows += done.rows;
@@ -253,7 +254,7 @@ fn remake(
     };
     let fields: Vec<&str> =
         index.schema.fields().iter().take(fields.into()).map(|field| field.name()).collect();
-    match write.create_index(table, &index.name, &fields, &IndexOptions::new().unique(unique)) {
+    match write.create_index_with(table, &index.name, &fields, &IndexOptions::new().unique(unique)) {
         Ok(()) => Ok(None),
         Err(error) if [ErrorKind::Io, ErrorKind::AlreadyExists].contains(&error.kind()) => Err(error),
         Err(error) => Ok(Some(error)),

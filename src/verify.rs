@@ -412,6 +412,7 @@ mod tests {
     use crate::record::RowBuf;
     use crate::schema::Schema;
     use crate::storage::Failing;
+    use crate::table::Dyn;
 
     /// Two tables of 5,000 rows, on a disk that has not been read since they were written.
     fn disk() -> Failing {
@@ -420,7 +421,7 @@ mod tests {
         let write = db.write().unwrap();
         for (table, first) in [("one", 1_000_000_u32), ("two", 2_000_000)] {
             let schema: Schema = "id: u32 key, n: u32".parse().unwrap();
-            let mut rows = write.create_dynamic(table, &schema).unwrap();
+            let mut rows = write.create_dyn_table(table, &schema).unwrap();
             for id in first..first + 5000 {
                 let mut row = RowBuf::new(&schema);
                 row.set("id", id).unwrap();
@@ -465,20 +466,20 @@ mod tests {
         disk.lose(at..at + 1);
         let db = open(&disk);
         let read = db.read().unwrap();
-        let get = |id: u32| read.dynamic("one")?.get(&[id.into()]).map(|row| row.is_some());
+        let get = |id: u32| read.table::<Dyn>("one")?.get(&[id.into()]).map(|row| row.is_some());
         for _ in 0..2 {
             assert_eq!(get(1_002_500).unwrap_err().kind(), ErrorKind::Io);
             assert!(get(1_000_000).unwrap());
         }
         let kind = |error: Error| error.kind();
-        let failed = read.dynamic("one").unwrap().iter().find_map(Result::err).map(kind);
+        let failed = read.table::<Dyn>("one").unwrap().iter().find_map(Result::err).map(kind);
         assert_eq!(failed, Some(ErrorKind::Io));
         let folder = tempfile::tempdir().unwrap();
         let copy = folder.path().join("copy.dry");
         assert_eq!(db.backup(&copy, |_, _| {}).map_err(kind), Err(ErrorKind::Io));
         assert!(!copy.exists());
         let write = db.write().unwrap();
-        let loaded = write.dynamic("one").unwrap().set(&[1_002_500_u32.into()], "n", 1_u32);
+        let loaded = write.table::<Dyn>("one").unwrap().set_field(&[1_002_500_u32.into()], "n", 1_u32);
         assert_eq!(loaded.map_err(kind), Err(ErrorKind::Io));
         drop(write);
         disk.lose(0..0);

@@ -1,5 +1,6 @@
 //! `drystone copy`: one table into another database, or beside itself.
 
+use drystone::Dyn;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -27,7 +28,7 @@ impl Copy {
         // First, so that a file that is both is open to be written, too.
         let from = if self.is_one_file() { open::to_write(&self.db)? } else { open::to_read(&self.db)? };
         let read = from.read()?;
-        read.dynamic(&self.table)?;
+        read.table::<Dyn>(&self.table)?;
         let to = open::to_make(&self.to)?;
         let name = self.name.as_ref().unwrap_or(&self.table);
         let bar = progress::bytes(Some(0), "copying");

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use drystone::{
-    Database, DatabaseStats, FieldDef, IndexInfo, ReadTransaction, Result, Schema, TableStats, numpy,
+    Database, DatabaseStats, Dyn, FieldDef, IndexInfo, ReadTransaction, Result, Schema, TableStats, numpy,
 };
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
@@ -31,7 +31,7 @@ impl Info {
             None => self.show_tables(&db, &read)?,
             Some(name) => {
                 let stats = read.table_stats(name)?;
-                let schema = read.dynamic(name)?.schema().clone();
+                let schema = read.table::<Dyn>(name)?.schema().clone();
                 show_table(name, &schema, &stats).map_err(failed)?;
                 if let Some(offset) = stats.offset {
                     self.show_memmap(&schema, &stats, offset).map_err(failed)?;
@@ -65,7 +65,7 @@ impl Info {
         for name in read.table_names()? {
             let stats = read.table_stats(&name)?;
             let key: Vec<&str> =
-                read.dynamic(&name)?.schema().key_fields().iter().map(FieldDef::name).collect();
+                read.table::<Dyn>(&name)?.schema().key_fields().iter().map(FieldDef::name).collect();
             let cells = vec![
                 name,
                 HumanCount(stats.rows).to_string(),

@@ -4,8 +4,8 @@
 use std::ops::Bound::{Excluded, Included};
 use std::path::Path;
 
-use drystone::{
-    CheckReport, Database, DynamicIndex, DynamicTable, ErrorKind, FieldDef, IndexOptions, Keyed, LoadOptions,
+use drystone::{Dyn, 
+    CheckReport, Database, Index, Table, ErrorKind, FieldDef, IndexOptions, Keyed, LoadOptions,
     OnDuplicate, Options, ReadTransaction, Record, RecordSource, Result, Row, RowBuf, Schema, Type, Value,
     WriteTransaction, csv,
 };
@@ -67,7 +67,7 @@ fn read_all(db: &Database) -> bool {
     let Some(read) = must(sound, db.read()) else { return false };
     for name in must(sound, read.table_names()).unwrap_or_default() {
         must(sound, read.table_stats(&name));
-        if let Some(table) = must(sound, read.dynamic(&name)) {
+        if let Some(table) = must(sound, read.table::<Dyn>(&name)) {
             read_dynamic(sound, &table);
             for index in must(sound, read.indexes(&name)).unwrap_or_default() {
                 must(sound, read.index_stats(&name, &index.name));
@@ -86,7 +86,7 @@ fn read_all(db: &Database) -> bool {
     sound
 }
 
-fn read_dynamic(sound: bool, table: &DynamicTable<'_>) {
+fn read_dynamic(sound: bool, table: &Table<'_, Dyn>) {
     let schema = table.schema();
     let printed = schema.to_string();
     let parsed: Schema = printed.parse().expect("a schema prints as it is read");
@@ -142,7 +142,7 @@ fn read_dynamic(sound: bool, table: &DynamicTable<'_>) {
 }
 
 /// Reads the rows by an index, in its order and by its values, and its entries alone.
-fn read_index(sound: bool, table: &DynamicTable<'_>, index: &DynamicIndex<'_>) {
+fn read_index(sound: bool, table: &Table<'_, Dyn>, index: &Index<'_, Dyn>) {
     assert!(!sound || index.len() == table.len());
     let fields = index.fields().len();
     let mut last: Option<(u64, Vec<Value<'_>>)> = None;
@@ -186,7 +186,7 @@ fn read_row(sound: bool, row: &Row<'_>) {
     let _ = row.at::<u8>(usize::MAX);
 }
 
-fn write_csv(sound: bool, table: &DynamicTable<'_>) {
+fn write_csv(sound: bool, table: &Table<'_, Dyn>) {
     let Ok(mut writer) = csv::Options::new().writer(table.schema(), Vec::new()) else { return };
     for row in table.iter().take(ROWS).flatten() {
         must(sound, writer.write(row));
@@ -264,7 +264,7 @@ fn write_all(db: &Database, sound: bool) -> bool {
             done => drop(must(sound, done)),
         }
     }
-    must(sound, write.create_dynamic("new", &"id: u16 key, x: f32".parse().expect("a schema")).map(drop));
+    must(sound, write.create_dyn_table("new", &"id: u16 key, x: f32".parse().expect("a schema")).map(drop));
     for (at, name) in names.iter().enumerate() {
         match at % 4 {
             0 => must(sound, write.rename_table(name, &format!("renamed {at}"))),
@@ -288,15 +288,13 @@ fn change_indexes(write: &WriteTransaction, name: &str, sound: bool) {
     for index in must(sound, write.indexes(name)).unwrap_or_default().iter().step_by(2) {
         must(sound, write.drop_index(name, &index.name));
     }
-    let Some(table) = must(sound, write.dynamic(name)) else { return };
+    let Some(table) = must(sound, write.table::<Dyn>(name)) else { return };
     let Some(last) = table.schema().fields().last().map(|field| field.name().to_owned()) else { return };
     drop(table);
     match write.create_index(
         name,
         &format!("{name} by last").replace(' ', "_"),
-        &[last],
-        &IndexOptions::new(),
-    ) {
+        &[last]) {
         // Arrays have no order, a name may be too long, or there, and an entry too wide.
         Err(error) if matches!(error.kind(), ErrorKind::Schema | ErrorKind::Usage | ErrorKind::Duplicate) => {
         }
@@ -305,7 +303,7 @@ fn change_indexes(write: &WriteTransaction, name: &str, sound: bool) {
 }
 
 fn write_table(write: &WriteTransaction, name: &str) -> Result<()> {
-    let mut table = write.dynamic(name)?;
+    let mut table = write.table::<Dyn>(name)?;
     let schema = table.schema().clone();
     let keyed = schema.is_keyed();
     // Rows of the table to begin with: the first, the last, and some between.
@@ -322,7 +320,7 @@ fn write_table(write: &WriteTransaction, name: &str) -> Result<()> {
             table.upsert(row)?;
             let last = schema.fields().len() - 1;
             if last >= key.len() {
-                table.set(&key, last, row.as_row().get(last)?)?;
+                table.set_field(&key, last, row.as_row().get(last)?)?;
             }
             table.update(&key, |_| Ok(()))?;
             table.remove(&key)?;
@@ -343,9 +341,9 @@ fn write_table(write: &WriteTransaction, name: &str) -> Result<()> {
     }
     let more = Made { schema: &schema, left: 80, place: 0 };
     let options = LoadOptions::new().on_duplicate(OnDuplicate::Last);
-    table.load(&mut { more }, &options)?;
+    table.load_from(&mut { more }, &options)?;
     let few = Made { schema: &schema, left: 1, place: 1000 };
-    table.load(&mut { few }, &options.on_duplicate(OnDuplicate::First))?;
+    table.load_from(&mut { few }, &options.on_duplicate(OnDuplicate::First))?;
     if table.len() % 5 == 1 {
         table.clear()?;
     }
@@ -353,7 +351,7 @@ fn write_table(write: &WriteTransaction, name: &str) -> Result<()> {
 }
 
 /// Takes out every row of the middle third, so that nodes become small and join.
-fn empty_in_part(table: &mut drystone::DynamicTableMut<'_>) -> Result<()> {
+fn empty_in_part(table: &mut drystone::TableMut<'_, Dyn>) -> Result<()> {
     let len = table.len();
     let mut keys = Vec::new();
     for row in table.as_table().iter().skip((len / 3) as usize).take((len / 3) as usize) {

@@ -51,16 +51,18 @@ pub trait Record: Pod + Send + Sync {
     fn schema() -> &'static Schema;
 }
 
-/// A [`Record`] with a key.
+/// Rows with a key: every [`Record`] with `#[record(key)]` fields, and [`Dyn`](crate::Dyn), whose tables
+/// answer at run time.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a record with a key",
     note = "mark the leading fields of its key with #[record(key)]"
 )]
-pub trait Keyed: Record {}
+pub trait Keyed {}
 
-/// A [`Record`] without a key: its rows are addressed by number.
+/// Rows without a key, which are addressed by number: every other [`Record`], and [`Dyn`](crate::Dyn),
+/// whose tables answer at run time.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a record without a key",
     note = "rows of records with a key are found by their key, not by row number"
 )]
-pub trait Unkeyed: Record<Key = u64> {}
+pub trait Unkeyed {}

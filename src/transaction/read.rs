@@ -7,8 +7,7 @@ use super::{Shared, TableStats};
 use crate::catalog::{Catalog, Definition, Definitions, Role};
 use crate::error::Result;
 use crate::page::{Commits, Meta, Pages, Pin};
-use crate::record::Record;
-use crate::table::{DynamicTable, FindIndex, IndexInfo, Indexes, Reader, Table};
+use crate::table::{FindIndex, IndexInfo, Indexes, Reader, RowKind, Table};
 use crate::tree::View;
 
 /// A snapshot of the whole database: it does not change while it is held, whoever writes meanwhile.
@@ -72,21 +71,13 @@ impl ReadTransaction {
         Ok(pin.map(|pin| ReadTransaction { shared: Arc::clone(shared), pin, definitions }))
     }
 
-    /// Opens a table as `T`.
+    /// Opens a table: as `T`, or as [`Dyn`](crate::Dyn) where its schema is known only at run time.
     ///
     /// # Errors
-    /// `NotFound` if there is no such table, naming those there are; `Schema` if its schema is not `T`'s, showing both; `Corrupt`
-    /// if the catalog cannot be read.
-    pub fn table<T: Record>(&self, name: &str) -> Result<Table<'_, T>> {
+    /// `NotFound` if there is no such table, naming those there are; `Schema` if its schema is not `T`'s,
+    /// showing both; `Corrupt` if the catalog cannot be read.
+    pub fn table<R: RowKind>(&self, name: &str) -> Result<Table<'_, R>> {
         self.reader(name).and_then(Table::new)
-    }
-
-    /// Opens a table whose schema is known only at run time.
-    ///
-    /// # Errors
-    /// As for [`table`](ReadTransaction::table).
-    pub fn dynamic(&self, name: &str) -> Result<DynamicTable<'_>> {
-        self.reader(name).map(DynamicTable::new)
     }
 
     /// The names of all tables, in order.

@@ -2,10 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use drystone::{
-    Database, ErrorKind, IndexOptions, LoadOptions, Options, ReadTransaction, Record, TableOptions,
-    WriteTransaction,
-};
+use drystone::{Database, ErrorKind, Options, ReadTransaction, Record, TableOptions, WriteTransaction};
 
 use crate::temp::{self, Numbers, TempDb, assert_sound};
 
@@ -30,7 +27,7 @@ fn accounts(temp: &TempDb) -> Database {
     let db = temp.open();
     write(&db, |write| {
         let rows = (0..100_000).map(|id| Account { id, amount: 0 });
-        write.create_table::<Account>("gone").unwrap().load(rows, &LoadOptions::new()).unwrap();
+        write.create_table::<Account>("gone").unwrap().load(rows).unwrap();
     });
     write(&db, |write| {
         let options = TableOptions::new().leaf_rows(256);
@@ -39,7 +36,7 @@ fn accounts(temp: &TempDb) -> Database {
             let id = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
             table.insert(&Account { id, amount: 100 }).unwrap();
         }
-        table.create_index("by_amount", &["amount"], &IndexOptions::new()).unwrap();
+        table.create_index("by_amount", &["amount"]).unwrap();
         drop(table);
         write.create_table::<Account>("empty").unwrap();
         write.drop_table("gone").unwrap();

@@ -1,6 +1,6 @@
 //! `compact`: the promised footprint after any history, readers that see what they saw, and power cuts on the way.
 
-use drystone::{Database, IndexOptions, LoadOptions, Record, WriteTransaction};
+use drystone::{Database, IndexOptions, Record, WriteTransaction};
 
 use crate::temp::{Numbers, TempDb, assert_sound};
 
@@ -71,13 +71,9 @@ fn packed_points(rows: u64) -> (u64, u64, u64, u64) {
 fn aged(temp: &TempDb, ticks: u64, points: u64) -> Database {
     let db = temp.open();
     write(&db, |write| {
-        write
-            .create_table::<Point>("points")
-            .unwrap()
-            .load((0..points).map(point), &LoadOptions::new())
-            .unwrap();
+        write.create_table::<Point>("points").unwrap().load((0..points).map(point)).unwrap();
         let mut table = write.create_table::<Tick>("ticks").unwrap();
-        table.create_index("by_price", &["price"], &IndexOptions::new().unique(true)).unwrap();
+        table.create_index_with("by_price", &["price"], &IndexOptions::new().unique(true)).unwrap();
         (0..ticks).for_each(|n| table.insert(&tick(n)).unwrap());
     });
     let mut numbers = Numbers::new(7);
@@ -185,11 +181,7 @@ fn gaps_that_dropped_tables_left_below_a_longer_one_are_closed() {
     let db = temp.open();
     write(&db, |write| {
         for (name, rows) in [("a", 30_000), ("b", 90_000), ("c", 20_000), ("d", 150_000)] {
-            write
-                .create_table::<Point>(name)
-                .unwrap()
-                .load((0..rows).map(point), &LoadOptions::new())
-                .unwrap();
+            write.create_table::<Point>(name).unwrap().load((0..rows).map(point)).unwrap();
         }
     });
     write(&db, |write| {
@@ -214,7 +206,7 @@ fn a_gap_that_is_not_worth_it_stays() {
     });
     write(&db, |write| {
         let mut large = write.create_table::<Point>("large").unwrap();
-        large.load((0..2_000_000).map(point), &LoadOptions::new()).unwrap();
+        large.load((0..2_000_000).map(point)).unwrap();
     });
     write(&db, |write| write.drop_table("small").unwrap());
     let report = db.compact(|_, _| {}).unwrap();

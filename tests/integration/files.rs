@@ -270,7 +270,7 @@ pub(crate) fn spill_elsewhere(path: &Path) {
     let write = db.write().unwrap();
     let ids = (0..200_000_u64).rev().map(|id| Item { id, n: 1 });
     let options = LoadOptions::new().memory_bytes(1 << 20);
-    write.create_table::<Item>("items").unwrap().load(ids, &options).unwrap();
+    write.create_table::<Item>("items").unwrap().load_with(ids, &options).unwrap();
     write.commit().unwrap();
     db.backup(path.with_file_name("copy.dry"), |_, _| {}).unwrap();
     child::say(&format!("{:?}", rows(&db).unwrap()));

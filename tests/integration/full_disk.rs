@@ -48,12 +48,12 @@ fn fill(db: &Database, how: &str) -> Result<()> {
             ids.map(Row::new).try_for_each(|row| rows.insert(&row))?;
         }
         "load" => {
-            rows.load(ids.map(Row::new), &LoadOptions::new()).map(drop)?;
+            rows.load(ids.map(Row::new)).map(drop)?;
         }
         // Out of order, so that runs are sorted outside of memory, on the same disk.
         "sort" => {
             let options = LoadOptions::new().memory_bytes(1 << 20);
-            rows.load(ids.rev().map(Row::new), &options).map(drop)?;
+            rows.load_with(ids.rev().map(Row::new), &options).map(drop)?;
         }
         other => panic!("{other}"),
     }

@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use drystone::{Database, FieldDef, LoadOptions, RecordSource, Result, RowBuf, Schema, TableOptions, Type};
+use drystone::{
+    Database, Dyn, FieldDef, LoadOptions, RecordSource, Result, RowBuf, Schema, TableOptions, Type,
+};
 
 use crate::format;
 use crate::temp::{TempDb, assert_sound};
@@ -94,24 +96,24 @@ fn edge_rows() -> Vec<RowBuf> {
 /// Makes the database: loads, single edits, a removal, a new name, another field, a table without rows and one that is gone.
 fn write(db: &Database) -> Result<()> {
     let write = db.write()?;
-    let mut table = write.create_dynamic("all types", &types())?;
+    let mut table = write.create_dyn_table("all types", &types())?;
     ROWS.iter().try_for_each(|row| table.insert(&row_of_types(row)))?;
     drop(table);
     write.commit()?;
 
     let write = db.write()?;
-    let mut table = write.create_dynamic_with("points", &points(), &TableOptions::new().leaf_rows(512))?;
-    table.load(&mut Records(0..1500, point), &LoadOptions::new())?;
+    let mut table = write.create_dyn_table_with("points", &points(), &TableOptions::new().leaf_rows(512))?;
+    table.load_from(&mut Records(0..1500, point), &LoadOptions::new())?;
     drop(table);
-    let mut table = write.create_dynamic_with("arcs", &edges(), &TableOptions::new().leaf_rows(256))?;
-    table.load(&mut Records(0..4000, edge), &LoadOptions::new())?;
+    let mut table = write.create_dyn_table_with("arcs", &edges(), &TableOptions::new().leaf_rows(256))?;
+    table.load_from(&mut Records(0..4000, edge), &LoadOptions::new())?;
     drop(table);
-    write.create_dynamic("gone", &points())?.insert(&point(1))?;
-    write.create_dynamic("empty", &points())?;
+    write.create_dyn_table("gone", &points())?.push(&point(1))?;
+    write.create_dyn_table("empty", &points())?;
     write.commit()?;
 
     let write = db.write()?;
-    let mut table = write.dynamic("arcs")?;
+    let mut table = write.table::<Dyn>("arcs")?;
     for n in (0..4000).step_by(100) {
         let row = edge(n);
         table.remove(&[row.get("from")?, row.get("to")?])?;
@@ -123,8 +125,8 @@ fn write(db: &Database) -> Result<()> {
 
     let write = db.write()?;
     write.append_field("points", FieldDef::new("label", Type::Str(3), true, false)?)?;
-    let mut table = write.dynamic("points")?;
-    table.set(&[3.into()], "label", "new")?;
+    let mut table = write.table::<Dyn>("points")?;
+    table.set_field(&[3.into()], "label", "new")?;
     drop(table);
     write.commit()
 }
@@ -171,7 +173,7 @@ fn the_first_files_of_the_format_still_open() {
     let expected = expected();
     assert_eq!(read.table_names().unwrap(), expected.iter().map(|(name, ..)| *name).collect::<Vec<_>>());
     for (name, schema, rows) in &expected {
-        let table = read.dynamic(name).unwrap();
+        let table = read.table::<Dyn>(name).unwrap();
         assert_eq!(table.schema(), schema);
         assert_eq!(table.schema().to_string(), schema.to_string(), "defaults too");
         let found: Vec<RowBuf> = table.iter().map(|row| row.unwrap().to_buf()).collect();
@@ -181,7 +183,7 @@ fn the_first_files_of_the_format_still_open() {
     assert!(read.table_stats("edges").unwrap().height > 0 && read.table_stats("points").unwrap().height > 0);
     // And they take new commits.
     let write = db.write().unwrap();
-    write.dynamic("points").unwrap().truncate(10).unwrap();
+    write.table::<Dyn>("points").unwrap().truncate(10).unwrap();
     write.commit().unwrap();
     assert_sound(&db);
 }

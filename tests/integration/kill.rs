@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use drystone::{Database, Durability, LoadOptions, Options, Record, Result};
+use drystone::{Database, Durability, Options, Record, Result};
 
 use crate::child::{self, OtherProcess};
 use crate::temp::{self, Numbers, TempDb, assert_sound};
@@ -143,7 +143,7 @@ fn commit(db: &Database, model: &mut Model) -> Result<()> {
     match commit % 16 {
         3 => {
             let rows = (0..BULK_ROWS).map(|row| Bulk::new(row, commit));
-            write.create_table::<Bulk>("bulk")?.load(rows, &LoadOptions::new())?;
+            write.create_table::<Bulk>("bulk")?.load(rows)?;
         }
         11 => write.drop_table("bulk")?,
         _ => {}
@@ -244,7 +244,7 @@ fn opening_after_a_kill_reads_as_little_of_a_large_file() {
     fill(&db);
     let write = db.write().unwrap();
     let rows = (0..1_000_000).map(|row| Bulk::new(row, 0));
-    write.create_table::<Bulk>("ballast").unwrap().load(rows, &LoadOptions::new()).unwrap();
+    write.create_table::<Bulk>("ballast").unwrap().load(rows).unwrap();
     write.commit().unwrap();
     drop(db);
     assert!(temp.file_bytes() > 64_000_000);

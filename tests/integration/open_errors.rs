@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use drystone::{ErrorKind, Options, Schema};
+use drystone::{Dyn, ErrorKind, Options, Schema};
 
 use crate::temp::{self, TempDb, assert_sound};
 
@@ -14,9 +14,9 @@ fn some_database() -> TempDb {
     let db = temp.open();
     let schema: Schema = "x: i32".parse().unwrap();
     let write = db.write().unwrap();
-    let mut table = write.create_dynamic("t", &schema).unwrap();
+    let mut table = write.create_dyn_table("t", &schema).unwrap();
     for x in 0..10_000 {
-        table.insert(&drystone::RowBuf::from_values(&schema, [x]).unwrap()).unwrap();
+        table.push(&drystone::RowBuf::from_values(&schema, [x]).unwrap()).unwrap();
     }
     drop(table);
     write.commit().unwrap();
@@ -102,12 +102,12 @@ fn bytes_behind_the_end_do_no_harm() {
         let db = temp.open();
         assert_sound(&db);
         let write = db.write().unwrap();
-        let mut table = write.dynamic("t").unwrap();
-        assert!(table.set(&[7.into()], "x", -1).unwrap());
+        let mut table = write.table::<Dyn>("t").unwrap();
+        assert!(table.set_field(&[7.into()], "x", -1).unwrap());
         drop(table);
         write.commit().unwrap();
         assert_sound(&db);
-        assert_eq!(db.read().unwrap().dynamic("t").unwrap().len(), 10_000);
+        assert_eq!(db.read().unwrap().table::<Dyn>("t").unwrap().len(), 10_000);
     }
 }
 
@@ -218,7 +218,7 @@ fn a_file_without_the_right_to_write_can_be_read() {
         assert!(error.to_string().contains("ermission"), "{error}");
     }
     let db = temp::open(temp.path(), &Options::new().read_only(true)).unwrap();
-    assert_eq!(db.read().unwrap().dynamic("t").unwrap().len(), 10_000);
+    assert_eq!(db.read().unwrap().table::<Dyn>("t").unwrap().len(), 10_000);
     let error = db.write().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.to_string().contains("read-only"), "{error}");

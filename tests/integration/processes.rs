@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use drystone::{Database, Durability, ErrorKind, Options, RowBuf, Schema, TableOptions};
+use drystone::{Database, Durability, Dyn, ErrorKind, Options, RowBuf, Schema, TableOptions};
 
 use crate::child::{self, OtherProcess};
 use crate::temp::{self, TempDb, assert_sound};
@@ -22,9 +22,9 @@ fn set_all(db: &Database, v: u32) {
 }
 
 fn set_all_in(write: &drystone::WriteTransaction, v: u32) {
-    let mut table = match write.dynamic("t") {
+    let mut table = match write.table::<Dyn>("t") {
         Ok(table) => table,
-        Err(_) => write.create_dynamic_with("t", &schema(), &TableOptions::new().leaf_rows(4)).unwrap(),
+        Err(_) => write.create_dyn_table_with("t", &schema(), &TableOptions::new().leaf_rows(4)).unwrap(),
     };
     for id in 0..200 {
         let mut row = RowBuf::new(&schema());
@@ -42,7 +42,7 @@ fn value_of_all(db: &Database) -> u32 {
 
 #[track_caller]
 fn value_in(read: &drystone::ReadTransaction) -> u32 {
-    let table = read.dynamic("t").unwrap();
+    let table = read.table::<Dyn>("t").unwrap();
     assert_eq!(table.len(), 200);
     let v = table.first().unwrap().unwrap().at::<u32>(8).unwrap();
     for row in table {
@@ -144,7 +144,7 @@ pub(crate) fn hold_a_snapshot(path: &Path) {
             // What is damaged must be seen by a process that has read the same pages before.
             "error" => {
                 let read = db.read().unwrap();
-                let error = read.dynamic("t").unwrap().iter().find_map(Result::err);
+                let error = read.table::<Dyn>("t").unwrap().iter().find_map(Result::err);
                 child::say(&error.map_or("none".into(), |error| format!("{:?}", error.kind())));
             }
             other => panic!("{other}"),
@@ -260,7 +260,10 @@ fn a_second_writer_waits_for_the_first() {
         let write = waiting.write().unwrap();
         send.send(()).unwrap();
         // It builds on what the other one committed.
-        assert_eq!(write.dynamic("t").unwrap().as_table().first().unwrap().unwrap().at::<u32>(8).unwrap(), 2);
+        assert_eq!(
+            write.table::<Dyn>("t").unwrap().as_table().first().unwrap().unwrap().at::<u32>(8).unwrap(),
+            2
+        );
         set_all_in(&write, 3);
         write.commit().unwrap();
     });

@@ -36,9 +36,9 @@ pub enum Layout {
 ///
 /// let db = Database::in_memory()?;
 /// let write = db.write()?;
-/// let mut points = write.create_dynamic("points", &schema)?;
+/// let mut points = write.create_dyn_table("points", &schema)?;
 /// let mut records = Batches::file("points.arrow", std::io::Cursor::new(file))?.records(&schema)?;
-/// assert_eq!(points.load(&mut records, &drystone::LoadOptions::new())?.rows, 1000);
+/// assert_eq!(points.load_from(&mut records, &drystone::LoadOptions::new())?.rows, 1000);
 /// # Ok::<(), drystone::Error>(())
 /// ```
 pub struct Writer<W: Write> {

@@ -65,8 +65,12 @@ impl Rights {
         let whole = Database::in_memory().unwrap();
         let write = whole.write().unwrap();
         let options = LoadOptions::new();
-        write.create_table::<Point>("points").unwrap().load(points.iter().copied(), &options).unwrap();
-        write.create_table::<Flight>("flights").unwrap().load(flights.iter().copied(), &options).unwrap();
+        write.create_table::<Point>("points").unwrap().load_with(points.iter().copied(), &options).unwrap();
+        write
+            .create_table::<Flight>("flights")
+            .unwrap()
+            .load_with(flights.iter().copied(), &options)
+            .unwrap();
         write.commit().unwrap();
         let mut rights = Rights { points, flights, point_rows, flight_rows, lines: Vec::new(), whole };
         rights.lines = lines(rights.flight_rows.iter().map(|row| Ok(row.as_row()))).0;
@@ -93,10 +97,10 @@ fn small_database() -> TempDb {
     let write = db.write().unwrap();
     let mut points =
         write.create_table_with::<Point>("points", &TableOptions::new().leaf_rows(POINTS_A_LEAF)).unwrap();
-    points.load((0..POINTS).map(point), &LoadOptions::new()).unwrap();
+    points.load((0..POINTS).map(point)).unwrap();
     let mut flights =
         write.create_table_with::<Flight>("flights", &TableOptions::new().leaf_rows(FLIGHTS_A_LEAF)).unwrap();
-    flights.load((0..FLIGHTS).filter(|n| n % 5 > 0).map(flight), &LoadOptions::new()).unwrap();
+    flights.load((0..FLIGHTS).filter(|n| n % 5 > 0).map(flight)).unwrap();
     drop((points, flights));
     write.commit().unwrap();
     let write = db.write().unwrap();

@@ -6,9 +6,7 @@ mod image;
 mod indexes;
 mod nodes;
 
-use drystone::{
-    Bool, Database, ErrorKind, IndexOptions, LoadOptions, Options, Problem, Record, TableOptions, Text,
-};
+use drystone::{Bool, Database, Dyn, ErrorKind, Options, Problem, Record, TableOptions, Text};
 
 use crate::temp::{self, TempDb};
 use image::{Image, PAGE, Shape};
@@ -66,7 +64,7 @@ fn create<T: Record>(
     rows: impl Iterator<Item = T>,
 ) {
     let options = TableOptions::new().leaf_rows(leaf_rows as usize);
-    write.create_table_with::<T>(name, &options).unwrap().load(rows, &LoadOptions::new()).unwrap();
+    write.create_table_with::<T>(name, &options).unwrap().load(rows).unwrap();
 }
 
 /// Four tables with branches, an index on one of them, and a table without rows.
@@ -84,7 +82,7 @@ fn database() -> Image {
     let witness = (0..1000).map(|id| Witness { id, value: id });
     create(&write, "witness", WITNESS.leaf_rows, witness);
     write.create_table::<Witness>("empty").unwrap();
-    write.create_index("numbers", "numbers by y", &["y"], &IndexOptions::new()).unwrap();
+    write.create_index("numbers", "numbers by y", &["y"]).unwrap();
     write.commit().unwrap();
     drop(db);
     let mut image = Image { bytes: temp.bytes() };
@@ -259,7 +257,7 @@ fn a_database_that_is_cut_or_has_lost_both_meta_pages_is_refused() {
 fn read_all(db: &Database) {
     let read = db.read().unwrap();
     for name in read.table_names().unwrap_or_default() {
-        if let Ok(table) = read.dynamic(&name) {
+        if let Ok(table) = read.table::<Dyn>(&name) {
             let _ = table.iter().count();
             let _ = table.iter().rev().take_while(Result::is_ok).count();
         }
@@ -289,7 +287,7 @@ fn contents(db: &Database) -> Vec<String> {
     let read = db.read().unwrap();
     let mut lines = Vec::new();
     for name in read.table_names().unwrap() {
-        let table = read.dynamic(&name).unwrap();
+        let table = read.table::<Dyn>(&name).unwrap();
         lines.push(format!("{name}: {}", table.schema()));
         lines.extend(read.indexes(&name).unwrap().iter().map(|index| format!("{index:?}")));
         lines.extend(table.iter().map(|row| format!("{:?}", row.unwrap().as_bytes())));

@@ -112,9 +112,9 @@ fn a_table_goes_through_the_c_stream_interface_and_back() {
     let made = records(&schema, 25_000, 7);
     let db = drystone::Database::in_memory().unwrap();
     let write = db.write().unwrap();
-    let mut table = write.create_dynamic("t", &schema).unwrap();
+    let mut table = write.create_dyn_table("t", &schema).unwrap();
     let mut batches = Batches::from(arrow::record_batch(&schema, &made).unwrap()).records(&schema).unwrap();
-    let report = table.load(&mut batches, &drystone::LoadOptions::new()).unwrap();
+    let report = table.load_from(&mut batches, &drystone::LoadOptions::new()).unwrap();
     assert_eq!((report.rows, report.in_order), (25_000, true));
     drop(table);
     write.commit().unwrap();

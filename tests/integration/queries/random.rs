@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use drystone::query::{Order, Predicate, count, count_of, max, mean, min, sum};
-use drystone::{Database, Date, LoadOptions, OnDuplicate, Row, RowBuf, Schema, Timestamp, Type, Uuid, Value};
+use drystone::{
+    Database, Date, Dyn, LoadOptions, OnDuplicate, Row, RowBuf, Schema, Timestamp, Type, Uuid, Value,
+};
 
 use super::naive::{Asked, compare};
 
@@ -179,7 +181,7 @@ fn schema(random: &mut Random) -> Schema {
 fn database(random: &mut Random, schema: &Schema) -> Database {
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();
-    let mut table = write.create_dynamic("t", schema).unwrap();
+    let mut table = write.create_dyn_table("t", schema).unwrap();
     for _ in 0..random.of(&[0, 1, 40, 300, 3000]) {
         let mut row = RowBuf::new(schema);
         for (at, field) in schema.fields().iter().enumerate() {
@@ -189,7 +191,7 @@ fn database(random: &mut Random, schema: &Schema) -> Database {
         if schema.is_keyed() {
             table.upsert(&row).unwrap();
         } else {
-            table.insert(&row).unwrap();
+            table.push(&row).unwrap();
         }
     }
     drop(table);
@@ -205,7 +207,7 @@ fn random_queries_give_what_a_row_by_row_evaluator_gives() {
         let schema = schema(&mut random);
         let db = database(&mut random, &schema);
         let read = db.read().unwrap();
-        let table = read.dynamic("t").unwrap();
+        let table = read.table::<Dyn>("t").unwrap();
         for _ in 0..25 {
             let asked = asked(&mut random, &schema, 3);
             let predicate = asked.predicate();
@@ -250,7 +252,7 @@ fn random_orders_and_limits_give_what_a_sort_gives() {
         let schema = schema(&mut random);
         let db = database(&mut random, &schema);
         let read = db.read().unwrap();
-        let table = read.dynamic("t").unwrap();
+        let table = read.table::<Dyn>("t").unwrap();
         let all: Vec<Row<'_>> = table.iter().map(Result::unwrap).collect();
         for _ in 0..6 {
             let keys: Vec<(usize, bool, bool)> = (0..1 + random.below(3))
@@ -305,7 +307,7 @@ fn random_groups_give_what_a_map_gives() {
         let schema = schema(&mut random);
         let db = database(&mut random, &schema);
         let read = db.read().unwrap();
-        let table = read.dynamic("t").unwrap();
+        let table = read.table::<Dyn>("t").unwrap();
         let by: Vec<&str> = (0..schema.fields().len().min(3))
             .filter(|_| random.one_in(2))
             .map(|at| schema.fields()[at].name())
@@ -413,7 +415,7 @@ fn distinct_gives_each_row_once() {
         let schema = schema(&mut random);
         let db = database(&mut random, &schema);
         let read = db.read().unwrap();
-        let table = read.dynamic("t").unwrap();
+        let table = read.table::<Dyn>("t").unwrap();
         let fields: Vec<&str> = schema.fields().iter().map(|field| field.name()).take(2).collect();
         let mut rows: Vec<Vec<Value<'_>>> = table
             .iter()
@@ -440,14 +442,18 @@ fn results_can_be_loaded_into_a_table() {
         &[&["UA".into(), 5.into()], &["AA".into(), 7.into()], &["UA".into(), 9.into()]],
     );
     let read = db.read().unwrap();
-    let rows =
-        read.dynamic("t").unwrap().query().group_by(["carrier"]).aggregate([max("delay").named("worst")]);
+    let rows = read
+        .table::<Dyn>("t")
+        .unwrap()
+        .query()
+        .group_by(["carrier"])
+        .aggregate([max("delay").named("worst")]);
     let rows = rows.run().unwrap();
     let write = db.write().unwrap();
     let schema = rows.schema().with_key(&["carrier"]).unwrap();
     assert_eq!(schema.to_string(), "carrier: str[2] key, worst: i16?");
-    let mut worst = write.create_dynamic("worst", &schema).unwrap();
+    let mut worst = write.create_dyn_table("worst", &schema).unwrap();
     let options = LoadOptions::new().on_duplicate(OnDuplicate::Error);
-    assert_eq!(worst.load(&mut rows.source(), &options).unwrap().rows, 2);
+    assert_eq!(worst.load_from(&mut rows.source(), &options).unwrap().rows, 2);
     assert_eq!(worst.get(&["UA".into()]).unwrap().unwrap().get("worst").unwrap(), 9);
 }
