@@ -26,6 +26,8 @@ const RESERVE_BYTES: u64 = 16 << 30;
 const OPENINGS: usize = 10;
 /// How often it looks for a lock file that another process may be making this moment, a millisecond apart.
 const LOOKS: usize = 20;
+/// How often a state is looked at that a reader may only be about to hold, a millisecond apart.
+const HELD_LOOKS: usize = 5;
 /// Memory for the edits of a write transaction, unless the options say otherwise.
 const MEMORY_BYTES: usize = 256 << 20;
 
@@ -205,12 +207,34 @@ impl Database {
     /// meanwhile. Two readers may keep the same bytes. O(branches).
     ///
     /// # Errors
-    /// `Corrupt` if a branch cannot be read; `Io` if the lock file cannot be used.
+    /// `Busy` if the reader has only begun to enter the reader table, so that it does not hold what it
+    /// names yet: ask again. `Corrupt` if a branch of the newest state cannot be read; `Io` if the lock
+    /// file cannot be used.
     pub fn held_bytes(&self, reader: &ReaderInfo) -> Result<u64> {
         let shared = &self.inner.shared;
-        let newest = self.read()?;
-        let Some(held) = ReadTransaction::of_held(shared, reader.transaction)? else { return Ok(0) };
-        derive_free_space(&shared.pages, newest.meta(), &[*held.meta()]).map(|space| space.held_bytes())
+        for _ in 0..HELD_LOOKS {
+            let newest = self.read()?;
+            let Some(held) = ReadTransaction::of_held(shared, reader.transaction)? else { return Ok(0) };
+            let space = derive_free_space(&shared.pages, newest.meta(), &[*held.meta()]);
+            match space {
+                // A reader enters the table, then looks whether the state is still the newest. In between, a
+                // writer may use the pages of that state, and the reader takes a newer one. So may a writer
+                // where the reader left before this look.
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    derive_free_space(&shared.pages, newest.meta(), &[])?;
+                }
+                space => return space.map(|space| space.held_bytes()),
+            }
+            drop((held, newest));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        fail!(
+            Busy,
+            "process {} names state {} in the reader table, and does not hold it yet; ask again. If that goes on, a \
+             page of that state is damaged: `check` names it while the state is the newest",
+            reader.process,
+            reader.transaction
+        )
     }
 
     /// The length of the file.

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use drystone::{
-    Database, DatabaseStats, Dyn, FieldDef, IndexInfo, ReadTransaction, Result, Schema, TableStats, numpy,
+    Database, DatabaseStats, Dyn, ErrorKind, FieldDef, IndexInfo, ReadTransaction, Result, Schema,
+    TableStats, numpy,
 };
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
@@ -110,11 +111,17 @@ fn show_readers(db: &Database) -> Result<()> {
     }
     for reader in &readers {
         let age = HumanDuration(Duration::from_secs(now.saturating_sub(reader.since)));
+        let kept = match db.held_bytes(reader) {
+            Ok(bytes) => HumanCount(bytes).to_string(),
+            // It has only begun to read.
+            Err(error) if error.kind() == ErrorKind::Busy => "not yet known".to_owned(),
+            Err(error) => return Err(error),
+        };
         grid.row(vec![
             format!("process {}", reader.process),
             reader.transaction.to_string(),
             age.to_string(),
-            HumanCount(db.held_bytes(reader)?).to_string(),
+            kept,
         ])
         .map_err(failed)?;
     }

@@ -336,7 +336,7 @@ impl<'t> Query<'t> {
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut flights = write.create_dyn_table("flights", &schema)?;
-    /// # flights.push(&RowBuf::from_values(&schema, [Value::from("UA"), Value::from(1545), Value::from(2)])?)?;
+    /// # flights.insert(&RowBuf::from_values(&schema, [Value::from("UA"), Value::from(1545), Value::from(2)])?)?;
     /// # let flights = flights.as_table();
     /// let query = flights.query().filter("carrier = 'UA' and flight < 2000 and delay > 60".parse()?);
     /// assert_eq!(

@@ -321,7 +321,7 @@ impl<'x, R: RowKind> TableMut<'x, R> {
     ///     let numbers: Result<Vec<i32>, _> = line.split(' ').map(str::parse).collect();
     ///     match numbers.as_deref() {
     ///         Ok(&[x, y]) => Ok(Point { x, y }),
-    ///         _ => Err(Error::new(ErrorKind::Parse, format!("{line:?} is not two numbers"))),
+    ///         _ => Err(Error::new(ErrorKind::Value, format!("{line:?} is not two numbers"))),
     ///     }
     /// });
     /// assert!(points.try_load(rows, &LoadOptions::new()).is_err());

@@ -59,7 +59,7 @@ impl ReadTransaction {
     /// The state of this transaction, if somebody holds it, as one more snapshot.
     pub(crate) fn of_held(shared: &Arc<Shared>, transaction: u64) -> Result<Option<ReadTransaction>> {
         shared.check_process()?;
-        let pin = shared.readers.pin_held(transaction)?;
+        let pin = shared.readers.pin_named(transaction)?;
         if let Some(pin) = &pin
             && let Err(error) = Commits::adopt(&shared.pages, &pin.meta)
         {
