@@ -38,7 +38,7 @@ fn rows(db: &Database) -> drystone::Result<(u64, u64)> {
     let read = db.read()?;
     let items = read.table::<Item>("items")?;
     let n = items.get(0)?.unwrap().n;
-    for item in items.iter() {
+    for item in items {
         assert_eq!(item?.n, n);
     }
     Ok((items.len(), n))

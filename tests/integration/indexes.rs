@@ -209,7 +209,7 @@ fn a_nullable_field_is_looked_up_by_a_nullable_or_a_plain_value() {
     );
     assert_refused(by_delay.prefix(3), &["delay: i16?", "i32"]);
     // As an i16 this is a number like any other; in the index it is null.
-    let error = by_delay.prefix(i16::MIN).err().expect("a number was taken for null");
+    let error = by_delay.prefix(i16::MIN).expect_err("a number was taken for null");
     assert_eq!(error.kind(), ErrorKind::Value);
     assert!(error.to_string().contains("\"delay\""), "{error}");
 }
@@ -503,9 +503,9 @@ fn asked(keyed: bool) -> Database {
             ];
             let row = RowBuf::from_values(&schema, id.into_iter().chain(values)).unwrap();
             if schema.is_keyed() {
-                table.insert(&row).unwrap()
+                table.insert(&row).unwrap();
             } else {
-                table.push(&row).map(drop).unwrap()
+                table.push(&row).map(drop).unwrap();
             };
         }
         if name == "with" {

@@ -67,7 +67,7 @@ pub(crate) fn transfer(db: &Database, commit: u64) {
 pub(crate) fn assert_whole(read: &ReadTransaction) -> u64 {
     let commits = read.table::<Count>("count").unwrap().get(0).unwrap().unwrap().commits;
     let (mut rows, mut sum, mut newest) = (0, 0, 0);
-    for account in read.table::<Account>("accounts").unwrap().iter() {
+    for account in read.table::<Account>("accounts").unwrap() {
         let account = account.unwrap();
         assert_eq!(account.id, rows);
         rows += 1;

@@ -252,7 +252,7 @@ pub(super) fn salvage(db: &Database, rights: &Rights) -> bool {
     for name in &tables {
         let right = if name == "points" { &rights.point_rows } else { &rights.flight_rows };
         let mut right = right.iter().map(RowBuf::as_row);
-        for row in read.table::<Dyn>(name).unwrap().iter() {
+        for row in read.table::<Dyn>(name).unwrap() {
             let row = row.unwrap();
             assert!(right.any(|right| right == row), "{name}: a row that was not there before, or not here");
             kept += 1;
