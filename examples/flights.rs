@@ -80,7 +80,7 @@ fn main() -> Result<()> {
     );
 
     println!("Check");
-    let checked = db.check(|_, _| {})?;
+    let checked = db.check()?;
     println!(
         "  {} rows in {} nodes read and verified, {} problems",
         checked.rows,

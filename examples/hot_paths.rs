@@ -4,7 +4,7 @@
 
 use std::hint::black_box;
 
-use drystone::{Database, Options, Record, Result};
+use drystone::{Database, OpenOptions, Record, Result};
 
 const ROWS: u64 = 100_000;
 const TABLE: &str = "rows";
@@ -149,7 +149,7 @@ fn scan<T: Record>(db: &Database, operations: u64, field: impl Fn(&T) -> i32) ->
 
 fn empty() -> Result<Database> {
     // Under valgrind there is less room for addresses.
-    Options::new().reserve_bytes(1 << 28).in_memory()
+    OpenOptions::new().reserve_bytes(1 << 28).in_memory()
 }
 
 /// A table of all rows, each page of which was verified.

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use drystone::{Options, Record, Result, Text, Timestamp};
+use drystone::{OpenOptions, Record, Result, Text, Timestamp};
 
 #[derive(Clone, Copy, Record)]
 #[repr(C, packed)]
@@ -38,7 +38,7 @@ fn main() -> Result<()> {
 fn measure(path: &std::path::Path, rows: u64) -> Result<()> {
     // SAFETY: the file is this process's own.
     #[expect(unsafe_code, reason = "opening a mapped file")]
-    let db = unsafe { Options::new().open(path)? };
+    let db = unsafe { OpenOptions::new().open(path)? };
     let (mut loads, mut builds) = (Vec::new(), [Vec::new(), Vec::new()]);
     let indexes = [("by_booking", &["booking"][..]), ("by_tail", &["tail", "due"][..])];
     for round in 0..ROUNDS {

@@ -117,7 +117,7 @@ mod verify;
 
 pub use backup::BackupReport;
 pub use compact::CompactReport;
-pub use database::{Database, DatabaseStats, Options};
+pub use database::{Database, DatabaseStats, OpenOptions};
 pub use diff::{Diff, DiffStats, RowChange, RowChanges, TableDiff};
 #[cfg(feature = "derive")]
 pub use drystone_derive::Record;
@@ -148,7 +148,7 @@ pub use table::{
     Dyn, Index, IndexInfo, IndexKey, IndexOptions, IndexRows, RowKind, RowSlice, Rows, Slices, Table,
     TableMut, Updated,
 };
-pub use transaction::{ReadTransaction, TableOptions, TableStats, WriteTransaction};
+pub use transaction::{OwnedRows, OwnedTable, ReadTransaction, TableOptions, TableStats, WriteTransaction};
 pub use verify::{CheckReport, Problem};
 
 /// The examples of the README, compiled and run.

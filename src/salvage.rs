@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use crate::catalog::{Catalog, Definition, Role};
-use crate::database::{Database, Options, cannot_make};
+use crate::database::{Database, OpenOptions, cannot_make};
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::{LoadOptions, OnDuplicate, RecordSource};
 use crate::page::Allocator;
@@ -90,7 +90,7 @@ impl Database {
     /// `AlreadyExists` if there is such a file; else as for that one. Then there is no new file.
     pub fn salvage_to(&self, path: impl AsRef<Path>) -> Result<SalvageReport> {
         let path = path.as_ref();
-        let (good, file) = Options::new().unnamed(path)?;
+        let (good, file) = OpenOptions::new().unnamed(path)?;
         let report = self.salvage(&good)?;
         drop(good);
         file.keep().map_err(|error| cannot_make(path, error))?;

@@ -66,7 +66,7 @@ impl fmt::Display for Problem {
 
 impl Database {
     /// Reads every page of the newest state, holds it against its checksum and all that is known of it, and goes on after
-    /// damage to the end. `progress` hears from time to time how many bytes are done, and how many there are about.
+    /// damage to the end.
     ///
     /// Checked are: both meta pages; the checksum, place and level of every node; the counts in branches; the order of
     /// keys within and across leaves; the catalog; that no two nodes overlap; that every value is one of its type; that every
@@ -74,14 +74,23 @@ impl Database {
     ///
     /// ```
     /// let db = drystone::Database::in_memory()?;
-    /// assert!(db.check(|_, _| {})?.is_sound());
+    /// assert!(db.check()?.is_sound());
     /// # Ok::<(), drystone::Error>(())
     /// ```
     ///
     /// # Errors
     /// Only what keeps the check from being made, as for [`Database::read`]. Damage is in the report, and so are pages that
     /// the disk cannot read, with an error of kind `Io`.
-    pub fn check(&self, progress: impl FnMut(u64, u64)) -> Result<CheckReport> {
+    pub fn check(&self) -> Result<CheckReport> {
+        self.check_with(|_, _| {})
+    }
+
+    /// As [`check`](Database::check), and calls `progress` from time to time with the bytes that are done, and
+    /// how many there are about.
+    ///
+    /// # Errors
+    /// As for [`check`](Database::check).
+    pub fn check_with(&self, progress: impl FnMut(u64, u64)) -> Result<CheckReport> {
         let read = self.read()?;
         let meta = read.meta();
         let pages = read.pages();
@@ -407,7 +416,7 @@ fn check_entries(leaf: &Leaf<'_>, shape: &EntryShape, rows: &View<'_>, last: &mu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::Options;
+    use crate::database::OpenOptions;
     use crate::page::create_meta;
     use crate::record::RowBuf;
     use crate::schema::Schema;
@@ -417,7 +426,7 @@ mod tests {
     /// Two tables of 5,000 rows, on a disk that has not been read since they were written.
     fn disk() -> Failing {
         let disk = Failing::new(&create_meta([7; 16], 1));
-        let db = Options::new().over(Box::new(disk.clone())).unwrap();
+        let db = OpenOptions::new().over(Box::new(disk.clone())).unwrap();
         let write = db.write().unwrap();
         for (table, first) in [("one", 1_000_000_u32), ("two", 2_000_000)] {
             let schema: Schema = "id: u32 key, n: u32".parse().unwrap();
@@ -434,7 +443,7 @@ mod tests {
     }
 
     fn open(disk: &Failing) -> Database {
-        Options::new().over(Box::new(disk.clone())).unwrap()
+        OpenOptions::new().over(Box::new(disk.clone())).unwrap()
     }
 
     #[test]
@@ -443,7 +452,7 @@ mod tests {
         let at = disk.find(&[1_002_500_u32.to_le_bytes(); 2].concat());
         disk.lose(at..at + 1);
         let db = open(&disk);
-        let report = db.check(|_, _| {}).unwrap();
+        let report = db.check().unwrap();
         let [problem] = &report.problems[..] else { panic!("{:?}", report.problems) };
         assert_eq!((problem.table.as_deref(), problem.error.kind()), (Some("one"), ErrorKind::Io));
         let shown = problem.to_string();
@@ -456,7 +465,7 @@ mod tests {
         assert_eq!((loss.table.as_deref(), loss.error.kind()), (Some("one"), ErrorKind::Io));
         assert!(loss.rows.clone().is_some_and(|rows| rows.contains(&2500)), "{loss}");
         assert_eq!(rescued.rows, 10_000 - loss.rows.clone().map_or(0, |rows| rows.end - rows.start));
-        assert!(good.check(|_, _| {}).unwrap().is_sound());
+        assert!(good.check().unwrap().is_sound());
     }
 
     #[test]
@@ -476,7 +485,7 @@ mod tests {
         assert_eq!(failed, Some(ErrorKind::Io));
         let folder = tempfile::tempdir().unwrap();
         let copy = folder.path().join("copy.dry");
-        assert_eq!(db.backup(&copy, |_, _| {}).map_err(kind), Err(ErrorKind::Io));
+        assert_eq!(db.backup(&copy).map_err(kind), Err(ErrorKind::Io));
         assert!(!copy.exists());
         let write = db.write().unwrap();
         let loaded = write.table::<Dyn>("one").unwrap().set_field(&[1_002_500_u32.into()], "n", 1_u32);
@@ -484,7 +493,7 @@ mod tests {
         drop(write);
         disk.lose(0..0);
         assert!(get(1_002_500).unwrap());
-        assert!(db.check(|_, _| {}).unwrap().is_sound());
+        assert!(db.check().unwrap().is_sound());
     }
 
     #[test]
@@ -493,7 +502,7 @@ mod tests {
         let db = open(&disk);
         let _held = db.read().unwrap();
         disk.lose(4096..4097);
-        let report = db.check(|_, _| {}).unwrap();
+        let report = db.check().unwrap();
         let [problem] = &report.problems[..] else { panic!("{:?}", report.problems) };
         assert_eq!((problem.page, problem.error.kind()), (Some(1), ErrorKind::Io));
         assert_eq!(report.rows, 10_000);

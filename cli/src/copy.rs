@@ -33,8 +33,8 @@ impl Copy {
         let name = self.name.as_ref().unwrap_or(&self.table);
         let bar = progress::bytes(Some(0), "copying");
         let write = to.write()?;
-        let rows =
-            write.copy_table(&read, &self.table, name, |done, total| progress::advance(&bar, done, total))?;
+        let rows = write
+            .copy_table_with(&read, &self.table, name, |done, total| progress::advance(&bar, done, total))?;
         write.commit()?;
         bar.finish_and_clear();
         report(&format!("table {name:?} in {}: {} rows", self.to.display(), HumanCount(rows)))?;

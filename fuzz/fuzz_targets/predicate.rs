@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use drystone::query::{Predicate, Query, parse_aggregates, parse_columns, parse_orders};
-use drystone::{Dyn, Database, IndexOptions, Options, ReadTransaction, RowBuf, Schema};
+use drystone::{Dyn, Database, IndexOptions, OpenOptions, ReadTransaction, RowBuf, Schema};
 use libfuzzer_sys::fuzz_target;
 
 const SCHEMA: &str = "id: u32 key, a: i16?, b: f32?, c: str[3]?, d: date, e: timestamp?, f: bool?, g: u128?, h: bytes[2], \
@@ -18,7 +18,7 @@ static TABLES: LazyLock<ReadTransaction> = LazyLock::new(|| make().expect("the t
 
 fn make() -> drystone::Result<ReadTransaction> {
     let schema: Schema = SCHEMA.parse()?;
-    let db: Database = Options::new().reserve_bytes(1 << 28).in_memory()?;
+    let db: Database = OpenOptions::new().reserve_bytes(1 << 28).in_memory()?;
     let write = db.write()?;
     for name in ["plain", "indexed"] {
         let mut table = write.create_dyn_table(name, &schema)?;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use drystone::{Dyn, 
     CheckReport, Database, Index, Table, ErrorKind, FieldDef, IndexOptions, Keyed, LoadOptions,
-    OnDuplicate, Options, ReadTransaction, Record, RecordSource, Result, Row, RowBuf, Schema, Type, Value,
+    OnDuplicate, OpenOptions, ReadTransaction, Record, RecordSource, Result, Row, RowBuf, Schema, Type, Value,
     WriteTransaction, csv,
 };
 
@@ -45,7 +45,7 @@ fn must<T>(sound: bool, result: Result<T>) -> Option<T> {
 }
 
 fn check(db: &Database) -> Result<CheckReport> {
-    let report = db.check(|_, _| {})?;
+    let report = db.check()?;
     for problem in &report.problems {
         assert!(!problem.to_string().is_empty());
     }
@@ -59,7 +59,7 @@ fn read_all(db: &Database) -> bool {
     for reader in must(sound, db.readers()).unwrap_or_default() {
         must(sound, db.held_bytes(&reader));
     }
-    let rescued = Options::new().reserve_bytes(1 << 30).in_memory().expect("memory");
+    let rescued = OpenOptions::new().reserve_bytes(1 << 30).in_memory().expect("memory");
     if let Some(report) = must(sound, db.salvage(&rescued)) {
         assert!(!sound || report.lost.is_empty(), "{:?}", report.lost);
         assert!(check(&rescued).is_ok_and(|report| report.is_sound() || !sound));
@@ -421,7 +421,7 @@ impl RecordSource for Made<'_> {
 /// Opens read-only, which must leave the file as it is.
 pub fn exercise_read_only(path: &Path) {
     // SAFETY: as in `place::open`.
-    let opened = unsafe { Options::new().read_only(true).reserve_bytes(1 << 30).open(path) };
+    let opened = unsafe { OpenOptions::new().read_only(true).reserve_bytes(1 << 30).open(path) };
     if let Ok(db) = opened {
         read_all(&db);
         assert_eq!(db.write().err().map(|error| error.kind()), Some(ErrorKind::Usage));

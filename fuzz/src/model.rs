@@ -87,7 +87,7 @@ impl Run {
     pub fn finish(mut self) {
         self.commit(0);
         self.reopen();
-        let report = self.db().check(|_, _| {}).expect("the database can be checked");
+        let report = self.db().check().expect("the database can be checked");
         assert!(report.is_sound(), "{:?}", report.problems);
         for (read, state) in &self.held {
             compare(read, state).expect("a snapshot that is held can be read");

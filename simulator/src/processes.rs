@@ -487,7 +487,7 @@ impl World<'_> {
         let Some(db) = actor.db.clone() else { return Ok(Done::Well) };
         self.tell(actor, "compacts");
         self.with_ledger(|ledger| ledger.fly(actor.process, None));
-        let outcome = db.compact(|_, _| {}).map(drop);
+        let outcome = db.compact().map(drop);
         drop(db);
         self.landed(actor, outcome, Some(0), "compaction")
     }
@@ -543,7 +543,7 @@ impl World<'_> {
     fn check(&self, actor: &mut Actor) -> Step {
         let Some(db) = &actor.db else { return Ok(Done::Well) };
         self.tell(actor, "checks");
-        let report = match db.check(|_, _| {}) {
+        let report = match db.check() {
             Ok(report) => report,
             Err(error) => return self.after(actor, Err(error), "check"),
         };

@@ -14,7 +14,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{FIRST_ADDRESS, Link, PAGE_BYTES, checksum, page_of, pages_for};
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::storage::{Mutant, Storage};
+use crate::storage::{Mapping, Mutant, Storage};
 
 const MAGIC: [u8; 8] = *b"drystone";
 
@@ -87,6 +87,15 @@ struct MetaPage {
 
 const _: () = assert!(size_of::<MetaPage>() == PAGE_BYTES);
 const CHECKED_BYTES: usize = PAGE_BYTES - 4;
+
+/// The higher of the numbers in the two meta pages, as they are at this moment. No state is published before a
+/// meta page has its number; but a number may be there whose commit is still under way, or failed.
+#[inline]
+pub(crate) fn highest_number(mapping: &Mapping) -> u64 {
+    let at = std::mem::offset_of!(MetaPage, transaction) as u64;
+    let number = |page: u64| mapping.load(page * PAGE_BYTES as u64 + at).unwrap_or(u64::MAX);
+    number(0).max(number(1))
+}
 
 /// A committed state of the database: everything that a snapshot starts from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -226,6 +226,13 @@ impl Readers {
         Ok(seen)
     }
 
+    /// Whether this is the number of the newest state, of all processes.
+    pub(crate) fn is_newest(&self, transaction: u64) -> bool {
+        let newest = || self.local.lock().newest.transaction;
+        // Where that cannot be read, taking a new snapshot says why.
+        self.published().is_ok_and(|published| published.unwrap_or_else(newest) == transaction)
+    }
+
     /// The newest state that this process knows.
     pub(crate) fn newest(&self) -> Meta {
         self.local.lock().newest

@@ -111,6 +111,9 @@ pub trait RowKind: sealed::Sealed + Sized + 'static {
     #[doc(hidden)]
     fn buf(schema: &Schema, bytes: &[u8]) -> Result<Self::Buf>;
 
+    #[doc(hidden)]
+    fn to_buf(row: Self::Row<'_>) -> Self::Buf;
+
     /// The bytes of a row for a table of this schema.
     #[doc(hidden)]
     fn bytes<'b>(schema: &Schema, row: &'b Self::Buf) -> Result<&'b [u8]>;
@@ -185,6 +188,11 @@ impl<T: Record> RowKind for T {
     }
 
     #[inline(always)]
+    fn to_buf(row: &T) -> T {
+        *row
+    }
+
+    #[inline(always)]
     fn bytes<'b>(_: &Schema, row: &'b T) -> Result<&'b [u8]> {
         Ok(bytes_of(row))
     }
@@ -248,6 +256,10 @@ impl RowKind for Dyn {
 
     fn buf(schema: &Schema, bytes: &[u8]) -> Result<RowBuf> {
         RowBuf::from_bytes(schema, bytes.to_vec())
+    }
+
+    fn to_buf(row: Row<'_>) -> RowBuf {
+        row.to_buf()
     }
 
     fn bytes<'b>(schema: &Schema, row: &'b RowBuf) -> Result<&'b [u8]> {

@@ -112,6 +112,22 @@ impl<'t, R: RowKind> Rows<'t, R> {
         joined.map(|bytes| R::slice(schema, bytes)).transpose()
     }
 
+    /// The rows as values of their own: `T` for `&T`, [`RowBuf`](crate::RowBuf) for [`Row`].
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # db.update(|tx| tx.create_table::<Point>("points")?.extend((0..9).map(|x| Point { x, y: 1 })))?;
+    /// # let read = db.read()?;
+    /// let points: Vec<Point> = read.table::<Point>("points")?.iter().copied().collect::<Result<_, _>>()?;
+    /// assert_eq!(points.len(), 9);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn copied(self) -> impl DoubleEndedIterator<Item = Result<R::Buf>> + use<'t, R> {
+        self.map(|row| row.map(R::to_buf))
+    }
+
     /// Cuts the range into `parts` ranges of equal length (to a row), in order: one for each thread.
     /// There are at most as many parts as rows, and at least one.
     pub fn split(self, parts: usize) -> Vec<Rows<'t, R>> {

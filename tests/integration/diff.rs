@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use drystone::{
-    Database, DiffStats, Dyn, ErrorKind, Options, ReadTransaction, Record, RowBuf, RowChange, Schema,
+    Database, DiffStats, Dyn, ErrorKind, OpenOptions, ReadTransaction, Record, RowBuf, RowChange, Schema,
     TableOptions, Value, WriteTransaction,
 };
 use proptest::prelude::*;
@@ -305,8 +305,8 @@ fn a_backup_has_no_differences_until_somebody_writes() {
         (0..5000).for_each(|id| table.insert(&item((id * 7919) % 5003, 1)).unwrap());
     });
     let path = temp.folder().join("copy.dry");
-    db.backup(&path, |_, _| {}).unwrap();
-    let copy = temp::open(&path, &Options::new()).unwrap();
+    db.backup(&path).unwrap();
+    let copy = temp::open(&path, &OpenOptions::new()).unwrap();
     let (found, stats) = changes(&db.read().unwrap(), &copy.read().unwrap(), "items");
     assert!(found.is_empty() && stats.leaves_read > 100, "{stats:?}");
     write(&copy, |write| {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use drystone::{Database, Durability, LoadOptions, Options, Record, Schema, Value};
+use drystone::{Database, Durability, LoadOptions, OpenOptions, Record, Schema, Value};
 
 use crate::child::{self, OtherProcess};
 use crate::temp::{self, TempDb, assert_sound};
@@ -369,7 +369,7 @@ pub(crate) fn measure(path: &Path) {
     while let Some(asked) = child::listen() {
         match asked.as_str() {
             "load" => {
-                let db = temp::open(path, &Options::new()).unwrap();
+                let db = temp::open(path, &OpenOptions::new()).unwrap();
                 let before = anonymous_kib();
                 let write = db.write().unwrap();
                 let mut table = write.create_table::<Tick>("ticks").unwrap();
@@ -388,7 +388,7 @@ pub(crate) fn measure(path: &Path) {
                 child::say(&(most.max(anonymous_kib()) - before).to_string());
             }
             "read" => {
-                let db = temp::open(path, &Options::new()).unwrap();
+                let db = temp::open(path, &OpenOptions::new()).unwrap();
                 let read = db.read().unwrap();
                 let table = read.table::<Tick>("ticks").unwrap();
                 let sum: i64 = table.iter().map(|row| i64::from(row.unwrap().price)).sum();
@@ -400,7 +400,7 @@ pub(crate) fn measure(path: &Path) {
             }
             "open" => {
                 let before = process_number("io", "rchar:");
-                let db = temp::open(path, &Options::new()).unwrap();
+                let db = temp::open(path, &OpenOptions::new()).unwrap();
                 let read = process_number("io", "rchar:") - before;
                 drop(db);
                 child::say(&read.to_string());

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use drystone::{Database, Durability, Options, Record, Result};
+use drystone::{Database, Durability, OpenOptions, Record, Result};
 
 use crate::child::{self, OtherProcess};
 use crate::temp::{self, Numbers, TempDb, assert_sound};
@@ -153,7 +153,7 @@ fn commit(db: &Database, model: &mut Model) -> Result<()> {
 
 /// In another process: commits until it is killed, or cannot any more, and says the number of each commit.
 pub(crate) fn commit_transfers(path: &Path) {
-    let db = temp::open(path, &Options::new()).unwrap();
+    let db = temp::open(path, &OpenOptions::new()).unwrap();
     let mut model = Model::new();
     let done = db.read().unwrap().table::<Entry>("entries").unwrap().len();
     while model.commits < done {
@@ -163,7 +163,7 @@ pub(crate) fn commit_transfers(path: &Path) {
     while commit(&db, &mut model).is_ok() {
         child::say(&model.commits.to_string());
         // Which changes nothing of what is seen.
-        if model.commits % 8 == 5 && db.compact(|_, _| {}).is_err() {
+        if model.commits % 8 == 5 && db.compact().is_err() {
             return;
         }
     }

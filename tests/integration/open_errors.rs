@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use drystone::{Dyn, ErrorKind, Options, Schema};
+use drystone::{Dyn, ErrorKind, OpenOptions, Schema};
 
 use crate::temp::{self, TempDb, assert_sound};
 
@@ -29,7 +29,8 @@ fn some_database() -> TempDb {
 fn refused(bytes: &[u8]) -> (ErrorKind, String) {
     let temp = TempDb::of_bytes(bytes);
     let error = temp.try_open().expect_err("this was opened");
-    let read_only = temp::open(temp.path(), &Options::new().read_only(true)).expect_err("this was opened");
+    let read_only =
+        temp::open(temp.path(), &OpenOptions::new().read_only(true)).expect_err("this was opened");
     assert_eq!(error.kind(), read_only.kind());
     assert!(temp.bytes() == bytes, "opening changed a file that it refused");
     assert!(error.to_string().contains("test.dry"), "the error does not name the file: {error}");
@@ -143,7 +144,7 @@ fn a_folder_is_no_database() {
     let temp = TempDb::new();
     std::fs::create_dir(temp.path()).unwrap();
     for read_only in [false, true] {
-        let error = temp::open(temp.path(), &Options::new().read_only(read_only)).unwrap_err();
+        let error = temp::open(temp.path(), &OpenOptions::new().read_only(read_only)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(error.to_string().contains("directory"), "{error}");
     }
@@ -151,14 +152,14 @@ fn a_folder_is_no_database() {
 
 #[test]
 fn a_device_or_a_pipe_is_no_database_and_does_not_block() {
-    let error = temp::open("/dev/null".as_ref(), &Options::new()).unwrap_err();
+    let error = temp::open("/dev/null".as_ref(), &OpenOptions::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);
     assert!(error.to_string().contains("not a regular file"), "{error}");
     let temp = TempDb::new();
     let made = std::process::Command::new("mkfifo").arg(temp.path()).status();
     if made.is_ok_and(|made| made.success()) {
         for read_only in [false, true] {
-            let error = temp::open(temp.path(), &Options::new().read_only(read_only)).unwrap_err();
+            let error = temp::open(temp.path(), &OpenOptions::new().read_only(read_only)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Io);
             assert!(error.to_string().contains("not a regular file"), "{error}");
         }
@@ -169,7 +170,7 @@ fn a_device_or_a_pipe_is_no_database_and_does_not_block() {
 fn a_missing_folder_is_named() {
     let temp = TempDb::new();
     let path = temp.folder().join("missing").join("test.dry");
-    let error = temp::open(&path, &Options::new()).unwrap_err();
+    let error = temp::open(&path, &OpenOptions::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("missing"), "{error}");
 }
@@ -177,7 +178,7 @@ fn a_missing_folder_is_named() {
 #[test]
 fn a_missing_file_is_made_only_if_that_is_asked_for() {
     let temp = TempDb::new();
-    for options in [Options::new().create(false), Options::new().read_only(true)] {
+    for options in [OpenOptions::new().create(false), OpenOptions::new().read_only(true)] {
         let error = temp::open(temp.path(), &options).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.to_string().contains("test.dry"), "{error}");
@@ -192,19 +193,19 @@ fn a_link_to_nowhere_leads_to_a_new_database() {
     let temp = TempDb::new();
     let there = temp.folder().join("there.dry");
     symlink("there.dry", temp.path()).unwrap();
-    let missing = temp::open(temp.path(), &Options::new().create(false)).unwrap_err();
+    let missing = temp::open(temp.path(), &OpenOptions::new().create(false)).unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);
     let first = temp.open();
     assert!(there.is_file() && temp.folder().join("there.dry-lock").is_file());
     assert!(temp.path().is_symlink() && !temp.folder().join("test.dry-lock").exists());
-    let second = temp::open(&there, &Options::new()).unwrap();
+    let second = temp::open(&there, &OpenOptions::new()).unwrap();
     let write = first.write().unwrap();
     assert!(second.try_write().unwrap().is_none(), "it is not one database");
     drop(write);
     // A folder that is not there is not made.
     let lost = temp.folder().join("lost.dry");
     symlink("missing/lost.dry", &lost).unwrap();
-    assert_eq!(temp::open(&lost, &Options::new()).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(temp::open(&lost, &OpenOptions::new()).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[test]
@@ -217,7 +218,7 @@ fn a_file_without_the_right_to_write_can_be_read() {
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(error.to_string().contains("ermission"), "{error}");
     }
-    let db = temp::open(temp.path(), &Options::new().read_only(true)).unwrap();
+    let db = temp::open(temp.path(), &OpenOptions::new().read_only(true)).unwrap();
     assert_eq!(db.read().unwrap().table::<Dyn>("t").unwrap().len(), 10_000);
     let error = db.write().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);

@@ -7,8 +7,8 @@ use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use drystone::{
-    Database, Dyn, ErrorKind, IndexOptions, LoadOptions, OnDuplicate, Options, Record, RecordSource, Result,
-    RowBuf, Schema, Selector, TableOptions, Text, Value, WriteTransaction,
+    Database, Dyn, ErrorKind, IndexOptions, LoadOptions, OnDuplicate, OpenOptions, Record, RecordSource,
+    Result, RowBuf, Schema, Selector, TableOptions, Text, Value, WriteTransaction,
 };
 
 use crate::temp::{self, TempDb};
@@ -361,7 +361,7 @@ struct State {
 
 /// A database of tables that are large enough for branches, with indexes or without.
 fn database(indexed: bool, memory_bytes: usize) -> (Database, State) {
-    let db = Options::new().memory_bytes(memory_bytes).in_memory().unwrap();
+    let db = OpenOptions::new().memory_bytes(memory_bytes).in_memory().unwrap();
     let state = State {
         accounts: (0..2000).map(account).collect(),
         points: (0..3000).map(|n| point(n * 31 % 3001)).collect(),
@@ -396,7 +396,7 @@ const INDEXES: &[(&str, &str, &[&str], bool)] = &[
 
 /// What is wrong with the database, if it does not hold this, whole and in all indexes.
 fn wrong(db: &Database, expected: &State, indexed: bool) -> Option<String> {
-    let report = match db.check(|_, _| {}) {
+    let report = match db.check() {
         Ok(report) => report,
         Err(error) => return Some(format!("check: {error}")),
     };
@@ -583,12 +583,14 @@ fn a_panic_in_a_write_leaves_the_tables_or_the_commit_is_refused() {
 fn a_panic_in_a_progress_callback_leaves_the_database() {
     type Call = fn(&Database, &TempDb, &Bomb) -> Result<()>;
     let calls: [(&str, Call); 5] = [
-        ("check", |db, _, bomb| db.check(|_, _| bomb.tick()).map(drop)),
-        ("compact", |db, _, bomb| db.compact(|_, _| bomb.tick()).map(drop)),
-        ("compact_table", |db, _, bomb| db.compact_table("accounts", |_, _| bomb.tick()).map(drop)),
-        ("backup", |db, temp, bomb| db.backup(temp.folder().join("copy.dry"), |_, _| bomb.tick()).map(drop)),
+        ("check", |db, _, bomb| db.check_with(|_, _| bomb.tick()).map(drop)),
+        ("compact", |db, _, bomb| db.compact_with(|_, _| bomb.tick()).map(drop)),
+        ("compact_table", |db, _, bomb| db.compact_table_with("accounts", |_, _| bomb.tick()).map(drop)),
+        ("backup", |db, temp, bomb| {
+            db.backup_with(temp.folder().join("copy.dry"), |_, _| bomb.tick()).map(drop)
+        }),
         ("backup of a snapshot", |db, temp, bomb| {
-            db.read()?.backup(temp.folder().join("copy.dry"), |_, _| bomb.tick()).map(drop)
+            db.read()?.backup_with(temp.folder().join("copy.dry"), |_, _| bomb.tick()).map(drop)
         }),
     ];
     let mut failures = Vec::new();
@@ -622,7 +624,7 @@ fn a_panic_in_a_progress_callback_leaves_the_database() {
                 }
                 _ => wrong = Some("the turn to write was not given back".into()),
             }
-            if db.compact(|_, _| {}).is_err() {
+            if db.compact().is_err() {
                 wrong = Some("it cannot be compacted any more".into());
             }
             wrong = wrong.or_else(|| self::wrong(&db, &state, true));
@@ -635,7 +637,7 @@ fn a_panic_in_a_progress_callback_leaves_the_database() {
 
 /// The same tables in a file, with holes between them, so that there is something to compact.
 fn on_disk(temp: &TempDb) -> (Database, State) {
-    let db = temp::open(temp.path(), &Options::new()).unwrap();
+    let db = temp::open(temp.path(), &OpenOptions::new()).unwrap();
     let state = State {
         accounts: (0..2000).map(account).collect(),
         points: (0..3000).map(|n| point(n * 31 % 3001)).collect(),

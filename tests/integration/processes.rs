@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use drystone::{Database, Durability, Dyn, ErrorKind, Options, RowBuf, Schema, TableOptions};
+use drystone::{Database, Durability, Dyn, ErrorKind, OpenOptions, RowBuf, Schema, TableOptions};
 
 use crate::child::{self, OtherProcess};
 use crate::temp::{self, TempDb, assert_sound};
@@ -62,7 +62,7 @@ fn a_file_and_its_lock_are_the_owners_alone() {
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o7777, 0o600, "{file:?}");
     }
     let open = TempDb::new();
-    let _db = temp::open(open.path(), &Options::new().mode(0o640)).unwrap();
+    let _db = temp::open(open.path(), &OpenOptions::new().mode(0o640)).unwrap();
     assert_eq!(open.path().metadata().unwrap().permissions().mode() & 0o7777, 0o640);
     let names: Vec<_> =
         std::fs::read_dir(temp.folder()).unwrap().map(|file| file.unwrap().file_name()).collect();
@@ -78,7 +78,7 @@ fn all_handles_of_a_process_share_one_database() {
     std::fs::hard_link(temp.path(), &hard).unwrap();
     set_all(&first, 1);
     for (v, path) in (2..).zip([temp.path(), &soft, &hard]) {
-        let second = temp::open(path, &Options::new()).unwrap();
+        let second = temp::open(path, &OpenOptions::new()).unwrap();
         let held = first.read().unwrap();
         let write = second.write().unwrap();
         assert!(first.try_write().unwrap().is_none(), "two writers through {path:?}");
@@ -112,7 +112,7 @@ fn a_read_only_handle_does_not_write_and_leaves_the_others_their_rights() {
     let temp = TempDb::new();
     let db = temp.open();
     set_all(&db, 1);
-    let reader = temp::open(temp.path(), &Options::new().read_only(true)).unwrap();
+    let reader = temp::open(temp.path(), &OpenOptions::new().read_only(true)).unwrap();
     assert_eq!(reader.write().unwrap_err().kind(), ErrorKind::Usage);
     assert_eq!(reader.try_write().unwrap_err().kind(), ErrorKind::Usage);
     set_all(&db, 2);
@@ -120,7 +120,7 @@ fn a_read_only_handle_does_not_write_and_leaves_the_others_their_rights() {
     drop((db, reader));
 
     // What was opened without the right to write cannot lend it to another handle.
-    let reader = temp::open(temp.path(), &Options::new().read_only(true)).unwrap();
+    let reader = temp::open(temp.path(), &OpenOptions::new().read_only(true)).unwrap();
     let error = temp.try_open().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.to_string().contains("close that handle"), "{error}");
@@ -130,7 +130,7 @@ fn a_read_only_handle_does_not_write_and_leaves_the_others_their_rights() {
 
 /// In another process: takes a snapshot, and tells what it sees whenever it is asked.
 pub(crate) fn hold_a_snapshot(path: &Path) {
-    let db = temp::open(path, &Options::new()).unwrap();
+    let db = temp::open(path, &OpenOptions::new()).unwrap();
     let mut held = db.read().unwrap();
     child::say("ready");
     while let Some(asked) = child::listen() {
@@ -204,7 +204,7 @@ fn processes_write_in_turn_and_see_each_other() {
 
 /// In another process: writes, reads, begins and ends transactions as it is told.
 pub(crate) fn write_when_asked(path: &Path) {
-    let db = temp::open(path, &Options::new()).unwrap();
+    let db = temp::open(path, &OpenOptions::new()).unwrap();
     child::say("ready");
     let mut open = None;
     while let Some(asked) = child::listen() {
@@ -250,7 +250,7 @@ fn a_second_writer_waits_for_the_first() {
     assert_eq!(other.ask("begin"), "begun");
     assert!(db.try_write().unwrap().is_none());
     let start = Instant::now();
-    let error = db.write_within(Duration::from_millis(50)).unwrap_err();
+    let error = db.try_write_for(Duration::from_millis(50)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Busy);
     assert!(start.elapsed() >= Duration::from_millis(50));
 
@@ -348,7 +348,7 @@ fn pages_that_another_process_wrote_are_verified() {
 
 /// In another process: forks while it writes; the child gives back nothing that is its parent's.
 pub(crate) fn fork_while_writing(path: &Path) {
-    let db = temp::open(path, &Options::new()).unwrap();
+    let db = temp::open(path, &OpenOptions::new()).unwrap();
     let mut handles = Some((db.read().unwrap(), db.write().unwrap()));
     let in_child = temp::fork(|| {
         let (read, write) = handles.take().unwrap();
@@ -386,7 +386,7 @@ fn a_snapshot_without_a_lock_file_is_that_of_the_opening() {
     std::fs::remove_file(temp.folder().join("test.dry-lock")).unwrap();
     std::fs::create_dir(temp.folder().join("test.dry-lock")).unwrap();
     assert_eq!(temp.try_open().unwrap_err().kind(), ErrorKind::Io);
-    let db = temp::open(temp.path(), &Options::new().read_only(true)).unwrap();
+    let db = temp::open(temp.path(), &OpenOptions::new().read_only(true)).unwrap();
     assert_eq!(value_of_all(&db), 1);
 }
 

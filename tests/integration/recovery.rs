@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use drystone::{
-    Database, Durability, Dyn, LoadOptions, Options, RecordSource, Result, RowBuf, Schema, TableMut,
+    Database, Durability, Dyn, LoadOptions, OpenOptions, RecordSource, Result, RowBuf, Schema, TableMut,
     TableOptions,
 };
 
@@ -139,10 +139,10 @@ fn assert_recovers(bytes: &[u8], allowed: &[&State], what: &str) -> usize {
     let temp = TempDb::of_bytes(bytes);
     let mut state = {
         // Reading must not need to write.
-        let db = temp::open(temp.path(), &Options::new().read_only(true))
+        let db = temp::open(temp.path(), &OpenOptions::new().read_only(true))
             .unwrap_or_else(|error| panic!("{what}: {error}"));
         // A meta page that was torn stays so until the first write.
-        let report = db.check(|_, _| {}).unwrap();
+        let report = db.check().unwrap();
         assert!(
             report.problems.iter().all(|problem| problem.page < Some(2)),
             "{what}: {:?}",
@@ -316,7 +316,7 @@ fn eventual_commits_survive_the_end_of_the_process() {
             assert_recovers(&image.bytes, &[&state], &format!("killed after step {step}"));
         } else {
             let killed = TempDb::of_bytes(&image.bytes);
-            let killed = temp::open(killed.path(), &Options::new().read_only(true)).unwrap();
+            let killed = temp::open(killed.path(), &OpenOptions::new().read_only(true)).unwrap();
             assert_eq!(killed.read().unwrap().transaction(), db.read().unwrap().transaction(), "step {step}");
         }
     }
@@ -363,7 +363,7 @@ fn eventual_commits_are_lost_in_order_and_whole() {
 
 /// In another process: commits rows as fast as it can, and says each time what is committed.
 pub(crate) fn commit_until_killed(path: &Path) {
-    let db = temp::open(path, &Options::new()).unwrap();
+    let db = temp::open(path, &OpenOptions::new()).unwrap();
     for next in 0.. {
         let mut write = db.write().unwrap();
         write.set_memory_bytes(if next % 2 == 0 { 0 } else { 1 << 20 });

@@ -92,7 +92,7 @@ fn threads_see_whole_snapshots_while_others_write_load_check_and_open() {
             while going() {
                 let other = temp.open();
                 assert_whole(&other.read().unwrap());
-                assert!(other.write_within(Duration::from_secs(60)).is_ok());
+                assert!(other.try_write_for(Duration::from_secs(60)).is_ok());
                 opened.fetch_add(1, Ordering::Relaxed);
             }
         });

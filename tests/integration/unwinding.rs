@@ -169,7 +169,7 @@ fn a_copy_whose_progress_panics_is_not_committed() {
     let from = accounts();
     let db = accounts();
     let write = db.write().unwrap();
-    panics(|| drop(write.copy_table(&from.read().unwrap(), "a", "b", |_, _| stop())));
+    panics(|| drop(write.copy_table_with(&from.read().unwrap(), "a", "b", |_, _| stop())));
     assert_eq!(write.commit().unwrap_err().kind(), ErrorKind::Usage);
     assert_untouched(&db);
     assert_eq!(db.read().unwrap().table_names().unwrap(), ["a"]);
@@ -185,9 +185,9 @@ fn a_compaction_whose_progress_panics_changes_nothing() {
         table.insert(&Acc { id, n: 100 }).unwrap();
     }
     write.commit().unwrap();
-    panics(|| drop(db.compact(|_, _| stop())));
+    panics(|| drop(db.compact_with(|_, _| stop())));
     assert_untouched(&db);
-    db.compact(|_, _| {}).unwrap();
+    db.compact().unwrap();
     assert_untouched(&db);
 }
 

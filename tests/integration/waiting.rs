@@ -92,8 +92,8 @@ fn a_thread_that_would_wait_for_itself_is_told() {
             for result in [
                 db.sync(),
                 db.write().map(drop),
-                db.compact(|_, _| {}).map(drop),
-                db.write_within(Duration::from_secs(3600)).map(drop),
+                db.compact().map(drop),
+                db.try_write_for(Duration::from_secs(3600)).map(drop),
             ] {
                 let error = result.unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
@@ -199,7 +199,7 @@ fn a_sync_that_waits_for_another_process_keeps_nobody_waiting_longer_than_told()
         std::thread::sleep(Duration::from_millis(100));
         let start = Instant::now();
         assert!(db.try_write().unwrap().is_none());
-        let error = db.write_within(Duration::from_millis(300)).unwrap_err();
+        let error = db.try_write_for(Duration::from_millis(300)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Busy);
         assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
         assert_eq!(other.ask("immediate 2"), "written");

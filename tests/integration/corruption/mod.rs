@@ -5,14 +5,14 @@
 
 mod paths;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use drystone::{Database, ErrorKind, LoadOptions, Nullable, Options, Record, RowBuf, TableOptions, Text};
+use drystone::{Database, ErrorKind, LoadOptions, Nullable, OpenOptions, Record, RowBuf, TableOptions, Text};
 
 use crate::temp::{self, TempDb};
 use paths::{copy_and_compare, export, lines, read_all, salvage, try_to_write};
@@ -127,7 +127,7 @@ struct Met {
 
 /// Opens the file, reads and checks all of it, and tries to write.
 fn examine(path: &Path, rights: &Rights) -> Met {
-    let db = match temp::open(path, &Options::new()) {
+    let db = match temp::open(path, &OpenOptions::new()) {
         Ok(db) => db,
         Err(error) => {
             use ErrorKind::{Corrupt, FutureFormat, NotADatabase, Truncated};
@@ -144,7 +144,7 @@ fn examine(path: &Path, rights: &Rights) -> Met {
     };
     let met = Met {
         by_reading: read_all(&db, rights, false),
-        by_check: !db.check(|_, _| {}).unwrap().is_sound(),
+        by_check: !db.check().unwrap().is_sound(),
         by_export: export(&db, rights),
         by_salvage: salvage(&db, rights),
         by_copying: copy_and_compare(&db, rights),
@@ -157,7 +157,7 @@ fn examine(path: &Path, rights: &Rights) -> Met {
             read_all(&db, rights, true);
         }
     }
-    if let Err(error) = db.compact(|_, _| {}) {
+    if let Err(error) = db.compact() {
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
         assert!(met.by_reading, "compaction met {error}, reading did not");
     }
@@ -185,7 +185,7 @@ impl Flipped<'_> {
     fn new(original: &[u8]) -> Flipped<'_> {
         let temp = TempDb::in_memory_folder();
         std::fs::write(temp.path(), original).unwrap();
-        let file = OpenOptions::new().write(true).open(temp.path()).unwrap();
+        let file = File::options().write(true).open(temp.path()).unwrap();
         Flipped { original, temp, file }
     }
 

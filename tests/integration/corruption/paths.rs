@@ -213,7 +213,7 @@ pub(super) fn copy_and_compare(db: &Database, rights: &Rights) -> bool {
     let mut damaged = [false; 2];
     for name in ["flights", "points"] {
         let write = copy.write().unwrap();
-        match write.copy_table(&read, name, name, |_, _| {}) {
+        match write.copy_table(&read, name, name) {
             Ok(_) => {
                 write.commit().unwrap();
                 let copy = copy.read().unwrap();

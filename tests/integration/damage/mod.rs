@@ -6,7 +6,7 @@ mod image;
 mod indexes;
 mod nodes;
 
-use drystone::{Bool, Database, Dyn, ErrorKind, Options, Problem, Record, TableOptions, Text};
+use drystone::{Bool, Database, Dyn, ErrorKind, OpenOptions, Problem, Record, TableOptions, Text};
 
 use crate::temp::{self, TempDb};
 use image::{Image, PAGE, Shape};
@@ -132,7 +132,7 @@ enum Checksums {
 fn problems(image: &Image) -> Vec<Problem> {
     let temp = TempDb::of_bytes(&image.bytes);
     let db = temp.open();
-    let report = db.check(|_, _| {}).unwrap();
+    let report = db.check().unwrap();
     let shown: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
     assert!(shown.len() < 100, "{} problems:\n{}", shown.len(), shown[..10].join("\n"));
     for (problem, shown) in report.problems.iter().zip(&shown) {
@@ -222,7 +222,7 @@ fn damage_in_the_catalog_hides_no_more_tables_than_it_must() {
     image.bytes[fields[1].at + 70] ^= 1;
     image.bytes[leaf.at] ^= 1;
     let temp = TempDb::of_bytes(&image.bytes);
-    let report = temp.open().check(|_, _| {}).unwrap();
+    let report = temp.open().check().unwrap();
     let hidden = fields[1].rows / 2;
     assert_eq!(report.tables, 600 - hidden);
     // The leaf itself, each table that has its fields there, and the leaf of the last table.
@@ -238,7 +238,7 @@ fn a_database_that_is_cut_or_has_lost_both_meta_pages_is_refused() {
     let sound = database();
     let refused = |bytes: &[u8]| {
         let temp = TempDb::of_bytes(bytes);
-        let error = temp::open(temp.path(), &Options::new()).map(drop).unwrap_err();
+        let error = temp::open(temp.path(), &OpenOptions::new()).map(drop).unwrap_err();
         (error.kind(), error.to_string())
     };
     let mut image = sound.clone();
@@ -311,7 +311,7 @@ fn what_salvage_brings_over_is_sound_and_what_it_does_not_is_listed() {
             .open()
             .salvage(&good)
             .unwrap_or_else(|error| panic!("{what}: {error}"));
-        let problems = good.check(|_, _| {}).unwrap().problems;
+        let problems = good.check().unwrap().problems;
         assert!(problems.is_empty(), "{what}: {problems:?}");
         if report.lost.is_empty() {
             assert!(contents(&good) == all, "{what}: something is lost, and not listed");
