@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use drystone::query::{Predicate, parse_aggregates, parse_columns, parse_orders};
+use drystone::query::{Predicate, parse_aggregates, parse_exprs, parse_orders};
 use drystone::{Database, LoadOptions, ReadTransaction, Schema, Value, csv};
 use rusqlite::types::ValueRef;
 
@@ -281,10 +281,10 @@ impl Question {
             query = query.filter(self.filter.parse::<Predicate>()?);
         }
         if option("select", self.select) {
-            query = query.select(parse_columns(self.select)?);
+            query = query.select(parse_exprs(self.select)?);
         }
         if option("group-by", self.group_by) {
-            query = query.group_by(parse_columns(self.group_by)?);
+            query = query.group_by(parse_exprs(self.group_by)?);
         }
         if option("aggregate", self.aggregate) {
             query = query.aggregate(parse_aggregates(self.aggregate)?);
