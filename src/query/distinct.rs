@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use super::batch::Batch;
+use super::batch::{BATCH_ROWS, Batch};
 use super::column::Place;
 use super::fold::Fold;
 use super::group::{for_each_word, write_part};
@@ -60,18 +60,35 @@ impl Distinct {
             });
             return;
         }
-        self.words.clear();
-        self.groups.clear();
-        self.numbers.clear();
+        self.clear();
         let (mask, null) = self.null_word();
-        let shift = 8 * self.place.width() as u32;
-        for_each_word(&self.place, batch, |word| {
+        let place = self.place.clone();
+        for_each_word(&place, batch, |word| {
             let group = group();
             if null.is_none_or(|null| word & mask != null) {
-                self.words.push(word | u64::from(group).checked_shl(shift).unwrap_or_default());
-                self.groups.push(group);
+                self.push_word(word, group);
             }
         });
+        self.take_words();
+    }
+
+    fn clear(&mut self) {
+        self.words.clear();
+        self.groups.clear();
+    }
+
+    /// Notes a value of a group.
+    #[inline(always)]
+    fn push_word(&mut self, value: u64, group: u32) {
+        // Without a group in the key, the value may take all of it.
+        let group_bits = if self.group_bytes > 0 { u64::from(group) << (8 * self.place.width()) } else { 0 };
+        self.words.push(value | group_bits);
+        self.groups.push(group);
+    }
+
+    /// Takes in the values that were noted.
+    fn take_words(&mut self) {
+        self.numbers.clear();
         let mut next = self.keys.len();
         self.keys.of_words(&self.words, &mut self.numbers);
         for (number, group) in self.numbers.iter().zip(&self.groups) {
@@ -81,6 +98,7 @@ impl Distinct {
                 self.counts[*group as usize] += 1;
             }
         }
+        self.clear();
     }
 
     /// Takes in one value; `key` has its bytes.
@@ -126,14 +144,30 @@ impl Fold for Distinct {
         if self.is_full {
             return;
         }
-        let mut key = Vec::new();
-        for number in 0..other.keys.len() {
-            let (value, group) = other.keys.key(number).split_at(self.place.width());
+        let (width, mut key) = (self.place.width(), Vec::new());
+        let pairs = (0..other.keys.len()).map(|number| {
+            let (value, group) = other.keys.key(number).split_at(width);
             let group = group.try_into().map_or(0, u32::from_le_bytes);
-            key.clear();
-            key.extend_from_slice(value);
-            self.take_key(groups.get(group as usize).copied().unwrap_or_default(), &mut key);
+            (value, groups.get(group as usize).copied().unwrap_or_default())
+        });
+        if width + self.group_bytes > 8 {
+            for (value, group) in pairs {
+                key.clear();
+                key.extend_from_slice(value);
+                self.take_key(group, &mut key);
+            }
+            return;
         }
+        self.clear();
+        for (value, group) in pairs {
+            let mut word = [0; 8];
+            word[..width].copy_from_slice(value);
+            self.push_word(u64::from_le_bytes(word), group);
+            if self.words.len() == BATCH_ROWS {
+                self.take_words();
+            }
+        }
+        self.take_words();
     }
 
     fn bytes(&self) -> usize {

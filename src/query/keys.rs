@@ -145,9 +145,14 @@ impl Words {
         groups.extend(words.iter().map(known));
         let found = &mut groups[start..];
         if found.contains(&NONE) {
+            // Rows in the order of their keys have the same one many times in a row.
+            let mut last = (0, NONE);
             for (group, word) in found.iter_mut().zip(words) {
                 if *group == NONE {
-                    *group = self.find(*word, &mut add);
+                    if last.1 == NONE || last.0 != *word {
+                        last = (*word, self.find(*word, &mut add));
+                    }
+                    *group = last.1;
                 }
             }
         }

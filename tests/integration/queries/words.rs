@@ -468,3 +468,33 @@ fn the_memory_of_count_distinct_is_bounded() {
     assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
     assert_eq!(query.filter("x < 1000".parse().unwrap()).value(count_distinct("x")).unwrap(), 1000);
 }
+
+#[test]
+fn results_are_serialized_as_rows() {
+    let rows: [&[Value<'_>]; 3] =
+        [&["UA".into(), 5.into()], &["AA".into(), Value::Null], &["UA".into(), f64::NAN.into()]];
+    let db = table("carrier: str[2], delay: f64?", &rows);
+    let read = db.read().unwrap();
+    let query = read.dynamic("t").unwrap().query();
+    let grouped = query.clone().group_by(["carrier"]).aggregate([last("delay").named("last")]).run().unwrap();
+    assert_eq!(
+        serde_json::to_string(&grouped).unwrap(),
+        r#"[{"carrier":"AA","last":null},{"carrier":"UA","last":"NaN"}]"#
+    );
+    let batches: Vec<drystone::query::QueryRows> =
+        query.select(["carrier"]).stream().unwrap().map(Result::unwrap).collect();
+    assert_eq!(
+        serde_json::to_string(&batches).unwrap(),
+        r#"[[{"carrier":"UA"},{"carrier":"AA"},{"carrier":"UA"}]]"#
+    );
+    let none: drystone::Result<Vec<drystone::query::QueryRows>> = read
+        .dynamic("t")
+        .unwrap()
+        .query()
+        .filter("delay > 9".parse().unwrap())
+        .limit(0)
+        .stream()
+        .unwrap()
+        .collect();
+    assert_eq!(serde_json::to_string(&none.unwrap()).unwrap(), "[]");
+}
