@@ -10,7 +10,7 @@ use std::path::Path;
 use std::ptr::null_mut;
 
 use drystone::arrow::arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use drystone::arrow::{Batches, TableBatches};
+use drystone::arrow::{self, Batches, TableBatches};
 use drystone::{Database, Error, ErrorKind, LoadOptions, Result};
 
 /// Puts all rows of a table, as they are now, into `stream`, an `ArrowArrayStream` that is released or all zeros. The stream holds its
@@ -61,8 +61,9 @@ pub unsafe extern "C" fn table_from_stream(
         let is_there = write.table_names()?.iter().any(|name| name == table);
         let mut rows =
             if is_there { write.dynamic(table)? } else { write.create_dynamic(table, &schema.parse()?)? };
-        let mut records = Batches::from_c_stream("the stream", taken)?.records(rows.schema())?;
-        rows.load(&mut records, &LoadOptions::new())?;
+        let options = arrow::Options::new().name("the stream");
+        let mut reader = options.batch_reader(rows.schema(), Batches::from_c_stream(taken)?)?;
+        rows.load(&mut reader, &LoadOptions::new())?;
         drop(rows);
         write.commit()
     };
