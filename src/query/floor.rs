@@ -373,7 +373,7 @@ mod tests {
 
     #[test]
     fn decimal_steps_count_as_decimal_numbers() {
-        for cents in -3000..3000 {
+        for cents in -3000..3000_i32 {
             let value = f64::from(cents) / 100.0;
             assert_eq!(real(value, 0.01), value);
             assert_eq!(real(value, 0.05), f64::from(cents.div_euclid(5) * 5) / 100.0, "{value}");
