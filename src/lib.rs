@@ -89,7 +89,7 @@
 //! - `parquet`: the module `parquet`, the same for Parquet files.
 //! - `json`: the module `json`, an object a line in and out, with inferred schemas.
 //! - `numpy`: the module `numpy`, `.npy` files in and out, and the dtype of a schema.
-//! - `serde`: rows, values and schemas to and from serde formats.
+//! - `serde`: rows, values, schemas and the rows of a query to and from serde formats.
 
 mod backup;
 mod catalog;

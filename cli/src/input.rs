@@ -95,7 +95,7 @@ impl Input {
     }
 
     /// Whether it has to be decompressed first.
-    pub(crate) fn is_compressed(&self) -> bool {
+    fn is_compressed(&self) -> bool {
         self.head.starts_with(GZIP) || self.head.starts_with(ZSTD)
     }
 

@@ -6,8 +6,7 @@ use std::io::{self, BufWriter, IsTerminal, Read, Seek, Write};
 use std::path::Path;
 
 use clap::ValueEnum;
-use drystone::arrow::{self, Layout};
-use drystone::{Error, ErrorKind, Result, Row, Schema, csv, json, numpy, parquet};
+use drystone::{Error, ErrorKind, Result, Row, Schema, arrow, csv, json, numpy, parquet};
 
 use crate::grid::Grid;
 use crate::projection::Projection;
@@ -169,12 +168,14 @@ impl Printer {
                 Printer::Table(grid)
             }
             Format::Csv => Printer::Csv(csv::Options::new().writer(schema, output)?),
-            Format::Json => Printer::Json(json::Writer::new(schema, output)),
-            Format::Arrow => Printer::Arrow(arrow::Writer::new(schema, Layout::File, output)?),
-            Format::Arrows => Printer::Arrow(arrow::Writer::new(schema, Layout::Stream, output)?),
-            Format::Parquet => Printer::Parquet(Box::new(parquet::Writer::new(schema, output)?)),
+            Format::Json => Printer::Json(json::Options::new().writer(schema, output)?),
+            Format::Arrow => Printer::Arrow(arrow::Options::new().writer(schema, output)?),
+            Format::Arrows => {
+                Printer::Arrow(arrow::Options::new().format(arrow::Format::Stream).writer(schema, output)?)
+            }
+            Format::Parquet => Printer::Parquet(Box::new(parquet::Options::new().writer(schema, output)?)),
             Format::Npy => match rows {
-                Some(rows) => Printer::Npy(numpy::Writer::new(schema, rows, output)?),
+                Some(rows) => Printer::Npy(numpy::Options::new().rows(rows).writer(schema, output)?),
                 None => {
                     let rows = BufWriter::new(tempfile::tempfile().map_err(failed)?);
                     Printer::Spooled(Spool { schema: schema.clone(), rows, count: 0, output })
@@ -201,11 +202,13 @@ impl Printer {
     /// Packed records of the schema, which must be whole.
     pub(crate) fn records(&mut self, schema: &Schema, records: &[u8]) -> Result<()> {
         match self {
+            Printer::Csv(writer) => writer.write_records(records),
+            Printer::Json(writer) => writer.write_records(records),
             Printer::Arrow(writer) => writer.write_records(records),
             Printer::Parquet(writer) => writer.write_records(records),
             Printer::Npy(writer) => writer.write_records(records),
             Printer::Spooled(spool) => spool.add(records),
-            Printer::Table(_) | Printer::Csv(_) | Printer::Json(_) => records
+            Printer::Table(_) => records
                 .chunks_exact(schema.width())
                 .try_for_each(|record| self.row(Row::new(schema, record)?)),
         }
@@ -234,7 +237,7 @@ impl Spool {
     fn finish(self) -> Result<Sink> {
         let mut rows = self.rows.into_inner().map_err(|error| failed(error.into_error()))?;
         rows.rewind().map_err(failed)?;
-        let mut writer = numpy::Writer::new(&self.schema, self.count, self.output)?;
+        let mut writer = numpy::Options::new().rows(self.count).writer(&self.schema, self.output)?;
         let mut piece = vec![0; self.schema.width() * (65_536 / self.schema.width()).max(1)];
         let mut left = self.count * self.schema.width() as u64;
         while left > 0 {

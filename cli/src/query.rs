@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use drystone::query::{Predicate, Query as Asked, parse_aggregates, parse_columns, parse_orders};
-use drystone::{Dyn, Error, Result};
+use drystone::query::{Predicate, Query as Asked, parse_aggregates, parse_exprs, parse_orders};
+use drystone::{Error, Result};
 
 use crate::output::{Format, Printer, report};
 use crate::{Outcome, open};
@@ -15,7 +15,8 @@ use crate::{Outcome, open};
 A condition compares fields with values: 'carrier = \"UA\" and (dep_delay > 60 or dep_delay is null)'.
   = != < <= > >=    between 1 and 5    in (1, 2)    is null    starts with \"N1\"    and or not ( )
 Dates and timestamps are texts: time_hour >= \"2013-07-04\". A field is a name, a name in back quotes,
-or a byte offset and a type: at(12, i16). A comparison with null is never true; null sorts as the lowest value.")]
+or a byte offset and a type: at(12, i16). A comparison with null is never true; null sorts as the lowest value.
+floor(x, 100) in --group-by rounds numbers down to steps, floor(time, 15 min) timestamps and dates: ns us ms s min h d.")]
 pub(crate) struct Query {
     /// The database file
     db: PathBuf,
@@ -24,13 +25,14 @@ pub(crate) struct Query {
     /// Only rows for which this is true
     #[arg(long = "where", value_name = "CONDITION")]
     filter: Option<String>,
-    /// The fields to print
+    /// The fields to print; `delay as late` gives one another name
     #[arg(long, value_name = "A,B", conflicts_with_all = ["group_by", "aggregate"])]
     select: Option<String>,
-    /// A line for each group of rows that agree in these fields
-    #[arg(long, value_name = "A,B")]
+    /// A line for each group of rows that agree in these fields, or in steps of them: carrier, floor(time, 1 h) as hour
+    #[arg(long, value_name = "LIST")]
     group_by: Option<String>,
-    /// What to compute, of each group or of all rows: count, count(x), sum(x), min(x), max(x), mean(x); `as` gives a name
+    /// What to compute, of each group or of all rows: count, count(x), count_distinct(x), sum(x), min(x), max(x),
+    /// mean(x), first(x), last(x); `as` gives a name
     #[arg(long, value_name = "LIST")]
     aggregate: Option<String>,
     /// What to sort by, with a minus for the greatest first: -count,carrier
@@ -63,16 +65,16 @@ impl Query {
             report(query.explain().map_err(place)?.trim_end())?;
             return Ok(Outcome::Done);
         }
-        let mut stream = query.stream().map_err(place)?;
+        let stream = query.stream().map_err(place)?;
         let schema = stream.schema().clone();
         let mut printer = Printer::new(self.format, &schema)?;
-        let printed = loop {
-            match stream.next() {
-                Ok(Some(rows)) => printer.records(&schema, rows.as_bytes())?,
-                Ok(None) => break Ok(Outcome::Done),
-                Err(error) => break Err(error),
+        let mut printed = Ok(Outcome::Done);
+        for batch in stream {
+            match batch {
+                Ok(rows) => printer.records(&schema, rows.as_bytes())?,
+                Err(error) => printed = Err(error),
             }
-        };
+        }
         // What came before an error is printed in any case.
         printer.finish()?;
         printed
@@ -94,8 +96,8 @@ impl Query {
             query = query.filter(predicate);
         }
         query = query
-            .select(read("--select", &self.select, parse_columns)?)
-            .group_by(read("--group-by", &self.group_by, parse_columns)?)
+            .select(read("--select", &self.select, parse_exprs)?)
+            .group_by(read("--group-by", &self.group_by, parse_exprs)?)
             .aggregate(read("--aggregate", &self.aggregate, parse_aggregates)?)
             .order_by(read("--order-by", &self.order_by, parse_orders)?);
         if let Some(rows) = self.limit {

@@ -5,8 +5,7 @@ use std::io::{BufWriter, Read};
 use std::path::Path;
 
 use clap::ValueEnum;
-use drystone::arrow::{self, Batches};
-use drystone::{RecordSource, Result, Schema, csv, json, numpy, parquet};
+use drystone::{RecordSource, Result, Schema, arrow, csv, json, numpy, parquet};
 use indicatif::ProgressBar;
 
 use crate::input::Input;
@@ -109,60 +108,65 @@ impl<'c> Loading<'c> {
     /// Looks through it for the schema that holds it, with these fields as the key, and says what there is in a line a column.
     pub(crate) fn infer(&mut self, key: &[String]) -> Result<(Schema, String)> {
         self.input.keep()?;
-        let with_key = |schema: &Schema| {
-            if key.is_empty() { Ok(schema.clone()) } else { schema.with_key(key) }
-        };
-        match self.format {
+        let doing = "looking";
+        let (inferred, bar) = match self.format {
             Format::Csv => {
-                let (text, bar) = self.input.read("looking")?;
-                let inferred = self.csv().infer(text)?;
-                bar.finish_and_clear();
-                Ok((inferred.with_key(key)?, inferred.to_string()))
-            }
-            Format::Arrow | Format::Parquet => {
-                let (batches, bar) = self.batches("looking")?;
-                let inferred = batches.infer()?;
-                bar.finish_and_clear();
-                Ok((with_key(inferred.schema())?, inferred.to_string()))
+                let (text, bar) = self.input.read(doing)?;
+                (self.csv().infer(text)?, bar)
             }
             Format::Jsonl => {
-                let (text, bar) = self.input.read("looking")?;
-                let inferred = json::Reader::new(self.input.name(), text).infer()?;
-                bar.finish_and_clear();
-                Ok((with_key(inferred.schema())?, inferred.to_string()))
+                let (text, bar) = self.input.read(doing)?;
+                (self.json().infer(text)?, bar)
             }
             Format::Npy => {
-                let (input, bar) = self.input.read("looking")?;
-                let inferred = numpy::Reader::new(self.input.name(), input)?.infer()?;
-                bar.finish_and_clear();
-                Ok((with_key(inferred.schema())?, inferred.to_string()))
+                let (input, bar) = self.input.read(doing)?;
+                (self.npy().infer(input)?, bar)
             }
-        }
+            Format::Parquet => {
+                let (input, bar) = self.input.seek(doing)?;
+                (self.parquet().infer(input)?, bar)
+            }
+            Format::Arrow if self.is_stream() => {
+                let (input, bar) = self.input.read(doing)?;
+                (self.arrow().infer_stream(input)?, bar)
+            }
+            Format::Arrow => {
+                let (input, bar) = self.input.seek(doing)?;
+                (self.arrow().infer(input)?, bar)
+            }
+        };
+        bar.finish_and_clear();
+        let schema = if key.is_empty() { inferred.schema().clone() } else { inferred.with_key(key)? };
+        Ok((schema, inferred.to_string()))
     }
 
     /// The records of this schema, and the bar that shows how far they were read. Bad lines go to `aside`.
     pub(crate) fn records(&mut self, schema: &Schema) -> Result<(Source, ProgressBar)> {
+        let doing = "loading";
         Ok(match self.format {
             Format::Csv => {
-                let (text, bar) = self.input.read("loading")?;
+                let (text, bar) = self.input.read(doing)?;
                 (Source::Csv(Box::new(self.csv().reader(schema, text)?)), bar)
             }
-            Format::Arrow | Format::Parquet => {
-                let (batches, bar) = self.batches("loading")?;
-                let batches = batches.ignore_unknown(self.choices.ignore_unknown);
-                (Source::Batches(Box::new(batches.records(schema)?)), bar)
-            }
             Format::Jsonl => {
-                let (text, bar) = self.input.read("loading")?;
-                let reader = json::Reader::new(self.input.name(), text);
-                let reader = reader.ignore_unknown(self.choices.ignore_unknown);
-                (Source::Json(Box::new(reader.records(schema))), bar)
+                let (text, bar) = self.input.read(doing)?;
+                (Source::Json(Box::new(self.json().reader(schema, text)?)), bar)
             }
             Format::Npy => {
-                let (input, bar) = self.input.read("loading")?;
-                let reader = numpy::Reader::new(self.input.name(), input)?;
-                let reader = reader.ignore_unknown(self.choices.ignore_unknown);
-                (Source::Npy(Box::new(reader.records(schema)?)), bar)
+                let (input, bar) = self.input.read(doing)?;
+                (Source::Npy(Box::new(self.npy().reader(schema, input)?)), bar)
+            }
+            Format::Parquet => {
+                let (input, bar) = self.input.seek(doing)?;
+                (Source::Arrow(Box::new(self.parquet().reader(schema, input)?)), bar)
+            }
+            Format::Arrow if self.is_stream() => {
+                let (input, bar) = self.input.read(doing)?;
+                (Source::Arrow(Box::new(self.arrow().stream_reader(schema, input)?)), bar)
+            }
+            Format::Arrow => {
+                let (input, bar) = self.input.seek(doing)?;
+                (Source::Arrow(Box::new(self.arrow().reader(schema, input)?)), bar)
             }
         })
     }
@@ -173,24 +177,25 @@ impl<'c> Loading<'c> {
         self.choices.nulls.iter().fold(options, |options, spelling| options.null(&**spelling))
     }
 
-    fn batches(&mut self, doing: &'static str) -> Result<(Batches, ProgressBar)> {
-        let name = self.input.name().to_owned();
-        if self.format == Format::Parquet {
-            let (input, bar) = self.input.seek(doing)?;
-            return Ok((parquet::open(&name, input)?, bar));
-        }
-        if self.input.is_compressed() {
-            let (_, bar) = self.input.seek(doing)?;
-            bar.finish_and_clear();
-        }
-        let is_stream = self.input.head().starts_with(ARROW_STREAM);
-        if is_stream {
-            let (input, bar) = self.input.read(doing)?;
-            Ok((Batches::stream(&name, input)?, bar))
-        } else {
-            let (input, bar) = self.input.seek(doing)?;
-            Ok((Batches::file(&name, input)?, bar))
-        }
+    fn json(&self) -> json::Options {
+        json::Options::new().name(self.input.name()).ignore_unknown(self.choices.ignore_unknown)
+    }
+
+    fn npy(&self) -> numpy::Options {
+        numpy::Options::new().name(self.input.name()).ignore_unknown(self.choices.ignore_unknown)
+    }
+
+    fn arrow(&self) -> arrow::Options {
+        arrow::Options::new().name(self.input.name()).ignore_unknown(self.choices.ignore_unknown)
+    }
+
+    fn parquet(&self) -> parquet::Options {
+        parquet::Options::new().name(self.input.name()).ignore_unknown(self.choices.ignore_unknown)
+    }
+
+    /// Whether this is an Arrow stream, which can be compressed as a whole, unlike a file.
+    fn is_stream(&self) -> bool {
+        self.input.head().starts_with(ARROW_STREAM)
     }
 }
 
@@ -198,9 +203,9 @@ impl<'c> Loading<'c> {
 pub(crate) enum Source {
     Csv(Box<csv::Reader<Box<dyn Read + Send>>>),
     CsvAside(Box<csv::Reader<Box<dyn Read + Send>, BufWriter<File>>>),
-    Batches(Box<arrow::Records>),
-    Json(Box<json::Records<Box<dyn Read + Send>>>),
-    Npy(Box<numpy::Records<Box<dyn Read + Send>>>),
+    Arrow(Box<arrow::Reader>),
+    Json(Box<json::Reader<Box<dyn Read + Send>>>),
+    Npy(Box<numpy::Reader<Box<dyn Read + Send>>>),
 }
 
 impl Source {
@@ -217,7 +222,7 @@ impl Source {
         match self {
             Source::Csv(reader) => reader.bad_lines(),
             Source::CsvAside(reader) => reader.bad_lines(),
-            Source::Batches(_) | Source::Json(_) | Source::Npy(_) => 0,
+            Source::Arrow(_) | Source::Json(_) | Source::Npy(_) => 0,
         }
     }
 
@@ -225,9 +230,9 @@ impl Source {
         match self {
             Source::Csv(reader) => &**reader,
             Source::CsvAside(reader) => &**reader,
-            Source::Batches(records) => &**records,
-            Source::Json(records) => &**records,
-            Source::Npy(records) => &**records,
+            Source::Arrow(reader) => &**reader,
+            Source::Json(reader) => &**reader,
+            Source::Npy(reader) => &**reader,
         }
     }
 }
@@ -237,9 +242,9 @@ impl RecordSource for Source {
         match self {
             Source::Csv(reader) => reader.next_record(record),
             Source::CsvAside(reader) => reader.next_record(record),
-            Source::Batches(records) => records.next_record(record),
-            Source::Json(records) => records.next_record(record),
-            Source::Npy(records) => records.next_record(record),
+            Source::Arrow(reader) => reader.next_record(record),
+            Source::Json(reader) => reader.next_record(record),
+            Source::Npy(reader) => reader.next_record(record),
         }
     }
 

@@ -4,18 +4,22 @@
 use std::io::Cursor;
 
 use drystone::Schema;
-use drystone::arrow::{Batches, Layout, Writer};
+use drystone::arrow::{self, Options};
 use drystone_fuzz::readers::{Format, batches};
 use libfuzzer_sys::fuzz_target;
 
 const FILE: Format = Format {
-    open: |bytes, lenient| Ok(Batches::file("it", Cursor::new(bytes))?.ignore_unknown(lenient)),
-    write: |schema, records| write(Layout::File, schema, records),
+    infer: |bytes| Options::new().infer(Cursor::new(bytes)),
+    read: |bytes, schema, lenient| Options::new().ignore_unknown(lenient).reader(schema, Cursor::new(bytes)),
+    write: |schema, records| write(arrow::Format::File, schema, records),
 };
 
 const STREAM: Format = Format {
-    open: |bytes, lenient| Ok(Batches::stream("it", Cursor::new(bytes))?.ignore_unknown(lenient)),
-    write: |schema, records| write(Layout::Stream, schema, records),
+    infer: |bytes| Options::new().infer_stream(Cursor::new(bytes)),
+    read: |bytes, schema, lenient| {
+        Options::new().ignore_unknown(lenient).stream_reader(schema, Cursor::new(bytes))
+    },
+    write: |schema, records| write(arrow::Format::Stream, schema, records),
 };
 
 fuzz_target!(|input: &[u8]| {
@@ -23,8 +27,9 @@ fuzz_target!(|input: &[u8]| {
     batches(&format, input);
 });
 
-fn write(layout: Layout, schema: &Schema, records: &[u8]) -> Vec<u8> {
-    let mut writer = Writer::new(schema, layout, Vec::new()).expect("any schema can be written");
+fn write(format: arrow::Format, schema: &Schema, records: &[u8]) -> Vec<u8> {
+    let options = Options::new().format(format);
+    let mut writer = options.writer(schema, Vec::new()).expect("any schema can be written");
     writer.write_records(records).expect("what was read can be written");
     writer.finish().expect("a vector takes everything")
 }

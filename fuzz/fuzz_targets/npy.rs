@@ -2,25 +2,26 @@
 //! reads back to the same.
 #![no_main]
 
-use drystone::numpy::{Reader, Writer, dtype};
+use drystone::numpy::{Options, dtype};
 use drystone_fuzz::readers::{drain, split};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
     let (how, schema, bytes) = split(input);
-    let open = || Ok(Reader::new("it", bytes)?.ignore_unknown(how & 1 != 0));
-    let Ok(rows) = open().map(|reader| reader.rows()) else { return };
-    let inferred = open().and_then(Reader::infer).map(|inferred| inferred.schema().clone()).ok();
+    let options = Options::new().ignore_unknown(how & 1 != 0);
+    let inferred = options.infer(bytes).map(|inferred| inferred.schema().clone()).ok();
     for schema in schema.into_iter().chain(inferred) {
-        let Ok(mut source) = open().and_then(|reader| reader.records(&schema)) else { continue };
+        let Ok(mut source) = options.reader(&schema, bytes) else { continue };
+        let rows = source.rows();
         let (records, error) = drain(&schema, &mut source);
         let count = (records.len() / schema.width()) as u64;
         assert!(count <= rows && (count == rows || error.is_some() || count >= 20_000), "{count} of {rows}");
         assert!(!dtype(&schema).is_empty());
-        let mut writer = Writer::new(&schema, count, Vec::new()).expect("any schema can be written");
+        let mut writer =
+            options.clone().rows(count).writer(&schema, Vec::new()).expect("any schema can be written");
         writer.write_records(&records).expect("what was read can be written");
         let written = writer.finish().expect("a vector takes everything");
-        let again = Reader::new("it", &*written).and_then(|reader| reader.records(&schema));
+        let again = options.reader(&schema, &*written);
         let (again, error) = drain(&schema, &mut again.expect("what was written can be read"));
         // The least timestamp is NaT to NumPy, and is refused where there may be no null.
         let is_nat = error.as_ref().is_some_and(|error| error.to_string().contains("null"));

@@ -3,14 +3,15 @@
 
 use std::io::Cursor;
 
-use drystone::parquet::{Writer, open};
+use drystone::parquet::Options;
 use drystone_fuzz::readers::{Format, batches};
 use libfuzzer_sys::fuzz_target;
 
 const PARQUET: Format = Format {
-    open: |bytes, lenient| Ok(open("it", Cursor::new(bytes))?.ignore_unknown(lenient)),
+    infer: |bytes| Options::new().infer(Cursor::new(bytes)),
+    read: |bytes, schema, lenient| Options::new().ignore_unknown(lenient).reader(schema, Cursor::new(bytes)),
     write: |schema, records| {
-        let mut writer = Writer::new(schema, Vec::new()).expect("any schema can be written");
+        let mut writer = Options::new().writer(schema, Vec::new()).expect("any schema can be written");
         writer.write_records(records).expect("what was read can be written");
         writer.finish().expect("a vector takes everything")
     },

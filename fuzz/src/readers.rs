@@ -3,7 +3,7 @@
 
 use std::sync::Once;
 
-use drystone::arrow::Batches;
+use drystone::arrow::{Inferred, Reader};
 use drystone::{RecordSource, Result, Row, Schema};
 
 use crate::Bytes;
@@ -13,8 +13,10 @@ const ROWS: usize = 20_000;
 
 /// What the target asks of a format.
 pub struct Format {
-    /// Opens bytes; whether columns are passed over that the schema has not.
-    pub open: fn(Vec<u8>, bool) -> Result<Batches>,
+    /// Looks through bytes for their schema.
+    pub infer: fn(Vec<u8>) -> Result<Inferred>,
+    /// Reads bytes by a schema; the last argument says whether columns that it has not are skipped.
+    pub read: fn(Vec<u8>, &Schema, bool) -> Result<Reader>,
     /// Writes records as a file.
     pub write: fn(&Schema, &[u8]) -> Vec<u8>,
 }
@@ -47,16 +49,15 @@ pub fn split(input: &[u8]) -> (u8, Option<Schema>, &[u8]) {
 pub fn batches(format: &Format, input: &[u8]) {
     let_decoders_panic();
     let (how, schema, bytes) = split(input);
-    let open = || (format.open)(bytes.to_vec(), how & 1 != 0);
-    let inferred = open().and_then(Batches::infer).map(|inferred| {
+    let inferred = (format.infer)(bytes.to_vec()).map(|inferred| {
         assert!(!inferred.to_string().is_empty());
         inferred.schema().clone()
     });
     for schema in schema.into_iter().chain(inferred.ok()) {
-        let Ok(mut source) = open().and_then(|batches| batches.records(&schema)) else { continue };
+        let Ok(mut source) = (format.read)(bytes.to_vec(), &schema, how & 1 != 0) else { continue };
         let records = drain(&schema, &mut source).0;
         let written = (format.write)(&schema, &records);
-        let again = (format.open)(written, false).and_then(|batches| batches.records(&schema));
+        let again = (format.read)(written, &schema, false);
         let (again, error) = drain(&schema, &mut again.expect("what was written can be read"));
         assert!(error.is_none(), "({schema}): {error:?}");
         assert!(again == records, "({schema}) comes back as something else");

@@ -6,6 +6,10 @@
 //!
 //! Several processes take turns on one such disk, at every operation if need be, and are killed ([processes], [together]).
 //! And the disk may lie: lose a write, write to another place or once more, or fail to read ([lies]).
+#![expect(
+    missing_debug_implementations,
+    reason = "no library for others: only its own binary and tests use it"
+)]
 
 pub mod crash;
 pub mod creation;

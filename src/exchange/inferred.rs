@@ -2,23 +2,41 @@
 
 use std::fmt;
 
-use crate::error::Result;
-use crate::schema::Schema;
+use crate::error::{Result, fail};
+use crate::schema::{FieldDef, Schema, Type};
 
-/// The schema of records that hold an input, found by looking through it. It prints as a list with a line a column.
+/// The schema of records that hold an input, found by looking through it with `infer` of the
+/// format's `Options`. It prints as a list with a line per column.
 #[derive(Clone, Debug)]
 pub struct Inferred {
     schema: Schema,
-    reasons: Vec<String>,
+    columns: Vec<Column>,
+    rows: Option<u64>,
+    bad_lines: u64,
+}
+
+/// What was picked for a column, and why.
+#[derive(Clone, Debug)]
+pub struct Column {
+    field: FieldDef,
+    missing: u64,
+    reason: String,
 }
 
 impl Inferred {
-    /// `reasons` says of each field what was found.
-    pub(super) fn new(schema: Schema, reasons: Vec<String>) -> Inferred {
-        Inferred { schema, reasons }
+    /// `rows` is how many there are, if all were looked at.
+    pub(super) fn new(schema: Schema, columns: Vec<Column>, rows: Option<u64>) -> Inferred {
+        Inferred { schema, columns, rows, bad_lines: 0 }
     }
 
-    /// The schema. It has a key only where the input comes from a table that has one, and says so.
+    #[cfg(feature = "csv")]
+    pub(super) fn with_bad_lines(mut self, bad_lines: u64) -> Inferred {
+        self.bad_lines = bad_lines;
+        self
+    }
+
+    /// The columns as fields, in their order. There is a key only where the input comes from a table
+    /// that has one, and says so.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }
@@ -28,18 +46,83 @@ impl Inferred {
     /// # Errors
     /// As [`Schema::with_key`]; a column in which values are missing cannot be part of a key.
     pub fn with_key<S: AsRef<str>>(&self, names: &[S]) -> Result<Schema> {
+        for name in names {
+            let name = name.as_ref();
+            if let Some(column) = self.columns.iter().find(|column| column.name() == name)
+                && column.missing > 0
+            {
+                let rows = self.rows.map(|rows| format!("{rows} ")).unwrap_or_default();
+                fail!(
+                    Schema,
+                    "column {name:?} cannot be part of the key: {} of its {rows}values are missing",
+                    column.missing
+                );
+            }
+        }
         self.schema.with_key(names)
+    }
+
+    /// What was found in each column.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// How many rows there are. `None` where the input says enough of its types, so that its rows
+    /// were not read.
+    pub fn rows(&self) -> Option<u64> {
+        self.rows
+    }
+
+    /// How many bad lines were skipped, where the options of the format allow that; else 0.
+    pub fn bad_lines(&self) -> u64 {
+        self.bad_lines
+    }
+}
+
+impl Column {
+    pub(super) fn new(field: FieldDef, missing: u64, reason: String) -> Column {
+        Column { field, missing, reason }
+    }
+
+    #[cfg(feature = "csv")]
+    pub(super) fn field(&self) -> &FieldDef {
+        &self.field
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        self.field.name()
+    }
+
+    /// The type.
+    pub fn ty(&self) -> Type {
+        self.field.ty()
+    }
+
+    /// Whether values may be missing.
+    pub fn is_nullable(&self) -> bool {
+        self.field.is_nullable()
+    }
+
+    /// How many values were found missing. 0 where the column was not looked at, since the input
+    /// says what it is.
+    pub fn missing(&self) -> u64 {
+        self.missing
+    }
+
+    /// What was found, for people: `whole numbers, 1 to 2400; 8255 missing`.
+    pub fn reason(&self) -> &str {
+        &self.reason
     }
 }
 
 impl fmt::Display for Inferred {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fields = self.schema.fields();
-        let name_width = fields.iter().map(|field| field.name().chars().count()).max().unwrap_or(0);
-        for (at, (field, reason)) in fields.iter().zip(&self.reasons).enumerate() {
-            let ty = field.type_text().to_string();
+        let name_width = self.columns.iter().map(|column| column.name().chars().count()).max().unwrap_or(0);
+        for (at, column) in self.columns.iter().enumerate() {
+            let ty = column.field.type_text().to_string();
             let line_break = if at == 0 { "" } else { "\n" };
-            write!(f, "{line_break}{:name_width$}  {ty:<10}  {reason}", field.name())?;
+            write!(f, "{line_break}{:name_width$}  {ty:<10}  {}", column.name(), column.reason)?;
         }
         Ok(())
     }

@@ -12,6 +12,8 @@ pub(super) struct Batch<'b> {
     pub(super) rows: &'b [u8],
     /// Of one row.
     pub(super) width: usize,
+    /// The number of the first row, wanted or not, in the order in which rows are read.
+    pub(super) number: u64,
     pub(super) picked: Picked<'b>,
 }
 
@@ -29,6 +31,34 @@ impl<'b> Batch<'b> {
         match self.picked {
             Picked::All => self.rows.len() / self.width,
             Picked::Rows(rows) => rows.len(),
+        }
+    }
+
+    /// The first wanted row and the last one, with their numbers.
+    pub(super) fn ends(&self) -> Option<[(u64, &'b [u8]); 2]> {
+        let last = self.len().checked_sub(1)?;
+        Some([0, last].map(|at| {
+            let at = self.position(at);
+            (self.number + at as u64, &self.rows[at * self.width..][..self.width])
+        }))
+    }
+
+    /// Calls `each` with every wanted row and its number, in order.
+    #[inline(always)]
+    pub(super) fn for_each_numbered(&self, mut each: impl FnMut(u64, &'b [u8])) {
+        let mut wanted = 0;
+        self.for_each(|row| {
+            each(self.number + self.position(wanted) as u64, row);
+            wanted += 1;
+        });
+    }
+
+    /// Which row of the batch a wanted row is.
+    #[inline(always)]
+    fn position(&self, wanted: usize) -> usize {
+        match self.picked {
+            Picked::All => wanted,
+            Picked::Rows(rows) => rows[wanted].into(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::expr::Expr;
 use super::literal::quoted_name;
 use super::order::Order;
 use super::predicate::{Check, Op, Operand, Predicate};
@@ -23,6 +24,7 @@ use crate::schema::{FieldDef, Schema, Type};
 /// # Ok::<(), drystone::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[must_use]
 pub struct Column(Name);
 
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +40,7 @@ pub fn col(name: impl Into<String>) -> Column {
 
 /// The value of type `T` that begins at this byte of the row, whatever the schema says of it. `Nullable<T>` is one that may be null.
 pub fn at<T: FieldType>(offset: usize) -> Column {
-    Column::at_offset(offset, T::TYPE, T::NULLABLE)
+    Column(Name::At { offset, ty: T::TYPE, nullable: T::NULLABLE })
 }
 
 /// A column in a schema: where it lies, and what it is.
@@ -62,9 +64,14 @@ impl Place {
 }
 
 impl Column {
-    /// What begins at this byte, as a type that is known at run time.
-    pub fn at_offset(offset: usize, ty: Type, nullable: bool) -> Column {
-        Column(Name::At { offset, ty, nullable })
+    /// What begins at this byte, as a type that is known at run time and is never null.
+    pub fn at_offset(offset: usize, ty: Type) -> Column {
+        Column(Name::At { offset, ty, nullable: false })
+    }
+
+    /// What begins at this byte, as a type that is known at run time and may be null.
+    pub fn nullable_at_offset(offset: usize, ty: Type) -> Column {
+        Column(Name::At { offset, ty, nullable: true })
     }
 
     /// Equal. A comparison with null is neither true nor false, as in SQL: see [`Predicate`].
@@ -121,6 +128,11 @@ impl Column {
     /// A text, or bytes, that begin with these.
     pub fn starts_with<'v>(self, prefix: impl Into<Value<'v>>) -> Predicate {
         Predicate::test(self, Check::StartsWith(prefix.into().into_owned()))
+    }
+
+    /// The field, under this name in the result: `carrier as airline` in text.
+    pub fn named(self, name: impl Into<String>) -> Expr {
+        Expr::from(self).named(name)
     }
 
     /// As what a result is sorted by, the least first.

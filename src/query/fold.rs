@@ -5,7 +5,9 @@ use std::any::Any;
 use super::aggregate::{Aggregate, Function};
 use super::batch::Batch;
 use super::column::Place;
+use super::distinct::Distinct;
 use super::domain::Class;
+use super::ends::Ends;
 use super::extremes::{counts, extremes};
 use crate::error::{Result, fail};
 use crate::schema::{FieldDef, Schema, Type};
@@ -37,6 +39,7 @@ pub(super) struct Fn {
     place: Option<Place>,
     /// Whether so many rows cannot make a sum beyond 64 bits.
     pub(super) is_narrow: bool,
+    is_grouped: bool,
     /// What comes out.
     pub(super) field: FieldDef,
 }
@@ -50,6 +53,7 @@ impl Fn {
         let name = aggregate.name();
         let function = aggregate.function;
         let (ty, nullable) = match &place {
+            Some(_) if function == Function::CountDistinct => (Type::U64, false),
             _ if function == Function::Count => (Type::U64, false),
             None => fail!(Query, "{function} needs a field"),
             Some(place) => (type_of(function, place, rows)?, place.field.is_nullable() || !is_grouped),
@@ -58,7 +62,7 @@ impl Fn {
             error.within(format_args!("{aggregate}: give it a name, as in `{aggregate} as x`"))
         })?;
         let is_narrow = place.as_ref().is_some_and(|place| is_narrow(place.field.ty(), rows));
-        Ok(Fn { function, place, is_narrow, field })
+        Ok(Fn { function, place, is_narrow, is_grouped, field })
     }
 
     /// The same of rows in which fields lie elsewhere, if its own does.
@@ -70,6 +74,11 @@ impl Fn {
         Some(Fn { place, ..self.clone() })
     }
 
+    /// Whether it depends on the order of the rows.
+    pub(super) fn needs_order(&self) -> bool {
+        matches!(self.function, Function::First | Function::Last)
+    }
+
     /// Its states, none yet.
     pub(super) fn fold(&self) -> Box<dyn Fold> {
         let Some(place) = &self.place else { return Box::new(CountRows::default()) };
@@ -78,6 +87,9 @@ impl Fn {
             Function::Sum | Function::Mean => self.sums(place),
             Function::Min => extremes(place, false),
             Function::Max => extremes(place, true),
+            Function::First => Ends::boxed(place, false),
+            Function::Last => Ends::boxed(place, true),
+            Function::CountDistinct => Distinct::boxed(place, self.is_grouped),
         }
     }
 }
@@ -85,7 +97,8 @@ impl Fn {
 fn type_of(function: Function, place: &Place, rows: u64) -> Result<Type> {
     let ty = place.field.ty();
     match function {
-        Function::Count => Ok(Type::U64),
+        Function::Count | Function::CountDistinct => Ok(Type::U64),
+        Function::First | Function::Last => Ok(ty),
         Function::Min | Function::Max if !matches!(ty, Type::Array(..)) => Ok(ty),
         Function::Mean if ty.is_number() => Ok(Type::F64),
         Function::Sum if ty.is_number() => Ok(match ty {

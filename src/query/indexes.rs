@@ -7,7 +7,9 @@ use std::ops::Range;
 
 use super::column::Place;
 use super::domain::Class;
+use super::expr::Part;
 use super::filter::Filter;
+use super::fold::Fn;
 use super::plan::{Access, KeyRanges, Plan};
 use super::run::Job;
 use super::shape::{Aggregation, Shape};
@@ -97,8 +99,8 @@ impl<'t> Candidate<'t> {
     /// all rows have the same indexed values.
     fn keeps_order(&self, shape: &Shape, indexed: usize) -> bool {
         match shape {
-            Shape::Aggregates(_) => true,
-            Shape::Rows(_) => self.keys.is_one_value_of(indexed),
+            Shape::Aggregates(aggregation) if !aggregation.fns.iter().any(Fn::needs_order) => true,
+            _ => self.keys.is_one_value_of(indexed),
         }
     }
 
@@ -109,7 +111,11 @@ impl<'t> Candidate<'t> {
             Shape::Rows(projection) => Shape::Rows(projection.moved(&|at, len| places.pieces(at, len))?),
             Shape::Aggregates(aggregation) => Shape::Aggregates(Aggregation {
                 schema: aggregation.schema.clone(),
-                groups: aggregation.groups.iter().map(|place| places.moved(place)).collect::<Option<_>>()?,
+                groups: aggregation
+                    .groups
+                    .iter()
+                    .map(|part| Some(Part { place: places.moved(&part.place)?, floor: part.floor.clone() }))
+                    .collect::<Option<_>>()?,
                 fns: aggregation
                     .fns
                     .iter()

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use crate::record::Value;
 
 /// The words that a field's name has to stand in back quotes for.
-const RESERVED: [&str; 12] =
-    ["and", "or", "not", "in", "is", "null", "between", "starts", "true", "false", "at", "as"];
+const RESERVED: [&str; 11] =
+    ["and", "or", "not", "in", "is", "null", "between", "starts", "true", "false", "as"];
 
 /// Words that are numbers where a value may stand.
 const NUMBERS: [&str; 2] = ["NaN", "inf"];

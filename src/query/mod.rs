@@ -74,14 +74,19 @@
 mod aggregate;
 mod batch;
 mod column;
+mod distinct;
 mod domain;
+mod ends;
 mod exact;
+mod expr;
 mod extremes;
 mod filter;
+mod floor;
 mod fold;
 mod group;
 mod indexes;
 mod kernel;
+mod keys;
 mod literal;
 mod order;
 mod parse;
@@ -97,9 +102,11 @@ mod sums;
 mod token;
 
 use std::fmt::{self, Write as _};
+use std::iter::FusedIterator;
 
-pub use aggregate::{Aggregate, count, count_of, max, mean, min, sum};
+pub use aggregate::{Aggregate, count, count_distinct, count_of, first, last, max, mean, min, sum};
 pub use column::{Column, at, col};
+pub use expr::{Expr, Step, floor};
 pub use order::Order;
 pub use predicate::{Operand, Predicate};
 pub use rows::{QueryRows, QueryRowsIter};
@@ -125,8 +132,8 @@ const MEMORY_BYTES: usize = 1 << 30;
 pub struct Query<'t> {
     reader: Reader<'t>,
     filters: Vec<Predicate>,
-    select: Vec<Column>,
-    group_by: Vec<Column>,
+    select: Vec<Expr>,
+    group_by: Vec<Expr>,
     aggregates: Vec<Aggregate>,
     order_by: Vec<Order>,
     limit: Option<u64>,
@@ -171,16 +178,18 @@ impl<'t> Query<'t> {
         self
     }
 
-    /// These fields come out, in this order; without it, all do.
-    pub fn select<C: Into<Column>>(mut self, columns: impl IntoIterator<Item = C>) -> Query<'t> {
-        self.select.extend(columns.into_iter().map(Into::into));
+    /// These fields come out, in this order; without it, all do. A field can have another name in the result:
+    /// `col("dep_delay").named("delay")`.
+    pub fn select<E: Into<Expr>>(mut self, fields: impl IntoIterator<Item = E>) -> Query<'t> {
+        self.select.extend(fields.into_iter().map(Into::into));
         self
     }
 
     /// A row of the result for each group of rows that agree in these fields: the fields, then the aggregates. Null is a group of its own.
-    /// The groups come in the order of the fields, null first, unless told otherwise.
-    pub fn group_by<C: Into<Column>>(mut self, columns: impl IntoIterator<Item = C>) -> Query<'t> {
-        self.group_by.extend(columns.into_iter().map(Into::into));
+    /// The groups come in the order of the fields, null first, unless told otherwise. With [`floor`], rows agree if their values are
+    /// in the same step.
+    pub fn group_by<E: Into<Expr>>(mut self, fields: impl IntoIterator<Item = E>) -> Query<'t> {
+        self.group_by.extend(fields.into_iter().map(Into::into));
         self
     }
 
@@ -250,11 +259,10 @@ impl<'t> Query<'t> {
     /// # drop(points);
     /// # write.commit()?;
     /// # let read = db.read()?;
-    /// let points = read.table::<Dyn>("points")?;
-    /// let mut stream = points.query().filter("y = 3".parse()?).select(["x"]).stream()?;
+    /// let points = read.dynamic("points")?;
     /// let mut rows = 0;
-    /// while let Some(batch) = stream.next()? {
-    ///     rows += batch.len();
+    /// for batch in points.query().filter("y = 3".parse()?).select(["x"]).stream()? {
+    ///     rows += batch?.len();
     /// }
     /// assert_eq!(rows, 1429);
     /// # Ok::<(), drystone::Error>(())
@@ -265,14 +273,14 @@ impl<'t> Query<'t> {
     pub fn stream(&self) -> Result<QueryStream<'t>> {
         let job = self.job()?;
         if !job.order.is_empty() || matches!(job.shape, Shape::Aggregates(_)) {
-            return job
-                .run()
-                .map(|rows| QueryStream(Source::Done { schema: rows.schema().clone(), rows: Some(rows) }));
+            let rows = job.run()?;
+            return Ok(QueryStream(Batches::Whole { schema: rows.schema().clone(), rows: Some(rows) }));
         }
         let Job { reader, plan, shape, limit, .. } = job;
         match shape {
             Shape::Rows(projection) => {
-                Ok(QueryStream(Source::Scan(Box::new(Stream::new(reader, plan, projection, limit)))))
+                let stream = Box::new(Stream::new(reader, plan, projection, limit));
+                Ok(QueryStream(Batches::Scan { stream, is_done: false }))
             }
             Shape::Aggregates(_) => fail!(Usage, "a query that computes is no stream"),
         }
@@ -368,7 +376,12 @@ impl<'t> Query<'t> {
         if let Shape::Aggregates(aggregation) = &job.shape
             && !aggregation.groups.is_empty()
         {
-            let names: Vec<&str> = aggregation.groups.iter().map(|place| place.field.name()).collect();
+            let by = if self.group_by.is_empty() { &self.select } else { &self.group_by };
+            let names: Vec<String> = if by.is_empty() {
+                aggregation.groups.iter().map(|part| part.place.field.name().to_owned()).collect()
+            } else {
+                by.iter().map(Expr::call).collect()
+            };
             let method = group::Groups::new(aggregation.groups.clone()).method();
             line(format_args!("group: by {}, through {method}", names.join(", ")));
         }
@@ -400,12 +413,13 @@ impl<'t> Query<'t> {
             let groups = if computes {
                 self.group_by.clone()
             } else if self.select.is_empty() {
-                schema.fields().iter().map(|field| Column::from(field.name())).collect()
+                schema.fields().iter().map(|field| Expr::from(field.name())).collect()
             } else {
                 self.select.clone()
             };
             let aggregation = Aggregation::new(&groups, &self.aggregates, schema, rows)?;
-            let mut order = shape::order_of_result(&self.order_by, &self.aggregates, &aggregation.schema)?;
+            let mut order =
+                shape::order_of_result(&self.order_by, &groups, &self.aggregates, &aggregation.schema)?;
             // Then by the groups, which makes the order of the result a certain one.
             let rest = aggregation.schema.fields()[..aggregation.groups.len()].iter();
             for field in rest {
@@ -414,7 +428,7 @@ impl<'t> Query<'t> {
             }
             (Shape::Aggregates(aggregation), order)
         } else {
-            let order = shape::order_of_rows(&self.order_by, schema)?;
+            let order = shape::order_of_rows(&self.order_by, &self.select, schema)?;
             (Shape::Rows(Projection::new(&self.select, schema)?), order)
         };
         let mut job = Job {
@@ -444,12 +458,17 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The answer to a query in batches, from [`Query::stream`].
-pub struct QueryStream<'t>(Source<'t>);
+/// The answer to a query in batches, from [`Query::stream`]: an iterator whose items are batches of at least one row.
+///
+/// After an error it ends. An error is `Corrupt` if a page does not match its checksum.
+#[must_use]
+pub struct QueryStream<'t>(Batches<'t>);
 
-enum Source<'t> {
-    Scan(Box<Stream<'t>>),
-    Done { schema: Schema, rows: Option<QueryRows> },
+enum Batches<'t> {
+    /// Rows as they are read, until the end or an error.
+    Scan { stream: Box<Stream<'t>>, is_done: bool },
+    /// An answer that is there as a whole.
+    Whole { schema: Schema, rows: Option<QueryRows> },
 }
 
 impl fmt::Debug for QueryStream<'_> {
@@ -459,50 +478,53 @@ impl fmt::Debug for QueryStream<'_> {
 }
 
 impl QueryStream<'_> {
-    /// What the rows are made of.
+    /// The fields of the rows.
     pub fn schema(&self) -> &Schema {
         match &self.0 {
-            Source::Scan(stream) => stream.schema(),
-            Source::Done { schema, .. } => schema,
-        }
-    }
-
-    /// The next rows, at least one; `None` at the end.
-    ///
-    /// # Errors
-    /// `Corrupt` if a page does not match its checksum.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "an iterator would give results of options the other way round"
-    )]
-    pub fn next(&mut self) -> Result<Option<QueryRows>> {
-        match &mut self.0 {
-            Source::Scan(stream) => stream.next(),
-            Source::Done { rows, .. } => Ok(rows.take().filter(|rows| !rows.is_empty())),
+            Batches::Scan { stream, .. } => stream.schema(),
+            Batches::Whole { schema, .. } => schema,
         }
     }
 }
 
-/// Fields in their text form, parted by commas: `carrier, at(12, i16)`.
+impl Iterator for QueryStream<'_> {
+    type Item = Result<QueryRows>;
+
+    fn next(&mut self) -> Option<Result<QueryRows>> {
+        match &mut self.0 {
+            Batches::Scan { is_done: true, .. } => None,
+            Batches::Scan { stream, is_done } => {
+                let batch = stream.next().transpose();
+                *is_done = !matches!(batch, Some(Ok(_)));
+                batch
+            }
+            Batches::Whole { rows, .. } => rows.take().filter(|rows| !rows.is_empty()).map(Ok),
+        }
+    }
+}
+
+impl FusedIterator for QueryStream<'_> {}
+
+/// Fields in their text form, separated by commas: `carrier, at(12, i16), floor(time, 1 h) as hour`.
 ///
 /// # Errors
 /// `Query`, with a mark under the column at which the text goes wrong.
-pub fn parse_columns(text: &str) -> Result<Vec<Column>> {
-    parse::columns(text)
+pub fn parse_exprs(text: &str) -> Result<Vec<Expr>> {
+    parse::exprs(text)
 }
 
-/// Aggregates in their text form, parted by commas: `count, mean(dep_delay) as delay`.
+/// Aggregates in their text form, separated by commas: `count, mean(dep_delay) as delay`.
 ///
 /// # Errors
-/// As for [`parse_columns`].
+/// As for [`parse_exprs`].
 pub fn parse_aggregates(text: &str) -> Result<Vec<Aggregate>> {
     parse::aggregates(text)
 }
 
-/// Orders in their text form, parted by commas: `-count, carrier`.
+/// Orders in their text form, separated by commas: `-count, carrier`.
 ///
 /// # Errors
-/// As for [`parse_columns`].
+/// As for [`parse_exprs`].
 pub fn parse_orders(text: &str) -> Result<Vec<Order>> {
     parse::orders(text)
 }

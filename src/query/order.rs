@@ -4,10 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::aggregate::Aggregate;
-use super::column::Column;
+use super::expr::Expr;
 use crate::error::{Error, Result};
 
-/// By what the rows of a result are sorted: a field, or in a result of aggregates one of those.
+/// By what the rows of a result are sorted: a field, or in a result of groups what they are grouped by, or an aggregate.
+///
+/// A name is that of a field in the result, so one given with `as` can be used. Otherwise it is a field of the table.
 ///
 /// Ascending unless told otherwise. Null counts as the lowest value, so it comes first in ascending order and last in descending, as in
 /// SQLite; [`nulls_first`](Order::nulls_first) and [`nulls_last`](Order::nulls_last) say otherwise. Text form: `x`, `-x` or
@@ -21,6 +23,7 @@ use crate::error::{Error, Result};
 /// # Ok::<(), drystone::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[must_use]
 pub struct Order {
     pub(super) by: By,
     pub(super) is_descending: bool,
@@ -30,7 +33,7 @@ pub struct Order {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum By {
-    Column(Column),
+    Expr(Expr),
     Aggregate(Aggregate),
 }
 
@@ -40,21 +43,18 @@ impl Order {
     }
 
     /// The greatest first.
-    #[must_use]
     pub fn descending(mut self) -> Order {
         self.is_descending = true;
         self
     }
 
     /// Null before all values.
-    #[must_use]
     pub fn nulls_first(mut self) -> Order {
         self.nulls_last = Some(false);
         self
     }
 
     /// Null after all values.
-    #[must_use]
     pub fn nulls_last(mut self) -> Order {
         self.nulls_last = Some(true);
         self
@@ -65,9 +65,9 @@ impl Order {
     }
 }
 
-impl<C: Into<Column>> From<C> for Order {
-    fn from(column: C) -> Order {
-        Order::new(By::Column(column.into()))
+impl<E: Into<Expr>> From<E> for Order {
+    fn from(expr: E) -> Order {
+        Order::new(By::Expr(expr.into()))
     }
 }
 
@@ -88,8 +88,8 @@ impl FromStr for Order {
 impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.by {
-            By::Column(column) => column.fmt(f)?,
-            By::Aggregate(aggregate) => aggregate.fmt(f)?,
+            By::Expr(expr) => f.write_str(&expr.call())?,
+            By::Aggregate(aggregate) => f.write_str(&aggregate.call())?,
         }
         f.write_str(if self.is_descending { " desc" } else { "" })?;
         match self.nulls_last {

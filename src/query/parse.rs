@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::aggregate::{Aggregate, Function};
 use super::column::{Column, col};
+use super::expr::{Expr, Size, Step, floor, unit_nanos};
 use super::literal::is_reserved;
 use super::order::Order;
 use super::predicate::{Check, Node, Operand, Predicate, Source, Test, With};
@@ -33,8 +34,16 @@ pub(super) fn aggregates(text: &str) -> Result<Vec<Aggregate>> {
     whole(text, |parser| parser.list(Parser::aggregate))
 }
 
-pub(super) fn columns(text: &str) -> Result<Vec<Column>> {
-    whole(text, |parser| parser.list(Parser::column))
+pub(super) fn expr(text: &str) -> Result<Expr> {
+    whole(text, Parser::expr)
+}
+
+pub(super) fn exprs(text: &str) -> Result<Vec<Expr>> {
+    whole(text, |parser| parser.list(Parser::expr))
+}
+
+pub(super) fn step(text: &str) -> Result<Step> {
+    whole(text, Parser::step)
 }
 
 pub(super) fn order(text: &str) -> Result<Order> {
@@ -233,14 +242,18 @@ impl Parser {
     fn begins_column(&self) -> bool {
         match self.peek() {
             Token::Name(_) => true,
-            Token::Word(word) => !is_reserved(word) || self.begins_at(),
+            Token::Word(word) => !is_reserved(word),
             _ => false,
         }
     }
 
     fn begins_at(&self) -> bool {
-        let bracket = self.tokens.get(self.next + 1).map(|lexed| &lexed.token);
-        self.peeks_word("at") && bracket == Some(&Token::Sign('('))
+        self.peeks_word("at") && self.has_bracket()
+    }
+
+    /// Whether an opening bracket follows the next token, so that it is the name of a function.
+    fn has_bracket(&self) -> bool {
+        self.tokens.get(self.next + 1).map(|lexed| &lexed.token) == Some(&Token::Sign('('))
     }
 
     fn column(&mut self) -> Result<Column> {
@@ -291,56 +304,150 @@ impl Parser {
         if !self.eat(')') {
             return Err(self.expected("a closing bracket"));
         }
-        Ok(Column::at_offset(offset, ty, nullable))
+        Ok(if nullable { Column::nullable_at_offset(offset, ty) } else { Column::at_offset(offset, ty) })
     }
 
-    /// `count`, `count(x)`, `mean(x) as y`
-    fn aggregate(&mut self) -> Result<Aggregate> {
-        let function = match self.peek() {
-            Token::Word(word) => Function::of_name(word),
-            _ => None,
+    /// `x`, `x as y`, `floor(x, 1 min) as y`
+    fn expr(&mut self) -> Result<Expr> {
+        let expr = self.unnamed_expr()?;
+        Ok(match self.name()? {
+            Some(name) => expr.named(name),
+            None => expr,
+        })
+    }
+
+    fn unnamed_expr(&mut self) -> Result<Expr> {
+        if !(self.peeks_word("floor") && self.has_bracket()) {
+            return self.column().map(Expr::from);
+        }
+        self.next += 2;
+        let column = self.column()?;
+        if !self.eat(',') {
+            return Err(self.expected("a comma and a step, as in floor(x, 1 min)"));
+        }
+        let step = self.step()?;
+        if !self.eat(')') {
+            return Err(self.expected("a closing bracket"));
+        }
+        Ok(floor(column, step))
+    }
+
+    /// `0.5`, `1 min`
+    fn step(&mut self) -> Result<Step> {
+        let at = self.at();
+        let size = match *self.peek() {
+            Token::Value(Value::Signed(whole)) => Size::Whole(whole),
+            Token::Value(Value::F64(real)) => Size::Real(real),
+            _ => return Err(self.expected("a number or a duration, as in 100, 0.5 or 1 min")),
         };
-        let Some(function) = function else {
-            return Err(self.expected("count, sum(…), min(…), max(…) or mean(…)"));
+        let is_positive = match size {
+            Size::Whole(whole) | Size::Nanos(whole) => whole > 0,
+            Size::Real(real) => real > 0.0 && real.is_finite(),
+        };
+        if !is_positive {
+            return Err(self.error("a step is a number above zero"));
+        }
+        self.next += 1;
+        let Token::Word(unit) = self.peek() else { return Ok(Step(size)) };
+        let Some(unit) = unit_nanos(unit) else {
+            let months = ["month", "months", "year", "years"];
+            let hint = if months.iter().any(|month| unit.eq_ignore_ascii_case(month)) {
+                "; months and years differ in length"
+            } else {
+                ""
+            };
+            let wanted = "a unit of time (ns, us, ms, s, min, h or d) or the end of the step";
+            let problem = format!("expected {wanted}, found {}{hint}", self.found());
+            return Err(self.error(&problem));
         };
         self.next += 1;
-        let aggregate = if self.eat('(') {
-            if function == Function::Count && (self.eat('*') || self.peek() == &Token::Sign(')')) {
-                Aggregate::new(function, None)
-            } else {
-                Aggregate::new(function, Some(self.column()?))
+        let nanos = match size {
+            Size::Whole(whole) | Size::Nanos(whole) => whole.checked_mul(unit),
+            Size::Real(real) => {
+                let exact = real * unit as f64;
+                let nanos = exact.round();
+                // A fraction such as 0.1 is not exact, so the product may be off by a little.
+                let is_whole = (exact - nanos).abs() <= 1e-9 * exact;
+                (is_whole && (1.0..1e30).contains(&nanos)).then_some(nanos as i128)
             }
-            .then_close(self)?
-        } else if function == Function::Count {
-            Aggregate::new(function, None)
-        } else {
-            return Err(self.expected(&format!("a field in brackets, as in {function}(x)")));
         };
+        match nanos {
+            Some(nanos) => Ok(Step(Size::Nanos(nanos))),
+            None => {
+                let problem = "this is no whole number of nanoseconds, or too long";
+                Err(marked(&self.text, at, ErrorKind::Query, problem))
+            }
+        }
+    }
+
+    /// The name after `as`, if there is one.
+    fn name(&mut self) -> Result<Option<String>> {
         if !self.eat_word("as") {
-            return Ok(aggregate);
+            return Ok(None);
         }
         match self.peek() {
             Token::Word(name) | Token::Name(name) => {
-                let aggregate = aggregate.named(name);
+                let name = name.clone();
                 self.next += 1;
-                Ok(aggregate)
+                Ok(Some(name))
             }
             _ => Err(self.expected("a name")),
         }
     }
 
-    /// `x`, `-x`, `x desc nulls last`, `-mean(x)`
+    /// `count`, `count(x)`, `count(distinct x)`, `mean(x) as y`
+    fn aggregate(&mut self) -> Result<Aggregate> {
+        let aggregate = self.unnamed_aggregate()?;
+        Ok(match self.name()? {
+            Some(name) => aggregate.named(name),
+            None => aggregate,
+        })
+    }
+
+    fn unnamed_aggregate(&mut self) -> Result<Aggregate> {
+        let function = match self.peek() {
+            Token::Word(word) => Function::of_name(word),
+            _ => None,
+        };
+        let Some(mut function) = function else {
+            return Err(self.expected(
+                "count, count(…), count_distinct(…), sum(…), min(…), max(…), mean(…), first(…) or last(…)",
+            ));
+        };
+        self.next += 1;
+        if !self.eat('(') {
+            if function == Function::Count {
+                return Ok(Aggregate::new(function, None));
+            }
+            return Err(self.expected(&format!("a field in brackets, as in {function}(x)")));
+        }
+        if function == Function::Count {
+            if self.eat('*') || self.peek() == &Token::Sign(')') {
+                return Aggregate::new(function, None).then_close(self);
+            }
+            // A field may have that name.
+            let after = self.tokens.get(self.next + 1).map(|lexed| &lexed.token);
+            if self.peeks_word("distinct") && after != Some(&Token::Sign(')')) {
+                self.next += 1;
+                function = Function::CountDistinct;
+            }
+        }
+        if self.peeks_word("floor") && self.has_bracket() {
+            return Err(self.error("floor is for groups; an aggregate takes a field"));
+        }
+        Aggregate::new(function, Some(self.column()?)).then_close(self)
+    }
+
+    /// `x`, `-x`, `x desc nulls last`, `-mean(x)`, `floor(x, 1 min)`
     fn order(&mut self) -> Result<Order> {
         let descending = self.eat('-');
-        let is_aggregate = match self.peek() {
-            Token::Word(word) => {
-                let bracket = self.tokens.get(self.next + 1).map(|lexed| &lexed.token);
-                Function::of_name(word).is_some() && bracket == Some(&Token::Sign('('))
-            }
-            _ => false,
+        let is_aggregate = matches!(self.peek(), Token::Word(word) if Function::of_name(word).is_some())
+            && self.has_bracket();
+        let mut order = if is_aggregate {
+            Order::from(self.unnamed_aggregate()?)
+        } else {
+            Order::from(self.unnamed_expr()?)
         };
-        let mut order =
-            if is_aggregate { Order::from(self.aggregate()?) } else { Order::from(self.column()?) };
         if descending || self.eat_word("desc") {
             order = order.descending();
         } else {

@@ -19,8 +19,14 @@ impl Picker {
         Picker { marks: Box::new([0; BATCH_ROWS]), picked: Box::new([0; BATCH_ROWS]) }
     }
 
-    /// The rows of a batch that pass.
-    pub(super) fn pick<'b>(&'b mut self, kernel: &Kernel, rows: &'b [u8], width: usize) -> Batch<'b> {
+    /// The rows of a batch that pass. `number` is that of the first row.
+    pub(super) fn pick<'b>(
+        &'b mut self,
+        kernel: &Kernel,
+        rows: &'b [u8],
+        width: usize,
+        number: u64,
+    ) -> Batch<'b> {
         let whole = kernel.as_whole();
         let picked = &mut *self.picked;
         let count =
@@ -35,9 +41,9 @@ impl Picker {
                 }
             };
         if count * width == rows.len() {
-            return Batch { rows, width, picked: Picked::All };
+            return Batch { rows, width, number, picked: Picked::All };
         }
-        Batch { rows, width, picked: Picked::Rows(&self.picked[..count]) }
+        Batch { rows, width, number, picked: Picked::Rows(&self.picked[..count]) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a query gives: a schema and rows in stored form, all at once or in batches.
 
 use std::fmt;
+use std::iter::FusedIterator;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::RecordSource;
@@ -26,6 +27,8 @@ use crate::schema::Schema;
 /// # assert_eq!(rows.len(), 1);
 /// # Ok::<(), drystone::Error>(())
 /// ```
+///
+/// With the feature `serde` it is serialized as a sequence of maps: `[{"carrier":"UA","mean(delay)":70.0}]`.
 #[derive(Clone, PartialEq)]
 pub struct QueryRows {
     schema: Schema,
@@ -84,7 +87,7 @@ impl QueryRows {
         Ok(self.bytes.chunks_exact(self.schema.width()).map(bytemuck::pod_read_unaligned).collect())
     }
 
-    /// The rows as a source of records, to be [loaded](crate::TableMut::load) into a table of the same fields.
+    /// The rows as a source of records that borrows them, to be [loaded](crate::DynamicTableMut::load) into a table of the same fields.
     pub fn source(&self) -> impl RecordSource {
         Source { rows: self.bytes.chunks_exact(self.schema.width()), given: 0 }
     }
@@ -129,6 +132,18 @@ impl<'r> Iterator for QueryRowsIter<'r> {
 
 impl ExactSizeIterator for QueryRowsIter<'_> {}
 
+impl FusedIterator for QueryRowsIter<'_> {}
+
+/// As a sequence of rows, each a map from names to values.
+#[cfg(feature = "serde")]
+impl serde::Serialize for QueryRows {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_seq(self)
+    }
+}
+
+/// The rows as a source of records.
+#[derive(Debug)]
 struct Source<'r> {
     rows: std::slice::ChunksExact<'r, u8>,
     given: u64,

@@ -202,7 +202,7 @@ impl Job<'_> {
             (Sink::Grouped { mut groups, mut folds }, Shape::Aggregates(aggregation)) => {
                 for sink in sinks {
                     if let Sink::Grouped { groups: more, folds: more_folds } = sink {
-                        let here: Vec<u32> = (0..more.len()).map(|at| groups.of_key(more.key(at))).collect();
+                        let here = groups.of_groups(&more);
                         for (fold, more) in folds.iter_mut().zip(&more_folds) {
                             fold.grow(groups.len());
                             fold.merge(&**more, &here);
@@ -265,14 +265,16 @@ impl Worker<'_, '_> {
         let reader = &self.job.reader;
         let width = reader.definition.schema.width();
         let everything = self.job.plan.filter.is_always();
+        let mut number = piece.number;
         for leaf in reader.view.slices(piece.rows.clone()) {
             let leaf = leaf.map_err(|error| reader.place_error(error))?;
             for rows in leaf.chunks(BATCH_ROWS * width) {
                 let batch = if everything {
-                    Batch { rows, width, picked: Picked::All }
+                    Batch { rows, width, number, picked: Picked::All }
                 } else {
-                    self.picker.pick(self.kernel, rows, width)
+                    self.picker.pick(self.kernel, rows, width, number)
                 };
+                number += (rows.len() / width) as u64;
                 if batch.len() > 0 && !self.sink.take(&batch)? {
                     return Ok(false);
                 }
@@ -386,7 +388,7 @@ impl<'t> Stream<'t> {
             let leaf = leaf.map_err(|error| self.reader.place_error(error))?;
             let mut bytes = Vec::new();
             for rows in leaf.chunks(BATCH_ROWS * width) {
-                let batch = self.picker.pick(&self.kernel, rows, width);
+                let batch = self.picker.pick(&self.kernel, rows, width, 0);
                 let batch = batch.truncated(usize::try_from(self.left).unwrap_or(usize::MAX));
                 self.left -= batch.len() as u64;
                 batch.for_each(|row| self.projection.write(row, &mut bytes));

@@ -2,6 +2,7 @@
 
 use super::aggregate::{Aggregate, Function, count};
 use super::column::{Column, Place};
+use super::expr::{Expr, Part};
 use super::fold::Fn;
 use super::group::Groups;
 use super::order::{By, Order};
@@ -25,14 +26,17 @@ pub(super) struct Projection {
 /// Groups of rows and what is computed of each; without fields to group by, all rows are one group.
 pub(super) struct Aggregation {
     pub(super) schema: Schema,
-    pub(super) groups: Vec<Place>,
+    pub(super) groups: Vec<Part>,
     pub(super) fns: Vec<Fn>,
 }
 
 impl Projection {
-    /// These columns, or all fields.
-    pub(super) fn new(columns: &[Column], schema: &Schema) -> Result<Projection> {
-        let places = places(columns, schema)?;
+    /// These fields, or all.
+    pub(super) fn new(select: &[Expr], schema: &Schema) -> Result<Projection> {
+        if let Some(floor) = select.iter().find(|expr| expr.is_floor()) {
+            fail!(Query, "select {}: floor is for groups; group by it, or add distinct", floor.call());
+        }
+        let places = places(select, schema)?;
         let mut parts: Vec<(usize, usize)> = Vec::new();
         for place in &places {
             match parts.last_mut() {
@@ -40,7 +44,7 @@ impl Projection {
                 _ => parts.push((place.offset, place.width())),
             }
         }
-        Ok(Projection { schema: Schema::new(places.into_iter().map(|place| place.field).collect())?, parts })
+        Ok(Projection { schema: result_schema(places.into_iter().map(|place| place.field))?, parts })
     }
 
     /// The same of rows in which bytes lie elsewhere, in these pieces, if all of them are there.
@@ -65,17 +69,17 @@ impl Projection {
 impl Aggregation {
     /// `rows` is how many rows there can be.
     pub(super) fn new(
-        groups: &[Column],
+        groups: &[Expr],
         aggregates: &[Aggregate],
         schema: &Schema,
         rows: u64,
     ) -> Result<Aggregation> {
         let is_grouped = !groups.is_empty();
-        let groups = groups.iter().map(|column| column.place(schema)).collect::<Result<Vec<_>>>()?;
+        let groups = groups.iter().map(|expr| expr.bind(schema)).collect::<Result<Vec<_>>>()?;
         let fns = aggregates.iter().map(|aggregate| Fn::new(aggregate, schema, rows, is_grouped));
         let fns = fns.collect::<Result<Vec<_>>>()?;
-        let fields = groups.iter().map(|place| &place.field).chain(fns.iter().map(|fun| &fun.field));
-        Ok(Aggregation { schema: Schema::new(fields.cloned().collect())?, groups, fns })
+        let fields = groups.iter().map(|part| &part.place.field).chain(fns.iter().map(|fun| &fun.field));
+        Ok(Aggregation { schema: result_schema(fields.cloned())?, groups, fns })
     }
 
     /// A row of the result.
@@ -90,7 +94,7 @@ impl Aggregation {
         out: &mut Vec<u8>,
     ) -> Result<Vec<bool>> {
         if let Some(groups) = found {
-            out.extend_from_slice(groups.key(group));
+            groups.write(group, out);
         }
         let mut collisions = vec![false; self.fns.len()];
         for ((fun, fold), collides) in self.fns.iter().zip(folds).zip(&mut collisions) {
@@ -107,7 +111,7 @@ impl Aggregation {
 
     /// The schema in which these fields cannot be null: their only value looks like null, and is none.
     pub(super) fn schema_without_null(&self, never_null: &[bool]) -> Result<Schema> {
-        let mut fields: Vec<FieldDef> = self.groups.iter().map(|place| place.field.clone()).collect();
+        let mut fields: Vec<FieldDef> = self.groups.iter().map(|part| part.place.field.clone()).collect();
         for (fun, never) in self.fns.iter().zip(never_null) {
             let field = &fun.field;
             fields.push(FieldDef::new(field.name(), field.ty(), field.is_nullable() && !never, false)?);
@@ -116,19 +120,40 @@ impl Aggregation {
     }
 }
 
-/// The columns' places; all fields if there are no columns.
-pub(super) fn places(columns: &[Column], schema: &Schema) -> Result<Vec<Place>> {
-    if columns.is_empty() {
+/// The schema of a result.
+fn result_schema(fields: impl Iterator<Item = FieldDef>) -> Result<Schema> {
+    let fields: Vec<FieldDef> = fields.collect();
+    for (at, field) in fields.iter().enumerate() {
+        if fields[..at].iter().any(|other| other.name() == field.name()) {
+            fail!(
+                Schema,
+                "field {:?}: a second field of this name in the result; give one of them another with `as`",
+                field.name()
+            );
+        }
+    }
+    Schema::new(fields)
+}
+
+/// Where these are in a row; all fields if none is named.
+fn places(select: &[Expr], schema: &Schema) -> Result<Vec<Place>> {
+    if select.is_empty() {
         let all = schema.fields().iter().map(|field| Column::from(field.name()).place(schema));
         return all.collect();
     }
-    columns.iter().map(|column| column.place(schema)).collect()
+    select.iter().map(|expr| Ok(expr.bind(schema)?.place)).collect()
 }
 
-/// What rows of a table are sorted by.
-pub(super) fn order_of_rows(orders: &[Order], schema: &Schema) -> Result<Vec<SortField>> {
+/// What rows of a table are sorted by: a field that comes out, by its name there, or any field of the table.
+pub(super) fn order_of_rows(orders: &[Order], select: &[Expr], schema: &Schema) -> Result<Vec<SortField>> {
     let field = |order: &Order| match &order.by {
-        By::Column(column) => sort_field(order, column.place(schema)?),
+        By::Expr(expr) if expr.is_floor() => {
+            fail!(Query, "order by {}: floor is for groups; sort by the field", expr.call())
+        }
+        By::Expr(expr) => {
+            let renamed = select.iter().find(|selected| selected.name() == expr.column.name());
+            sort_field(order, renamed.unwrap_or(expr).column.place(schema)?)
+        }
         By::Aggregate(aggregate) => {
             fail!(Query, "order by {aggregate}: the query computes no aggregates; add it to them")
         }
@@ -139,6 +164,7 @@ pub(super) fn order_of_rows(orders: &[Order], schema: &Schema) -> Result<Vec<Sor
 /// What rows of a result are sorted by: a field of it, by name, or an aggregate.
 pub(super) fn order_of_result(
     orders: &[Order],
+    groups: &[Expr],
     aggregates: &[Aggregate],
     result: &Schema,
 ) -> Result<Vec<SortField>> {
@@ -146,6 +172,7 @@ pub(super) fn order_of_result(
         let found = aggregates.iter().find(|aggregate| aggregate.is_same(wanted));
         found.map(|aggregate| aggregate.name())
     };
+    let grouped = |wanted: &Expr| groups.iter().find(|expr| expr.is_same(wanted)).map(Expr::name);
     let field = |order: &Order| {
         let name = match &order.by {
             By::Aggregate(aggregate) => match computed(aggregate) {
@@ -155,11 +182,22 @@ pub(super) fn order_of_result(
                     "order by {aggregate}: the query does not compute it; add it to the aggregates"
                 ),
             },
-            By::Column(column) => {
-                let name = column.name();
-                let is_count =
-                    result.position(&name).is_none() && Function::of_name(&name) == Some(Function::Count);
-                if is_count { computed(&count()).unwrap_or(name) } else { name }
+            By::Expr(expr) if expr.is_floor() => match grouped(expr) {
+                Some(name) => name,
+                None => fail!(Query, "order by {}: the query does not group by it", expr.call()),
+            },
+            By::Expr(expr) => {
+                let name = expr.column.name();
+                if result.position(&name).is_some() {
+                    name
+                } else if let Some(name) = grouped(expr) {
+                    // It has another name in the result.
+                    name
+                } else if Function::of_name(&name) == Some(Function::Count) {
+                    computed(&count()).unwrap_or(name)
+                } else {
+                    name
+                }
             }
         };
         let within = |error: crate::error::Error| error.within("order by");

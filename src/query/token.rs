@@ -1,12 +1,13 @@
 //! The words, values and signs of a query's text, read by `winnow`.
 
 use winnow::ascii::{digit1, multispace0};
-use winnow::combinator::{alt, delimited, eof, not, opt, preceded, repeat, terminated};
+use winnow::combinator::{alt, delimited, eof, not, opt, peek, preceded, repeat, terminated};
 use winnow::error::{ErrMode, ParserError};
 use winnow::prelude::*;
 use winnow::stream::{LocatingSlice, Location};
 use winnow::token::{none_of, one_of, take_while};
 
+use super::expr::unit_nanos;
 use super::literal::is_word;
 use super::parse::marked;
 use super::predicate::Op;
@@ -133,7 +134,9 @@ fn bytes(input: &mut Input<'_>) -> Parsed<Token> {
 fn number(input: &mut Input<'_>) -> Parsed<Token> {
     let fraction = (".", digit1);
     let exponent = (one_of(['e', 'E']), opt(one_of(['+', '-'])), digit1);
-    (opt("-"), digit1, opt(fraction), opt(exponent), not(one_of(is_word)))
+    // A unit of time may stand right after its number: `1min`.
+    let unit = take_while(1.., is_word).verify(|word: &str| unit_nanos(word).is_some()).void();
+    (opt("-"), digit1, opt(fraction), opt(exponent), alt((not(one_of(is_word)), peek(unit))))
         .take()
         .verify_map(|text: &str| {
             let value = match (text.parse::<i128>(), text.parse::<u128>()) {

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{FieldDef, Schema};
 
 /// The default that an attribute gives a field.
+#[derive(Debug)]
 pub enum Default {
     /// There is none.
     None,

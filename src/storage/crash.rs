@@ -98,6 +98,12 @@ pub struct Fault {
 #[derive(Clone)]
 pub struct CrashDisk(Arc<Disk>);
 
+impl std::fmt::Debug for CrashDisk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CrashDisk").finish_non_exhaustive()
+    }
+}
+
 pub(super) struct Disk {
     file: MappedFile,
     pub(super) planted: Option<Mutant>,

@@ -549,7 +549,7 @@ fn queries_by_an_index_have_the_answers_of_a_scan() {
         for filter in filters {
             let mut shapes = vec![];
             for table in [with, without] {
-                use drystone::query::{count, max, mean, min, sum};
+                use drystone::query::{count, count_distinct, first, floor, last, max, mean, min, sum};
                 let query = table.query().filter(filter.parse().unwrap());
                 let counts =
                     query.clone().group_by(["carrier"]).aggregate([count(), sum("row"), min("delay")]);
@@ -564,6 +564,12 @@ fn queries_by_an_index_have_the_answers_of_a_scan() {
                     query.clone().aggregate([count(), max("due"), min("tail")]),
                     query.clone().group_by(["delay"]).aggregate([count()]),
                     query.clone().aggregate([mean("x"), sum("x")]),
+                    query.clone().aggregate([first("carrier"), last("delay")]),
+                    query.clone().group_by(["delay"]).aggregate([first("tail"), last("row")]),
+                    query
+                        .clone()
+                        .group_by([floor("delay", 10)])
+                        .aggregate([count(), count_distinct("carrier")]),
                     query
                         .clone()
                         .filter(

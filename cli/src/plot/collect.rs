@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 
-use drystone::query::{Column, Predicate, Query};
-use drystone::{Dyn, Error, Result, Row, Table};
+use drystone::query::{Expr, Predicate, Query};
+use drystone::{DynamicTable, Error, Result, Row};
 
 use super::axis::{Axis, Kind, Outside};
 use crate::wrong_use;
 
 /// What is asked for.
 pub(super) struct Asked {
-    pub(super) field: Column,
-    pub(super) by: Option<Column>,
+    pub(super) field: Expr,
+    pub(super) by: Option<Expr>,
     pub(super) filter: Option<Predicate>,
     /// Bins at most, where values stand on an axis.
     pub(super) bins: usize,
@@ -98,10 +98,10 @@ struct Rows<'t> {
 impl Rows<'_> {
     /// Every row, and the bytes by which its group is known.
     fn each(&self, mut each: impl FnMut(Row<'_>, &[u8]) -> Result<()>) -> Result<()> {
-        let mut stream = self.query.stream()?;
+        let stream = self.query.stream()?;
         let group = stream.schema().fields().get(1).map_or(0, |field| field.offset());
-        while let Some(rows) = stream.next()? {
-            for row in &rows {
+        for rows in stream {
+            for row in &rows? {
                 each(row, if self.grouped { &row.as_bytes()[group..] } else { &[] })?;
             }
         }

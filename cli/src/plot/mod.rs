@@ -10,8 +10,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use drystone::query::{Column, Predicate, parse_columns};
-use drystone::{Dyn, Error, Result};
+use drystone::query::{Expr, Predicate, parse_exprs};
+use drystone::{Error, Result};
 use indicatif::HumanCount;
 
 use crate::output::report;
@@ -94,8 +94,8 @@ impl Plot {
     }
 }
 
-fn one_column(option: &str, text: &str) -> Result<Column> {
-    let mut columns = parse_columns(text).map_err(|error| error.within(option))?;
+fn one_column(option: &str, text: &str) -> Result<Expr> {
+    let mut columns = parse_exprs(text).map_err(|error| error.within(option))?;
     match (columns.pop(), columns.is_empty()) {
         (Some(column), true) => Ok(column),
         _ => wrong_use(format!("{option} takes one field, not {text:?}")),

@@ -69,6 +69,34 @@ fn query_filters_groups_sorts_and_prints() {
 }
 
 #[test]
+fn query_groups_by_steps_and_names_columns() {
+    let folder = folder();
+    let csv = |more: &[&str]| folder.done(&[&["query", "a.dry", "f"], more, &["--format", "csv"]].concat());
+    assert_eq!(
+        csv(&[
+            "--group-by",
+            "floor(day, 2 d) as days",
+            "--aggregate",
+            "count_distinct(carrier) as carriers, first(dep_delay), last(dep_delay) as final",
+            "--order-by",
+            "-final"
+        ]),
+        "days,carriers,first(dep_delay),final\n2013-01-03,1,61,61\n2013-01-01,2,,-5\n"
+    );
+    assert_eq!(
+        csv(&["--group-by", "floor(dep_delay, 50)", "--aggregate", "count"]),
+        "\"floor(dep_delay, 50)\",count\n,1\n-50,1\n50,3\n"
+    );
+    assert_eq!(
+        csv(&["--select", "carrier as airline", "--limit", "1", "--order-by", "-airline"]),
+        "airline\nVX\n"
+    );
+    let run = folder
+        .refused(2, &["query", "a.dry", "f", "--group-by", "floor(day, 1 month)", "--aggregate", "count"]);
+    assert!(run.contains("--group-by: column 14: expected a unit of time"), "{run}");
+}
+
+#[test]
 fn results_go_to_arrow_and_parquet_and_back() {
     let folder = folder();
     for format in ["arrow", "parquet"] {

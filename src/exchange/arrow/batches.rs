@@ -1,6 +1,7 @@
 //! Record batches on their way in, wherever they come from, and the records made of them.
 
-use std::io::{BufReader, Read, Seek};
+use std::fmt;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -12,93 +13,93 @@ use super::decode;
 use super::infer::infer;
 use super::messages::{FileMessages, StreamMessages};
 use crate::error::{Error, ErrorKind, Result};
-use crate::exchange::Inferred;
 use crate::exchange::columns::match_columns;
+use crate::exchange::inferred::Inferred;
 use crate::load::RecordSource;
 use crate::schema::Schema;
 
 /// So many rows of a batch are made into records at a time.
 const PIECE_ROWS: usize = 16_384;
 
-/// Record batches on their way in: from an Arrow file or stream, from Parquet, from another library, from memory.
+/// Record batches that are there already: from memory, from another library, from any iterator of them.
+/// [`Options::batch_reader`](super::Options::batch_reader) and [`infer_batches`](super::Options::infer_batches) take them.
 ///
 /// ```
-/// use drystone::arrow::{self, Batches, Layout};
-/// use drystone::{RecordSource, RowBuf, Schema};
+/// use drystone::{RecordSource, RowBuf, Schema, arrow};
 ///
 /// let schema: Schema = "id: u64 key, carrier: str[2]".parse()?;
-/// let mut writer = arrow::Writer::new(&schema, Layout::Stream, Vec::new())?;
-/// writer.write(RowBuf::from_values(&schema, [7.into(), drystone::Value::from("UA")])?.as_row())?;
-/// let written = writer.finish()?;
+/// let row = RowBuf::from_values(&schema, [7.into(), drystone::Value::from("UA")])?;
+/// let batch = arrow::record_batch(&schema, row.as_bytes())?;
 ///
-/// let batches = Batches::stream("flights.arrows", std::io::Cursor::new(written.clone()))?;
-/// assert_eq!(batches.infer()?.schema(), &schema);
-/// let mut records = Batches::stream("flights.arrows", std::io::Cursor::new(written))?.records(&schema)?;
+/// let options = arrow::Options::new();
+/// assert_eq!(options.infer_batches(batch.clone())?.schema(), &schema);
+/// let mut reader = options.batch_reader(&schema, batch)?;
 /// let mut row = RowBuf::new(&schema);
-/// assert!(records.next_record(row.as_bytes_mut())?);
+/// assert!(reader.next_record(row.as_bytes_mut())?);
 /// assert_eq!(row.to_string(), "id: 7, carrier: UA");
 /// # Ok::<(), drystone::Error>(())
 /// ```
 pub struct Batches {
-    name: Box<str>,
     schema: SchemaRef,
     batches: Box<dyn Iterator<Item = Result<RecordBatch, String>> + Send>,
     rows: Option<u64>,
-    ignore_unknown: bool,
+}
+
+impl fmt::Debug for Batches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batches")
+            .field("schema", &self.schema)
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Batches {
-    /// Batches of this schema. `name` is what messages call them: the name of a file, for instance.
-    pub fn new<B>(name: &str, schema: SchemaRef, batches: B) -> Batches
+    /// Batches of this schema.
+    pub fn new<B>(schema: SchemaRef, batches: B) -> Batches
     where
         B: Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
     {
         let batches = batches.map(|batch| batch.map_err(|error| error.to_string()));
-        Batches { name: name.into(), schema, batches: Box::new(batches), rows: None, ignore_unknown: false }
+        Batches { schema, batches: Box::new(batches), rows: None }
     }
 
     /// What a reader of batches gives.
-    pub fn from_reader(name: &str, reader: Box<dyn RecordBatchReader + Send>) -> Batches {
-        Batches::new(name, reader.schema(), reader)
+    pub fn from_reader(reader: Box<dyn RecordBatchReader + Send>) -> Batches {
+        Batches::new(reader.schema(), reader)
     }
 
     /// What comes through the C stream interface: from another library in the same process.
     ///
     /// # Errors
     /// [`Input`](ErrorKind::Input) when the stream was given away before, or has no schema.
-    pub fn from_c_stream(name: &str, stream: FFI_ArrowArrayStream) -> Result<Batches> {
-        let reader = RecordBatchStreamReader::try_new(stream).map_err(|error| unread(name, &error))?;
-        Ok(Batches::from_reader(name, Box::new(reader)))
+    pub fn from_c_stream(stream: FFI_ArrowArrayStream) -> Result<Batches> {
+        let reader =
+            RecordBatchStreamReader::try_new(stream).map_err(|error| unread("the C stream", &error))?;
+        Ok(Batches::from_reader(Box::new(reader)))
     }
 
-    /// An Arrow file, which is also called Feather, version 2. Its batches may be compressed.
-    ///
-    /// # Errors
-    /// [`Input`](ErrorKind::Input) when it is none, or cut off.
-    pub fn file<R: Read + Seek + Send + 'static>(name: &str, input: R) -> Result<Batches> {
+    /// An Arrow file, or a stream if it begins as one.
+    pub(super) fn file<R: Read + Seek + Send + 'static>(name: &str, mut input: R) -> Result<Batches> {
+        let begins = begins_as_stream(&mut input);
+        if begins.map_err(|error| Error::io(format_args!("cannot read {name}"), error))? {
+            return Batches::stream(name, input);
+        }
         let reader = guarded(|| FileMessages::new(input));
         let reader = reader.map_err(|error| unread(name, &format!("it is no sound Arrow file: {error}")))?;
-        Ok(Batches::guarding(name, reader.schema(), None, reader))
+        Ok(Batches::guarding(reader.schema(), None, reader))
     }
 
-    /// An Arrow stream: what goes through pipes and sockets.
-    ///
-    /// # Errors
-    /// As for [`file`](Batches::file).
-    pub fn stream<R: Read + Send + 'static>(name: &str, input: R) -> Result<Batches> {
+    /// An Arrow stream.
+    pub(super) fn stream<R: Read + Send + 'static>(name: &str, input: R) -> Result<Batches> {
         let reader = guarded(|| StreamMessages::new(BufReader::new(input)));
         let reader =
             reader.map_err(|error| unread(name, &format!("it is no sound Arrow stream: {error}")))?;
-        Ok(Batches::guarding(name, reader.schema(), None, reader))
+        Ok(Batches::guarding(reader.schema(), None, reader))
     }
 
-    /// Batches that are made of bytes that somebody else wrote.
-    pub(in crate::exchange) fn guarding<B>(
-        name: &str,
-        schema: SchemaRef,
-        rows: Option<u64>,
-        mut batches: B,
-    ) -> Batches
+    /// Batches that are made of bytes that another program wrote.
+    pub(in crate::exchange) fn guarding<B>(schema: SchemaRef, rows: Option<u64>, mut batches: B) -> Batches
     where
         B: Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
     {
@@ -111,14 +112,7 @@ impl Batches {
             ended = !matches!(next, Ok(Some(_)));
             next.transpose()
         });
-        Batches { name: name.into(), schema, batches: Box::new(batches), rows, ignore_unknown: false }
-    }
-
-    /// Whether columns that the schema has no field for are passed over. Otherwise they are an error.
-    #[must_use]
-    pub fn ignore_unknown(mut self, ignore: bool) -> Batches {
-        self.ignore_unknown = ignore;
-        self
+        Batches { schema, batches: Box::new(batches), rows }
     }
 
     /// The schema as Arrow has it.
@@ -126,53 +120,23 @@ impl Batches {
         &self.schema
     }
 
-    /// The schema of records that hold everything. The batches are read for it, all of them, unless their schema says enough.
-    ///
-    /// - What Drystone wrote is what it was, key and all: its fields stand in the metadata.
-    /// - Numbers, truth values, dates, fixed-size binary and lists get the type of the same name; a half float is an `f32`,
-    ///   timestamps of any unit are `timestamp`.
-    /// - Texts get the width of the longest one. Binary and lists have one length, or there is no field for them.
-    /// - Where values are missing, the field may be null. Whole numbers that would be taken for null are then given the next
-    ///   wider type.
-    ///
-    /// # Errors
-    /// [`Input`](ErrorKind::Input) when a column is of a type that no field holds, and when the batches cannot be read.
-    pub fn infer(self) -> Result<Inferred> {
-        infer(&self.name, &self.schema, self.batches)
-    }
-
-    /// The records of this schema, whose fields are matched to the columns by name. A field that no column gives takes its
-    /// default, or null.
-    ///
-    /// # Errors
-    /// [`Input`](ErrorKind::Input) when there is a column that the schema has not, or one of a type that no field holds, and when
-    /// there is none for a field that has neither default nor null.
-    pub fn records(self, schema: &Schema) -> Result<Records> {
-        let names: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let fields = match_columns(&self.name, "its schema", self.ignore_unknown, schema, &names)?;
-        for (at, _) in fields.iter().enumerate().filter(|(_, field)| field.is_some()) {
-            let column = self.schema.field(at);
-            decode::check(column.data_type())
-                .map_err(|error| error.within(format_args!("{}, column {:?}", self.name, column.name())))?;
-        }
-        Ok(Records {
-            schema: schema.clone(),
-            fields,
-            records: Vec::new(),
-            taken: 0,
-            piece: None,
-            row: 0,
-            place: 0,
-            batches: self,
-        })
+    pub(in crate::exchange) fn infer(self, name: &str) -> Result<Inferred> {
+        infer(name, &self.schema, self.batches)
     }
 }
 
-/// The records of [`Batches`], from [`Batches::records`]. Places are rows, counted from 1.
-///
-/// A value that cannot be stored in its field exactly is an error that names the row and the column; nothing is rounded, except
-/// `float64` into an `f32` that was asked for.
-pub struct Records {
+/// Whether an input begins with the mark of a stream, where a file has its own. Its place stays.
+fn begins_as_stream<R: Read + Seek>(input: &mut R) -> io::Result<bool> {
+    let start = input.stream_position()?;
+    let mut head = Vec::with_capacity(4);
+    input.by_ref().take(4).read_to_end(&mut head)?;
+    input.seek(SeekFrom::Start(start))?;
+    Ok(head == [0xFF; 4])
+}
+
+/// Arrow or Parquet as a source of records, from `reader` of their `Options`. Places are rows, counted from 1.
+pub struct Reader {
+    name: Box<str>,
     batches: Batches,
     schema: Schema,
     /// For each column, the position of its field, unless the column is ignored.
@@ -187,7 +151,39 @@ pub struct Records {
     place: u64,
 }
 
-impl Records {
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "arrow::Reader({:?}, {})", self.name, self.schema)
+    }
+}
+
+impl Reader {
+    pub(in crate::exchange) fn new(
+        name: &str,
+        ignore_unknown: bool,
+        schema: &Schema,
+        batches: Batches,
+    ) -> Result<Reader> {
+        let names: Vec<&str> = batches.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let fields = match_columns(name, "its schema", ignore_unknown, schema, &names)?;
+        for (at, _) in fields.iter().enumerate().filter(|(_, field)| field.is_some()) {
+            let column = batches.schema.field(at);
+            decode::check(column.data_type())
+                .map_err(|error| error.within(format_args!("{name}, column {:?}", column.name())))?;
+        }
+        Ok(Reader {
+            name: name.into(),
+            schema: schema.clone(),
+            fields,
+            records: Vec::new(),
+            taken: 0,
+            piece: None,
+            row: 0,
+            place: 0,
+            batches,
+        })
+    }
+
     /// The schema of the records.
     pub fn schema(&self) -> &Schema {
         &self.schema
@@ -206,12 +202,12 @@ impl Records {
             }
             self.piece = None;
             let Some(batch) = self.batches.batches.next() else { return Ok(false) };
-            let batch = batch
-                .map_err(|error| unread(&self.batches.name, &format!("after row {}: {error}", self.row)))?;
+            let batch =
+                batch.map_err(|error| unread(&self.name, &format!("after row {}: {error}", self.row)))?;
             if batch.num_columns() != self.fields.len() {
                 let columns = batch.num_columns();
                 return Err(unread(
-                    &self.batches.name,
+                    &self.name,
                     &format!("after row {}: a batch of {columns} columns", self.row),
                 ));
             }
@@ -240,7 +236,7 @@ impl Records {
     }
 }
 
-impl RecordSource for Records {
+impl RecordSource for Reader {
     fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
         self.schema.check_width(record.len())?;
         if self.taken == self.records.len() && !self.advance()? {
@@ -258,7 +254,7 @@ impl RecordSource for Records {
     }
 
     fn describe(&self, place: u64) -> String {
-        format!("row {place} of {}", self.batches.name)
+        format!("row {place} of {}", self.name)
     }
 
     fn rows_hint(&self) -> Option<u64> {
@@ -266,7 +262,7 @@ impl RecordSource for Records {
     }
 }
 
-/// Runs a decoder of somebody else over bytes that anybody may have made. Those decoders check a lot and still take some
+/// Runs a decoder of another library over bytes that anybody may have made. Those decoders check a lot and still take some
 /// of it on trust; where they panic, it is the file that is to blame, and that is an error here like any other.
 pub(in crate::exchange) fn guarded<T, E: std::fmt::Display>(
     decode: impl FnOnce() -> Result<T, E>,
@@ -286,7 +282,7 @@ pub(in crate::exchange) fn unread(name: &str, error: &dyn std::fmt::Display) -> 
 impl From<RecordBatch> for Batches {
     fn from(batch: RecordBatch) -> Batches {
         let (schema, rows) = (batch.schema(), batch.num_rows() as u64);
-        let mut batches = Batches::new("the record batch", Arc::clone(&schema), std::iter::once(Ok(batch)));
+        let mut batches = Batches::new(Arc::clone(&schema), std::iter::once(Ok(batch)));
         batches.rows = Some(rows);
         batches
     }

@@ -12,11 +12,11 @@ use super::decode::{check, value};
 use super::schema::{from_number, is_bytes, is_text, is_uuid, named, plain};
 use super::unread;
 use crate::error::{Result, fail};
-use crate::exchange::Inferred;
+use crate::exchange::inferred::{Column as Found, Inferred};
 use crate::record::Value;
 use crate::schema::{FieldDef, Number, Schema, Type};
 
-/// Looks through batches. What is open is found by the values; the documentation of [`Batches::infer`](super::Batches::infer) has
+/// Looks through batches. What is open is found by the values; the documentation of [`Options::infer`](super::Options::infer) has
 /// the rules.
 pub(super) fn infer(
     name: &str,
@@ -62,7 +62,11 @@ pub(super) fn infer(
         Schema::new(fields.iter().map(without).collect::<Result<_>>()?).map_err(|_| error)
     });
     let schema = schema.map_err(|error| error.within(name))?;
-    Ok(Inferred::new(schema, columns.iter().map(Column::reason).collect()))
+    let is_read = columns.iter().any(Column::is_open);
+    let found = schema.fields().iter().zip(&columns);
+    let found = found.map(|(field, column)| Found::new(field.clone(), column.nulls, column.reason()));
+    let found = found.collect();
+    Ok(Inferred::new(schema, found, is_read.then_some(rows)))
 }
 
 /// A column, and what was seen of it.

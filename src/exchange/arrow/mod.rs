@@ -1,5 +1,6 @@
-//! Apache Arrow: record batches, files and streams read as records ([`Batches`]) and made of them ([`record_batch`],
-//! [`Writer`], [`TableBatches`]), and schemas mapped both ways.
+//! Apache Arrow: record batches, files and streams read as records ([`Reader`]), written from rows ([`Writer`]), and looked
+//! through for the schema that holds them ([`Inferred`]). All begin with [`Options`]. Within a process, [`TableBatches`] and
+//! [`record_batch`] make batches, [`Batches`] takes them, and [`to_schema`] maps a schema.
 
 mod batches;
 mod decode;
@@ -10,15 +11,148 @@ mod schema;
 mod table;
 mod write;
 
-pub use crate::exchange::inferred::Inferred;
+use std::io::{Read, Seek, Write};
+
+pub use crate::exchange::inferred::{Column, Inferred};
 pub use arrow_array;
 pub use arrow_schema;
-pub use batches::{Batches, Records};
+pub use batches::{Batches, Reader};
 pub use encode::record_batch;
 pub use schema::to_schema;
 pub use table::TableBatches;
-pub use write::{Layout, Writer};
+pub use write::{Format, Writer};
 
+use crate::error::Result;
+use crate::schema::Schema;
 use batches::unread;
 #[cfg(feature = "parquet")]
 pub(super) use {batches::guarded, encode::Gathered};
+
+/// How Arrow data are read and written.
+///
+/// ```
+/// use std::io::Cursor;
+///
+/// use drystone::{RecordSource, RowBuf, Schema, arrow};
+///
+/// let schema: Schema = "id: u64 key, carrier: str[2]".parse()?;
+/// let options = arrow::Options::new().name("flights.arrow");
+/// let mut writer = options.writer(&schema, Vec::new())?;
+/// writer.write(RowBuf::from_values(&schema, [7.into(), drystone::Value::from("UA")])?.as_row())?;
+/// let written = writer.finish()?;
+///
+/// assert_eq!(options.infer(Cursor::new(written.clone()))?.schema(), &schema);
+/// let mut reader = options.reader(&schema, Cursor::new(written))?;
+/// let mut row = RowBuf::new(&schema);
+/// assert!(reader.next_record(row.as_bytes_mut())?);
+/// assert_eq!(row.to_string(), "id: 7, carrier: UA");
+/// # Ok::<(), drystone::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Options {
+    name: Box<str>,
+    ignore_unknown: bool,
+    format: Format,
+}
+
+impl Options {
+    /// Files are written, and every mistake is an error.
+    pub fn new() -> Options {
+        Options { name: "the Arrow data".into(), ignore_unknown: false, format: Format::File }
+    }
+
+    /// What messages call the input: `row 7 of flights.arrow`.
+    pub fn name(mut self, name: impl Into<Box<str>>) -> Options {
+        self.name = name.into();
+        self
+    }
+
+    /// Whether columns that the schema has no field for are skipped. Otherwise they are an error.
+    pub fn ignore_unknown(mut self, ignore: bool) -> Options {
+        self.ignore_unknown = ignore;
+        self
+    }
+
+    /// What is written: a file, which is the default, or a stream. What is read says itself what it is.
+    pub fn format(mut self, format: Format) -> Options {
+        self.format = format;
+        self
+    }
+
+    /// Reads records of this schema out of an Arrow file, which is also called Feather, version 2, or out of a stream. Its
+    /// batches may be compressed.
+    ///
+    /// Fields are matched to columns by name. A field that no column gives takes its default, or null. A value that cannot be
+    /// stored in its field exactly is an error that names the row and the column; nothing is rounded, except `float64` into an
+    /// `f32` that was asked for.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) when it is no Arrow file, or cut off, when there is a column that the schema has not, or
+    /// one of a type that no field holds, and when there is none for a field that has neither default nor null.
+    pub fn reader<R: Read + Seek + Send + 'static>(&self, schema: &Schema, input: R) -> Result<Reader> {
+        self.batch_reader(schema, Batches::file(&self.name, input)?)
+    }
+
+    /// The same out of an Arrow stream, which comes through pipes and sockets and needs no `Seek`.
+    ///
+    /// # Errors
+    /// As for [`reader`](Options::reader).
+    pub fn stream_reader<R: Read + Send + 'static>(&self, schema: &Schema, input: R) -> Result<Reader> {
+        self.batch_reader(schema, Batches::stream(&self.name, input)?)
+    }
+
+    /// The same out of batches that are there already.
+    ///
+    /// # Errors
+    /// As for [`reader`](Options::reader).
+    pub fn batch_reader(&self, schema: &Schema, batches: impl Into<Batches>) -> Result<Reader> {
+        Reader::new(&self.name, self.ignore_unknown, schema, batches.into())
+    }
+
+    /// The schema of records that hold everything in an Arrow file or stream. The batches are read for it, all of them, unless
+    /// their schema says enough.
+    ///
+    /// - What Drystone wrote is what it was, key and all: its fields stand in the metadata.
+    /// - Numbers, truth values, dates, fixed-size binary and lists get the type of the same name; a half float is an `f32`,
+    ///   timestamps of any unit are `timestamp`.
+    /// - Texts get the width of the longest one. Binary and lists have one length, or there is no field for them.
+    /// - Where values are missing, the field may be null. Whole numbers that would be taken for null are then given the next
+    ///   wider type.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) when a column is of a type that no field holds, and when the batches cannot be read.
+    pub fn infer<R: Read + Seek + Send + 'static>(&self, input: R) -> Result<Inferred> {
+        Batches::file(&self.name, input)?.infer(&self.name)
+    }
+
+    /// The same of an Arrow stream, which needs no `Seek`.
+    ///
+    /// # Errors
+    /// As for [`infer`](Options::infer).
+    pub fn infer_stream<R: Read + Send + 'static>(&self, input: R) -> Result<Inferred> {
+        Batches::stream(&self.name, input)?.infer(&self.name)
+    }
+
+    /// The same of batches that are there already.
+    ///
+    /// # Errors
+    /// As for [`infer`](Options::infer).
+    pub fn infer_batches(&self, batches: impl Into<Batches>) -> Result<Inferred> {
+        batches.into().infer(&self.name)
+    }
+
+    /// Writes rows of this schema as a file, or as a stream.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io) when the beginning cannot be written.
+    pub fn writer<W: Write>(&self, schema: &Schema, output: W) -> Result<Writer<W>> {
+        Writer::new(schema, self.format, output)
+    }
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options::new()
+    }
+}

@@ -1,5 +1,7 @@
 //! A table as a stream of record batches that owns its snapshot, and as the C stream interface hands such on.
 
+use std::fmt;
+
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
@@ -25,8 +27,8 @@ use crate::transaction::ReadTransaction;
 ///
 /// // To another library in this process, which need not know of Rust.
 /// let stream = TableBatches::new(db.read()?, "points")?.into_c_stream();
-/// let batches = Batches::from_c_stream("points", stream)?;
-/// assert_eq!(batches.infer()?.schema(), &schema);
+/// let batches = Batches::from_c_stream(stream)?;
+/// assert_eq!(drystone::arrow::Options::new().infer_batches(batches)?.schema(), &schema);
 /// # Ok::<(), drystone::Error>(())
 /// ```
 pub struct TableBatches {
@@ -36,6 +38,12 @@ pub struct TableBatches {
     arrow: SchemaRef,
     next: u64,
     end: u64,
+}
+
+impl fmt::Debug for TableBatches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TableBatches({:?}, {} of {} rows given)", self.table, self.next, self.end)
+    }
 }
 
 impl TableBatches {

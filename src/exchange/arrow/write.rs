@@ -1,5 +1,6 @@
 //! Writes rows as an Arrow file or stream, batch by batch.
 
+use std::fmt;
 use std::io::Write;
 
 use arrow_array::RecordBatch;
@@ -13,22 +14,22 @@ use crate::schema::Schema;
 
 /// The two forms in which Arrow is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
+#[non_exhaustive]
+pub enum Format {
     /// A file with a list of its batches at the end, which is also called Feather: any batch can be found at once.
     File,
     /// One batch after the other, for pipes and sockets.
     Stream,
 }
 
-/// Writes rows as Arrow. Batches have 65,536 rows, or fewer where rows are wide; they are not compressed, so that others can map
+/// Writes rows as Arrow, from [`Options::writer`](super::Options::writer). Batches have 65,536 rows, or fewer where rows are wide; they are not compressed, so that others can map
 /// the file.
 ///
 /// ```
-/// use drystone::arrow::{Batches, Layout, Writer};
-/// use drystone::{Database, RowBuf, Schema};
+/// use drystone::{Database, RowBuf, Schema, arrow};
 ///
 /// let schema: Schema = "x: i32, y: f64".parse()?;
-/// let mut writer = Writer::new(&schema, Layout::File, Vec::new())?;
+/// let mut writer = arrow::Options::new().writer(&schema, Vec::new())?;
 /// for x in 0..1000 {
 ///     writer.write(RowBuf::from_values(&schema, [x, 2 * x])?.as_row())?;
 /// }
@@ -36,11 +37,12 @@ pub enum Layout {
 ///
 /// let db = Database::in_memory()?;
 /// let write = db.write()?;
-/// let mut points = write.create_dyn_table("points", &schema)?;
-/// let mut records = Batches::file("points.arrow", std::io::Cursor::new(file))?.records(&schema)?;
-/// assert_eq!(points.load_from(&mut records, &drystone::LoadOptions::new())?.rows, 1000);
+/// let mut points = write.create_dynamic("points", &schema)?;
+/// let mut reader = arrow::Options::new().reader(&schema, std::io::Cursor::new(file))?;
+/// assert_eq!(points.load(&mut reader, &drystone::LoadOptions::new())?.rows, 1000);
 /// # Ok::<(), drystone::Error>(())
 /// ```
+#[must_use = "call `finish`, which writes the end"]
 pub struct Writer<W: Write> {
     output: Output<W>,
     gathered: Gathered,
@@ -51,18 +53,20 @@ enum Output<W: Write> {
     Stream(Box<StreamWriter<W>>),
 }
 
+impl<W: Write> fmt::Debug for Writer<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "arrow::Writer({})", self.gathered.schema())
+    }
+}
+
 impl<W: Write> Writer<W> {
-    /// Writes rows of this schema.
-    ///
-    /// # Errors
-    /// [`Io`](ErrorKind::Io) when the beginning cannot be written.
-    pub fn new(schema: &Schema, layout: Layout, output: W) -> Result<Writer<W>> {
+    pub(super) fn new(schema: &Schema, format: Format, output: W) -> Result<Writer<W>> {
         let gathered = Gathered::new(schema);
-        let output = match layout {
-            Layout::File => {
+        let output = match format {
+            Format::File => {
                 Output::File(Box::new(FileWriter::try_new(output, gathered.arrow()).map_err(unwritten)?))
             }
-            Layout::Stream => {
+            Format::Stream => {
                 Output::Stream(Box::new(StreamWriter::try_new(output, gathered.arrow()).map_err(unwritten)?))
             }
         };
@@ -86,6 +90,19 @@ impl<W: Write> Writer<W> {
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
         let output = &mut self.output;
         self.gathered.add(records, |batch| output.write(batch))
+    }
+
+    /// Writes rows, one after the other, such as those of a [`QueryRows`](crate::query::QueryRows).
+    ///
+    /// # Errors
+    /// As [`write`](Writer::write).
+    pub fn write_all<'r>(&mut self, rows: impl IntoIterator<Item = Row<'r>>) -> Result<()> {
+        rows.into_iter().try_for_each(|row| self.write(row))
+    }
+
+    /// The schema of the rows.
+    pub fn schema(&self) -> &Schema {
+        self.gathered.schema()
     }
 
     /// Writes what is still in memory and the end, and gives the output back.

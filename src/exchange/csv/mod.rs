@@ -10,7 +10,7 @@ mod write;
 
 use std::io::{Read, Write};
 
-pub use infer::{Column, Inferred};
+pub use crate::exchange::inferred::{Column, Inferred};
 pub use read::Reader;
 pub use write::Writer;
 
@@ -111,10 +111,28 @@ impl Options {
 
     /// Reads everything once, in bounded memory, and picks for each column the narrowest type that holds it.
     ///
+    /// - Whole numbers get the narrowest type that holds them, unsigned if none is negative; what begins with a plus sign or a
+    ///   needless zero, such as the ZIP code `01234`, is text.
+    /// - Other numbers are `f32` if all of them print the same as such, else `f64`, unless whole numbers among them are too great
+    ///   for it.
+    /// - `true` and `false` in any case, dates, timestamps and hyphenated uuids get their types, all else `str` of the longest text.
+    /// - Where values are missing, the field may be null, and the type is wide enough not to take the value that null takes.
+    ///
+    /// ```
+    /// use drystone::csv;
+    ///
+    /// let text = "id,delay,zip\n7,-3,01234\n300,,99999\n";
+    /// let inferred = csv::Options::new().infer(text.as_bytes())?;
+    /// assert_eq!(inferred.schema().to_string(), "id: u16, delay: i8?, zip: str[5]");
+    /// assert_eq!(inferred.columns()[1].reason(), "whole numbers, -3 to -3; 1 missing");
+    /// assert_eq!(inferred.with_key(&["zip", "id"])?.to_string(), "zip: str[5] key, id: u16 key, delay: i8?");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) for a bad line, a header that cannot name fields, and an input without any rows.
     pub fn infer<R: Read>(&self, input: R) -> Result<Inferred> {
-        Inferred::new(self, input)
+        infer::infer(self, input)
     }
 
     /// Writes rows of this schema, beginning with the header. What [`reader`](Options::reader) reads of it with the same

@@ -1,5 +1,6 @@
 //! Reads the lines of a CSV as records of a schema.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 
 use super::split::{Lines, NOT_UTF8, Problem};
@@ -41,6 +42,12 @@ pub struct Reader<R, W = io::Sink> {
     /// The line of names as it stands, until it is written before the first bad line.
     header: Option<Box<[u8]>>,
     aside: Option<W>,
+}
+
+impl<R, W> fmt::Debug for Reader<R, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "csv::Reader({:?}, {})", self.options.name, self.schema)
+    }
 }
 
 /// What is wrong with a line.

@@ -1,9 +1,11 @@
 //! Writes rows as lines of a CSV, such that reading them gives the same values.
 
+use std::fmt;
 use std::io::{self, BufWriter, Write};
 
 use super::Options;
 use crate::error::{Error, Result};
+use crate::exchange::check_whole;
 use crate::record::Row;
 use crate::schema::Schema;
 
@@ -20,11 +22,18 @@ use crate::schema::Schema;
 /// assert_eq!(writer.finish()?, b"id,note\n7,\"a, b\"\n8,\n");
 /// # Ok::<(), drystone::Error>(())
 /// ```
+#[must_use = "call `finish`, which writes the end"]
 pub struct Writer<W: Write> {
     output: BufWriter<W>,
     options: Options,
     schema: Schema,
     line: String,
+}
+
+impl<W: Write> fmt::Debug for Writer<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "csv::Writer({})", self.schema)
+    }
 }
 
 impl<W: Write> Writer<W> {
@@ -62,6 +71,29 @@ impl<W: Write> Writer<W> {
             }
         }
         self.end_line()
+    }
+
+    /// Writes packed records, any number of whole ones.
+    ///
+    /// # Errors
+    /// [`Value`](crate::ErrorKind::Value) when they are not whole, else as [`write`](Writer::write).
+    pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
+        check_whole(&self.schema, records)?;
+        let schema = self.schema.clone();
+        records.chunks_exact(schema.width()).try_for_each(|record| self.write(Row::new(&schema, record)?))
+    }
+
+    /// Writes rows, one after the other, such as those of a [`QueryRows`](crate::query::QueryRows).
+    ///
+    /// # Errors
+    /// As [`write`](Writer::write).
+    pub fn write_all<'r>(&mut self, rows: impl IntoIterator<Item = Row<'r>>) -> Result<()> {
+        rows.into_iter().try_for_each(|row| self.write(row))
+    }
+
+    /// The schema of the rows.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
     }
 
     /// Writes out what is still in memory, and gives the output back.

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::line::{Lines, text};
 use crate::error::{Result, fail};
-use crate::exchange::Inferred;
+use crate::exchange::inferred::{Column as Found, Inferred};
 use crate::exchange::tally::Tally;
 use crate::schema::{FieldDef, Schema, Type};
 
@@ -46,20 +46,20 @@ pub(super) fn infer<R: Read>(mut lines: Lines<R>) -> Result<Inferred> {
     if rows == 0 {
         fail!(Input, "{} has no rows to tell the types of its fields from; give a schema", lines.name);
     }
-    let (mut fields, mut reasons) = (Vec::new(), Vec::new());
+    let (mut fields, mut found) = (Vec::new(), Vec::new());
     for column in &mut columns {
         // What a line left out is missing.
         column.scalars.missing += rows - column.lines;
         let place =
             |error: crate::Error| error.within(format_args!("{}, field {:?}", lines.name, column.name));
         let (ty, missing, reason) = column.find_type().map_err(place)?;
-        fields.push(
-            FieldDef::new(&column.name, ty, missing > 0, false).map_err(|error| error.within(&lines.name))?,
-        );
-        reasons.push(reason);
+        let field =
+            FieldDef::new(&column.name, ty, missing > 0, false).map_err(|error| error.within(&lines.name))?;
+        fields.push(field.clone());
+        found.push(Found::new(field, missing, reason));
     }
     let schema = Schema::new(fields).map_err(|error| error.within(&lines.name))?;
-    Ok(Inferred::new(schema, reasons))
+    Ok(Inferred::new(schema, found, Some(rows)))
 }
 
 /// A member, and what was seen of it.

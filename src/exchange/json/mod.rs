@@ -1,10 +1,96 @@
-//! JSON lines: an object a line, read into records ([`Reader`]) and written from rows ([`Writer`]).
+//! JSON lines: an object per line, read into records ([`Reader`]), written from rows ([`Writer`]), and looked through for the
+//! narrowest types that hold them ([`Inferred`]). All begin with [`Options`].
 
 mod infer;
 mod line;
 mod read;
 mod write;
 
-pub use crate::exchange::inferred::Inferred;
-pub use read::{Reader, Records};
+use std::io::{Read, Write};
+
+pub use crate::exchange::inferred::{Column, Inferred};
+pub use read::Reader;
 pub use write::Writer;
+
+use crate::error::Result;
+use crate::schema::Schema;
+use line::Lines;
+
+/// How JSON lines are read and written: an object per line; blank lines are skipped.
+///
+/// Numbers are read as their fields are, so that whole ones of 128 bits are exact. Texts are read into fields of other types as in a CSV:
+/// dates, timestamps, uuids, bytes as `0x` and digits, and the floats that JSON does not have, `"NaN"`, `"inf"`, `"-inf"`.
+///
+/// ```
+/// use drystone::{RecordSource, RowBuf, Schema, json};
+///
+/// let text = "{\"id\": 7, \"seen\": \"2013-07-04T12:00:00Z\"}\n{\"id\": 8, \"delay\": -3}\n";
+/// let options = json::Options::new().name("flights.jsonl");
+/// let inferred = options.infer(text.as_bytes())?;
+/// assert_eq!(inferred.schema().to_string(), "id: u8, seen: timestamp?, delay: i8?");
+/// let mut reader = options.reader(inferred.schema(), text.as_bytes())?;
+/// let mut row = RowBuf::new(inferred.schema());
+/// assert!(reader.next_record(row.as_bytes_mut())?);
+/// assert_eq!(row.to_string(), "id: 7, seen: 2013-07-04T12:00:00Z, delay: null");
+/// # Ok::<(), drystone::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Options {
+    name: Box<str>,
+    ignore_unknown: bool,
+}
+
+impl Options {
+    /// Every mistake is an error.
+    pub fn new() -> Options {
+        Options { name: "the JSON".into(), ignore_unknown: false }
+    }
+
+    /// What messages call the input: `line 7 of flights.jsonl`.
+    pub fn name(mut self, name: impl Into<Box<str>>) -> Options {
+        self.name = name.into();
+        self
+    }
+
+    /// Whether members that the schema has no field for are skipped. Otherwise they are an error.
+    pub fn ignore_unknown(mut self, ignore: bool) -> Options {
+        self.ignore_unknown = ignore;
+        self
+    }
+
+    /// Reads records of this schema, whose fields are matched to the members by name. Large reads are made; the input needs
+    /// no buffer. A field that a line does not give takes its default, or null.
+    ///
+    /// # Errors
+    /// None so far: what is wrong with a line is found when it is read.
+    pub fn reader<R: Read>(&self, schema: &Schema, input: R) -> Result<Reader<R>> {
+        Ok(Reader::new(Lines::new(&self.name, input), self.ignore_unknown, schema))
+    }
+
+    /// Reads everything once, in bounded memory, and picks the narrowest types that hold it.
+    ///
+    /// They are those of a CSV, but texts in quotes stay texts where they look like numbers. A list of numbers, always of one
+    /// length, is an array. Members that are null or left out in some lines may be null.
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) for a line that is no object, for objects in objects, for lists of anything but
+    /// numbers or of several lengths, and for an input without any rows.
+    pub fn infer<R: Read>(&self, input: R) -> Result<Inferred> {
+        infer::infer(Lines::new(&self.name, input))
+    }
+
+    /// Writes rows of this schema.
+    ///
+    /// # Errors
+    /// None so far: nothing is written before the first row.
+    pub fn writer<W: Write>(&self, schema: &Schema, output: W) -> Result<Writer<W>> {
+        Ok(Writer::new(schema, output))
+    }
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options::new()
+    }
+}

@@ -1,76 +1,21 @@
 //! JSON lines as records.
 
+use std::fmt;
 use std::io::Read;
 
-use super::infer::infer;
 use super::line::{Lines, text};
 use crate::error::{Error, ErrorKind, Result};
-use crate::exchange::Inferred;
 use crate::exchange::missing;
 use crate::load::RecordSource;
 use crate::record::Value;
 use crate::schema::text::shown;
 use crate::schema::{FieldDef, Schema, Type};
 
-/// JSON lines: an object a line; blank lines are passed over.
-///
-/// Numbers are read as their fields are, so that whole ones of 128 bits are exact. Texts are read into fields of other types as in a CSV:
-/// dates, timestamps, uuids, bytes as `0x` and digits, and the floats that JSON does not have, `"NaN"`, `"inf"`, `"-inf"`.
-///
-/// ```
-/// use drystone::{RecordSource, RowBuf, Schema, json};
-///
-/// let text = "{\"id\": 7, \"seen\": \"2013-07-04T12:00:00Z\"}\n{\"id\": 8, \"delay\": -3}\n";
-/// let inferred = json::Reader::new("flights.jsonl", text.as_bytes()).infer()?;
-/// assert_eq!(inferred.schema().to_string(), "id: u8, seen: timestamp?, delay: i8?");
-/// let mut records = json::Reader::new("flights.jsonl", text.as_bytes()).records(inferred.schema());
-/// let mut row = RowBuf::new(inferred.schema());
-/// assert!(records.next_record(row.as_bytes_mut())?);
-/// assert_eq!(row.to_string(), "id: 7, seen: 2013-07-04T12:00:00Z, delay: null");
-/// # Ok::<(), drystone::Error>(())
-/// ```
-pub struct Reader<R> {
-    lines: Lines<R>,
-    ignore_unknown: bool,
-}
-
-impl<R: Read> Reader<R> {
-    /// Reads this input. Large reads are made; it needs no buffer. `name` is what messages call it.
-    pub fn new(name: &str, input: R) -> Reader<R> {
-        Reader { lines: Lines::new(name, input), ignore_unknown: false }
-    }
-
-    /// Whether members that the schema has no field for are passed over. Otherwise they are an error.
-    #[must_use]
-    pub fn ignore_unknown(mut self, ignore: bool) -> Reader<R> {
-        self.ignore_unknown = ignore;
-        self
-    }
-
-    /// The schema of records that hold everything: the narrowest types, as [`csv::Inferred`](crate::csv::Inferred) has them, but texts
-    /// in quotes stay texts where they look like numbers. A list of numbers, always of one length, is an array. Members that are null or left out
-    /// in some lines may be null. Everything is read once, in bounded memory.
-    ///
-    /// # Errors
-    /// [`Input`](ErrorKind::Input) for a line that is no object, for objects in objects, for lists of anything but numbers or of several
-    /// lengths, and for an input without any rows.
-    pub fn infer(self) -> Result<Inferred> {
-        infer(self.lines)
-    }
-
-    /// The records of this schema, whose fields are matched to the members by name. A field that a line does not give takes its
-    /// default, or null.
-    pub fn records(self, schema: &Schema) -> Records<R> {
-        let given = vec![false; schema.fields().len()];
-        Records { lines: self.lines, ignore_unknown: self.ignore_unknown, schema: schema.clone(), given }
-    }
-}
-
-/// The records of JSON lines, from [`Reader::records`]. Places are line numbers.
+/// JSON lines as a source of records, from [`Options::reader`](super::Options::reader). Places are line numbers.
 ///
 /// A line that cannot be read as a record is an error that names file, line and field. After an error, the next call goes on with the next
 /// line.
-pub struct Records<R> {
+pub struct Reader<R> {
     lines: Lines<R>,
     ignore_unknown: bool,
     schema: Schema,
@@ -78,7 +23,18 @@ pub struct Records<R> {
     given: Vec<bool>,
 }
 
-impl<R: Read> Records<R> {
+impl<R> fmt::Debug for Reader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "json::Reader({:?}, {})", self.lines.name, self.schema)
+    }
+}
+
+impl<R: Read> Reader<R> {
+    pub(super) fn new(lines: Lines<R>, ignore_unknown: bool, schema: &Schema) -> Reader<R> {
+        let given = vec![false; schema.fields().len()];
+        Reader { lines, ignore_unknown, schema: schema.clone(), given }
+    }
+
     /// The schema of the records.
     pub fn schema(&self) -> &Schema {
         &self.schema
@@ -87,7 +43,7 @@ impl<R: Read> Records<R> {
     fn read_line(&mut self, record: &mut [u8]) -> Result<()> {
         record.copy_from_slice(self.schema.default_bytes());
         self.given.fill(false);
-        let failed = |error: &dyn std::fmt::Display| self.lines.error(error);
+        let failed = |error: &dyn fmt::Display| self.lines.error(error);
         for (name, value) in self.lines.members()?.0 {
             let Some(at) = self.schema.position(&name) else {
                 if self.ignore_unknown {
@@ -112,7 +68,7 @@ impl<R: Read> Records<R> {
     }
 }
 
-impl<R: Read> RecordSource for Records<R> {
+impl<R: Read> RecordSource for Reader<R> {
     fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
         self.schema.check_width(record.len())?;
         if !self.lines.advance()? {

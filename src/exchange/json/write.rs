@@ -1,5 +1,6 @@
 //! Writes rows as JSON lines.
 
+use std::fmt;
 use std::io::{self, BufWriter, Write};
 
 use crate::error::{Error, Result};
@@ -7,27 +8,33 @@ use crate::exchange::check_whole;
 use crate::record::Row;
 use crate::schema::Schema;
 
-/// Writes rows as JSON lines, an object a row, with all fields in their order. Dates, timestamps, uuids and bytes are texts, and so are the
+/// Writes rows as JSON lines, from [`Options::writer`](super::Options::writer): an object per row, with all fields in their order. Dates, timestamps, uuids and bytes are texts, and so are the
 /// floats that JSON does not have.
 ///
 /// ```
 /// use drystone::{RowBuf, Schema, Value, json};
 ///
 /// let schema: Schema = "id: u64, day: date, delay: i16?".parse()?;
-/// let mut writer = json::Writer::new(&schema, Vec::new());
+/// let mut writer = json::Options::new().writer(&schema, Vec::new())?;
 /// let row = RowBuf::from_values(&schema, [Value::from(7), drystone::Date::from_days(0).into()])?;
 /// writer.write(row.as_row())?;
 /// assert_eq!(writer.finish()?, b"{\"id\":7,\"day\":\"1970-01-01\",\"delay\":null}\n");
 /// # Ok::<(), drystone::Error>(())
 /// ```
+#[must_use = "call `finish`, which writes the end"]
 pub struct Writer<W: Write> {
     output: BufWriter<W>,
     schema: Schema,
 }
 
+impl<W: Write> fmt::Debug for Writer<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "json::Writer({})", self.schema)
+    }
+}
+
 impl<W: Write> Writer<W> {
-    /// Writes rows of this schema.
-    pub fn new(schema: &Schema, output: W) -> Writer<W> {
+    pub(super) fn new(schema: &Schema, output: W) -> Writer<W> {
         Writer { output: BufWriter::with_capacity(64 << 10, output), schema: schema.clone() }
     }
 
@@ -53,6 +60,19 @@ impl<W: Write> Writer<W> {
         check_whole(&self.schema, records)?;
         let schema = self.schema.clone();
         records.chunks_exact(schema.width()).try_for_each(|record| self.write(Row::new(&schema, record)?))
+    }
+
+    /// Writes rows, one after the other, such as those of a [`QueryRows`](crate::query::QueryRows).
+    ///
+    /// # Errors
+    /// As [`write`](Writer::write).
+    pub fn write_all<'r>(&mut self, rows: impl IntoIterator<Item = Row<'r>>) -> Result<()> {
+        rows.into_iter().try_for_each(|row| self.write(row))
+    }
+
+    /// The schema of the rows.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
     }
 
     /// Writes out what is still in memory, and gives the output back.

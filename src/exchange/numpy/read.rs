@@ -1,13 +1,14 @@
 //! `.npy` files as records.
 
+use std::fmt;
 use std::io::Read;
 
 use super::dtype::{Column, Layout, VALUE};
 use super::element::Kind;
 use super::literal::Literal;
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::exchange::Inferred;
 use crate::exchange::columns::match_columns;
+use crate::exchange::inferred::{Column as Found, Inferred};
 use crate::exchange::missing;
 use crate::load::RecordSource;
 use crate::record::{Timestamp, Uuid, Value};
@@ -20,67 +21,23 @@ const HEADER_BYTES: usize = 1 << 20;
 /// So many bytes are read at a time, but at least one row.
 const PIECE_BYTES: usize = 256 << 10;
 
-/// An `.npy` file: a structured array, whose fields are columns, or a plain one, which is the one column `value`, of an array if it has
-/// two dimensions.
-///
-/// ```
-/// use drystone::{RecordSource, RowBuf, Schema, numpy};
-///
-/// let mut file = b"\x93NUMPY\x01\x00\x3D\x00".to_vec();
-/// file.extend(b"{'descr': '<i4', 'fortran_order': False, 'shape': (2,), }   \n");
-/// file.extend([7, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]);
-///
-/// let reader = numpy::Reader::new("numbers.npy", &*file)?;
-/// assert_eq!(reader.rows(), 2);
-/// let schema: Schema = "x: i16".parse()?; // a field that is alone need not have the name
-/// let mut records = reader.records(&schema)?;
-/// let mut row = RowBuf::new(&schema);
-/// assert!(records.next_record(row.as_bytes_mut())?);
-/// assert_eq!(row.to_string(), "x: 7");
-/// # Ok::<(), drystone::Error>(())
-/// ```
-pub struct Reader<R> {
+/// A file of which the header was read.
+pub(super) struct Opened<R> {
     pieces: Pieces<R>,
     layout: Layout,
-    ignore_unknown: bool,
 }
 
-impl<R: Read> Reader<R> {
-    /// Reads the header. Large reads are made; the input needs no buffer. `name` is what messages call it.
-    ///
-    /// # Errors
-    /// [`Input`](ErrorKind::Input) when it is no `.npy` file, and when no record can hold its elements: Python objects, complex
-    /// numbers, more dimensions.
-    pub fn new(name: &str, mut input: R) -> Result<Reader<R>> {
+impl<R: Read> Opened<R> {
+    pub(super) fn new(name: &str, mut input: R) -> Result<Opened<R>> {
         let header = header(name, &mut input)?;
         let (layout, rows) =
             shape(&header).map_err(|reason| Error::new(ErrorKind::Input, format!("{name}: {reason}")))?;
         let pieces =
             Pieces { name: name.into(), input, width: layout.width, rows, done: 0, bytes: Vec::new() };
-        Ok(Reader { pieces, layout, ignore_unknown: false })
+        Ok(Opened { pieces, layout })
     }
 
-    /// Whether columns that the schema has no field for are passed over. Otherwise they are an error.
-    #[must_use]
-    pub fn ignore_unknown(mut self, ignore: bool) -> Reader<R> {
-        self.ignore_unknown = ignore;
-        self
-    }
-
-    /// How many rows there are, as the header says.
-    pub fn rows(&self) -> u64 {
-        self.pieces.rows
-    }
-
-    /// The schema of records that hold everything. The array is read for it if it has texts or moments.
-    ///
-    /// Numbers and truth values get the type of the same name, halves become `f32`; `S` is `str` as wide as it is, or `bytes` where
-    /// something is not UTF-8, `U` is `str` of the longest, `V` is `bytes`; days and weeks are `date`, other moments `timestamp`, and may be
-    /// null if one is NaT.
-    ///
-    /// # Errors
-    /// [`Input`](ErrorKind::Input) when the array is cut off, or a column has a name or a width that no field has.
-    pub fn infer(mut self) -> Result<Inferred> {
+    pub(super) fn infer(mut self) -> Result<Inferred> {
         let columns = &self.layout.columns;
         let mut seen: Vec<Seen> = columns.iter().map(|_| Seen::default()).collect();
         let is_open =
@@ -101,56 +58,35 @@ impl<R: Read> Reader<R> {
             let ty = seen.find_type(column).map_err(place)?;
             FieldDef::new(&column.name, ty, seen.nulls > 0, false).map_err(|error| error.within(name))
         });
-        let schema = Schema::new(fields.collect::<Result<_>>()?).map_err(|error| error.within(name))?;
-        let reasons = seen.iter().map(|seen| match seen.nulls {
-            0 => String::new(),
-            nulls => format!("{nulls} missing"),
+        let fields = fields.collect::<Result<Vec<_>>>()?;
+        let schema = Schema::new(fields.clone()).map_err(|error| error.within(name))?;
+        let found = fields.into_iter().zip(&seen).map(|(field, seen)| {
+            let reason = match seen.nulls {
+                0 => String::new(),
+                nulls => format!("{nulls} missing"),
+            };
+            Found::new(field, seen.nulls, reason)
         });
-        Ok(Inferred::new(schema, reasons.collect()))
-    }
-
-    /// The records of this schema, whose fields are matched to those of the array by name. A field that is not there takes its
-    /// default, or null.
-    ///
-    /// # Errors
-    /// [`Input`](ErrorKind::Input) when the array has a field that the schema has not, and when it lacks one that has neither
-    /// default nor null.
-    pub fn records(mut self, schema: &Schema) -> Result<Records<R>> {
-        if let ([only], [field]) = (&mut self.layout.columns[..], schema.fields())
-            && self.layout.is_plain
-        {
-            only.name = field.name().to_owned();
-        }
-        let names: Vec<&str> = self.layout.columns.iter().map(|column| &*column.name).collect();
-        let fields = match_columns(&self.pieces.name, "its dtype", self.ignore_unknown, schema, &names)?;
-        let matched = self.layout.columns.iter().zip(&fields).filter_map(|(column, field)| {
-            let field = &schema.fields()[usize::from((*field)?)];
-            Some(Match {
-                is_stored: column.is_stored_as(field),
-                column: column.clone(),
-                field: field.clone(),
-            })
-        });
-        Ok(Records {
-            matched: matched.collect(),
-            pieces: self.pieces,
-            schema: schema.clone(),
-            taken: 0,
-            place: 0,
-        })
+        Ok(Inferred::new(schema, found.collect(), Some(self.pieces.rows)))
     }
 }
 
-/// The records of an `.npy` file, from [`Reader::records`]. Places are rows, counted from 1.
+/// An `.npy` file as a source of records, from [`Options::reader`](super::Options::reader). Places are rows, counted from 1.
 ///
 /// What lies in the array as a record has it is taken as it is, so that the value which is set aside for null is null in a field that may be,
 /// as [`Writer`](super::Writer) writes it. NaT is null, and an error in a field that may not be. Other values are stored where that is exact.
-pub struct Records<R> {
+pub struct Reader<R> {
     pieces: Pieces<R>,
     schema: Schema,
     matched: Vec<Match>,
     taken: usize,
     place: u64,
+}
+
+impl<R> fmt::Debug for Reader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "numpy::Reader({:?}, {})", self.pieces.name, self.schema)
+    }
 }
 
 struct Match {
@@ -160,14 +96,41 @@ struct Match {
     is_stored: bool,
 }
 
-impl<R> Records<R> {
+impl<R: Read> Reader<R> {
+    pub(super) fn new(opened: Opened<R>, ignore_unknown: bool, schema: &Schema) -> Result<Reader<R>> {
+        let Opened { pieces, mut layout } = opened;
+        if let ([only], [field]) = (&mut layout.columns[..], schema.fields())
+            && layout.is_plain
+        {
+            only.name = field.name().to_owned();
+        }
+        let names: Vec<&str> = layout.columns.iter().map(|column| &*column.name).collect();
+        let fields = match_columns(&pieces.name, "its dtype", ignore_unknown, schema, &names)?;
+        let matched = layout.columns.iter().zip(&fields).filter_map(|(column, field)| {
+            let field = &schema.fields()[usize::from((*field)?)];
+            Some(Match {
+                is_stored: column.is_stored_as(field),
+                column: column.clone(),
+                field: field.clone(),
+            })
+        });
+        Ok(Reader { matched: matched.collect(), pieces, schema: schema.clone(), taken: 0, place: 0 })
+    }
+}
+
+impl<R> Reader<R> {
+    /// How many rows there are, as the header says.
+    pub fn rows(&self) -> u64 {
+        self.pieces.rows
+    }
+
     /// The schema of the records.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }
 }
 
-impl<R: Read> RecordSource for Records<R> {
+impl<R: Read> RecordSource for Reader<R> {
     fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
         self.schema.check_width(record.len())?;
         if self.taken == self.pieces.bytes.len() {

@@ -1,5 +1,6 @@
 //! Writes rows as an `.npy` file: a header, then the records as they are.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use super::dtype::dtype;
@@ -11,21 +12,21 @@ use crate::schema::Schema;
 /// The data begins at a multiple of this.
 const ALIGNMENT: usize = 64;
 
-/// Writes rows as an `.npy` file, a structured array of the [`dtype`] of their schema. Its data are the packed records, byte for byte;
+/// Writes rows as an `.npy` file, from [`Options::writer`](super::Options::writer): a structured array of the [`dtype`] of their schema. Its data are the packed records, byte for byte;
 /// nulls are the values that are set aside for them.
 ///
 /// ```
-/// use drystone::numpy::{Reader, Writer};
-/// use drystone::{RowBuf, Schema};
+/// use drystone::{RowBuf, Schema, numpy};
 ///
 /// let schema: Schema = "x: i32, delay: i16?".parse()?;
-/// let mut writer = Writer::new(&schema, 1, Vec::new())?;
+/// let mut writer = numpy::Options::new().rows(1).writer(&schema, Vec::new())?;
 /// writer.write(RowBuf::from_values(&schema, [7])?.as_row())?;
 /// let file = writer.finish()?;
 /// assert_eq!(file.len() % 64, schema.width());
-/// assert_eq!(Reader::new("x.npy", &*file)?.infer()?.schema().to_string(), "x: i32, delay: i16");
+/// assert_eq!(numpy::Options::new().infer(&*file)?.schema().to_string(), "x: i32, delay: i16");
 /// # Ok::<(), drystone::Error>(())
 /// ```
+#[must_use = "call `finish`, which checks the number of rows"]
 pub struct Writer<W: Write> {
     output: W,
     schema: Schema,
@@ -33,12 +34,14 @@ pub struct Writer<W: Write> {
     written: u64,
 }
 
+impl<W: Write> fmt::Debug for Writer<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "numpy::Writer({})", self.schema)
+    }
+}
+
 impl<W: Write> Writer<W> {
-    /// Writes so many rows of this schema. Small writes are made for single rows; a file should be given in a `BufWriter`.
-    ///
-    /// # Errors
-    /// [`Io`](crate::ErrorKind::Io) when the header cannot be written.
-    pub fn new(schema: &Schema, rows: u64, mut output: W) -> Result<Writer<W>> {
+    pub(super) fn new(schema: &Schema, rows: u64, mut output: W) -> Result<Writer<W>> {
         output.write_all(&header(schema, rows)).map_err(failed)?;
         Ok(Writer { output, schema: schema.clone(), rows, written: 0 })
     }
@@ -69,6 +72,19 @@ impl<W: Write> Writer<W> {
             );
         }
         self.output.write_all(records).map_err(failed)
+    }
+
+    /// Writes rows, one after the other, such as those of a [`QueryRows`](crate::query::QueryRows).
+    ///
+    /// # Errors
+    /// As [`write`](Writer::write).
+    pub fn write_all<'r>(&mut self, rows: impl IntoIterator<Item = Row<'r>>) -> Result<()> {
+        rows.into_iter().try_for_each(|row| self.write(row))
+    }
+
+    /// The schema of the rows.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
     }
 
     /// Gives the output back.

@@ -1,7 +1,93 @@
-//! Apache Parquet: files read as record batches ([`open`]), and so as records, and written from rows ([`Writer`]).
+//! Apache Parquet: files read as records ([`Reader`]), written from rows ([`Writer`]), and looked through for the schema that
+//! holds them ([`Inferred`]). All begin with [`Options`].
 
 mod read;
 mod write;
 
-pub use read::open;
+use std::io::{Read, Seek, Write};
+
+pub use crate::exchange::arrow::Reader;
+pub use crate::exchange::inferred::{Column, Inferred};
 pub use write::Writer;
+
+use crate::error::Result;
+use crate::schema::Schema;
+
+/// How Parquet files are read and written. What is decoded at a time is in memory, not the whole file.
+///
+/// ```
+/// use std::io::Cursor;
+///
+/// use drystone::{RecordSource, RowBuf, Schema, parquet};
+///
+/// let schema: Schema = "id: u64 key, delay: i16?".parse()?;
+/// let options = parquet::Options::new().name("flights.parquet");
+/// let mut writer = options.writer(&schema, Vec::new())?;
+/// writer.write(RowBuf::from_values(&schema, [7, -3])?.as_row())?;
+/// let file = writer.finish()?;
+///
+/// assert_eq!(options.infer(Cursor::new(file.clone()))?.schema(), &schema);
+/// let mut reader = options.reader(&schema, Cursor::new(file))?;
+/// let mut row = RowBuf::new(&schema);
+/// assert!(reader.next_record(row.as_bytes_mut())?);
+/// assert_eq!(row.to_string(), "id: 7, delay: -3");
+/// # Ok::<(), drystone::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Options {
+    name: Box<str>,
+    ignore_unknown: bool,
+}
+
+impl Options {
+    /// Every mistake is an error.
+    pub fn new() -> Options {
+        Options { name: "the Parquet file".into(), ignore_unknown: false }
+    }
+
+    /// What messages call the input: `row 7 of flights.parquet`.
+    pub fn name(mut self, name: impl Into<Box<str>>) -> Options {
+        self.name = name.into();
+        self
+    }
+
+    /// Whether columns that the schema has no field for are skipped. Otherwise they are an error.
+    pub fn ignore_unknown(mut self, ignore: bool) -> Options {
+        self.ignore_unknown = ignore;
+        self
+    }
+
+    /// Reads records of this schema. Fields are matched to columns by name, and values are stored as by
+    /// [`arrow::Options::reader`](crate::arrow::Options::reader).
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) when it is no Parquet file, or cut off, when there is a column that the schema has not,
+    /// or one of a type that no field holds, and when there is none for a field that has neither default nor null.
+    pub fn reader<R: Read + Seek + Send + 'static>(&self, schema: &Schema, input: R) -> Result<Reader> {
+        Reader::new(&self.name, self.ignore_unknown, schema, read::open(&self.name, input)?)
+    }
+
+    /// The schema of records that hold everything, by the rules of [`arrow::Options::infer`](crate::arrow::Options::infer).
+    ///
+    /// # Errors
+    /// [`Input`](crate::ErrorKind::Input) when it is no Parquet file, or cut off, and when a column is of a type that no field
+    /// holds.
+    pub fn infer<R: Read + Seek + Send + 'static>(&self, input: R) -> Result<Inferred> {
+        read::open(&self.name, input)?.infer(&self.name)
+    }
+
+    /// Writes rows of this schema.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io) when the beginning cannot be written.
+    pub fn writer<W: Write + Send>(&self, schema: &Schema, output: W) -> Result<Writer<W>> {
+        Writer::new(schema, output)
+    }
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options::new()
+    }
+}

@@ -15,28 +15,8 @@ use crate::exchange::arrow::{Batches, guarded};
 /// So many rows are decoded at a time.
 const BATCH_ROWS: usize = 8192;
 
-/// The record batches of a Parquet file. Only what is decoded at a time is in memory. `name` is what messages call the file.
-///
-/// ```
-/// use drystone::{RecordSource, RowBuf, Schema, parquet};
-///
-/// let schema: Schema = "id: u64 key, delay: i16?".parse()?;
-/// let mut writer = parquet::Writer::new(&schema, Vec::new())?;
-/// writer.write(RowBuf::from_values(&schema, [7, -3])?.as_row())?;
-/// let file = writer.finish()?;
-///
-/// let batches = parquet::open("flights.parquet", std::io::Cursor::new(file.clone()))?;
-/// assert_eq!(batches.infer()?.schema(), &schema);
-/// let mut records = parquet::open("flights.parquet", std::io::Cursor::new(file))?.records(&schema)?;
-/// let mut row = RowBuf::new(&schema);
-/// assert!(records.next_record(row.as_bytes_mut())?);
-/// assert_eq!(row.to_string(), "id: 7, delay: -3");
-/// # Ok::<(), drystone::Error>(())
-/// ```
-///
-/// # Errors
-/// [`Input`](ErrorKind::Input) when it is no Parquet file, or cut off.
-pub fn open<R: Read + Seek + Send + 'static>(name: &str, mut input: R) -> Result<Batches> {
+/// The record batches of a Parquet file. Only what is decoded at a time is in memory.
+pub(super) fn open<R: Read + Seek + Send + 'static>(name: &str, mut input: R) -> Result<Batches> {
     let length =
         input.seek(SeekFrom::End(0)).map_err(|error| Error::io(format_args!("cannot read {name}"), error))?;
     let input = Input { input: Arc::new(Mutex::new(input)), length };
@@ -49,7 +29,7 @@ pub fn open<R: Read + Seek + Send + 'static>(name: &str, mut input: R) -> Result
     match reader {
         Ok((reader, rows)) => {
             let schema = arrow_array::RecordBatchReader::schema(&reader);
-            Ok(Batches::guarding(name, schema, rows, reader))
+            Ok(Batches::guarding(schema, rows, reader))
         }
         Err(error) => {
             let message = format!("{name}: it is no sound Parquet file: {error}");

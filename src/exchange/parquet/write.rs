@@ -1,5 +1,6 @@
 //! Writes rows as a Parquet file, row group by row group.
 
+use std::fmt;
 use std::io::Write;
 
 use arrow_array::RecordBatch;
@@ -17,21 +18,24 @@ use crate::schema::Schema;
 const GROUP_ROWS: usize = 1 << 20;
 const GROUP_BYTES: usize = 128 << 20;
 
-/// Writes rows as a Parquet file, compressed with zstd. A row group is kept in memory until it is full: a million rows, or 128 MiB.
+/// Writes rows as a Parquet file, compressed with zstd, from [`Options::writer`](super::Options::writer). A row group is kept in memory until it is full: a million rows, or 128 MiB.
 ///
 /// The types of columns are those of [`arrow::to_schema`](crate::arrow::to_schema), and the fields stand in the metadata, so that
-/// what [`open`](super::open) reads is what was written.
+/// what [`Options::reader`](super::Options::reader) reads is what was written.
+#[must_use = "call `finish`, which writes the end"]
 pub struct Writer<W: Write + Send> {
     output: ArrowWriter<W>,
     gathered: Gathered,
 }
 
+impl<W: Write + Send> fmt::Debug for Writer<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "parquet::Writer({})", self.gathered.schema())
+    }
+}
+
 impl<W: Write + Send> Writer<W> {
-    /// Writes rows of this schema.
-    ///
-    /// # Errors
-    /// [`Io`](ErrorKind::Io) when the beginning cannot be written.
-    pub fn new(schema: &Schema, output: W) -> Result<Writer<W>> {
+    pub(super) fn new(schema: &Schema, output: W) -> Result<Writer<W>> {
         let gathered = Gathered::new(schema);
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -59,6 +63,19 @@ impl<W: Write + Send> Writer<W> {
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
         let output = &mut self.output;
         self.gathered.add(records, |batch| write(output, batch))
+    }
+
+    /// Writes rows, one after the other, such as those of a [`QueryRows`](crate::query::QueryRows).
+    ///
+    /// # Errors
+    /// As [`write`](Writer::write).
+    pub fn write_all<'r>(&mut self, rows: impl IntoIterator<Item = Row<'r>>) -> Result<()> {
+        rows.into_iter().try_for_each(|row| self.write(row))
+    }
+
+    /// The schema of the rows.
+    pub fn schema(&self) -> &Schema {
+        self.gathered.schema()
     }
 
     /// Writes what is still in memory and the end, and gives the output back.

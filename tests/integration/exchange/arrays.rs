@@ -1,6 +1,6 @@
 //! `.npy` files: what NumPy writes, what it makes of what is written here, and headers of all kinds.
 
-use drystone::numpy::{Reader, Writer, dtype};
+use drystone::numpy::{Options, dtype};
 use drystone::{ErrorKind, Result, Row, Schema};
 use proptest::prelude::*;
 
@@ -8,13 +8,14 @@ use super::random::Random;
 use super::{data, drain, every_type, records};
 
 fn read(file: &[u8], schema: &Schema) -> Result<Vec<u8>> {
-    drain(schema, &mut Reader::new("a.npy", file)?.records(schema)?)
+    drain(schema, &mut Options::new().name("a.npy").reader(schema, file)?)
 }
 
 fn written(schema: &Schema, records: &[u8]) -> Vec<u8> {
     let rows = (records.len() / schema.width()) as u64;
+    let options = Options::new().rows(rows);
     let (mut single, mut whole) =
-        (Writer::new(schema, rows, Vec::new()).unwrap(), Writer::new(schema, rows, Vec::new()).unwrap());
+        (options.writer(schema, Vec::new()).unwrap(), options.writer(schema, Vec::new()).unwrap());
     for record in records.chunks_exact(schema.width()) {
         single.write(Row::new(schema, record).unwrap()).unwrap();
     }
@@ -68,13 +69,17 @@ fn rows_are_the_bytes_of_the_file_behind_an_aligned_header() {
     assert_eq!(file[..8], *b"\x93NUMPY\x03\0");
     let schema: Schema = "x: i32".parse().unwrap();
     assert_eq!(written(&schema, &[1, 0, 0, 0])[..8], *b"\x93NUMPY\x01\0");
-    let error = Writer::new(&schema, 1, Vec::new()).unwrap().finish().unwrap_err();
+    let writer = || Options::new().rows(1).writer(&schema, Vec::new()).unwrap();
+    let error = writer().finish().unwrap_err();
     assert_eq!(
         (error.kind(), &*error.to_string()),
         (ErrorKind::Usage, "0 rows, where the header of the .npy file says 1")
     );
-    assert!(Writer::new(&schema, 1, Vec::new()).unwrap().write_records(&[0; 8]).is_err());
-    assert!(Writer::new(&schema, 1, Vec::new()).unwrap().write_records(&[0; 5]).is_err());
+    assert!(writer().write_records(&[0; 8]).is_err());
+    assert!(writer().write_records(&[0; 5]).is_err());
+    let error = Options::new().writer(&schema, Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("numpy::Options::rows"), "{error}");
 }
 
 #[test]
@@ -99,7 +104,7 @@ fn numpy_writes_every_type() {
         ("plain.npy", "value: f32[3]", &["value: [0, 1, 2]", "value: [3, 4, 5]"]),
     ] {
         let file = std::fs::read(data().join(name)).unwrap();
-        let schema = Reader::new(name, &*file).unwrap().infer().unwrap().schema().clone();
+        let schema = Options::new().name(name).infer(&*file).unwrap().schema().clone();
         assert_eq!(schema, types.parse().unwrap(), "{name}");
         let read = read(&file, &schema).unwrap();
         let read =
@@ -107,7 +112,7 @@ fn numpy_writes_every_type() {
         assert_eq!(read.collect::<Vec<_>>(), rows, "{name}");
     }
     let file = std::fs::read(data().join("objects.npy")).unwrap();
-    let error = Reader::new("objects.npy", &*file).err().unwrap().to_string();
+    let error = Options::new().name("objects.npy").infer(&*file).err().unwrap().to_string();
     assert!(error.starts_with("objects.npy: field \"names\": its dtype \"|O\" is Python objects"), "{error}");
 }
 
@@ -167,10 +172,8 @@ fn what_cannot_be_records_is_refused_with_a_way_out() {
         (plain("'<i4'", "(3,)", &[0; 11]), "it ends after 2 of the 3 rows that its header tells of"),
         (plain("[('x', '<i4'), ('x', '<i4')]", "(0,)", b""), "a second field of this name"),
     ] {
-        let error = Reader::new("a.npy", &*file).and_then(|reader| {
-            let schema = reader.infer()?.schema().clone();
-            read(&file, &schema)
-        });
+        let inferred = Options::new().name("a.npy").infer(&*file);
+        let error = inferred.and_then(|inferred| read(&file, inferred.schema()));
         let error = error.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Input | ErrorKind::Schema), "{error}");
         assert!(
@@ -225,10 +228,8 @@ fn changed_headers_are_never_a_panic() {
         let whole = std::fs::read(data().join(name)).unwrap();
         for length in 0..whole.len() {
             let cut = &whole[..length];
-            assert!(
-                Reader::new(name, cut).and_then(|reader| read(cut, reader.infer()?.schema())).is_err(),
-                "{name} {length}"
-            );
+            let inferred = Options::new().name(name).infer(cut);
+            assert!(inferred.and_then(|inferred| read(cut, inferred.schema())).is_err(), "{name} {length}");
         }
         for _ in 0..2000 {
             let mut bytes = whole.clone();
@@ -236,7 +237,8 @@ fn changed_headers_are_never_a_panic() {
                 let at = random.below(bytes.len().min(600));
                 bytes[at] = random.below(256) as u8;
             }
-            let _ = Reader::new(name, &*bytes).and_then(|reader| read(&bytes, reader.infer()?.schema()));
+            let inferred = Options::new().name(name).infer(&*bytes);
+            let _ = inferred.and_then(|inferred| read(&bytes, inferred.schema()));
         }
     }
 }

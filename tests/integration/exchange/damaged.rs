@@ -3,30 +3,50 @@
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use drystone::arrow::Batches;
-use drystone::{ErrorKind, Result, Schema, parquet};
+use drystone::{ErrorKind, Result, Schema, arrow, parquet};
 
 use super::random::Random;
 use super::{data, drain};
 
-type Open = fn(Vec<u8>) -> Result<Batches>;
+/// How a file is read: by this schema, or by the one that is inferred. Gives the records and their schema.
+type Read = fn(Vec<u8>) -> Result<(Schema, Vec<u8>)>;
 
-const FILES: [(&str, Open); 5] = [
-    ("pyarrow.arrow", |bytes| Batches::file("it", Cursor::new(bytes))),
-    ("polars.arrow", |bytes| Batches::file("it", Cursor::new(bytes))),
-    ("pyarrow.arrows", |bytes| Batches::stream("it", Cursor::new(bytes))),
-    ("pyarrow.parquet", |bytes| parquet::open("it", Cursor::new(bytes))),
-    ("polars.parquet", |bytes| parquet::open("it", Cursor::new(bytes))),
+fn file(bytes: Vec<u8>) -> Result<(Schema, Vec<u8>)> {
+    let options = arrow::Options::new().name("it");
+    let schema = options.infer(Cursor::new(bytes.clone()))?.schema().clone();
+    let records = drain(&schema, &mut options.reader(&schema, Cursor::new(bytes))?)?;
+    Ok((schema, records))
+}
+
+fn stream(bytes: Vec<u8>) -> Result<(Schema, Vec<u8>)> {
+    let options = arrow::Options::new().name("it");
+    let schema = options.infer_stream(Cursor::new(bytes.clone()))?.schema().clone();
+    let records = drain(&schema, &mut options.stream_reader(&schema, Cursor::new(bytes))?)?;
+    Ok((schema, records))
+}
+
+fn parquet(bytes: Vec<u8>) -> Result<(Schema, Vec<u8>)> {
+    let options = parquet::Options::new().name("it");
+    let schema = options.infer(Cursor::new(bytes.clone()))?.schema().clone();
+    let records = drain(&schema, &mut options.reader(&schema, Cursor::new(bytes))?)?;
+    Ok((schema, records))
+}
+
+const FILES: [(&str, Read); 5] = [
+    ("pyarrow.arrow", file),
+    ("polars.arrow", file),
+    ("pyarrow.arrows", stream),
+    ("pyarrow.parquet", parquet),
+    ("polars.parquet", parquet),
 ];
 
 /// Infers and reads, and says whether that went well.
-fn read(open: Open, bytes: &[u8]) -> Result<usize> {
-    let schema = open(bytes.to_vec())?.infer()?.schema().clone();
-    drain(&schema, &mut open(bytes.to_vec())?.records(&schema)?).map(|records| records.len() / schema.width())
+fn read(open: Read, bytes: &[u8]) -> Result<usize> {
+    open(bytes.to_vec()).map(|(schema, records)| records.len() / schema.width())
 }
 
 /// The same, quietly: what the decoders of others panic about is of no interest here.
-fn never_panics(open: Open, bytes: &[u8], what: std::fmt::Arguments<'_>) -> Result<usize> {
+fn never_panics(open: Read, bytes: &[u8], what: std::fmt::Arguments<'_>) -> Result<usize> {
     match catch_unwind(AssertUnwindSafe(|| read(open, bytes))) {
         Ok(read) => read,
         Err(_) => panic!("{what}: a panic came out"),
@@ -98,7 +118,8 @@ fn something_else_is_an_error_that_says_so() {
                     assert_eq!(error.kind(), ErrorKind::Input, "{name}: {error}");
                     let format = if name.ends_with("parquet") {
                         "Parquet file"
-                    } else if name.ends_with('s') {
+                    // What is read as a file may be a stream, if it begins as one.
+                    } else if name.ends_with('s') || other.starts_with(&[0xFF; 4]) {
                         "Arrow stream"
                     } else {
                         "Arrow file"

@@ -1,6 +1,6 @@
 //! JSON lines: every type back and forth, what is inferred, and lines that cannot be read.
 
-use drystone::json::{Reader, Writer};
+use drystone::json::Options;
 use drystone::{ErrorKind, RecordSource, Row, Schema};
 use proptest::prelude::*;
 
@@ -9,7 +9,7 @@ use super::round_trips::same_but_for_nans;
 use super::{drain, every_type, records};
 
 fn written(schema: &Schema, records: &[u8]) -> Vec<u8> {
-    let mut writer = Writer::new(schema, Vec::new());
+    let mut writer = Options::new().writer(schema, Vec::new()).unwrap();
     writer.write_records(records).unwrap();
     writer.finish().unwrap()
 }
@@ -22,26 +22,27 @@ proptest! {
         let schema = every_type();
         let made = records(&schema, rows, seed);
         let text = written(&schema, &made);
-        let read = drain(&schema, &mut Reader::new("a", &*text).records(&schema)).unwrap();
+        let read = drain(&schema, &mut Options::new().reader(&schema, &*text).unwrap()).unwrap();
         same_but_for_nans(&schema, &made, &read);
         if rows > 0 {
             // Types that are inferred hold everything as well.
-            let inferred = Reader::new("a", &*text).infer().unwrap().schema().clone();
-            let read = drain(&inferred, &mut Reader::new("a", &*text).records(&inferred)).unwrap();
+            let inferred = Options::new().infer(&*text).unwrap().schema().clone();
+            let read = drain(&inferred, &mut Options::new().reader(&inferred, &*text).unwrap()).unwrap();
             prop_assert_eq!(read.len() / inferred.width(), rows);
         }
     }
 }
 
 fn inferred(text: &str) -> String {
-    Reader::new("a.jsonl", text.as_bytes())
-        .infer()
+    Options::new()
+        .name("a.jsonl")
+        .infer(text.as_bytes())
         .map_or_else(|error| error.to_string(), |found| found.schema().to_string())
 }
 
 fn read(schema: &str, text: &str) -> Vec<String> {
     let schema: Schema = schema.parse().unwrap();
-    let read = drain(&schema, &mut Reader::new("a.jsonl", text.as_bytes()).records(&schema));
+    let read = drain(&schema, &mut Options::new().name("a.jsonl").reader(&schema, text.as_bytes()).unwrap());
     match read {
         Ok(records) => records
             .chunks_exact(schema.width())
@@ -173,9 +174,8 @@ fn a_line_that_is_no_record_is_an_error_with_line_and_field() {
     }
     // After an error, the next line follows.
     let schema: Schema = "a: i8".parse().unwrap();
-    let mut records = Reader::new("a", "{\"a\": x}\n{\"a\": 2, \"z\": []}\n".as_bytes())
-        .ignore_unknown(true)
-        .records(&schema);
+    let text = "{\"a\": x}\n{\"a\": 2, \"z\": []}\n".as_bytes();
+    let mut records = Options::new().ignore_unknown(true).reader(&schema, text).unwrap();
     let mut record = [0];
     assert!(records.next_record(&mut record).is_err());
     assert!(records.next_record(&mut record).unwrap() && record == [2] && records.place() == 2);
@@ -193,9 +193,9 @@ fn garbage_is_never_a_panic() {
             let at = random.below(bytes.len());
             bytes[at] = random.below(256) as u8;
         }
-        let _ = Reader::new("a", &*bytes).infer();
-        let _ = drain(&schema, &mut Reader::new("a", &*bytes).records(&schema));
+        let _ = Options::new().infer(&*bytes);
+        let _ = drain(&schema, &mut Options::new().reader(&schema, &*bytes).unwrap());
     }
     let deep = format!("{{\"a\": {}", "[".repeat(100_000));
-    assert!(Reader::new("a", deep.as_bytes()).infer().is_err());
+    assert!(Options::new().infer(deep.as_bytes()).is_err());
 }

@@ -4,8 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 
-use drystone::arrow::{self, Batches, Layout};
-use drystone::{FieldDef, Number, Row, Schema, Type, Value, numpy, parquet};
+use drystone::{FieldDef, Number, Row, Schema, Type, Value, arrow, numpy, parquet};
 
 use super::{data, drain, every_type, records};
 
@@ -27,18 +26,19 @@ fn python_reads_what_was_written_and_what_it_writes_is_read() {
     let place = |name: &str| folder.path().join(name);
     let schema = every_type();
     let made = records(&schema, 300, 11);
-    let mut file =
-        arrow::Writer::new(&schema, Layout::File, File::create(place("a.arrow")).unwrap()).unwrap();
-    let mut stream =
-        arrow::Writer::new(&schema, Layout::Stream, File::create(place("a.arrows")).unwrap()).unwrap();
-    let mut rows = parquet::Writer::new(&schema, File::create(place("a.parquet")).unwrap()).unwrap();
+    let mut file = arrow::Options::new().writer(&schema, File::create(place("a.arrow")).unwrap()).unwrap();
+    let streams = arrow::Options::new().format(arrow::Format::Stream);
+    let mut stream = streams.writer(&schema, File::create(place("a.arrows")).unwrap()).unwrap();
+    let mut rows =
+        parquet::Options::new().writer(&schema, File::create(place("a.parquet")).unwrap()).unwrap();
     file.write_records(&made).unwrap();
     stream.write_records(&made).unwrap();
     rows.write_records(&made).unwrap();
     file.finish().unwrap();
     stream.finish().unwrap();
     rows.finish().unwrap();
-    let mut array = numpy::Writer::new(&schema, 300, File::create(place("a.npy")).unwrap()).unwrap();
+    let arrays = numpy::Options::new().rows(300);
+    let mut array = arrays.writer(&schema, File::create(place("a.npy")).unwrap()).unwrap();
     array.write_records(&made).unwrap();
     array.finish().unwrap();
     std::fs::write(place("records"), &made).unwrap();
@@ -62,8 +62,8 @@ fn python_reads_what_was_written_and_what_it_writes_is_read() {
         FieldDef::new(field.name(), field.ty(), field.is_nullable() || is_moment, field.is_key()).unwrap()
     };
     let lenient = Schema::new(schema.fields().iter().map(nullable).collect()).unwrap();
-    let file = numpy::Reader::new("again.npy", File::open(place("again.npy")).unwrap()).unwrap();
-    assert!(drain(&lenient, &mut file.records(&lenient).unwrap()).unwrap() == made);
+    let mut again = arrays.reader(&lenient, File::open(place("again.npy")).unwrap()).unwrap();
+    assert!(drain(&lenient, &mut again).unwrap() == made);
     let known = |field: &&FieldDef| {
         !matches!(field.ty(), Type::U128 | Type::I128 | Type::Array(Number::U128 | Number::I128, _))
     };
@@ -83,12 +83,12 @@ fn python_reads_what_was_written_and_what_it_writes_is_read() {
 fn read(path: &Path, schema: &Schema) -> Vec<u8> {
     let name = path.file_name().unwrap().to_str().unwrap();
     let file = File::open(path).unwrap();
-    let batches = match path.extension().unwrap().to_str().unwrap() {
-        "parquet" => parquet::open(name, file),
-        "arrows" => Batches::stream(name, file),
-        _ => Batches::file(name, file),
+    let mut reader = match path.extension().unwrap().to_str().unwrap() {
+        "parquet" => parquet::Options::new().name(name).reader(schema, file).unwrap(),
+        "arrows" => arrow::Options::new().name(name).stream_reader(schema, file).unwrap(),
+        _ => arrow::Options::new().name(name).reader(schema, file).unwrap(),
     };
-    drain(schema, &mut batches.unwrap().records(schema).unwrap()).unwrap_or_else(|error| panic!("{error}"))
+    drain(schema, &mut reader).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// All columns in the plain form that check.py makes of what it reads: whole numbers as text, floats as their bits.

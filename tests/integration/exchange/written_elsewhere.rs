@@ -2,25 +2,39 @@
 
 use std::fs::File;
 
-use drystone::arrow::Batches;
-use drystone::{Row, Schema, parquet};
+use drystone::arrow::{self, Inferred};
+use drystone::{Result, Row, Schema, parquet};
 
 use super::{data, drain};
 
-/// A file of the folder, by its suffix.
-fn open(name: &str) -> Batches {
-    let file = File::open(data().join(name)).unwrap();
+/// A file of the folder.
+fn open(name: &str) -> File {
+    File::open(data().join(name)).unwrap()
+}
+
+fn infer(name: &str) -> Result<Inferred> {
     match name.rsplit_once('.').unwrap().1 {
-        "parquet" => parquet::open(name, file).unwrap(),
-        "arrows" => Batches::stream(name, file).unwrap(),
-        _ => Batches::file(name, file).unwrap(),
+        "parquet" => parquet::Options::new().name(name).infer(open(name)),
+        "arrows" => arrow::Options::new().name(name).infer_stream(open(name)),
+        _ => arrow::Options::new().name(name).infer(open(name)),
+    }
+}
+
+fn reader(name: &str, ignore_unknown: bool, schema: &Schema) -> Result<arrow::Reader> {
+    let options = arrow::Options::new().name(name).ignore_unknown(ignore_unknown);
+    match name.rsplit_once('.').unwrap().1 {
+        "parquet" => {
+            parquet::Options::new().name(name).ignore_unknown(ignore_unknown).reader(schema, open(name))
+        }
+        "arrows" => options.stream_reader(schema, open(name)),
+        _ => options.reader(schema, open(name)),
     }
 }
 
 /// The inferred schema and the rows as text.
 fn read(name: &str) -> (Schema, Vec<String>) {
-    let schema = open(name).infer().unwrap().schema().clone();
-    let records = drain(&schema, &mut open(name).records(&schema).unwrap()).unwrap();
+    let schema = infer(name).unwrap().schema().clone();
+    let records = drain(&schema, &mut reader(name, false, &schema).unwrap()).unwrap();
     let rows = records.chunks_exact(schema.width());
     let rows = rows.map(|record| Row::new(&schema, record).unwrap().to_string()).collect();
     (schema, rows)
@@ -82,7 +96,7 @@ fn parquet_without_arrow_types_has_those_of_parquet() {
     }
     // But the bytes may be asked for as what they are.
     let schema: Schema = "id: uuid key".parse().unwrap();
-    let mut records = open("plain.parquet").ignore_unknown(true).records(&schema).unwrap();
+    let mut records = reader("plain.parquet", true, &schema).unwrap();
     let records = drain(&schema, &mut records).unwrap();
     assert_eq!(records[..16], 0x1234_u128.to_be_bytes());
 }
@@ -125,11 +139,10 @@ fn what_no_field_holds_is_refused_with_a_way_out() {
         ("ragged", "column \"ragged\": lists of lengths from 1 to 2; a field has one length"),
         ("texts", "only lists of numbers become arrays"),
     ] {
-        let error = open(&format!("refused-{name}.arrow")).infer().unwrap_err().to_string();
+        let error = infer(&format!("refused-{name}.arrow")).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
         let schema: Schema = format!("keep: i32, {name}: f64").parse().unwrap();
-        let error = open(&format!("refused-{name}.arrow"))
-            .records(&schema)
+        let error = reader(&format!("refused-{name}.arrow"), false, &schema)
             .and_then(|mut records| drain(&schema, &mut records));
         assert!(error.is_err(), "{name}");
     }
@@ -183,15 +196,15 @@ fn a_value_that_its_field_cannot_hold_is_an_error_with_row_and_field() {
         ),
     ] {
         let schema: Schema = schema.parse().unwrap();
-        let mut records = open(name).ignore_unknown(true).records(&schema).unwrap();
+        let mut records = reader(name, true, &schema).unwrap();
         let error = drain(&schema, &mut records).unwrap_err();
         assert_eq!(error.kind(), drystone::ErrorKind::Input);
         assert!(error.to_string().contains(expected), "{error}");
     }
-    let error = open("pandas.arrow").records(&"id: i64, x: u8".parse().unwrap()).err().unwrap().to_string();
+    let error = reader("pandas.arrow", false, &"id: i64, x: u8".parse().unwrap()).err().unwrap().to_string();
     assert!(error.starts_with("pandas.arrow: no field for columns \"delay\", \"carrier\""), "{error}");
     let schema: Schema = "id: i64, x: u8".parse().unwrap();
-    let error = open("pandas.arrow").ignore_unknown(true).records(&schema).err().unwrap().to_string();
+    let error = reader("pandas.arrow", true, &schema).err().unwrap().to_string();
     assert!(
         error.starts_with("pandas.arrow: no column for field \"x\", which can be neither null nor a default"),
         "{error}"
@@ -204,12 +217,12 @@ fn values_are_converted_where_nothing_is_lost() {
                           fixed_list: f64[3], words: str[5]?, new: i32 = 5"
         .parse()
         .unwrap();
-    let mut records = open("pyarrow.arrow").ignore_unknown(true).records(&schema).unwrap();
+    let mut records = reader("pyarrow.arrow", true, &schema).unwrap();
     let records = drain(&schema, &mut records);
     // -2^63 is a float, 2^63 - 1 is none.
     assert!(records.unwrap_err().to_string().contains("a float does not have enough digits"));
     let schema: Schema = schema.to_string().replace("i64: f64 = 0, ", "").parse().unwrap();
-    let mut records = open("pyarrow.arrow").ignore_unknown(true).records(&schema).unwrap();
+    let mut records = reader("pyarrow.arrow", true, &schema).unwrap();
     let records = drain(&schema, &mut records).unwrap();
     assert_eq!(
         Row::new(&schema, &records[..schema.width()]).unwrap().to_string(),

@@ -56,7 +56,7 @@ fn a_text_that_cannot_be_read_is_marked_where_it_goes_wrong() {
     }
     assert!(
         wrong::<Aggregate>("median(x)")
-            .starts_with("column 1: expected count, sum(…), min(…), max(…) or mean(…)")
+            .starts_with("column 1: expected count, count(…), count_distinct(…), sum(…), min(…), max(…), mean(…), first(…) or last(…)")
     );
     assert!(wrong::<Aggregate>("mean").starts_with("column 5: expected a field in brackets, as in mean(x)"));
     assert!(wrong::<Order>("x sideways").starts_with("column 3: expected the end"));
@@ -204,9 +204,8 @@ fn memory_is_bounded() {
     }
     assert_eq!(query.clone().top(10, ["x"]).run().unwrap().len(), 10);
     let mut rows = 0;
-    let mut stream = query.stream().unwrap();
-    while let Some(batch) = stream.next().unwrap() {
-        rows += batch.len();
+    for batch in query.stream().unwrap() {
+        rows += batch.unwrap().len();
     }
     assert_eq!(rows, 50_000);
 }

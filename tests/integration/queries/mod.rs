@@ -1,10 +1,11 @@
-//! Queries: random ones beside an evaluator that goes row by row, the meaning of null and NaN, exact sums, plans, threads, errors.
+//! Queries: random ones beside an evaluator that goes row by row, the meaning of null and NaN, exact sums, floor and other words, plans, threads, errors.
 
 mod errors;
 mod meaning;
 mod naive;
 mod random;
 mod threads;
+mod words;
 
 use drystone::{Database, Dyn, Row, RowBuf, Schema, Value};
 

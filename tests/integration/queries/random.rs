@@ -1,11 +1,15 @@
 //! Random schemas, rows and queries: what comes out is what the evaluator beside it says, whatever the plan.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use drystone::query::{Order, Predicate, count, count_of, max, mean, min, sum};
+use drystone::query::{
+    Expr, Order, Predicate, Step, count, count_distinct, count_of, first, floor, last, max, mean, min, sum,
+};
 use drystone::{
-    Database, Date, Dyn, LoadOptions, OnDuplicate, Row, RowBuf, Schema, Timestamp, Type, Uuid, Value,
+    Database, Date, ErrorKind, FieldDef, LoadOptions, OnDuplicate, Row, RowBuf, Schema, Timestamp, Type,
+    Uuid, Value,
 };
 
 use super::naive::{Asked, compare};
@@ -226,10 +230,9 @@ fn random_queries_give_what_a_row_by_row_evaluator_gives() {
             let again: Predicate = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(table.query().filter(again).count().unwrap(), wanted.len() as u64, "{}", place());
 
-            let mut stream = query.clone().limit(7).stream().unwrap();
             let mut streamed = Vec::new();
-            while let Some(batch) = stream.next().unwrap() {
-                streamed.extend_from_slice(batch.as_bytes());
+            for batch in query.clone().limit(7).stream().unwrap() {
+                streamed.extend_from_slice(batch.unwrap().as_bytes());
             }
             assert_eq!(streamed, wanted[..wanted.len().min(7)].concat(), "{}", place());
             by_key += usize::from(query.explain().unwrap().contains("key range"));
@@ -300,18 +303,78 @@ fn name(value: &Value<'_>) -> String {
     }
 }
 
+/// Steps to round down to, for the library and for the evaluator.
+#[derive(Clone, Copy, Debug)]
+struct Steps {
+    step: Step,
+    /// In days or microseconds, where they are a time.
+    whole: i128,
+    real: f64,
+}
+
+impl Steps {
+    /// `None` for types without steps, and now and then.
+    fn random(random: &mut Random, ty: Type) -> Option<Steps> {
+        if random.one_in(3) {
+            return None;
+        }
+        let time = |whole: u64, unit: Duration| {
+            Some(Steps { step: (unit * whole as u32).into(), whole: whole.into(), real: 0.0 })
+        };
+        match ty {
+            Type::Date => time(random.of(&[1, 2, 7]), Duration::from_hours(24)),
+            Type::Timestamp => time(random.of(&[1, 1000, 3_600_000_000]), Duration::from_micros(1)),
+            Type::F32 | Type::F64 => {
+                // Exact in binary, so that the evaluator is simple.
+                let real = random.of(&[0.25, 0.5, 2.0, 3.0]);
+                Some(Steps { step: real.into(), whole: 0, real })
+            }
+            ty if ty.is_number() => {
+                let whole = random.of(&[1, 2, 3, 10, 127, 300, 1 << 40]);
+                Some(Steps { step: whole.into(), whole, real: 0.0 })
+            }
+            _ => None,
+        }
+    }
+
+    /// `None` if it is beyond the type.
+    fn floor(&self, field: &FieldDef, value: &Value<'_>) -> Option<Value<'static>> {
+        let whole = |number: i128| number.div_euclid(self.whole).checked_mul(self.whole);
+        let floor = match value {
+            Value::Signed(number) => Value::Signed(whole(*number)?),
+            Value::Unsigned(number) => {
+                Value::Unsigned(whole((*number).try_into().unwrap())?.try_into().unwrap())
+            }
+            Value::Date(date) => Value::Date(Date::from_days(whole(date.days().into())?.try_into().ok()?)),
+            Value::Timestamp(at) => {
+                Value::Timestamp(Timestamp::from_micros(whole(at.micros().into())?.try_into().ok()?))
+            }
+            Value::F32(real) => Value::F32(((f64::from(*real) / self.real).floor() * self.real) as f32),
+            Value::F64(real) => Value::F64((real / self.real).floor() * self.real),
+            other => other.clone().into_owned(),
+        };
+        // Null is reserved as well.
+        let schema = drystone::Schema::new(vec![field.clone()]).unwrap();
+        let schema = if schema.is_keyed() { schema.with_key::<&str>(&[]).unwrap() } else { schema };
+        RowBuf::from_values(&schema, [floor.clone()]).is_ok().then_some(floor)
+    }
+}
+
 #[test]
 fn random_groups_give_what_a_map_gives() {
-    for seed in 2000..2060 {
+    let (mut beyond, mut floors) = (0, 0);
+    for seed in 2000..2120 {
         let mut random = Random(seed);
         let schema = schema(&mut random);
         let db = database(&mut random, &schema);
         let read = db.read().unwrap();
-        let table = read.table::<Dyn>("t").unwrap();
-        let by: Vec<&str> = (0..schema.fields().len().min(3))
-            .filter(|_| random.one_in(2))
-            .map(|at| schema.fields()[at].name())
-            .collect();
+        let table = read.dynamic("t").unwrap();
+        let mut by: Vec<(&FieldDef, Option<Steps>)> = Vec::new();
+        for field in schema.fields().iter().take(3) {
+            if random.one_in(2) {
+                by.push((field, Steps::random(&mut random, field.ty())));
+            }
+        }
         let field = &schema.fields()[random.below(schema.fields().len())];
         let (of, is_number) = (field.name(), field.ty().is_number());
         let is_wide = matches!(field.ty(), Type::I128 | Type::U128);
@@ -320,15 +383,37 @@ fn random_groups_give_what_a_map_gives() {
         if by.is_empty() {
             groups.insert(Vec::new(), Vec::new());
         }
+        let mut is_beyond = false;
         for row in table.iter().map(Result::unwrap) {
-            let key = by.iter().map(|field| name(&row.get(*field).unwrap())).collect();
-            groups.entry(key).or_default().push(row.get(of).unwrap());
+            let key = by.iter().map(|(field, steps)| {
+                let value = row.get(field.name()).unwrap();
+                let floor = match steps {
+                    None => Some(value),
+                    Some(steps) => steps.floor(field, &value),
+                };
+                is_beyond |= floor.is_none();
+                floor.map_or("beyond".into(), |value| name(&value))
+            });
+            groups.entry(key.collect()).or_default().push(row.get(of).unwrap());
         }
-        let mut aggregates = vec![count(), count_of(of), min(of), max(of)];
+        let exprs = by.iter().map(|(field, steps)| match steps {
+            None => Expr::from(field.name()),
+            Some(steps) => floor(field.name(), steps.step),
+        });
+        let query = table.query().group_by(exprs);
+        if is_beyond {
+            let error = query.run().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Limit, "seed {seed}: ({schema}) {error}");
+            beyond += 1;
+            continue;
+        }
+        floors += usize::from(by.iter().any(|(_, steps)| steps.is_some()));
+        let mut aggregates =
+            vec![count(), count_of(of), min(of), max(of), count_distinct(of), first(of), last(of)];
         if is_number && !is_wide {
             aggregates.extend([sum(of), mean(of)]);
         }
-        let rows = table.query().group_by(by.iter().copied()).aggregate(aggregates).run().unwrap();
+        let rows = query.aggregate(aggregates).run().unwrap();
         assert_eq!(rows.len(), groups.len(), "seed {seed}: ({schema}) by {by:?}");
         for row in &rows {
             let key: Vec<String> = (0..by.len()).map(|at| name(&row.get(at).unwrap())).collect();
@@ -342,9 +427,14 @@ fn random_groups_give_what_a_map_gives() {
             let greatest = known.iter().max_by(|a, b| order(a, b));
             assert_eq!(name(&computed(2)), least.map_or("null".into(), |value| name(value)), "{place}");
             assert_eq!(name(&computed(3)), greatest.map_or("null".into(), |value| name(value)), "{place}");
+            let distinct: BTreeSet<String> = known.iter().map(|value| name(value)).collect();
+            assert_eq!(computed(4), distinct.len() as u64, "{place}");
+            assert_eq!(name(&computed(5)), values.first().map_or("null".into(), name), "{place}");
+            assert_eq!(name(&computed(6)), values.last().map_or("null".into(), name), "{place}");
             if !is_number || is_wide {
                 continue;
             }
+            let computed = |at: usize| row.get(by.len() + 3 + at).unwrap();
             if known.is_empty() {
                 assert!(computed(4).is_null() && computed(5).is_null(), "{place}");
             } else if known[0].as_i128().is_some() {
@@ -361,6 +451,7 @@ fn random_groups_give_what_a_map_gives() {
             }
         }
     }
+    assert!(beyond > 5 && floors > 20, "{beyond} beyond their type, {floors} with floors");
 }
 
 /// The sum of floats by Shewchuk's expansions, as Python's `fsum` has it: another way to the same number.

@@ -1,7 +1,7 @@
 //! A query gives the same answer on one thread and on several, to the last bit.
 
-use drystone::query::{Query, col, count, max, mean, min, sum};
-use drystone::{Database, Record};
+use drystone::query::{Query, col, count, count_distinct, first, floor, last, max, mean, min, sum};
+use drystone::{Database, LoadOptions, Record};
 
 #[derive(Clone, Copy, Record)]
 #[repr(C, packed)]
@@ -39,7 +39,23 @@ fn threads_change_no_answer() {
 
     let all = || [count(), sum("size"), sum("price"), mean("price"), min("price"), max("text"), mean("size")];
     let late = || "size > 0 and text != 'name 7'".parse().unwrap();
+    let more = || {
+        [
+            first("id"),
+            last("id"),
+            first("text"),
+            last("price"),
+            count_distinct("group"),
+            count_distinct("text"),
+        ]
+    };
     let queries: Vec<Query<'_>> = vec![
+        ticks.query().aggregate(more()),
+        ticks.query().aggregate([count_distinct("size"), count_distinct("price")]),
+        ticks.query().filter(late()).group_by(["group"]).aggregate(more()),
+        ticks.query().group_by([floor("size", 1 << 20), "text".into()]).aggregate(more()),
+        ticks.query().group_by([floor("id", 1000)]).aggregate([first("size"), count_distinct("size")]),
+        ticks.query().group_by([floor("price", 0.1)]).aggregate([count(), last("id")]).limit(1000),
         ticks.query().aggregate(all()),
         ticks.query().filter(late()).aggregate(all()),
         ticks.query().filter(late()).select(["id", "price"]),
