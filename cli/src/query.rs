@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use drystone::query::{Predicate, Query as Asked, parse_aggregates, parse_exprs, parse_orders};
-use drystone::{Error, Result};
+use drystone::{Dyn, Error, Result};
 
 use crate::output::{Format, Printer, report};
 use crate::{Outcome, open};

@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use drystone::query::{Predicate, Query, parse_aggregates, parse_exprs, parse_orders};
-use drystone::{Database, ErrorKind, IndexOptions, Options, ReadTransaction, RowBuf, Schema};
+use drystone::{Dyn, Database, ErrorKind, IndexOptions, Options, ReadTransaction, RowBuf, Schema};
 use libfuzzer_sys::fuzz_target;
 
 const SCHEMA: &str = "id: u32 key, a: i16?, b: f32?, c: str[3]?, d: date, e: timestamp?, f: bool?, g: u128?, h: bytes[2], \

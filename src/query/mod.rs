@@ -259,7 +259,7 @@ impl<'t> Query<'t> {
     /// # drop(points);
     /// # write.commit()?;
     /// # let read = db.read()?;
-    /// let points = read.dynamic("points")?;
+    /// let points = read.table::<Dyn>("points")?;
     /// let mut rows = 0;
     /// for batch in points.query().filter("y = 3".parse()?).select(["x"]).stream()? {
     ///     rows += batch?.len();

@@ -123,6 +123,12 @@ pub trait IndexKey: sealed::Sealed {
 #[doc(hidden)]
 pub struct Lookup<'i>(&'i IndexReader<'i>);
 
+impl fmt::Debug for Lookup<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lookup({:?})", self.0.entries.definition.name)
+    }
+}
+
 impl<K: Key> sealed::Sealed for K {}
 
 #[diagnostic::do_not_recommend]

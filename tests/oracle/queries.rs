@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use drystone::query::{Predicate, parse_aggregates, parse_exprs, parse_orders};
-use drystone::{Database, LoadOptions, ReadTransaction, Schema, Value, csv};
+use drystone::{Database, Dyn, LoadOptions, ReadTransaction, Schema, Value, csv};
 use rusqlite::types::ValueRef;
 
 /// A query to both.

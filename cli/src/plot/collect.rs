@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use drystone::query::{Expr, Predicate, Query};
-use drystone::{DynamicTable, Error, Result, Row};
+use drystone::{Dyn, Error, Result, Row, Table};
 
 use super::axis::{Axis, Kind, Outside};
 use crate::wrong_use;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use drystone::query::{Expr, Predicate, parse_exprs};
-use drystone::{Error, Result};
+use drystone::{Dyn, Error, Result};
 use indicatif::HumanCount;
 
 use crate::output::report;

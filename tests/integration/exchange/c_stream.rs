@@ -40,9 +40,9 @@ fn tables_go_to_pyarrow_and_come_back_within_one_process() {
     let write = db.write().unwrap();
     let batch = arrow::record_batch(&schema, &every).unwrap();
     let batches = Batches::new(batch.schema(), std::iter::once(Ok(batch)));
-    let mut table = write.create_dynamic("every", &schema).unwrap();
+    let mut table = write.create_dyn_table("every", &schema).unwrap();
     let mut reader = arrow::Options::new().name("every").batch_reader(&schema, batches).unwrap();
-    table.load(&mut reader, &LoadOptions::new()).unwrap();
+    table.load_from(&mut reader, &LoadOptions::new()).unwrap();
     drop(table);
     let mut points = write.create_table::<Point>("points").unwrap();
     points.load((0..200_000).map(|x| Point { x, y: Nullable::NULL })).unwrap();

@@ -8,7 +8,7 @@ use drystone::query::{
     Expr, Order, Predicate, Step, count, count_distinct, count_of, first, floor, last, max, mean, min, sum,
 };
 use drystone::{
-    Database, Date, ErrorKind, FieldDef, LoadOptions, OnDuplicate, Row, RowBuf, Schema, Timestamp, Type,
+    Database, Date, Dyn, ErrorKind, FieldDef, LoadOptions, OnDuplicate, Row, RowBuf, Schema, Timestamp, Type,
     Uuid, Value,
 };
 
@@ -368,7 +368,7 @@ fn random_groups_give_what_a_map_gives() {
         let schema = schema(&mut random);
         let db = database(&mut random, &schema);
         let read = db.read().unwrap();
-        let table = read.dynamic("t").unwrap();
+        let table = read.table::<Dyn>("t").unwrap();
         let mut by: Vec<(&FieldDef, Option<Steps>)> = Vec::new();
         for field in schema.fields().iter().take(3) {
             if random.one_in(2) {
