@@ -120,7 +120,7 @@ pub use compact::CompactReport;
 pub use database::{Database, DatabaseStats, Options};
 pub use diff::{Diff, DiffStats, RowChange, RowChanges, TableDiff};
 #[cfg(feature = "derive")]
-pub use drystone_derive::Record;
+pub use drystone_derive::{FieldType, Record};
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "arrow")]
 pub use exchange::arrow;
@@ -139,11 +139,11 @@ pub use record::RowSeed;
 #[doc(hidden)]
 pub use record::derived as __private;
 pub use record::{
-    Bool, Date, Field, FieldType, Key, Keyed, Nullable, PrefixOf, Record, Reserve, Row, RowBuf, Selector,
-    Text, Timestamp, Unkeyed, Uuid, Value, Values,
+    Bool, Date, Enum, EnumRepr, Enumerated, Enumeration, Field, FieldType, Key, Keyed, Nullable, PrefixOf,
+    Record, Reserve, Row, RowBuf, Selector, Text, Timestamp, Unkeyed, Uuid, Value, Values,
 };
 pub use salvage::{Loss, SalvageReport};
-pub use schema::{FieldDef, Number, Schema, SchemaBuilder, Type};
+pub use schema::{EnumNames, FieldDef, Number, Schema, SchemaBuilder, Type};
 pub use table::{
     DynamicIndex, DynamicTable, DynamicTableMut, Index, IndexInfo, IndexOptions, IndexRowRange, IndexRows,
     RowRange, Rows, Slices, Table, TableMut, Updated,

@@ -18,8 +18,9 @@ use crate::storage::{Mutant, Storage};
 
 const MAGIC: [u8; 8] = *b"drystone";
 
-/// The format that this code writes, and the newest that it reads.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+/// The format that this code writes, and the newest that it reads. It reads all older ones as well: version 1 is the same
+/// without enumerations.
+pub(crate) const FORMAT_VERSION: u32 = 2;
 
 /// How many runs a commit list holds.
 pub(super) const LIST_RUNS: usize = 248;
@@ -183,7 +184,7 @@ fn decode(storage: &dyn Storage, page: MetaPage) -> Found {
     if page.magic != MAGIC {
         return Found::Foreign;
     }
-    if page.version != FORMAT_VERSION {
+    if !(1..=FORMAT_VERSION).contains(&page.version) {
         return Found::Future(page.version);
     }
     let Some(runs) = page.list.get(..page.list_len as usize) else { return Found::Damaged };

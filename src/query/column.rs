@@ -38,7 +38,7 @@ pub fn col(name: impl Into<String>) -> Column {
 
 /// The value of type `T` that begins at this byte of the row, whatever the schema says of it. `Nullable<T>` is one that may be null.
 pub fn at<T: FieldType>(offset: usize) -> Column {
-    Column::at_offset(offset, T::TYPE, T::NULLABLE)
+    Column(Name::At { offset, ty: T::TYPE, nullable: T::NULLABLE })
 }
 
 /// A column in a schema: where it lies, and what it is.
@@ -56,15 +56,21 @@ impl Place {
 
     /// Whether these are the same bytes, read in the same way.
     pub(super) fn is_same(&self, other: &Place) -> bool {
-        let of = |place: &Place| (place.offset, place.field.ty(), place.field.is_nullable());
-        of(self) == of(other)
+        self.offset == other.offset
+            && self.field.ty() == other.field.ty()
+            && self.field.is_nullable() == other.field.is_nullable()
     }
 }
 
 impl Column {
-    /// What begins at this byte, as a type that is known at run time.
-    pub fn at_offset(offset: usize, ty: Type, nullable: bool) -> Column {
-        Column(Name::At { offset, ty, nullable })
+    /// What begins at this byte, as a type that is known at run time. It is never null.
+    pub fn at_offset(offset: usize, ty: impl Into<Type>) -> Column {
+        Column(Name::At { offset, ty: ty.into(), nullable: false })
+    }
+
+    /// What begins at this byte, as a type that is known at run time, or null.
+    pub fn nullable_at_offset(offset: usize, ty: impl Into<Type>) -> Column {
+        Column(Name::At { offset, ty: ty.into(), nullable: true })
     }
 
     /// Equal. A comparison with null is neither true nor false, as in SQL: see [`Predicate`].
@@ -147,7 +153,7 @@ impl Column {
                 Ok(Place { field, offset })
             }
             Name::At { offset, ty, nullable } => {
-                let field = FieldDef::new(&self.to_string(), *ty, *nullable, false)?;
+                let field = FieldDef::new(&self.to_string(), ty, *nullable, false)?;
                 if offset.checked_add(ty.width()).is_none_or(|end| end > schema.width()) {
                     fail!(OutOfRange, "{self}: a row has {} bytes", schema.width());
                 }

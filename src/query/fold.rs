@@ -86,7 +86,7 @@ fn type_of(function: Function, place: &Place, rows: u64) -> Result<Type> {
     let ty = place.field.ty();
     match function {
         Function::Count => Ok(Type::U64),
-        Function::Min | Function::Max if !matches!(ty, Type::Array(..)) => Ok(ty),
+        Function::Min | Function::Max if !matches!(ty, Type::Array(..)) => Ok(ty.clone()),
         Function::Mean if ty.is_number() => Ok(Type::F64),
         Function::Sum if ty.is_number() => Ok(match ty {
             Type::F32 | Type::F64 => Type::F64,
@@ -109,7 +109,7 @@ fn type_of(function: Function, place: &Place, rows: u64) -> Result<Type> {
 }
 
 /// Whether the sum of so many numbers of a type is sure to fit an `i64`.
-fn is_narrow(ty: Type, rows: u64) -> bool {
+fn is_narrow(ty: &Type, rows: u64) -> bool {
     let Class::Whole { width, signed } = Class::of(ty) else { return false };
     let bits = 8 * width as u32 - u32::from(signed);
     bits < 64 && u128::from(rows) << bits <= i64::MAX as u128

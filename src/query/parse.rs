@@ -291,7 +291,7 @@ impl Parser {
         if !self.eat(')') {
             return Err(self.expected("a closing bracket"));
         }
-        Ok(Column::at_offset(offset, ty, nullable))
+        Ok(if nullable { Column::nullable_at_offset(offset, ty) } else { Column::at_offset(offset, ty) })
     }
 
     /// `count`, `count(x)`, `mean(x) as y`

@@ -3,6 +3,7 @@
 
 mod boolean;
 pub mod derived;
+mod enumeration;
 mod field;
 mod key;
 mod nullable;
@@ -19,6 +20,7 @@ mod value;
 use bytemuck::Pod;
 
 pub use boolean::Bool;
+pub use enumeration::{Enum, EnumRepr, Enumerated, Enumeration};
 pub use field::{Field, FieldType, Reserve, Selector};
 pub use key::{Key, PrefixOf};
 pub use nullable::Nullable;
@@ -56,11 +58,11 @@ pub trait Record: Pod + Send + Sync {
     message = "`{Self}` is not a record with a key",
     note = "mark the leading fields of its key with #[record(key)]"
 )]
-pub trait Keyed: Record {}
+pub trait Keyed: Record + derived::SealedKeyed {}
 
 /// A [`Record`] without a key: its rows are addressed by number.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a record without a key",
     note = "rows of records with a key are found by their key, not by row number"
 )]
-pub trait Unkeyed: Record<Key = u64> {}
+pub trait Unkeyed: Record<Key = u64> + derived::SealedKeyed {}

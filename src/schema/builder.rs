@@ -18,17 +18,17 @@ impl SchemaBuilder {
     }
 
     /// Adds a field of the key.
-    pub fn key(self, name: &str, ty: Type) -> SchemaBuilder {
+    pub fn key(self, name: &str, ty: impl Into<Type>) -> SchemaBuilder {
         self.push(FieldDef::new(name, ty, false, true))
     }
 
     /// Adds a field in which every value is data.
-    pub fn field(self, name: &str, ty: Type) -> SchemaBuilder {
+    pub fn field(self, name: &str, ty: impl Into<Type>) -> SchemaBuilder {
         self.push(FieldDef::new(name, ty, false, false))
     }
 
     /// Adds a field that may be null.
-    pub fn nullable(self, name: &str, ty: Type) -> SchemaBuilder {
+    pub fn nullable(self, name: &str, ty: impl Into<Type>) -> SchemaBuilder {
         self.push(FieldDef::new(name, ty, true, false))
     }
 

@@ -1,6 +1,6 @@
 //! Schemas: the text form there and back, its errors, the limits, the numbers on disk.
 
-use drystone::{ErrorKind, FieldDef, Number, Schema, Type};
+use drystone::{EnumNames, ErrorKind, FieldDef, Number, Schema, Type};
 use proptest::prelude::*;
 
 use crate::values::{any_type, any_value};
@@ -208,6 +208,7 @@ fn the_numbers_on_disk_never_change() {
         assert_eq!(ty.to_string(), name);
     }
     assert_eq!(Type::Array(Number::F32, 128).code(), (19, 12, 128));
+    assert_eq!("enum[a, b]".parse::<Type>().unwrap().code(), (20, 0, 2));
     assert_eq!("u8[4]".parse::<Type>().unwrap(), Type::Array(Number::U8, 4));
 }
 
@@ -231,7 +232,7 @@ fn numbers_that_stand_for_no_type_are_corrupt() {
 prop_compose! {
     fn any_field(key: bool)(
         name in "[a-z_\" ,:#é0-9]{1,12}",
-        (ty, default) in any_type().prop_flat_map(|ty| (Just(ty), proptest::option::of(any_value(ty)))),
+        (ty, default) in any_type().prop_flat_map(|ty| (Just(ty.clone()), proptest::option::of(any_value(ty)))),
         nullable in any::<bool>(),
     ) -> FieldDef {
         let key = key && ty.can_be_key();
@@ -273,7 +274,10 @@ proptest! {
         let Some(schema) = schema else { return Ok(()) };
         let fields = schema.fields().iter().map(|field| {
             let (code, element, length) = field.ty().code();
-            let ty = Type::from_code(code, element, length)?;
+            let ty = match field.names() {
+                Some(names) => Type::Enum(EnumNames::new(names.iter())?),
+                None => Type::from_code(code, element, length)?,
+            };
             FieldDef::new(field.name(), ty, field.is_nullable(), field.is_key())?
                 .with_default(field.default().map(Vec::from))
         });

@@ -96,7 +96,7 @@ pub(super) fn expected(schema: &Schema, records: &[u8]) -> String {
     let columns = schema.fields().iter().enumerate().map(|(at, field)| {
         let values = records.chunks_exact(schema.width());
         let values = values.map(|record| plain(&Row::new(schema, record).unwrap().get(at).unwrap()));
-        let ty = if let Type::Array(number, _) = field.ty() { number.as_type() } else { field.ty() };
+        let ty = if let Type::Array(number, _) = field.ty() { number.as_type() } else { field.ty().clone() };
         let ty = ty.to_string().split('[').next().unwrap().to_owned();
         serde_json::json!({ "name": field.name(), "type": ty, "values": values.collect::<Vec<_>>() })
     });
