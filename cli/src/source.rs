@@ -76,6 +76,8 @@ pub(crate) struct Choices<'c> {
     pub(crate) ignore_unknown: bool,
     /// Whether bad lines are passed over.
     pub(crate) skip_bad: bool,
+    /// Whether an enumeration is picked for few texts.
+    pub(crate) enums: bool,
 }
 
 /// A file to load, in the format that it has.
@@ -115,19 +117,19 @@ impl<'c> Loading<'c> {
         match self.format {
             Format::Csv => {
                 let (text, bar) = self.input.read("looking")?;
-                let inferred = self.csv().infer(text)?;
+                let inferred = self.csv().enums(self.choices.enums).infer(text)?;
                 bar.finish_and_clear();
                 Ok((inferred.with_key(key)?, inferred.to_string()))
             }
             Format::Arrow | Format::Parquet => {
                 let (batches, bar) = self.batches("looking")?;
-                let inferred = batches.infer()?;
+                let inferred = batches.enums(self.choices.enums).infer()?;
                 bar.finish_and_clear();
                 Ok((with_key(inferred.schema())?, inferred.to_string()))
             }
             Format::Jsonl => {
                 let (text, bar) = self.input.read("looking")?;
-                let inferred = json::Reader::new(self.input.name(), text).infer()?;
+                let inferred = json::Reader::new(self.input.name(), text).enums(self.choices.enums).infer()?;
                 bar.finish_and_clear();
                 Ok((with_key(inferred.schema())?, inferred.to_string()))
             }

@@ -149,12 +149,20 @@ const fn length<const N: usize>() -> u16 {
 }
 
 /// What a field is called by: its name, its position, or a [`Field`] handle.
-pub trait Selector: Copy + fmt::Debug {
+pub trait Selector: Copy + fmt::Debug + selector::Sealed {
     /// The position of the field in this schema.
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) when the schema has no such field.
     fn position(self, schema: &Schema) -> Result<usize>;
+}
+
+mod selector {
+    pub trait Sealed {}
+    impl Sealed for &str {}
+    impl Sealed for &String {}
+    impl Sealed for usize {}
+    impl<T: super::FieldType> Sealed for super::Field<T> {}
 }
 
 impl Selector for &str {

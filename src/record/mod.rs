@@ -2,6 +2,8 @@
 //! [`RowBuf`], [`Value`], and [`Field`] handles that are resolved once).
 
 mod boolean;
+#[cfg(any(feature = "chrono", feature = "jiff", feature = "uuid"))]
+mod conversions;
 pub mod derived;
 mod enumeration;
 mod field;
@@ -11,6 +13,8 @@ mod row;
 mod row_buf;
 #[cfg(feature = "serde")]
 mod serde;
+#[cfg(feature = "serde")]
+mod serde_types;
 mod store;
 mod text;
 mod time;

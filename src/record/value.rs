@@ -368,7 +368,7 @@ into_variant! {
 impl<const N: usize> From<Text<N>> for Value<'_> {
     /// What is not UTF-8, which only a hostile file can hold, becomes bytes, and no text field takes those.
     fn from(text: Text<N>) -> Self {
-        match text.as_str() {
+        match text.to_str() {
             Ok(text) => Value::Text(text.to_owned().into()),
             Err(_) => Value::Bytes(text.as_bytes().to_vec().into()),
         }

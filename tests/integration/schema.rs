@@ -58,7 +58,7 @@ fn names_that_are_no_identifiers_stand_in_quotes() {
 
 #[test]
 fn errors_name_the_column_and_the_way_out() {
-    let types = "a type (bool, u8 to u128, i8 to i128, f32, f64, str[N], bytes[N], date, timestamp, uuid)";
+    let types = "a type (bool, u8 to u128, i8 to i128, f32, f64, str[N], bytes[N], date, timestamp, uuid, enum[names])";
     for (text, message) in [
         ("", "column 1: a schema needs at least one field, such as \"id: u64 key\"".to_owned()),
         ("id", "column 3: expected a colon and a type after the name \"id\", found the end".into()),

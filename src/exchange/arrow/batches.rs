@@ -45,6 +45,7 @@ pub struct Batches {
     batches: Box<dyn Iterator<Item = Result<RecordBatch, String>> + Send>,
     rows: Option<u64>,
     ignore_unknown: bool,
+    enums: bool,
 }
 
 impl Batches {
@@ -54,7 +55,7 @@ impl Batches {
         B: Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
     {
         let batches = batches.map(|batch| batch.map_err(|error| error.to_string()));
-        Batches { name: name.into(), schema, batches: Box::new(batches), rows: None, ignore_unknown: false }
+        Batches { name: name.into(), schema, batches: Box::new(batches), rows: None, ignore_unknown: false, enums: false }
     }
 
     /// What a reader of batches gives.
@@ -111,13 +112,21 @@ impl Batches {
             ended = !matches!(next, Ok(Some(_)));
             next.transpose()
         });
-        Batches { name: name.into(), schema, batches: Box::new(batches), rows, ignore_unknown: false }
+        Batches { name: name.into(), schema, batches: Box::new(batches), rows, ignore_unknown: false, enums: false }
     }
 
     /// Whether columns that the schema has no field for are passed over. Otherwise they are an error.
     #[must_use]
     pub fn ignore_unknown(mut self, ignore: bool) -> Batches {
         self.ignore_unknown = ignore;
+        self
+    }
+
+    /// Whether [`infer`](Batches::infer) picks an enumeration for a column of few texts: at most 256 different ones (255 where values are
+    /// missing), of which each stands in four rows on average. Its names are sorted, so that its values compare as the texts.
+    #[must_use]
+    pub fn enums(mut self, enums: bool) -> Batches {
+        self.enums = enums;
         self
     }
 
@@ -138,7 +147,7 @@ impl Batches {
     /// # Errors
     /// [`Input`](ErrorKind::Input) when a column is of a type that no field holds, and when the batches cannot be read.
     pub fn infer(self) -> Result<Inferred> {
-        infer(&self.name, &self.schema, self.batches)
+        infer(&self.name, &self.schema, self.enums, self.batches)
     }
 
     /// The records of this schema, whose fields are matched to the columns by name. A field that no column gives takes its

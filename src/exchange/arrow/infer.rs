@@ -13,6 +13,7 @@ use super::schema::{from_number, is_bytes, is_text, is_uuid, named, plain};
 use super::unread;
 use crate::error::{Result, fail};
 use crate::exchange::Inferred;
+use crate::exchange::few::Few;
 use crate::record::Value;
 use crate::schema::{FieldDef, Number, Schema, Type};
 
@@ -21,13 +22,15 @@ use crate::schema::{FieldDef, Number, Schema, Type};
 pub(super) fn infer(
     name: &str,
     arrow: &SchemaRef,
+    enums: bool,
     batches: impl Iterator<Item = Result<RecordBatch, String>>,
 ) -> Result<Inferred> {
     let mut columns: Vec<Column<'_>> = Vec::new();
     for field in arrow.fields() {
         check(field.data_type())
             .map_err(|error| error.within(format_args!("{name}, column {:?}", field.name())))?;
-        columns.push(Column { named: named(field), field, nulls: 0, lengths: None, has_null_value: false });
+        let few = Few::new(enums && is_text(plain(field.data_type())));
+        columns.push(Column { named: named(field), field, nulls: 0, lengths: None, few, has_null_value: false });
     }
     let mut rows = 0;
     if columns.iter().any(Column::is_open) {
@@ -72,6 +75,8 @@ struct Column<'c> {
     nulls: u64,
     /// The least and the greatest length of texts, binary and lists.
     lengths: Option<(usize, usize)>,
+    /// The texts, where an enumeration may be picked.
+    few: Few,
     /// Whether there is a value that would be taken for null.
     has_null_value: bool,
 }
@@ -97,7 +102,10 @@ impl Column<'_> {
         if self.has_lengths() {
             for row in 0..array.len() {
                 let length = match value(array, row).map_err(|reason| (row, reason))? {
-                    Value::Text(text) => text.len(),
+                    Value::Text(text) => {
+                        self.few.add(&text);
+                        text.len()
+                    }
                     Value::Bytes(bytes) => bytes.len(),
                     Value::Array(elements) => elements.len(),
                     _ => continue,
@@ -136,7 +144,10 @@ impl Column<'_> {
             DataType::Date32 | DataType::Date64 => Type::Date,
             DataType::Timestamp(..) => Type::Timestamp,
             DataType::FixedSizeBinary(_) if is_uuid(self.field) => Type::Uuid,
-            text if is_text(text) => Type::Str(self.length("a text")?),
+            text if is_text(text) => match self.few.names(self.nulls > 0) {
+                Some(names) => Type::Enum(names),
+                None => Type::Str(self.length("a text")?),
+            },
             binary if is_bytes(binary) => Type::Bytes(self.one_length("binary")?),
             DataType::List(element) | DataType::LargeList(element) => {
                 Type::Array(self.element(element)?, self.one_length("lists")?)

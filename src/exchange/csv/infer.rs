@@ -47,7 +47,7 @@ pub struct Column {
 impl Inferred {
     pub(super) fn new<R: Read>(options: &Options, input: R) -> Result<Inferred> {
         let (mut lines, names) = options.open(input)?;
-        let mut tallies: Vec<Tally> = names.iter().map(|_| Tally::default()).collect();
+        let mut tallies: Vec<Tally> = names.iter().map(|_| Tally::new(options.enums)).collect();
         let (mut rows, mut bad_lines, mut blank_lines) = (0, 0, 0);
         lines.keep_blank = names.len() == 1;
         while lines.advance()? {

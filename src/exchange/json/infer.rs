@@ -14,7 +14,7 @@ use crate::schema::{FieldDef, Schema, Type};
 /// The most fields of a record.
 const FIELDS: usize = 1024;
 
-pub(super) fn infer<R: Read>(mut lines: Lines<R>) -> Result<Inferred> {
+pub(super) fn infer<R: Read>(mut lines: Lines<R>, enums: bool) -> Result<Inferred> {
     let mut columns: Vec<Column> = Vec::new();
     let mut by_name: HashMap<Box<str>, usize> = HashMap::new();
     let mut rows = 0;
@@ -29,7 +29,8 @@ pub(super) fn infer<R: Read>(mut lines: Lines<R>) -> Result<Inferred> {
                 }
                 None => {
                     by_name.insert((*name).into(), columns.len());
-                    columns.push(Column { name: (*name).into(), ..Column::default() });
+                    let scalars = Tally::new(enums);
+                    columns.push(Column { name: (*name).into(), scalars, ..Column::default() });
                     columns.len() - 1
                 }
             };
@@ -134,7 +135,7 @@ impl Column {
     fn find_scalar(&self) -> Result<(Type, u64, String)> {
         let (ty, missing, reason) = self.scalars.find_type()?;
         match self.first_plain {
-            Some(line) if matches!(ty, Type::Str(_)) => fail!(
+            Some(line) if matches!(ty, Type::Str(_) | Type::Enum(_)) => fail!(
                 Input,
                 "{reason}; but on line {line} there is none, and no type holds both; give all of them quotes, or none"
             ),

@@ -32,12 +32,22 @@ use crate::schema::{FieldDef, Schema, Type};
 pub struct Reader<R> {
     lines: Lines<R>,
     ignore_unknown: bool,
+    enums: bool,
 }
 
 impl<R: Read> Reader<R> {
     /// Reads this input. Large reads are made; it needs no buffer. `name` is what messages call it.
     pub fn new(name: &str, input: R) -> Reader<R> {
-        Reader { lines: Lines::new(name, input), ignore_unknown: false }
+        Reader { lines: Lines::new(name, input), ignore_unknown: false, enums: false }
+    }
+
+    /// Whether [`infer`](Reader::infer) picks an enumeration for texts of which there are few: at most 256 different ones (255 where
+    /// values are missing), of which each stands in four rows on average. Its names are sorted, so that its values compare as
+    /// the texts.
+    #[must_use]
+    pub fn enums(mut self, enums: bool) -> Reader<R> {
+        self.enums = enums;
+        self
     }
 
     /// Whether members that the schema has no field for are passed over. Otherwise they are an error.
@@ -55,7 +65,7 @@ impl<R: Read> Reader<R> {
     /// [`Input`](ErrorKind::Input) for a line that is no object, for objects in objects, for lists of anything but numbers or of several
     /// lengths, and for an input without any rows.
     pub fn infer(self) -> Result<Inferred> {
-        infer(self.lines)
+        infer(self.lines, self.enums)
     }
 
     /// The records of this schema, whose fields are matched to the members by name. A field that a line does not give takes its
