@@ -129,7 +129,8 @@ impl<'c> Loading<'c> {
             }
             Format::Jsonl => {
                 let (text, bar) = self.input.read("looking")?;
-                let inferred = json::Reader::new(self.input.name(), text).enums(self.choices.enums).infer()?;
+                let inferred =
+                    json::Reader::new(self.input.name(), text).enums(self.choices.enums).infer()?;
                 bar.finish_and_clear();
                 Ok((with_key(inferred.schema())?, inferred.to_string()))
             }

@@ -103,7 +103,7 @@ fn read_field(row: &FieldRow, names: &mut NamesReader<'_, '_>) -> Result<FieldDe
         0 => None,
         _ => Some(row.default.get(..row.default_len.into()).unwrap_or_default().to_vec()),
     };
-    FieldDef::new(name, ty, row.flags & NULLABLE != 0, row.flags & KEY != 0)?.with_default(default)
+    FieldDef::of(name, ty, row.flags & NULLABLE != 0, row.flags & KEY != 0)?.with_default(default)
 }
 
 /// Reads the names of a table's enumerations, from the first to the last.

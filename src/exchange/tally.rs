@@ -182,7 +182,8 @@ impl Tally {
         if self.quoted_missing == 0
             && let Some(names) = self.few.names(self.missing > 0)
         {
-            let found = format!("{} different texts, such as {:?}", names.len(), names.get(0).unwrap_or_default());
+            let found =
+                format!("{} different texts, such as {:?}", names.len(), names.get(0).unwrap_or_default());
             return Ok((Type::Enum(names), self.missing, found));
         }
         Ok((Type::Str(length), self.missing, found))

@@ -149,11 +149,11 @@ impl Column {
             Name::Field(name) => {
                 let field = schema.field(name)?;
                 let offset = field.offset();
-                let field = FieldDef::new(name, field.ty(), field.is_nullable(), false)?;
+                let field = FieldDef::of(name, field.ty(), field.is_nullable(), false)?;
                 Ok(Place { field, offset })
             }
             Name::At { offset, ty, nullable } => {
-                let field = FieldDef::new(&self.to_string(), ty, *nullable, false)?;
+                let field = FieldDef::of(&self.to_string(), ty, *nullable, false)?;
                 if offset.checked_add(ty.width()).is_none_or(|end| end > schema.width()) {
                     fail!(OutOfRange, "{self}: a row has {} bytes", schema.width());
                 }

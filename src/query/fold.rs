@@ -54,7 +54,7 @@ impl Fn {
             None => fail!(Query, "{function} needs a field"),
             Some(place) => (type_of(function, place, rows)?, place.field.is_nullable() || !is_grouped),
         };
-        let field = FieldDef::new(&name, ty, nullable, false).map_err(|error| {
+        let field = FieldDef::of(&name, ty, nullable, false).map_err(|error| {
             error.within(format_args!("{aggregate}: give it a name, as in `{aggregate} as x`"))
         })?;
         let is_narrow = place.as_ref().is_some_and(|place| is_narrow(place.field.ty(), rows));

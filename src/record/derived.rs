@@ -43,7 +43,7 @@ pub const fn is_name(names: &[&str], name: &str) -> bool {
 
 /// The definition of one field.
 pub fn record_field<T: FieldType>(name: &str, key: bool, default: Default) -> Result<FieldDef> {
-    let field = FieldDef::new(name, T::TYPE, T::NULLABLE, key)?;
+    let field = FieldDef::of(name, T::TYPE, T::NULLABLE, key)?;
     let stored = match default {
         Default::None => return Ok(field),
         Default::Null => match field.null() {

@@ -188,7 +188,11 @@ impl Timestamp {
     const fn moved(self, micros: u128, sign: i128) -> Option<Timestamp> {
         // A duration has at most 2^64 seconds, which are under 2^84 microseconds.
         let moved = self.0 as i128 + micros as i128 * sign;
-        if moved < i64::MIN as i128 || moved > i64::MAX as i128 { None } else { Some(Timestamp(moved as i64)) }
+        if moved < i64::MIN as i128 || moved > i64::MAX as i128 {
+            None
+        } else {
+            Some(Timestamp(moved as i64))
+        }
     }
 
     /// The moment this many microseconds after 1970-01-01T00:00:00Z.

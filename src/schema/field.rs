@@ -37,12 +37,70 @@ pub struct FieldDef {
 }
 
 impl FieldDef {
-    /// A field that stands in no schema yet; its offset is 0 until it does.
+    /// A field that is not part of a schema yet; its offset is 0 until it is. It is not nullable, not part of a key, and has
+    /// no default.
+    ///
+    /// ```
+    /// use drystone::{FieldDef, Schema, Type};
+    ///
+    /// let id = FieldDef::new("id", Type::U64)?.key()?;
+    /// let delay = FieldDef::new("delay", Type::I16)?.nullable()?.default_text("-7")?;
+    /// assert_eq!(Schema::new(vec![id, delay])?.to_string(), "id: u64 key, delay: i16? = -7");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Schema`](ErrorKind::Schema) when the name is empty, longer than 64 bytes or holds control characters, when
-    /// the type has no or too many bytes, and when a key field is nullable or an array.
-    pub fn new(name: &str, ty: impl Into<Type>, nullable: bool, key: bool) -> Result<FieldDef> {
+    /// [`Schema`](ErrorKind::Schema) when the name is empty, longer than 64 bytes or has control characters in it, and
+    /// when the type has no or too many bytes.
+    pub fn new(name: &str, ty: impl Into<Type>) -> Result<FieldDef> {
+        FieldDef::of(name, ty, false, false)
+    }
+
+    /// The same field, which may be null. A default stays, and is null if it is the value that means null.
+    ///
+    /// # Errors
+    /// [`Schema`](ErrorKind::Schema) when it is part of a key.
+    pub fn nullable(self) -> Result<FieldDef> {
+        FieldDef::of(&self.name, &self.ty, true, self.key)?.with_default(self.default.map(Into::into))
+    }
+
+    /// The same field as part of the key.
+    ///
+    /// # Errors
+    /// [`Schema`](ErrorKind::Schema) when it may be null, and when it is an array, which has no order.
+    pub fn key(self) -> Result<FieldDef> {
+        FieldDef::of(&self.name, &self.ty, self.is_nullable(), true)?
+            .with_default(self.default.map(Into::into))
+    }
+
+    /// The same field with another name.
+    ///
+    /// # Errors
+    /// As [`new`](FieldDef::new).
+    pub fn renamed(self, name: &str) -> Result<FieldDef> {
+        FieldDef::of(name, &self.ty, self.is_nullable(), self.key)?.with_default(self.default.map(Into::into))
+    }
+
+    /// The same field with this default, as stored bytes.
+    ///
+    /// # Errors
+    /// [`Value`](ErrorKind::Value) when the bytes are not a value of this field.
+    pub fn default_bytes(self, stored: &[u8]) -> Result<FieldDef> {
+        self.with_default(Some(stored.to_vec()))
+    }
+
+    /// The same field with this default, as text: see [`parse_text`](FieldDef::parse_text).
+    ///
+    /// # Errors
+    /// [`Value`](ErrorKind::Value) when the text is not a value of this field.
+    pub fn default_text(self, text: &str) -> Result<FieldDef> {
+        let mut stored = vec![0; self.width()];
+        self.parse_text(text, &mut stored).map_err(|error| error.within("default"))?;
+        self.with_default(Some(stored))
+    }
+
+    /// A field by all that it is made of. [`new`](FieldDef::new) and what follows it say the same with names.
+    pub(crate) fn of(name: &str, ty: impl Into<Type>, nullable: bool, key: bool) -> Result<FieldDef> {
         let ty = match ty.into() {
             Type::Enum(names) => {
                 Type::Enum(names.listed().map_err(|error| error.within(format!("field {name:?}")))?)
@@ -63,10 +121,7 @@ impl FieldDef {
     }
 
     /// The same field with this default (stored bytes), or without one.
-    ///
-    /// # Errors
-    /// [`Value`](ErrorKind::Value) when the bytes are not a value of this field.
-    pub fn with_default(mut self, stored: Option<Vec<u8>>) -> Result<FieldDef> {
+    pub(crate) fn with_default(mut self, stored: Option<Vec<u8>>) -> Result<FieldDef> {
         if let Some(stored) = &stored
             && let Err(error) = self.check(stored)
         {
@@ -83,7 +138,7 @@ impl FieldDef {
             fail!(Schema, "field {:?} is of type {}; only enumerations have names", self.name, self.ty)
         };
         let longer = names.append(more).map_err(place)?;
-        let field = FieldDef::new(&self.name, Type::Enum(longer), self.is_nullable(), self.key)?;
+        let field = FieldDef::of(&self.name, Type::Enum(longer), self.is_nullable(), self.key)?;
         let default = self.default().map(|stored| match field.null() {
             Some(null) if self.is_null(stored) => null.to_vec(),
             _ => {

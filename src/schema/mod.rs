@@ -165,7 +165,7 @@ impl Schema {
     pub fn with_key<S: AsRef<str>>(&self, names: &[S]) -> Result<Schema> {
         let is_named = |field: &&FieldDef| names.iter().any(|name| name.as_ref() == field.name());
         let of = |field: &FieldDef, key| {
-            FieldDef::new(field.name(), field.ty(), field.is_nullable(), key)?
+            FieldDef::of(field.name(), field.ty(), field.is_nullable(), key)?
                 .with_default(field.default().map(Into::into))
         };
         let key = names.iter().map(|name| of(self.field(name.as_ref())?, true));

@@ -63,7 +63,7 @@ impl<'t> Parser<'t> {
             let name_is_wrong = field::problem(&name, &Type::U8, false, false).is_some();
             return Err(self.error(if name_is_wrong { start } else { type_at }, &problem));
         }
-        let field = FieldDef::new(&name, ty, nullable, key)?;
+        let field = FieldDef::of(&name, ty, nullable, key)?;
         if self.eat('=') { self.default(field) } else { Ok(field) }
     }
 

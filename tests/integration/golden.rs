@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use drystone::{Database, FieldDef, IndexOptions, LoadOptions, RecordSource, Result, RowBuf, Schema, TableOptions, Type};
+use drystone::{
+    Database, FieldDef, IndexOptions, LoadOptions, RecordSource, Result, RowBuf, Schema, TableOptions, Type,
+};
 
 use crate::format;
 use crate::temp::{TempDb, assert_sound};
@@ -150,7 +152,7 @@ fn write(db: &Database) -> Result<()> {
     write.commit()?;
 
     let write = db.write()?;
-    write.append_field("points", FieldDef::new("label", Type::Str(3), true, false)?)?;
+    write.append_field("points", FieldDef::new("label", Type::Str(3))?.nullable()?)?;
     let mut table = write.dynamic("points")?;
     table.set(&[3.into()], "label", "new")?;
     drop(table);
@@ -210,10 +212,7 @@ fn files_of_every_version_still_open() {
         let report = assert_sound(&db);
         let read = db.read().unwrap();
         let expected = expected(version);
-        assert_eq!(
-            read.table_names().unwrap(),
-            expected.iter().map(|(name, ..)| *name).collect::<Vec<_>>()
-        );
+        assert_eq!(read.table_names().unwrap(), expected.iter().map(|(name, ..)| *name).collect::<Vec<_>>());
         for (name, schema, rows) in &expected {
             let table = read.dynamic(name).unwrap();
             assert_eq!(table.schema(), schema);
@@ -222,7 +221,9 @@ fn files_of_every_version_still_open() {
             assert!(found == *rows, "table {name:?} has other rows");
         }
         assert_eq!(report.rows, expected.iter().map(|(.., rows)| rows.len() as u64).sum::<u64>());
-        assert!(read.table_stats("edges").unwrap().height > 0 && read.table_stats("points").unwrap().height > 0);
+        assert!(
+            read.table_stats("edges").unwrap().height > 0 && read.table_stats("points").unwrap().height > 0
+        );
         // And they take new commits, after which they are of the newest version.
         let write = db.write().unwrap();
         write.dynamic("points").unwrap().truncate(10).unwrap();
@@ -251,12 +252,15 @@ fn files_of_every_version_are_what_the_page_says() {
                 let flags = u8::from(field.is_nullable()) | u8::from(field.is_key()) << 1;
                 assert_eq!(found.flags, flags | u8::from(field.default().is_some()) << 2);
                 assert_eq!(found.default, field.default().unwrap_or_default());
-                assert!(found.names.iter().map(String::as_str).eq(field.names().iter().flat_map(|names| names.iter())));
+                assert!(
+                    found
+                        .names
+                        .iter()
+                        .map(String::as_str)
+                        .eq(field.names().iter().flat_map(|names| names.iter()))
+                );
             }
-            assert!(
-                table.rows.iter().eq(rows.iter().map(RowBuf::as_bytes)),
-                "table {name:?} has other rows"
-            );
+            assert!(table.rows.iter().eq(rows.iter().map(RowBuf::as_bytes)), "table {name:?} has other rows");
         }
     }
 }

@@ -241,7 +241,7 @@ fn bytes_that_are_no_value_are_reported_and_printed_as_such() {
     assert_eq!(row.values().filter(Result::is_err).count(), 3);
     assert_eq!(row.to_string(), "flag: <invalid 0x07>, tag: <invalid 0xc32800>, more: <invalid 0x610062>");
     assert!(format!("{row:?}").contains("tag: <invalid 0xc32800>"));
-    assert_eq!(row.at::<Text<3>>(1).unwrap().as_str().unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(row.at::<Text<3>>(1).unwrap().to_str().unwrap_err().kind(), ErrorKind::Corrupt);
     assert_eq!(row.at::<Text<3>>(1).unwrap().to_string(), "�(");
     assert_eq!(format!("{:?}", row.at::<Text<3>>(1).unwrap()), "<invalid 0xc32800>");
     assert!(row.at::<Bool>(0).unwrap().get());
@@ -253,7 +253,7 @@ fn bytes_that_are_no_value_are_reported_and_printed_as_such() {
 fn text_is_padded_and_compared_by_its_bytes() {
     let text = |text: &str| Text::<4>::new(text).unwrap();
     assert_eq!(text("ab").as_bytes(), b"ab\0\0");
-    assert_eq!(text("").as_str().unwrap(), "");
+    assert_eq!(text("").to_str().unwrap(), "");
     assert!(Text::<4>::new("é€").is_err());
     assert!(text("ab") < text("abc") && text("abc") < text("b"));
     assert_eq!(format!("{:>6}|{:?}", text("ab"), text("a\"")), "    ab|\"a\\\"\"");

@@ -55,7 +55,14 @@ impl Batches {
         B: Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
     {
         let batches = batches.map(|batch| batch.map_err(|error| error.to_string()));
-        Batches { name: name.into(), schema, batches: Box::new(batches), rows: None, ignore_unknown: false, enums: false }
+        Batches {
+            name: name.into(),
+            schema,
+            batches: Box::new(batches),
+            rows: None,
+            ignore_unknown: false,
+            enums: false,
+        }
     }
 
     /// What a reader of batches gives.
@@ -112,7 +119,14 @@ impl Batches {
             ended = !matches!(next, Ok(Some(_)));
             next.transpose()
         });
-        Batches { name: name.into(), schema, batches: Box::new(batches), rows, ignore_unknown: false, enums: false }
+        Batches {
+            name: name.into(),
+            schema,
+            batches: Box::new(batches),
+            rows,
+            ignore_unknown: false,
+            enums: false,
+        }
     }
 
     /// Whether columns that the schema has no field for are passed over. Otherwise they are an error.

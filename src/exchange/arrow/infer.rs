@@ -30,7 +30,14 @@ pub(super) fn infer(
         check(field.data_type())
             .map_err(|error| error.within(format_args!("{name}, column {:?}", field.name())))?;
         let few = Few::new(enums && is_text(plain(field.data_type())));
-        columns.push(Column { named: named(field), field, nulls: 0, lengths: None, few, has_null_value: false });
+        columns.push(Column {
+            named: named(field),
+            field,
+            nulls: 0,
+            lengths: None,
+            few,
+            has_null_value: false,
+        });
     }
     let mut rows = 0;
     if columns.iter().any(Column::is_open) {
@@ -59,7 +66,7 @@ pub(super) fn infer(
     let schema = Schema::new(fields.clone()).or_else(|error| {
         // Columns of a table with a key may have been left out, or moved.
         let without = |field: &FieldDef| {
-            FieldDef::new(field.name(), field.ty(), field.is_nullable(), false)?
+            FieldDef::of(field.name(), field.ty(), field.is_nullable(), false)?
                 .with_default(field.default().map(Into::into))
         };
         Schema::new(fields.iter().map(without).collect::<Result<_>>()?).map_err(|_| error)
@@ -132,7 +139,7 @@ impl Column<'_> {
     fn decide(&self) -> Result<FieldDef> {
         match &self.named {
             Some(field) => Ok(field.clone()),
-            None => FieldDef::new(self.field.name(), self.find_type()?, self.nulls > 0, false),
+            None => FieldDef::of(self.field.name(), self.find_type()?, self.nulls > 0, false),
         }
     }
 

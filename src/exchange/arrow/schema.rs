@@ -111,7 +111,7 @@ pub(super) fn named(column: &Field) -> Option<FieldDef> {
         return None;
     }
     // The column may have been renamed, and it may have become one with nulls.
-    FieldDef::new(column.name(), field.ty(), field.is_nullable(), field.is_key())
+    FieldDef::of(column.name(), field.ty(), field.is_nullable(), field.is_key())
         .and_then(|named| named.with_default(field.default().map(Into::into)))
         .ok()
 }

@@ -126,7 +126,7 @@ impl Inferred {
 impl Column {
     fn of(name: &str, tally: &Tally) -> Result<Column> {
         let (ty, missing, reason) = tally.find_type()?;
-        let field = FieldDef::new(name, ty, missing > 0, false)?;
+        let field = FieldDef::of(name, ty, missing > 0, false)?;
         Ok(Column { field, missing, reason })
     }
 

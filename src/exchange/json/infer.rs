@@ -55,7 +55,7 @@ pub(super) fn infer<R: Read>(mut lines: Lines<R>, enums: bool) -> Result<Inferre
             |error: crate::Error| error.within(format_args!("{}, field {:?}", lines.name, column.name));
         let (ty, missing, reason) = column.find_type().map_err(place)?;
         fields.push(
-            FieldDef::new(&column.name, ty, missing > 0, false).map_err(|error| error.within(&lines.name))?,
+            FieldDef::of(&column.name, ty, missing > 0, false).map_err(|error| error.within(&lines.name))?,
         );
         reasons.push(reason);
     }

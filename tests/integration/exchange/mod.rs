@@ -55,10 +55,10 @@ fn every_type() -> Schema {
     types.push(Type::Enum(EnumNames::new((0..300).map(|at| format!("n{at}"))).unwrap()));
     types.extend(numbers.map(Number::as_type));
     types.extend(numbers.map(|number| Type::Array(number, 3)));
-    let mut fields = vec![FieldDef::new("the key", Type::U32, false, true).unwrap()];
+    let mut fields = vec![FieldDef::new("the key", Type::U32).unwrap().key().unwrap()];
     for (at, ty) in types.iter().enumerate() {
-        fields.push(FieldDef::new(&format!("plain{at}"), ty, false, false).unwrap());
-        fields.push(FieldDef::new(&format!("null\"{at}é"), ty, true, false).unwrap());
+        fields.push(FieldDef::new(&format!("plain{at}"), ty).unwrap());
+        fields.push(FieldDef::new(&format!("null\"{at}é"), ty).unwrap().nullable().unwrap());
     }
     Schema::new(fields).unwrap()
 }
