@@ -45,7 +45,8 @@ pub(crate) struct Load {
     /// Look through the file first, and pick types that hold it: the narrowest ones for text
     #[arg(long, group = "types")]
     infer: bool,
-    /// With --infer: pick an enumeration for a column of at most 256 different texts, each in four rows on average
+    /// With --infer: pick an enumeration for a column of at most 256 different texts, each in four
+    /// rows on average
     #[arg(long, requires = "infer")]
     enums: bool,
     /// The fields that are the key, in their order

@@ -43,8 +43,8 @@ impl Case {
     }
 }
 
-/// The words of a name, with this between them. A capital begins a word after a small letter or a digit, and as the last one of several
-/// capitals: `HTTPError` is `HTTP_Error`, `UA` is one word.
+/// The words of a name, with this between them. A capital begins a word after a small letter or a
+/// digit, and as the last one of several capitals: `HTTPError` is `HTTP_Error`, `UA` is one word.
 fn parted(name: &str, between: char) -> String {
     let letters: Vec<char> = name.chars().collect();
     let mut parted = String::new();

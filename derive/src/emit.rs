@@ -1,4 +1,5 @@
-//! Writes the code of a record: its schema, key, marker and methods, and the assertions that its bytes can be taken as they are.
+//! Writes the code of a record: its schema, key, marker and methods, and the assertions that its
+//! bytes can be taken as they are.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};

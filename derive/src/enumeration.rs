@@ -1,4 +1,5 @@
-//! `#[derive(FieldType)]` of an enum: the names of its variants, and which of them stands at which position.
+//! `#[derive(FieldType)]` of an enum: the names of its variants, and which of them stands at which
+//! position.
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -1,5 +1,6 @@
-//! `#[derive(Record)]` and `#[derive(FieldType)]` for drystone, which re-exports them. They write the schema of a struct, and the proof
-//! that its bytes in memory are its bytes in the file. A type for which that does not hold is a compile error that names the fix.
+//! `#[derive(Record)]` and `#[derive(FieldType)]` for drystone, which re-exports them. They write
+//! the schema of a struct, and the proof that its bytes in memory are its bytes in the file. A type
+//! for which that does not hold is a compile error that names the fix.
 
 mod case;
 mod default;
@@ -20,8 +21,9 @@ use syn::{Data, DeriveInput, Error, parse_macro_input};
 /// The struct also gets a method `key`, which returns the key, if it has one.
 ///
 /// Attributes of the struct:
-/// - `#[record(getters)]`: a method for each field that returns its value. A field of a packed struct cannot be borrowed, so this is
-///   how to read one where a method or a macro would borrow it: `flight.delay().get()`.
+/// - `#[record(getters)]`: a method for each field that returns its value. A field of a packed
+///   struct cannot be borrowed, so this is how to read one where a method or a macro would borrow
+///   it: `flight.delay().get()`.
 /// - `#[record(crate = "path")]`: the path of drystone, where it is not `::drystone`.
 ///
 /// Attributes of a field:
@@ -58,13 +60,17 @@ pub fn derive_record(input: TokenStream) -> TokenStream {
 
 /// Makes a type of your own one that a field of a record can have.
 ///
-/// - **An enum** whose variants have no values, with `#[repr(u8)]` (up to 256 variants) or `#[repr(u16)]`, becomes an enumeration:
-///   it stands in records as `Enum<Side>`, and in schemas as `enum[buy, sell]`. The names are those of the variants in snake case;
-///   `#[field(rename = "UA")]` on a variant gives it another name, and `#[field(rename_all = "UPPERCASE")]` on the enum
-///   changes all of them (`snake_case`, `kebab-case`, `lowercase`, `UPPERCASE`, `SCREAMING_SNAKE_CASE`, `PascalCase`).
-/// - **A struct** around one field, with `#[repr(transparent)]`, is stored as that field is, and can be a key where that can.
+/// - **An enum** whose variants have no values, with `#[repr(u8)]` (up to 256 variants) or
+///   `#[repr(u16)]`, becomes an enumeration: it stands in records as `Enum<Side>`, and in schemas
+///   as `enum[buy, sell]`. The names are those of the variants in snake case; `#[field(rename =
+///   "UA")]` on a variant gives it another name, and `#[field(rename_all = "UPPERCASE")]` on the
+///   enum changes all of them (`snake_case`, `kebab-case`, `lowercase`, `UPPERCASE`,
+///   `SCREAMING_SNAKE_CASE`, `PascalCase`).
+/// - **A struct** around one field, with `#[repr(transparent)]`, is stored as that field is, and
+///   can be a key where that can.
 ///
-/// Both are `Clone + Copy`. `#[field(crate = "path")]` gives the path of drystone, where it is not `::drystone`.
+/// Both are `Clone + Copy`. `#[field(crate = "path")]` gives the path of drystone, where it is not
+/// `::drystone`.
 ///
 /// ```
 /// use drystone::{Enum, FieldType, Record};

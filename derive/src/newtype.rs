@@ -48,10 +48,12 @@ fn krate(input: &DeriveInput) -> Result<Path> {
 
 fn emit(input: &DeriveInput, krate: &Path, ty: &syn::Type, member: &Member) -> TokenStream {
     let ident = &input.ident;
-    // Sound because `repr(transparent)` gives the struct the bytes of its field, and that is a `FieldType`, of which any bytes are a
-    // value: the line with TYPE does not compile for another one.
+    // Sound because `repr(transparent)` gives the struct the bytes of its field, and that is a
+    // `FieldType`, of which any bytes are a value: the line with TYPE does not compile for another
+    // one.
     //
-    // A bound on a type that is known is an error where it does not hold; with `for<'never>` it is a condition.
+    // A bound on a type that is known is an error where it does not hold; with `for<'never>` it is
+    // a condition.
     quote! {
         const _: () = {
             unsafe impl #krate::__private::Zeroable for #ident {}

@@ -1,7 +1,9 @@
-//! The rows of the fields tree: a row per field of a table, and behind them the names of its enumerations.
+//! The rows of the fields tree: a row per field of a table, and behind them the names of its
+//! enumerations.
 //!
-//! A field's row has no room for names. They are a text of their own, cut into rows whose positions lie beyond those of
-//! all fields: for each field that is an enumeration, in order, each name with a byte before it that tells its length.
+//! A field's row has no room for names. They are a text of their own, cut into rows whose positions
+//! lie beyond those of all fields: for each field that is an enumeration, in order, each name with
+//! a byte before it that tells its length.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -65,7 +67,8 @@ pub(super) fn read_schema(tree: &View<'_>, table: u32, count: u16) -> Result<Sch
     let first = tree.place(&field_key(table, 0))?.rank;
     let mut rows = Vec::new();
     let mut width = 0;
-    // No more fields, and no wider ones, than a schema may have: each costs memory before the schema is checked.
+    // No more fields, and no wider ones, than a schema may have: each costs memory before the
+    // schema is checked.
     for position in 0..count.min(FIRST_NAMES) {
         let Some(record) = tree.record(first + u64::from(position))? else { break };
         let row: FieldRow = read(record)?;
@@ -221,14 +224,15 @@ fn field_row(table: u32, position: u16, field: &FieldDef) -> Result<FieldRow> {
 /// How many rows of the fields tree are of this table.
 fn count(tree: &View<'_>, table: u32) -> Result<u64> {
     let first = tree.place(&field_key(table, 0))?.rank;
-    let end = match table.checked_add(1) {
-        Some(next) => tree.place(&field_key(next, 0))?.rank,
-        None => tree.rows(),
-    };
+    // Not the first position of the next table, whose leaf may be a damaged one that this table has
+    // nothing to do with.
+    let last = field_key(table, u16::MAX);
+    let end = tree.place(&last)?.rank + u64::from(tree.find(&last)?.is_some());
     Ok(end.saturating_sub(first))
 }
 
-/// An error unless a table's rows in the fields tree are, byte for byte, what would be written for its schema.
+/// An error unless a table's rows in the fields tree are, byte for byte, what would be written for
+/// its schema.
 pub(super) fn check(tree: &View<'_>, definition: &Definition) -> Result<()> {
     let expected = field_rows(definition, 0)?;
     for row in &expected {

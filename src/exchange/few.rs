@@ -34,8 +34,9 @@ impl Few {
         }
     }
 
-    /// The enumeration of these texts, if they are at most 256 (255 beside null), come four times each on average, and
-    /// can all be names. It is sorted by name, so that values compare as their texts would.
+    /// The enumeration of these texts, if they are at most 256 (255 beside null), come four times
+    /// each on average, and can all be names. It is sorted by name, so that values compare as their
+    /// texts would.
     pub(super) fn names(&self, nullable: bool) -> Option<EnumNames> {
         let texts = self.texts.as_ref()?;
         let names = texts.len() as u64;

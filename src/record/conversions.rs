@@ -1,4 +1,5 @@
-//! Between the types of fields and those of the crates `jiff`, `chrono` and `uuid`, behind features of their names.
+//! Between the types of fields and those of the crates `jiff`, `chrono` and `uuid`, behind features
+//! of their names.
 
 #[cfg(feature = "chrono")]
 mod chrono {

@@ -13,11 +13,12 @@ use crate::error::{Error, ErrorKind, Result, fail};
 use crate::schema::EnumNames;
 use crate::schema::text::{shown, write_bytes};
 
-/// A Rust enum whose values a field can hold. Made by `#[derive(FieldType)]` on an enum with `#[repr(u8)]` or `#[repr(u16)]`,
-/// whose variants have no values of their own.
+/// A Rust enum whose values a field can hold. Made by `#[derive(FieldType)]` on an enum with
+/// `#[repr(u8)]` or `#[repr(u16)]`, whose variants have no values of their own.
 ///
-/// A field of a record has the type [`Enum<E>`](Enum). The names are those of the variants in snake case; `#[field(rename = "UA")]`
-/// on a variant gives it another one, and `#[field(rename_all = "UPPERCASE")]` on the enum changes all.
+/// A field of a record has the type [`Enum<E>`](Enum). The names are those of the variants in snake
+/// case; `#[field(rename = "UA")]` on a variant gives it another one, and `#[field(rename_all =
+/// "UPPERCASE")]` on the enum changes all.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an enumeration",
     note = "put #[derive(Clone, Copy, drystone::FieldType)] and #[repr(u8)] on the enum"
@@ -99,11 +100,11 @@ impl EnumRepr for u16 {
     }
 }
 
-/// The type of an `enum[…]` field in a typed record. A Rust enum cannot be one itself: not all bytes are a value of it, and a file
-/// may hold any.
+/// The type of an `enum[…]` field in a typed record. A Rust enum cannot be one itself: not all
+/// bytes are a value of it, and a file may hold any.
 ///
-/// Two of them are compared by their positions, which is the order in which the variants were declared, and a value of the enum
-/// can be compared with one directly.
+/// Two of them are compared by their positions, which is the order in which the variants were
+/// declared, and a value of the enum can be compared with one directly.
 ///
 /// ```
 /// use drystone::{Enum, FieldType, Record};
@@ -158,7 +159,8 @@ impl<E: Enumeration> Enumerated<E::Repr, PhantomData<E>> {
     /// The value.
     ///
     /// # Errors
-    /// [`Corrupt`](ErrorKind::Corrupt) when the bytes, which may come from any file, are the position of no name.
+    /// [`Corrupt`](ErrorKind::Corrupt) when the bytes, which may come from any file, are the
+    /// position of no name.
     pub fn get(self) -> Result<E> {
         match E::from_ordinal(self.ordinal()) {
             Some(value) => Ok(value),
@@ -266,7 +268,8 @@ impl<E: Enumeration> fmt::Debug for Enumerated<E::Repr, PhantomData<E>> {
 }
 
 impl<E: Enumeration> From<Enumerated<E::Repr, PhantomData<E>>> for Value<'_> {
-    /// The name. What has none, which only a hostile file can hold, becomes its number, and no enumeration takes that.
+    /// The name. What has none, which only a hostile file can hold, becomes its number, and no
+    /// enumeration takes that.
     fn from(value: Enumerated<E::Repr, PhantomData<E>>) -> Self {
         match value.name() {
             Ok(name) => Value::Text(name.into()),

@@ -22,8 +22,9 @@ use crate::schema::{EnumNames, FieldDef, Number, Schema, Type};
 /// | `enum[a, b]` | [`Enum<E>`](super::Enum) of an `E` with `#[derive(FieldType)]` |
 /// | `T?` | [`Nullable<T>`](Nullable) |
 ///
-/// `#[derive(FieldType)]` on a struct with `#[repr(transparent)]` and one field makes a type of its own of that field: it is stored,
-/// compared and shown as what is in it, and can be a key where that can.
+/// `#[derive(FieldType)]` on a struct with `#[repr(transparent)]` and one field makes a type of its
+/// own of that field: it is stored, compared and shown as what is in it, and can be a key where
+/// that can.
 ///
 /// ```
 /// use drystone::{FieldType, Record};

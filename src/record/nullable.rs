@@ -128,8 +128,8 @@ impl<const N: usize> From<Option<Text<N>>> for Nullable<Text<N>> {
 }
 
 impl<E: Enumeration> From<Option<Enum<E>>> for Nullable<Enum<E>> {
-    /// No name means null, so none is lost. An enum with 256 (or 65,536) variants, the last of which would mean null, does not
-    /// compile here.
+    /// No name means null, so none is lost. An enum with 256 (or 65,536) variants, the last of
+    /// which would mean null, does not compile here.
     fn from(value: Option<Enum<E>>) -> Nullable<Enum<E>> {
         const { assert!(!matches!(E::NAMES.len(), 256 | 65_536), "the last variant would mean null") };
         value.map_or(Nullable::NULL, Nullable)

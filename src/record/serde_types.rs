@@ -1,6 +1,8 @@
-//! `serde` for the types of fields, so that a struct can be a record and derive `Serialize` and `Deserialize` too.
+//! `serde` for the types of fields, so that a struct can be a record and derive `Serialize` and
+//! `Deserialize` too.
 //!
-//! Text, enumerations, dates, timestamps and uuids are text, in all formats; truth values are `bool`, and null is `None`.
+//! Text, enumerations, dates, timestamps and uuids are text, in all formats; truth values are
+//! `bool`, and null is `None`.
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -20,9 +20,9 @@ impl FieldDef {
     /// Writes a value as the stored bytes of this field, of which there must be [`width`](FieldDef::width).
     ///
     /// A number is stored where the field can hold exactly that number: 2.0 as an `i32`, but not 1.5. An `f64` into an
-    /// `f32` field is rounded to the nearest, as a literal is. A name goes into an enumeration as text. Other text goes into
-    /// text fields only; what is written out as text
-    /// is for [`parse_text`](FieldDef::parse_text).
+    /// `f32` field is rounded to the nearest, as a literal is. A name goes into an enumeration as
+    /// text. Other text goes into text fields only; what is written out as text is for
+    /// [`parse_text`](FieldDef::parse_text).
     ///
     /// # Errors
     /// [`Value`](ErrorKind::Value) when the value is of another kind, out of range or too long, null in a field that is
@@ -42,8 +42,8 @@ impl FieldDef {
         Ok(())
     }
 
-    /// The value in these stored bytes. Text and bytes are borrowed from them; the name of an enumeration, which is a text
-    /// too, is borrowed from the field.
+    /// The value in these stored bytes. Text and bytes are borrowed from them; the name of an
+    /// enumeration, which is a text too, is borrowed from the field.
     ///
     /// # Errors
     /// [`Corrupt`](ErrorKind::Corrupt) when the bytes are no value of this field: text that is not UTF-8, a `bool` that is

@@ -51,8 +51,8 @@ impl<const N: usize> Text<N> {
     /// ```
     ///
     /// # Panics
-    /// When it has more than `N` bytes or holds a NUL character. In a constant that is an error of the compiler; use
-    /// [`new`](Text::new) for texts that come from elsewhere.
+    /// When it has more than `N` bytes or holds a NUL character. In a constant that is an error of
+    /// the compiler; use [`new`](Text::new) for texts that come from elsewhere.
     pub const fn lit(text: &str) -> Text<N> {
         let (text, mut stored, mut at) = (text.as_bytes(), [0; N], 0);
         assert!(text.len() <= N, "the text has more bytes than its type");

@@ -43,7 +43,8 @@ pub struct Date(i32);
 pub struct Timestamp(i64);
 
 impl Date {
-    /// The first day that a date can be, over 5.8 million years ago. In a field that may be null it stands for null.
+    /// The first day that a date can be, over 5.8 million years ago. In a field that may be null it
+    /// stands for null.
     pub const MIN: Date = Date(i32::MIN);
     /// The last day that a date can be.
     pub const MAX: Date = Date(i32::MAX);
@@ -53,7 +54,8 @@ impl Date {
         Timestamp::now().date()
     }
 
-    /// The day this many days later, or earlier where it is negative. `None` where no date is that far away.
+    /// The day this many days later, or earlier where it is negative. `None` where no date is that
+    /// far away.
     ///
     /// ```
     /// use drystone::Date;
@@ -106,7 +108,8 @@ impl Date {
 }
 
 impl Timestamp {
-    /// The first moment that a timestamp can be, over 290,000 years ago. In a field that may be null it stands for null.
+    /// The first moment that a timestamp can be, over 290,000 years ago. In a field that may be
+    /// null it stands for null.
     pub const MIN: Timestamp = Timestamp(i64::MIN);
     /// The last moment that a timestamp can be.
     pub const MAX: Timestamp = Timestamp(i64::MAX);
@@ -143,7 +146,8 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// The moment this much later. What is finer than a microsecond is cut off. `None` where no timestamp is that far away.
+    /// The moment this much later. What is finer than a microsecond is cut off. `None` where no
+    /// timestamp is that far away.
     ///
     /// ```
     /// use std::time::Duration;

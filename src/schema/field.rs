@@ -37,8 +37,8 @@ pub struct FieldDef {
 }
 
 impl FieldDef {
-    /// A field that is not part of a schema yet; its offset is 0 until it is. It is not nullable, not part of a key, and has
-    /// no default.
+    /// A field that is not part of a schema yet; its offset is 0 until it is. It is not nullable,
+    /// not part of a key, and has no default.
     ///
     /// ```
     /// use drystone::{FieldDef, Schema, Type};
@@ -50,13 +50,14 @@ impl FieldDef {
     /// ```
     ///
     /// # Errors
-    /// [`Schema`](ErrorKind::Schema) when the name is empty, longer than 64 bytes or has control characters in it, and
-    /// when the type has no or too many bytes.
+    /// [`Schema`](ErrorKind::Schema) when the name is empty, longer than 64 bytes or has control
+    /// characters in it, and when the type has no or too many bytes.
     pub fn new(name: &str, ty: impl Into<Type>) -> Result<FieldDef> {
         FieldDef::of(name, ty, false, false)
     }
 
-    /// The same field, which may be null. A default stays, and is null if it is the value that means null.
+    /// The same field, which may be null. A default stays, and is null if it is the value that
+    /// means null.
     ///
     /// # Errors
     /// [`Schema`](ErrorKind::Schema) when it is part of a key.
@@ -67,7 +68,8 @@ impl FieldDef {
     /// The same field as part of the key.
     ///
     /// # Errors
-    /// [`Schema`](ErrorKind::Schema) when it may be null, and when it is an array, which has no order.
+    /// [`Schema`](ErrorKind::Schema) when it may be null, and when it is an array, which has no
+    /// order.
     pub fn key(self) -> Result<FieldDef> {
         FieldDef::of(&self.name, &self.ty, self.is_nullable(), true)?
             .with_default(self.default.map(Into::into))
@@ -99,7 +101,8 @@ impl FieldDef {
         self.with_default(Some(stored))
     }
 
-    /// A field by all that it is made of. [`new`](FieldDef::new) and what follows it say the same with names.
+    /// A field by all that it is made of. [`new`](FieldDef::new) and what follows it say the same
+    /// with names.
     pub(crate) fn of(name: &str, ty: impl Into<Type>, nullable: bool, key: bool) -> Result<FieldDef> {
         let ty = match ty.into() {
             Type::Enum(names) => {
@@ -193,9 +196,10 @@ impl FieldDef {
 
     /// The stored bytes that mean null, when the field may be null.
     ///
-    /// The least of the signed numbers, of `date` and of `timestamp`, the greatest of the unsigned ones, 0xFF or 0xFFFF
-    /// for an enumeration, the NaN whose bits are all ones, 0xFF for `bool`, 0xFF in each byte of `bytes[N]` and `uuid`, 0xFF and then zeros for `str[N]`
-    /// (no UTF-8 begins so), and for an array all elements reserved.
+    /// The least of the signed numbers, of `date` and of `timestamp`, the greatest of the unsigned
+    /// ones, 0xFF or 0xFFFF for an enumeration, the NaN whose bits are all ones, 0xFF for `bool`,
+    /// 0xFF in each byte of `bytes[N]` and `uuid`, 0xFF and then zeros for `str[N]` (no UTF-8
+    /// begins so), and for an array all elements reserved.
     pub fn null(&self) -> Option<&[u8]> {
         self.null.as_deref()
     }
@@ -210,8 +214,8 @@ impl FieldDef {
         }
     }
 
-    /// The type with a question mark where null is allowed: `i16?`. Of an enumeration with many names only the first ones
-    /// are shown.
+    /// The type with a question mark where null is allowed: `i16?`. Of an enumeration with many
+    /// names only the first ones are shown.
     pub(crate) fn type_text(&self) -> impl fmt::Display {
         TypeText(&self.ty, self.is_nullable())
     }

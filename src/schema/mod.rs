@@ -50,9 +50,10 @@ pub(crate) const FIELDS: usize = 1024;
 ///
 /// # Text form
 /// `name: type`, then `?` where null is allowed, the word `key` where the field belongs to the key, and `= literal` for a
-/// default; fields are parted by commas. The names of an enumeration stand in brackets: `side: enum[buy, sell]`. A name that is no
-/// identifier stands in quotes: `"dep time": i16`. Text literals stand in quotes as well, and a quote within quotes is doubled. Spaces and newlines are free, a trailing comma is
-/// allowed, and `#` begins a comment that goes to the end of the line.
+/// default; fields are parted by commas. The names of an enumeration stand in brackets: `side:
+/// enum[buy, sell]`. A name that is no identifier stands in quotes: `"dep time": i16`. Text
+/// literals stand in quotes as well, and a quote within quotes is doubled. Spaces and newlines are
+/// free, a trailing comma is allowed, and `#` begins a comment that goes to the end of the line.
 ///
 /// # Limits
 /// 1 to 1,024 fields; 65,535 bytes a record; 256 bytes a key; 64 bytes a name. Key fields come first, are not nullable and
@@ -124,8 +125,9 @@ impl Schema {
         Schema::new(self.fields().iter().cloned().chain([field]).collect())
     }
 
-    /// This schema with more names at the end of an enumeration. Rows that are stored keep their meaning. Where there were
-    /// up to 256 names and now are more, the field takes two bytes instead of one, and rows have another width.
+    /// This schema with more names at the end of an enumeration. Rows that are stored keep their
+    /// meaning. Where there were up to 256 names and now are more, the field takes two bytes
+    /// instead of one, and rows have another width.
     ///
     /// ```
     /// use drystone::Schema;
@@ -136,8 +138,8 @@ impl Schema {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) when there is no such field, [`Schema`](ErrorKind::Schema) when it is no enumeration
-    /// and as for [`EnumNames::append`].
+    /// [`NotFound`](ErrorKind::NotFound) when there is no such field, [`Schema`](ErrorKind::Schema)
+    /// when it is no enumeration and as for [`EnumNames::append`].
     pub fn append_names<S: AsRef<str>>(
         &self,
         field: &str,

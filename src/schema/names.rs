@@ -12,13 +12,15 @@ use crate::error::{Result, fail};
 /// The most names of an enumeration.
 pub(super) const NAMES: usize = 1 << 16;
 
-/// The names of an enumeration: 1 to 65,536 of them, all different, each of 1 to 64 bytes without control characters.
+/// The names of an enumeration: 1 to 65,536 of them, all different, each of 1 to 64 bytes without
+/// control characters.
 ///
-/// A stored value is the position of its name, counted from 0. It takes one byte where there are at most 256 names, and two
-/// bytes where there are more. Values are ordered by position, not by name. Cheap to clone.
+/// A stored value is the position of its name, counted from 0. It takes one byte where there are at
+/// most 256 names, and two bytes where there are more. Values are ordered by position, not by name.
+/// Cheap to clone.
 ///
-/// In a field that may be null the greatest value of one byte, or of two, means null. So the last of 256 or of 65,536 names
-/// cannot be stored there.
+/// In a field that may be null the greatest value of one byte, or of two, means null. So the last
+/// of 256 or of 65,536 names cannot be stored there.
 ///
 /// ```
 /// use drystone::{EnumNames, Type};
@@ -56,8 +58,9 @@ impl EnumNames {
     /// These names, in this order.
     ///
     /// # Errors
-    /// [`Schema`](crate::ErrorKind::Schema) when there are no names or more than 65,536, when two are the same, and when a name is
-    /// empty, longer than 64 bytes or has a control character in it.
+    /// [`Schema`](crate::ErrorKind::Schema) when there are no names or more than 65,536, when two
+    /// are the same, and when a name is empty, longer than 64 bytes or has a control character in
+    /// it.
     pub fn new<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Result<EnumNames> {
         let mut list = NameList::default();
         names.into_iter().try_for_each(|name| list.push(name.as_ref()))?;
@@ -113,8 +116,8 @@ impl EnumNames {
         (0..self.count).map(|position| self.get(position).unwrap_or_default())
     }
 
-    /// These names, and more at the end. Stored values keep their meaning; their width changes where there were up to 256
-    /// names, and now are more.
+    /// These names, and more at the end. Stored values keep their meaning; their width changes
+    /// where there were up to 256 names, and now are more.
     ///
     /// # Errors
     /// As [`new`](EnumNames::new).

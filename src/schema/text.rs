@@ -88,8 +88,8 @@ impl FieldDef {
         checked.map_err(|reason| self.invalid(reason))
     }
 
-    /// Whether there are bytes of the right width that are no value of this field. Other types than these take any
-    /// bytes.
+    /// Whether there are bytes of the right width that are no value of this field. Other types than
+    /// these take any bytes.
     pub(crate) fn can_be_invalid(&self) -> bool {
         matches!(self.ty(), Type::Bool | Type::Str(_) | Type::Enum(_))
     }

@@ -170,7 +170,8 @@ impl Type {
     /// | 5 | `u64` | 10 | `i64` | 15 | `bytes[length]` | 20 | `enum[…]` |
     ///
     /// The element code is that of a number (2 to 13), and 0 in all that are no arrays; the length is 0 where there
-    /// is none. That of an enumeration is the number of its names, with 0 for 65,536. These numbers never change.
+    /// is none. That of an enumeration is the number of its names, with 0 for 65,536. These numbers
+    /// never change.
     pub const fn code(&self) -> (u8, u8, u16) {
         match self {
             Type::Bool => (1, 0, 0),
@@ -202,8 +203,8 @@ impl Type {
     /// The type of which [`code`](Type::code) gives these numbers.
     ///
     /// # Errors
-    /// [`Corrupt`](crate::ErrorKind::Corrupt) when no type has them, and for an enumeration, whose names they do not
-    /// tell.
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) when no type has them, and for an enumeration, whose
+    /// names they do not tell.
     pub fn from_code(code: u8, element: u8, length: u16) -> Result<Type> {
         let ty = match (code, element, length) {
             (14, 0, 1..) => Type::Str(length),

@@ -1,4 +1,5 @@
-//! The types that a program has beside the numbers: newtypes, texts, dates, and what other crates call the same things.
+//! The types that a program has beside the numbers: newtypes, texts, dates, and what other crates
+//! call the same things.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! A file of each version of the format: it must always open, and what is written now must be the same as the newest one.
-//! `DRYSTONE_GOLDEN=write cargo test golden` writes the newest one again; after a release, add another version instead.
+//! A file of each version of the format: it must always open, and what is written now must be the
+//! same as the newest one. `DRYSTONE_GOLDEN=write cargo test golden` writes the newest one again;
+//! after a release, add another version instead.
 
 use std::path::{Path, PathBuf};
 
@@ -120,8 +121,8 @@ fn edge_rows() -> Vec<RowBuf> {
     rows.into_iter().map(edge).collect()
 }
 
-/// Makes the database: loads, single edits, a removal, a new name, another field, a table without rows, one that is gone,
-/// and enumerations.
+/// Makes the database: loads, single edits, a removal, a new name, another field, a table without
+/// rows, one that is gone, and enumerations.
 fn write(db: &Database) -> Result<()> {
     let write = db.write()?;
     let mut table = write.create_dynamic("all types", &types())?;

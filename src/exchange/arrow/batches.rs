@@ -136,8 +136,9 @@ impl Batches {
         self
     }
 
-    /// Whether [`infer`](Batches::infer) picks an enumeration for a column of few texts: at most 256 different ones (255 where values are
-    /// missing), of which each stands in four rows on average. Its names are sorted, so that its values compare as the texts.
+    /// Whether [`infer`](Batches::infer) picks an enumeration for a column of few texts: at most
+    /// 256 different ones (255 where values are missing), of which each stands in four rows on
+    /// average. Its names are sorted, so that its values compare as the texts.
     #[must_use]
     pub fn enums(mut self, enums: bool) -> Batches {
         self.enums = enums;

@@ -43,7 +43,8 @@ pub(super) fn batch_rows(schema: &Schema) -> usize {
 ///
 /// # Errors
 /// [`Value`](ErrorKind::Value) when the bytes are no whole records, [`Corrupt`](ErrorKind::Corrupt) when they are no values of
-/// their fields: text that is not UTF-8, a `bool` that is neither 0 nor 1, an enumeration's value that has no name.
+/// their fields: text that is not UTF-8, a `bool` that is neither 0 nor 1, an enumeration's value
+/// that has no name.
 pub fn record_batch(schema: &Schema, records: &[u8]) -> Result<RecordBatch> {
     batch(schema, to_schema(schema), records)
 }
@@ -210,7 +211,8 @@ impl<'r> Column<'r> {
             .map_err(unmade)
     }
 
-    /// All names, and the position of each row's. Positions without a name are null where the row is null, and else damage.
+    /// All names, and the position of each row's. Positions without a name are null where the row
+    /// is null, and else damage.
     fn dictionary(self, names: &EnumNames) -> Result<ArrayRef> {
         let nulls = self.nulls();
         let mut positions: Vec<i32> = Vec::with_capacity(self.rows());

@@ -100,8 +100,9 @@ impl Options {
         self
     }
 
-    /// Whether [`infer`](Options::infer) picks an enumeration for a column of few texts: at most 256 different ones (255 where values
-    /// are missing), of which each stands in four rows on average. Its names are sorted, so that its values compare as the texts.
+    /// Whether [`infer`](Options::infer) picks an enumeration for a column of few texts: at most
+    /// 256 different ones (255 where values are missing), of which each stands in four rows on
+    /// average. Its names are sorted, so that its values compare as the texts.
     ///
     /// ```
     /// use drystone::csv;

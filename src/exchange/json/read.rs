@@ -41,9 +41,9 @@ impl<R: Read> Reader<R> {
         Reader { lines: Lines::new(name, input), ignore_unknown: false, enums: false }
     }
 
-    /// Whether [`infer`](Reader::infer) picks an enumeration for texts of which there are few: at most 256 different ones (255 where
-    /// values are missing), of which each stands in four rows on average. Its names are sorted, so that its values compare as
-    /// the texts.
+    /// Whether [`infer`](Reader::infer) picks an enumeration for texts of which there are few: at
+    /// most 256 different ones (255 where values are missing), of which each stands in four rows on
+    /// average. Its names are sorted, so that its values compare as the texts.
     #[must_use]
     pub fn enums(mut self, enums: bool) -> Reader<R> {
         self.enums = enums;

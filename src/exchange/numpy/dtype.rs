@@ -11,8 +11,9 @@ use crate::schema::{FieldDef, Number, Schema, Type};
 /// [`TableStats`](crate::TableStats). `drystone info` prints the whole line.
 ///
 /// NumPy has no nulls but NaN and NaT, which nullable floats and timestamps show; in other fields a null is the value that is
-/// set aside for it (see [`FieldDef::null`]). An enumeration is the position of its name, from 0 (see [`FieldDef::names`]). A `date` is the `<i4` of its days, for `.astype('M8[D]')`, a nullable `bool` a `|u1`, and
-/// uuids and whole numbers of 128 bits are `V16`, as NumPy has none.
+/// set aside for it (see [`FieldDef::null`]). An enumeration is the position of its name, from 0
+/// (see [`FieldDef::names`]). A `date` is the `<i4` of its days, for `.astype('M8[D]')`, a nullable
+/// `bool` a `|u1`, and uuids and whole numbers of 128 bits are `V16`, as NumPy has none.
 ///
 /// ```
 /// use drystone::{Schema, numpy};

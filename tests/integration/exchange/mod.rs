@@ -3,6 +3,7 @@
 mod arrays;
 mod c_stream;
 mod damaged;
+mod dictionaries;
 mod json_lines;
 mod python;
 mod round_trips;
