@@ -1,6 +1,6 @@
 //! Enums and structs that cannot be a type of field, and an enum that is used without `Enum`.
 
-use drystone::{FieldType, Record};
+use drystone::FieldType;
 
 #[derive(Clone, Copy, FieldType)]
 enum NoRepr {
