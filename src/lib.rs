@@ -115,7 +115,8 @@ mod transaction;
 mod tree;
 mod verify;
 
-/// The crate whose traits say that any bytes are a value of a type: a [`Record`] is `bytemuck::Pod`.
+/// The crate whose traits say that any bytes are a value of a type: a [`Record`] is
+/// `bytemuck::Pod`.
 pub use bytemuck;
 
 pub use backup::BackupReport;

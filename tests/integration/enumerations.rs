@@ -351,12 +351,15 @@ fn positions_without_a_name_are_damage_wherever_they_are_read() {
     assert_sound(&good);
 }
 
+/// What `check` says, and what plants the damage, given where the names are.
+type Kind = (&'static str, fn(&mut Image, usize));
+
 #[test]
 fn names_that_cannot_be_are_damage() {
     // The first row of names: a length, `sell`, a length, `buy`, a length, `at once`, and the same
     // again.
     let names = b"\x04sell\x03buy\x07at once\x04sell\x03buy\x07at once";
-    let kinds: [(&str, fn(&mut Image, usize)); 9] = [
+    let kinds: [Kind; 9] = [
         ("is not UTF-8", |image, row| image.bytes[row + 7] = 0xFF),
         ("control character", |image, row| image.bytes[row + 7] = 7),
         ("twice", |image, row| image.put(row + 6, b"\x04sell\x04sell\x06t once")),

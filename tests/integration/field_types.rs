@@ -51,7 +51,7 @@ fn quote(n: u32) -> Quote {
     Quote {
         symbol: SymbolId(n / 10),
         venue: Venue { name: Text::new(&format!("v{}", n % 10)).unwrap() },
-        at: Nullable::from_option((n % 2 == 0).then_some(SymbolId(n))).unwrap(),
+        at: Nullable::from_option(n.is_multiple_of(2).then_some(SymbolId(n))).unwrap(),
         embedding: Embedding([0.5; 3]),
         outer: Outer(Embedding([1.5; 3])),
         delay: Delay(Nullable::NULL),

@@ -269,7 +269,7 @@ fn nullable_is_an_option_in_the_bytes_of_its_value() {
     assert_eq!(Nullable::<Text<2>>::NULL.get(), None);
     assert_eq!(Nullable::<[i16; 2]>::NULL.get(), None);
     assert_eq!(Nullable::new([i16::MIN, 0]).unwrap().get(), Some([i16::MIN, 0]));
-    assert_eq!(Nullable::try_from(Some(Bool::TRUE)).unwrap(), Some(Bool::TRUE));
+    assert_eq!(Nullable::from(Some(Bool::TRUE)), Some(Bool::TRUE));
     assert_eq!(Nullable::try_from(None::<Date>).unwrap(), Nullable::NULL);
     assert_eq!(format!("{:?} {}", Nullable::new(5_i8).unwrap(), Nullable::<i8>::NULL), "Some(5) null");
     assert!(Nullable::<Uuid>::default().is_null());

@@ -1,4 +1,5 @@
-//! Enumerations as dictionaries of Arrow and Parquet, and dictionaries and plain texts as enumerations.
+//! Enumerations as dictionaries of Arrow and Parquet, and dictionaries and plain texts as
+//! enumerations.
 
 use std::sync::Arc;
 

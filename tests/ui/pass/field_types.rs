@@ -1,4 +1,5 @@
-//! Enums and structs around a field, in a module without the prelude's names, and a method for each field.
+//! Enums and structs around a field, in a module without the prelude's names, and a method for each
+//! field.
 
 #![no_implicit_prelude]
 
