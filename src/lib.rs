@@ -115,12 +115,16 @@ mod transaction;
 mod tree;
 mod verify;
 
+/// The crate whose traits say that any bytes are a value of a type: a [`Record`] is
+/// `bytemuck::Pod`.
+pub use bytemuck;
+
 pub use backup::BackupReport;
 pub use compact::CompactReport;
 pub use database::{Database, DatabaseStats, OpenOptions};
 pub use diff::{Diff, DiffStats, RowChange, RowChanges, TableDiff};
 #[cfg(feature = "derive")]
-pub use drystone_derive::Record;
+pub use drystone_derive::{FieldType, Record};
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "arrow")]
 pub use exchange::arrow;
@@ -139,11 +143,11 @@ pub use record::RowSeed;
 #[doc(hidden)]
 pub use record::derived as __private;
 pub use record::{
-    Bool, Date, Field, FieldType, Key, Keyed, Nullable, PrefixOf, Record, Reserve, Row, RowBuf, Selector,
-    Text, Timestamp, Unkeyed, Uuid, Value, Values,
+    Bool, Date, Enum, EnumRepr, Enumerated, Enumeration, Field, FieldType, Key, Keyed, Nullable, PrefixOf,
+    Record, Reserve, Row, RowBuf, Selector, Text, Timestamp, Unkeyed, Uuid, Value, Values,
 };
 pub use salvage::{Loss, SalvageReport};
-pub use schema::{FieldDef, Number, Schema, SchemaBuilder, Type};
+pub use schema::{EnumNames, FieldDef, Number, Schema, SchemaBuilder, Type};
 pub use table::{
     Dyn, Index, IndexInfo, IndexKey, IndexOptions, IndexRows, RowKind, RowSlice, Rows, Slices, Table,
     TableMut, Updated,

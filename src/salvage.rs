@@ -11,7 +11,7 @@ use crate::database::{Database, OpenOptions, cannot_make};
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::{LoadOptions, OnDuplicate, RecordSource};
 use crate::page::Allocator;
-use crate::schema::{FieldDef, Type};
+use crate::schema::FieldDef;
 use crate::table::{IndexOptions, describe_key};
 use crate::transaction::{TableOptions, WriteTransaction};
 use crate::tree::{Rescue, Rescued, View};
@@ -186,7 +186,7 @@ impl Database {
                 let mut into = write.create_dyn_table_with(&table.name, &table.schema, &options)?;
                 let mut source = RescueSource {
                     table: &table,
-                    doubtful: table.schema.fields().iter().filter(|field| is_doubtful(field)).collect(),
+                    doubtful: table.schema.fields().iter().filter(|field| field.can_be_invalid()).collect(),
                     rescue: view.rescue(&taken),
                     records: &[],
                     next_row: 0,
@@ -270,11 +270,6 @@ impl Loss {
     fn of_catalog(error: Error) -> Loss {
         Loss::of(None, error)
     }
-}
-
-/// Whether a field may hold bytes that are no value of its type. Other types than these take any bytes.
-fn is_doubtful(field: &FieldDef) -> bool {
-    matches!(field.ty(), Type::Bool | Type::Str(_))
 }
 
 /// So many losses of single rows are listed for a table. Beyond them a leaf with such a row is lost whole, as a

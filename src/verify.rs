@@ -7,7 +7,7 @@ use crate::catalog::{Catalog, Definition, Role};
 use crate::database::Database;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{Allocator, PageView, damaged_meta_pages, meta_page_of, page_of};
-use crate::schema::{Schema, Type};
+use crate::schema::Schema;
 use crate::table::EntryShape;
 use crate::tree::{Finding, View};
 
@@ -358,10 +358,9 @@ impl<P: FnMut(u64, u64)> Check<P> {
         });
     }
 
-    /// Every value is one of its type: other types than these take any bytes.
+    /// Every value is one of its type.
     fn values(&mut self, leaf: &Leaf<'_>, table: Option<&str>, schema: &Schema) {
-        let doubtful: Vec<_> =
-            schema.fields().iter().filter(|field| matches!(field.ty(), Type::Bool | Type::Str(_))).collect();
+        let doubtful: Vec<_> = schema.fields().iter().filter(|field| field.can_be_invalid()).collect();
         if doubtful.is_empty() {
             return;
         }

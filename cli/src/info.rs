@@ -151,7 +151,11 @@ fn show_table(name: &str, schema: &Schema, stats: &TableStats) -> io::Result<()>
             field.offset().to_string(),
             field.width().to_string(),
             field.name().to_owned(),
-            format!("{}{null}", field.ty()),
+            match field.names() {
+                // The first line has them all.
+                Some(names) if names.len() > 8 => format!("enum{null} of {} names", names.len()),
+                _ => format!("{}{null}", field.ty()),
+            },
             notes.join(", "),
         ])?;
     }

@@ -45,6 +45,10 @@ pub(crate) struct Load {
     /// Look through the file first, and pick types that hold it: the narrowest ones for text
     #[arg(long, group = "types")]
     infer: bool,
+    /// With --infer: pick an enumeration for a column of at most 256 different texts, each in four
+    /// rows on average
+    #[arg(long, requires = "infer")]
+    enums: bool,
     /// The fields that are the key, in their order
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     key: Vec<String>,
@@ -85,6 +89,7 @@ impl Load {
             nulls: &self.null,
             ignore_unknown: self.ignore_unknown,
             skip_bad: self.skip_bad.is_some(),
+            enums: self.enums,
         };
         let mut input = Loading::open(&self.file, self.from, choices)?;
         let aside =

@@ -270,7 +270,7 @@ fn write_all(db: &Database, sound: bool) -> bool {
             0 => must(sound, write.rename_table(name, &format!("renamed {at}"))),
             1 => must(sound, write.drop_table(name)),
             2 => {
-                let field = FieldDef::new("appended", Type::I16, true, false).expect("a field");
+                let field = FieldDef::new("appended", Type::I16).expect("a field").nullable().expect("a field");
                 match write.append_field(name, field) {
                     // A table may be as wide as a table can be.
                     Err(error) if error.kind() == ErrorKind::Schema => None,

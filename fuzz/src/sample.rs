@@ -59,7 +59,8 @@ pub struct Block {
 /// Every type, and null where there can be one.
 const EVERY: &str = "name: str[4] key, day: date key, flag: bool, maybe: bool?, a: u8?, b: u16?, c: u32?, d: u64?, e: u128?, \
     f: i8?, g: i16? = null, h: i32? = -7, i: i64?, j: i128?, k: f32?, l: f64? = 1.5, m: str[5]?, n: bytes[3]?, o: date?, \
-    p: timestamp?, q: uuid?, r: f32[3]?, s: u8[4], t: bytes[2] = 0x00ff, u: timestamp";
+    p: timestamp?, q: uuid?, r: f32[3]?, s: u8[4], t: bytes[2] = 0x00ff, u: timestamp, \
+    v: enum[a, b, \"c d\"], w: enum[x, y]? = y";
 
 /// Bytes of a sound database, and the numbers in it that are worth changing.
 pub struct Sample {
@@ -129,7 +130,7 @@ fn every(write: &WriteTransaction) -> drystone::Result<()> {
         row.set("name", format!("n{i}"))?;
         row.set_text("day", "2013-01-31")?;
         if i % 2 == 0 {
-            for (field, text) in [("maybe", "true"), ("k", "1e-9"), ("m", "a,\"b"), ("n", "0x010203")] {
+            for (field, text) in [("maybe", "true"), ("k", "1e-9"), ("m", "a,\"b"), ("n", "0x010203"), ("v", "c d")] {
                 row.set_text(field, text)?;
             }
             row.set_text("q", "00112233-4455-6677-8899-aabbccddeeff")?;

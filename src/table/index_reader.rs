@@ -34,7 +34,7 @@ impl<'t> IndexReader<'t> {
         let indexed = fields.take_while(|field| field.offset() < shape.indexed().end).count();
         let indexed = entries.definition.layout.key().leading(indexed);
         let types = entries.definition.schema.fields().iter();
-        let types = types.map(|field| (field.ty(), field.is_nullable())).collect();
+        let types = types.map(|field| (field.ty().clone(), field.is_nullable())).collect();
         Ok(IndexReader { table, entries, shape: Arc::new(shape), indexed: Arc::new(indexed), types })
     }
 
@@ -74,7 +74,7 @@ impl<'t> IndexReader<'t> {
     #[inline(never)]
     fn check_nullable(&self, key: &[(Type, bool)], stored: &[u8], fields: &[FieldDef]) -> Result<()> {
         let same = |((ty, nullable), field): (&(Type, bool), &FieldDef)| {
-            *ty == field.ty() && (!nullable || field.is_nullable())
+            ty == field.ty() && (!nullable || field.is_nullable())
         };
         if key.len() != fields.len() || !key.iter().zip(fields).all(same) {
             return Err(self.other_types(key, fields));

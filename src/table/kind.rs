@@ -268,6 +268,7 @@ impl RowKind for Dyn {
     }
 }
 
+impl crate::record::derived::SealedKeyed for Dyn {}
 impl Keyed for Dyn {}
 impl Unkeyed for Dyn {}
 

@@ -116,11 +116,11 @@ fn bytes_behind_the_end_do_no_harm() {
 fn a_newer_format_is_named_as_such() {
     let mut bytes = some_database().bytes();
     for slot in [0, PAGE] {
-        bytes[slot + 8..slot + 12].copy_from_slice(&2_u32.to_le_bytes());
+        bytes[slot + 8..slot + 12].copy_from_slice(&3_u32.to_le_bytes());
         let checksum = crc32fast::hash(&bytes[slot..slot + 4092]);
         bytes[slot + 4092..slot + 4096].copy_from_slice(&checksum.to_le_bytes());
     }
-    assert_refused(&bytes, ErrorKind::FutureFormat, "version 2");
+    assert_refused(&bytes, ErrorKind::FutureFormat, "version 3");
     // With a wrong checksum it is not a newer format, but damage.
     let (first, second) = (bytes[100], bytes[PAGE + 100]);
     bytes[100] = !first;

@@ -2,7 +2,7 @@
 //! with the checksums above it mended where it needs that, together with a flipped bit in another table.
 
 mod catalog;
-mod image;
+pub(crate) mod image;
 mod indexes;
 mod nodes;
 

@@ -163,9 +163,12 @@ fn table_name(name: u8) -> String {
 
 fn append_field(write: &WriteTransaction, tables: &mut Tables, name: &str, nullable: bool) {
     let field_name = format!("f{}", tables.get(name).map_or(0, |table| table.schema.fields().len()));
-    let mut field = FieldDef::new(&field_name, Type::I32, nullable, false).unwrap();
+    let mut field = FieldDef::new(&field_name, Type::I32).unwrap();
+    if nullable {
+        field = field.nullable().unwrap();
+    }
     if !nullable {
-        field = field.with_default(Some(7_i32.to_le_bytes().into())).unwrap();
+        field = field.default_bytes(&7_i32.to_le_bytes()).unwrap();
     }
     let appended = write.append_field(name, field.clone());
     let Some(table) = tables.get_mut(name) else {

@@ -39,7 +39,7 @@ impl Random {
     }
 }
 
-const TYPES: [&str; 22] = [
+const TYPES: [&str; 23] = [
     "u8",
     "u16",
     "u32",
@@ -62,12 +62,13 @@ const TYPES: [&str; 22] = [
     "date",
     "timestamp",
     "uuid",
+    "enum[\"e:z\", \"e:b\", \"e:a\", \"e:ab\"]",
 ];
 
 const OPS: [&str; 6] = ["=", "!=", "<", "<=", ">", ">="];
 
 /// A value for a field or to compare one with: few and far apart, so that they meet, and the ends of the type.
-fn value(random: &mut Random, ty: Type) -> Value<'static> {
+fn value(random: &mut Random, ty: &Type) -> Value<'static> {
     let near = random.below(12) as i128 - 3;
     let texts = ["", "a", "ab", "abc", "abd", "b", "é", "zzz"];
     match ty {
@@ -82,14 +83,15 @@ fn value(random: &mut Random, ty: Type) -> Value<'static> {
         }
         Type::Str(width) => {
             let text = random.of(&texts);
-            let fits = text.len() <= usize::from(width);
+            let fits = text.len() <= usize::from(*width);
             Value::from(if fits { text } else { "a" })
         }
         Type::Bytes(width) => {
-            let mut bytes = vec![random.of(&[0_u8, 1, 7, 0xFE]); usize::from(width)];
+            let mut bytes = vec![random.of(&[0_u8, 1, 7, 0xFE]); usize::from(*width)];
             bytes[0] = random.below(3) as u8;
             Value::from(bytes)
         }
+        Type::Enum(names) => Value::from(names.get(random.below(names.len())).unwrap().to_owned()),
         Type::Date => Value::Date(Date::from_days(near as i32)),
         Type::Timestamp => Value::Timestamp(Timestamp::from_micros(near as i64 * 43_200_000_000)),
         Type::Uuid => Value::Uuid(Uuid::from_u128(near.unsigned_abs())),
@@ -112,7 +114,7 @@ fn value(random: &mut Random, ty: Type) -> Value<'static> {
 }
 
 /// What a field is compared with: mostly its own type, sometimes another number, sometimes null.
-fn literal(random: &mut Random, ty: Type) -> Value<'static> {
+fn literal(random: &mut Random, ty: &Type) -> Value<'static> {
     if random.one_in(15) {
         return Value::Null;
     }
@@ -372,7 +374,7 @@ fn random_groups_give_what_a_map_gives() {
         let mut by: Vec<(&FieldDef, Option<Steps>)> = Vec::new();
         for field in schema.fields().iter().take(3) {
             if random.one_in(2) {
-                by.push((field, Steps::random(&mut random, field.ty())));
+                by.push((field, Steps::random(&mut random, field.ty().clone())));
             }
         }
         let field = &schema.fields()[random.below(schema.fields().len())];
