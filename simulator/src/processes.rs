@@ -370,6 +370,11 @@ impl World<'_> {
                 }
                 self.look(actor, since)
             }
+            // Others stand still while they open it.
+            Err(error) if error.kind() == ErrorKind::Busy => {
+                self.disk.kill(actor.process);
+                Ok(Done::Well)
+            }
             Err(error) => {
                 let done = self.after(actor, Err(error), "opening");
                 self.disk.kill(actor.process);

@@ -20,6 +20,12 @@ fn no_process_sees_what_it_should_not_whoever_is_killed() {
     }
 }
 
+/// The run in which several processes stand still while they open the database.
+#[test]
+fn a_process_that_cannot_open_for_others_who_do_says_so() {
+    Together::new(Search::of(4), None).unwrap().explore(1_028_069).unwrap();
+}
+
 /// The run in which a process asks what a reader holds that has only begun to enter the reader table.
 #[test]
 fn a_reader_that_only_enters_the_table_is_no_damage() {

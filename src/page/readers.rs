@@ -204,15 +204,18 @@ impl Readers {
                 }
                 return Ok(readers);
             }
-            // The one who was opening it failed: once more from the start. Unless something else stands there: then the file was
-            // overwritten while it was in use.
             lock.release(ALIVE).map_err(failed)?;
             if header.magic != 0 {
-                break;
+                // The file was overwritten while it was in use.
+                fail!(
+                    Busy,
+                    "the lock file is damaged; close all users of the database, then delete the lock file"
+                );
             }
+            // The process that was opening it failed: once more from the start.
             std::thread::sleep(Duration::from_millis(1));
         }
-        fail!(Busy, "the lock file is damaged; close all users of the database, then delete the lock file")
+        fail!(Busy, "other processes are just opening the database, and none of them gets on; try again")
     }
 
     /// States that some process has seen: the published one, the newest of this process, and those that are held.
