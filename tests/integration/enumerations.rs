@@ -367,7 +367,8 @@ fn names_that_cannot_be_are_damage() {
         ("a name has at most 64", |image, row| image.bytes[row + 6] = 65),
         ("nobody writes", |image, row| image.bytes[row + 139] = 1),
         ("not all there", |image, row| image.bytes[row + 4] = 1),
-        ("not all there", |image, _| {
+        // As many names as there can be: behind the last one there are zeros.
+        ("it is empty", |image, _| {
             let field = image.field_row("trades", 2);
             image.put(field + 6, 0_u16.to_le_bytes());
         }),

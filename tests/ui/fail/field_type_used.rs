@@ -1,5 +1,4 @@
-//! An enum that stands in a record without `Enum`, a struct that is no type of field, and a default
-//! that is no name.
+//! An enum in a record without `Enum`, a struct that is no field type, a default that is no name.
 
 use drystone::{Enum, FieldType, Record};
 
