@@ -1,11 +1,9 @@
 //! `Aggregate`: what is computed of many rows.
 
 use std::fmt;
-use std::str::FromStr;
 
 use super::column::Column;
 use super::order::Order;
-use crate::error::{Error, Result};
 
 /// What is computed of many rows: [`count`], [`count_of`], [`count_distinct`], [`sum`], [`min`], [`max`], [`mean`], [`first`], [`last`].
 ///
@@ -223,13 +221,5 @@ impl fmt::Display for Aggregate {
             Some(name) => write!(f, " as {}", super::literal::quoted_name(name)),
             None => Ok(()),
         }
-    }
-}
-
-impl FromStr for Aggregate {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Aggregate> {
-        super::parse::aggregate(text)
     }
 }

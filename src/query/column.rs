@@ -6,7 +6,7 @@ use super::expr::Expr;
 use super::literal::quoted_name;
 use super::order::Order;
 use super::predicate::{Check, Op, Operand, Predicate};
-use crate::error::{Error, Result, fail};
+use crate::error::{Result, fail};
 use crate::record::{FieldType, Value};
 use crate::schema::{FieldDef, Schema, Type};
 
@@ -185,14 +185,6 @@ impl fmt::Display for Column {
                 write!(f, "at({offset}, {ty}{})", if *nullable { "?" } else { "" })
             }
         }
-    }
-}
-
-impl std::str::FromStr for Column {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Column> {
-        super::parse::column(text)
     }
 }
 

@@ -1,15 +1,11 @@
 //! `Expr`: what a query reads of one row: a field as it is, or rounded down to steps; with a name of its own where one is given.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
-use super::column::{Column, Place};
-use super::floor::Floor;
+use super::column::Column;
 use super::literal::quoted_name;
 use super::order::Order;
-use crate::error::{Error, Result};
-use crate::schema::{FieldDef, Schema};
 
 /// A field of the rows, or [`floor`] of one, and its name in the result.
 ///
@@ -30,7 +26,7 @@ use crate::schema::{FieldDef, Schema};
 #[must_use]
 pub struct Expr {
     pub(super) column: Column,
-    step: Option<Step>,
+    pub(super) step: Option<Step>,
     name: Option<String>,
 }
 
@@ -104,14 +100,6 @@ pub(super) enum Size {
     Nanos(i128),
 }
 
-/// An expression bound to a schema.
-#[derive(Clone, Debug)]
-pub(super) struct Part {
-    /// Where it is read. The name of its field is the one in the result.
-    pub(super) place: Place,
-    pub(super) floor: Option<Floor>,
-}
-
 impl Expr {
     /// The name of the field in the result. Without one it is that of the field, or the text form,
     /// such as `floor(at, 1 min)`.
@@ -155,41 +143,12 @@ impl Expr {
             Some(step) => format!("floor({}, {step})", self.column),
         }
     }
-
-    /// Where it is read in rows of a schema, and how it is rounded.
-    pub(super) fn bind(&self, schema: &Schema) -> Result<Part> {
-        let within = |error: Error| {
-            if self.is_floor() { error.within(self.call()) } else { error }
-        };
-        let mut place = self.column.place(schema).map_err(within)?;
-        let floor = match self.step {
-            Some(step) => Floor::new(step, &place, self.call()).map_err(within)?,
-            None => None,
-        };
-        let old = &place.field;
-        place.field = FieldDef::new(&self.name(), old.ty(), old.is_nullable(), false).map_err(|error| {
-            error.within(format_args!("{}: give it a name, as in `{} as x`", self.call(), self.call()))
-        })?;
-        Ok(Part { place, floor })
-    }
 }
 
 impl<C: Into<Column>> From<C> for Expr {
     /// The field as it is.
     fn from(column: C) -> Expr {
         Expr { column: column.into(), step: None, name: None }
-    }
-}
-
-impl FromStr for Expr {
-    type Err = Error;
-
-    /// Reads the text form.
-    ///
-    /// # Errors
-    /// `Query`, with the text and a mark under the column at which it goes wrong.
-    fn from_str(text: &str) -> Result<Expr> {
-        super::parse::expr(text)
     }
 }
 
@@ -226,18 +185,6 @@ impl From<Duration> for Step {
     fn from(step: Duration) -> Step {
         // A `Duration` has less than 2^64 seconds, so its nanoseconds fit.
         Step(Size::Nanos(step.as_nanos() as i128))
-    }
-}
-
-impl FromStr for Step {
-    type Err = Error;
-
-    /// Reads the text form.
-    ///
-    /// # Errors
-    /// `Query`, with the text and a mark under the column at which it goes wrong.
-    fn from_str(text: &str) -> Result<Step> {
-        super::parse::step(text)
     }
 }
 

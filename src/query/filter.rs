@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::column::Place;
 use super::domain::{self, Class, Sides};
-use super::parse::marked;
+use super::marked::marked;
 use super::predicate::{Check, Node, Op, Operand, Predicate, Test, With};
 use super::ranges::{Ranges, last_before, successor};
 use crate::error::{Error, Result, fail};

@@ -4,7 +4,6 @@
 //! neighbouring steps have neighbouring keys, which the tables of groups look up fastest. Floats have
 //! the rounded value itself as key.
 
-use super::batch::Batch;
 use super::column::Place;
 use super::domain::Class;
 use super::expr::{Size, Step};
@@ -14,54 +13,54 @@ use crate::schema::Type;
 /// How the values of a field are rounded down.
 #[derive(Clone, Debug)]
 pub(super) struct Floor {
-    method: Method,
+    pub(super) method: Method,
     /// For errors: the expression, and the type of the field.
     call: String,
     type_text: String,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Method {
+pub(super) enum Method {
     Whole(Whole),
     Real(Real),
 }
 
 /// Whole numbers, extended to 128 bits in two's complement.
 #[derive(Clone, Copy, Debug)]
-struct Whole {
-    width: usize,
-    signed: bool,
+pub(super) struct Whole {
+    pub(super) width: usize,
+    pub(super) signed: bool,
     step: u128,
     /// The least multiple of the step that the field holds.
-    least: u128,
+    pub(super) least: u128,
     /// How far the greatest value is from it.
-    span: u128,
-    null: Option<u128>,
+    pub(super) span: u128,
+    pub(super) null: Option<u128>,
     /// For types of up to 64 bits.
-    narrow: Option<Narrow>,
+    pub(super) narrow: Option<Narrow>,
 }
 
 /// The same in 64 bits, where division is a multiplication.
 #[derive(Clone, Copy, Debug)]
-struct Narrow {
-    least: u64,
-    span: u64,
-    step: u64,
+pub(super) struct Narrow {
+    pub(super) least: u64,
+    pub(super) span: u64,
+    pub(super) step: u64,
     /// 2^64 divided by the step, rounded down.
-    reciprocal: u64,
+    pub(super) reciprocal: u64,
 }
 
 /// Floats: multiples are `k * numerator / denominator`.
 #[derive(Clone, Copy, Debug)]
-struct Real {
+pub(super) struct Real {
     numerator: f64,
     denominator: f64,
-    is_single: bool,
+    pub(super) is_single: bool,
     is_nullable: bool,
 }
 
 /// The key of null. No multiple has it, since a step is 2 at least.
-const NULL_KEY: u128 = u128::MAX;
+pub(super) const NULL_KEY: u128 = u128::MAX;
 
 impl Floor {
     /// `None` if all values stay as they are. `call` is the text of the expression.
@@ -121,32 +120,6 @@ impl Floor {
         Ok(Some(Floor { method, call, type_text: field.type_text().to_string() }))
     }
 
-    /// Calls `each` with the key of every wanted row, in order; for fields of at most eight bytes.
-    ///
-    /// # Errors
-    /// `Limit` for a value that rounds down beyond its type.
-    pub(super) fn for_each(&self, batch: &Batch<'_>, at: usize, each: impl FnMut(u64)) -> Result<()> {
-        let beyond = match &self.method {
-            Method::Whole(whole) => match (whole.width, whole.signed) {
-                (1, false) => whole.read(batch, at, |b: [u8; 1]| u64::from(b[0]), each),
-                (1, true) => whole.read(batch, at, |b| i64::from(i8::from_le_bytes(b)) as u64, each),
-                (2, false) => whole.read(batch, at, |b| u64::from(u16::from_le_bytes(b)), each),
-                (2, true) => whole.read(batch, at, |b| i64::from(i16::from_le_bytes(b)) as u64, each),
-                (4, false) => whole.read(batch, at, |b| u64::from(u32::from_le_bytes(b)), each),
-                (4, true) => whole.read(batch, at, |b| i64::from(i32::from_le_bytes(b)) as u64, each),
-                _ => whole.read(batch, at, u64::from_le_bytes, each),
-            },
-            Method::Real(real) if real.is_single => {
-                real.read::<4>(batch, at, each, |b| f32::from_le_bytes(*b).into())
-            }
-            Method::Real(real) => real.read::<8>(batch, at, each, |b| f64::from_le_bytes(*b)),
-        };
-        match beyond {
-            None => Ok(()),
-            Some(value) => self.beyond(&value),
-        }
-    }
-
     /// Appends the key of a stored value, which is as wide as the field.
     ///
     /// # Errors
@@ -188,7 +161,7 @@ impl Floor {
     }
 
     #[cold]
-    fn beyond(&self, value: &dyn std::fmt::Display) -> Result<()> {
+    pub(super) fn beyond(&self, value: &dyn std::fmt::Display) -> Result<()> {
         fail!(
             Limit,
             "{}: {value} rounds down to a value that {} does not hold; leave such rows out by a filter",
@@ -228,47 +201,8 @@ impl Whole {
         Some(Whole { width, signed, step, least, span, null: (nullable == 1).then_some(null), narrow })
     }
 
-    /// Calls `each` with the key of every wanted row. Returns a value that rounds down beyond the type, if there is one.
-    #[inline(always)]
-    fn read<const N: usize>(
-        &self,
-        batch: &Batch<'_>,
-        at: usize,
-        load: impl Fn([u8; N]) -> u64,
-        mut each: impl FnMut(u64),
-    ) -> Option<Box<dyn std::fmt::Display>> {
-        let mask = u64::MAX >> (64 - 8 * N);
-        let mut beyond = None;
-        match self.narrow {
-            Some(Narrow { least, span, step, reciprocal }) => batch.for_each_field::<N>(at, |stored| {
-                let value = load(stored);
-                let above = value.wrapping_sub(least);
-                if above > span {
-                    // Null, or a value below the least multiple.
-                    let value = self.widened(value);
-                    if self.null != Some(value) {
-                        beyond = Some(value);
-                    }
-                    return each(NULL_KEY as u64 & mask);
-                }
-                // The estimate is the quotient, or one less.
-                let estimate = ((u128::from(above) * u128::from(reciprocal)) >> 64) as u64;
-                let rest = above - estimate * step;
-                each(estimate + u64::from(rest >= step));
-            }),
-            None => batch.for_each_field::<N>(at, |stored| match self.key(self.widened(load(stored))) {
-                Ok(key) => each(key as u64 & mask),
-                Err(value) => {
-                    beyond = Some(value);
-                    each(0);
-                }
-            }),
-        }
-        beyond.map(|value| self.shown(value))
-    }
-
     /// A value of 64 bits, extended to 128.
-    fn widened(&self, value: u64) -> u128 {
+    pub(super) fn widened(&self, value: u64) -> u128 {
         if self.signed { i128::from(value as i64) as u128 } else { value.into() }
     }
 
@@ -280,7 +214,7 @@ impl Whole {
     }
 
     /// The key of a value; the value itself if it rounds down beyond the type.
-    fn key(&self, value: u128) -> std::result::Result<u128, u128> {
+    pub(super) fn key(&self, value: u128) -> std::result::Result<u128, u128> {
         let above = value.wrapping_sub(self.least);
         match above > self.span {
             false => Ok(above / self.step),
@@ -289,7 +223,7 @@ impl Whole {
         }
     }
 
-    fn shown(&self, value: u128) -> Box<dyn std::fmt::Display> {
+    pub(super) fn shown(&self, value: u128) -> Box<dyn std::fmt::Display> {
         if self.signed { Box::new(value as i128) } else { Box::new(value) }
     }
 }
@@ -306,28 +240,9 @@ impl Real {
         Real { numerator, denominator, is_single, is_nullable }
     }
 
-    #[inline(always)]
-    fn read<const N: usize>(
-        &self,
-        batch: &Batch<'_>,
-        at: usize,
-        mut each: impl FnMut(u64),
-        load: impl Fn(&[u8; N]) -> f64,
-    ) -> Option<Box<dyn std::fmt::Display>> {
-        let mut beyond: Option<Box<dyn std::fmt::Display>> = None;
-        batch.for_each_field::<N>(at, |stored| match self.key(load(&stored), || stored == [0xFF; N]) {
-            Ok(key) => each(key),
-            Err(value) => {
-                beyond = Some(Box::new(value));
-                each(0);
-            }
-        });
-        beyond
-    }
-
     /// The rounded value's bits; the value itself if it rounds down to what is no finite number.
     #[inline(always)]
-    fn key(&self, value: f64, is_ones: impl Fn() -> bool) -> std::result::Result<u64, f64> {
+    pub(super) fn key(&self, value: f64, is_ones: impl Fn() -> bool) -> std::result::Result<u64, f64> {
         let bits = |value: f64| {
             if self.is_single { u64::from((value as f32).to_bits()) } else { value.to_bits() }
         };

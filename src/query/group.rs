@@ -4,8 +4,8 @@ use bytemuck::pod_read_unaligned;
 
 use super::batch::{BATCH_ROWS, Batch};
 use super::column::Place;
-use super::expr::Part;
 use super::keys::Keys;
+use super::part::Part;
 use crate::error::{Result, fail};
 use crate::schema::Type;
 

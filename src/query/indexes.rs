@@ -5,13 +5,13 @@
 
 use std::ops::Range;
 
+use super::bound::Fn;
 use super::column::Place;
 use super::domain::Class;
-use super::expr::Part;
 use super::filter::Filter;
-use super::fold::Fn;
+use super::job::Job;
+use super::part::Part;
 use super::plan::{Access, KeyRanges, Plan};
-use super::run::Job;
 use super::shape::{Aggregation, Shape};
 use crate::catalog::{Definition, Role};
 use crate::error::{Result, fail};

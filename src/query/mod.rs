@@ -73,6 +73,7 @@
 
 mod aggregate;
 mod batch;
+mod bound;
 mod column;
 mod distinct;
 mod domain;
@@ -85,11 +86,14 @@ mod floor;
 mod fold;
 mod group;
 mod indexes;
+mod job;
 mod kernel;
 mod keys;
 mod literal;
+mod marked;
 mod order;
 mod parse;
+mod part;
 mod pick;
 mod plan;
 mod predicate;
@@ -98,6 +102,7 @@ mod rows;
 mod run;
 mod shape;
 mod sort;
+mod steps;
 mod sums;
 mod token;
 
@@ -116,8 +121,9 @@ use crate::record::{Record, Value};
 use crate::schema::Schema;
 use crate::table::{DynamicTable, Reader, Table};
 use filter::Filter;
+use job::Job;
 use plan::Plan;
-use run::{Job, Stream};
+use run::Stream;
 use shape::{Aggregation, Projection, Shape};
 
 /// Memory that a result may take unless told otherwise.
@@ -430,7 +436,7 @@ impl<'t> Query<'t> {
             let rest = aggregation.schema.fields()[..aggregation.groups.len()].iter();
             for field in rest {
                 let place = Column::from(field.name()).place(&aggregation.schema)?;
-                order.push(sort::SortField { place, is_descending: false, nulls_last: false });
+                order.push(shape::SortField { place, is_descending: false, nulls_last: false });
             }
             (Shape::Aggregates(aggregation), order)
         } else {

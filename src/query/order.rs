@@ -1,11 +1,9 @@
 //! `Order`: by what the rows of a result are sorted.
 
 use std::fmt;
-use std::str::FromStr;
 
 use super::aggregate::Aggregate;
 use super::expr::Expr;
-use crate::error::{Error, Result};
 
 /// By what the rows of a result are sorted: a field, or in a result of groups what they are grouped by, or an aggregate.
 ///
@@ -74,14 +72,6 @@ impl<E: Into<Expr>> From<E> for Order {
 impl From<Aggregate> for Order {
     fn from(aggregate: Aggregate) -> Order {
         Order::new(By::Aggregate(aggregate))
-    }
-}
-
-impl FromStr for Order {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Order> {
-        super::parse::order(text)
     }
 }
 

@@ -1,13 +1,14 @@
 //! The text form of predicates, fields, aggregates and orders: a descent over the tokens of `token.rs`.
 //! An error shows the text, with a mark under the column at which it goes wrong.
 
-use std::fmt::Display;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use super::aggregate::{Aggregate, Function};
 use super::column::{Column, col};
 use super::expr::{Expr, Size, Step, floor, unit_nanos};
 use super::literal::is_reserved;
+use super::marked::marked;
 use super::order::Order;
 use super::predicate::{Check, Node, Operand, Predicate, Source, Test, With};
 use super::token::{Lexed, Token, tokens};
@@ -18,36 +19,85 @@ use crate::schema::Type;
 /// Brackets and nots within each other: each costs stack.
 const DEPTH: usize = 200;
 
-pub(super) fn predicate(text: &str) -> Result<Predicate> {
-    whole(text, |parser| parser.or().map(Predicate))
+impl FromStr for Predicate {
+    type Err = Error;
+
+    /// Reads the text form.
+    ///
+    /// # Errors
+    /// `Query`, with the text and a mark under the column at which it goes wrong.
+    fn from_str(text: &str) -> Result<Predicate> {
+        whole(text, |parser| parser.or().map(Predicate))
+    }
 }
 
-pub(super) fn column(text: &str) -> Result<Column> {
-    whole(text, Parser::column)
+impl FromStr for Column {
+    type Err = Error;
+
+    /// Reads the text form.
+    ///
+    /// # Errors
+    /// `Query`, with the text and a mark under the column at which it goes wrong.
+    fn from_str(text: &str) -> Result<Column> {
+        whole(text, Parser::column)
+    }
 }
 
-pub(super) fn aggregate(text: &str) -> Result<Aggregate> {
-    whole(text, Parser::aggregate)
+impl FromStr for Expr {
+    type Err = Error;
+
+    /// Reads the text form.
+    ///
+    /// # Errors
+    /// `Query`, with the text and a mark under the column at which it goes wrong.
+    fn from_str(text: &str) -> Result<Expr> {
+        whole(text, Parser::expr)
+    }
 }
 
-pub(super) fn aggregates(text: &str) -> Result<Vec<Aggregate>> {
-    whole(text, |parser| parser.list(Parser::aggregate))
+impl FromStr for Step {
+    type Err = Error;
+
+    /// Reads the text form.
+    ///
+    /// # Errors
+    /// `Query`, with the text and a mark under the column at which it goes wrong.
+    fn from_str(text: &str) -> Result<Step> {
+        whole(text, Parser::step)
+    }
 }
 
-pub(super) fn expr(text: &str) -> Result<Expr> {
-    whole(text, Parser::expr)
+impl FromStr for Aggregate {
+    type Err = Error;
+
+    /// Reads the text form.
+    ///
+    /// # Errors
+    /// `Query`, with the text and a mark under the column at which it goes wrong.
+    fn from_str(text: &str) -> Result<Aggregate> {
+        whole(text, Parser::aggregate)
+    }
 }
 
+impl FromStr for Order {
+    type Err = Error;
+
+    /// Reads the text form.
+    ///
+    /// # Errors
+    /// `Query`, with the text and a mark under the column at which it goes wrong.
+    fn from_str(text: &str) -> Result<Order> {
+        whole(text, Parser::order)
+    }
+}
+
+/// Parts of a list, separated by commas.
 pub(super) fn exprs(text: &str) -> Result<Vec<Expr>> {
     whole(text, |parser| parser.list(Parser::expr))
 }
 
-pub(super) fn step(text: &str) -> Result<Step> {
-    whole(text, Parser::step)
-}
-
-pub(super) fn order(text: &str) -> Result<Order> {
-    whole(text, Parser::order)
+pub(super) fn aggregates(text: &str) -> Result<Vec<Aggregate>> {
+    whole(text, |parser| parser.list(Parser::aggregate))
 }
 
 pub(super) fn orders(text: &str) -> Result<Vec<Order>> {
@@ -58,26 +108,6 @@ fn whole<T>(text: &str, read: impl FnOnce(&mut Parser) -> Result<T>) -> Result<T
     let mut parser = Parser { text: text.into(), tokens: tokens(text)?, next: 0, depth: 0 };
     let read = read(&mut parser)?;
     if parser.peek() == &Token::End { Ok(read) } else { Err(parser.expected("the end")) }
-}
-
-/// An error that shows the text with a mark under the byte `at`.
-#[cold]
-pub(super) fn marked(text: &str, at: usize, kind: ErrorKind, problem: impl Display) -> Error {
-    const BEFORE: usize = 60;
-    const SHOWN: usize = 100;
-    let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-    let line = text[start..].lines().next().unwrap_or_default();
-    let column = text[start..at].chars().count();
-    let place = match text[..start].matches('\n').count() {
-        0 if !text.contains('\n') => format!("column {}", column + 1),
-        lines => format!("line {}, column {}", lines + 1, column + 1),
-    };
-    // Of a long line, what is around the mark.
-    let cut = column.saturating_sub(BEFORE);
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    let shown: String = line.chars().skip(cut).take(SHOWN).map(plain).collect();
-    let message = format!("{place}: {problem}\n  {shown}\n  {:>1$}", "^", column - cut + 1);
-    Error::new(kind, message)
 }
 
 /// Goes down the tokens.

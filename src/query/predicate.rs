@@ -2,12 +2,10 @@
 
 use std::fmt;
 use std::ops::{BitAnd, BitOr, Not};
-use std::str::FromStr;
 use std::sync::Arc;
 
 use super::column::Column;
 use super::literal::literal;
-use crate::error::{Error, Result};
 use crate::record::Value;
 
 /// What is asked of a row: comparisons of fields, joined by and, or, not.
@@ -209,18 +207,6 @@ impl Not for Predicate {
 
     fn not(self) -> Predicate {
         Predicate(self.0.not())
-    }
-}
-
-impl FromStr for Predicate {
-    type Err = Error;
-
-    /// Reads the text form.
-    ///
-    /// # Errors
-    /// `Query`, with the text and a mark under the column at which it goes wrong.
-    fn from_str(text: &str) -> Result<Predicate> {
-        super::parse::predicate(text)
     }
 }
 

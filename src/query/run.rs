@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::batch::{BATCH_ROWS, Batch, Picked};
 use super::fold::Fold;
 use super::group::Groups;
+use super::job::Job;
 use super::kernel::Kernel;
 use super::pick::Picker;
 use super::plan::Plan;
 use super::rows::QueryRows;
 use super::shape::{Aggregation, Projection, Shape};
-use super::sort::{SortField, Sorter};
+use super::sort::Sorter;
 use crate::error::{Result, fail};
 use crate::table::Reader;
 use crate::tree;
@@ -22,18 +23,6 @@ const THREAD_ROWS: u64 = 1 << 17;
 
 /// More threads than this are not started, however many the caller names.
 const THREADS: usize = 256;
-
-/// A query that is ready to run.
-pub(super) struct Job<'t> {
-    pub(super) reader: Reader<'t>,
-    pub(super) plan: Plan,
-    pub(super) shape: Shape,
-    /// Of rows of the table, or of the result where there are aggregates.
-    pub(super) order: Vec<SortField>,
-    pub(super) limit: Option<u64>,
-    pub(super) threads: usize,
-    pub(super) memory_bytes: usize,
-}
 
 /// Rows to be read in one go, and the number of the first in the order of reading.
 struct Piece {
@@ -240,6 +229,35 @@ impl Job<'_> {
             sorter.push(&row, group as u64, |out| out.extend_from_slice(&row));
         }
         Ok(QueryRows::new(aggregation.schema.clone(), sorter.finish()))
+    }
+}
+
+impl Aggregation {
+    /// A row of the result.
+    ///
+    /// # Errors
+    /// `Limit` if a sum does not fit.
+    fn write(
+        &self,
+        found: Option<&Groups>,
+        folds: &[Box<dyn Fold>],
+        group: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Vec<bool>> {
+        if let Some(groups) = found {
+            groups.write(group, out);
+        }
+        let mut collisions = vec![false; self.fns.len()];
+        for ((fun, fold), collides) in self.fns.iter().zip(folds).zip(&mut collisions) {
+            let start = out.len();
+            let place = |error: crate::error::Error| error.within(fun.field.name());
+            if fold.write(group, out).map_err(place)? {
+                *collides = fun.field.is_null(&out[start..]);
+            } else {
+                out.extend_from_slice(fun.field.null().unwrap_or_default());
+            }
+        }
+        Ok(collisions)
     }
 }
 

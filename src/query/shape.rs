@@ -1,12 +1,11 @@
 //! What comes out of a query, bound to a schema: fields of the rows themselves, or aggregates of groups of them.
 
 use super::aggregate::{Aggregate, Function, count};
+use super::bound::Fn;
 use super::column::{Column, Place};
-use super::expr::{Expr, Part};
-use super::fold::Fn;
-use super::group::Groups;
+use super::expr::Expr;
 use super::order::{By, Order};
-use super::sort::SortField;
+use super::part::Part;
 use crate::error::{Result, fail};
 use crate::schema::{FieldDef, Schema};
 
@@ -14,6 +13,14 @@ use crate::schema::{FieldDef, Schema};
 pub(super) enum Shape {
     Rows(Projection),
     Aggregates(Aggregation),
+}
+
+/// One field to sort by.
+#[derive(Clone)]
+pub(super) struct SortField {
+    pub(super) place: Place,
+    pub(super) is_descending: bool,
+    pub(super) nulls_last: bool,
 }
 
 /// Fields of a row, as a row of their own.
@@ -80,33 +87,6 @@ impl Aggregation {
         let fns = fns.collect::<Result<Vec<_>>>()?;
         let fields = groups.iter().map(|part| &part.place.field).chain(fns.iter().map(|fun| &fun.field));
         Ok(Aggregation { schema: result_schema(fields.cloned())?, groups, fns })
-    }
-
-    /// A row of the result.
-    ///
-    /// # Errors
-    /// `Limit` if a sum does not fit.
-    pub(super) fn write(
-        &self,
-        found: Option<&Groups>,
-        folds: &[Box<dyn super::fold::Fold>],
-        group: usize,
-        out: &mut Vec<u8>,
-    ) -> Result<Vec<bool>> {
-        if let Some(groups) = found {
-            groups.write(group, out);
-        }
-        let mut collisions = vec![false; self.fns.len()];
-        for ((fun, fold), collides) in self.fns.iter().zip(folds).zip(&mut collisions) {
-            let start = out.len();
-            let place = |error: crate::error::Error| error.within(fun.field.name());
-            if fold.write(group, out).map_err(place)? {
-                *collides = fun.field.is_null(&out[start..]);
-            } else {
-                out.extend_from_slice(fun.field.null().unwrap_or_default());
-            }
-        }
-        Ok(collisions)
     }
 
     /// The schema in which these fields cannot be null: their only value looks like null, and is none.

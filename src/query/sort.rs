@@ -3,16 +3,8 @@
 //! The fields to sort by become one string of bytes that orders as they do. With a limit, twice as many rows are kept at most: then those
 //! that cannot be among the first are dropped, and what is not before the last of them is not taken in any more.
 
-use super::column::Place;
 use super::domain::Class;
-
-/// One field to sort by.
-#[derive(Clone)]
-pub(super) struct SortField {
-    pub(super) place: Place,
-    pub(super) is_descending: bool,
-    pub(super) nulls_last: bool,
-}
+use super::shape::SortField;
 
 impl SortField {
     fn width(&self) -> usize {

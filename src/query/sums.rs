@@ -2,9 +2,10 @@
 
 use super::aggregate::Function;
 use super::batch::Batch;
+use super::bound::Fn;
 use super::column::Place;
 use super::exact::{BINS, Specials, WideSum, rounded_bins, term};
-use super::fold::{CountRows, Finish, Fn, Fold, Read, State, States};
+use super::fold::{CountRows, Finish, Fold, Read, State, States};
 use crate::error::{Result, fail};
 use crate::schema::Type;
 

@@ -9,7 +9,7 @@ use winnow::token::{none_of, one_of, take_while};
 
 use super::expr::unit_nanos;
 use super::literal::is_word;
-use super::parse::marked;
+use super::marked::marked;
 use super::predicate::Op;
 use crate::error::{ErrorKind, Result};
 use crate::record::Value;
