@@ -160,16 +160,17 @@ impl<'t> Query<'t> {
         self
     }
 
-    /// These fields come out, in this order; without it, all do. A field can have another name in the result:
-    /// `col("dep_delay").named("delay")`.
+    /// These fields come out, in this order; without it, all do. A field can have another name in
+    /// the result: `col("dep_delay").named("delay")`.
     pub fn select<E: Into<Expr>>(mut self, fields: impl IntoIterator<Item = E>) -> Query<'t> {
         self.select.extend(fields.into_iter().map(Into::into));
         self
     }
 
-    /// A row of the result for each group of rows that agree in these fields: the fields, then the aggregates. Null is a group of its own.
-    /// The groups come in the order of the fields, null first, unless told otherwise. With [`floor`], rows agree if their values are
-    /// in the same step.
+    /// A row of the result for each group of rows that agree in these fields: the fields, then the
+    /// aggregates. Null is a group of its own. The groups come in the order of the fields, null
+    /// first, unless told otherwise. With [`floor`], rows agree if their values are in the same
+    /// step.
     pub fn group_by<E: Into<Expr>>(mut self, fields: impl IntoIterator<Item = E>) -> Query<'t> {
         self.group_by.extend(fields.into_iter().map(Into::into));
         self
@@ -440,7 +441,8 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The answer to a query in batches, from [`Query::stream`]: an iterator whose items are batches of at least one row.
+/// The answer to a query in batches, from [`Query::stream`]: an iterator whose items are batches of
+/// at least one row.
 ///
 /// After an error it ends. An error is `Corrupt` if a page does not match its checksum.
 #[must_use]
@@ -487,7 +489,8 @@ impl Iterator for QueryStream<'_> {
 
 impl FusedIterator for QueryStream<'_> {}
 
-/// Fields in their text form, separated by commas: `carrier, at(12, i16), floor(time, 1 h) as hour`.
+/// Fields in their text form, separated by commas: `carrier, at(12, i16), floor(time, 1 h) as
+/// hour`.
 ///
 /// # Errors
 /// `Query`, with a mark under the column at which the text goes wrong.

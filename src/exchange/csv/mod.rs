@@ -111,12 +111,14 @@ impl Options {
 
     /// Reads everything once, in bounded memory, and picks for each column the narrowest type that holds it.
     ///
-    /// - Whole numbers get the narrowest type that holds them, unsigned if none is negative; what begins with a plus sign or a
-    ///   needless zero, such as the ZIP code `01234`, is text.
-    /// - Other numbers are `f32` if all of them print the same as such, else `f64`, unless whole numbers among them are too great
-    ///   for it.
-    /// - `true` and `false` in any case, dates, timestamps and hyphenated uuids get their types, all else `str` of the longest text.
-    /// - Where values are missing, the field may be null, and the type is wide enough not to take the value that null takes.
+    /// - Whole numbers get the narrowest type that holds them, unsigned if none is negative; what
+    ///   begins with a plus sign or a needless zero, such as the ZIP code `01234`, is text.
+    /// - Other numbers are `f32` if all of them print the same as such, else `f64`, unless whole
+    ///   numbers among them are too great for it.
+    /// - `true` and `false` in any case, dates, timestamps and hyphenated uuids get their types,
+    ///   all else `str` of the longest text.
+    /// - Where values are missing, the field may be null, and the type is wide enough not to take
+    ///   the value that null takes.
     ///
     /// ```
     /// use drystone::csv;

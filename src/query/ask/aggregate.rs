@@ -5,10 +5,12 @@ use std::fmt;
 use super::column::Column;
 use super::order::Order;
 
-/// What is computed of many rows: [`count`], [`count_of`], [`count_distinct`], [`sum`], [`min`], [`max`], [`mean`], [`first`], [`last`].
+/// What is computed of many rows: [`count`], [`count_of`], [`count_distinct`], [`sum`], [`min`],
+/// [`max`], [`mean`], [`first`], [`last`].
 ///
-/// Null is skipped, as in SQL: `count` counts rows, `count(x)` those in which `x` is not null, and `sum`, `min`, `max` and `mean` of no
-/// value at all are null. Only `first` and `last` take a row whatever it holds, so they are null where its field is.
+/// Null is skipped, as in SQL: `count` counts rows, `count(x)` those in which `x` is not null, and
+/// `sum`, `min`, `max` and `mean` of no value at all are null. Only `first` and `last` take a row
+/// whatever it holds, so they are null where its field is.
 ///
 /// | | of | gives |
 /// |---|---|---|
@@ -20,14 +22,17 @@ use super::order::Order;
 /// | `min(x)`, `max(x)` | all but arrays | the field's type |
 /// | `first(x)`, `last(x)` | anything | the field's type: its value in the first or last row of the group, in the order of the table |
 ///
-/// So no sum overflows unseen (one of `i128` or `u128` that goes beyond 128 bits is an error), and none depends on the order of the
-/// rows or on how many threads there were. NaN is greater than all other numbers, and a sum with it is NaN. All NaNs count as one
-/// distinct value, and 0.0 and -0.0 as one.
+/// So no sum overflows unseen (one of `i128` or `u128` that goes beyond 128 bits is an error), and
+/// none depends on the order of the rows or on how many threads there were. NaN is greater than all
+/// other numbers, and a sum with it is NaN. All NaNs count as one distinct value, and 0.0 and -0.0
+/// as one.
 ///
-/// `count_distinct` keeps every pair of a group and a value once: about 2 to 4 times the bytes of the field and 8 more per pair.
-/// That counts towards [`memory_bytes`](crate::query::Query::memory_bytes).
+/// `count_distinct` keeps every pair of a group and a value once: about 2 to 4 times the bytes of
+/// the field and 8 more per pair. That counts towards
+/// [`memory_bytes`](crate::query::Query::memory_bytes).
 ///
-/// Text form: `count`, `count(x)`, `count_distinct(x)` or `count(distinct x)`, `mean(x)`, `mean(x) as average`.
+/// Text form: `count`, `count(x)`, `count_distinct(x)` or `count(distinct x)`, `mean(x)`, `mean(x)
+/// as average`.
 ///
 /// ```
 /// use drystone::query::{mean, Aggregate};
@@ -142,8 +147,9 @@ impl Aggregate {
         Aggregate { function, column, name: None }
     }
 
-    /// The name of the field in the result; without one it is the text form, such as `mean(dep_delay)`. As text it is
-    /// `mean(dep_delay) as delay`. Two fields of one name are an error of kind `Schema`.
+    /// The name of the field in the result; without one it is the text form, such as
+    /// `mean(dep_delay)`. As text it is `mean(dep_delay) as delay`. Two fields of one name are an
+    /// error of kind `Schema`.
     pub fn named(mut self, name: impl Into<String>) -> Aggregate {
         self.name = Some(name.into());
         self

@@ -1,4 +1,5 @@
-//! `Expr`: what a query reads of one row: a field as it is, or rounded down to steps; with a name of its own where one is given.
+//! `Expr`: what a query reads of one row: a field as it is, or rounded down to steps; with a name
+//! of its own where one is given.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,8 +10,9 @@ use super::order::Order;
 
 /// A field of the rows, or [`floor`] of one, and its name in the result.
 ///
-/// Made from anything that names a field (`"carrier"`, [`col`](crate::query::col), [`at`](crate::query::at)) or by
-/// [`floor`]. [`named`](Expr::named) gives it another name in the result.
+/// Made from anything that names a field (`"carrier"`, [`col`](crate::query::col),
+/// [`at`](crate::query::at)) or by [`floor`]. [`named`](Expr::named) gives it another name in the
+/// result.
 ///
 /// Text form: `carrier`, `carrier as airline`, `floor(at, 1 min)`, `floor(price, 0.5) as bucket`.
 ///
@@ -33,18 +35,18 @@ pub struct Expr {
 /// The field rounded down to a multiple of `step`: for groups of equal width, such as rows per
 /// minute or prices in steps of 0.5.
 ///
-/// - **Whole numbers** take a whole number as step, and round towards minus infinity: -1 in steps of
-///   100 is -100.
-/// - **Floats** take any step. The result is the greatest multiple of the step that is not above the
-///   value, and a step with few decimal digits counts as that decimal number: 0.3 in steps of 0.1
-///   is 0.3. NaN and the infinities stay as they are, and so does a value whose neighbours are
+/// - **Whole numbers** take a whole number as step, and round towards minus infinity: -1 in steps
+///   of 100 is -100.
+/// - **Floats** take any step. The result is the greatest multiple of the step that is not above
+///   the value, and a step with few decimal digits counts as that decimal number: 0.3 in steps of
+///   0.1 is 0.3. NaN and the infinities stay as they are, and so does a value whose neighbours are
 ///   further away than the step.
 /// - **Timestamps** take a [`Duration`] of whole microseconds and count from the epoch,
 ///   1970-01-01T00:00:00Z. **Dates** take whole days. Steps of 7 days begin on Thursdays, as the
 ///   epoch is one.
 ///
-/// Null stays null. The type is that of the field. A value that rounds down beyond its type, such as
-/// the `i8` -128 in steps of 100, is an error of kind `Limit`.
+/// Null stays null. The type is that of the field. A value that rounds down beyond its type, such
+/// as the `i8` -128 in steps of 100, is an error of kind `Limit`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -74,9 +76,9 @@ pub fn floor(column: impl Into<Column>, step: impl Into<Step>) -> Expr {
 
 /// The width of the steps that [`floor`] rounds down to: a number, or a [`Duration`].
 ///
-/// Text form: `100`, `0.5`, or a number and a unit of time: `ns`, `us` (also `µs`), `ms`, `s`, `min`
-/// (also `m`), `h`, `d`, or their names such as `minutes`. Whether it fits the field is checked when
-/// the query runs.
+/// Text form: `100`, `0.5`, or a number and a unit of time: `ns`, `us` (also `µs`), `ms`, `s`,
+/// `min` (also `m`), `h`, `d`, or their names such as `minutes`. Whether it fits the field is
+/// checked when the query runs.
 ///
 /// ```
 /// use std::time::Duration;

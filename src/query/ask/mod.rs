@@ -1,4 +1,5 @@
-//! What a query asks, in its own terms: fields, expressions, conditions, aggregates, orders. It knows no table, and writes itself as text.
+//! What a query asks, in its own terms: fields, expressions, conditions, aggregates, orders. It
+//! knows no table, and writes itself as text.
 
 pub(super) mod aggregate;
 pub(super) mod column;

@@ -5,9 +5,11 @@ use std::fmt;
 use super::aggregate::Aggregate;
 use super::expr::Expr;
 
-/// By what the rows of a result are sorted: a field, or in a result of groups what they are grouped by, or an aggregate.
+/// By what the rows of a result are sorted: a field, or in a result of groups what they are grouped
+/// by, or an aggregate.
 ///
-/// A name is that of a field in the result, so one given with `as` can be used. Otherwise it is a field of the table.
+/// A name is that of a field in the result, so one given with `as` can be used. Otherwise it is a
+/// field of the table.
 ///
 /// Ascending unless told otherwise. Null counts as the lowest value, so it comes first in ascending order and last in descending, as in
 /// SQLite; [`nulls_first`](Order::nulls_first) and [`nulls_last`](Order::nulls_last) say otherwise. Text form: `x`, `-x` or

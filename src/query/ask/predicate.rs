@@ -10,8 +10,9 @@ use crate::record::Value;
 
 /// What is asked of a row: comparisons of fields, joined by and, or, not.
 ///
-/// Made from [`Column`](crate::query::Column)s and joined by `&`, `|` and `!`; or read from its text form. It names fields and knows no
-/// schema: whether it fits a table is seen when the query runs.
+/// Made from [`Column`](crate::query::Column)s and joined by `&`, `|` and `!`; or read from its
+/// text form. It names fields and knows no schema: whether it fits a table is seen when the query
+/// runs.
 ///
 /// ```
 /// use drystone::query::{col, Predicate};

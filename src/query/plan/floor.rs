@@ -1,8 +1,9 @@
-//! `floor` bound to a field: values rounded down to multiples of a step, as keys of groups and as stored bytes.
+//! `floor` bound to a field: values rounded down to multiples of a step, as keys of groups and as
+//! stored bytes.
 //!
 //! The key of a whole number is its multiple, counted from the least one that the type holds. So
-//! neighbouring steps have neighbouring keys, which the tables of groups look up fastest. Floats have
-//! the rounded value itself as key.
+//! neighbouring steps have neighbouring keys, which the tables of groups look up fastest. Floats
+//! have the rounded value itself as key.
 
 use super::domain::Class;
 use crate::error::{Result, fail};
@@ -230,7 +231,8 @@ impl Whole {
 
 impl Real {
     fn new(step: f64, is_single: bool, is_nullable: bool) -> Real {
-        // A step such as 0.1 is no float. As 1 / 10, its multiples are the floats nearest to 0.1, 0.2, 0.3, …
+        // A step such as 0.1 is no float. As 1 / 10, its multiples are the floats nearest to 0.1,
+        // 0.2, 0.3, …
         let decimal = (0..=15).map(|digits| 10_f64.powi(digits)).find_map(|denominator| {
             let numerator = (step * denominator).round();
             let fits = (1.0..2_f64.powi(53)).contains(&numerator) && numerator / denominator == step;

@@ -1,4 +1,5 @@
-//! What a query asks, bound to a table: which rows are read, what is tested of each, and what comes out.
+//! What a query asks, bound to a table: which rows are read, what is tested of each, and what comes
+//! out.
 
 pub(super) mod access;
 pub(super) mod bound;

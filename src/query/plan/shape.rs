@@ -124,7 +124,8 @@ fn places(select: &[Expr], schema: &Schema) -> Result<Vec<Place>> {
     select.iter().map(|expr| Ok(expr.bind(schema)?.place)).collect()
 }
 
-/// What rows of a table are sorted by: a field that comes out, by its name there, or any field of the table.
+/// What rows of a table are sorted by: a field that comes out, by its name there, or any field of
+/// the table.
 pub(in crate::query) fn order_of_rows(
     orders: &[Order],
     select: &[Expr],

@@ -1,4 +1,5 @@
-//! How many different values a field has in each group, under way: every pair of a group and a value is kept once.
+//! How many different values a field has in each group, under way: every pair of a group and a
+//! value is kept once.
 
 use std::any::Any;
 
@@ -40,7 +41,8 @@ impl Distinct {
         })
     }
 
-    /// Takes in the values of a batch. `group` gives the group of the wanted rows, one after the other.
+    /// Takes in the values of a batch. `group` gives the group of the wanted rows, one after the
+    /// other.
     #[inline(always)]
     fn take_all(&mut self, batch: &Batch<'_>, mut group: impl FnMut() -> u32) {
         if !self.keys.has_room(batch.len()) {
@@ -110,7 +112,8 @@ impl Distinct {
         }
     }
 
-    /// The bits of a value of at most eight bytes that tell whether it is null, and what they are then.
+    /// The bits of a value of at most eight bytes that tell whether it is null, and what they are
+    /// then.
     fn null_word(&self) -> (u64, Option<u64>) {
         let null = self.place.field.null().and_then(|null| {
             let mut word = [0; 8];

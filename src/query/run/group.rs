@@ -1,4 +1,5 @@
-//! Groups: which rows agree in some fields, or in what these are rounded down to. A row's group is found by the bytes of the fields.
+//! Groups: which rows agree in some fields, or in what these are rounded down to. A row's group is
+//! found by the bytes of the fields.
 
 use bytemuck::pod_read_unaligned;
 
@@ -130,8 +131,8 @@ impl Groups {
     }
 }
 
-/// Calls `each` with a field of every wanted row as a number: values that are equal are equal numbers. For fields of at most
-/// eight bytes.
+/// Calls `each` with a field of every wanted row as a number: values that are equal are equal
+/// numbers. For fields of at most eight bytes.
 #[inline(always)]
 pub(in crate::query) fn for_each_word(place: &Place, batch: &Batch<'_>, mut each: impl FnMut(u64)) {
     let (at, nullable) = (place.offset, place.field.is_nullable());

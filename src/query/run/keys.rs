@@ -1,7 +1,8 @@
-//! Keys of equal width and their numbers, which count up from 0 in the order in which they are first seen.
+//! Keys of equal width and their numbers, which count up from 0 in the order in which they are
+//! first seen.
 //!
-//! Keys of at most eight bytes are looked up as one number: those of up to two bytes in an array, and
-//! so are numbers that lie near to each other. Wider ones are compared as bytes.
+//! Keys of at most eight bytes are looked up as one number: those of up to two bytes in an array,
+//! and so are numbers that lie near to each other. Wider ones are compared as bytes.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -68,7 +69,8 @@ impl Keys {
         self.len() + more < NONE as usize
     }
 
-    /// Appends the number of each key, which are at most eight bytes wide and given as numbers. New ones are taken in.
+    /// Appends the number of each key, which are at most eight bytes wide and given as numbers. New
+    /// ones are taken in.
     pub(in crate::query) fn of_words(&mut self, words: &[u64], numbers: &mut Vec<u32>) {
         let (bytes, width) = (&mut self.bytes, self.width);
         let mut next = bytes.len().checked_div(width).unwrap_or_default() as u32;

@@ -1,4 +1,5 @@
-//! Plans at work: loops over batches of rows, groups, sums, sorting, threads, and the rows of the answer.
+//! Plans at work: loops over batches of rows, groups, sums, sorting, threads, and the rows of the
+//! answer.
 
 pub(super) mod batch;
 pub(super) mod distinct;

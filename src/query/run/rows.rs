@@ -28,7 +28,8 @@ use crate::schema::Schema;
 /// # Ok::<(), drystone::Error>(())
 /// ```
 ///
-/// With the feature `serde` it is serialized as a sequence of maps: `[{"carrier":"UA","mean(delay)":70.0}]`.
+/// With the feature `serde` it is serialized as a sequence of maps:
+/// `[{"carrier":"UA","mean(delay)":70.0}]`.
 #[derive(Clone, PartialEq)]
 pub struct QueryRows {
     schema: Schema,
@@ -87,7 +88,8 @@ impl QueryRows {
         Ok(self.bytes.chunks_exact(self.schema.width()).map(bytemuck::pod_read_unaligned).collect())
     }
 
-    /// The rows as a source of records that borrows them, to be [loaded](crate::DynamicTableMut::load) into a table of the same fields.
+    /// The rows as a source of records that borrows them, to be
+    /// [loaded](crate::DynamicTableMut::load) into a table of the same fields.
     pub fn source(&self) -> impl RecordSource {
         Source { rows: self.bytes.chunks_exact(self.schema.width()), given: 0 }
     }

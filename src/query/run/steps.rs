@@ -40,7 +40,8 @@ impl Floor {
 }
 
 impl Whole {
-    /// Calls `each` with the key of every wanted row. Returns a value that rounds down beyond the type, if there is one.
+    /// Calls `each` with the key of every wanted row. Returns a value that rounds down beyond the
+    /// type, if there is one.
     #[inline(always)]
     fn read<const N: usize>(
         &self,

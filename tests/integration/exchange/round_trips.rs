@@ -129,7 +129,8 @@ fn a_table_goes_through_the_c_stream_interface_and_back() {
     assert!(arrow::TableBatches::new(db.read().unwrap(), "u").is_err());
 }
 
-/// The same calls for all five formats: options, writer, rows in three ways, inferred schema, reader.
+/// The same calls for all five formats: options, writer, rows in three ways, inferred schema,
+/// reader.
 macro_rules! goes_around {
     ($module:ident, $options:expr, $input:expr) => {{
         let schema: Schema = "id: u8, name: str[3]?, x: f64?".parse().unwrap();
