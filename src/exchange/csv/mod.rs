@@ -79,19 +79,19 @@ impl Options {
         self
     }
 
-    /// How messages call the input: `line 7 of flights.csv`.
+    /// What messages call the input: `line 7 of flights.csv`.
     pub fn name(mut self, name: impl Into<Box<str>>) -> Options {
         self.name = name.into();
         self
     }
 
-    /// Whether columns that the schema has no field for are passed over. Otherwise they are an error.
+    /// Whether columns that the schema has no field for are skipped. Otherwise they are an error.
     pub fn ignore_unknown(mut self, ignore: bool) -> Options {
         self.ignore_unknown = ignore;
         self
     }
 
-    /// Whether bad lines are passed over and counted. Otherwise the first one is an error.
+    /// Whether bad lines are skipped and counted. Otherwise the first one is an error.
     /// [`Reader::skip_bad_to`] also keeps them.
     pub fn skip_bad(mut self, skip: bool) -> Options {
         self.skip_bad = skip;
