@@ -28,11 +28,12 @@ pub(crate) struct Query {
     /// The fields to print; `delay as late` gives one another name
     #[arg(long, value_name = "A,B", conflicts_with_all = ["group_by", "aggregate"])]
     select: Option<String>,
-    /// A line for each group of rows that agree in these fields, or in steps of them: carrier, floor(time, 1 h) as hour
+    /// A line for each group of rows that agree in these fields, or in steps of them: carrier,
+    /// floor(time, 1 h) as hour
     #[arg(long, value_name = "LIST")]
     group_by: Option<String>,
-    /// What to compute, of each group or of all rows: count, count(x), count_distinct(x), sum(x), min(x), max(x),
-    /// mean(x), first(x), last(x); `as` gives a name
+    /// What to compute, of each group or of all rows: count, count(x), count_distinct(x), sum(x),
+    /// min(x), max(x), mean(x), first(x), last(x); `as` gives a name
     #[arg(long, value_name = "LIST")]
     aggregate: Option<String>,
     /// What to sort by, with a minus for the greatest first: -count,carrier

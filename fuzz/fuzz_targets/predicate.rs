@@ -81,7 +81,8 @@ fuzz_target!(|text: &str| {
     assert_eq!(answers[0], answers[2], "on three threads: {text}");
 });
 
-/// The rows, or the kind of the error: its message may name a row, and which is met first depends on the plan.
+/// The rows, or the kind of the error: its message may name a row, and which is met first depends
+/// on the plan.
 fn answer(query: &Query<'_>) -> Result<(String, Vec<u8>), ErrorKind> {
     let rows = query.run().map_err(|error| error.kind())?;
     assert!(!query.explain().expect("what can be answered can be explained").is_empty());

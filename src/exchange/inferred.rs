@@ -35,8 +35,8 @@ impl Inferred {
         self
     }
 
-    /// The columns as fields, in their order. There is a key only where the input comes from a table
-    /// that has one, and says so.
+    /// The columns as fields, in their order. There is a key only where the input comes from a
+    /// table that has one, and says so.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }

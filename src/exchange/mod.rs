@@ -11,13 +11,13 @@
 //! | `Reader`, `Writer` | `schema()` gives the schema |
 //! | `Inferred`, `Column` | the same types in all formats |
 //!
-//! `input` is anything that implements `Read`: a file, a socket, `&[u8]`. Where a format differs, the
-//! format forces it:
+//! `input` is anything that implements `Read`: a file, a socket, `&[u8]`. Where a format differs,
+//! the format forces it:
 //!
-//! - Parquet and Arrow files have their table of contents at the end, so their input is also `Seek`,
-//!   and it is owned (`Send + 'static`), since their decoders keep it. Arrow streams need no `Seek`
-//!   (`arrow::Options::stream_reader`), and Arrow data can come from memory or another library
-//!   (`batch_reader`). Parquet is decoded to Arrow, so both have the same `Reader`.
+//! - Parquet and Arrow files have their table of contents at the end, so their input is also
+//!   `Seek`, and it is owned (`Send + 'static`), since their decoders keep it. Arrow streams need
+//!   no `Seek` (`arrow::Options::stream_reader`), and Arrow data can come from memory or another
+//!   library (`batch_reader`). Parquet is decoded to Arrow, so both have the same `Reader`.
 //! - Arrow is written in one of two forms (`arrow::Options::format`).
 //! - An `.npy` file begins with the number of its rows, so a writer must be told it
 //!   (`numpy::Options::rows`).

@@ -71,54 +71,30 @@
 //! # }
 //! ```
 
-mod aggregate;
-mod batch;
-mod column;
-mod distinct;
-mod domain;
-mod ends;
-mod exact;
-mod expr;
-mod extremes;
-mod filter;
-mod floor;
-mod fold;
-mod group;
-mod indexes;
-mod kernel;
-mod keys;
-mod literal;
-mod order;
-mod parse;
-mod pick;
+mod ask;
 mod plan;
-mod predicate;
-mod ranges;
-mod rows;
 mod run;
-mod shape;
-mod sort;
-mod sums;
-mod token;
+mod text;
 
 use std::fmt::{self, Write as _};
 use std::iter::FusedIterator;
 
-pub use aggregate::{Aggregate, count, count_distinct, count_of, first, last, max, mean, min, sum};
-pub use column::{Column, at, col};
-pub use expr::{Expr, Step, floor};
-pub use order::Order;
-pub use predicate::{Operand, Predicate};
-pub use rows::{QueryRows, QueryRowsIter};
+pub use ask::aggregate::{Aggregate, count, count_distinct, count_of, first, last, max, mean, min, sum};
+pub use ask::column::{Column, at, col};
+pub use ask::expr::{Expr, Step, floor};
+pub use ask::order::Order;
+pub use ask::predicate::{Operand, Predicate};
+pub use run::rows::{QueryRows, QueryRowsIter};
 
 use crate::error::{Result, fail};
 use crate::record::Value;
 use crate::schema::Schema;
 use crate::table::{Reader, RowKind, Table};
-use filter::Filter;
-use plan::Plan;
-use run::{Job, Stream};
-use shape::{Aggregation, Projection, Shape};
+use plan::access::Plan;
+use plan::filter::Filter;
+use plan::job::Job;
+use plan::shape::{Aggregation, Projection, Shape};
+use run::threads::Stream;
 
 /// Memory that a result may take unless told otherwise.
 const MEMORY_BYTES: usize = 1 << 30;
@@ -178,16 +154,17 @@ impl<'t> Query<'t> {
         self
     }
 
-    /// These fields come out, in this order; without it, all do. A field can have another name in the result:
-    /// `col("dep_delay").named("delay")`.
+    /// These fields come out, in this order; without it, all do. A field can have another name in
+    /// the result: `col("dep_delay").named("delay")`.
     pub fn select<E: Into<Expr>>(mut self, fields: impl IntoIterator<Item = E>) -> Query<'t> {
         self.select.extend(fields.into_iter().map(Into::into));
         self
     }
 
-    /// A row of the result for each group of rows that agree in these fields: the fields, then the aggregates. Null is a group of its own.
-    /// The groups come in the order of the fields, null first, unless told otherwise. With [`floor`], rows agree if their values are
-    /// in the same step.
+    /// A row of the result for each group of rows that agree in these fields: the fields, then the
+    /// aggregates. Null is a group of its own. The groups come in the order of the fields, null
+    /// first, unless told otherwise. With [`floor`], rows agree if their values are in the same
+    /// step.
     pub fn group_by<E: Into<Expr>>(mut self, fields: impl IntoIterator<Item = E>) -> Query<'t> {
         self.group_by.extend(fields.into_iter().map(Into::into));
         self
@@ -382,7 +359,7 @@ impl<'t> Query<'t> {
             } else {
                 by.iter().map(Expr::call).collect()
             };
-            let method = group::Groups::new(aggregation.groups.clone()).method();
+            let method = run::group::Groups::new(aggregation.groups.clone()).method();
             line(format_args!("group: by {}, through {method}", names.join(", ")));
         }
         if !self.order_by.is_empty() {
@@ -419,16 +396,16 @@ impl<'t> Query<'t> {
             };
             let aggregation = Aggregation::new(&groups, &self.aggregates, schema, rows)?;
             let mut order =
-                shape::order_of_result(&self.order_by, &groups, &self.aggregates, &aggregation.schema)?;
+                plan::shape::order_of_result(&self.order_by, &groups, &self.aggregates, &aggregation.schema)?;
             // Then by the groups, which makes the order of the result a certain one.
             let rest = aggregation.schema.fields()[..aggregation.groups.len()].iter();
             for field in rest {
                 let place = Column::from(field.name()).place(&aggregation.schema)?;
-                order.push(sort::SortField { place, is_descending: false, nulls_last: false });
+                order.push(plan::shape::SortField { place, is_descending: false, nulls_last: false });
             }
             (Shape::Aggregates(aggregation), order)
         } else {
-            let order = shape::order_of_rows(&self.order_by, &self.select, schema)?;
+            let order = plan::shape::order_of_rows(&self.order_by, &self.select, schema)?;
             (Shape::Rows(Projection::new(&self.select, schema)?), order)
         };
         let mut job = Job {
@@ -440,7 +417,7 @@ impl<'t> Query<'t> {
             threads: self.threads.unwrap_or_else(processors),
             memory_bytes: self.memory_bytes,
         };
-        indexes::improve(&mut job, &filter)?;
+        plan::indexes::improve(&mut job, &filter)?;
         Ok(job)
     }
 }
@@ -458,7 +435,8 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The answer to a query in batches, from [`Query::stream`]: an iterator whose items are batches of at least one row.
+/// The answer to a query in batches, from [`Query::stream`]: an iterator whose items are batches of
+/// at least one row.
 ///
 /// After an error it ends. An error is `Corrupt` if a page does not match its checksum.
 #[must_use]
@@ -505,12 +483,13 @@ impl Iterator for QueryStream<'_> {
 
 impl FusedIterator for QueryStream<'_> {}
 
-/// Fields in their text form, separated by commas: `carrier, at(12, i16), floor(time, 1 h) as hour`.
+/// Fields in their text form, separated by commas: `carrier, at(12, i16), floor(time, 1 h) as
+/// hour`.
 ///
 /// # Errors
 /// `Query`, with a mark under the column at which the text goes wrong.
 pub fn parse_exprs(text: &str) -> Result<Vec<Expr>> {
-    parse::exprs(text)
+    text::parse::exprs(text)
 }
 
 /// Aggregates in their text form, separated by commas: `count, mean(dep_delay) as delay`.
@@ -518,7 +497,7 @@ pub fn parse_exprs(text: &str) -> Result<Vec<Expr>> {
 /// # Errors
 /// As for [`parse_exprs`].
 pub fn parse_aggregates(text: &str) -> Result<Vec<Aggregate>> {
-    parse::aggregates(text)
+    text::parse::aggregates(text)
 }
 
 /// Orders in their text form, separated by commas: `-count, carrier`.
@@ -526,5 +505,5 @@ pub fn parse_aggregates(text: &str) -> Result<Vec<Aggregate>> {
 /// # Errors
 /// As for [`parse_exprs`].
 pub fn parse_orders(text: &str) -> Result<Vec<Order>> {
-    parse::orders(text)
+    text::parse::orders(text)
 }

@@ -1,5 +1,6 @@
-//! Queries over the flights and the weather of 2013, asked of Drystone and of SQLite over the same CSV: the answers must agree, and
-//! `docs/queries.md` must be what comes out. `DRYSTONE_ORACLE=write cargo test -p drystone-oracle` writes it anew.
+//! Queries over the flights and the weather of 2013, asked of Drystone and of SQLite over the same
+//! CSV: the answers must agree, and `docs/queries.md` must be what comes out.
+//! `DRYSTONE_ORACLE=write cargo test -p drystone-oracle` writes it anew.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

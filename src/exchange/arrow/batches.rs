@@ -21,8 +21,9 @@ use crate::schema::Schema;
 /// So many rows of a batch are made into records at a time.
 const PIECE_ROWS: usize = 16_384;
 
-/// Record batches that are there already: from memory, from another library, from any iterator of them.
-/// [`Options::batch_reader`](super::Options::batch_reader) and [`infer_batches`](super::Options::infer_batches) take them.
+/// Record batches that are there already: from memory, from another library, from any iterator of
+/// them. [`Options::batch_reader`](super::Options::batch_reader) and
+/// [`infer_batches`](super::Options::infer_batches) take them.
 ///
 /// ```
 /// use drystone::{RecordSource, RowBuf, Schema, arrow};
@@ -134,7 +135,8 @@ fn begins_as_stream<R: Read + Seek>(input: &mut R) -> io::Result<bool> {
     Ok(head == [0xFF; 4])
 }
 
-/// Arrow or Parquet as a source of records, from `reader` of their `Options`. Places are rows, counted from 1.
+/// Arrow or Parquet as a source of records, from `reader` of their `Options`. Places are rows,
+/// counted from 1.
 pub struct Reader {
     name: Box<str>,
     batches: Batches,
@@ -262,8 +264,9 @@ impl RecordSource for Reader {
     }
 }
 
-/// Runs a decoder of another library over bytes that anybody may have made. Those decoders check a lot and still take some
-/// of it on trust; where they panic, it is the file that is to blame, and that is an error here like any other.
+/// Runs a decoder of another library over bytes that anybody may have made. Those decoders check a
+/// lot and still take some of it on trust; where they panic, it is the file that is to blame, and
+/// that is an error here like any other.
 pub(in crate::exchange) fn guarded<T, E: std::fmt::Display>(
     decode: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, String> {

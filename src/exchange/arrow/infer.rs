@@ -17,8 +17,8 @@ use crate::exchange::inferred::{Column as Found, Inferred};
 use crate::record::Value;
 use crate::schema::{FieldDef, Number, Schema, Type};
 
-/// Looks through batches. What is open is found by the values; the documentation of [`Options::infer`](super::Options::infer) has
-/// the rules.
+/// Looks through batches. What is open is found by the values; the documentation of
+/// [`Options::infer`](super::Options::infer) has the rules.
 pub(super) fn infer(
     name: &str,
     arrow: &SchemaRef,

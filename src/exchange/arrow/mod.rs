@@ -1,6 +1,7 @@
-//! Apache Arrow: record batches, files and streams read as records ([`Reader`]), written from rows ([`Writer`]), and looked
-//! through for the schema that holds them ([`Inferred`]). All begin with [`Options`]. Within a process, [`TableBatches`] and
-//! [`record_batch`] make batches, [`Batches`] takes them, and [`to_schema`] maps a schema.
+//! Apache Arrow: record batches, files and streams read as records ([`Reader`]), written from rows
+//! ([`Writer`]), and looked through for the schema that holds them ([`Inferred`]). All begin with
+//! [`Options`]. Within a process, [`TableBatches`] and [`record_batch`] make batches, [`Batches`]
+//! takes them, and [`to_schema`] maps a schema.
 
 mod batches;
 mod decode;
@@ -89,16 +90,17 @@ impl Options {
         self
     }
 
-    /// Reads records of this schema out of an Arrow file, which is also called Feather, version 2, or out of a stream. Its
-    /// batches may be compressed.
+    /// Reads records of this schema out of an Arrow file, which is also called Feather, version 2,
+    /// or out of a stream. Its batches may be compressed.
     ///
-    /// Fields are matched to columns by name. A field that no column gives takes its default, or null. A value that cannot be
-    /// stored in its field exactly is an error that names the row and the column; nothing is rounded, except `float64` into an
-    /// `f32` that was asked for.
+    /// Fields are matched to columns by name. A field that no column gives takes its default, or
+    /// null. A value that cannot be stored in its field exactly is an error that names the row and
+    /// the column; nothing is rounded, except `float64` into an `f32` that was asked for.
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) when it is no Arrow file, or cut off, when there is a column that the schema has not, or
-    /// one of a type that no field holds, and when there is none for a field that has neither default nor null.
+    /// [`Input`](crate::ErrorKind::Input) when it is no Arrow file, or cut off, when there is a
+    /// column that the schema has not, or one of a type that no field holds, and when there is none
+    /// for a field that has neither default nor null.
     pub fn reader<R: Read + Seek + Send + 'static>(&self, schema: &Schema, input: R) -> Result<Reader> {
         self.batch_reader(schema, Batches::file(&self.name, input)?)
     }
@@ -119,18 +121,20 @@ impl Options {
         Reader::new(&self.name, self.ignore_unknown, schema, batches.into())
     }
 
-    /// The schema of records that hold everything in an Arrow file or stream. The batches are read for it, all of them, unless
-    /// their schema says enough.
+    /// The schema of records that hold everything in an Arrow file or stream. The batches are read
+    /// for it, all of them, unless their schema says enough.
     ///
     /// - What Drystone wrote is what it was, key and all: its fields stand in the metadata.
-    /// - Numbers, truth values, dates, fixed-size binary and lists get the type of the same name; a half float is an `f32`,
-    ///   timestamps of any unit are `timestamp`.
-    /// - Texts get the width of the longest one. Binary and lists have one length, or there is no field for them.
-    /// - Where values are missing, the field may be null. Whole numbers that would be taken for null are then given the next
-    ///   wider type.
+    /// - Numbers, truth values, dates, fixed-size binary and lists get the type of the same name; a
+    ///   half float is an `f32`, timestamps of any unit are `timestamp`.
+    /// - Texts get the width of the longest one. Binary and lists have one length, or there is no
+    ///   field for them.
+    /// - Where values are missing, the field may be null. Whole numbers that would be taken for
+    ///   null are then given the next wider type.
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) when a column is of a type that no field holds, and when the batches cannot be read.
+    /// [`Input`](crate::ErrorKind::Input) when a column is of a type that no field holds, and when
+    /// the batches cannot be read.
     pub fn infer<R: Read + Seek + Send + 'static>(&self, input: R) -> Result<Inferred> {
         Batches::file(&self.name, input)?.infer(&self.name, self.enums)
     }

@@ -22,8 +22,8 @@ pub enum Format {
     Stream,
 }
 
-/// Writes rows as Arrow, from [`Options::writer`](super::Options::writer). Batches have 65,536 rows, or fewer where rows are wide; they are not compressed, so that others can map
-/// the file.
+/// Writes rows as Arrow, from [`Options::writer`](super::Options::writer). Batches have 65,536
+/// rows, or fewer where rows are wide; they are not compressed, so that others can map the file.
 ///
 /// ```
 /// use drystone::{Database, RowBuf, Schema, arrow};

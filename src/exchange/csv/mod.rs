@@ -81,19 +81,19 @@ impl Options {
         self
     }
 
-    /// How messages call the input: `line 7 of flights.csv`.
+    /// What messages call the input: `line 7 of flights.csv`.
     pub fn name(mut self, name: impl Into<Box<str>>) -> Options {
         self.name = name.into();
         self
     }
 
-    /// Whether columns that the schema has no field for are passed over. Otherwise they are an error.
+    /// Whether columns that the schema has no field for are skipped. Otherwise they are an error.
     pub fn ignore_unknown(mut self, ignore: bool) -> Options {
         self.ignore_unknown = ignore;
         self
     }
 
-    /// Whether bad lines are passed over and counted. Otherwise the first one is an error.
+    /// Whether bad lines are skipped and counted. Otherwise the first one is an error.
     /// [`Reader::skip_bad_to`] also keeps them.
     pub fn skip_bad(mut self, skip: bool) -> Options {
         self.skip_bad = skip;
@@ -130,12 +130,14 @@ impl Options {
 
     /// Reads everything once, in bounded memory, and picks for each column the narrowest type that holds it.
     ///
-    /// - Whole numbers get the narrowest type that holds them, unsigned if none is negative; what begins with a plus sign or a
-    ///   needless zero, such as the ZIP code `01234`, is text.
-    /// - Other numbers are `f32` if all of them print the same as such, else `f64`, unless whole numbers among them are too great
-    ///   for it.
-    /// - `true` and `false` in any case, dates, timestamps and hyphenated uuids get their types, all else `str` of the longest text.
-    /// - Where values are missing, the field may be null, and the type is wide enough not to take the value that null takes.
+    /// - Whole numbers get the narrowest type that holds them, unsigned if none is negative; what
+    ///   begins with a plus sign or a needless zero, such as the ZIP code `01234`, is text.
+    /// - Other numbers are `f32` if all of them print the same as such, else `f64`, unless whole
+    ///   numbers among them are too great for it.
+    /// - `true` and `false` in any case, dates, timestamps and hyphenated uuids get their types,
+    ///   all else `str` of the longest text.
+    /// - Where values are missing, the field may be null, and the type is wide enough not to take
+    ///   the value that null takes.
     ///
     /// ```
     /// use drystone::csv;

@@ -97,7 +97,7 @@ impl<R: Read> Reader<R> {
 }
 
 impl<R: Read, W: Write> Reader<R, W> {
-    /// How many bad lines were passed over.
+    /// How many bad lines were skipped.
     pub fn bad_lines(&self) -> u64 {
         self.bad_lines
     }

@@ -76,7 +76,8 @@ impl<W: Write> Writer<W> {
     /// Writes packed records, any number of whole ones.
     ///
     /// # Errors
-    /// [`Value`](crate::ErrorKind::Value) when they are not whole, else as [`write`](Writer::write).
+    /// [`Value`](crate::ErrorKind::Value) when they are not whole, else as
+    /// [`write`](Writer::write).
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
         check_whole(&self.schema, records)?;
         let schema = self.schema.clone();

@@ -1,5 +1,6 @@
-//! JSON lines: an object per line, read into records ([`Reader`]), written from rows ([`Writer`]), and looked through for the
-//! narrowest types that hold them ([`Inferred`]). All begin with [`Options`].
+//! JSON lines: an object per line, read into records ([`Reader`]), written from rows ([`Writer`]),
+//! and looked through for the narrowest types that hold them ([`Inferred`]). All begin with
+//! [`Options`].
 
 mod infer;
 mod line;
@@ -18,8 +19,9 @@ use line::Lines;
 
 /// How JSON lines are read and written: an object per line; blank lines are skipped.
 ///
-/// Numbers are read as their fields are, so that whole ones of 128 bits are exact. Texts are read into fields of other types as in a CSV:
-/// dates, timestamps, uuids, bytes as `0x` and digits, and the floats that JSON does not have, `"NaN"`, `"inf"`, `"-inf"`.
+/// Numbers are read as their fields are, so that whole ones of 128 bits are exact. Texts are read
+/// into fields of other types as in a CSV: dates, timestamps, uuids, bytes as `0x` and digits, and
+/// the floats that JSON does not have, `"NaN"`, `"inf"`, `"-inf"`.
 ///
 /// ```
 /// use drystone::{RecordSource, RowBuf, Schema, json};
@@ -60,7 +62,7 @@ impl Options {
         self
     }
 
-    /// Whether inference picks an enumeration for texts of few texts: at most 256 different ones (255
+    /// Whether inference picks an enumeration for texts: at most 256 different ones (255
     /// where values are missing), each of which comes four times on average. Its names are sorted, so that
     /// its values compare as the texts.
     pub fn enums(mut self, enums: bool) -> Options {
@@ -79,12 +81,13 @@ impl Options {
 
     /// Reads everything once, in bounded memory, and picks the narrowest types that hold it.
     ///
-    /// They are those of a CSV, but texts in quotes stay texts where they look like numbers. A list of numbers, always of one
-    /// length, is an array. Members that are null or left out in some lines may be null.
+    /// They are those of a CSV, but texts in quotes stay texts where they look like numbers. A list
+    /// of numbers, always of one length, is an array. Members that are null or left out in some
+    /// lines may be null.
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) for a line that is no object, for objects in objects, for lists of anything but
-    /// numbers or of several lengths, and for an input without any rows.
+    /// [`Input`](crate::ErrorKind::Input) for a line that is no object, for objects in objects, for
+    /// lists of anything but numbers or of several lengths, and for an input without any rows.
     pub fn infer<R: Read>(&self, input: R) -> Result<Inferred> {
         infer::infer(Lines::new(&self.name, input), self.enums)
     }

@@ -11,10 +11,11 @@ use crate::record::Value;
 use crate::schema::text::shown;
 use crate::schema::{FieldDef, Schema, Type};
 
-/// JSON lines as a source of records, from [`Options::reader`](super::Options::reader). Places are line numbers.
+/// JSON lines as a source of records, from [`Options::reader`](super::Options::reader). Places are
+/// line numbers.
 ///
-/// A line that cannot be read as a record is an error that names file, line and field. After an error, the next call goes on with the next
-/// line.
+/// A line that cannot be read as a record is an error that names file, line and field. After an
+/// error, the next call goes on with the next line.
 pub struct Reader<R> {
     lines: Lines<R>,
     ignore_unknown: bool,

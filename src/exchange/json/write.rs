@@ -8,7 +8,8 @@ use crate::exchange::check_whole;
 use crate::record::Row;
 use crate::schema::Schema;
 
-/// Writes rows as JSON lines, from [`Options::writer`](super::Options::writer): an object per row, with all fields in their order. Dates, timestamps, uuids and bytes are texts, and so are the
+/// Writes rows as JSON lines, from [`Options::writer`](super::Options::writer): an object per row,
+/// with all fields in their order. Dates, timestamps, uuids and bytes are texts, and so are the
 /// floats that JSON does not have.
 ///
 /// ```

@@ -1,5 +1,6 @@
-//! NumPy: `.npy` files read into records ([`Reader`]), written from rows ([`Writer`]), and looked through for the schema that
-//! holds them ([`Inferred`]). All begin with [`Options`]. [`dtype`] is that of a table's rows, which NumPy can map where they lie.
+//! NumPy: `.npy` files read into records ([`Reader`]), written from rows ([`Writer`]), and looked
+//! through for the schema that holds them ([`Inferred`]). All begin with [`Options`]. [`dtype`] is
+//! that of a table's rows, which NumPy can map where they lie.
 
 mod dtype;
 mod element;
@@ -19,7 +20,8 @@ use crate::schema::Schema;
 
 /// How `.npy` files are read and written.
 ///
-/// A structured array has a column per field. A plain one is the one column `value`, of an array if it has two dimensions.
+/// A structured array has a column per field. A plain one is the one column `value`, of an array if
+/// it has two dimensions.
 ///
 /// ```
 /// use drystone::{RecordSource, RowBuf, Schema, numpy};
@@ -64,41 +66,46 @@ impl Options {
         self
     }
 
-    /// How many rows a writer will be given. It has to be known before: an `.npy` file begins with it.
+    /// How many rows a writer will be given. It has to be known before: an `.npy` file begins with
+    /// it.
     pub fn rows(mut self, rows: u64) -> Options {
         self.rows = Some(rows);
         self
     }
 
-    /// Reads records of this schema, whose fields are matched to those of the array by name. Large reads are made; the input
-    /// needs no buffer. A field that is not there takes its default, or null.
+    /// Reads records of this schema, whose fields are matched to those of the array by name. Large
+    /// reads are made; the input needs no buffer. A field that is not there takes its default, or
+    /// null.
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) when it is no `.npy` file, when no record can hold its elements (Python objects, complex
-    /// numbers, more dimensions), when the array has a field that the schema has not, and when it lacks one that has neither
-    /// default nor null.
+    /// [`Input`](crate::ErrorKind::Input) when it is no `.npy` file, when no record can hold its
+    /// elements (Python objects, complex numbers, more dimensions), when the array has a field that
+    /// the schema has not, and when it lacks one that has neither default nor null.
     pub fn reader<R: Read>(&self, schema: &Schema, input: R) -> Result<Reader<R>> {
         Reader::new(read::Opened::new(&self.name, input)?, self.ignore_unknown, schema)
     }
 
-    /// The schema of records that hold everything. The array is read for it if it has texts or moments.
+    /// The schema of records that hold everything. The array is read for it if it has texts or
+    /// moments.
     ///
-    /// Numbers and truth values get the type of the same name, halves become `f32`; `S` is `str` as wide as it is, or `bytes` where
-    /// something is not UTF-8, `U` is `str` of the longest, `V` is `bytes`; days and weeks are `date`, other moments `timestamp`, and may be
-    /// null if one is NaT.
+    /// Numbers and truth values get the type of the same name, halves become `f32`; `S` is `str` as
+    /// wide as it is, or `bytes` where something is not UTF-8, `U` is `str` of the longest, `V` is
+    /// `bytes`; days and weeks are `date`, other moments `timestamp`, and may be null if one is
+    /// NaT.
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) when it is no `.npy` file, when it is cut off, or a column has a name or a width that no field has.
+    /// [`Input`](crate::ErrorKind::Input) when it is no `.npy` file, when it is cut off, or a
+    /// column has a name or a width that no field has.
     pub fn infer<R: Read>(&self, input: R) -> Result<Inferred> {
         read::Opened::new(&self.name, input)?.infer()
     }
 
-    /// Writes rows of this schema, as many as [`rows`](Options::rows) says. Small writes are made for single rows; a file
-    /// should be given in a `BufWriter`.
+    /// Writes rows of this schema, as many as [`rows`](Options::rows) says. Small writes are made
+    /// for single rows; a file should be given in a `BufWriter`.
     ///
     /// # Errors
-    /// [`Usage`](crate::ErrorKind::Usage) when the number of rows was not said, [`Io`](crate::ErrorKind::Io) when the header
-    /// cannot be written.
+    /// [`Usage`](crate::ErrorKind::Usage) when the number of rows was not said,
+    /// [`Io`](crate::ErrorKind::Io) when the header cannot be written.
     pub fn writer<W: Write>(&self, schema: &Schema, output: W) -> Result<Writer<W>> {
         let Some(rows) = self.rows else {
             fail!(Usage, "an .npy file begins with the number of its rows; set it by numpy::Options::rows");

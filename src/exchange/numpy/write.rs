@@ -12,8 +12,9 @@ use crate::schema::Schema;
 /// The data begins at a multiple of this.
 const ALIGNMENT: usize = 64;
 
-/// Writes rows as an `.npy` file, from [`Options::writer`](super::Options::writer): a structured array of the [`dtype`] of their schema. Its data are the packed records, byte for byte;
-/// nulls are the values that are set aside for them.
+/// Writes rows as an `.npy` file, from [`Options::writer`](super::Options::writer): a structured
+/// array of the [`dtype`] of their schema. Its data are the packed records, byte for byte; nulls
+/// are the values that are set aside for them.
 ///
 /// ```
 /// use drystone::{RowBuf, Schema, numpy};

@@ -1,5 +1,5 @@
-//! Apache Parquet: files read as records ([`Reader`]), written from rows ([`Writer`]), and looked through for the schema that
-//! holds them ([`Inferred`]). All begin with [`Options`].
+//! Apache Parquet: files read as records ([`Reader`]), written from rows ([`Writer`]), and looked
+//! through for the schema that holds them ([`Inferred`]). All begin with [`Options`].
 
 mod read;
 mod write;
@@ -13,7 +13,8 @@ pub use write::Writer;
 use crate::error::Result;
 use crate::schema::Schema;
 
-/// How Parquet files are read and written. What is decoded at a time is in memory, not the whole file.
+/// How Parquet files are read and written. What is decoded at a time is in memory, not the whole
+/// file.
 ///
 /// ```
 /// use std::io::Cursor;
@@ -71,17 +72,19 @@ impl Options {
     /// [`arrow::Options::reader`](crate::arrow::Options::reader).
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) when it is no Parquet file, or cut off, when there is a column that the schema has not,
-    /// or one of a type that no field holds, and when there is none for a field that has neither default nor null.
+    /// [`Input`](crate::ErrorKind::Input) when it is no Parquet file, or cut off, when there is a
+    /// column that the schema has not, or one of a type that no field holds, and when there is none
+    /// for a field that has neither default nor null.
     pub fn reader<R: Read + Seek + Send + 'static>(&self, schema: &Schema, input: R) -> Result<Reader> {
         Reader::new(&self.name, self.ignore_unknown, schema, read::open(&self.name, input)?)
     }
 
-    /// The schema of records that hold everything, by the rules of [`arrow::Options::infer`](crate::arrow::Options::infer).
+    /// The schema of records that hold everything, by the rules of
+    /// [`arrow::Options::infer`](crate::arrow::Options::infer).
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) when it is no Parquet file, or cut off, and when a column is of a type that no field
-    /// holds.
+    /// [`Input`](crate::ErrorKind::Input) when it is no Parquet file, or cut off, and when a column
+    /// is of a type that no field holds.
     pub fn infer<R: Read + Seek + Send + 'static>(&self, input: R) -> Result<Inferred> {
         read::open(&self.name, input)?.infer(&self.name, self.enums)
     }

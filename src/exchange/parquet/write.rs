@@ -18,7 +18,9 @@ use crate::schema::Schema;
 const GROUP_ROWS: usize = 1 << 20;
 const GROUP_BYTES: usize = 128 << 20;
 
-/// Writes rows as a Parquet file, compressed with zstd, from [`Options::writer`](super::Options::writer). A row group is kept in memory until it is full: a million rows, or 128 MiB.
+/// Writes rows as a Parquet file, compressed with zstd, from
+/// [`Options::writer`](super::Options::writer). A row group is kept in memory until it is full: a
+/// million rows, or 128 MiB.
 ///
 /// The types of columns are those of [`arrow::to_schema`](crate::arrow::to_schema), and the fields stand in the metadata, so that
 /// what [`Options::reader`](super::Options::reader) reads is what was written.

@@ -8,7 +8,8 @@ use drystone::{ErrorKind, Result, Schema, arrow, parquet};
 use super::random::Random;
 use super::{data, drain};
 
-/// How a file is read: by this schema, or by the one that is inferred. Gives the records and their schema.
+/// How a file is read: by this schema, or by the one that is inferred. Gives the records and their
+/// schema.
 type Read = fn(Vec<u8>) -> Result<(Schema, Vec<u8>)>;
 
 fn file(bytes: Vec<u8>) -> Result<(Schema, Vec<u8>)> {

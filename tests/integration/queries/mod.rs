@@ -1,4 +1,5 @@
-//! Queries: random ones beside an evaluator that goes row by row, the meaning of null and NaN, exact sums, floor and other words, plans, threads, errors.
+//! Queries: random ones beside an evaluator that goes row by row, the meaning of null and NaN,
+//! exact sums, floor and other words, plans, threads, errors.
 
 mod errors;
 mod meaning;

@@ -1,0 +1,432 @@
+//! Opening a database: `OpenOptions`, the lock file, and the registry of what this process has open.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, OnceLock, Weak};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
+
+use super::{Database, Inner};
+use crate::error::{Error, ErrorKind, Result, fail};
+use crate::page::{
+    Commits, Durability, FIRST_ADDRESS, LOCK_FILE_BYTES, LOCK_FILE_LIMIT, LOCK_FILE_MAGIC, Meta, Pages,
+    Readers, create_meta,
+};
+use crate::storage::{self, Claim, LockFile, MappedFile, NewFile, OsLockFile, Process, Rights, Storage};
+use crate::transaction::{Shared, WriterPlace, WriterState};
+
+/// Address space reserved over a file, unless the options say otherwise: room for thousands of databases in the 128 TiB that a
+/// process has.
+const RESERVE_BYTES: u64 = 16 << 30;
+/// How often opening starts over because another process makes or deletes the file meanwhile.
+const OPENINGS: usize = 10;
+/// How often it looks for a lock file that another process may be making this moment, a millisecond apart.
+const LOOKS: usize = 20;
+/// Memory for the edits of a write transaction, unless the options say otherwise.
+const MEMORY_BYTES: usize = 256 << 20;
+
+/// The databases that this process has open, by device and inode: a file opened twice, under whatever name, is one handle.
+static OPEN: LazyLock<Mutex<OpenFiles>> = LazyLock::new(Mutex::default);
+type OpenFiles = HashMap<(u64, u64), Weak<Inner>>;
+
+/// How a database is opened.
+///
+/// ```no_run
+/// use drystone::{Durability, OpenOptions};
+///
+/// let options = OpenOptions::new().create(false).durability(Durability::Eventual).memory_bytes(64 << 20);
+/// // SAFETY: nothing but Drystone writes this file while it is open.
+/// let db = unsafe { options.open("points.dry")? };
+/// # Ok::<(), drystone::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    create: bool,
+    read_only: bool,
+    durability: Durability,
+    memory_bytes: usize,
+    reserve_bytes: Option<u64>,
+    mode: u32,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        OpenOptions::new()
+    }
+}
+
+impl OpenOptions {
+    /// Opens to read and write, makes the file where there is none, commits durably.
+    pub fn new() -> OpenOptions {
+        OpenOptions {
+            create: true,
+            read_only: false,
+            durability: Durability::Immediate,
+            memory_bytes: MEMORY_BYTES,
+            reserve_bytes: None,
+            mode: 0o600,
+        }
+    }
+
+    /// Whether a file is made where there is none.
+    #[must_use]
+    pub fn create(mut self, create: bool) -> OpenOptions {
+        self.create = create;
+        self
+    }
+
+    /// Opens without the right to write. The lock file is still used, so that writers keep what is read. Where it cannot be made or
+    /// written, the state at opening is read throughout; a lock on the file itself keeps writers from opening it meanwhile, and while one has it
+    /// open, opening it so is refused (`Busy`). Where the file system has no locks, nobody can open it to write.
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> OpenOptions {
+        self.read_only = read_only;
+        self
+    }
+
+    /// What commits promise, unless a transaction says otherwise.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> OpenOptions {
+        self.durability = durability;
+        self
+    }
+
+    /// How much memory the edits of a write transaction may take before they are written to unused pages. 256 MiB by default.
+    #[must_use]
+    pub fn memory_bytes(mut self, bytes: usize) -> OpenOptions {
+        self.memory_bytes = bytes;
+        self
+    }
+
+    /// Address space to reserve, so that the file can grow to this length without being mapped again. A file that outgrows it is mapped
+    /// again, with twice as much; the first mapping stays until the database is closed. By default 16 GiB, or four times the file if
+    /// that is more; read-only, the length of the file. Less where the system grants less.
+    #[must_use]
+    pub fn reserve_bytes(mut self, bytes: u64) -> OpenOptions {
+        self.reserve_bytes = Some(bytes);
+        self
+    }
+
+    /// The rights of a file that is made, and of its lock file, whatever the umask is: 0600, the owner's alone, by default. A lock file
+    /// that is made beside an existing database gets the rights of that one, and its owner where the process is root.
+    #[must_use]
+    pub fn mode(mut self, mode: u32) -> OpenOptions {
+        self.mode = mode;
+        self
+    }
+
+    /// A database in memory.
+    ///
+    /// # Errors
+    /// `Io` if the system gives no memory or address space.
+    pub fn in_memory(&self) -> Result<Database> {
+        let failed = |error| Error::io("cannot make a database in memory", error);
+        let file = MappedFile::anonymous(FIRST_ADDRESS, self.reserve(FIRST_ADDRESS)).map_err(failed)?;
+        file.write_at(0, &create_meta(new_file_id(), 1)).map_err(failed)?;
+        self.over(Box::new(file))
+    }
+
+    /// A database that no other process can reach.
+    pub(crate) fn over(&self, storage: Box<dyn Storage>) -> Result<Database> {
+        let pages = Pages::new(storage);
+        let newest = Commits::recover(&pages)?;
+        Ok(self.database(pages, Readers::alone(newest), newest, None))
+    }
+
+    /// A database that other processes reach too, by this lock file.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn over_shared(
+        &self,
+        storage: Box<dyn Storage>,
+        lock: Box<dyn storage::LockFile>,
+    ) -> Result<Database> {
+        let pages = Pages::new(storage);
+        let recover = || Commits::recover(&pages);
+        let readers = Readers::join(lock, (0, 0), recover, |newest| Commits::adopt(&pages, newest))?;
+        let newest = readers.newest();
+        Ok(self.database(pages, readers, newest, None))
+    }
+
+    /// Opens a database file.
+    ///
+    /// # Safety
+    /// That of [`Database::open`]: nothing but Drystone writes or cuts the file while it is open.
+    ///
+    /// # Errors
+    /// As for [`Database::open`]; `NotFound` if there is no file and none is to be made.
+    #[expect(unsafe_code, reason = "hands on the contract of a mapped file")]
+    pub unsafe fn open(&self, path: impl AsRef<Path>) -> Result<Database> {
+        let given = path.as_ref();
+        let place = |error: Error| error.within(format!("{given:?}"));
+        let failed = |error| Error::io(format!("cannot open {given:?}"), error);
+        // The process may go to another folder while the database is open.
+        let path = &std::path::absolute(given).map_err(failed)?;
+        let reserve = |len| self.reserve(len);
+        // One at a time, so that two threads do not both open the file and lock each other out.
+        let mut open = OPEN.lock();
+        for _ in 0..OPENINGS {
+            // SAFETY: the caller keeps the contract.
+            let opened = unsafe { MappedFile::open(path, self.read_only, reserve) };
+            let (file, new) = match opened {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && self.create && !self.read_only => {
+                    let cannot = |error| Error::io(format!("cannot create {given:?}"), error);
+                    let new = match self.new_file(path) {
+                        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                        new => new.map_err(cannot)?,
+                    };
+                    let unnamed = new.path_until_kept();
+                    // SAFETY: the caller keeps the contract, and the file has no name yet.
+                    let file = unsafe { MappedFile::open(&unnamed, false, reserve) }.map_err(cannot)?;
+                    (file, Some(new))
+                }
+                opened => (opened.map_err(failed)?, None),
+            };
+            let identity = file.identity().map_err(failed)?;
+            // What a forked child has of its parent's handles does not count.
+            if let Some(inner) = open.get(&identity).and_then(Weak::upgrade)
+                && inner.shared.check_process().is_ok()
+            {
+                if inner.read_only && !self.read_only {
+                    fail!(
+                        Usage,
+                        "{given:?} is open read-only in this process; close that handle to open it for writing"
+                    );
+                }
+                return Ok(self.with_inner(inner));
+            }
+            Commits::recognise(&file).map_err(place)?;
+            let created = new.is_some();
+            match self.join(path, identity, file, new) {
+                // Another process has made the file meanwhile.
+                Err(_) if created && path.exists() => {}
+                Err(error) => return Err(place(error)),
+                Ok(database) => {
+                    open.retain(|_, inner| inner.strong_count() > 0);
+                    open.insert(identity, Arc::downgrade(&database.inner));
+                    return Ok(database);
+                }
+            }
+        }
+        fail!(Busy, "{given:?}: the file is made and deleted all the while; try again")
+    }
+
+    /// How much address space to reserve over a file of this length.
+    fn reserve(&self, len: u64) -> u64 {
+        match self.reserve_bytes {
+            Some(bytes) => bytes,
+            // It grows only if others write it, and is mapped again then.
+            None if self.read_only => len,
+            None => RESERVE_BYTES.max(len.saturating_mul(4)),
+        }
+    }
+
+    /// A new database that has no name yet.
+    fn new_file(&self, path: &Path) -> io::Result<NewFile> {
+        let new = Arc::new(NewFile::new(&storage::real_path(path), self.mode)?);
+        new.grow(FIRST_ADDRESS)?;
+        new.write_at(0, &create_meta(new_file_id(), 1))?;
+        Arc::into_inner(new).ok_or_else(|| io::Error::other("the new file is in use"))
+    }
+
+    /// A database in a new file that gets its name, which this is, when it is kept. No other process can reach it until then.
+    #[expect(unsafe_code, reason = "maps a file that nobody else knows")]
+    pub(crate) fn unnamed(&self, path: &Path) -> Result<(Database, NewFile)> {
+        let failed = |error| cannot_make(path, error);
+        let new = self.new_file(path).map_err(failed)?;
+        let unnamed = new.path_until_kept();
+        // SAFETY: the file has no name, so nothing but this handle writes it.
+        let file = unsafe { MappedFile::open(&unnamed, false, |len| self.reserve(len)) }.map_err(failed)?;
+        let pages = Pages::new(Box::new(file));
+        let newest = Commits::recover(&pages)?;
+        let path = std::path::absolute(path).map_err(failed)?;
+        Ok((self.database(pages, Readers::alone(newest), newest, Some(&path)), new))
+    }
+
+    /// Joins those who have the file open. Nothing is made before it is certain that the file can be opened: the lock file not,
+    /// and a new database gets its name last.
+    fn join(
+        &self,
+        path: &Path,
+        identity: (u64, u64),
+        file: MappedFile,
+        new: Option<NewFile>,
+    ) -> Result<Database> {
+        let lock = self.claim(&lock_path(path), &file)?;
+        let pages = Pages::new(Box::new(file));
+        let new = Mutex::new(new);
+        let recover = || {
+            let newest = Commits::recover(&pages)?;
+            if let Some(new) = new.lock().take() {
+                new.keep().map_err(|error| Error::io("cannot give the new file its name", error))?;
+            }
+            Ok(newest)
+        };
+        let readers = match lock {
+            Some(lock) => {
+                Readers::join(Box::new(lock), identity, recover, |newest| Commits::adopt(&pages, newest))?
+            }
+            None => Readers::alone(recover()?),
+        };
+        let newest = readers.newest();
+        Ok(self.database(pages, readers, newest, Some(path)))
+    }
+
+    /// The lock file beside the database, which nobody uses in a way that does not go together with ours; `None` where
+    /// there can be no lock file, and the database is only read.
+    fn claim(&self, lock_path: &Path, file: &MappedFile) -> Result<Option<OsLockFile>> {
+        let (lock, why) = match self.lock_file(lock_path, file)? {
+            Ok(lock) => (Some(lock), String::new()),
+            Err(error) if self.read_only => (None, error.to_string()),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && lock_path.exists() => {
+                let doing = format!(
+                    "cannot use the lock file {lock_path:?}, which every process that opens the database must be able to write; \
+                     give it the owner and the mode of the database, or delete it while nobody has the database open"
+                );
+                return Err(Error::io(doing, error));
+            }
+            Err(error) => return Err(Error::io(format!("cannot use the lock file {lock_path:?}"), error)),
+        };
+        match file.claim(lock.as_ref(), !self.read_only) {
+            Ok(Claim::Granted) => Ok(lock),
+            Ok(Claim::Writers) => fail!(
+                Busy,
+                "cannot use the lock file {lock_path:?} ({why}), and a process that may write has the database open; \
+                 give this one the right to write the lock file, or close that one"
+            ),
+            Ok(refusal) => refused(lock_path, refusal).map(|()| lock),
+            // A file system without locks: nobody can have it open to write, because that needs them.
+            Err(error) if self.read_only && storage::has_no_locks(&error) => Ok(None),
+            Err(error) => Err(no_locks(error)),
+        }
+    }
+
+    /// The lock file at this path. Where there is none, it is made, but not before it is certain that the database is sound and
+    /// nobody else keeps it from being opened. The inner error is one of the system, which does not keep anybody from reading.
+    fn lock_file(&self, lock_path: &Path, file: &MappedFile) -> Result<io::Result<OsLockFile>> {
+        for look in 0..LOOKS {
+            match OsLockFile::open(lock_path, &LOCK_FILE_MAGIC, LOCK_FILE_LIMIT) {
+                Ok(lock) if lock.len().is_ok_and(|len| len >= LOCK_FILE_BYTES) => return Ok(Ok(lock)),
+                // Empty, or never used.
+                Ok(lock) => {
+                    Commits::inspect(file)?;
+                    return Ok(lock.reserve(LOCK_FILE_BYTES).map(|()| lock));
+                }
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => fail!(
+                    Usage,
+                    "{lock_path:?} is where the lock file of the database belongs, but it is not a lock file: it does not begin \
+                     with \"drylock1\"; move it away, or give the database another name"
+                ),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Ok(Err(error)),
+                Err(_) => {}
+            }
+            match file.look_for_others(!self.read_only) {
+                // Another process may have just made its lock file.
+                Ok(Claim::OtherLockFile) if look + 1 < LOOKS => {
+                    std::thread::sleep(Duration::from_millis(1));
+                    continue;
+                }
+                Ok(claim) => refused(lock_path, claim)?,
+                Err(error) if self.read_only => return Ok(Err(error)),
+                Err(error) => return Err(no_locks(error)),
+            }
+            Commits::inspect(file)?;
+            match self.make_lock_file(lock_path, file) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Ok(Err(error)),
+                _ => {}
+            }
+        }
+        fail!(Busy, "the lock file {lock_path:?} is made and deleted all the while; try again")
+    }
+
+    fn make_lock_file(&self, lock_path: &Path, file: &MappedFile) -> io::Result<()> {
+        let rights = file.rights_beside()?;
+        // Only root can give files away. A writer makes the lock file for the group of the database then, or for itself. A reader
+        // leaves no file behind that might keep the owner out.
+        let less = [Rights { user: None, ..rights }, Rights { user: None, group: None, ..rights }];
+        let mut made = OsLockFile::create(lock_path, rights, LOCK_FILE_BYTES);
+        for rights in less.into_iter().filter(|_| !self.read_only) {
+            if made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+                made = OsLockFile::create(lock_path, rights, LOCK_FILE_BYTES);
+            }
+        }
+        made
+    }
+
+    fn database(&self, pages: Pages, readers: Readers, newest: Meta, path: Option<&Path>) -> Database {
+        // The path is absolute; TMPDIR need not be.
+        let scratch = match path.and_then(Path::parent) {
+            Some(folder) => folder.to_owned(),
+            None => std::path::absolute(std::env::temp_dir()).unwrap_or_else(|_| std::env::temp_dir()),
+        };
+        let shared = Shared {
+            pages: Arc::new(pages),
+            readers,
+            writer: WriterPlace::new(WriterState { commits: Commits::new(newest), allocator: None }),
+            scratch,
+            process: Process::this(),
+        };
+        self.with_inner(Arc::new(Inner {
+            shared: Arc::new(shared),
+            path: path.map(Path::to_owned),
+            read_only: self.read_only,
+            folder: OnceLock::new(),
+        }))
+    }
+
+    fn with_inner(&self, inner: Arc<Inner>) -> Database {
+        let (durability, memory_bytes, read_only) = (self.durability, self.memory_bytes, self.read_only);
+        Database { inner, durability, memory_bytes, read_only }
+    }
+}
+
+/// An error for a file that is to be new.
+pub(crate) fn cannot_make(path: &Path, error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::AlreadyExists {
+        return Error::new(
+            ErrorKind::AlreadyExists,
+            format!("{path:?} exists already; name a file that does not"),
+        );
+    }
+    Error::io(format!("cannot write {path:?}"), error)
+}
+
+/// Why a database cannot be opened that others use in a way that does not go together with ours.
+fn refused(lock_path: &Path, claim: Claim) -> Result<()> {
+    match claim {
+        Claim::OtherLockFile => fail!(
+            Usage,
+            "the file is open with another lock file than {lock_path:?}: by another name (a hard link, or it was renamed), or its \
+             lock file was moved or deleted; open it by the same name, or close its users first"
+        ),
+        Claim::LoneReaders => fail!(
+            Busy,
+            "a process that cannot use the lock file reads the database, so it must not be written; close that one first, \
+             or give it the right to write {lock_path:?}"
+        ),
+        Claim::Granted | Claim::Writers => Ok(()),
+    }
+}
+
+fn no_locks(error: io::Error) -> Error {
+    Error::io(
+        "cannot lock the file; where the file system has no locks, it can be opened with OpenOptions::read_only only",
+        error,
+    )
+}
+
+/// `points.dry` has `points.dry-lock` beside it.
+fn lock_path(path: &Path) -> PathBuf {
+    let mut name = storage::real_path(path).into_os_string();
+    name.push("-lock");
+    PathBuf::from(name)
+}
+
+/// Tells database files apart. It need not be secret, only different.
+pub(crate) fn new_file_id() -> [u8; 16] {
+    use std::hash::{BuildHasher, RandomState};
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    let (high, low) = (RandomState::new().hash_one(now), RandomState::new().hash_one(std::process::id()));
+    (u128::from(high) << 64 | u128::from(low)).to_le_bytes()
+}

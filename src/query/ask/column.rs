@@ -1,0 +1,211 @@
+//! What a query reads of a row: a field by its name, or whatever lies at a byte offset, as a type.
+
+use std::fmt;
+
+use super::expr::Expr;
+use super::literal::quoted_name;
+use super::order::Order;
+use super::predicate::{Check, Op, Operand, Predicate};
+use crate::error::{Result, fail};
+use crate::record::{FieldType, Value};
+use crate::schema::{FieldDef, Schema, Type};
+
+/// A field of the rows that are asked, by name or by byte offset and type. Made by [`col`] and [`at`]; compared, it becomes a
+/// [`Predicate`].
+///
+/// Its text form is the name, in back quotes where it is no plain word, or `at(12, i16)`.
+///
+/// ```
+/// use drystone::query::{at, col, Column};
+///
+/// assert_eq!(col("dep_delay").gt(60).to_string(), "dep_delay > 60");
+/// assert_eq!(at::<i16>(12).gt(60).to_string(), "at(12, i16) > 60");
+/// assert_eq!("at(12, i16)".parse::<Column>()?, at::<i16>(12));
+/// # Ok::<(), drystone::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub struct Column(Name);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Name {
+    Field(String),
+    At { offset: usize, ty: Type, nullable: bool },
+}
+
+/// The field of this name.
+pub fn col(name: impl Into<String>) -> Column {
+    Column(Name::Field(name.into()))
+}
+
+/// The value of type `T` that begins at this byte of the row, whatever the schema says of it. `Nullable<T>` is one that may be null.
+pub fn at<T: FieldType>(offset: usize) -> Column {
+    Column(Name::At { offset, ty: T::TYPE, nullable: T::NULLABLE })
+}
+
+/// A column in a schema: where it lies, and what it is.
+#[derive(Clone, Debug)]
+pub(in crate::query) struct Place {
+    /// Its name and type. The offset of this field says nothing: it may stand in no schema.
+    pub(in crate::query) field: FieldDef,
+    pub(in crate::query) offset: usize,
+}
+
+impl Place {
+    pub(in crate::query) fn width(&self) -> usize {
+        self.field.width()
+    }
+
+    /// Whether these are the same bytes, read in the same way.
+    pub(in crate::query) fn is_same(&self, other: &Place) -> bool {
+        self.offset == other.offset
+            && self.field.ty() == other.field.ty()
+            && self.field.is_nullable() == other.field.is_nullable()
+    }
+}
+
+impl Column {
+    /// What begins at this byte, as a type that is known at run time. It is never null.
+    pub fn at_offset(offset: usize, ty: impl Into<Type>) -> Column {
+        Column(Name::At { offset, ty: ty.into(), nullable: false })
+    }
+
+    /// What begins at this byte, as a type that is known at run time, or null.
+    pub fn nullable_at_offset(offset: usize, ty: impl Into<Type>) -> Column {
+        Column(Name::At { offset, ty: ty.into(), nullable: true })
+    }
+
+    /// Equal. A comparison with null is neither true nor false, as in SQL: see [`Predicate`].
+    pub fn eq(self, value: impl Into<Operand>) -> Predicate {
+        self.compare(Op::Equal, value)
+    }
+
+    /// Not equal.
+    pub fn ne(self, value: impl Into<Operand>) -> Predicate {
+        self.compare(Op::NotEqual, value)
+    }
+
+    /// Less.
+    pub fn lt(self, value: impl Into<Operand>) -> Predicate {
+        self.compare(Op::Less, value)
+    }
+
+    /// Less or equal.
+    pub fn le(self, value: impl Into<Operand>) -> Predicate {
+        self.compare(Op::LessOrEqual, value)
+    }
+
+    /// Greater.
+    pub fn gt(self, value: impl Into<Operand>) -> Predicate {
+        self.compare(Op::Greater, value)
+    }
+
+    /// Greater or equal.
+    pub fn ge(self, value: impl Into<Operand>) -> Predicate {
+        self.compare(Op::GreaterOrEqual, value)
+    }
+
+    /// At least `low` and at most `high`.
+    pub fn between<'a, 'b>(self, low: impl Into<Value<'a>>, high: impl Into<Value<'b>>) -> Predicate {
+        Predicate::test(self, Check::Between([low.into().into_owned(), high.into().into_owned()]))
+    }
+
+    /// One of these values.
+    pub fn is_in<'v, V: Into<Value<'v>>>(self, values: impl IntoIterator<Item = V>) -> Predicate {
+        let values = values.into_iter().map(|value| value.into().into_owned()).collect();
+        Predicate::test(self, Check::In(values))
+    }
+
+    /// Null.
+    pub fn is_null(self) -> Predicate {
+        Predicate::test(self, Check::Null)
+    }
+
+    /// Not null.
+    pub fn is_not_null(self) -> Predicate {
+        !self.is_null()
+    }
+
+    /// A text, or bytes, that begin with these.
+    pub fn starts_with<'v>(self, prefix: impl Into<Value<'v>>) -> Predicate {
+        Predicate::test(self, Check::StartsWith(prefix.into().into_owned()))
+    }
+
+    /// The field, under this name in the result: `carrier as airline` in text.
+    pub fn named(self, name: impl Into<String>) -> Expr {
+        Expr::from(self).named(name)
+    }
+
+    /// As what a result is sorted by, the least first.
+    pub fn asc(self) -> Order {
+        self.into()
+    }
+
+    /// As what a result is sorted by, the greatest first.
+    pub fn desc(self) -> Order {
+        self.asc().descending()
+    }
+
+    fn compare(self, op: Op, value: impl Into<Operand>) -> Predicate {
+        Predicate::test(self, Check::Compare(op, value.into()))
+    }
+
+    /// Where this is in rows of a schema.
+    pub(in crate::query) fn place(&self, schema: &Schema) -> Result<Place> {
+        match &self.0 {
+            Name::Field(name) => {
+                let field = schema.field(name)?;
+                let offset = field.offset();
+                let field = FieldDef::of(name, field.ty(), field.is_nullable(), false)?;
+                Ok(Place { field, offset })
+            }
+            Name::At { offset, ty, nullable } => {
+                let field = FieldDef::of(&self.to_string(), ty, *nullable, false)?;
+                if offset.checked_add(ty.width()).is_none_or(|end| end > schema.width()) {
+                    fail!(OutOfRange, "{self}: a row has {} bytes", schema.width());
+                }
+                Ok(Place { field, offset: *offset })
+            }
+        }
+    }
+
+    /// The field's name, or what stands for it.
+    pub(in crate::query) fn name(&self) -> String {
+        match &self.0 {
+            Name::Field(name) => name.clone(),
+            Name::At { .. } => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Name::Field(name) => f.write_str(&quoted_name(name)),
+            Name::At { offset, ty, nullable } => {
+                write!(f, "at({offset}, {ty}{})", if *nullable { "?" } else { "" })
+            }
+        }
+    }
+}
+
+impl From<&str> for Column {
+    /// The field of this name.
+    fn from(name: &str) -> Column {
+        col(name)
+    }
+}
+
+impl From<String> for Column {
+    /// The field of this name.
+    fn from(name: String) -> Column {
+        col(name)
+    }
+}
+
+impl From<&String> for Column {
+    /// The field of this name.
+    fn from(name: &String) -> Column {
+        col(name)
+    }
+}

@@ -1,0 +1,93 @@
+//! `Order`: by what the rows of a result are sorted.
+
+use std::fmt;
+
+use super::aggregate::Aggregate;
+use super::expr::Expr;
+
+/// By what the rows of a result are sorted: a field, or in a result of groups what they are grouped
+/// by, or an aggregate.
+///
+/// A name is that of a field in the result, so one given with `as` can be used. Otherwise it is a
+/// field of the table.
+///
+/// Ascending unless told otherwise. Null counts as the lowest value, so it comes first in ascending order and last in descending, as in
+/// SQLite; [`nulls_first`](Order::nulls_first) and [`nulls_last`](Order::nulls_last) say otherwise. Text form: `x`, `-x` or
+/// `x desc`, `-mean(x)`, `x nulls last`.
+///
+/// ```
+/// use drystone::query::{col, mean, Order};
+///
+/// assert_eq!("-dep_delay".parse::<Order>()?, Order::from("dep_delay").descending());
+/// assert_eq!("mean(dep_delay) desc nulls first".parse::<Order>()?, Order::from(mean("dep_delay")).descending().nulls_first());
+/// # Ok::<(), drystone::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub struct Order {
+    pub(in crate::query) by: By,
+    pub(in crate::query) is_descending: bool,
+    /// Where null goes, if it was said.
+    pub(in crate::query) nulls_last: Option<bool>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::query) enum By {
+    Expr(Expr),
+    Aggregate(Aggregate),
+}
+
+impl Order {
+    fn new(by: By) -> Order {
+        Order { by, is_descending: false, nulls_last: None }
+    }
+
+    /// The greatest first.
+    pub fn descending(mut self) -> Order {
+        self.is_descending = true;
+        self
+    }
+
+    /// Null before all values.
+    pub fn nulls_first(mut self) -> Order {
+        self.nulls_last = Some(false);
+        self
+    }
+
+    /// Null after all values.
+    pub fn nulls_last(mut self) -> Order {
+        self.nulls_last = Some(true);
+        self
+    }
+
+    pub(in crate::query) fn puts_nulls_last(&self) -> bool {
+        self.nulls_last.unwrap_or(self.is_descending)
+    }
+}
+
+impl<E: Into<Expr>> From<E> for Order {
+    fn from(expr: E) -> Order {
+        Order::new(By::Expr(expr.into()))
+    }
+}
+
+impl From<Aggregate> for Order {
+    fn from(aggregate: Aggregate) -> Order {
+        Order::new(By::Aggregate(aggregate))
+    }
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.by {
+            By::Expr(expr) => f.write_str(&expr.call())?,
+            By::Aggregate(aggregate) => f.write_str(&aggregate.call())?,
+        }
+        f.write_str(if self.is_descending { " desc" } else { "" })?;
+        match self.nulls_last {
+            None => Ok(()),
+            Some(true) => f.write_str(" nulls last"),
+            Some(false) => f.write_str(" nulls first"),
+        }
+    }
+}

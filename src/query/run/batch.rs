@@ -1,0 +1,150 @@
+//! A batch of rows, what of it passed the filter, and loops over one field of it, compiled for each width.
+
+use bytemuck::Pod;
+
+/// So many rows are looked at at a time: their marks and what is computed of them stay in the nearest cache.
+pub(in crate::query) const BATCH_ROWS: usize = 1024;
+
+/// Rows side by side, and those of them that are wanted.
+#[derive(Clone, Copy)]
+pub(in crate::query) struct Batch<'b> {
+    /// Whole rows.
+    pub(in crate::query) rows: &'b [u8],
+    /// Of one row.
+    pub(in crate::query) width: usize,
+    /// The number of the first row, wanted or not, in the order in which rows are read.
+    pub(in crate::query) number: u64,
+    pub(in crate::query) picked: Picked<'b>,
+}
+
+/// Which rows of a batch are wanted.
+#[derive(Clone, Copy)]
+pub(in crate::query) enum Picked<'b> {
+    All,
+    /// These, in order.
+    Rows(&'b [u16]),
+}
+
+impl<'b> Batch<'b> {
+    /// How many rows are wanted.
+    pub(in crate::query) fn len(&self) -> usize {
+        match self.picked {
+            Picked::All => self.rows.len() / self.width,
+            Picked::Rows(rows) => rows.len(),
+        }
+    }
+
+    /// The first wanted row and the last one, with their numbers.
+    pub(in crate::query) fn ends(&self) -> Option<[(u64, &'b [u8]); 2]> {
+        let last = self.len().checked_sub(1)?;
+        Some([0, last].map(|at| {
+            let at = self.position(at);
+            (self.number + at as u64, &self.rows[at * self.width..][..self.width])
+        }))
+    }
+
+    /// Calls `each` with every wanted row and its number, in order.
+    #[inline(always)]
+    pub(in crate::query) fn for_each_numbered(&self, mut each: impl FnMut(u64, &'b [u8])) {
+        let mut wanted = 0;
+        self.for_each(|row| {
+            each(self.number + self.position(wanted) as u64, row);
+            wanted += 1;
+        });
+    }
+
+    /// Which row of the batch a wanted row is.
+    #[inline(always)]
+    fn position(&self, wanted: usize) -> usize {
+        match self.picked {
+            Picked::All => wanted,
+            Picked::Rows(rows) => rows[wanted].into(),
+        }
+    }
+
+    /// Calls `each` with every wanted row, in order.
+    #[inline(always)]
+    pub(in crate::query) fn for_each(&self, mut each: impl FnMut(&'b [u8])) {
+        match self.picked {
+            Picked::All => self.rows.chunks_exact(self.width).for_each(each),
+            Picked::Rows(picked) => {
+                for row in picked {
+                    each(&self.rows[usize::from(*row) * self.width..][..self.width]);
+                }
+            }
+        }
+    }
+
+    /// Calls `each` with the N bytes at `at` of every wanted row, in order.
+    #[inline(always)]
+    pub(in crate::query) fn for_each_field<const N: usize>(&self, at: usize, mut each: impl FnMut([u8; N])) {
+        match self.picked {
+            Picked::All => column::<N>(self.rows, self.width, at).for_each(each),
+            Picked::Rows(picked) => {
+                for row in picked {
+                    let stored = &self.rows[usize::from(*row) * self.width + at..];
+                    each(stored.first_chunk().copied().unwrap_or([0; N]));
+                }
+            }
+        }
+    }
+
+    /// The last of the wanted rows are left out, so that so many stay.
+    pub(in crate::query) fn truncated(self, len: usize) -> Batch<'b> {
+        match self.picked {
+            Picked::All => {
+                Batch { rows: &self.rows[..len.saturating_mul(self.width).min(self.rows.len())], ..self }
+            }
+            Picked::Rows(rows) => Batch { picked: Picked::Rows(&rows[..len.min(rows.len())]), ..self },
+        }
+    }
+}
+
+/// The N bytes at `at` of each row.
+#[inline(always)]
+pub(in crate::query) fn column<const N: usize>(
+    rows: &[u8],
+    width: usize,
+    at: usize,
+) -> impl Iterator<Item = [u8; N]> + '_ {
+    // Places were held against the schema, so this cuts nothing off; it lets the compiler know.
+    let rows = if at + N <= width { rows } else { &[] };
+    rows.chunks_exact(width).map(move |row| row[at..].first_chunk().copied().unwrap_or([0; N]))
+}
+
+/// A whole number as the loops see it: unsigned, of a machine's width.
+pub(in crate::query) trait Word: Pod + Copy + Ord + std::ops::BitXor<Output = Self> {
+    /// From the last bytes of a number.
+    fn truncated(number: u128) -> Self;
+    fn minus(self, other: Self) -> Self;
+    fn big_endian(self) -> Self;
+}
+
+macro_rules! words {
+    ($($word:ident)*) => {$(
+        impl Word for $word {
+            #[inline(always)]
+            fn truncated(number: u128) -> Self {
+                number as $word
+            }
+
+            #[inline(always)]
+            fn minus(self, other: Self) -> Self {
+                self.wrapping_sub(other)
+            }
+
+            #[inline(always)]
+            fn big_endian(self) -> Self {
+                self.swap_bytes()
+            }
+        }
+    )*};
+}
+
+words! { u8 u16 u32 u64 u128 }
+
+/// The number in these bytes, the least significant one first.
+#[inline(always)]
+pub(in crate::query) fn word<W: Word, const N: usize>(stored: [u8; N]) -> W {
+    bytemuck::pod_read_unaligned(&stored)
+}

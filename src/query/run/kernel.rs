@@ -1,0 +1,380 @@
+//! A filter made ready to run: loops over a batch that mark the rows that pass, one for each type and width.
+//!
+//! A whole number lies in a range if what is left after taking away the range's first number, without a sign, is not above its
+//! length: one subtraction and one comparison, for signed and unsigned numbers alike, and nulls are outside of the range anyway.
+
+use super::batch::{Batch, Word, column, word};
+use crate::query::ask::column::Place;
+use crate::query::ask::predicate::Op;
+use crate::query::plan::domain::{Class, ordinal_f32, ordinal_f64};
+use crate::query::plan::filter::Filter;
+use crate::query::plan::ranges::{Ranges, last_before};
+
+/// What a batch of rows is held against.
+pub(in crate::query) struct Kernel(Step);
+
+enum Step {
+    And(Vec<Step>),
+    Or(Vec<Step>),
+    Test(Test),
+}
+
+/// A range: its first number, and how far the last one is from it.
+pub(in crate::query) type Span = (u128, u128);
+
+enum Test {
+    /// A whole number of `N` bytes, as stored, in one range.
+    Whole {
+        at: usize,
+        width: usize,
+        range: Span,
+    },
+    /// The ordinal of a number in one of some ranges.
+    Ordinal {
+        at: usize,
+        load: Load,
+        ranges: Vec<Span>,
+    },
+    /// Bytes of any number in one of some ranges, both ends included.
+    Bytes {
+        at: usize,
+        width: usize,
+        ranges: Vec<(Vec<u8>, Vec<u8>)>,
+    },
+    Pair {
+        left: Place,
+        op: Op,
+        right: Place,
+    },
+}
+
+/// How the ordinal of a field of at most 16 bytes is found.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::query) enum Load {
+    /// A whole number, and the bit that is turned.
+    Whole(usize, u128),
+    F32 {
+        nullable: bool,
+    },
+    F64 {
+        nullable: bool,
+    },
+    /// So many bytes, the first of them most significant.
+    Bytes(usize),
+}
+
+impl Load {
+    /// `None` for what is wider than 16 bytes, or has no order.
+    pub(in crate::query) fn of(place: &Place) -> Option<Load> {
+        let nullable = place.field.is_nullable();
+        match Class::of(place.field.ty()) {
+            Class::Whole { width, signed } => {
+                Some(Load::Whole(width, if signed { 1 << (8 * width - 1) } else { 0 }))
+            }
+            Class::F32 => Some(Load::F32 { nullable }),
+            Class::F64 => Some(Load::F64 { nullable }),
+            Class::Bytes { width } if width <= 16 => Some(Load::Bytes(width)),
+            Class::Bytes { .. } | Class::Array { .. } => None,
+        }
+    }
+
+    /// Calls `each` with the ordinal of the field in every wanted row, in order.
+    #[inline(always)]
+    pub(in crate::query) fn for_each(self, batch: &Batch<'_>, at: usize, mut each: impl FnMut(u128)) {
+        match self {
+            Load::Whole(1, flip) => {
+                batch.for_each_field(at, |b| each((word::<u8, 1>(b) ^ u8::truncated(flip)).into()));
+            }
+            Load::Whole(2, flip) => {
+                batch.for_each_field(at, |b| each((word::<u16, 2>(b) ^ u16::truncated(flip)).into()));
+            }
+            Load::Whole(4, flip) => {
+                batch.for_each_field(at, |b| each((word::<u32, 4>(b) ^ u32::truncated(flip)).into()));
+            }
+            Load::Whole(8, flip) => {
+                batch.for_each_field(at, |b| each((word::<u64, 8>(b) ^ u64::truncated(flip)).into()));
+            }
+            Load::Whole(_, flip) => batch.for_each_field(at, |b| each(word::<u128, 16>(b) ^ flip)),
+            Load::F32 { nullable } => {
+                batch.for_each_field(at, |b| each(ordinal_f32(word::<u32, 4>(b), nullable).into()));
+            }
+            Load::F64 { nullable } => {
+                batch.for_each_field(at, |b| each(ordinal_f64(word::<u64, 8>(b), nullable).into()));
+            }
+            Load::Bytes(width) => batch.for_each(|row| each(bytes_ordinal(&row[at..at + width]))),
+        }
+    }
+}
+
+/// At most 16 bytes as a number, the first of them most significant.
+#[inline(always)]
+fn bytes_ordinal(bytes: &[u8]) -> u128 {
+    let mut all = [0; 16];
+    all[16 - bytes.len()..].copy_from_slice(bytes);
+    u128::from_be_bytes(all)
+}
+
+impl Kernel {
+    pub(in crate::query) fn new(filter: &Filter) -> Kernel {
+        Kernel(Step::new(filter))
+    }
+
+    /// Unmarks the rows that do not pass; a mark is 1, none is 0.
+    pub(in crate::query) fn refine(&self, rows: &[u8], width: usize, marks: &mut [u8]) {
+        self.0.refine(rows, width, marks);
+    }
+
+    /// Where a whole number stands, how wide it is, and the range that it must be in, if that is all that is asked of a row.
+    pub(in crate::query) fn as_whole(&self) -> Option<(usize, usize, Span)> {
+        match self.0 {
+            Step::Test(Test::Whole { at, width, range }) => Some((at, width, range)),
+            _ => None,
+        }
+    }
+}
+
+impl Step {
+    fn new(filter: &Filter) -> Step {
+        match filter {
+            Filter::And(parts) => Step::And(parts.iter().map(Step::new).collect()),
+            Filter::Or(parts) => Step::Or(parts.iter().map(Step::new).collect()),
+            Filter::In { place, set } => Step::Test(Test::new(place, set)),
+            Filter::Pair { left, op, right } => {
+                Step::Test(Test::Pair { left: left.clone(), op: *op, right: right.clone() })
+            }
+        }
+    }
+
+    fn refine(&self, rows: &[u8], width: usize, marks: &mut [u8]) {
+        match self {
+            Step::And(steps) => {
+                for step in steps {
+                    step.refine(rows, width, marks);
+                }
+            }
+            Step::Or(steps) => {
+                let mut any = vec![0; marks.len()];
+                let mut left = vec![0; marks.len()];
+                for step in steps {
+                    for ((left, mark), any) in left.iter_mut().zip(&*marks).zip(&any) {
+                        *left = mark & !any;
+                    }
+                    step.refine(rows, width, &mut left);
+                    any.iter_mut().zip(&left).for_each(|(any, left)| *any |= left);
+                }
+                marks.copy_from_slice(&any);
+            }
+            Step::Test(test) => test.refine(rows, width, marks),
+        }
+    }
+}
+
+impl Test {
+    fn new(place: &Place, set: &Ranges) -> Test {
+        let (at, width) = (place.offset, place.width());
+        let ends = || set.as_slice().iter().map(|(from, to)| (from.clone(), last_before(to, width)));
+        let number = |ordinal: &[u8]| bytes_ordinal(ordinal);
+        if let (Class::Bytes { width: 1 | 2 | 4 | 8 | 16 }, [value]) =
+            (Class::of(place.field.ty()), &set.as_points().unwrap_or_default()[..])
+        {
+            // Equal bytes are equal numbers.
+            let stored: Vec<u8> = value.iter().rev().copied().collect();
+            return Test::Whole { at, width, range: (number(&stored), 0) };
+        }
+        let Some(load) = Load::of(place) else { return Test::Bytes { at, width, ranges: ends().collect() } };
+        let spans = ends().map(|(first, last)| (number(&first), number(&last) - number(&first)));
+        let ranges: Vec<Span> = spans.collect();
+        match (load, &ranges[..]) {
+            (Load::Whole(width, flip), [(first, length)]) => {
+                Test::Whole { at, width, range: (first ^ flip, *length) }
+            }
+            _ => Test::Ordinal { at, load, ranges },
+        }
+    }
+
+    fn refine(&self, rows: &[u8], row: usize, marks: &mut [u8]) {
+        match *self {
+            Test::Whole { at, width, range } => match width {
+                1 => whole::<u8, 1>(rows, row, at, range, marks),
+                2 => whole::<u16, 2>(rows, row, at, range, marks),
+                4 => whole::<u32, 4>(rows, row, at, range, marks),
+                8 => whole::<u64, 8>(rows, row, at, range, marks),
+                _ => whole::<u128, 16>(rows, row, at, range, marks),
+            },
+            Test::Ordinal { at, load, ref ranges } => match load {
+                Load::Whole(1, flip) => {
+                    within(column(rows, row, at), ranges, marks, |b| word::<u8, 1>(b) ^ u8::truncated(flip));
+                }
+                Load::Whole(2, flip) => {
+                    within(column(rows, row, at), ranges, marks, |b| {
+                        word::<u16, 2>(b) ^ u16::truncated(flip)
+                    });
+                }
+                Load::Whole(4, flip) => {
+                    within(column(rows, row, at), ranges, marks, |b| {
+                        word::<u32, 4>(b) ^ u32::truncated(flip)
+                    });
+                }
+                Load::Whole(8, flip) => {
+                    within(column(rows, row, at), ranges, marks, |b| {
+                        word::<u64, 8>(b) ^ u64::truncated(flip)
+                    });
+                }
+                Load::Whole(_, flip) => {
+                    within(column(rows, row, at), ranges, marks, |b| word::<u128, 16>(b) ^ flip);
+                }
+                Load::F32 { nullable } => {
+                    within(column(rows, row, at), ranges, marks, |b| {
+                        ordinal_f32(word::<u32, 4>(b), nullable)
+                    });
+                }
+                Load::F64 { nullable } => {
+                    within(column(rows, row, at), ranges, marks, |b| {
+                        ordinal_f64(word::<u64, 8>(b), nullable)
+                    });
+                }
+                Load::Bytes(2) => {
+                    within(column(rows, row, at), ranges, marks, |b| word::<u16, 2>(b).big_endian());
+                }
+                Load::Bytes(4) => {
+                    within(column(rows, row, at), ranges, marks, |b| word::<u32, 4>(b).big_endian());
+                }
+                Load::Bytes(8) => {
+                    within(column(rows, row, at), ranges, marks, |b| word::<u64, 8>(b).big_endian());
+                }
+                Load::Bytes(width) => {
+                    within(rows.chunks_exact(row), ranges, marks, |row| bytes_ordinal(&row[at..at + width]));
+                }
+            },
+            Test::Bytes { at, width, ref ranges } => {
+                for (row, mark) in rows.chunks_exact(row).zip(marks) {
+                    let stored = &row[at..at + width];
+                    let holds = || ranges.iter().any(|(from, to)| **from <= *stored && *stored <= **to);
+                    *mark = u8::from(*mark != 0 && holds());
+                }
+            }
+            Test::Pair { ref left, op, ref right } => {
+                for (row, mark) in rows.chunks_exact(row).zip(marks) {
+                    *mark = u8::from(*mark != 0 && pair(left, op, right, row));
+                }
+            }
+        }
+    }
+}
+
+fn whole<W: Word, const N: usize>(rows: &[u8], row: usize, at: usize, range: Span, marks: &mut [u8]) {
+    let (first, length) = (W::truncated(range.0), W::truncated(range.1));
+    // Rows of usual widths are gone through in steps that the compiler knows.
+    match row {
+        8 => whole_of::<W, N, 8>(rows, at, first, length, marks),
+        12 => whole_of::<W, N, 12>(rows, at, first, length, marks),
+        16 => whole_of::<W, N, 16>(rows, at, first, length, marks),
+        20 => whole_of::<W, N, 20>(rows, at, first, length, marks),
+        24 => whole_of::<W, N, 24>(rows, at, first, length, marks),
+        32 => whole_of::<W, N, 32>(rows, at, first, length, marks),
+        _ => {
+            for (stored, mark) in column::<N>(rows, row, at).zip(marks) {
+                *mark &= u8::from(word::<W, N>(stored).minus(first) <= length);
+            }
+        }
+    }
+}
+
+#[inline(never)]
+fn whole_of<W: Word, const N: usize, const ROW: usize>(
+    rows: &[u8],
+    at: usize,
+    first: W,
+    length: W,
+    marks: &mut [u8],
+) {
+    if at + N > ROW {
+        return;
+    }
+    for (row, mark) in rows.as_chunks::<ROW>().0.iter().zip(marks) {
+        let stored = row[at..at + N].first_chunk().copied().unwrap_or([0; N]);
+        *mark &= u8::from(word::<W, N>(stored).minus(first) <= length);
+    }
+}
+
+/// A few ranges are tried one by one, many searched.
+#[inline(always)]
+fn within<T, W: Word>(
+    column: impl Iterator<Item = T>,
+    ranges: &[Span],
+    marks: &mut [u8],
+    ordinal: impl Fn(T) -> W,
+) {
+    let spans: Vec<(W, W)> =
+        ranges.iter().map(|(first, length)| (W::truncated(*first), W::truncated(*length))).collect();
+    match spans[..] {
+        [(first, length)] => {
+            for (stored, mark) in column.zip(marks) {
+                *mark &= u8::from(ordinal(stored).minus(first) <= length);
+            }
+        }
+        [(first, length), (second, long)] => {
+            for (stored, mark) in column.zip(marks) {
+                let ordinal = ordinal(stored);
+                *mark &= u8::from(ordinal.minus(first) <= length) | u8::from(ordinal.minus(second) <= long);
+            }
+        }
+        _ => {
+            for (stored, mark) in column.zip(marks) {
+                if *mark != 0 {
+                    let ordinal = ordinal(stored);
+                    let at = spans.partition_point(|(first, _)| *first <= ordinal);
+                    let holds = at > 0 && ordinal.minus(spans[at - 1].0) <= spans[at - 1].1;
+                    *mark = u8::from(holds);
+                }
+            }
+        }
+    }
+}
+
+/// Whether two fields of a row compare so; not if either is null.
+fn pair(left: &Place, op: Op, right: &Place, row: &[u8]) -> bool {
+    let stored = |place: &Place| &row[place.offset..place.offset + place.width()];
+    let (a, b) = (stored(left), stored(right));
+    if left.field.is_null(a) || right.field.is_null(b) {
+        return false;
+    }
+    let ordering = match (Class::of(left.field.ty()), Class::of(right.field.ty())) {
+        (Class::Whole { signed, .. }, Class::Whole { signed: also, .. }) => {
+            signed_order(a, signed).cmp(&signed_order(b, also))
+        }
+        (Class::F32 | Class::F64, Class::F32 | Class::F64) => float_order(a).cmp(&float_order(b)),
+        // Text of unlike widths: what is missing is padding.
+        _ => {
+            let longer = a.len().max(b.len());
+            let is_text = matches!(left.field.ty(), crate::schema::Type::Str(_));
+            if is_text {
+                let padded = |bytes: &[u8]| {
+                    let mut padded = bytes.to_vec();
+                    padded.resize(longer, 0);
+                    padded
+                };
+                padded(a).cmp(&padded(b))
+            } else {
+                a.cmp(b)
+            }
+        }
+    };
+    op.holds(ordering)
+}
+
+/// A whole number of any type such that all of them order: whether it is not below zero, then its digits.
+fn signed_order(stored: &[u8], signed: bool) -> (bool, u128) {
+    let negative = signed && stored.last().is_some_and(|byte| byte & 0x80 != 0);
+    let mut bytes = [if negative { 0xFF } else { 0 }; 16];
+    bytes[..stored.len()].copy_from_slice(stored);
+    (!negative, u128::from_le_bytes(bytes))
+}
+
+fn float_order(stored: &[u8]) -> u64 {
+    let real = match stored.len() {
+        4 => f32::from_bits(stored.try_into().map_or(0, u32::from_le_bytes)).into(),
+        _ => f64::from_bits(stored.try_into().map_or(0, u64::from_le_bytes)),
+    };
+    ordinal_f64(f64::to_bits(real), false)
+}

@@ -1,0 +1,276 @@
+//! Keys of equal width and their numbers, which count up from 0 in the order in which they are
+//! first seen.
+//!
+//! Keys of at most eight bytes are looked up as one number: those of up to two bytes in an array,
+//! and so are numbers that lie near to each other. Wider ones are compared as bytes.
+
+use std::hash::{BuildHasher, RandomState};
+
+/// No number.
+pub(in crate::query) const NONE: u32 = u32::MAX;
+
+/// The keys seen so far.
+pub(in crate::query) struct Keys {
+    width: usize,
+    /// All of them, side by side.
+    bytes: Vec<u8>,
+    table: Table,
+}
+
+enum Table {
+    /// A place for each possible key, for keys of at most two bytes.
+    Direct(Vec<u32>),
+    /// Keys of at most eight bytes.
+    Words(Words),
+    /// Keys of any width.
+    Bytes(Bytes),
+}
+
+impl Keys {
+    pub(in crate::query) fn new(width: usize) -> Keys {
+        let table = match width {
+            0..=2 => Table::Direct(vec![NONE; 1 << (8 * width)]),
+            3..=8 => Table::Words(Words::new()),
+            _ => Table::Bytes(Bytes::new()),
+        };
+        Keys { width, bytes: Vec::new(), table }
+    }
+
+    /// How many keys there are.
+    pub(in crate::query) fn len(&self) -> usize {
+        self.bytes.len().checked_div(self.width).unwrap_or_default()
+    }
+
+    pub(in crate::query) fn key(&self, number: usize) -> &[u8] {
+        &self.bytes[number * self.width..][..self.width]
+    }
+
+    /// Memory that they take.
+    pub(in crate::query) fn bytes(&self) -> usize {
+        self.bytes.capacity()
+            + match &self.table {
+                Table::Direct(numbers) => 4 * numbers.len(),
+                Table::Words(words) => size_of::<(u64, u32)>() * words.slots.len() + 4 * words.near.len(),
+                Table::Bytes(bytes) => size_of::<(u32, u32)>() * bytes.slots.len(),
+            }
+    }
+
+    /// How keys are found, for an explanation.
+    pub(in crate::query) fn method(&self) -> &'static str {
+        match self.table {
+            Table::Direct(_) => "an array",
+            Table::Words(_) => "a table of 64-bit keys",
+            Table::Bytes(_) => "a table of byte strings",
+        }
+    }
+
+    /// Whether there is room for so many more.
+    pub(in crate::query) fn has_room(&self, more: usize) -> bool {
+        self.len() + more < NONE as usize
+    }
+
+    /// Appends the number of each key, which are at most eight bytes wide and given as numbers. New
+    /// ones are taken in.
+    pub(in crate::query) fn of_words(&mut self, words: &[u64], numbers: &mut Vec<u32>) {
+        let (bytes, width) = (&mut self.bytes, self.width);
+        let mut next = bytes.len().checked_div(width).unwrap_or_default() as u32;
+        let mut add = |word: u64| {
+            bytes.extend_from_slice(&word.to_le_bytes()[..width]);
+            next += 1;
+            next - 1
+        };
+        match &mut self.table {
+            Table::Direct(places) => {
+                for word in words {
+                    let number = &mut places[*word as usize];
+                    if *number == NONE {
+                        *number = add(*word);
+                    }
+                    numbers.push(*number);
+                }
+            }
+            Table::Words(table) => table.find_all(words, numbers, add),
+            Table::Bytes(_) => {}
+        }
+    }
+
+    /// The number of a key, which is taken in if it is new.
+    pub(in crate::query) fn of_key(&mut self, key: &[u8]) -> u32 {
+        let (next, width) = (self.len() as u32, self.width);
+        if let Table::Bytes(table) = &mut self.table {
+            return match table.find(key, &self.bytes, width) {
+                Ok(found) => found,
+                Err(slot) => {
+                    table.put(slot, next, &self.bytes, width, key);
+                    self.bytes.extend_from_slice(key);
+                    next
+                }
+            };
+        }
+        let mut word = [0; 8];
+        word[..width].copy_from_slice(key);
+        let mut found = Vec::with_capacity(1);
+        self.of_words(&[u64::from_le_bytes(word)], &mut found);
+        found.first().copied().unwrap_or(next)
+    }
+}
+
+/// Numbers and their groups: open addresses, never more than half full.
+struct Words {
+    slots: Vec<(u64, u32)>,
+    used: usize,
+    seed: u64,
+    /// Groups of the numbers from `first` on, which many are near to.
+    near: Vec<u32>,
+    first: u64,
+}
+
+/// So many numbers from the first one on are looked up in an array.
+const NEAR: usize = 1 << 14;
+
+impl Words {
+    fn new() -> Words {
+        Words { slots: vec![(0, NONE); 1024], used: 0, seed: seed(), near: Vec::new(), first: 0 }
+    }
+
+    fn find_all(&mut self, words: &[u64], groups: &mut Vec<u32>, mut add: impl FnMut(u64) -> u32) {
+        if self.near.is_empty() {
+            let Some(first) = words.first() else { return };
+            self.near = vec![NONE; NEAR];
+            // A little room below what came first.
+            self.first = first.wrapping_sub(NEAR as u64 / 2);
+        }
+        // Groups that are known and near are found without a branch; the others are looked for after.
+        let (near, first) = (&self.near[..], self.first);
+        let known = |word: &u64| near.get(word.wrapping_sub(first) as usize).copied().unwrap_or(NONE);
+        let start = groups.len();
+        groups.extend(words.iter().map(known));
+        let found = &mut groups[start..];
+        if found.contains(&NONE) {
+            // Rows in the order of their keys have the same one many times in a row.
+            let mut last = (0, NONE);
+            for (group, word) in found.iter_mut().zip(words) {
+                if *group == NONE {
+                    if last.1 == NONE || last.0 != *word {
+                        last = (*word, self.find(*word, &mut add));
+                    }
+                    *group = last.1;
+                }
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn find(&mut self, word: u64, add: &mut impl FnMut(u64) -> u32) -> u32 {
+        if let Some(near) = self.near.get_mut(word.wrapping_sub(self.first) as usize) {
+            if *near == NONE {
+                *near = add(word);
+            }
+            return *near;
+        }
+        let mut slot = self.slot(word);
+        loop {
+            let (there, group) = self.slots[slot];
+            if group == NONE {
+                break;
+            }
+            if there == word {
+                return group;
+            }
+            slot = (slot + 1) & (self.slots.len() - 1);
+        }
+        let group = add(word);
+        self.slots[slot] = (word, group);
+        self.used += 1;
+        if 2 * self.used > self.slots.len() {
+            self.double();
+        }
+        group
+    }
+
+    fn slot(&self, word: u64) -> usize {
+        (mix(word, self.seed) as usize) & (self.slots.len() - 1)
+    }
+
+    fn double(&mut self) {
+        let old = std::mem::take(&mut self.slots);
+        self.slots = vec![(0, NONE); 2 * old.len()];
+        for (word, group) in old {
+            if group == NONE {
+                continue;
+            }
+            let mut slot = self.slot(word);
+            while self.slots[slot].1 != NONE {
+                slot = (slot + 1) & (self.slots.len() - 1);
+            }
+            self.slots[slot] = (word, group);
+        }
+    }
+}
+
+/// Byte strings and their groups: open addresses with a part of the hash beside each, never more than half full.
+struct Bytes {
+    slots: Vec<(u32, u32)>,
+    seed: u64,
+}
+
+/// Where a new key goes, and the part of its hash that stands there.
+type Slot = (usize, u32);
+
+impl Bytes {
+    fn new() -> Bytes {
+        Bytes { slots: vec![(0, NONE); 1024], seed: seed() }
+    }
+
+    fn find(&self, key: &[u8], keys: &[u8], width: usize) -> std::result::Result<u32, Slot> {
+        let hash = self.hash(key);
+        let (mut slot, tag) = (hash as usize & (self.slots.len() - 1), (hash >> 32) as u32);
+        loop {
+            let (there, group) = self.slots[slot];
+            if group == NONE {
+                return Err((slot, tag));
+            }
+            if there == tag && keys[group as usize * width..][..width] == *key {
+                return Ok(group);
+            }
+            slot = (slot + 1) & (self.slots.len() - 1);
+        }
+    }
+
+    /// Puts the next group into the slot that [`find`](Bytes::find) gave.
+    fn put(&mut self, (slot, tag): Slot, group: u32, keys: &[u8], width: usize, key: &[u8]) {
+        self.slots[slot] = (tag, group);
+        if 2 * (group as usize + 1) > self.slots.len() {
+            self.slots = vec![(0, NONE); 2 * self.slots.len()];
+            for (group, key) in keys.chunks_exact(width).chain([key]).enumerate() {
+                let hash = self.hash(key);
+                let mut slot = hash as usize & (self.slots.len() - 1);
+                while self.slots[slot].1 != NONE {
+                    slot = (slot + 1) & (self.slots.len() - 1);
+                }
+                self.slots[slot] = ((hash >> 32) as u32, group as u32);
+            }
+        }
+    }
+
+    fn hash(&self, key: &[u8]) -> u64 {
+        let words = key.chunks(8).map(|part| {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            u64::from_le_bytes(word)
+        });
+        words.fold(self.seed, |hash, word| mix(word, hash))
+    }
+}
+
+/// Nobody who writes a file can know which keys meet in the tables of this process.
+fn seed() -> u64 {
+    RandomState::new().hash_one(0_u64) | 1
+}
+
+/// Folds the product of two numbers, one of them secret.
+#[inline(always)]
+fn mix(word: u64, seed: u64) -> u64 {
+    let product = u128::from(word ^ seed) * u128::from(seed.rotate_left(32) ^ 0x9E37_79B9_7F4A_7C15 | 1);
+    (product as u64) ^ (product >> 64) as u64
+}

@@ -1,0 +1,18 @@
+//! Plans at work: loops over batches of rows, groups, sums, sorting, threads, and the rows of the
+//! answer.
+
+pub(super) mod batch;
+pub(super) mod distinct;
+pub(super) mod ends;
+pub(super) mod exact;
+pub(super) mod extremes;
+pub(super) mod fold;
+pub(super) mod group;
+pub(super) mod kernel;
+pub(super) mod keys;
+pub(super) mod pick;
+pub(super) mod rows;
+pub(super) mod sort;
+pub(super) mod steps;
+pub(super) mod sums;
+pub(super) mod threads;

@@ -1,0 +1,191 @@
+//! Picking the rows of a batch that pass. Where few do, most are passed over many at a time.
+
+use super::batch::{BATCH_ROWS, Batch, Picked, Word, word};
+use super::kernel::{Kernel, Span};
+
+/// Room for the marks of a batch, and for the numbers of the rows that are marked.
+pub(in crate::query) struct Picker {
+    marks: Box<[u8; BATCH_ROWS]>,
+    picked: Box<Picks>,
+}
+
+type Picks = [u16; BATCH_ROWS];
+
+/// So many rows are tested before those that pass are picked, and passed over at once if none does.
+const STEP_ROWS: usize = 128;
+
+impl Picker {
+    pub(in crate::query) fn new() -> Picker {
+        Picker { marks: Box::new([0; BATCH_ROWS]), picked: Box::new([0; BATCH_ROWS]) }
+    }
+
+    /// The rows of a batch that pass. `number` is that of the first row.
+    pub(in crate::query) fn pick<'b>(
+        &'b mut self,
+        kernel: &Kernel,
+        rows: &'b [u8],
+        width: usize,
+        number: u64,
+    ) -> Batch<'b> {
+        let whole = kernel.as_whole();
+        let picked = &mut *self.picked;
+        let count =
+            match whole.and_then(|(at, bytes, range)| pick_whole(rows, width, at, bytes, range, picked)) {
+                Some(count) => count,
+                None => {
+                    let marks = &mut self.marks[..rows.len() / width];
+                    marks.fill(1);
+                    kernel.refine(rows, width, marks);
+                    let steps = marks.chunks(STEP_ROWS).enumerate();
+                    steps.fold(0, |count, (step, marks)| pick_marked(step * STEP_ROWS, marks, count, picked))
+                }
+            };
+        if count * width == rows.len() {
+            return Batch { rows, width, number, picked: Picked::All };
+        }
+        Batch { rows, width, number, picked: Picked::Rows(&self.picked[..count]) }
+    }
+}
+
+/// Puts the rows that are marked, of which `first` is the first, behind those that are picked already. Returns how many those are then.
+#[inline(always)]
+fn pick_marked(first: usize, marks: &[u8], count: usize, picked: &mut Picks) -> usize {
+    if is_clear(marks) { count } else { pick_some(first, marks, count, picked) }
+}
+
+#[inline(never)]
+fn pick_some(first: usize, marks: &[u8], mut count: usize, picked: &mut Picks) -> usize {
+    for (at, marks) in marks.chunks(16).enumerate() {
+        if is_clear(marks) {
+            continue;
+        }
+        for (row, mark) in marks.iter().enumerate() {
+            // Written in any case; only what is marked is kept.
+            picked[count % BATCH_ROWS] = (first + 16 * at + row) as u16;
+            count += usize::from(*mark);
+        }
+    }
+    count
+}
+
+/// Whether no row is marked. May be `false` all the same where they are no multiple of eight.
+#[inline(always)]
+fn is_clear(marks: &[u8]) -> bool {
+    let (words, rest) = marks.as_chunks();
+    rest.is_empty() && words.iter().fold(0, |any, word| any | u64::from_le_bytes(*word)) == 0
+}
+
+/// Picks by one test of a whole number in rows of usual widths, in a loop of their own. Test and picking take turns every few rows:
+/// were a whole batch tested first, memory would have nothing to do while it is picked from.
+fn pick_whole(
+    rows: &[u8],
+    row: usize,
+    at: usize,
+    width: usize,
+    range: Span,
+    picked: &mut Picks,
+) -> Option<usize> {
+    match width {
+        1 => pick_width::<u8, 1>(rows, row, at, range, picked),
+        2 => pick_width::<u16, 2>(rows, row, at, range, picked),
+        4 => pick_width::<u32, 4>(rows, row, at, range, picked),
+        8 => pick_width::<u64, 8>(rows, row, at, range, picked),
+        _ => None,
+    }
+}
+
+fn pick_width<W: Word, const N: usize>(
+    rows: &[u8],
+    row: usize,
+    at: usize,
+    range: Span,
+    picked: &mut Picks,
+) -> Option<usize> {
+    Some(match row {
+        8 => pick_row::<W, N, 8>(rows, at, range, picked),
+        12 => pick_row::<W, N, 12>(rows, at, range, picked),
+        16 => pick_row::<W, N, 16>(rows, at, range, picked),
+        20 => pick_row::<W, N, 20>(rows, at, range, picked),
+        24 => pick_row::<W, N, 24>(rows, at, range, picked),
+        32 => pick_row::<W, N, 32>(rows, at, range, picked),
+        _ => return None,
+    })
+}
+
+#[inline(never)]
+fn pick_row<W: Word, const N: usize, const ROW: usize>(
+    rows: &[u8],
+    at: usize,
+    range: Span,
+    picked: &mut Picks,
+) -> usize {
+    let (first, length) = (W::truncated(range.0), W::truncated(range.1));
+    // Places were held against the schema, so this is never so; it lets the compiler know.
+    if at + N > ROW {
+        return 0;
+    }
+    let mark = |row: &[u8; ROW]| {
+        let stored = row[at..at + N].first_chunk().copied().unwrap_or([0; N]);
+        u8::from(word::<W, N>(stored).minus(first) <= length)
+    };
+    let (steps, rest) = rows.as_chunks::<ROW>().0.as_chunks::<STEP_ROWS>();
+    let (mut marks, mut count) = ([0; STEP_ROWS], 0);
+    for (step, rows) in steps.iter().enumerate() {
+        marks.iter_mut().zip(rows).for_each(|(marked, row)| *marked = mark(row));
+        count = pick_marked(step * STEP_ROWS, &marks, count, picked);
+    }
+    marks.iter_mut().zip(rest).for_each(|(marked, row)| *marked = mark(row));
+    pick_marked(steps.len() * STEP_ROWS, &marks[..rest.len()], count, picked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All rows of which the number is in the range are picked, and no others, however wide and many the rows are.
+    #[test]
+    fn what_passes_is_picked_whatever_the_width() {
+        let mut picked = [0; BATCH_ROWS];
+        for row in [8, 12, 16, 20, 24, 32] {
+            for count in [0, 1, 7, 127, 128, 129, 300, 1000, BATCH_ROWS] {
+                let rows: Vec<u8> = (0..count * row).map(|at| (at * at / 7 + at) as u8).collect();
+                for (width, at) in [(1, 3), (2, 6), (4, 0), (4, row - 4), (8, row - 8)] {
+                    let stored = |row: &[u8]| {
+                        row[at..at + width]
+                            .iter()
+                            .rev()
+                            .fold(0_u128, |number, byte| number << 8 | u128::from(*byte))
+                    };
+                    let most = u128::MAX >> (128 - 8 * width);
+                    // None, a few, about half, all but the first ones, around the end, all.
+                    let few = (stored(&[rows.clone(), vec![9; row]].concat()), 0);
+                    for range in [few, (most / 3, most / 2), (1, most - 1), (most - 5, most / 4), (0, most)] {
+                        let expected: Vec<u16> = (0..)
+                            .zip(rows.chunks_exact(row))
+                            .filter(|(_, row)| stored(row).wrapping_sub(range.0) & most <= range.1)
+                            .map(|(number, _)| number)
+                            .collect();
+                        let found = pick_whole(&rows, row, at, width, range, &mut picked);
+                        assert_eq!(
+                            found,
+                            Some(expected.len()),
+                            "{count} rows of {row} bytes, {width} at {at}"
+                        );
+                        assert_eq!(picked[..expected.len()], expected);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_marked_is_picked() {
+        let mut picked = [0; BATCH_ROWS];
+        for marked in [&[][..], &[0], &[15, 16], &[3, 17, 90, 91], &(0..99).collect::<Vec<u16>>()] {
+            let mut marks = [0; 99];
+            marked.iter().for_each(|row| marks[usize::from(*row)] = 1);
+            let count = pick_marked(0, &marks, 0, &mut picked);
+            assert_eq!(picked[..count], *marked);
+        }
+    }
+}

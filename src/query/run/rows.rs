@@ -1,0 +1,173 @@
+//! What a query gives: a schema and rows in stored form, all at once or in batches.
+
+use std::fmt;
+use std::iter::FusedIterator;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::load::RecordSource;
+use crate::record::{Record, Row};
+use crate::schema::Schema;
+
+/// The rows that a query gave, in memory: a schema, and the rows packed as in a table.
+///
+/// ```
+/// # use drystone::{Database, RowBuf, Schema, Value};
+/// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut flights = write.create_dyn_table("flights", &schema)?;
+/// # flights.push(&RowBuf::from_values(&schema, [Value::from("UA"), Value::from(70)])?)?;
+/// use drystone::query::mean;
+///
+/// let rows = flights.as_table().query().group_by(["carrier"]).aggregate([mean("delay")]).run()?;
+/// assert_eq!(rows.schema().to_string(), "carrier: str[2], \"mean(delay)\": f64?");
+/// for row in &rows {
+///     println!("{row}");
+/// }
+/// # assert_eq!(rows.len(), 1);
+/// # Ok::<(), drystone::Error>(())
+/// ```
+///
+/// With the feature `serde` it is serialized as a sequence of maps:
+/// `[{"carrier":"UA","mean(delay)":70.0}]`.
+#[derive(Clone, PartialEq)]
+pub struct QueryRows {
+    schema: Schema,
+    bytes: Vec<u8>,
+}
+
+impl QueryRows {
+    pub(in crate::query) fn new(schema: Schema, bytes: Vec<u8>) -> QueryRows {
+        QueryRows { schema, bytes }
+    }
+
+    /// What the rows are made of. None of its fields is a key.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.bytes.len() / self.schema.width()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The rows, side by side.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// A row by its number.
+    pub fn get(&self, row: usize) -> Option<Row<'_>> {
+        let start = row.checked_mul(self.schema.width())?;
+        let bytes = self.bytes.get(start..)?.get(..self.schema.width())?;
+        Row::new(&self.schema, bytes).ok()
+    }
+
+    /// All rows, in order.
+    pub fn iter(&self) -> QueryRowsIter<'_> {
+        QueryRowsIter { rows: self, next: 0 }
+    }
+
+    /// The rows as plain structs. Whether a field belongs to the key does not matter here.
+    ///
+    /// # Errors
+    /// `Schema` if the fields differ; it shows both.
+    pub fn records<T: Record>(&self) -> Result<Vec<T>> {
+        let same = |(ours, theirs): (&crate::schema::FieldDef, &crate::schema::FieldDef)| {
+            (ours.name(), ours.ty(), ours.is_nullable()) == (theirs.name(), theirs.ty(), theirs.is_nullable())
+        };
+        let (ours, theirs) = (self.schema.fields(), T::schema().fields());
+        if ours.len() != theirs.len() || !ours.iter().zip(theirs).all(same) {
+            self.schema.check_same(std::any::type_name::<T>(), T::schema())?;
+        }
+        Ok(self.bytes.chunks_exact(self.schema.width()).map(bytemuck::pod_read_unaligned).collect())
+    }
+
+    /// The rows as a source of records that borrows them, to be
+    /// [loaded](crate::DynamicTableMut::load) into a table of the same fields.
+    pub fn source(&self) -> impl RecordSource {
+        Source { rows: self.bytes.chunks_exact(self.schema.width()), given: 0 }
+    }
+}
+
+impl fmt::Debug for QueryRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self).finish()
+    }
+}
+
+impl<'r> IntoIterator for &'r QueryRows {
+    type Item = Row<'r>;
+    type IntoIter = QueryRowsIter<'r>;
+
+    fn into_iter(self) -> QueryRowsIter<'r> {
+        self.iter()
+    }
+}
+
+/// The rows of a [`QueryRows`], in order.
+#[derive(Clone, Debug)]
+pub struct QueryRowsIter<'r> {
+    rows: &'r QueryRows,
+    next: usize,
+}
+
+impl<'r> Iterator for QueryRowsIter<'r> {
+    type Item = Row<'r>;
+
+    fn next(&mut self) -> Option<Row<'r>> {
+        let row = self.rows.get(self.next)?;
+        self.next += 1;
+        Some(row)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.rows.len() - self.next;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for QueryRowsIter<'_> {}
+
+impl FusedIterator for QueryRowsIter<'_> {}
+
+/// As a sequence of rows, each a map from names to values.
+#[cfg(feature = "serde")]
+impl serde::Serialize for QueryRows {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_seq(self)
+    }
+}
+
+/// The rows as a source of records.
+#[derive(Debug)]
+struct Source<'r> {
+    rows: std::slice::ChunksExact<'r, u8>,
+    given: u64,
+}
+
+impl RecordSource for Source<'_> {
+    fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
+        let Some(row) = self.rows.next() else { return Ok(false) };
+        if row.len() != record.len() {
+            let message = format!("rows of {} bytes for a table of {}", row.len(), record.len());
+            return Err(Error::new(ErrorKind::Schema, message));
+        }
+        record.copy_from_slice(row);
+        self.given += 1;
+        Ok(true)
+    }
+
+    fn place(&self) -> u64 {
+        self.given
+    }
+
+    fn rows_hint(&self) -> Option<u64> {
+        Some(self.rows.len() as u64)
+    }
+}

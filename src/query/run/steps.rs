@@ -1,0 +1,103 @@
+//! The keys of rounded values, read out of a batch in loops for each width.
+
+use std::fmt::Display;
+
+use super::batch::Batch;
+use crate::error::Result;
+use crate::query::plan::floor::{Floor, Method, NULL_KEY, Narrow, Real, Whole};
+
+impl Floor {
+    /// Calls `each` with the key of every wanted row, in order; for fields of at most eight bytes.
+    ///
+    /// # Errors
+    /// `Limit` for a value that rounds down beyond its type.
+    pub(in crate::query) fn for_each(
+        &self,
+        batch: &Batch<'_>,
+        at: usize,
+        each: impl FnMut(u64),
+    ) -> Result<()> {
+        let beyond = match &self.method {
+            Method::Whole(whole) => match (whole.width, whole.signed) {
+                (1, false) => whole.read(batch, at, |b: [u8; 1]| u64::from(b[0]), each),
+                (1, true) => whole.read(batch, at, |b| i64::from(i8::from_le_bytes(b)) as u64, each),
+                (2, false) => whole.read(batch, at, |b| u64::from(u16::from_le_bytes(b)), each),
+                (2, true) => whole.read(batch, at, |b| i64::from(i16::from_le_bytes(b)) as u64, each),
+                (4, false) => whole.read(batch, at, |b| u64::from(u32::from_le_bytes(b)), each),
+                (4, true) => whole.read(batch, at, |b| i64::from(i32::from_le_bytes(b)) as u64, each),
+                _ => whole.read(batch, at, u64::from_le_bytes, each),
+            },
+            Method::Real(real) if real.is_single => {
+                real.read::<4>(batch, at, each, |b| f32::from_le_bytes(*b).into())
+            }
+            Method::Real(real) => real.read::<8>(batch, at, each, |b| f64::from_le_bytes(*b)),
+        };
+        match beyond {
+            None => Ok(()),
+            Some(value) => self.beyond(&value),
+        }
+    }
+}
+
+impl Whole {
+    /// Calls `each` with the key of every wanted row. Returns a value that rounds down beyond the
+    /// type, if there is one.
+    #[inline(always)]
+    fn read<const N: usize>(
+        &self,
+        batch: &Batch<'_>,
+        at: usize,
+        load: impl Fn([u8; N]) -> u64,
+        mut each: impl FnMut(u64),
+    ) -> Option<Box<dyn Display>> {
+        let mask = u64::MAX >> (64 - 8 * N);
+        let mut beyond = None;
+        match self.narrow {
+            Some(Narrow { least, span, step, reciprocal }) => batch.for_each_field::<N>(at, |stored| {
+                let value = load(stored);
+                let above = value.wrapping_sub(least);
+                if above > span {
+                    // Null, or a value below the least multiple.
+                    let value = self.widened(value);
+                    if self.null != Some(value) {
+                        beyond = Some(value);
+                    }
+                    return each(NULL_KEY as u64 & mask);
+                }
+                // The estimate is the quotient, or one less.
+                let estimate = ((u128::from(above) * u128::from(reciprocal)) >> 64) as u64;
+                let rest = above - estimate * step;
+                each(estimate + u64::from(rest >= step));
+            }),
+            None => batch.for_each_field::<N>(at, |stored| match self.key(self.widened(load(stored))) {
+                Ok(key) => each(key as u64 & mask),
+                Err(value) => {
+                    beyond = Some(value);
+                    each(0);
+                }
+            }),
+        }
+        beyond.map(|value| self.shown(value))
+    }
+}
+
+impl Real {
+    #[inline(always)]
+    fn read<const N: usize>(
+        &self,
+        batch: &Batch<'_>,
+        at: usize,
+        mut each: impl FnMut(u64),
+        load: impl Fn(&[u8; N]) -> f64,
+    ) -> Option<Box<dyn Display>> {
+        let mut beyond: Option<Box<dyn Display>> = None;
+        batch.for_each_field::<N>(at, |stored| match self.key(load(&stored), || stored == [0xFF; N]) {
+            Ok(key) => each(key),
+            Err(value) => {
+                beyond = Some(Box::new(value));
+                each(0);
+            }
+        });
+        beyond
+    }
+}
