@@ -2,7 +2,7 @@
 //! stores, at sizes that count: `benches/compare`.
 
 use divan::{Bencher, black_box, counter::ItemsCount};
-use drystone::{Database, LoadOptions, Record, Table};
+use drystone::{Database, Record, Table};
 
 const TABLE: &str = "rows";
 const ROWS: [u64; 2] = [10_000, 1_000_000];
@@ -55,7 +55,7 @@ fn random_rows(rows: u64) -> Vec<u64> {
 fn loaded<T: Record>(rows: u64, row: impl Fn(u64) -> T) -> Database {
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();
-    write.create_table::<T>(TABLE).unwrap().load((0..rows).map(row), &LoadOptions::new()).unwrap();
+    write.create_table::<T>(TABLE).unwrap().load((0..rows).map(row)).unwrap();
     write.commit().unwrap();
     db
 }

@@ -11,7 +11,7 @@ use std::ptr::null_mut;
 
 use drystone::arrow::arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use drystone::arrow::{self, Batches, TableBatches};
-use drystone::{Database, Error, ErrorKind, LoadOptions, Result};
+use drystone::{Database, Dyn, Error, ErrorKind, LoadOptions, Result};
 
 /// Puts all rows of a table, as they are now, into `stream`, an `ArrowArrayStream` that is released or all zeros. The stream holds its
 /// snapshot until it is released. Gives null, or a message for [`free_message`].
@@ -59,11 +59,14 @@ pub unsafe extern "C" fn table_from_stream(
         let (table, schema) = (table?, schema?);
         let write = open(path?)?.write()?;
         let is_there = write.table_names()?.iter().any(|name| name == table);
-        let mut rows =
-            if is_there { write.dynamic(table)? } else { write.create_dynamic(table, &schema.parse()?)? };
+        let mut rows = if is_there {
+            write.table::<Dyn>(table)?
+        } else {
+            write.create_dyn_table(table, &schema.parse()?)?
+        };
         let options = arrow::Options::new().name("the stream");
         let mut reader = options.batch_reader(rows.schema(), Batches::from_c_stream(taken)?)?;
-        rows.load(&mut reader, &LoadOptions::new())?;
+        rows.load_from(&mut reader, &LoadOptions::new())?;
         drop(rows);
         write.commit()
     };

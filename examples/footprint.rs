@@ -54,7 +54,7 @@ fn main() -> Result<()> {
     let begun = Instant::now();
     let write = db.write()?;
     let points = (0..rows).map(|row| Point { x: row as i32, y: -(row as i32), z: (row / 2) as i32 });
-    write.create_table::<Point>("points")?.load(points, &LoadOptions::new())?;
+    write.create_table::<Point>("points")?.load(points)?;
     write.commit()?;
     rate(rows, begun.elapsed());
     held &= size(&path, rows, 12, 1001);
@@ -72,7 +72,7 @@ fn main() -> Result<()> {
         let write = db.write()?;
         let keyed = (0..rows).map(|row| Keyed { id: scatter(row), x: row as i32, y: 1, z: 2 });
         let options = LoadOptions::new().memory_bytes((memory * MIB) as usize);
-        let report = write.create_table::<Keyed>("keyed")?.load(keyed, &options)?;
+        let report = write.create_table::<Keyed>("keyed")?.load_with(keyed, &options)?;
         write.commit()?;
         Ok(report)
     })?;

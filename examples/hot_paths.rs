@@ -4,7 +4,7 @@
 
 use std::hint::black_box;
 
-use drystone::{Database, IndexOptions, LoadOptions, Options, Record, Result};
+use drystone::{Database, OpenOptions, Record, Result};
 
 const ROWS: u64 = 100_000;
 const TABLE: &str = "rows";
@@ -68,7 +68,7 @@ fn main() -> Result<()> {
         "get_by_index" => {
             let db = loaded(|row| Edge { id: scatter(row), to: scatter(row ^ 0xABCD), weight: 1 })?;
             let write = db.write()?;
-            write.create_index(TABLE, INDEX, &["to"], &IndexOptions::new())?;
+            write.create_index(TABLE, INDEX, &["to"])?;
             write.commit()?;
             let read = db.read()?;
             let index = read.table::<Edge>(TABLE)?.index(INDEX)?;
@@ -110,14 +110,14 @@ fn main() -> Result<()> {
             let db = empty()?;
             let write = db.write()?;
             let rows = (0..operations).map(|row| Point { x: row as i32, y: 1, z: 2 });
-            write.create_table::<Point>(TABLE)?.load(rows, &LoadOptions::new())?;
+            write.create_table::<Point>(TABLE)?.load(rows)?;
             write.commit()?;
         }
         "load_by_key" => {
             let db = empty()?;
             let write = db.write()?;
             let rows = (0..operations).map(|row| Keyed { id: row * 7, x: row as i32, y: 1, z: 2 });
-            write.create_table::<Keyed>(TABLE)?.load(rows, &LoadOptions::new())?;
+            write.create_table::<Keyed>(TABLE)?.load(rows)?;
             write.commit()?;
         }
         "insert" => {
@@ -149,14 +149,14 @@ fn scan<T: Record>(db: &Database, operations: u64, field: impl Fn(&T) -> i32) ->
 
 fn empty() -> Result<Database> {
     // Under valgrind there is less room for addresses.
-    Options::new().reserve_bytes(1 << 28).in_memory()
+    OpenOptions::new().reserve_bytes(1 << 28).in_memory()
 }
 
 /// A table of all rows, each page of which was verified.
 fn loaded<T: Record>(row: impl Fn(u64) -> T) -> Result<Database> {
     let db = empty()?;
     let write = db.write()?;
-    write.create_table::<T>(TABLE)?.load((0..ROWS).map(row), &LoadOptions::new())?;
+    write.create_table::<T>(TABLE)?.load((0..ROWS).map(row))?;
     write.commit()?;
     let read = db.read()?;
     read.table::<T>(TABLE)?.slices().try_for_each(|rows| rows.map(drop))?;

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use drystone::{IndexOptions, LoadOptions, Options, Record, Result, Text, Timestamp};
+use drystone::{OpenOptions, Record, Result, Text, Timestamp};
 
 #[derive(Clone, Copy, Record)]
 #[repr(C, packed)]
@@ -38,7 +38,7 @@ fn main() -> Result<()> {
 fn measure(path: &std::path::Path, rows: u64) -> Result<()> {
     // SAFETY: the file is this process's own.
     #[expect(unsafe_code, reason = "opening a mapped file")]
-    let db = unsafe { Options::new().open(path)? };
+    let db = unsafe { OpenOptions::new().open(path)? };
     let (mut loads, mut builds) = (Vec::new(), [Vec::new(), Vec::new()]);
     let indexes = [("by_booking", &["booking"][..]), ("by_tail", &["tail", "due"][..])];
     for round in 0..ROUNDS {
@@ -50,14 +50,14 @@ fn measure(path: &std::path::Path, rows: u64) -> Result<()> {
         let write = db.write()?;
         let started = Instant::now();
         let mut flights = write.create_table::<Flight>("flights")?;
-        flights.load((0..rows).map(flight), &LoadOptions::new())?;
+        flights.load((0..rows).map(flight))?;
         drop(flights);
         loads.push(started.elapsed().as_secs_f64());
         write.commit()?;
         for ((name, fields), builds) in indexes.iter().zip(&mut builds) {
             let write = db.write()?;
             let started = Instant::now();
-            write.create_index("flights", name, fields, &IndexOptions::new())?;
+            write.create_index("flights", name, fields)?;
             builds.push(started.elapsed().as_secs_f64());
             write.commit()?;
         }

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use drystone::query::{col, count, mean, sum};
-use drystone::{Database, LoadOptions, Record, Result, Value};
+use drystone::{Database, Record, Result, Value};
 
 #[derive(Clone, Copy, Record)]
 #[repr(C)]
@@ -33,7 +33,7 @@ fn main() -> Result<()> {
     let rows: u64 = option("--rows").map_or(10_000_000, |rows| rows.parse().expect("--rows takes a number"));
     let db = Database::in_memory()?;
     let write = db.write()?;
-    write.create_table::<Point>("points")?.load((0..rows).map(point), &LoadOptions::new())?;
+    write.create_table::<Point>("points")?.load((0..rows).map(point))?;
     write.commit()?;
     let read = db.read()?;
     let points = read.table::<Point>("points")?;

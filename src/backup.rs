@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::database::{Database, Options, cannot_make, new_file_id};
+use crate::database::{Database, OpenOptions, cannot_make, new_file_id};
 use crate::error::{Result, fail};
 use crate::page::{FIRST_ADDRESS, create_meta};
 use crate::storage::{NewFile, Storage};
@@ -31,14 +31,26 @@ impl Database {
     ///
     /// # Errors
     /// As for that one.
-    pub fn backup(&self, path: impl AsRef<Path>, progress: impl FnMut(u64, u64)) -> Result<BackupReport> {
-        self.read()?.backup(path, progress)
+    pub fn backup(&self, path: impl AsRef<Path>) -> Result<BackupReport> {
+        self.read()?.backup(path)
+    }
+
+    /// As [`backup`](Database::backup), with `progress` as in [`ReadTransaction::backup_with`].
+    ///
+    /// # Errors
+    /// As for [`ReadTransaction::backup`].
+    pub fn backup_with(
+        &self,
+        path: impl AsRef<Path>,
+        progress: impl FnMut(u64, u64),
+    ) -> Result<BackupReport> {
+        self.read()?.backup_with(path, progress)
     }
 }
 
 impl ReadTransaction {
     /// Writes a copy of this snapshot to a new file, while others read and write: every table as one array of full leaves, the
-    /// catalog, and nothing else. `progress` hears how many bytes of rows are copied, and how many there are. O(n).
+    /// catalog, and nothing else. O(n).
     ///
     /// The rows are verified as they are read. The file gets its name when it is whole and durable, and a process that dies before leaves
     /// nothing (on a file system without unnamed files, a hidden file called `.drystone-…`). The copy is a database of its own: it has another identity, and goes on from
@@ -46,7 +58,7 @@ impl ReadTransaction {
     ///
     /// ```no_run
     /// # let db = drystone::Database::in_memory()?;
-    /// let report = db.backup("flights-2013-12-31.dry", |_, _| {})?;
+    /// let report = db.backup("flights-2013-12-31.dry")?;
     /// println!("{} rows in {} bytes", report.rows, report.bytes);
     /// # Ok::<(), drystone::Error>(())
     /// ```
@@ -54,7 +66,20 @@ impl ReadTransaction {
     /// # Errors
     /// `AlreadyExists` if there is such a file; `Corrupt` if something does not hold; `Io` if a page cannot be read, or the disk is
     /// full. Then there is no copy.
-    pub fn backup(&self, path: impl AsRef<Path>, mut progress: impl FnMut(u64, u64)) -> Result<BackupReport> {
+    pub fn backup(&self, path: impl AsRef<Path>) -> Result<BackupReport> {
+        self.backup_with(path, |_, _| {})
+    }
+
+    /// As [`backup`](ReadTransaction::backup), and calls `progress` with the bytes of rows that are copied,
+    /// and how many there are.
+    ///
+    /// # Errors
+    /// As for [`backup`](ReadTransaction::backup).
+    pub fn backup_with(
+        &self,
+        path: impl AsRef<Path>,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<BackupReport> {
         let path = path.as_ref();
         let failed = |error| cannot_make(path, error);
         let names = self.table_names()?;
@@ -64,7 +89,7 @@ impl ReadTransaction {
         file.grow(FIRST_ADDRESS)
             .and_then(|()| file.write_at(0, &create_meta(new_file_id(), first)))
             .map_err(failed)?;
-        let copy = Options::new().over(Box::new(Arc::clone(&file)))?;
+        let copy = OpenOptions::new().over(Box::new(Arc::clone(&file)))?;
         let write = copy.write()?;
         let mut total = 0_u64;
         for name in &names {

@@ -5,6 +5,7 @@ use std::mem::take;
 use crate::database::Database;
 use crate::error::Result;
 use crate::page::Durability;
+use crate::table::Dyn;
 use crate::transaction::Progress;
 
 /// So many steps at most, should others write all the while. Five are usual: pack, sink, lift, sink, cut.
@@ -59,7 +60,7 @@ impl Database {
     /// write.commit()?;
     /// assert!(db.read()?.table_stats("points")?.fill() < 0.9);
     ///
-    /// let report = db.compact(|_, _| {})?;
+    /// let report = db.compact()?;
     /// assert_eq!(report.free_bytes, 0);
     /// assert!(db.read()?.table_stats("points")?.contiguous);
     /// # Ok::<(), drystone::Error>(())
@@ -68,7 +69,16 @@ impl Database {
     /// # Errors
     /// Those of [`write`](Database::write) and [`commit`](crate::WriteTransaction::commit): `Corrupt` if a table cannot be read, `Io` if the
     /// disk is full. What was committed until then stands, and every row is where it was or at its new place.
-    pub fn compact(&self, mut progress: impl FnMut(u64, u64)) -> Result<CompactReport> {
+    pub fn compact(&self) -> Result<CompactReport> {
+        self.compact_with(|_, _| {})
+    }
+
+    /// As [`compact`](Database::compact), and calls `progress` with the bytes that were moved, and how many
+    /// there are to move as far as is known.
+    ///
+    /// # Errors
+    /// As for [`compact`](Database::compact).
+    pub fn compact_with(&self, mut progress: impl FnMut(u64, u64)) -> Result<CompactReport> {
         self.compact_tables(None, &mut progress)
     }
 
@@ -76,8 +86,21 @@ impl Database {
     ///
     /// # Errors
     /// `NotFound` if there is no such table; else as for [`compact`](Database::compact).
-    pub fn compact_table(&self, name: &str, mut progress: impl FnMut(u64, u64)) -> Result<CompactReport> {
-        self.read()?.dynamic(name)?;
+    pub fn compact_table(&self, name: &str) -> Result<CompactReport> {
+        self.compact_table_with(name, |_, _| {})
+    }
+
+    /// As [`compact_table`](Database::compact_table), with `progress` as in
+    /// [`compact_with`](Database::compact_with).
+    ///
+    /// # Errors
+    /// As for [`compact_table`](Database::compact_table).
+    pub fn compact_table_with(
+        &self,
+        name: &str,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<CompactReport> {
+        self.read()?.table::<Dyn>(name)?;
         self.compact_tables(Some(name), &mut progress)
     }
 

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, LazyLock, OnceLock, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
+use tempfile::TempDir;
 
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{
@@ -15,8 +16,10 @@ use crate::page::{
     ReaderInfo, Readers, create_meta,
 };
 use crate::storage::{self, Claim, LockFile, MappedFile, NewFile, OsLockFile, Process, Rights, Storage};
+use crate::table::RowKind;
 use crate::transaction::{
-    ReadTransaction, Shared, Turn, Wait, WriteTransaction, WriterPlace, WriterState, derive_free_space,
+    OwnedTable, ReadTransaction, Shared, Turn, Wait, WriteTransaction, WriterPlace, WriterState,
+    derive_free_space,
 };
 
 /// Address space reserved over a file, unless the options say otherwise: room for thousands of databases in the 128 TiB that a
@@ -26,6 +29,10 @@ const RESERVE_BYTES: u64 = 16 << 30;
 const OPENINGS: usize = 10;
 /// How often it looks for a lock file that another process may be making this moment, a millisecond apart.
 const LOOKS: usize = 20;
+/// How often a state is looked at that a reader may only be about to hold, a millisecond apart.
+const HELD_LOOKS: usize = 5;
+/// How often `wait_newer` looks, at least.
+const NEWER_LOOK: Duration = Duration::from_millis(2);
 /// Memory for the edits of a write transaction, unless the options say otherwise.
 const MEMORY_BYTES: usize = 256 << 20;
 
@@ -70,6 +77,8 @@ struct Inner {
     shared: Arc<Shared>,
     path: Option<PathBuf>,
     read_only: bool,
+    /// Of a temporary database: deleted when all else is closed.
+    folder: OnceLock<TempDir>,
 }
 
 /// The databases that this process has open, by device and inode: a file opened twice, under whatever name, is one handle.
@@ -100,7 +109,7 @@ impl Database {
     /// - *A forked child:* it opens the file anew; the handles that it has from its parent are refused (`Usage`).
     ///
     /// A folder in which the lock file cannot be made, a lock file or a file that this process may not write, and a file system without locks are
-    /// errors (`Io`); [`Options::read_only`] opens them to read. Network file systems are not supported.
+    /// errors (`Io`); [`OpenOptions::read_only`] opens them to read. Network file systems are not supported.
     ///
     /// # Errors
     /// A kind of its own for each: `NotADatabase`, `EmptyFile`, `Truncated`, `FutureFormat`, `Corrupt`, `NotFound` (a folder on the
@@ -108,7 +117,30 @@ impl Database {
     #[expect(unsafe_code, reason = "hands on the contract of a mapped file")]
     pub unsafe fn open(path: impl AsRef<Path>) -> Result<Database> {
         // SAFETY: the caller keeps this function's contract, which is that one's.
-        unsafe { Options::new().open(path) }
+        unsafe { OpenOptions::new().open(path) }
+    }
+
+    /// A database in a new file in the system's folder for temporary files, deleted with the last handle: for
+    /// tests that shall meet a real file.
+    ///
+    /// ```
+    /// let db = drystone::Database::temporary()?;
+    /// assert!(db.path().is_some_and(|path| path.exists()));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Io` if the file cannot be made.
+    #[expect(unsafe_code, reason = "keeps the contract of a mapped file")]
+    pub fn temporary() -> Result<Database> {
+        let folder = tempfile::Builder::new().prefix("drystone-").tempdir();
+        let folder =
+            folder.map_err(|error| Error::io("cannot make a folder for a temporary database", error))?;
+        // SAFETY: the folder is new, its name is random, and only this user may enter it: nobody else knows of the
+        // file, and it is deleted with its folder when the last handle is gone.
+        let db = unsafe { Database::open(folder.path().join("temporary.dry"))? };
+        let _ = db.inner.folder.set(folder);
+        Ok(db)
     }
 
     /// A database in memory, with the same behaviour: it goes with the last handle.
@@ -116,7 +148,7 @@ impl Database {
     /// # Errors
     /// `Io` if the system gives no memory or address space.
     pub fn in_memory() -> Result<Database> {
-        Options::new().in_memory()
+        OpenOptions::new().in_memory()
     }
 
     /// Begins to read: takes a snapshot of the newest state. Never waits.
@@ -125,6 +157,92 @@ impl Database {
     /// `Usage` in a process that was forked off after opening; `Io` if the lock file cannot be used.
     pub fn read(&self) -> Result<ReadTransaction> {
         ReadTransaction::begin(&self.inner.shared)
+    }
+
+    /// Opens a table in a snapshot of its own, which it keeps: for a struct, a web handler, or an iterator
+    /// that a function returns. See [`OwnedTable`].
+    ///
+    /// # Errors
+    /// As for [`read`](Database::read) and [`ReadTransaction::table`].
+    pub fn table<R: RowKind>(&self, name: &str) -> Result<OwnedTable<R>> {
+        OwnedTable::new(self.read()?, name)
+    }
+
+    /// Waits until there is a newer state than a snapshot's, by a commit of this process or another, and
+    /// at most this long. Returns whether there is.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let db = drystone::Database::in_memory()?;
+    /// let read = db.read()?;
+    /// assert!(!db.wait_newer(&read, Duration::from_millis(5)));
+    /// db.update(|tx| tx.create_dyn_table("points", &"x: i32".parse()?).map(drop))?;
+    /// assert!(db.wait_newer(&read, Duration::from_millis(5)));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn wait_newer(&self, snapshot: &ReadTransaction, timeout: Duration) -> bool {
+        let until = Instant::now().checked_add(timeout);
+        let mut pause = Duration::from_micros(50);
+        while snapshot.is_newest() {
+            let left = until.map_or(NEWER_LOOK, |until| until.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return false;
+            }
+            std::thread::sleep(pause.min(left));
+            pause = (pause * 2).min(NEWER_LOOK);
+        }
+        true
+    }
+
+    /// Runs `change` in a write transaction and commits it. If `change` returns an error or panics, nothing
+    /// is changed. Returns what `change` returns.
+    ///
+    /// ```
+    /// use drystone::{Database, Record};
+    ///
+    /// #[derive(Clone, Copy, Record)]
+    /// #[repr(C)]
+    /// struct Point {
+    ///     x: i32,
+    ///     y: i32,
+    /// }
+    ///
+    /// let db = Database::in_memory()?;
+    /// let number = db.update(|tx| {
+    ///     let mut points = tx.table_or_create::<Point>("points")?;
+    ///     points.push(&Point { x: 1, y: 2 })
+    /// })?;
+    /// assert_eq!(number, 0);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What `change` returns; else as for [`write`](Database::write) and [`WriteTransaction::commit`].
+    pub fn update<A>(&self, change: impl FnOnce(&WriteTransaction) -> Result<A>) -> Result<A> {
+        let write = self.write()?;
+        let value = change(&write)?;
+        write.commit()?;
+        Ok(value)
+    }
+
+    /// Makes all commits durable and closes the database: what dropping the last handle does without a word
+    /// where it fails.
+    ///
+    /// # Errors
+    /// As for [`sync`](Database::sync). `Busy` if other handles, snapshots or transactions of this process
+    /// still use the database: they go on to work, and the last of them closes it.
+    pub fn close(self) -> Result<()> {
+        self.sync()?;
+        let (handles, users) =
+            (Arc::strong_count(&self.inner) - 1, Arc::strong_count(&self.inner.shared) - 1);
+        if handles + users > 0 {
+            fail!(
+                Busy,
+                "the database is still used by {handles} other handles and {users} transactions or owned tables of \
+                 this process; the last of them closes it"
+            );
+        }
+        Ok(())
     }
 
     /// Begins to write, as soon as nobody else does, in this process or another.
@@ -154,7 +272,7 @@ impl Database {
     ///
     /// # Errors
     /// `Busy` when the time is over; else as for [`write`](Database::write).
-    pub fn write_within(&self, timeout: Duration) -> Result<WriteTransaction> {
+    pub fn try_write_for(&self, timeout: Duration) -> Result<WriteTransaction> {
         let wait = Instant::now().checked_add(timeout).map_or(Wait::Forever, Wait::Until);
         match self.begin(wait)? {
             Some(transaction) => Ok(transaction),
@@ -164,7 +282,7 @@ impl Database {
 
     fn begin(&self, wait: Wait) -> Result<Option<WriteTransaction>> {
         if self.read_only {
-            fail!(Usage, "the database is open read-only; open it without Options::read_only to write");
+            fail!(Usage, "the database is open read-only; open it without OpenOptions::read_only to write");
         }
         let (shared, database) = (&self.inner.shared, Arc::clone(&self.inner));
         WriteTransaction::begin(shared, database, wait, self.durability, self.memory_bytes)
@@ -205,12 +323,34 @@ impl Database {
     /// meanwhile. Two readers may keep the same bytes. O(branches).
     ///
     /// # Errors
-    /// `Corrupt` if a branch cannot be read; `Io` if the lock file cannot be used.
+    /// `Busy` if the reader has only begun to enter the reader table, so that it does not hold what it
+    /// names yet: ask again. `Corrupt` if a branch of the newest state cannot be read; `Io` if the lock
+    /// file cannot be used.
     pub fn held_bytes(&self, reader: &ReaderInfo) -> Result<u64> {
         let shared = &self.inner.shared;
-        let newest = self.read()?;
-        let Some(held) = ReadTransaction::of_held(shared, reader.transaction)? else { return Ok(0) };
-        derive_free_space(&shared.pages, newest.meta(), &[*held.meta()]).map(|space| space.held_bytes())
+        for _ in 0..HELD_LOOKS {
+            let newest = self.read()?;
+            let Some(held) = ReadTransaction::of_held(shared, reader.transaction)? else { return Ok(0) };
+            let space = derive_free_space(&shared.pages, newest.meta(), &[*held.meta()]);
+            match space {
+                // A reader enters the table, then looks whether the state is still the newest. In between, a
+                // writer may use the pages of that state, and the reader takes a newer one. So may a writer
+                // where the reader left before this look.
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    derive_free_space(&shared.pages, newest.meta(), &[])?;
+                }
+                space => return space.map(|space| space.held_bytes()),
+            }
+            drop((held, newest));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        fail!(
+            Busy,
+            "process {} names state {} in the reader table, and does not hold it yet; ask again. If that goes on, a \
+             page of that state is damaged: `check` names it while the state is the newest",
+            reader.process,
+            reader.transaction
+        )
     }
 
     /// The length of the file.
@@ -253,15 +393,15 @@ pub struct DatabaseStats {
 /// How a database is opened.
 ///
 /// ```no_run
-/// use drystone::{Durability, Options};
+/// use drystone::{Durability, OpenOptions};
 ///
-/// let options = Options::new().create(false).durability(Durability::Eventual).memory_bytes(64 << 20);
+/// let options = OpenOptions::new().create(false).durability(Durability::Eventual).memory_bytes(64 << 20);
 /// // SAFETY: nothing but Drystone writes this file while it is open.
 /// let db = unsafe { options.open("points.dry")? };
 /// # Ok::<(), drystone::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct OpenOptions {
     create: bool,
     read_only: bool,
     durability: Durability,
@@ -270,16 +410,16 @@ pub struct Options {
     mode: u32,
 }
 
-impl Default for Options {
+impl Default for OpenOptions {
     fn default() -> Self {
-        Options::new()
+        OpenOptions::new()
     }
 }
 
-impl Options {
+impl OpenOptions {
     /// Opens to read and write, makes the file where there is none, commits durably.
-    pub fn new() -> Options {
-        Options {
+    pub fn new() -> OpenOptions {
+        OpenOptions {
             create: true,
             read_only: false,
             durability: Durability::Immediate,
@@ -291,7 +431,7 @@ impl Options {
 
     /// Whether a file is made where there is none.
     #[must_use]
-    pub fn create(mut self, create: bool) -> Options {
+    pub fn create(mut self, create: bool) -> OpenOptions {
         self.create = create;
         self
     }
@@ -300,21 +440,21 @@ impl Options {
     /// written, the state at opening is read throughout; a lock on the file itself keeps writers from opening it meanwhile, and while one has it
     /// open, opening it so is refused (`Busy`). Where the file system has no locks, nobody can open it to write.
     #[must_use]
-    pub fn read_only(mut self, read_only: bool) -> Options {
+    pub fn read_only(mut self, read_only: bool) -> OpenOptions {
         self.read_only = read_only;
         self
     }
 
     /// What commits promise, unless a transaction says otherwise.
     #[must_use]
-    pub fn durability(mut self, durability: Durability) -> Options {
+    pub fn durability(mut self, durability: Durability) -> OpenOptions {
         self.durability = durability;
         self
     }
 
     /// How much memory the edits of a write transaction may take before they are written to unused pages. 256 MiB by default.
     #[must_use]
-    pub fn memory_bytes(mut self, bytes: usize) -> Options {
+    pub fn memory_bytes(mut self, bytes: usize) -> OpenOptions {
         self.memory_bytes = bytes;
         self
     }
@@ -323,7 +463,7 @@ impl Options {
     /// again, with twice as much; the first mapping stays until the database is closed. By default 16 GiB, or four times the file if
     /// that is more; read-only, the length of the file. Less where the system grants less.
     #[must_use]
-    pub fn reserve_bytes(mut self, bytes: u64) -> Options {
+    pub fn reserve_bytes(mut self, bytes: u64) -> OpenOptions {
         self.reserve_bytes = Some(bytes);
         self
     }
@@ -331,7 +471,7 @@ impl Options {
     /// The rights of a file that is made, and of its lock file, whatever the umask is: 0600, the owner's alone, by default. A lock file
     /// that is made beside an existing database gets the rights of that one, and its owner where the process is root.
     #[must_use]
-    pub fn mode(mut self, mode: u32) -> Options {
+    pub fn mode(mut self, mode: u32) -> OpenOptions {
         self.mode = mode;
         self
     }
@@ -590,6 +730,7 @@ impl Options {
             shared: Arc::new(shared),
             path: path.map(Path::to_owned),
             read_only: self.read_only,
+            folder: OnceLock::new(),
         }))
     }
 
@@ -629,7 +770,7 @@ fn refused(lock_path: &Path, claim: Claim) -> Result<()> {
 
 fn no_locks(error: io::Error) -> Error {
     Error::io(
-        "cannot lock the file; where the file system has no locks, it can be opened with Options::read_only only",
+        "cannot lock the file; where the file system has no locks, it can be opened with OpenOptions::read_only only",
         error,
     )
 }
@@ -655,7 +796,7 @@ const _: () = {
     sendable::<Database>();
     sendable::<ReadTransaction>();
     sendable::<WriteTransaction>();
-    sendable::<crate::table::DynamicTable<'static>>();
+    sendable::<crate::table::Table<'static, crate::table::Dyn>>();
 };
 
 #[cfg(test)]
@@ -665,6 +806,6 @@ mod tests {
     #[test]
     fn waiting_for_longer_than_time_lasts_is_waiting_for_ever() {
         let db = Database::in_memory().unwrap();
-        assert!(db.write_within(Duration::MAX).is_ok());
+        assert!(db.try_write_for(Duration::MAX).is_ok());
     }
 }

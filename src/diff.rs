@@ -17,13 +17,13 @@ impl ReadTransaction {
     /// wrote. Of two files everything is read and compared.
     ///
     /// ```
-    /// use drystone::{Database, RowBuf, RowChange, Schema, Value};
+    /// use drystone::{Dyn, Database, RowBuf, RowChange, Schema, Value};
     ///
     /// let schema: Schema = "id: u64 key, name: str[8]".parse()?;
     /// let row = |id: u64, name: &str| RowBuf::from_values(&schema, [Value::from(id), name.into()]);
     /// let db = Database::in_memory()?;
     /// let write = db.write()?;
-    /// let mut players = write.create_dynamic("players", &schema)?;
+    /// let mut players = write.create_dyn_table("players", &schema)?;
     /// players.insert(&row(1, "Ada")?)?;
     /// players.insert(&row(2, "Grace")?)?;
     /// drop(players);
@@ -31,7 +31,7 @@ impl ReadTransaction {
     /// let old = db.read()?;
     ///
     /// let write = db.write()?;
-    /// write.dynamic("players")?.set(&[2.into()], "name", "Barbara")?;
+    /// write.table::<Dyn>("players")?.set_field(&[2.into()], "name", "Barbara")?;
     /// write.commit()?;
     /// let new = db.read()?;
     ///

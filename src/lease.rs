@@ -1,5 +1,6 @@
-//! A value that is lent to one handle at a time through a shared reference, and that its owner can take back.
-//! Used for the tables of a write transaction. Unsafe code.
+//! Values that borrow where the compiler cannot follow: one that is lent to one handle at a time and that its
+//! owner can take back (the tables of a write transaction), and one that is kept with its owner (a table with
+//! its snapshot). Unsafe code.
 
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
@@ -88,6 +89,54 @@ impl Drop for Returned {
     fn drop(&mut self) {
         // Release: what this holder did to the value comes before what the next one does.
         self.0.store(false, Ordering::Release);
+    }
+}
+
+/// A kind of value that borrows from something for `'a`, and can be copied.
+pub(crate) trait Borrowing: 'static {
+    type Of<'a>: Copy;
+
+    /// The same value with a shorter lifetime. Written as `value`, it compiles only where that is sound.
+    fn shorten<'a>(value: Self::Of<'static>) -> Self::Of<'a>;
+}
+
+/// A value together with the owner that it borrows from.
+///
+/// # Invariants
+/// - `value` was made from a reference to what `owner` points at, which stays where it is until it is dropped.
+/// - The `'static` in its type is never handed out: see [`get`](WithOwner::get).
+pub(crate) struct WithOwner<B: Borrowing, O> {
+    value: B::Of<'static>,
+    owner: Arc<O>,
+}
+
+impl<B: Borrowing, O: 'static> WithOwner<B, O> {
+    /// Lets `borrow` make the value. It must work for any lifetime, so the value borrows from nothing else.
+    pub(crate) fn new<E>(
+        owner: Arc<O>,
+        borrow: impl for<'a> FnOnce(&'a O) -> Result<B::Of<'a>, E>,
+    ) -> Result<WithOwner<B, O>, E> {
+        // SAFETY: what an `Arc` points at neither moves nor goes while the `Arc` lives, which it does as long as
+        // the value made here: both are in one struct, whose value is `Copy` and so is not used when it is
+        // dropped. The reference, and what is made of it, leaves this struct only by `get`, with its lifetime.
+        let forever: &'static O = unsafe { &*Arc::as_ptr(&owner) };
+        Ok(WithOwner { value: borrow(forever)?, owner })
+    }
+
+    /// The value, for as long as this is borrowed.
+    #[inline(always)]
+    pub(crate) fn get(&self) -> B::Of<'_> {
+        B::shorten(self.value)
+    }
+
+    pub(crate) fn owner(&self) -> &Arc<O> {
+        &self.owner
+    }
+}
+
+impl<B: Borrowing, O> Clone for WithOwner<B, O> {
+    fn clone(&self) -> Self {
+        WithOwner { value: self.value, owner: Arc::clone(&self.owner) }
     }
 }
 

@@ -21,7 +21,7 @@
 //! let db = Database::in_memory()?;
 //! let write = db.write()?;
 //! let mut points = write.create_table::<Point>("points")?;
-//! points.load((0..100_000).map(|x| Point { x, y: 2 * x, z: 0 }), &LoadOptions::new())?;
+//! points.load((0..100_000).map(|x| Point { x, y: 2 * x, z: 0 }))?;
 //! drop(points);
 //! write.commit()?;
 //!
@@ -42,19 +42,19 @@
 //! # A table whose schema is known at run time
 //!
 //! ```
-//! use drystone::{Database, RowBuf, Schema, Value};
+//! use drystone::{Dyn, Database, RowBuf, Schema, Value};
 //!
 //! # fn main() -> drystone::Result<()> {
 //! let schema: Schema = "id: u64 key, name: str[8], score: f32?".parse()?;
 //! let db = Database::in_memory()?;
 //! let write = db.write()?;
-//! let mut players = write.create_dynamic("players", &schema)?;
+//! let mut players = write.create_dyn_table("players", &schema)?;
 //! players.insert(&RowBuf::from_values(&schema, [Value::from(1), "Ada".into(), Value::Null])?)?;
 //! drop(players);
 //! write.commit()?;
 //!
 //! let read = db.read()?;
-//! let row = read.dynamic("players")?.get(&[1.into()])?.expect("inserted above");
+//! let row = read.table::<Dyn>("players")?.get(&[1.into()])?.expect("inserted above");
 //! assert_eq!(row.get("name")?, Value::from("Ada"));
 //! assert!(row.is_null("score")?);
 //! # Ok(())
@@ -115,12 +115,16 @@ mod transaction;
 mod tree;
 mod verify;
 
+/// The crate whose traits say that any bytes are a value of a type: a [`Record`] is
+/// `bytemuck::Pod`.
+pub use bytemuck;
+
 pub use backup::BackupReport;
 pub use compact::CompactReport;
-pub use database::{Database, DatabaseStats, Options};
+pub use database::{Database, DatabaseStats, OpenOptions};
 pub use diff::{Diff, DiffStats, RowChange, RowChanges, TableDiff};
 #[cfg(feature = "derive")]
-pub use drystone_derive::Record;
+pub use drystone_derive::{FieldType, Record};
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "arrow")]
 pub use exchange::arrow;
@@ -139,16 +143,16 @@ pub use record::RowSeed;
 #[doc(hidden)]
 pub use record::derived as __private;
 pub use record::{
-    Bool, Date, Field, FieldType, Key, Keyed, Nullable, PrefixOf, Record, Reserve, Row, RowBuf, Selector,
-    Text, Timestamp, Unkeyed, Uuid, Value, Values,
+    Bool, Date, Enum, EnumRepr, Enumerated, Enumeration, Field, FieldType, Key, Keyed, Nullable, PrefixOf,
+    Record, Reserve, Row, RowBuf, Selector, Text, Timestamp, Unkeyed, Uuid, Value, Values,
 };
 pub use salvage::{Loss, SalvageReport};
-pub use schema::{FieldDef, Number, Schema, SchemaBuilder, Type};
+pub use schema::{EnumNames, FieldDef, Number, Schema, SchemaBuilder, Type};
 pub use table::{
-    DynamicIndex, DynamicTable, DynamicTableMut, Index, IndexInfo, IndexOptions, IndexRowRange, IndexRows,
-    RowRange, Rows, Slices, Table, TableMut, Updated,
+    Dyn, Index, IndexInfo, IndexKey, IndexOptions, IndexRows, RowKind, RowSlice, Rows, Slices, Table,
+    TableMut, Updated,
 };
-pub use transaction::{ReadTransaction, TableOptions, TableStats, WriteTransaction};
+pub use transaction::{OwnedRows, OwnedTable, ReadTransaction, TableOptions, TableStats, WriteTransaction};
 pub use verify::{CheckReport, Problem};
 
 /// The examples of the README, compiled and run.

@@ -7,11 +7,11 @@ use std::ops::Range;
 use std::path::Path;
 
 use crate::catalog::{Catalog, Definition, Role};
-use crate::database::{Database, Options, cannot_make};
+use crate::database::{Database, OpenOptions, cannot_make};
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::{LoadOptions, OnDuplicate, RecordSource};
 use crate::page::Allocator;
-use crate::schema::{FieldDef, Type};
+use crate::schema::FieldDef;
 use crate::table::{IndexOptions, describe_key};
 use crate::transaction::{TableOptions, WriteTransaction};
 use crate::tree::{Rescue, Rescued, View};
@@ -90,7 +90,7 @@ impl Database {
     /// `AlreadyExists` if there is such a file; else as for that one. Then there is no new file.
     pub fn salvage_to(&self, path: impl AsRef<Path>) -> Result<SalvageReport> {
         let path = path.as_ref();
-        let (good, file) = Options::new().unnamed(path)?;
+        let (good, file) = OpenOptions::new().unnamed(path)?;
         let report = self.salvage(&good)?;
         drop(good);
         file.keep().map_err(|error| cannot_make(path, error))?;
@@ -183,10 +183,10 @@ impl Database {
                     }
                 };
                 let options = TableOptions::new().leaf_rows(table.layout.leaf_rows());
-                let mut into = write.create_dynamic_with(&table.name, &table.schema, &options)?;
+                let mut into = write.create_dyn_table_with(&table.name, &table.schema, &options)?;
                 let mut source = RescueSource {
                     table: &table,
-                    doubtful: table.schema.fields().iter().filter(|field| is_doubtful(field)).collect(),
+                    doubtful: table.schema.fields().iter().filter(|field| field.can_be_invalid()).collect(),
                     rescue: view.rescue(&taken),
                     records: &[],
                     next_row: 0,
@@ -196,7 +196,8 @@ impl Database {
                     bounded: 0,
                     last_lost_values: u64::MAX,
                 };
-                let done = into.load(&mut source, &LoadOptions::new().on_duplicate(OnDuplicate::First))?;
+                let done =
+                    into.load_from(&mut source, &LoadOptions::new().on_duplicate(OnDuplicate::First))?;
                 names.insert(table.id, table.name.clone());
                 report.tables += 1;
                 report.rows += done.rows;
@@ -253,7 +254,7 @@ fn remake(
     };
     let fields: Vec<&str> =
         index.schema.fields().iter().take(fields.into()).map(|field| field.name()).collect();
-    match write.create_index(table, &index.name, &fields, &IndexOptions::new().unique(unique)) {
+    match write.create_index_with(table, &index.name, &fields, &IndexOptions::new().unique(unique)) {
         Ok(()) => Ok(None),
         Err(error) if [ErrorKind::Io, ErrorKind::AlreadyExists].contains(&error.kind()) => Err(error),
         Err(error) => Ok(Some(error)),
@@ -269,11 +270,6 @@ impl Loss {
     fn of_catalog(error: Error) -> Loss {
         Loss::of(None, error)
     }
-}
-
-/// Whether a field may hold bytes that are no value of its type. Other types than these take any bytes.
-fn is_doubtful(field: &FieldDef) -> bool {
-    matches!(field.ty(), Type::Bool | Type::Str(_))
 }
 
 /// So many losses of single rows are listed for a table. Beyond them a leaf with such a row is lost whole, as a

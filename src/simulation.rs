@@ -3,7 +3,7 @@
 pub use crate::page::empty_image;
 pub use crate::storage::{CrashDisk, Event, Fault, Hook, Making, Mutant, Operation, Verdict, record_making};
 
-use crate::database::{Database, Options};
+use crate::database::{Database, OpenOptions};
 use crate::error::{Error, Result};
 
 /// Opens the database on this disk, as a process of its own would.
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// # Errors
 /// As for [`Database::open`].
 pub fn open(disk: &CrashDisk) -> Result<Database> {
-    Options::new().over(disk.storage())
+    OpenOptions::new().over(disk.storage())
 }
 
 /// Opens the database on this disk as one of several processes, which find each other in the lock file.
@@ -21,5 +21,5 @@ pub fn open(disk: &CrashDisk) -> Result<Database> {
 pub fn open_shared(disk: &CrashDisk, process: u64) -> Result<Database> {
     let failed = |error| Error::io("cannot open the simulated file", error);
     let (storage, lock) = disk.shared(process).map_err(failed)?;
-    Options::new().over_shared(storage, lock)
+    OpenOptions::new().over_shared(storage, lock)
 }

@@ -7,7 +7,7 @@ use crate::catalog::{Catalog, Definition, Role};
 use crate::database::Database;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{Allocator, PageView, damaged_meta_pages, meta_page_of, page_of};
-use crate::schema::{Schema, Type};
+use crate::schema::Schema;
 use crate::table::EntryShape;
 use crate::tree::{Finding, View};
 
@@ -66,7 +66,7 @@ impl fmt::Display for Problem {
 
 impl Database {
     /// Reads every page of the newest state, holds it against its checksum and all that is known of it, and goes on after
-    /// damage to the end. `progress` hears from time to time how many bytes are done, and how many there are about.
+    /// damage to the end.
     ///
     /// Checked are: both meta pages; the checksum, place and level of every node; the counts in branches; the order of
     /// keys within and across leaves; the catalog; that no two nodes overlap; that every value is one of its type; that every
@@ -74,14 +74,23 @@ impl Database {
     ///
     /// ```
     /// let db = drystone::Database::in_memory()?;
-    /// assert!(db.check(|_, _| {})?.is_sound());
+    /// assert!(db.check()?.is_sound());
     /// # Ok::<(), drystone::Error>(())
     /// ```
     ///
     /// # Errors
     /// Only what keeps the check from being made, as for [`Database::read`]. Damage is in the report, and so are pages that
     /// the disk cannot read, with an error of kind `Io`.
-    pub fn check(&self, progress: impl FnMut(u64, u64)) -> Result<CheckReport> {
+    pub fn check(&self) -> Result<CheckReport> {
+        self.check_with(|_, _| {})
+    }
+
+    /// As [`check`](Database::check), and calls `progress` from time to time with the bytes that are done, and
+    /// how many there are about.
+    ///
+    /// # Errors
+    /// As for [`check`](Database::check).
+    pub fn check_with(&self, progress: impl FnMut(u64, u64)) -> Result<CheckReport> {
         let read = self.read()?;
         let meta = read.meta();
         let pages = read.pages();
@@ -349,10 +358,9 @@ impl<P: FnMut(u64, u64)> Check<P> {
         });
     }
 
-    /// Every value is one of its type: other types than these take any bytes.
+    /// Every value is one of its type.
     fn values(&mut self, leaf: &Leaf<'_>, table: Option<&str>, schema: &Schema) {
-        let doubtful: Vec<_> =
-            schema.fields().iter().filter(|field| matches!(field.ty(), Type::Bool | Type::Str(_))).collect();
+        let doubtful: Vec<_> = schema.fields().iter().filter(|field| field.can_be_invalid()).collect();
         if doubtful.is_empty() {
             return;
         }
@@ -407,20 +415,21 @@ fn check_entries(leaf: &Leaf<'_>, shape: &EntryShape, rows: &View<'_>, last: &mu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::Options;
+    use crate::database::OpenOptions;
     use crate::page::create_meta;
     use crate::record::RowBuf;
     use crate::schema::Schema;
     use crate::storage::Failing;
+    use crate::table::Dyn;
 
     /// Two tables of 5,000 rows, on a disk that has not been read since they were written.
     fn disk() -> Failing {
         let disk = Failing::new(&create_meta([7; 16], 1));
-        let db = Options::new().over(Box::new(disk.clone())).unwrap();
+        let db = OpenOptions::new().over(Box::new(disk.clone())).unwrap();
         let write = db.write().unwrap();
         for (table, first) in [("one", 1_000_000_u32), ("two", 2_000_000)] {
             let schema: Schema = "id: u32 key, n: u32".parse().unwrap();
-            let mut rows = write.create_dynamic(table, &schema).unwrap();
+            let mut rows = write.create_dyn_table(table, &schema).unwrap();
             for id in first..first + 5000 {
                 let mut row = RowBuf::new(&schema);
                 row.set("id", id).unwrap();
@@ -433,7 +442,7 @@ mod tests {
     }
 
     fn open(disk: &Failing) -> Database {
-        Options::new().over(Box::new(disk.clone())).unwrap()
+        OpenOptions::new().over(Box::new(disk.clone())).unwrap()
     }
 
     #[test]
@@ -442,7 +451,7 @@ mod tests {
         let at = disk.find(&[1_002_500_u32.to_le_bytes(); 2].concat());
         disk.lose(at..at + 1);
         let db = open(&disk);
-        let report = db.check(|_, _| {}).unwrap();
+        let report = db.check().unwrap();
         let [problem] = &report.problems[..] else { panic!("{:?}", report.problems) };
         assert_eq!((problem.table.as_deref(), problem.error.kind()), (Some("one"), ErrorKind::Io));
         let shown = problem.to_string();
@@ -455,7 +464,7 @@ mod tests {
         assert_eq!((loss.table.as_deref(), loss.error.kind()), (Some("one"), ErrorKind::Io));
         assert!(loss.rows.clone().is_some_and(|rows| rows.contains(&2500)), "{loss}");
         assert_eq!(rescued.rows, 10_000 - loss.rows.clone().map_or(0, |rows| rows.end - rows.start));
-        assert!(good.check(|_, _| {}).unwrap().is_sound());
+        assert!(good.check().unwrap().is_sound());
     }
 
     #[test]
@@ -465,25 +474,25 @@ mod tests {
         disk.lose(at..at + 1);
         let db = open(&disk);
         let read = db.read().unwrap();
-        let get = |id: u32| read.dynamic("one")?.get(&[id.into()]).map(|row| row.is_some());
+        let get = |id: u32| read.table::<Dyn>("one")?.get(&[id.into()]).map(|row| row.is_some());
         for _ in 0..2 {
             assert_eq!(get(1_002_500).unwrap_err().kind(), ErrorKind::Io);
             assert!(get(1_000_000).unwrap());
         }
         let kind = |error: Error| error.kind();
-        let failed = read.dynamic("one").unwrap().iter().find_map(Result::err).map(kind);
+        let failed = read.table::<Dyn>("one").unwrap().iter().find_map(Result::err).map(kind);
         assert_eq!(failed, Some(ErrorKind::Io));
         let folder = tempfile::tempdir().unwrap();
         let copy = folder.path().join("copy.dry");
-        assert_eq!(db.backup(&copy, |_, _| {}).map_err(kind), Err(ErrorKind::Io));
+        assert_eq!(db.backup(&copy).map_err(kind), Err(ErrorKind::Io));
         assert!(!copy.exists());
         let write = db.write().unwrap();
-        let loaded = write.dynamic("one").unwrap().set(&[1_002_500_u32.into()], "n", 1_u32);
+        let loaded = write.table::<Dyn>("one").unwrap().set_field(&[1_002_500_u32.into()], "n", 1_u32);
         assert_eq!(loaded.map_err(kind), Err(ErrorKind::Io));
         drop(write);
         disk.lose(0..0);
         assert!(get(1_002_500).unwrap());
-        assert!(db.check(|_, _| {}).unwrap().is_sound());
+        assert!(db.check().unwrap().is_sound());
     }
 
     #[test]
@@ -492,7 +501,7 @@ mod tests {
         let db = open(&disk);
         let _held = db.read().unwrap();
         disk.lose(4096..4097);
-        let report = db.check(|_, _| {}).unwrap();
+        let report = db.check().unwrap();
         let [problem] = &report.problems[..] else { panic!("{:?}", report.problems) };
         assert_eq!((problem.page, problem.error.kind()), (Some(1), ErrorKind::Io));
         assert_eq!(report.rows, 10_000);

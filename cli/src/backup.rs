@@ -24,7 +24,7 @@ impl Backup {
     pub(crate) fn run(&self) -> Result<Outcome> {
         let db = open::to_read(&self.db)?;
         let bar = progress::bytes(Some(0), "copying");
-        let done = db.backup(&self.copy, |done, total| progress::advance(&bar, done, total))?;
+        let done = db.backup_with(&self.copy, |done, total| progress::advance(&bar, done, total))?;
         bar.finish_and_clear();
         report(&format!(
             "{}: {} rows in {} {} of transaction {}, {}",

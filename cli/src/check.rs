@@ -22,7 +22,7 @@ impl Check {
     pub(crate) fn run(&self) -> Result<Outcome> {
         let checked = open::to_read(&self.db).and_then(|db| {
             let bar = progress::bytes(Some(0), "checking");
-            db.check(|done, total| progress::advance(&bar, done, total))
+            db.check_with(|done, total| progress::advance(&bar, done, total))
         });
         match checked {
             Ok(found) => {

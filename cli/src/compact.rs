@@ -27,8 +27,8 @@ impl Compact {
         let bar = progress::bytes(Some(0), "compacting");
         let show = |done, total| progress::advance(&bar, done, total);
         let done = match &self.table {
-            Some(table) => db.compact_table(table, show)?,
-            None => db.compact(show)?,
+            Some(table) => db.compact_table_with(table, show)?,
+            None => db.compact_with(show)?,
         };
         bar.finish_and_clear();
         let name = self.db.display();

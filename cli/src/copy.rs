@@ -1,5 +1,6 @@
 //! `drystone copy`: one table into another database, or beside itself.
 
+use drystone::Dyn;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -27,13 +28,13 @@ impl Copy {
         // First, so that a file that is both is open to be written, too.
         let from = if self.is_one_file() { open::to_write(&self.db)? } else { open::to_read(&self.db)? };
         let read = from.read()?;
-        read.dynamic(&self.table)?;
+        read.table::<Dyn>(&self.table)?;
         let to = open::to_make(&self.to)?;
         let name = self.name.as_ref().unwrap_or(&self.table);
         let bar = progress::bytes(Some(0), "copying");
         let write = to.write()?;
-        let rows =
-            write.copy_table(&read, &self.table, name, |done, total| progress::advance(&bar, done, total))?;
+        let rows = write
+            .copy_table_with(&read, &self.table, name, |done, total| progress::advance(&bar, done, total))?;
         write.commit()?;
         bar.finish_and_clear();
         report(&format!("table {name:?} in {}: {} rows", self.to.display(), HumanCount(rows)))?;

@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use drystone::{Result, Row, RowChange, Schema, TableDiff};
+use drystone::{Dyn, Result, Row, RowChange, Schema, TableDiff};
 use indicatif::HumanCount;
 
 use crate::output::{failed, stdout};
@@ -49,7 +49,7 @@ impl Diff {
         for name in &self.table {
             if diff.table(name).is_none() {
                 // Says which there are.
-                new.dynamic(name)?;
+                new.table::<Dyn>(name)?;
             }
         }
         let mut output = BufWriter::new(stdout());

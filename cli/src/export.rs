@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use drystone::{Error, Result, Row, RowRange, Schema};
+use drystone::{Dyn, Error, Result, Row, Rows, Schema};
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
 
 use crate::output::{Format, Printer, report};
@@ -48,14 +48,14 @@ impl Export {
         let format = self.format()?;
         let db = open::to_read(&self.db)?;
         let read = db.read()?;
-        let table = read.dynamic(&self.table)?;
+        let table = read.table::<Dyn>(&self.table)?;
         let mut projection = Projection::new(table.schema(), &self.select, &[])?;
-        let mut rows = key::range(&table, &self.from, &self.to)?;
+        let rows = key::range(&table, &self.from, &self.to)?;
         let count = rows.len().min(self.limit.unwrap_or(u64::MAX));
         let bar = progress::rows(count);
         if self.file == Path::new("-") {
             let printer = Printer::new(format, projection.schema())?;
-            write(printer, &mut projection, &mut rows, table.schema(), count, &bar)?;
+            write(printer, &mut projection, rows, table.schema(), count, &bar)?;
             return Ok(Outcome::Done);
         }
         let place = self.file.display();
@@ -64,7 +64,7 @@ impl Export {
         let output = file.reopen().map_err(failed)?;
         let printer = Printer::to(format, projection.schema(), Some(count), Box::new(output));
         printer
-            .and_then(|printer| write(printer, &mut projection, &mut rows, table.schema(), count, &bar))
+            .and_then(|printer| write(printer, &mut projection, rows, table.schema(), count, &bar))
             .map_err(|error| error.within(&place))?;
         let bytes = file.as_file().metadata().map_err(failed)?.len();
         file.persist(&self.file).map_err(|error| failed(error.error))?;
@@ -104,15 +104,18 @@ impl Export {
 fn write(
     mut printer: Printer,
     projection: &mut Projection,
-    rows: &mut RowRange<'_>,
+    rows: Rows<'_, Dyn>,
     schema: &Schema,
     count: u64,
     bar: &ProgressBar,
 ) -> Result<()> {
     let out = projection.schema().clone();
     let mut left = count;
-    while left > 0 {
-        let Some(records) = rows.next_records().transpose()? else { break };
+    for rows in rows.slices() {
+        if left == 0 {
+            break;
+        }
+        let records = rows?.as_bytes();
         let taken = (records.len() / schema.width()).min(usize::try_from(left).unwrap_or(usize::MAX));
         let records = &records[..taken * schema.width()];
         if projection.is_whole() {

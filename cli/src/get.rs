@@ -4,7 +4,7 @@ use std::io::BufWriter;
 use std::path::PathBuf;
 
 use clap::Args;
-use drystone::{DynamicIndex, DynamicTable, Result, Row};
+use drystone::{Dyn, Index, Result, Row, Table};
 
 use crate::grid::Grid;
 use crate::output::{Format, Printer, failed, print_rows, stdout};
@@ -40,7 +40,7 @@ impl Get {
     pub(crate) fn run(&self) -> Result<Outcome> {
         let db = open::to_read(&self.db)?;
         let read = db.read()?;
-        let table = read.dynamic(&self.table)?;
+        let table = read.table::<Dyn>(&self.table)?;
         let mut projection = Projection::new(table.schema(), &self.field, &self.at)?;
         if let Some(name) = &self.index {
             return self.find(&table, &table.index(name)?, projection);
@@ -57,8 +57,8 @@ impl Get {
     /// Any number of rows, so they are printed as `scan` does.
     fn find(
         &self,
-        table: &DynamicTable<'_>,
-        index: &DynamicIndex<'_>,
+        table: &Table<'_, Dyn>,
+        index: &Index<'_, Dyn>,
         mut projection: Projection,
     ) -> Result<Outcome> {
         let values = key::parse_indexed(index, &self.key)?;

@@ -60,7 +60,7 @@ impl Index {
                 let write = db.write()?;
                 let options =
                     IndexOptions::new().unique(*unique).memory_bytes(memory.saturating_mul(1 << 20));
-                write.create_index(table, name, fields, &options)?;
+                write.create_index_with(table, name, fields, &options)?;
                 write.commit()?;
             }
             Action::Drop { table, name } => {

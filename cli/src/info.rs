@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use drystone::{
-    Database, DatabaseStats, FieldDef, IndexInfo, ReadTransaction, Result, Schema, TableStats, numpy,
+    Database, DatabaseStats, Dyn, ErrorKind, FieldDef, IndexInfo, ReadTransaction, Result, Schema,
+    TableStats, numpy,
 };
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
@@ -31,7 +32,7 @@ impl Info {
             None => self.show_tables(&db, &read)?,
             Some(name) => {
                 let stats = read.table_stats(name)?;
-                let schema = read.dynamic(name)?.schema().clone();
+                let schema = read.table::<Dyn>(name)?.schema().clone();
                 show_table(name, &schema, &stats).map_err(failed)?;
                 if let Some(offset) = stats.offset {
                     self.show_memmap(&schema, &stats, offset).map_err(failed)?;
@@ -65,7 +66,7 @@ impl Info {
         for name in read.table_names()? {
             let stats = read.table_stats(&name)?;
             let key: Vec<&str> =
-                read.dynamic(&name)?.schema().key_fields().iter().map(FieldDef::name).collect();
+                read.table::<Dyn>(&name)?.schema().key_fields().iter().map(FieldDef::name).collect();
             let cells = vec![
                 name,
                 HumanCount(stats.rows).to_string(),
@@ -110,11 +111,17 @@ fn show_readers(db: &Database) -> Result<()> {
     }
     for reader in &readers {
         let age = HumanDuration(Duration::from_secs(now.saturating_sub(reader.since)));
+        let kept = match db.held_bytes(reader) {
+            Ok(bytes) => HumanCount(bytes).to_string(),
+            // It has only begun to read.
+            Err(error) if error.kind() == ErrorKind::Busy => "not yet known".to_owned(),
+            Err(error) => return Err(error),
+        };
         grid.row(vec![
             format!("process {}", reader.process),
             reader.transaction.to_string(),
             age.to_string(),
-            HumanCount(db.held_bytes(reader)?).to_string(),
+            kept,
         ])
         .map_err(failed)?;
     }
@@ -144,7 +151,11 @@ fn show_table(name: &str, schema: &Schema, stats: &TableStats) -> io::Result<()>
             field.offset().to_string(),
             field.width().to_string(),
             field.name().to_owned(),
-            format!("{}{null}", field.ty()),
+            match field.names() {
+                // The first line has them all.
+                Some(names) if names.len() > 8 => format!("enum{null} of {} names", names.len()),
+                _ => format!("{}{null}", field.ty()),
+            },
             notes.join(", "),
         ])?;
     }

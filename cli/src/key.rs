@@ -3,8 +3,7 @@
 use std::ops::Bound;
 
 use drystone::{
-    DynamicIndex, DynamicTable, Error, ErrorKind, FieldDef, IndexRowRange, Result, RowRange, Schema,
-    Timestamp, Type, Value,
+    Dyn, Error, ErrorKind, FieldDef, Index, IndexRows, Result, Rows, Schema, Table, Timestamp, Type, Value,
 };
 
 use crate::wrong_use;
@@ -46,7 +45,7 @@ pub(crate) fn parse_leading(
 }
 
 /// The rows between two keys, or all; the last one is included, and leading parts of a key stand for all keys that begin so.
-pub(crate) fn range<'t>(table: &DynamicTable<'t>, from: &[String], to: &[String]) -> Result<RowRange<'t>> {
+pub(crate) fn range<'t>(table: &Table<'t, Dyn>, from: &[String], to: &[String]) -> Result<Rows<'t, Dyn>> {
     let from = parse_leading(table.name(), table.schema(), from)?;
     let to = parse_leading(table.name(), table.schema(), to)?;
     table.range((bound(&from), bound(&to)))
@@ -54,7 +53,7 @@ pub(crate) fn range<'t>(table: &DynamicTable<'t>, from: &[String], to: &[String]
 
 /// The values in these arguments, of the first fields of an index; an empty one is null. After the indexed fields come those that
 /// tell its entries apart: the key of the table, or the number of the row.
-pub(crate) fn parse_indexed(index: &DynamicIndex<'_>, arguments: &[String]) -> Result<Vec<Value<'static>>> {
+pub(crate) fn parse_indexed(index: &Index<'_, Dyn>, arguments: &[String]) -> Result<Vec<Value<'static>>> {
     let fields = index.schema().fields();
     if arguments.len() > fields.len() {
         let message = format!("{}, not {}", describe_index(index), arguments.len());
@@ -67,12 +66,12 @@ pub(crate) fn parse_indexed(index: &DynamicIndex<'_>, arguments: &[String]) -> R
 
 /// The rows between two places in an index, or all, in its order; with bounds as in [`range`].
 pub(crate) fn indexed_range<'t>(
-    index: &DynamicIndex<'t>,
+    index: &Index<'t, Dyn>,
     from: &[String],
     to: &[String],
-) -> Result<IndexRowRange<'t>> {
+) -> Result<IndexRows<'t, Dyn>> {
     let (from, to) = (parse_indexed(index, from)?, parse_indexed(index, to)?);
-    index.range((bound(&from), bound(&to)))
+    index.range::<&[Value<'_>]>((bound(&from), bound(&to)))
 }
 
 fn bound<'k, 'v>(key: &'k [Value<'v>]) -> Bound<&'k [Value<'v>]> {
@@ -101,14 +100,14 @@ pub(crate) fn parse_or_null(field: &FieldDef, text: &str) -> Result<Value<'stati
 }
 
 /// Says that there is no such row.
-pub(crate) fn say_not_found(table: &DynamicTable<'_>, key: &[Value<'_>]) {
+pub(crate) fn say_not_found(table: &Table<'_, Dyn>, key: &[Value<'_>]) {
     let what = if table.schema().is_keyed() { "row with key" } else { "row number" };
     let name = table.name();
     crate::say(format_args!("table {name:?}: no {what} {} among {} rows", join(key), table.len()));
 }
 
 /// Says that no row has these values.
-pub(crate) fn say_not_indexed(table: &DynamicTable<'_>, index: &DynamicIndex<'_>, values: &[Value<'_>]) {
+pub(crate) fn say_not_indexed(table: &Table<'_, Dyn>, index: &Index<'_, Dyn>, values: &[Value<'_>]) {
     let names: Vec<&str> = index.schema().fields().iter().take(values.len()).map(FieldDef::name).collect();
     let (table, rows, index) = (table.name(), table.len(), index.name());
     let (names, values) = (names.join(" "), join(values));
@@ -130,7 +129,7 @@ fn describe(table: &str, schema: &Schema) -> String {
     }
 }
 
-fn describe_index(index: &DynamicIndex<'_>) -> String {
+fn describe_index(index: &Index<'_, Dyn>) -> String {
     let fields = index.schema().fields();
     let names: Vec<&str> = fields.iter().map(FieldDef::name).collect();
     let (indexed, others) = names.split_at(index.fields().len());

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use drystone::{
-    DynamicTableMut, Error, LoadOptions, LoadReport, OnDuplicate, RecordSource, Result, Schema,
+    Dyn, Error, LoadOptions, LoadReport, OnDuplicate, RecordSource, Result, Schema, TableMut,
     WriteTransaction,
 };
 use indicatif::{HumanCount, ProgressBar};
@@ -45,6 +45,10 @@ pub(crate) struct Load {
     /// Look through the file first, and pick types that hold it: the narrowest ones for text
     #[arg(long, group = "types")]
     infer: bool,
+    /// With --infer: pick an enumeration for a column of at most 256 different texts, each in four
+    /// rows on average
+    #[arg(long, requires = "infer")]
+    enums: bool,
     /// The fields that are the key, in their order
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     key: Vec<String>,
@@ -85,6 +89,7 @@ impl Load {
             nulls: &self.null,
             ignore_unknown: self.ignore_unknown,
             skip_bad: self.skip_bad.is_some(),
+            enums: self.enums,
         };
         let mut input = Loading::open(&self.file, self.from, choices)?;
         let aside =
@@ -155,15 +160,15 @@ impl Load {
     }
 
     /// The table to load into.
-    fn table<'w>(&self, write: &'w WriteTransaction, schema: Option<Schema>) -> Result<DynamicTableMut<'w>> {
+    fn table<'w>(&self, write: &'w WriteTransaction, schema: Option<Schema>) -> Result<TableMut<'w, Dyn>> {
         let (name, db) = (&self.table, &self.db);
         let exists = write.table_names()?.contains(name);
         match schema {
-            None if exists => write.dynamic(name),
+            None if exists => write.table::<Dyn>(name),
             None => wrong_use(format!("there is no table {name:?} in {db:?}, and {NEEDS_SCHEMA}")),
-            Some(schema) if !exists => write.create_dynamic(name, &schema),
+            Some(schema) if !exists => write.create_dyn_table(name, &schema),
             Some(schema) => {
-                let table = write.dynamic(name)?;
+                let table = write.table::<Dyn>(name)?;
                 if *table.schema() == schema {
                     return Ok(table);
                 }
@@ -176,14 +181,14 @@ impl Load {
                 }
                 drop(table);
                 write.drop_table(name)?;
-                write.create_dynamic(name, &schema)
+                write.create_dyn_table(name, &schema)
             }
         }
     }
 
     fn load(
         &self,
-        table: &mut DynamicTableMut<'_>,
+        table: &mut TableMut<'_, Dyn>,
         records: &mut Source,
         bar: &ProgressBar,
     ) -> Result<LoadReport> {
@@ -194,7 +199,7 @@ impl Load {
         };
         let options =
             LoadOptions::new().on_duplicate(on_duplicate).replace(self.replace).memory_bytes(self.memory);
-        table.load(&mut Watched { source: records, bar }, &options)
+        table.load_from(&mut Watched { source: records, bar }, &options)
     }
 
     fn say_what_was_done(

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use drystone::{Error, ErrorKind, FieldDef, Result, Row, Schema};
+use drystone::{Error, ErrorKind, FieldDef, Result, Row, Schema, Type};
 
 /// Takes fields, or values at byte offsets, out of rows.
 pub(crate) struct Projection {
@@ -21,7 +21,11 @@ impl Projection {
         let (mut fields, mut parts) = (Vec::new(), Vec::new());
         for name in names {
             let field = schema.field(name)?;
-            fields.push(FieldDef::new(name, field.ty(), field.is_nullable(), false)?);
+            fields.push(if field.is_nullable() {
+                FieldDef::new(name, field.ty())?.nullable()?
+            } else {
+                FieldDef::new(name, field.ty())?
+            });
             parts.push(field.offset()..field.offset() + field.width());
         }
         for place in places {
@@ -73,8 +77,10 @@ impl std::str::FromStr for Place {
             return Err("a byte offset, a colon and a type are expected, such as 12:i16".into());
         };
         let (ty, nullable) = ty.strip_suffix('?').map_or((ty, false), |ty| (ty, true));
-        let ty = ty.parse().map_err(|error: Error| error.to_string())?;
-        let field = FieldDef::new(text, ty, nullable, false).map_err(|error| error.to_string())?;
+        let ty: Type = ty.parse().map_err(|error: Error| error.to_string())?;
+        let field = FieldDef::new(text, ty);
+        let field = if nullable { field.and_then(FieldDef::nullable) } else { field };
+        let field = field.map_err(|error| error.to_string())?;
         Ok(Place { offset, field })
     }
 }

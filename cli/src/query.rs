@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use drystone::query::{Predicate, Query as Asked, parse_aggregates, parse_exprs, parse_orders};
-use drystone::{Error, Result};
+use drystone::{Dyn, Error, Result};
 
 use crate::output::{Format, Printer, report};
 use crate::{Outcome, open};
@@ -60,7 +60,7 @@ impl Query {
     pub(crate) fn run(&self) -> Result<Outcome> {
         let db = open::to_read(&self.db)?;
         let read = db.read()?;
-        let query = self.query(read.dynamic(&self.table)?.query())?;
+        let query = self.query(read.table::<Dyn>(&self.table)?.query())?;
         let place = |error: Error| error.within(format_args!("table {:?}", self.table));
         if self.explain {
             report(query.explain().map_err(place)?.trim_end())?;

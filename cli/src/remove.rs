@@ -1,5 +1,6 @@
 //! `drystone remove`: one row.
 
+use drystone::Dyn;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -25,7 +26,7 @@ impl Remove {
     pub(crate) fn run(&self) -> Result<Outcome> {
         let db = open::to_write(&self.db)?;
         let write = db.write()?;
-        let mut table = write.dynamic(&self.table)?;
+        let mut table = write.table::<Dyn>(&self.table)?;
         let key = key::parse(&self.table, table.schema(), &self.key)?;
         if table.get(&key)?.is_none() {
             key::say_not_found(&table.as_table(), &key);

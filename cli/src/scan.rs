@@ -1,5 +1,6 @@
 //! `drystone scan`: rows in the order of their key, or of an index.
 
+use drystone::Dyn;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -43,7 +44,7 @@ impl Scan {
     pub(crate) fn run(&self) -> Result<Outcome> {
         let db = open::to_read(&self.db)?;
         let read = db.read()?;
-        let table = read.dynamic(&self.table)?;
+        let table = read.table::<Dyn>(&self.table)?;
         let mut projection = Projection::new(table.schema(), &self.select, &[])?;
         let limit = self.limit.unwrap_or(usize::MAX);
         // What begins with the parts of a key is what lies from them to them.

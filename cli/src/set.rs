@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use drystone::{Result, RowBuf, Schema, Value};
+use drystone::{Dyn, Result, RowBuf, Schema, Value};
 
 use crate::{Outcome, key, open, wrong_use};
 
@@ -24,7 +24,7 @@ impl Set {
     pub(crate) fn run(&self) -> Result<Outcome> {
         let db = open::to_write(&self.db)?;
         let write = db.write()?;
-        let mut table = write.dynamic(&self.table)?;
+        let mut table = write.table::<Dyn>(&self.table)?;
         let schema = table.schema().clone();
         let parts = key::parts(&schema).min(self.arguments.len());
         let (key, changes) = self.arguments.split_at(parts);

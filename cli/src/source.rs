@@ -75,6 +75,8 @@ pub(crate) struct Choices<'c> {
     pub(crate) ignore_unknown: bool,
     /// Whether bad lines are passed over.
     pub(crate) skip_bad: bool,
+    /// Whether an enumeration is picked for few texts.
+    pub(crate) enums: bool,
 }
 
 /// A file to load, in the format that it has.
@@ -173,12 +175,18 @@ impl<'c> Loading<'c> {
 
     fn csv(&self) -> csv::Options {
         let options = csv::Options::new().name(self.input.name());
-        let options = options.skip_bad(self.choices.skip_bad).ignore_unknown(self.choices.ignore_unknown);
+        let options = options
+            .skip_bad(self.choices.skip_bad)
+            .enums(self.choices.enums)
+            .ignore_unknown(self.choices.ignore_unknown);
         self.choices.nulls.iter().fold(options, |options, spelling| options.null(&**spelling))
     }
 
     fn json(&self) -> json::Options {
-        json::Options::new().name(self.input.name()).ignore_unknown(self.choices.ignore_unknown)
+        json::Options::new()
+            .name(self.input.name())
+            .enums(self.choices.enums)
+            .ignore_unknown(self.choices.ignore_unknown)
     }
 
     fn npy(&self) -> numpy::Options {
@@ -186,11 +194,17 @@ impl<'c> Loading<'c> {
     }
 
     fn arrow(&self) -> arrow::Options {
-        arrow::Options::new().name(self.input.name()).ignore_unknown(self.choices.ignore_unknown)
+        arrow::Options::new()
+            .name(self.input.name())
+            .enums(self.choices.enums)
+            .ignore_unknown(self.choices.ignore_unknown)
     }
 
     fn parquet(&self) -> parquet::Options {
-        parquet::Options::new().name(self.input.name()).ignore_unknown(self.choices.ignore_unknown)
+        parquet::Options::new()
+            .name(self.input.name())
+            .enums(self.choices.enums)
+            .ignore_unknown(self.choices.ignore_unknown)
     }
 
     /// Whether this is an Arrow stream, which can be compressed as a whole, unlike a file.

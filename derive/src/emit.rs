@@ -1,16 +1,18 @@
-//! Writes the code: the record's schema, key and marker, and the assertions that its bytes can be taken as they are.
+//! Writes the code of a record: its schema, key, marker and methods, and the assertions that its
+//! bytes can be taken as they are.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use crate::field::{Field, parameters, type_name};
+use crate::field::{Field, is_nullable, parameters, type_name};
 use crate::input::Record;
 
 pub(crate) fn record(record: &Record<'_>) -> TokenStream {
-    let ident = record.ident;
+    let (ident, krate) = (record.ident, &record.krate);
     let assertions = assertions(record);
-    let fields = record.fields.iter().map(definition);
+    let methods = methods(record);
+    let fields = record.fields.iter().map(|field| definition(krate, field));
     let key = key(&record.fields);
     let marker = if record.fields.iter().any(|field| field.key) { quote!(Keyed) } else { quote!(Unkeyed) };
     let type_name = ident.to_string();
@@ -20,37 +22,74 @@ pub(crate) fn record(record: &Record<'_>) -> TokenStream {
         const _: () = {
             #assertions
 
-            unsafe impl ::drystone::__private::Zeroable for #ident {}
+            unsafe impl #krate::__private::Zeroable for #ident {}
 
-            unsafe impl ::drystone::__private::Pod for #ident {}
+            unsafe impl #krate::__private::Pod for #ident {}
 
-            impl ::drystone::Record for #ident {
+            impl #krate::Record for #ident {
                 type Key = #key;
 
-                fn schema() -> &'static ::drystone::Schema {
-                    static SCHEMA: ::drystone::__private::LazyLock<::drystone::Schema> =
-                        ::drystone::__private::LazyLock::new(|| {
-                            ::drystone::__private::schema(#type_name, [#(#fields),*])
+                fn schema() -> &'static #krate::Schema {
+                    static SCHEMA: #krate::__private::LazyLock<#krate::Schema> =
+                        #krate::__private::LazyLock::new(|| {
+                            #krate::__private::schema(#type_name, [#(#fields),*])
                         });
                     &SCHEMA
                 }
             }
 
-            impl ::drystone::#marker for #ident {}
+            impl #krate::__private::SealedKeyed for #ident {}
+
+            impl #krate::#marker for #ident {}
+
+            #methods
         };
+    }
+}
+
+/// Methods of the struct itself: its key, and the value of each field if that was asked for.
+fn methods(record: &Record<'_>) -> TokenStream {
+    let (ident, vis) = (record.ident, record.vis);
+    let getters = record.fields.iter().filter(|_| record.getters).map(|field| {
+        let Field { ident, ty, vis, docs, .. } = field;
+        quote!(#(#docs)* #[inline] #vis fn #ident(&self) -> #ty { self.#ident })
+    });
+    let of_key: Vec<_> = record.fields.iter().filter(|field| field.key).map(|field| field.ident).collect();
+    // A getter of this name is already there where a field has it.
+    let is_taken = record.getters && record.fields.iter().any(|field| field.ident == "key");
+    let key = match of_key.as_slice() {
+        [] => None,
+        _ if is_taken => None,
+        [one] => Some(quote!(self.#one)),
+        several => Some(quote!((#(self.#several),*))),
+    };
+    let ty = self::key(&record.fields);
+    let key = key.map(|key| {
+        quote! {
+            /// The key of this record.
+            #[inline]
+            #vis fn key(&self) -> #ty { #key }
+        }
+    });
+    quote! {
+        #[allow(dead_code)]
+        impl #ident {
+            #key
+            #(#getters)*
+        }
     }
 }
 
 /// What only the compiler can tell, as it knows the sizes.
 fn assertions(record: &Record<'_>) -> TokenStream {
-    let ident = record.ident;
+    let (ident, krate) = (record.ident, &record.krate);
     let types = record.fields.iter().map(|field| field.ty);
     let key_types = record.fields.iter().filter(|field| field.key).map(|field| field.ty);
-    let defaults = record.fields.iter().filter_map(default_fits);
+    let defaults = record.fields.iter().filter_map(|field| default_fits(krate, field));
     // A type alias can hide a Nullable from `Field::read`.
     let not_null = record.fields.iter().filter(|field| field.key).map(|field| {
         let ty = field.ty;
-        let holds = quote!(!<#ty as ::drystone::FieldType>::NULLABLE);
+        let holds = quote!(!<#ty as #krate::FieldType>::NULLABLE);
         assertion(ty.span(), &holds, "a key field cannot be null: use the type without Nullable")
     });
     let size = quote!(::core::mem::size_of::<#ident>());
@@ -77,19 +116,26 @@ fn assertions(record: &Record<'_>) -> TokenStream {
 
 /// An assertion whose failure is shown at this place. What it asserts counts as written by the macro, so that lints leave
 /// it alone.
-fn assertion(place: Span, holds: &TokenStream, message: &str) -> TokenStream {
+pub(crate) fn assertion(place: Span, holds: &TokenStream, message: &str) -> TokenStream {
     quote_spanned!(place => ::core::assert!(#holds, #message);)
 }
 
 /// That a field whose default is null may be null, and that the default of a text field is no longer than the field.
-fn default_fits(field: &Field<'_>) -> Option<TokenStream> {
+fn default_fits(krate: &syn::Path, field: &Field<'_>) -> Option<TokenStream> {
     let default = field.default.as_ref()?;
     let (ident, ty) = (field.ident, field.ty);
     let Some(text) = &default.text else {
-        let holds = quote!(<#ty as ::drystone::FieldType>::NULLABLE);
+        let holds = quote!(<#ty as #krate::FieldType>::NULLABLE);
         let message = format!("`{ident}` cannot be null: use drystone::Nullable<T>");
         return Some(assertion(default.span, &holds, &message));
     };
+    let inner = parameters(ty).next().filter(|_| is_nullable(ty)).unwrap_or(ty);
+    if type_name(inner).is_some_and(|name| name == "Enum") {
+        let of = parameters(inner).next()?;
+        let holds = quote!(#krate::__private::is_name(<#of as #krate::Enumeration>::NAMES, #text));
+        let message = format!("the default of `{ident}` is no name of its enumeration: {text:?}");
+        return Some(assertion(default.span, &holds, &message));
+    }
     let mut names = std::iter::once(ty).chain(parameters(ty)).filter_map(type_name);
     if !names.any(|name| name == "Text") {
         return None;
@@ -100,16 +146,16 @@ fn default_fits(field: &Field<'_>) -> Option<TokenStream> {
     Some(assertion(default.span, &holds, &message))
 }
 
-fn definition(field: &Field<'_>) -> TokenStream {
+fn definition(krate: &syn::Path, field: &Field<'_>) -> TokenStream {
     let Field { name, ty, key, default, .. } = field;
     let default = match default {
-        None => quote!(::drystone::__private::Default::None),
+        None => quote!(#krate::__private::Default::None),
         Some(default) => match &default.text {
-            None => quote!(::drystone::__private::Default::Null),
-            Some(text) => quote!(::drystone::__private::Default::Text(#text)),
+            None => quote!(#krate::__private::Default::Null),
+            Some(text) => quote!(#krate::__private::Default::Text(#text)),
         },
     };
-    quote!(::drystone::__private::record_field::<#ty>(#name, #key, #default))
+    quote!(#krate::__private::record_field::<#ty>(#name, #key, #default))
 }
 
 fn key(fields: &[Field<'_>]) -> TokenStream {

@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Error, Expr, GenericArgument, Ident, LitStr, PathArguments, Result, Type};
+use syn::{Attribute, Error, Expr, GenericArgument, Ident, LitStr, PathArguments, Result, Type, Visibility};
 
 use crate::default::{self, Default};
 use crate::input::check_name;
@@ -13,6 +13,9 @@ pub(crate) const NAME_BYTES: usize = 64;
 pub(crate) struct Field<'i> {
     pub(crate) ident: &'i Ident,
     pub(crate) ty: &'i Type,
+    pub(crate) vis: &'i Visibility,
+    /// What is said of the field where it is declared.
+    pub(crate) docs: Vec<&'i Attribute>,
     /// The name in the schema, and where it stands in the source.
     pub(crate) name: String,
     pub(crate) name_span: Span,
@@ -26,6 +29,8 @@ impl<'i> Field<'i> {
         let mut read = Field {
             ident,
             ty: &field.ty,
+            vis: &field.vis,
+            docs: field.attrs.iter().filter(|attribute| attribute.path().is_ident("doc")).collect(),
             name: ident.unraw().to_string(),
             name_span: ident.span(),
             key: false,
@@ -92,7 +97,7 @@ pub(crate) fn parameters(ty: &Type) -> impl Iterator<Item = &Type> {
 
 /// An error for the types that people reach for and that no record can hold. All others are the compiler's to judge,
 /// which knows what a name stands for.
-fn check_type(ty: &Type) -> Result<()> {
+pub(crate) fn check_type(ty: &Type) -> Result<()> {
     let problem = match ty {
         Type::Reference(_) | Type::Ptr(_) => {
             "a reference cannot be stored: use drystone::Text<N> for text, [u8; N] for bytes, or the value itself"

@@ -1,7 +1,9 @@
 //! Reads the struct: its representation and its fields, and refuses what cannot be a record.
 
 use proc_macro2::Span;
-use syn::{Attribute, Data, DeriveInput, Error, Fields, Ident, Result};
+use syn::{
+    Attribute, Data, DeriveInput, Error, Fields, Ident, LitStr, Path, Result, Visibility, parse_quote,
+};
 
 use crate::field::{self, Field};
 
@@ -12,7 +14,12 @@ const FIELDS: usize = 1024;
 /// A struct that can be a record, as far as its text shows.
 pub(crate) struct Record<'i> {
     pub(crate) ident: &'i Ident,
+    pub(crate) vis: &'i Visibility,
     pub(crate) fields: Vec<Field<'i>>,
+    /// The path by which the program knows drystone.
+    pub(crate) krate: Path,
+    /// Whether each field gets a method that returns its value.
+    pub(crate) getters: bool,
 }
 
 /// Reads the struct. All mistakes are reported, not only the first.
@@ -24,8 +31,20 @@ pub(crate) fn read(input: &DeriveInput) -> Result<Record<'_>> {
             "a record has no generic parameters, as its schema is fixed: write a struct with the types themselves",
         ));
     }
-    if let Some(attribute) = input.attrs.iter().find(|attribute| attribute.path().is_ident("record")) {
-        problems.push(Error::new_spanned(attribute, "#[record(...)] stands on a field, not on the struct"));
+    let (mut krate, mut getters) = (None, false);
+    for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("record")) {
+        problems.take(attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident("crate") {
+                krate = Some(meta.value()?.parse::<LitStr>()?.parse::<Path>()?);
+            } else if meta.path.is_ident("getters") {
+                getters = true;
+            } else {
+                return Err(meta.error(
+                    "a struct is marked with getters or crate = \"path\"; key, rename and default stand on a field",
+                ));
+            }
+            Ok(())
+        }));
     }
     let mut fields = Vec::new();
     if let Some(found) = problems.take(named_fields(input)) {
@@ -37,26 +56,32 @@ pub(crate) fn read(input: &DeriveInput) -> Result<Record<'_>> {
     if problems.0.is_none() {
         problems.take(check_together(&input.ident, &fields));
     }
-    problems.into_result(Record { ident: &input.ident, fields })
+    let krate = krate.unwrap_or_else(drystone);
+    problems.into_result(Record { ident: &input.ident, vis: &input.vis, fields, krate, getters })
+}
+
+/// The path by which most programs know drystone.
+pub(crate) fn drystone() -> Path {
+    parse_quote!(::drystone)
 }
 
 /// The mistakes so far, as one error.
 #[derive(Default)]
-struct Problems(Option<Error>);
+pub(crate) struct Problems(Option<Error>);
 
 impl Problems {
-    fn push(&mut self, problem: Error) {
+    pub(crate) fn push(&mut self, problem: Error) {
         match &mut self.0 {
             Some(problems) => problems.combine(problem),
             None => self.0 = Some(problem),
         }
     }
 
-    fn take<T>(&mut self, result: Result<T>) -> Option<T> {
+    pub(crate) fn take<T>(&mut self, result: Result<T>) -> Option<T> {
         result.map_err(|problem| self.push(problem)).ok()
     }
 
-    fn into_result<T>(self, value: T) -> Result<T> {
+    pub(crate) fn into_result<T>(self, value: T) -> Result<T> {
         self.0.map_or(Ok(value), Err)
     }
 }
@@ -69,7 +94,7 @@ fn named_fields(input: &DeriveInput) -> Result<impl Iterator<Item = &syn::Field>
             _ => "a record is a struct with named fields, as their names become those of its schema",
         },
         Data::Enum(_) => {
-            "an enum cannot be a record, as not all bytes are a value of it: keep its number in a field, such as a u8"
+            "an enum cannot be a record: put #[derive(FieldType)] on it, and use it in a record as Enum<E>"
         }
         Data::Union(_) => "a union cannot be a record: write a struct",
     };
@@ -77,10 +102,19 @@ fn named_fields(input: &DeriveInput) -> Result<impl Iterator<Item = &syn::Field>
 }
 
 fn check_repr(ident: &Ident, attributes: &[Attribute]) -> Result<()> {
-    let mut is_c = false;
+    if has_repr(attributes, "C")? {
+        return Ok(());
+    }
+    let problem = "a record needs #[repr(C)] or #[repr(C, packed)], so that its fields lie in the order in which they stand";
+    Err(Error::new_spanned(ident, problem))
+}
+
+/// Whether the type has this representation.
+pub(crate) fn has_repr(attributes: &[Attribute], wanted: &str) -> Result<bool> {
+    let mut found = false;
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("repr")) {
         attribute.parse_nested_meta(|meta| {
-            is_c |= meta.path.is_ident("C");
+            found |= meta.path.is_ident(wanted);
             // `packed(2)`, `align(8)`: the number does not matter here, the padding is found by the sizes.
             if meta.input.peek(syn::token::Paren) {
                 let arguments;
@@ -90,11 +124,7 @@ fn check_repr(ident: &Ident, attributes: &[Attribute]) -> Result<()> {
             Ok(())
         })?;
     }
-    if is_c {
-        return Ok(());
-    }
-    let problem = "a record needs #[repr(C)] or #[repr(C, packed)], so that its fields lie in the order in which they stand";
-    Err(Error::new_spanned(ident, problem))
+    Ok(found)
 }
 
 /// What concerns several fields: order of the key, names, number.

@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use drystone::query::{Predicate, Query, parse_aggregates, parse_exprs, parse_orders};
-use drystone::{Database, ErrorKind, IndexOptions, Options, ReadTransaction, RowBuf, Schema};
+use drystone::{Dyn, Database, ErrorKind, IndexOptions, Options, ReadTransaction, RowBuf, Schema};
 use libfuzzer_sys::fuzz_target;
 
 const SCHEMA: &str = "id: u32 key, a: i16?, b: f32?, c: str[3]?, d: date, e: timestamp?, f: bool?, g: u128?, h: bytes[2], \
@@ -18,10 +18,10 @@ static TABLES: LazyLock<ReadTransaction> = LazyLock::new(|| make().expect("the t
 
 fn make() -> drystone::Result<ReadTransaction> {
     let schema: Schema = SCHEMA.parse()?;
-    let db: Database = Options::new().reserve_bytes(1 << 28).in_memory()?;
+    let db: Database = OpenOptions::new().reserve_bytes(1 << 28).in_memory()?;
     let write = db.write()?;
     for name in ["plain", "indexed"] {
-        let mut table = write.create_dynamic(name, &schema)?;
+        let mut table = write.create_dyn_table(name, &schema)?;
         for id in 0..ROWS {
             let mut row = RowBuf::new(&schema);
             row.set("id", id)?;
@@ -40,7 +40,7 @@ fn make() -> drystone::Result<ReadTransaction> {
         }
     }
     for (number, fields) in INDEXED.iter().enumerate() {
-        write.create_index("indexed", &format!("index {number}"), fields, &IndexOptions::new())?;
+        write.create_index("indexed", &format!("index {number}"), fields)?;
     }
     write.commit()?;
     db.read()
@@ -60,7 +60,7 @@ fuzz_target!(|text: &str| {
         opposite(filter);
     }
     let asked = |name: &str, threads: usize| {
-        let mut query = TABLES.dynamic(name).expect("the table is there").query().threads(threads).limit(50);
+        let mut query = TABLES.table::<Dyn>(name).expect("the table is there").query().threads(threads).limit(50);
         if let Ok(filter) = &filter {
             query = query.filter(filter.clone());
         }
@@ -92,7 +92,7 @@ fn answer(query: &Query<'_>) -> Result<(String, Vec<u8>), ErrorKind> {
 /// A condition is true, false or unknown.
 fn opposite(filter: &Predicate) {
     let count = |filter: Predicate| {
-        TABLES.dynamic("indexed").expect("the table is there").query().filter(filter).count()
+        TABLES.table::<Dyn>("indexed").expect("the table is there").query().filter(filter).count()
     };
     let (Ok(fitting), Ok(opposite)) = (count(filter.clone()), count(!filter.clone())) else { return };
     assert!(fitting + opposite <= u64::from(ROWS), "{filter}: {fitting} and {opposite}");

@@ -4,9 +4,9 @@
 use std::ops::Bound::{Excluded, Included};
 use std::path::Path;
 
-use drystone::{
-    CheckReport, Database, DynamicIndex, DynamicTable, ErrorKind, FieldDef, IndexOptions, Keyed, LoadOptions,
-    OnDuplicate, Options, ReadTransaction, Record, RecordSource, Result, Row, RowBuf, Schema, Type, Value,
+use drystone::{Dyn, 
+    CheckReport, Database, Index, Table, ErrorKind, FieldDef, IndexOptions, Keyed, LoadOptions,
+    OnDuplicate, OpenOptions, ReadTransaction, Record, RecordSource, Result, Row, RowBuf, Schema, Type, Value,
     WriteTransaction, csv,
 };
 
@@ -45,7 +45,7 @@ fn must<T>(sound: bool, result: Result<T>) -> Option<T> {
 }
 
 fn check(db: &Database) -> Result<CheckReport> {
-    let report = db.check(|_, _| {})?;
+    let report = db.check()?;
     for problem in &report.problems {
         assert!(!problem.to_string().is_empty());
     }
@@ -59,7 +59,7 @@ fn read_all(db: &Database) -> bool {
     for reader in must(sound, db.readers()).unwrap_or_default() {
         must(sound, db.held_bytes(&reader));
     }
-    let rescued = Options::new().reserve_bytes(1 << 30).in_memory().expect("memory");
+    let rescued = OpenOptions::new().reserve_bytes(1 << 30).in_memory().expect("memory");
     if let Some(report) = must(sound, db.salvage(&rescued)) {
         assert!(!sound || report.lost.is_empty(), "{:?}", report.lost);
         assert!(check(&rescued).is_ok_and(|report| report.is_sound() || !sound));
@@ -67,7 +67,7 @@ fn read_all(db: &Database) -> bool {
     let Some(read) = must(sound, db.read()) else { return false };
     for name in must(sound, read.table_names()).unwrap_or_default() {
         must(sound, read.table_stats(&name));
-        if let Some(table) = must(sound, read.dynamic(&name)) {
+        if let Some(table) = must(sound, read.table::<Dyn>(&name)) {
             read_dynamic(sound, &table);
             for index in must(sound, read.indexes(&name)).unwrap_or_default() {
                 must(sound, read.index_stats(&name, &index.name));
@@ -86,7 +86,7 @@ fn read_all(db: &Database) -> bool {
     sound
 }
 
-fn read_dynamic(sound: bool, table: &DynamicTable<'_>) {
+fn read_dynamic(sound: bool, table: &Table<'_, Dyn>) {
     let schema = table.schema();
     let printed = schema.to_string();
     let parsed: Schema = printed.parse().expect("a schema prints as it is read");
@@ -142,7 +142,7 @@ fn read_dynamic(sound: bool, table: &DynamicTable<'_>) {
 }
 
 /// Reads the rows by an index, in its order and by its values, and its entries alone.
-fn read_index(sound: bool, table: &DynamicTable<'_>, index: &DynamicIndex<'_>) {
+fn read_index(sound: bool, table: &Table<'_, Dyn>, index: &Index<'_, Dyn>) {
     assert!(!sound || index.len() == table.len());
     let fields = index.fields().len();
     let mut last: Option<(u64, Vec<Value<'_>>)> = None;
@@ -186,7 +186,7 @@ fn read_row(sound: bool, row: &Row<'_>) {
     let _ = row.at::<u8>(usize::MAX);
 }
 
-fn write_csv(sound: bool, table: &DynamicTable<'_>) {
+fn write_csv(sound: bool, table: &Table<'_, Dyn>) {
     let Ok(mut writer) = csv::Options::new().writer(table.schema(), Vec::new()) else { return };
     for row in table.iter().take(ROWS).flatten() {
         must(sound, writer.write(row));
@@ -264,13 +264,13 @@ fn write_all(db: &Database, sound: bool) -> bool {
             done => drop(must(sound, done)),
         }
     }
-    must(sound, write.create_dynamic("new", &"id: u16 key, x: f32".parse().expect("a schema")).map(drop));
+    must(sound, write.create_dyn_table("new", &"id: u16 key, x: f32".parse().expect("a schema")).map(drop));
     for (at, name) in names.iter().enumerate() {
         match at % 4 {
             0 => must(sound, write.rename_table(name, &format!("renamed {at}"))),
             1 => must(sound, write.drop_table(name)),
             2 => {
-                let field = FieldDef::new("appended", Type::I16, true, false).expect("a field");
+                let field = FieldDef::new("appended", Type::I16).expect("a field").nullable().expect("a field");
                 match write.append_field(name, field) {
                     // A table may be as wide as a table can be.
                     Err(error) if error.kind() == ErrorKind::Schema => None,
@@ -288,15 +288,13 @@ fn change_indexes(write: &WriteTransaction, name: &str, sound: bool) {
     for index in must(sound, write.indexes(name)).unwrap_or_default().iter().step_by(2) {
         must(sound, write.drop_index(name, &index.name));
     }
-    let Some(table) = must(sound, write.dynamic(name)) else { return };
+    let Some(table) = must(sound, write.table::<Dyn>(name)) else { return };
     let Some(last) = table.schema().fields().last().map(|field| field.name().to_owned()) else { return };
     drop(table);
     match write.create_index(
         name,
         &format!("{name} by last").replace(' ', "_"),
-        &[last],
-        &IndexOptions::new(),
-    ) {
+        &[last]) {
         // Arrays have no order, a name may be too long, or there, and an entry too wide.
         Err(error) if matches!(error.kind(), ErrorKind::Schema | ErrorKind::Usage | ErrorKind::Duplicate) => {
         }
@@ -305,7 +303,7 @@ fn change_indexes(write: &WriteTransaction, name: &str, sound: bool) {
 }
 
 fn write_table(write: &WriteTransaction, name: &str) -> Result<()> {
-    let mut table = write.dynamic(name)?;
+    let mut table = write.table::<Dyn>(name)?;
     let schema = table.schema().clone();
     let keyed = schema.is_keyed();
     // Rows of the table to begin with: the first, the last, and some between.
@@ -322,7 +320,7 @@ fn write_table(write: &WriteTransaction, name: &str) -> Result<()> {
             table.upsert(row)?;
             let last = schema.fields().len() - 1;
             if last >= key.len() {
-                table.set(&key, last, row.as_row().get(last)?)?;
+                table.set_field(&key, last, row.as_row().get(last)?)?;
             }
             table.update(&key, |_| Ok(()))?;
             table.remove(&key)?;
@@ -343,9 +341,9 @@ fn write_table(write: &WriteTransaction, name: &str) -> Result<()> {
     }
     let more = Made { schema: &schema, left: 80, place: 0 };
     let options = LoadOptions::new().on_duplicate(OnDuplicate::Last);
-    table.load(&mut { more }, &options)?;
+    table.load_from(&mut { more }, &options)?;
     let few = Made { schema: &schema, left: 1, place: 1000 };
-    table.load(&mut { few }, &options.on_duplicate(OnDuplicate::First))?;
+    table.load_from(&mut { few }, &options.on_duplicate(OnDuplicate::First))?;
     if table.len() % 5 == 1 {
         table.clear()?;
     }
@@ -353,7 +351,7 @@ fn write_table(write: &WriteTransaction, name: &str) -> Result<()> {
 }
 
 /// Takes out every row of the middle third, so that nodes become small and join.
-fn empty_in_part(table: &mut drystone::DynamicTableMut<'_>) -> Result<()> {
+fn empty_in_part(table: &mut drystone::TableMut<'_, Dyn>) -> Result<()> {
     let len = table.len();
     let mut keys = Vec::new();
     for row in table.as_table().iter().skip((len / 3) as usize).take((len / 3) as usize) {
@@ -423,7 +421,7 @@ impl RecordSource for Made<'_> {
 /// Opens read-only, which must leave the file as it is.
 pub fn exercise_read_only(path: &Path) {
     // SAFETY: as in `place::open`.
-    let opened = unsafe { Options::new().read_only(true).reserve_bytes(1 << 30).open(path) };
+    let opened = unsafe { OpenOptions::new().read_only(true).reserve_bytes(1 << 30).open(path) };
     if let Ok(db) = opened {
         read_all(&db);
         assert_eq!(db.write().err().map(|error| error.kind()), Some(ErrorKind::Usage));

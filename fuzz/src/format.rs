@@ -253,10 +253,15 @@ impl Image {
                 if self.u32(field) == Some(id) {
                     let bytes = &self.bytes[field..field + FIELDS.width];
                     let position = u16::from_le_bytes([bytes[4], bytes[5]]);
+                    // Behind the fields there are the names of enumerations.
+                    if position >= 1024 {
+                        continue;
+                    }
                     let length = usize::from(u16::from_le_bytes([bytes[6], bytes[7]]));
                     let width = match bytes[8] {
                         14 | 15 => length,
                         19 => type_width(bytes[9]) * length,
+                        20 => 1 + usize::from(!(1..=256).contains(&length)),
                         plain => type_width(plain),
                     };
                     widths.entry(position).or_insert((width, bytes[10] & 2 != 0));

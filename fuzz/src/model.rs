@@ -87,7 +87,7 @@ impl Run {
     pub fn finish(mut self) {
         self.commit(0);
         self.reopen();
-        let report = self.db().check(|_, _| {}).expect("the database can be checked");
+        let report = self.db().check().expect("the database can be checked");
         assert!(report.is_sound(), "{:?}", report.problems);
         for (read, state) in &self.held {
             compare(read, state).expect("a snapshot that is held can be read");
@@ -231,7 +231,7 @@ impl Run {
                         after.insert(row.id, row.value);
                     }
                 }
-                match table.load(rows.iter().copied(), &options) {
+                match table.load_with(rows.iter().copied(), &options) {
                     Ok(report) => {
                         assert!(on_duplicate != OnDuplicate::Error || !twice, "a duplicate was not seen");
                         assert_eq!((report.read, report.rows), (rows.len() as u64, after.len() as u64));
@@ -329,7 +329,7 @@ impl Run {
                 if how % 9 == 2 {
                     table.extend(rows.iter().copied().map(point))?;
                 } else {
-                    table.load(rows.iter().copied().map(point), &LoadOptions::new())?;
+                    table.load(rows.iter().copied().map(point))?;
                 }
                 model.extend(rows);
             }
@@ -347,7 +347,7 @@ impl Run {
             7 => {
                 let rows: Vec<[i32; 3]> =
                     (0..i32::from(input.u16()) % 10_000).map(|i| [i, row[0], 0]).collect();
-                table.load(rows.iter().copied().map(point), &LoadOptions::new().replace(true))?;
+                table.load_with(rows.iter().copied().map(point), &LoadOptions::new().replace(true))?;
                 *model = rows;
             }
             _ => {

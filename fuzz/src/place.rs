@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use drystone::{Database, Options, Result};
+use drystone::{Database, OpenOptions, Result};
 
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = std::env::temp_dir().join(format!("drystone-fuzz-{}", std::process::id()));
@@ -19,5 +19,5 @@ pub fn path(name: &str) -> PathBuf {
 /// Opens a database with so much address space as fits any number of runs into one process.
 pub fn open(path: &Path) -> Result<Database> {
     // SAFETY: the folder belongs to this process, which changes its files through Drystone alone while they are open.
-    unsafe { Options::new().reserve_bytes(1 << 30).open(path) }
+    unsafe { OpenOptions::new().reserve_bytes(1 << 30).open(path) }
 }

@@ -59,7 +59,8 @@ pub struct Block {
 /// Every type, and null where there can be one.
 const EVERY: &str = "name: str[4] key, day: date key, flag: bool, maybe: bool?, a: u8?, b: u16?, c: u32?, d: u64?, e: u128?, \
     f: i8?, g: i16? = null, h: i32? = -7, i: i64?, j: i128?, k: f32?, l: f64? = 1.5, m: str[5]?, n: bytes[3]?, o: date?, \
-    p: timestamp?, q: uuid?, r: f32[3]?, s: u8[4], t: bytes[2] = 0x00ff, u: timestamp";
+    p: timestamp?, q: uuid?, r: f32[3]?, s: u8[4], t: bytes[2] = 0x00ff, u: timestamp, \
+    v: enum[a, b, \"c d\"], w: enum[x, y]? = y";
 
 /// Bytes of a sound database, and the numbers in it that are worth changing.
 pub struct Sample {
@@ -92,12 +93,12 @@ fn small(db: &Database) -> drystone::Result<()> {
     let write = db.write()?;
     let options = TableOptions::new();
     let mut points = write.create_table_with::<Point>("points", &options.clone().leaf_rows(512))?;
-    points.load((0..1500).map(|x| Point { x, y: -x, z: x * x }), &LoadOptions::new())?;
+    points.load((0..1500).map(|x| Point { x, y: -x, z: x * x }))?;
     drop(points);
     insert_pairs(&mut write.create_table_with("pairs", &options.clone().leaf_rows(256))?)?;
     let mut edges = write.create_table::<Edge>("edges")?;
     edges
-        .load((0..300).map(|i| Edge { from: i % 17, to: 9 - i as i32, weight: 0.5 }), &LoadOptions::new())?;
+        .load((0..300).map(|i| Edge { from: i % 17, to: 9 - i as i32, weight: 0.5 }))?;
     drop(edges);
     let mut wide = write.create_table_with::<Wide>("wide", &options.leaf_rows(16))?;
     let names = (0..300_u32).map(|i| i.wrapping_mul(2_654_435_761) >> 16);
@@ -114,22 +115,22 @@ fn small(db: &Database) -> drystone::Result<()> {
         ("wide", "wide by name", &["name"], false),
         ("every", "every by text", &["m", "p"], false),
     ] {
-        write.create_index(table, name, fields, &IndexOptions::new().unique(unique))?;
+        write.create_index_with(table, name, fields, &IndexOptions::new().unique(unique))?;
     }
-    write.create_dynamic("set", &"id: u32 key, tag: bytes[3] key".parse()?)?;
-    write.create_dynamic("empty", &"x: f64, note: str[6]?".parse()?)?;
+    write.create_dyn_table("set", &"id: u32 key, tag: bytes[3] key".parse()?)?;
+    write.create_dyn_table("empty", &"x: f64, note: str[6]?".parse()?)?;
     write.commit()
 }
 
 fn every(write: &WriteTransaction) -> drystone::Result<()> {
     let schema: Schema = EVERY.parse()?;
-    let mut every = write.create_dynamic("every", &schema)?;
+    let mut every = write.create_dyn_table("every", &schema)?;
     for i in 0..20_u8 {
         let mut row = RowBuf::new(&schema);
         row.set("name", format!("n{i}"))?;
         row.set_text("day", "2013-01-31")?;
         if i % 2 == 0 {
-            for (field, text) in [("maybe", "true"), ("k", "1e-9"), ("m", "a,\"b"), ("n", "0x010203")] {
+            for (field, text) in [("maybe", "true"), ("k", "1e-9"), ("m", "a,\"b"), ("n", "0x010203"), ("v", "c d")] {
                 row.set_text(field, text)?;
             }
             row.set_text("q", "00112233-4455-6677-8899-aabbccddeeff")?;
@@ -156,8 +157,8 @@ fn unsynced(db: &Database) -> drystone::Result<()> {
         if number == 0 {
             write.create_table::<Pair>("pairs")?;
             write.create_table::<Point>("points")?;
-            write.create_index("pairs", "pairs by value", &["value"], &IndexOptions::new())?;
-            write.create_index("points", "points by x", &["x"], &IndexOptions::new().unique(true))?;
+            write.create_index("pairs", "pairs by value", &["value"])?;
+            write.create_index_with("points", "points by x", &["x"], &IndexOptions::new().unique(true))?;
         }
         write.table::<Pair>("pairs")?.insert(&Pair { id: number as u64, value: 7 })?;
         push(&mut write.table("points")?, Point { x: number, y: 1, z: 2 })?;
@@ -170,7 +171,7 @@ fn unsynced(db: &Database) -> drystone::Result<()> {
 fn tall(db: &Database) -> drystone::Result<()> {
     let write = db.write()?;
     let mut blocks = write.create_table_with::<Block>("blocks", &TableOptions::new().leaf_rows(2))?;
-    blocks.load((0..600).map(|i| Block { bytes: [i as u8; 2048] }), &LoadOptions::new())?;
+    blocks.load((0..600).map(|i| Block { bytes: [i as u8; 2048] }))?;
     drop(blocks);
     write.commit()
 }

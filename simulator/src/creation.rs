@@ -49,7 +49,7 @@ fn whole(disk: &CrashDisk, wanted: &(u64, State)) -> Result<(), Broken> {
     if found != *wanted {
         return Err(format!("it shows transaction {} instead of {}", found.0, wanted.0));
     }
-    let report = db.check(|_, _| {}).map_err(|error| format!("it cannot be checked: {error}"))?;
+    let report = db.check().map_err(|error| format!("it cannot be checked: {error}"))?;
     match report.problems.first() {
         Some(problem) => Err(format!("check: {problem}")),
         None => Ok(()),

@@ -155,7 +155,7 @@ fn look(
             // The model has a word for rows that nobody wrote; the store says what does not match.
             detected(&error)?;
             outcomes.at_reading += 1;
-            return match db.check(|_, _| {}) {
+            return match db.check() {
                 Ok(report) if report.problems.is_empty() => {
                     Err(format!("check finds nothing, but reading says: {error}"))
                 }

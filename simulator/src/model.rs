@@ -167,7 +167,7 @@ impl State {
             Edit::Index(table) => match self.0.get_mut(&table) {
                 Some(contents) if !contents.indexed => {
                     let options = IndexOptions::new();
-                    write.create_index(&table.name(), &table.index(), &[table.indexed()], &options)?;
+                    write.create_index_with(&table.name(), &table.index(), &[table.indexed()], &options)?;
                     contents.indexed = true;
                 }
                 _ => {}
@@ -251,7 +251,7 @@ fn check_items(index: &Index<'_, Item>, rows: &BTreeMap<u64, u64>) -> Result<()>
     let mut wanted: Vec<(u64, u64)> = rows.iter().map(|(key, value)| (*value, *key)).collect();
     wanted.sort_unstable();
     let mut found = Vec::with_capacity(wanted.len());
-    for row in index.iter() {
+    for row in index {
         let row = row?;
         found.push((row.value, row.key));
     }
@@ -263,10 +263,10 @@ fn check_entries(index: &Index<'_, Entry>, rows: &[u64]) -> Result<()> {
     let mut wanted: Vec<(u64, u64)> = rows.iter().copied().zip(0..).collect();
     wanted.sort_unstable();
     let mut found = Vec::with_capacity(wanted.len());
-    let mut entries = index.iter().entries();
-    while let Some(entries) = entries.next_records() {
+    for entries in index.iter().entries().slices() {
         let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
-        found.extend(entries?.chunks_exact(16).map(|entry| (word(&entry[..8]), word(&entry[8..]))));
+        found
+            .extend(entries?.as_bytes().chunks_exact(16).map(|entry| (word(&entry[..8]), word(&entry[8..]))));
     }
     check_index(found == wanted)
 }
@@ -312,7 +312,7 @@ fn edit_keyed(
         Edit::Load { rows: count, replace, backwards, value, .. } => {
             let options = LoadOptions::new().replace(replace).on_duplicate(OnDuplicate::Last);
             let key = |index| if backwards { count - 1 - index } else { index };
-            table.load((0..count).map(|index| item(key(index), value + key(index))), &options)?;
+            table.load_with((0..count).map(|index| item(key(index), value + key(index))), &options)?;
             if replace {
                 rows.clear();
             }
@@ -346,7 +346,7 @@ fn edit_list(rows: &mut Vec<u64>, edit: &Edit, write: &WriteTransaction, name: &
         }
         Edit::Load { rows: count, replace, value, .. } => {
             let options = LoadOptions::new().replace(replace);
-            table.load((0..count).map(|index| entry(value + index)), &options)?;
+            table.load_with((0..count).map(|index| entry(value + index)), &options)?;
             if replace {
                 rows.clear();
             }

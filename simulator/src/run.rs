@@ -93,7 +93,7 @@ pub fn open_with(
     let Some(version) = find(&found) else {
         return Err(format!("found transaction {}, expected {}", found.0, expected()));
     };
-    let report = db.check(|_, _| {}).map_err(|error| format!("it cannot be checked: {error}"))?;
+    let report = db.check().map_err(|error| format!("it cannot be checked: {error}"))?;
     // A meta page may be torn: that is what there are two for.
     if let Some(problem) = report.problems.iter().find(|problem| problem.page.is_none_or(|page| page > 1)) {
         return Err(format!("check finds in transaction {}: {problem}", found.0));
@@ -246,7 +246,7 @@ impl Runner<'_> {
         self.note();
         let begun = self.db.write().map(drop);
         self.settled.get_or_insert(self.disk.event_count());
-        let compacted = begun.and_then(|()| self.db.compact(|_, _| {}));
+        let compacted = begun.and_then(|()| self.db.compact());
         let seen = self.db.read().map_err(|error| format!("cannot read: {error}"))?.transaction();
         if seen < first || seen > first + COMPACTION_COMMITS {
             return Err(format!("compaction went from transaction {first} to {seen}"));

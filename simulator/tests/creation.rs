@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use drystone::simulation::{Making, record_making};
-use drystone::{Database, Options};
+use drystone::{Database, OpenOptions};
 use drystone_simulator::crash::Limits;
 use drystone_simulator::creation::{cut, spoilt};
 use drystone_simulator::model::State;
@@ -43,7 +43,7 @@ fn hold_it_against_bugs(steps: &[Making], wanted: &(u64, State)) {
 fn a_new_database_is_whole_or_not_there() {
     let folder = Folder::new("new");
     // SAFETY: nobody else knows the folder.
-    let (db, steps) = record_making(|| unsafe { Options::new().open(folder.0.join("new.dry")).unwrap() });
+    let (db, steps) = record_making(|| unsafe { OpenOptions::new().open(folder.0.join("new.dry")).unwrap() });
     hold_it_against_bugs(&steps, &State::newest(&db).unwrap());
 }
 
@@ -62,7 +62,7 @@ fn a_backup_is_whole_or_not_there() {
             write.commit().unwrap();
         }
         let copy = folder.0.join(format!("{seed}.dry"));
-        let (report, steps) = record_making(|| db.backup(&copy, |_, _| {}).unwrap());
+        let (report, steps) = record_making(|| db.backup(&copy).unwrap());
         hold_it_against_bugs(&steps, &(report.transaction, State::newest(&db).unwrap().1));
     }
 }

@@ -18,7 +18,7 @@ fn commit(db: &Database, table: &str, durability: Durability) -> Result<()> {
     let schema: Schema = "id: u64 key".parse()?;
     let mut write = db.write()?;
     write.set_durability(durability);
-    write.create_dynamic(table, &schema)?;
+    write.create_dyn_table(table, &schema)?;
     write.commit()
 }
 

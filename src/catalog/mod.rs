@@ -4,16 +4,19 @@
 //! their fields by table number and position. An index stands there like a table, with the number of the table it is on.
 
 mod definitions;
+mod fields;
 
 use std::sync::LazyLock;
 
 use bytemuck::{Pod, Zeroable};
 
 pub(crate) use definitions::Definitions;
+use fields::field_key;
+pub(crate) use fields::{FieldRow, field_rows};
 
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{PageView, TreeRoot, WriteSession};
-use crate::schema::{self, FieldDef, KEY_BYTES, Schema, Type};
+use crate::schema::{FieldDef, KEY_BYTES, Schema, Type};
 use crate::tree::{Edited, KeyShape, Layout, Part, View};
 
 /// The longest name of a table, in bytes.
@@ -22,8 +25,6 @@ pub(crate) const NAME_LIMIT: usize = 64;
 pub(crate) const INDEXED_LIMIT: usize = 32;
 /// The most indexes that a table can have.
 const INDEXES_LIMIT: u8 = 255;
-/// The widest default that the catalog keeps, in bytes.
-const DEFAULT_LIMIT: usize = 64;
 
 /// A row of the tables tree.
 #[repr(C)]
@@ -41,30 +42,10 @@ struct TableRow {
     root: TreeRoot,
 }
 
-/// A row of the fields tree.
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-pub(crate) struct FieldRow {
-    table: u32,
-    position: u16,
-    /// Type code, element code and length, as in [`Type::code`].
-    length: u16,
-    code: u8,
-    element: u8,
-    flags: u8,
-    default_len: u8,
-    name: [u8; NAME_LIMIT],
-    default: [u8; DEFAULT_LIMIT],
-}
-
-const _: () = assert!(size_of::<TableRow>() == 104 && size_of::<FieldRow>() == 140);
+const _: () = assert!(size_of::<TableRow>() == 104);
 
 /// In the flags of an index: no two rows have the same values.
 const UNIQUE: u8 = 1;
-
-const NULLABLE: u8 = 1;
-const KEY: u8 = 2;
-const HAS_DEFAULT: u8 = 4;
 
 static TABLES: LazyLock<Layout> = LazyLock::new(|| own_layout::<TableRow>(vec![Part::Bytes(NAME_LIMIT)]));
 static FIELDS: LazyLock<Layout> =
@@ -297,27 +278,12 @@ impl<'a> Catalog<'a> {
 
     /// The same for the table's rows in the fields tree.
     pub(crate) fn check_fields(&self, definition: &Definition) -> Result<()> {
-        for (position, field) in (0..).zip(definition.schema.fields()) {
-            let expected = field_row(definition.id, position, field)?;
-            let found = self.fields.find(&field_key(definition.id, position))?;
-            if found != Some(bytemuck::bytes_of(&expected)) {
-                let name = field.name();
-                fail!(
-                    Corrupt,
-                    "field {name:?} has bytes in the catalog that nobody writes; the file is damaged"
-                );
-            }
-        }
-        let fields = definition.schema.fields().len() as u16;
-        if self.fields.find(&field_key(definition.id, fields))?.is_some() {
-            fail!(Corrupt, "the catalog has more than its {fields} fields; the file is damaged");
-        }
-        Ok(())
+        fields::check(&self.fields, definition)
     }
 
     /// The table and the position that a row of the fields tree is of.
     pub(crate) fn owner_of(row: &[u8]) -> Option<(u32, u16)> {
-        read::<FieldRow>(row).ok().map(|row| (row.table, row.position))
+        fields::owner_of(row)
     }
 
     /// The number in a row of the tables tree.
@@ -351,7 +317,7 @@ impl<'a> Catalog<'a> {
 
     /// Whether the fields of the table that a row describes make a schema.
     pub(crate) fn has_schema(&self, row: &[u8]) -> bool {
-        read(row).and_then(|row| self.schema(&row)).is_ok()
+        read(row).and_then(|row: TableRow| self.schema(&row)).is_ok()
     }
 
     fn read_definition(&self, row: &TableRow, name: &str) -> Result<Definition> {
@@ -375,31 +341,7 @@ impl<'a> Catalog<'a> {
     }
 
     fn schema(&self, row: &TableRow) -> Result<Schema> {
-        let first = self.fields.place(&field_key(row.id, 0))?.rank;
-        let mut fields = Vec::new();
-        let mut width = 0;
-        // No more fields, and no wider ones, than a schema may have: each costs memory before the schema is checked.
-        for position in 0..u64::from(row.fields.min(schema::FIELDS as u16)) {
-            let Some(record) = self.fields.record(first + position)? else { break };
-            let field: FieldRow = read(record)?;
-            if field.table != row.id || u64::from(field.position) != position {
-                break;
-            }
-            width += Type::from_code(field.code, field.element, field.length).map_err(damaged)?.width();
-            if width > schema::ROW_BYTES {
-                break;
-            }
-            fields.push(read_field(&field).map_err(damaged)?);
-        }
-        if fields.len() != row.fields as usize {
-            fail!(
-                Corrupt,
-                "the catalog has {} of its {} fields; the file is damaged",
-                fields.len(),
-                row.fields
-            );
-        }
-        Schema::new(fields).map_err(damaged)
+        fields::read_schema(&self.fields, row.id, row.fields)
     }
 }
 
@@ -515,11 +457,28 @@ impl CatalogEdit {
         rows.iter().try_for_each(|row| self.fields.put(session, bytemuck::bytes_of(row), true).map(drop))
     }
 
+    /// Writes down the fields and names of a table anew, where its schema was another one before.
+    #[allow(dead_code, reason = "for changes of schemas")]
+    pub(crate) fn replace_fields(
+        &mut self,
+        session: &WriteSession,
+        old: &Definition,
+        new: &Definition,
+    ) -> Result<()> {
+        let rows = field_rows(new, 0)?;
+        let kept: std::collections::HashSet<[u8; 6]> = rows.iter().map(FieldRow::key).collect();
+        let mut gone = Vec::new();
+        for key in fields::keys(old)?.iter().filter(|key| !kept.contains(*key)) {
+            self.fields.remove(session, key, &mut gone)?;
+        }
+        self.put_fields(session, &rows)
+    }
+
     /// Takes a table's rows out of both trees. Its own tree is the caller's to clear.
     pub(crate) fn remove(&mut self, session: &WriteSession, definition: &Definition) -> Result<()> {
         let mut gone = Vec::new();
-        for position in 0..definition.schema.fields().len() {
-            self.fields.remove(session, &field_key(definition.id, position as u16), &mut gone)?;
+        for key in fields::keys(definition)? {
+            self.fields.remove(session, &key, &mut gone)?;
         }
         self.remove_name(session, &definition.name)
     }
@@ -569,13 +528,6 @@ fn read<T: Pod>(record: &[u8]) -> Result<T> {
     })
 }
 
-fn field_key(table: u32, position: u16) -> [u8; 6] {
-    let mut key = [0; 6];
-    key[..4].copy_from_slice(&table.to_le_bytes());
-    key[4..].copy_from_slice(&position.to_le_bytes());
-    key
-}
-
 fn table_row(definition: &Definition) -> TableRow {
     let (owner, count, flags) = match definition.role {
         Role::Table { indexes } => (0, indexes, 0),
@@ -591,44 +543,6 @@ fn table_row(definition: &Definition) -> TableRow {
         owner,
         root: definition.root,
     }
-}
-
-/// What the catalog says of the fields of a table from position `from` on.
-pub(crate) fn field_rows(definition: &Definition, from: usize) -> Result<Vec<FieldRow>> {
-    let fields = (0..).zip(definition.schema.fields()).skip(from);
-    fields.map(|(position, field)| field_row(definition.id, position, field)).collect()
-}
-
-fn field_row(table: u32, position: u16, field: &FieldDef) -> Result<FieldRow> {
-    let mut row = FieldRow::zeroed();
-    (row.table, row.position) = (table, position);
-    (row.code, row.element, row.length) = field.ty().code();
-    row.name = padded(field.name()).unwrap_or([0; NAME_LIMIT]);
-    row.flags = if field.is_nullable() { NULLABLE } else { 0 } | if field.is_key() { KEY } else { 0 };
-    if let Some(default) = field.default() {
-        let Some(into) = row.default.get_mut(..default.len()) else {
-            fail!(
-                Limit,
-                "field {:?}: a default of {} bytes is too wide; the catalog keeps at most {DEFAULT_LIMIT}",
-                field.name(),
-                default.len()
-            );
-        };
-        into.copy_from_slice(default);
-        row.default_len = default.len() as u8;
-        row.flags |= HAS_DEFAULT;
-    }
-    Ok(row)
-}
-
-fn read_field(row: &FieldRow) -> Result<FieldDef> {
-    let ty = Type::from_code(row.code, row.element, row.length)?;
-    let default = match row.flags & HAS_DEFAULT {
-        0 => None,
-        _ => Some(row.default.get(..row.default_len.into()).unwrap_or_default().to_vec()),
-    };
-    FieldDef::new(text(&row.name)?, ty, row.flags & NULLABLE != 0, row.flags & KEY != 0)?
-        .with_default(default)
 }
 
 fn damaged(error: Error) -> Error {

@@ -95,7 +95,7 @@ impl Column {
     }
 
     /// The type.
-    pub fn ty(&self) -> Type {
+    pub fn ty(&self) -> &Type {
         self.field.ty()
     }
 

@@ -30,6 +30,8 @@ pub mod arrow;
 mod columns;
 #[cfg(feature = "csv")]
 pub mod csv;
+#[cfg(any(feature = "arrow", feature = "csv", feature = "json"))]
+mod few;
 #[cfg(any(feature = "arrow", feature = "csv", feature = "json", feature = "numpy"))]
 mod inferred;
 #[cfg(feature = "json")]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::few::Few;
 use crate::error::{Result, fail};
 use crate::record::{Date, Timestamp, Value};
 use crate::schema::calendar::{parse_date, parse_timestamp};
@@ -31,6 +32,8 @@ pub(super) struct Tally {
     /// The first text that is nothing else, and its line.
     example: Option<(Box<str>, u64)>,
     scratch: String,
+    /// All values as texts, where an enumeration may be picked.
+    few: Few,
 }
 
 /// How many there were, the least and the greatest.
@@ -47,9 +50,15 @@ enum Whole {
 }
 
 impl Tally {
+    /// A tally that picks an enumeration for few texts, if `enums`.
+    pub(super) fn new(enums: bool) -> Tally {
+        Tally { few: Few::new(enums), ..Tally::default() }
+    }
+
     /// Counts a value by its text, which stands in this line.
     pub(super) fn add(&mut self, text: &str, line: u64) {
         self.longest = self.longest.max(text.len());
+        self.few.add(text);
         if self.text > 0 {
             // Text is what it will be, whatever follows.
             self.text += 1;
@@ -83,6 +92,7 @@ impl Tally {
             || ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word));
         if looks_else && self.text == 0 {
             self.longest = self.longest.max(text.len());
+            self.few.add(text);
             self.text += 1;
             self.example = Some((text.into(), line));
         } else {
@@ -168,6 +178,14 @@ impl Tally {
             None if self.quoted_missing > 0 => "text that is empty or in quotes".into(),
             None => "no values".into(),
         };
+        // What only its quotes tell from a missing value is no name.
+        if self.quoted_missing == 0
+            && let Some(names) = self.few.names(self.missing > 0)
+        {
+            let found =
+                format!("{} different texts, such as {:?}", names.len(), names.get(0).unwrap_or_default());
+            return Ok((Type::Enum(names), self.missing, found));
+        }
         Ok((Type::Str(length), self.missing, found))
     }
 }

@@ -19,7 +19,6 @@ use crate::tree::{Edited, Expected, Layout, Probe, TreeBuilder, with_probe};
 pub(crate) use entries::{Entry, EntryTarget, load_entries};
 use merge::{Clash, Known, Merge, Pushed};
 use sort::Sorter;
-pub(crate) use source::IterSource;
 pub use source::RecordSource;
 
 /// How a bulk load treats memory, duplicates, and the rows that are there.

@@ -1,14 +1,11 @@
 //! Where a bulk load takes its records from.
 
-use std::iter::Fuse;
-
 use crate::error::Result;
-use crate::record::Record;
 
 /// A stream of records in stored form (packed, little-endian, as their schema lays them out).
 ///
-/// [`TableMut::load`](crate::TableMut::load) makes one of any iterator of typed records; a reader of CSV is another, and
-/// [`DynamicTableMut::load`](crate::DynamicTableMut::load) takes any.
+/// [`TableMut::load`](crate::TableMut::load) makes one of any iterator of rows; a reader of CSV is
+/// another, and [`TableMut::load_from`](crate::TableMut::load_from) takes any.
 pub trait RecordSource {
     /// Fills in the next record, all of it; `false` at the end, and then always.
     ///
@@ -28,42 +25,5 @@ pub trait RecordSource {
     /// that it fits.
     fn rows_hint(&self) -> Option<u64> {
         None
-    }
-}
-
-/// Typed records as a source.
-pub(crate) struct IterSource<I> {
-    /// A load may ask once more after the end.
-    records: Fuse<I>,
-    place: u64,
-}
-
-impl<I: Iterator> IterSource<I> {
-    pub(crate) fn new(records: I) -> IterSource<I> {
-        IterSource { records: records.fuse(), place: 0 }
-    }
-}
-
-impl<T: Record, I: Iterator<Item = T>> RecordSource for IterSource<I> {
-    fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
-        match self.records.next() {
-            Some(next) => {
-                record.copy_from_slice(bytemuck::bytes_of(&next));
-                self.place += 1;
-                Ok(true)
-            }
-            None => Ok(false),
-        }
-    }
-
-    fn place(&self) -> u64 {
-        self.place
-    }
-
-    fn rows_hint(&self) -> Option<u64> {
-        match self.records.size_hint() {
-            (least, Some(most)) if least == most => Some(most as u64),
-            _ => None,
-        }
     }
 }

@@ -14,12 +14,13 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{FIRST_ADDRESS, Link, PAGE_BYTES, checksum, page_of, pages_for};
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::storage::{Mutant, Storage};
+use crate::storage::{Mapping, Mutant, Storage};
 
 const MAGIC: [u8; 8] = *b"drystone";
 
-/// The format that this code writes, and the newest that it reads.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+/// The format that this code writes, and the newest that it reads. It reads all older ones as well:
+/// version 1 is the same without enumerations.
+pub(crate) const FORMAT_VERSION: u32 = 2;
 
 /// How many runs a commit list holds.
 pub(super) const LIST_RUNS: usize = 248;
@@ -88,6 +89,15 @@ struct MetaPage {
 const _: () = assert!(size_of::<MetaPage>() == PAGE_BYTES);
 const CHECKED_BYTES: usize = PAGE_BYTES - 4;
 
+/// The higher of the numbers in the two meta pages, as they are at this moment. No state is published before a
+/// meta page has its number; but a number may be there whose commit is still under way, or failed.
+#[inline]
+pub(crate) fn highest_number(mapping: &Mapping) -> u64 {
+    let at = std::mem::offset_of!(MetaPage, transaction) as u64;
+    let number = |page: u64| mapping.load(page * PAGE_BYTES as u64 + at).unwrap_or(u64::MAX);
+    number(0).max(number(1))
+}
+
 /// A committed state of the database: everything that a snapshot starts from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Meta {
@@ -103,9 +113,14 @@ pub(crate) struct Meta {
 impl Meta {
     /// The page as it is written. A sealed page says that the commit is known to be durable; it needs no list.
     pub(super) fn encode(&self, sealed: bool, runs: &[WrittenRun]) -> [u8; PAGE_BYTES] {
+        self.encode_as(FORMAT_VERSION, sealed, runs)
+    }
+
+    /// The page as a version of the format has it.
+    fn encode_as(&self, version: u32, sealed: bool, runs: &[WrittenRun]) -> [u8; PAGE_BYTES] {
         let mut page = MetaPage::zeroed();
         page.magic = MAGIC;
-        page.version = FORMAT_VERSION;
+        page.version = version;
         page.sealed = u32::from(sealed);
         page.file_id = self.file_id;
         page.transaction = self.transaction;
@@ -183,7 +198,7 @@ fn decode(storage: &dyn Storage, page: MetaPage) -> Found {
     if page.magic != MAGIC {
         return Found::Foreign;
     }
-    if page.version != FORMAT_VERSION {
+    if !(1..=FORMAT_VERSION).contains(&page.version) {
         return Found::Future(page.version);
     }
     let Some(runs) = page.list.get(..page.list_len as usize) else { return Found::Damaged };
@@ -396,7 +411,8 @@ pub(crate) fn damaged_meta_pages(storage: &dyn Storage) -> Vec<(u64, Error)> {
             };
             let message = match decode(storage, page) {
                 Found::Good(found) => {
-                    if found.meta.encode(found.sealed, &found.runs) == bytemuck::bytes_of(&page) {
+                    let expected = found.meta.encode_as(page.version, found.sealed, &found.runs);
+                    if expected == bytemuck::bytes_of(&page) {
                         break;
                     }
                     "the meta page has bytes that no commit writes, where zeros belong"

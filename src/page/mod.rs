@@ -18,7 +18,9 @@ pub(crate) use commit::Commits;
 pub use commit::Durability;
 #[cfg(feature = "simulation")]
 pub use meta::empty_image;
-pub(crate) use meta::{Meta, TreeRoot, create as create_meta, damaged_meta_pages, meta_page_of};
+pub(crate) use meta::{
+    Meta, TreeRoot, create as create_meta, damaged_meta_pages, highest_number, meta_page_of,
+};
 pub use readers::ReaderInfo;
 pub(crate) use readers::{LOCK_FILE_BYTES, LOCK_FILE_LIMIT, LOCK_FILE_MAGIC, Pin, Readers};
 pub(crate) use run::{Room, RunWriter, WriteSession};

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use super::checksum;
 use super::meta::{Meta, TreeRoot};
 use crate::error::{Error, Result, fail};
-use crate::storage::{LockFile, Mutant};
+use crate::storage::LockFile;
 
 /// What a lock file begins with.
 pub(crate) const LOCK_FILE_MAGIC: [u8; 8] = *b"drylock1";
@@ -204,15 +204,18 @@ impl Readers {
                 }
                 return Ok(readers);
             }
-            // The one who was opening it failed: once more from the start. Unless something else stands there: then the file was
-            // overwritten while it was in use.
             lock.release(ALIVE).map_err(failed)?;
             if header.magic != 0 {
-                break;
+                // The file was overwritten while it was in use.
+                fail!(
+                    Busy,
+                    "the lock file is damaged; close all users of the database, then delete the lock file"
+                );
             }
+            // The process that was opening it failed: once more from the start.
             std::thread::sleep(Duration::from_millis(1));
         }
-        fail!(Busy, "the lock file is damaged; close all users of the database, then delete the lock file")
+        fail!(Busy, "other processes are just opening the database, and none of them gets on; try again")
     }
 
     /// States that some process has seen: the published one, the newest of this process, and those that are held.
@@ -224,6 +227,13 @@ impl Readers {
             seen.push(published_state(lock, local.newest.file_id)?);
         }
         Ok(seen)
+    }
+
+    /// Whether this is the number of the newest state, of all processes.
+    pub(crate) fn is_newest(&self, transaction: u64) -> bool {
+        let newest = || self.local.lock().newest.transaction;
+        // Where that cannot be read, taking a new snapshot says why.
+        self.published().is_ok_and(|published| published.unwrap_or_else(newest) == transaction)
     }
 
     /// The newest state that this process knows.
@@ -262,28 +272,24 @@ impl Readers {
         }
     }
 
-    /// Pins a state that somebody holds, so that it can be looked at; `None` if it was let go meanwhile.
-    pub(crate) fn pin_held(&self, transaction: u64) -> Result<Option<Pin>> {
+    /// Pins a state that a slot of the reader table names, so that it can be looked at; `None` if no slot
+    /// does. The state may be gone all the same: its holder may only be entering the table, or have left
+    /// it before this pin was there. What is read of it is verified, so that shows as damage.
+    pub(crate) fn pin_named(&self, transaction: u64) -> Result<Option<Pin>> {
         let mut local = self.local.lock();
         if let Some(pinned) = local.pins.get_mut(&transaction) {
             pinned.count += 1;
             return Ok(Some(Pin { meta: pinned.meta }));
         }
-        let held = |local: &Local| -> Result<Option<Slot>> {
-            Ok(self.foreign_slots(local)?.into_iter().find(|slot| slot.transaction == transaction))
+        let Some(lock) = self.shared.as_deref() else { return Ok(None) };
+        let slots = self.foreign_slots(&local)?;
+        let Some(slot) = slots.into_iter().find(|slot| slot.transaction == transaction) else {
+            return Ok(None);
         };
-        let (Some(lock), Some(slot)) = (self.shared.as_deref(), held(&local)?) else { return Ok(None) };
         let meta = slot.meta(local.newest.file_id);
         let index = self.write_slot(lock, &mut local, &Slot::new(&meta, now()))?;
         local.pins.insert(transaction, Pinned { meta, count: 1, slot: Some(index), since: now() });
-        // If the other pin is still there, a writer that looked before saw that one, and one that looks later sees this one.
-        fence(Ordering::SeqCst);
-        let looked = held(&local);
-        if lock.plants(Mutant::PinUnseen) || matches!(looked, Ok(Some(_))) {
-            return Ok(Some(Pin { meta }));
-        }
-        self.drop_pin(&mut local, transaction);
-        looked.map(|_| None)
+        Ok(Some(Pin { meta }))
     }
 
     /// Lets a snapshot go.

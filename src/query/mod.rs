@@ -10,9 +10,9 @@
 //! let schema: Schema = "carrier: str[2], dep_delay: i16?".parse()?;
 //! let db = Database::in_memory()?;
 //! let write = db.write()?;
-//! let mut flights = write.create_dynamic("flights", &schema)?;
+//! let mut flights = write.create_dyn_table("flights", &schema)?;
 //! for (carrier, delay) in [("UA", Some(70)), ("UA", Some(-5)), ("AA", None), ("AA", Some(90)), ("AA", Some(80))] {
-//!     flights.insert(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+//!     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
 //! }
 //! let flights = flights.as_table();
 //!
@@ -87,9 +87,9 @@ pub use ask::predicate::{Operand, Predicate};
 pub use run::rows::{QueryRows, QueryRowsIter};
 
 use crate::error::{Result, fail};
-use crate::record::{Record, Value};
+use crate::record::Value;
 use crate::schema::Schema;
-use crate::table::{DynamicTable, Reader, Table};
+use crate::table::{Reader, RowKind, Table};
 use plan::access::Plan;
 use plan::filter::Filter;
 use plan::job::Job;
@@ -124,15 +124,9 @@ impl fmt::Debug for Query<'_> {
     }
 }
 
-impl<'t> DynamicTable<'t> {
-    /// A query over its rows.
-    pub fn query(&self) -> Query<'t> {
-        Query::new(self.reader())
-    }
-}
-
-impl<'t, T: Record> Table<'t, T> {
-    /// A query over its rows, by names or offsets; see [`query`](crate::query) for the same in Rust's own terms.
+impl<'t, R: RowKind> Table<'t, R> {
+    /// A query over its rows, by names or offsets; see [`query`](crate::query) for the same in Rust's own
+    /// terms.
     pub fn query(&self) -> Query<'t> {
         Query::new(self.reader())
     }
@@ -233,7 +227,7 @@ impl<'t> Query<'t> {
     /// in memory.
     ///
     /// ```
-    /// # use drystone::{Database, Record};
+    /// # use drystone::{Dyn, Database, Record};
     /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
@@ -242,7 +236,7 @@ impl<'t> Query<'t> {
     /// # drop(points);
     /// # write.commit()?;
     /// # let read = db.read()?;
-    /// let points = read.dynamic("points")?;
+    /// let points = read.table::<Dyn>("points")?;
     /// let mut rows = 0;
     /// for batch in points.query().filter("y = 3".parse()?).select(["x"]).stream()? {
     ///     rows += batch?.len();
@@ -326,7 +320,7 @@ impl<'t> Query<'t> {
     /// # let schema: Schema = "carrier: str[2] key, flight: u16 key, delay: i16?".parse()?;
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
-    /// # let mut flights = write.create_dynamic("flights", &schema)?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
     /// # flights.insert(&RowBuf::from_values(&schema, [Value::from("UA"), Value::from(1545), Value::from(2)])?)?;
     /// # let flights = flights.as_table();
     /// let query = flights.query().filter("carrier = 'UA' and flight < 2000 and delay > 60".parse()?);

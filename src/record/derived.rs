@@ -5,8 +5,14 @@ pub use std::sync::LazyLock;
 pub use bytemuck::{Pod, Zeroable};
 
 use super::FieldType;
+pub use super::enumeration::enum_of_value;
+pub use super::field::sealed::Sealed as SealedField;
+pub use super::key::sealed::Sealed as SealedKey;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{FieldDef, Schema};
+
+/// A record of which the derive has said whether it has a key.
+pub trait SealedKeyed {}
 
 /// The default that an attribute gives a field.
 #[derive(Debug)]
@@ -19,9 +25,26 @@ pub enum Default {
     Text(&'static str),
 }
 
+/// Whether this is one of the names.
+pub const fn is_name(names: &[&str], name: &str) -> bool {
+    let (name, mut at) = (name.as_bytes(), 0);
+    while at < names.len() {
+        let there = names[at].as_bytes();
+        let mut same = 0;
+        while same < name.len() && same < there.len() && name[same] == there[same] {
+            same += 1;
+        }
+        if same == name.len() && same == there.len() {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
 /// The definition of one field.
 pub fn record_field<T: FieldType>(name: &str, key: bool, default: Default) -> Result<FieldDef> {
-    let field = FieldDef::new(name, T::TYPE, T::NULLABLE, key)?;
+    let field = FieldDef::of(name, T::TYPE, T::NULLABLE, key)?;
     let stored = match default {
         Default::None => return Ok(field),
         Default::Null => match field.null() {

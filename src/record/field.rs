@@ -5,9 +5,9 @@ use std::marker::PhantomData;
 
 use bytemuck::{Pod, bytes_of, pod_read_unaligned};
 
-use super::{Bool, Date, Nullable, Text, Timestamp, Uuid};
+use super::{Bool, Date, Enumerated, Enumeration, Nullable, Text, Timestamp, Uuid};
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::schema::{FieldDef, Number, Schema, Type};
+use crate::schema::{EnumNames, FieldDef, Number, Schema, Type};
 
 /// A Rust type that a field of a record can have.
 ///
@@ -19,14 +19,39 @@ use crate::schema::{FieldDef, Number, Schema, Type};
 /// | `bytes[N]` | `[u8; N]` |
 /// | `date`, `timestamp`, `uuid` | [`Date`], [`Timestamp`], [`Uuid`] |
 /// | `T[N]` of numbers other than `u8` | `[T; N]` |
+/// | `enum[a, b]` | [`Enum<E>`](super::Enum) of an `E` with `#[derive(FieldType)]` |
 /// | `T?` | [`Nullable<T>`](Nullable) |
+///
+/// `#[derive(FieldType)]` on a struct with `#[repr(transparent)]` and one field makes a type of its
+/// own of that field: it is stored, compared and shown as what is in it, and can be a key where
+/// that can.
+///
+/// ```
+/// use drystone::{FieldType, Record};
+///
+/// #[derive(Clone, Copy, Debug, PartialEq, FieldType)]
+/// #[repr(transparent)]
+/// struct SymbolId(u32);
+///
+/// #[derive(Clone, Copy, Record)]
+/// #[repr(C, packed)]
+/// struct Price {
+///     #[record(key)]
+///     symbol: SymbolId,
+///     price: f64,
+/// }
+///
+/// assert_eq!(Price::schema().to_string(), "symbol: u32 key, price: f64");
+/// ```
 ///
 /// An array `u8[N]` has no type of its own here, as `[u8; N]` is `bytes[N]`; by the dynamic door it is there.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a record",
     label = "not a type of fixed width that any bytes are a value of",
     note = "a field is a number from u8 to u128, i8 to i128, f32 or f64, an array of them, [u8; N], or drystone's \
-            Bool, Text<N>, Date, Timestamp, Uuid or Nullable<T>"
+            Bool, Text<N>, Date, Timestamp, Uuid, Enum<E> or Nullable<T>",
+    note = "a struct of your own around one of them needs #[derive(FieldType)] and #[repr(transparent)]; an enum \
+            of your own needs #[derive(FieldType)] and stands in the record as Enum<{Self}>"
 )]
 pub trait FieldType: Pod + Send + Sync + sealed::Sealed {
     /// The type of the field.
@@ -47,7 +72,9 @@ pub trait Reserve: FieldType {
     }
 }
 
-mod sealed {
+/// Public so that the code which `#[derive(FieldType)]` writes can name it.
+pub(super) mod sealed {
+    /// A type that can be a field, as the library or the derive has made sure.
     pub trait Sealed {}
 }
 
@@ -101,6 +128,15 @@ impl<const N: usize> Reserve for Text<N> {
     }
 }
 
+impl<E: Enumeration> sealed::Sealed for Enumerated<E::Repr, PhantomData<E>> {}
+impl<E: Enumeration> FieldType for Enumerated<E::Repr, PhantomData<E>> {
+    const TYPE: Type = Type::Enum(EnumNames::fixed(E::NAMES));
+    const NULLABLE: bool = false;
+}
+impl<E: Enumeration> Reserve for Enumerated<E::Repr, PhantomData<E>> {
+    const RESERVED: Self = Enumerated::<E::Repr, PhantomData<E>>::RESERVED;
+}
+
 impl<T: Reserve> sealed::Sealed for Nullable<T> {}
 impl<T: Reserve> FieldType for Nullable<T> {
     const TYPE: Type = T::TYPE;
@@ -114,12 +150,20 @@ const fn length<const N: usize>() -> u16 {
 }
 
 /// What a field is called by: its name, its position, or a [`Field`] handle.
-pub trait Selector: Copy + fmt::Debug {
+pub trait Selector: Copy + fmt::Debug + selector::Sealed {
     /// The position of the field in this schema.
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) when the schema has no such field.
     fn position(self, schema: &Schema) -> Result<usize>;
+}
+
+mod selector {
+    pub trait Sealed {}
+    impl Sealed for &str {}
+    impl Sealed for &String {}
+    impl Sealed for usize {}
+    impl<T: super::FieldType> Sealed for super::Field<T> {}
 }
 
 impl Selector for &str {
@@ -149,7 +193,7 @@ impl<T: FieldType> Selector for Field<T> {
         let found = schema.fields().binary_search_by_key(&self.offset(), FieldDef::offset);
         let same = |at: &usize| {
             let field = &schema.fields()[*at];
-            (field.ty(), field.is_nullable()) == (T::TYPE, T::NULLABLE)
+            field.is_nullable() == T::NULLABLE && *field.ty() == T::TYPE
         };
         match found.ok().filter(same) {
             Some(at) if self.fingerprint == schema.fingerprint() => Ok(at),
@@ -276,7 +320,7 @@ impl Schema {
     /// [`NotFound`](ErrorKind::NotFound) when there is no such field, [`Schema`](ErrorKind::Schema) when it has another type.
     pub fn handle<T: FieldType>(&self, name: &str) -> Result<Field<T>> {
         let field = self.field(name)?;
-        if (field.ty(), field.is_nullable()) != (T::TYPE, T::NULLABLE) {
+        if field.is_nullable() != T::NULLABLE || *field.ty() != T::TYPE {
             return Err(other_type::<T>(field));
         }
         let (offset, row_width) = (field.offset() as u16, self.width() as u16);

@@ -1,9 +1,11 @@
 //! `Key`: what a row of a table with a key is found by, in the stored form that it has in the record;
 //! and `PrefixOf`: the leading fields of such a key.
 
+use std::marker::PhantomData;
+
 use bytemuck::bytes_of;
 
-use super::{Bool, Date, FieldType, Nullable, Reserve, Text, Timestamp, Uuid};
+use super::{Bool, Date, Enumerated, Enumeration, FieldType, Nullable, Reserve, Text, Timestamp, Uuid};
 use crate::schema::Type;
 
 /// A key, or the number of a row. Implemented for every type that a key field can have and for tuples of one to eight.
@@ -24,7 +26,7 @@ use crate::schema::Type;
 /// A [`Nullable`] can only be looked up in an index: a field of a table's key is never null.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a key",
-    note = "a key is a number, Bool, Text<N>, [u8; N], Date, Timestamp, Uuid, or a tuple of up to eight of them; \
+    note = "a key is a number, Bool, Text<N>, [u8; N], Date, Timestamp, Uuid, Enum<E>, or a tuple of up to eight of them; \
             arrays of numbers have no order"
 )]
 pub trait Key: Copy + sealed::Sealed {
@@ -56,7 +58,9 @@ pub trait Key: Copy + sealed::Sealed {
 )]
 pub trait PrefixOf<K: Key>: Key {}
 
-mod sealed {
+/// Public so that the code which `#[derive(FieldType)]` writes can name it.
+pub(super) mod sealed {
+    /// A type that can be a key, as the library or the derive has made sure.
     pub trait Sealed {}
 }
 
@@ -83,7 +87,7 @@ macro_rules! single {
 single! {
     [] u8; [] u16; [] u32; [] u64; [] u128; [] i8; [] i16; [] i32; [] i64; [] i128; [] f32; [] f64;
     [] Bool; [] Date; [] Timestamp; [] Uuid; [const N: usize] Text<N>; [const N: usize] [u8; N];
-    [T: Key + Reserve] Nullable<T>;
+    [T: Key + Reserve] Nullable<T>; [E: Enumeration] Enumerated<E::Repr, PhantomData<E>>;
 }
 
 macro_rules! tuple {

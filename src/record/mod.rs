@@ -2,7 +2,10 @@
 //! [`RowBuf`], [`Value`], and [`Field`] handles that are resolved once).
 
 mod boolean;
+#[cfg(any(feature = "chrono", feature = "jiff", feature = "uuid"))]
+mod conversions;
 pub mod derived;
+mod enumeration;
 mod field;
 mod key;
 mod nullable;
@@ -10,6 +13,8 @@ mod row;
 mod row_buf;
 #[cfg(feature = "serde")]
 mod serde;
+#[cfg(feature = "serde")]
+mod serde_types;
 mod store;
 mod text;
 mod time;
@@ -19,6 +24,7 @@ mod value;
 use bytemuck::Pod;
 
 pub use boolean::Bool;
+pub use enumeration::{Enum, EnumRepr, Enumerated, Enumeration};
 pub use field::{Field, FieldType, Reserve, Selector};
 pub use key::{Key, PrefixOf};
 pub use nullable::Nullable;
@@ -51,16 +57,18 @@ pub trait Record: Pod + Send + Sync {
     fn schema() -> &'static Schema;
 }
 
-/// A [`Record`] with a key.
+/// Rows with a key: every [`Record`] with `#[record(key)]` fields, and [`Dyn`](crate::Dyn), whose tables
+/// answer at run time.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a record with a key",
     note = "mark the leading fields of its key with #[record(key)]"
 )]
-pub trait Keyed: Record {}
+pub trait Keyed: derived::SealedKeyed {}
 
-/// A [`Record`] without a key: its rows are addressed by number.
+/// Rows without a key, which are addressed by number: every other [`Record`], and [`Dyn`](crate::Dyn),
+/// whose tables answer at run time.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a record without a key",
     note = "rows of records with a key are found by their key, not by row number"
 )]
-pub trait Unkeyed: Record<Key = u64> {}
+pub trait Unkeyed: derived::SealedKeyed {}

@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use bytemuck::{Pod, Zeroable};
 
 use super::field::Reserve;
+use super::{Bool, Date, Enum, Enumeration, Text, Timestamp, Uuid};
 use crate::error::{Error, Result, fail};
 
 /// A `T` or null, as wide as a `T`: one value of `T` is set aside to mean null.
@@ -40,6 +41,31 @@ impl<T: Reserve> Nullable<T> {
         Ok(Nullable(value))
     }
 
+    /// This value, or null where there is none.
+    ///
+    /// ```
+    /// use drystone::{Nullable, Text};
+    ///
+    /// let delay = Nullable::from_option(Some(5_i16))?;
+    /// assert_eq!(delay.get(), Some(5));
+    /// // Of texts and truth values no value is lost, so `into` does it.
+    /// let carrier: Nullable<Text<2>> = Some(Text::lit("UA")).into();
+    /// assert!(!carrier.is_null());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`new`](Nullable::new).
+    pub fn from_option(value: Option<T>) -> Result<Nullable<T>> {
+        value.map_or(Ok(Nullable::NULL), Nullable::new)
+    }
+
+    /// The value, or this one when null.
+    #[inline]
+    pub fn unwrap_or(self, other: T) -> T {
+        self.get().unwrap_or(other)
+    }
+
     /// The value, `None` when null.
     #[inline]
     pub fn get(self) -> Option<T> {
@@ -48,7 +74,7 @@ impl<T: Reserve> Nullable<T> {
 
     /// Whether this is null.
     #[inline]
-    pub fn is_null(&self) -> bool {
+    pub fn is_null(self) -> bool {
         self.0.is_reserved()
     }
 }
@@ -60,11 +86,60 @@ impl<T: Reserve> Default for Nullable<T> {
     }
 }
 
-impl<T: Reserve> TryFrom<Option<T>> for Nullable<T> {
-    type Error = Error;
+/// `TryFrom<Option<T>>` for types that lose a value to null.
+macro_rules! lossy {
+    ($([$($generics:tt)*] $rust:ty;)*) => {$(
+        impl<$($generics)*> TryFrom<Option<$rust>> for Nullable<$rust> {
+            type Error = Error;
 
-    fn try_from(value: Option<T>) -> Result<Nullable<T>> {
-        value.map_or(Ok(Nullable::NULL), Nullable::new)
+            fn try_from(value: Option<$rust>) -> Result<Nullable<$rust>> {
+                Nullable::from_option(value)
+            }
+        }
+    )*};
+}
+
+lossy! {
+    [] u8; [] u16; [] u32; [] u64; [] u128; [] i8; [] i16; [] i32; [] i64; [] i128; [] f32; [] f64;
+    [] Date; [] Timestamp; [] Uuid;
+    [const N: usize] [u8; N]; [const N: usize] [u16; N]; [const N: usize] [u32; N]; [const N: usize] [u64; N];
+    [const N: usize] [u128; N]; [const N: usize] [i8; N]; [const N: usize] [i16; N]; [const N: usize] [i32; N];
+    [const N: usize] [i64; N]; [const N: usize] [i128; N]; [const N: usize] [f32; N]; [const N: usize] [f64; N];
+}
+
+impl From<Option<Bool>> for Nullable<Bool> {
+    /// No truth value means null, so none is lost.
+    fn from(value: Option<Bool>) -> Nullable<Bool> {
+        value.map_or(Nullable::NULL, Nullable)
+    }
+}
+
+impl From<Option<bool>> for Nullable<Bool> {
+    fn from(value: Option<bool>) -> Nullable<Bool> {
+        value.map_or(Nullable::NULL, |value| Nullable(value.into()))
+    }
+}
+
+impl<const N: usize> From<Option<Text<N>>> for Nullable<Text<N>> {
+    /// No text means null, so none is lost. Bytes of a damaged file that are no text may be null.
+    fn from(value: Option<Text<N>>) -> Nullable<Text<N>> {
+        value.map_or(Nullable::NULL, Nullable)
+    }
+}
+
+impl<E: Enumeration> From<Option<Enum<E>>> for Nullable<Enum<E>> {
+    /// No name means null, so none is lost. An enum with 256 (or 65,536) variants, the last of
+    /// which would mean null, does not compile here.
+    fn from(value: Option<Enum<E>>) -> Nullable<Enum<E>> {
+        const { assert!(!matches!(E::NAMES.len(), 256 | 65_536), "the last variant would mean null") };
+        value.map_or(Nullable::NULL, Nullable)
+    }
+}
+
+impl<E: Enumeration> From<Option<E>> for Nullable<Enum<E>> {
+    /// As from an [`Enum`].
+    fn from(value: Option<E>) -> Nullable<Enum<E>> {
+        value.map(Enum::<E>::new).into()
     }
 }
 

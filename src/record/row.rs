@@ -39,7 +39,7 @@ impl<'a> Row<'a> {
     }
 
     /// The row in these bytes, which the caller knows to be as many as the schema says.
-    pub(super) fn of_width(schema: &'a Schema, bytes: &'a [u8]) -> Row<'a> {
+    pub(crate) fn of_width(schema: &'a Schema, bytes: &'a [u8]) -> Row<'a> {
         debug_assert_eq!(bytes.len(), schema.width());
         Row { schema, bytes }
     }

@@ -227,9 +227,9 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
             return Err(de::Error::invalid_type(de::Unexpected::Seq, &self));
         };
         // One more than there is room for shows that there are too many.
-        let mut elements = Vec::with_capacity(length.into());
-        while elements.len() <= length.into() {
-            match sequence.next_element_seed(ElementSeed(number))? {
+        let mut elements = Vec::with_capacity(usize::from(*length));
+        while elements.len() <= usize::from(*length) {
+            match sequence.next_element_seed(ElementSeed(*number))? {
                 Some(element) => elements.push(element),
                 None => break,
             }

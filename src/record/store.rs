@@ -4,7 +4,7 @@ use bytemuck::{Pod, bytes_of, pod_read_unaligned};
 
 use super::Value;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::text::{check_str, decode_bool, decode_str, range, shown};
+use crate::schema::text::{check_str, decode_bool, decode_name, decode_str, encode_name, range, shown};
 use crate::schema::{FieldDef, Number, SchemaBuilder, Type};
 
 /// Why a value does not fit.
@@ -20,8 +20,9 @@ impl FieldDef {
     /// Writes a value as the stored bytes of this field, of which there must be [`width`](FieldDef::width).
     ///
     /// A number is stored where the field can hold exactly that number: 2.0 as an `i32`, but not 1.5. An `f64` into an
-    /// `f32` field is rounded to the nearest, as a literal is. Text goes into text fields only; what is written out as text
-    /// is for [`parse_text`](FieldDef::parse_text).
+    /// `f32` field is rounded to the nearest, as a literal is. A name goes into an enumeration as
+    /// text. Other text goes into text fields only; what is written out as text is for
+    /// [`parse_text`](FieldDef::parse_text).
     ///
     /// # Errors
     /// [`Value`](ErrorKind::Value) when the value is of another kind, out of range or too long, null in a field that is
@@ -41,12 +42,13 @@ impl FieldDef {
         Ok(())
     }
 
-    /// The value in these stored bytes; text and bytes are borrowed from them.
+    /// The value in these stored bytes. Text and bytes are borrowed from them; the name of an
+    /// enumeration, which is a text too, is borrowed from the field.
     ///
     /// # Errors
     /// [`Corrupt`](ErrorKind::Corrupt) when the bytes are no value of this field: text that is not UTF-8, a `bool` that is
-    /// neither 0 nor 1.
-    pub fn load<'a>(&self, stored: &'a [u8]) -> Result<Value<'a>> {
+    /// neither 0 nor 1, an enumeration's value that has no name.
+    pub fn load<'a>(&'a self, stored: &'a [u8]) -> Result<Value<'a>> {
         self.check_width(stored.len())?;
         if self.is_null(stored) {
             return Ok(Value::Null);
@@ -93,22 +95,25 @@ impl SchemaBuilder {
     }
 }
 
-fn encode(ty: Type, value: &Value<'_>, out: &mut [u8]) -> Result<(), Misfit> {
+fn encode(ty: &Type, value: &Value<'_>, out: &mut [u8]) -> Result<(), Misfit> {
     match (ty, value) {
         (Type::Bool, Value::Bool(value)) => put(u8::from(*value), out),
         (Type::Str(length), Value::Text(text)) => {
-            check_str(text, length.into()).map_err(|reason| Misfit::Because(reason.into_owned()))?;
+            check_str(text, usize::from(*length)).map_err(|reason| Misfit::Because(reason.into_owned()))?;
             let (used, padding) = out.split_at_mut(text.len());
             used.copy_from_slice(text.as_bytes());
             padding.fill(0);
             Ok(())
+        }
+        (Type::Enum(names), Value::Text(text)) => {
+            encode_name(names, text, out).map_err(|reason| Misfit::Because(reason.into_owned()))
         }
         (Type::Bytes(_), Value::Bytes(bytes)) => put_bytes(bytes, out),
         (Type::Date, Value::Date(date)) => put(*date, out),
         (Type::Timestamp, Value::Timestamp(moment)) => put(*moment, out),
         (Type::Uuid, Value::Uuid(uuid)) => put(*uuid, out),
         (Type::Array(number, length), Value::Array(elements)) => {
-            encode_array(number, length.into(), elements, out)
+            encode_array(*number, usize::from(*length), elements, out)
         }
         // The array u8[N] takes the same Rust values as bytes[N].
         (Type::Array(Number::U8, _), Value::Bytes(bytes)) => put_bytes(bytes, out),
@@ -213,7 +218,7 @@ fn exactly<T: Copy>(real: T, is_same: impl Fn(T) -> bool) -> Result<T, Misfit> {
     if is_same(real) { Ok(real) } else { Err(Misfit::Because(reason.into())) }
 }
 
-fn decode(ty: Type, stored: &[u8]) -> Result<Value<'_>, &'static str> {
+fn decode<'a>(ty: &'a Type, stored: &'a [u8]) -> Result<Value<'a>, &'static str> {
     Ok(match ty {
         Type::Bool => Value::Bool(decode_bool(stored)?),
         Type::Str(_) => Value::Text(decode_str(stored)?.into()),
@@ -223,8 +228,9 @@ fn decode(ty: Type, stored: &[u8]) -> Result<Value<'_>, &'static str> {
         Type::Uuid => Value::Uuid(pod_read_unaligned(stored)),
         Type::Array(number, _) => {
             let elements = stored.chunks_exact(number.width());
-            Value::Array(elements.map(|element| decode_number(number, element)).collect())
+            Value::Array(elements.map(|element| decode_number(*number, element)).collect())
         }
+        Type::Enum(names) => Value::Text(decode_name(names, stored)?.into()),
         number => match number.number() {
             Some(number) => decode_number(number, stored),
             None => return Err("no value can be read from them"),

@@ -18,7 +18,7 @@ use crate::schema::text::{check_str, decode_str, shown, write_bytes};
 ///
 /// let carrier: Text<2> = "UA".parse()?;
 /// assert_eq!(carrier, "UA");
-/// assert_eq!(carrier.as_str()?, "UA");
+/// assert_eq!(carrier.to_str()?, "UA");
 /// assert!(Text::<2>::new("UAL").is_err());
 /// # Ok::<(), drystone::Error>(())
 /// ```
@@ -36,6 +36,33 @@ impl<const N: usize> Text<N> {
         stored[0] = 0xFF;
         Text(stored)
     };
+
+    /// This text, known when the program is compiled: `const UNITED: Text<2> = Text::lit("UA");`
+    ///
+    /// ```
+    /// use drystone::Text;
+    ///
+    /// const UNITED: Text<2> = Text::lit("UA");
+    /// assert_eq!(UNITED, "UA");
+    /// ```
+    ///
+    /// ```compile_fail
+    /// const TOO_LONG: drystone::Text<2> = drystone::Text::lit("UAL");
+    /// ```
+    ///
+    /// # Panics
+    /// When it has more than `N` bytes or holds a NUL character. In a constant that is an error of
+    /// the compiler; use [`new`](Text::new) for texts that come from elsewhere.
+    pub const fn lit(text: &str) -> Text<N> {
+        let (text, mut stored, mut at) = (text.as_bytes(), [0; N], 0);
+        assert!(text.len() <= N, "the text has more bytes than its type");
+        while at < text.len() {
+            assert!(text[at] != 0, "a text holds no NUL character");
+            stored[at] = text[at];
+            at += 1;
+        }
+        Text(stored)
+    }
 
     /// This text.
     ///
@@ -55,14 +82,14 @@ impl<const N: usize> Text<N> {
     ///
     /// # Errors
     /// [`Corrupt`](ErrorKind::Corrupt) when the bytes, which may come from any file, are not UTF-8.
-    pub fn as_str(&self) -> Result<&str> {
+    pub fn to_str(&self) -> Result<&str> {
         decode_str(&self.0).map_err(|reason| {
             Error::new(ErrorKind::Corrupt, format!("the stored bytes are no str[{N}]: {reason}"))
         })
     }
 
     /// The text, with a � for every sequence of bytes that is not UTF-8.
-    pub fn to_str_lossy(&self) -> Cow<'_, str> {
+    pub fn to_string_lossy(&self) -> Cow<'_, str> {
         let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(N);
         String::from_utf8_lossy(&self.0[..end])
     }
@@ -114,7 +141,7 @@ impl<const N: usize> PartialEq<&str> for Text<N> {
 
 impl<const N: usize> fmt::Display for Text<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.to_str_lossy())
+        f.pad(&self.to_string_lossy())
     }
 }
 

@@ -1,6 +1,7 @@
 //! `Date` and `Timestamp`: days and microseconds since 1970-01-01, UTC.
 
 use std::fmt;
+use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
@@ -42,6 +43,40 @@ pub struct Date(i32);
 pub struct Timestamp(i64);
 
 impl Date {
+    /// The first day that a date can be, over 5.8 million years ago. In a field that may be null it
+    /// stands for null.
+    pub const MIN: Date = Date(i32::MIN);
+    /// The last day that a date can be.
+    pub const MAX: Date = Date(i32::MAX);
+
+    /// Today, by the system's clock, in UTC.
+    pub fn today() -> Date {
+        Timestamp::now().date()
+    }
+
+    /// The day this many days later, or earlier where it is negative. `None` where no date is that
+    /// far away.
+    ///
+    /// ```
+    /// use drystone::Date;
+    ///
+    /// let day = Date::from_ymd(2024, 2, 28)?;
+    /// assert_eq!(day.checked_add_days(2), Some(Date::from_ymd(2024, 3, 1)?));
+    /// assert_eq!(Date::MAX.checked_add_days(1), None);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub const fn checked_add_days(self, days: i32) -> Option<Date> {
+        match self.0.checked_add(days) {
+            Some(days) => Some(Date(days)),
+            None => None,
+        }
+    }
+
+    /// How many days this is after the other one; negative where it is before.
+    pub const fn days_since(self, other: Date) -> i64 {
+        self.0 as i64 - other.0 as i64
+    }
+
     /// The day this many days after 1970-01-01.
     pub const fn from_days(days: i32) -> Date {
         Date(days)
@@ -73,6 +108,97 @@ impl Date {
 }
 
 impl Timestamp {
+    /// The first moment that a timestamp can be, over 290,000 years ago. In a field that may be
+    /// null it stands for null.
+    pub const MIN: Timestamp = Timestamp(i64::MIN);
+    /// The last moment that a timestamp can be.
+    pub const MAX: Timestamp = Timestamp(i64::MAX);
+
+    /// The moment this many seconds after 1970-01-01T00:00:00Z.
+    ///
+    /// # Errors
+    /// [`Value`](ErrorKind::Value) when it is over 290,000 years away.
+    pub fn from_secs(secs: i64) -> Result<Timestamp> {
+        match secs.checked_mul(1_000_000) {
+            Some(micros) => Ok(Timestamp(micros)),
+            None => fail!(Value, "{secs} s from 1970 are out of the range of timestamps"),
+        }
+    }
+
+    /// The moment this many milliseconds after 1970-01-01T00:00:00Z.
+    ///
+    /// # Errors
+    /// [`Value`](ErrorKind::Value) when it is over 290,000 years away.
+    pub fn from_millis(millis: i64) -> Result<Timestamp> {
+        match millis.checked_mul(1000) {
+            Some(micros) => Ok(Timestamp(micros)),
+            None => fail!(Value, "{millis} ms from 1970 are out of the range of timestamps"),
+        }
+    }
+
+    /// Whole seconds since 1970-01-01T00:00:00Z, rounded towards the past.
+    pub const fn secs(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// Whole milliseconds since 1970-01-01T00:00:00Z, rounded towards the past.
+    pub const fn millis(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// The moment this much later. What is finer than a microsecond is cut off. `None` where no
+    /// timestamp is that far away.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use drystone::Timestamp;
+    ///
+    /// let moment: Timestamp = "2013-01-31T23:59:59Z".parse()?;
+    /// assert_eq!((moment + Duration::from_secs(1)).to_string(), "2013-02-01T00:00:00Z");
+    /// assert_eq!(Timestamp::MAX.checked_add(Duration::from_secs(1)), None);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub const fn checked_add(self, duration: Duration) -> Option<Timestamp> {
+        self.moved(duration.as_micros(), 1)
+    }
+
+    /// The moment this much earlier, as [`checked_add`](Timestamp::checked_add).
+    pub const fn checked_sub(self, duration: Duration) -> Option<Timestamp> {
+        self.moved(duration.as_micros(), -1)
+    }
+
+    /// The moment this much later, or [`MAX`](Timestamp::MAX).
+    pub const fn saturating_add(self, duration: Duration) -> Timestamp {
+        match self.checked_add(duration) {
+            Some(moment) => moment,
+            None => Timestamp::MAX,
+        }
+    }
+
+    /// The moment this much earlier, or [`MIN`](Timestamp::MIN).
+    pub const fn saturating_sub(self, duration: Duration) -> Timestamp {
+        match self.checked_sub(duration) {
+            Some(moment) => moment,
+            None => Timestamp::MIN,
+        }
+    }
+
+    /// How long this is after an earlier moment; `None` where that one is later.
+    pub const fn duration_since(self, earlier: Timestamp) -> Option<Duration> {
+        if self.0 < earlier.0 { None } else { Some(Duration::from_micros(self.0.abs_diff(earlier.0))) }
+    }
+
+    const fn moved(self, micros: u128, sign: i128) -> Option<Timestamp> {
+        // A duration has at most 2^64 seconds, which are under 2^84 microseconds.
+        let moved = self.0 as i128 + micros as i128 * sign;
+        if moved < i64::MIN as i128 || moved > i64::MAX as i128 {
+            None
+        } else {
+            Some(Timestamp(moved as i64))
+        }
+    }
+
     /// The moment this many microseconds after 1970-01-01T00:00:00Z.
     pub const fn from_micros(micros: i64) -> Timestamp {
         Timestamp(micros)
@@ -118,12 +244,48 @@ impl Timestamp {
         Duration::from_micros(self.0.rem_euclid(DAY_MICROS) as u64)
     }
 
-    /// The present moment.
-    ///
-    /// # Errors
-    /// [`Value`](ErrorKind::Value) when the system's clock is over 290,000 years off.
-    pub fn now() -> Result<Timestamp> {
-        SystemTime::now().try_into()
+    /// The present moment, by the system's clock.
+    pub fn now() -> Timestamp {
+        // A clock that is over 290,000 years off is as good as one at the end.
+        SystemTime::now().try_into().unwrap_or(Timestamp::MAX)
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Timestamp;
+
+    /// # Panics
+    /// Where no timestamp is that far away; see [`checked_add`](Timestamp::checked_add).
+    fn add(self, duration: Duration) -> Timestamp {
+        match self.checked_add(duration) {
+            Some(moment) => moment,
+            None => panic!("{self} + {duration:?} is out of the range of timestamps"),
+        }
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Timestamp;
+
+    /// # Panics
+    /// Where no timestamp is that far away; see [`checked_sub`](Timestamp::checked_sub).
+    fn sub(self, duration: Duration) -> Timestamp {
+        match self.checked_sub(duration) {
+            Some(moment) => moment,
+            None => panic!("{self} - {duration:?} is out of the range of timestamps"),
+        }
+    }
+}
+
+impl AddAssign<Duration> for Timestamp {
+    fn add_assign(&mut self, duration: Duration) {
+        *self = *self + duration;
+    }
+}
+
+impl SubAssign<Duration> for Timestamp {
+    fn sub_assign(&mut self, duration: Duration) {
+        *self = *self - duration;
     }
 }
 

@@ -24,6 +24,7 @@ use crate::schema::text::{shown, write_bytes, write_f32, write_f64};
 /// assert_eq!(u32::try_from(row.get("id")?)?, 7);
 /// # Ok::<(), drystone::Error>(())
 /// ```
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub enum Value<'a> {
     /// No value.
@@ -38,7 +39,7 @@ pub enum Value<'a> {
     F32(f32),
     /// Of an `f64` field.
     F64(f64),
-    /// Of a `str[N]` field.
+    /// Of a `str[N]` field, or the name of an enumeration's value.
     Text(Cow<'a, str>),
     /// Of a `bytes[N]` field.
     Bytes(Cow<'a, [u8]>),
@@ -155,7 +156,7 @@ impl<'a> Value<'a> {
     }
 
     #[cold]
-    fn not_a(&self, wanted: &str) -> Error {
+    pub(super) fn not_a(&self, wanted: &str) -> Error {
         let message = format!("{} ({}) is no {wanted}", shown(&self.to_string()), self.kind());
         Error::new(ErrorKind::Value, message)
     }
@@ -367,7 +368,7 @@ into_variant! {
 impl<const N: usize> From<Text<N>> for Value<'_> {
     /// What is not UTF-8, which only a hostile file can hold, becomes bytes, and no text field takes those.
     fn from(text: Text<N>) -> Self {
-        match text.as_str() {
+        match text.to_str() {
             Ok(text) => Value::Text(text.to_owned().into()),
             Err(_) => Value::Bytes(text.as_bytes().to_vec().into()),
         }

@@ -18,18 +18,18 @@ impl SchemaBuilder {
     }
 
     /// Adds a field of the key.
-    pub fn key(self, name: &str, ty: Type) -> SchemaBuilder {
-        self.push(FieldDef::new(name, ty, false, true))
+    pub fn key(self, name: &str, ty: impl Into<Type>) -> SchemaBuilder {
+        self.push(FieldDef::of(name, ty, false, true))
     }
 
     /// Adds a field in which every value is data.
-    pub fn field(self, name: &str, ty: Type) -> SchemaBuilder {
-        self.push(FieldDef::new(name, ty, false, false))
+    pub fn field(self, name: &str, ty: impl Into<Type>) -> SchemaBuilder {
+        self.push(FieldDef::of(name, ty, false, false))
     }
 
     /// Adds a field that may be null.
-    pub fn nullable(self, name: &str, ty: Type) -> SchemaBuilder {
-        self.push(FieldDef::new(name, ty, true, false))
+    pub fn nullable(self, name: &str, ty: impl Into<Type>) -> SchemaBuilder {
+        self.push(FieldDef::of(name, ty, true, false))
     }
 
     /// Gives the field added last a default, written as text: `.default_text("2013-01-31")`.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use super::EnumNames;
 use super::types::{Number, Type};
 use crate::error::{Error, ErrorKind, Result, fail};
 
@@ -36,30 +37,94 @@ pub struct FieldDef {
 }
 
 impl FieldDef {
-    /// A field that stands in no schema yet; its offset is 0 until it does.
+    /// A field that is not part of a schema yet; its offset is 0 until it is. It is not nullable,
+    /// not part of a key, and has no default.
+    ///
+    /// ```
+    /// use drystone::{FieldDef, Schema, Type};
+    ///
+    /// let id = FieldDef::new("id", Type::U64)?.key()?;
+    /// let delay = FieldDef::new("delay", Type::I16)?.nullable()?.default_text("-7")?;
+    /// assert_eq!(Schema::new(vec![id, delay])?.to_string(), "id: u64 key, delay: i16? = -7");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Schema`](ErrorKind::Schema) when the name is empty, longer than 64 bytes or holds control characters, when
-    /// the type has no or too many bytes, and when a key field is nullable or an array.
-    pub fn new(name: &str, ty: Type, nullable: bool, key: bool) -> Result<FieldDef> {
-        match problem(name, ty, nullable, key) {
+    /// [`Schema`](ErrorKind::Schema) when the name is empty, longer than 64 bytes or has control
+    /// characters in it, and when the type has no or too many bytes.
+    pub fn new(name: &str, ty: impl Into<Type>) -> Result<FieldDef> {
+        FieldDef::of(name, ty, false, false)
+    }
+
+    /// The same field, which may be null. A default stays, and is null if it is the value that
+    /// means null.
+    ///
+    /// # Errors
+    /// [`Schema`](ErrorKind::Schema) when it is part of a key.
+    pub fn nullable(self) -> Result<FieldDef> {
+        FieldDef::of(&self.name, &self.ty, true, self.key)?.with_default(self.default.map(Into::into))
+    }
+
+    /// The same field as part of the key.
+    ///
+    /// # Errors
+    /// [`Schema`](ErrorKind::Schema) when it may be null, and when it is an array, which has no
+    /// order.
+    pub fn key(self) -> Result<FieldDef> {
+        FieldDef::of(&self.name, &self.ty, self.is_nullable(), true)?
+            .with_default(self.default.map(Into::into))
+    }
+
+    /// The same field with another name.
+    ///
+    /// # Errors
+    /// As [`new`](FieldDef::new).
+    pub fn renamed(self, name: &str) -> Result<FieldDef> {
+        FieldDef::of(name, &self.ty, self.is_nullable(), self.key)?.with_default(self.default.map(Into::into))
+    }
+
+    /// The same field with this default, as stored bytes.
+    ///
+    /// # Errors
+    /// [`Value`](ErrorKind::Value) when the bytes are not a value of this field.
+    pub fn default_bytes(self, stored: &[u8]) -> Result<FieldDef> {
+        self.with_default(Some(stored.to_vec()))
+    }
+
+    /// The same field with this default, as text: see [`parse_text`](FieldDef::parse_text).
+    ///
+    /// # Errors
+    /// [`Value`](ErrorKind::Value) when the text is not a value of this field.
+    pub fn default_text(self, text: &str) -> Result<FieldDef> {
+        let mut stored = vec![0; self.width()];
+        self.parse_text(text, &mut stored).map_err(|error| error.within("default"))?;
+        self.with_default(Some(stored))
+    }
+
+    /// A field by all that it is made of. [`new`](FieldDef::new) and what follows it say the same
+    /// with names.
+    pub(crate) fn of(name: &str, ty: impl Into<Type>, nullable: bool, key: bool) -> Result<FieldDef> {
+        let ty = match ty.into() {
+            Type::Enum(names) => {
+                Type::Enum(names.listed().map_err(|error| error.within(format!("field {name:?}")))?)
+            }
+            other => other,
+        };
+        match problem(name, &ty, nullable, key) {
             Some(problem) => fail!(Schema, "field {name:?}: {problem}"),
             None => Ok(FieldDef {
                 name: name.into(),
-                ty,
                 key,
                 offset: 0,
-                null: nullable.then(|| reserved(ty).into()),
+                null: nullable.then(|| reserved(&ty).into()),
                 default: None,
+                ty,
             }),
         }
     }
 
     /// The same field with this default (stored bytes), or without one.
-    ///
-    /// # Errors
-    /// [`Value`](ErrorKind::Value) when the bytes are not a value of this field.
-    pub fn with_default(mut self, stored: Option<Vec<u8>>) -> Result<FieldDef> {
+    pub(crate) fn with_default(mut self, stored: Option<Vec<u8>>) -> Result<FieldDef> {
         if let Some(stored) = &stored
             && let Err(error) = self.check(stored)
         {
@@ -69,14 +134,38 @@ impl FieldDef {
         Ok(self)
     }
 
+    /// The same field with more names at the end of its enumeration. A default stays.
+    pub(super) fn append_names<S: AsRef<str>>(&self, more: impl IntoIterator<Item = S>) -> Result<FieldDef> {
+        let place = |error: Error| error.within(format!("field {:?}", self.name));
+        let Some(names) = self.names() else {
+            fail!(Schema, "field {:?} is of type {}; only enumerations have names", self.name, self.ty)
+        };
+        let longer = names.append(more).map_err(place)?;
+        let field = FieldDef::of(&self.name, Type::Enum(longer), self.is_nullable(), self.key)?;
+        let default = self.default().map(|stored| match field.null() {
+            Some(null) if self.is_null(stored) => null.to_vec(),
+            _ => {
+                let mut wider = stored.to_vec();
+                wider.resize(field.width(), 0);
+                wider
+            }
+        });
+        field.with_default(default)
+    }
+
     /// The name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The type, which says nothing of null.
-    pub fn ty(&self) -> Type {
-        self.ty
+    pub fn ty(&self) -> &Type {
+        &self.ty
+    }
+
+    /// The names, where the field is an enumeration.
+    pub fn names(&self) -> Option<&EnumNames> {
+        if let Type::Enum(names) = &self.ty { Some(names) } else { None }
     }
 
     /// Whether the field may be null.
@@ -107,9 +196,10 @@ impl FieldDef {
 
     /// The stored bytes that mean null, when the field may be null.
     ///
-    /// The least of the signed numbers, of `date` and of `timestamp`, the greatest of the unsigned ones, the NaN whose
-    /// bits are all ones, 0xFF for `bool`, 0xFF in each byte of `bytes[N]` and `uuid`, 0xFF and then zeros for `str[N]`
-    /// (no UTF-8 begins so), and for an array all elements reserved.
+    /// The least of the signed numbers, of `date` and of `timestamp`, the greatest of the unsigned
+    /// ones, 0xFF or 0xFFFF for an enumeration, the NaN whose bits are all ones, 0xFF for `bool`,
+    /// 0xFF in each byte of `bytes[N]` and `uuid`, 0xFF and then zeros for `str[N]` (no UTF-8
+    /// begins so), and for an array all elements reserved.
     pub fn null(&self) -> Option<&[u8]> {
         self.null.as_deref()
     }
@@ -117,16 +207,17 @@ impl FieldDef {
     /// Whether these stored bytes mean null here. Never so in a field that is not nullable: there all values are data.
     #[inline]
     pub fn is_null(&self, stored: &[u8]) -> bool {
-        match (&self.null, self.ty) {
+        match (&self.null, &self.ty) {
             (None, _) => false,
             (Some(_), Type::Str(_)) => stored.first() == Some(&0xFF),
             (Some(null), _) => **null == *stored,
         }
     }
 
-    /// The type with a question mark where null is allowed: `i16?`.
+    /// The type with a question mark where null is allowed: `i16?`. Of an enumeration with many
+    /// names only the first ones are shown.
     pub(crate) fn type_text(&self) -> impl fmt::Display {
-        TypeText(self.ty, self.is_nullable())
+        TypeText(&self.ty, self.is_nullable())
     }
 
     /// The stored bytes of a row in which nobody set this field: its default, else null, else zeros.
@@ -162,8 +253,8 @@ impl FieldDef {
 
 impl PartialEq for FieldDef {
     fn eq(&self, other: &FieldDef) -> bool {
-        (&self.name, self.ty, self.key, self.is_nullable())
-            == (&other.name, other.ty, other.key, other.is_nullable())
+        (&self.name, &self.ty, self.key, self.is_nullable())
+            == (&other.name, &other.ty, other.key, other.is_nullable())
     }
 }
 
@@ -171,7 +262,7 @@ impl Eq for FieldDef {}
 
 impl Hash for FieldDef {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.name, self.ty, self.key, self.is_nullable()).hash(state);
+        (&self.name, &self.ty, self.key, self.is_nullable()).hash(state);
     }
 }
 
@@ -181,16 +272,24 @@ impl fmt::Debug for FieldDef {
     }
 }
 
-struct TypeText(Type, bool);
+struct TypeText<'a>(&'a Type, bool);
 
-impl fmt::Display for TypeText {
+impl fmt::Display for TypeText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.0, if self.1 { "?" } else { "" })
+        const SHOWN: usize = 8;
+        let null = if self.1 { "?" } else { "" };
+        match self.0 {
+            Type::Enum(names) if names.len() > SHOWN => {
+                let first: Vec<&str> = names.iter().take(SHOWN).collect();
+                write!(f, "enum[{}, …]{null}", first.join(", "))
+            }
+            ty => write!(f, "{ty}{null}"),
+        }
     }
 }
 
 /// Why there cannot be such a field, if there cannot.
-pub(super) fn problem(name: &str, ty: Type, nullable: bool, key: bool) -> Option<String> {
+pub(super) fn problem(name: &str, ty: &Type, nullable: bool, key: bool) -> Option<String> {
     let width = ty.width();
     Some(if name.is_empty() {
         "a field needs a name".into()
@@ -214,24 +313,24 @@ pub(super) fn problem(name: &str, ty: Type, nullable: bool, key: bool) -> Option
 }
 
 /// The value of each type that is set aside to mean null.
-fn reserved(ty: Type) -> Vec<u8> {
+fn reserved(ty: &Type) -> Vec<u8> {
     match ty {
         Type::Bool => vec![0xFF],
         Type::Str(length) => {
-            let mut stored = vec![0; length.into()];
+            let mut stored = vec![0; usize::from(*length)];
             stored[0] = 0xFF;
             stored
         }
-        Type::Bytes(length) => vec![0xFF; length.into()],
+        Type::Bytes(length) => vec![0xFF; usize::from(*length)],
         Type::Uuid => vec![0xFF; 16],
         Type::Date => i32::MIN.to_le_bytes().into(),
         Type::Timestamp => i64::MIN.to_le_bytes().into(),
-        Type::Array(number, length) => reserved(number.as_type()).repeat(length.into()),
+        Type::Array(number, length) => reserved(&number.as_type()).repeat(usize::from(*length)),
         number => reserved_number(number),
     }
 }
 
-fn reserved_number(ty: Type) -> Vec<u8> {
+fn reserved_number(ty: &Type) -> Vec<u8> {
     let mut stored = vec![0xFF; ty.width()];
     if let Some(Number::I8 | Number::I16 | Number::I32 | Number::I64 | Number::I128) = ty.number() {
         stored.fill(0);

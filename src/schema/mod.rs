@@ -4,6 +4,7 @@
 mod builder;
 pub(crate) mod calendar;
 mod field;
+mod names;
 mod parse;
 #[cfg(feature = "serde")]
 mod serde;
@@ -17,6 +18,8 @@ use std::sync::Arc;
 
 pub use builder::SchemaBuilder;
 pub use field::FieldDef;
+pub use names::EnumNames;
+pub(crate) use names::NameList;
 pub use types::{Number, Type};
 
 use crate::error::{Error, ErrorKind, Result, fail};
@@ -47,9 +50,10 @@ pub(crate) const FIELDS: usize = 1024;
 ///
 /// # Text form
 /// `name: type`, then `?` where null is allowed, the word `key` where the field belongs to the key, and `= literal` for a
-/// default; fields are parted by commas. A name that is no identifier stands in quotes: `"dep time": i16`. Text literals
-/// stand in quotes as well, and a quote within quotes is doubled. Spaces and newlines are free, a trailing comma is
-/// allowed, and `#` begins a comment that goes to the end of the line.
+/// default; fields are parted by commas. The names of an enumeration stand in brackets: `side:
+/// enum[buy, sell]`. A name that is no identifier stands in quotes: `"dep time": i16`. Text
+/// literals stand in quotes as well, and a quote within quotes is doubled. Spaces and newlines are
+/// free, a trailing comma is allowed, and `#` begins a comment that goes to the end of the line.
 ///
 /// # Limits
 /// 1 to 1,024 fields; 65,535 bytes a record; 256 bytes a key; 64 bytes a name. Key fields come first, are not nullable and
@@ -121,6 +125,32 @@ impl Schema {
         Schema::new(self.fields().iter().cloned().chain([field]).collect())
     }
 
+    /// This schema with more names at the end of an enumeration. Rows that are stored keep their
+    /// meaning. Where there were up to 256 names and now are more, the field takes two bytes
+    /// instead of one, and rows have another width.
+    ///
+    /// ```
+    /// use drystone::Schema;
+    ///
+    /// let schema: Schema = "side: enum[buy, sell]".parse()?;
+    /// assert_eq!(schema.append_names("side", ["hold"])?.to_string(), "side: enum[buy, sell, hold]");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) when there is no such field, [`Schema`](ErrorKind::Schema)
+    /// when it is no enumeration and as for [`EnumNames::append`].
+    pub fn append_names<S: AsRef<str>>(
+        &self,
+        field: &str,
+        names: impl IntoIterator<Item = S>,
+    ) -> Result<Schema> {
+        let changed = self.field(field)?.append_names(names)?;
+        let fields =
+            self.fields().iter().map(|field| if field.name() == changed.name() { &changed } else { field });
+        Schema::new(fields.cloned().collect())
+    }
+
     /// This schema with these fields as its key: they come first, in this order, then the others in theirs.
     ///
     /// ```
@@ -137,7 +167,7 @@ impl Schema {
     pub fn with_key<S: AsRef<str>>(&self, names: &[S]) -> Result<Schema> {
         let is_named = |field: &&FieldDef| names.iter().any(|name| name.as_ref() == field.name());
         let of = |field: &FieldDef, key| {
-            FieldDef::new(field.name(), field.ty(), field.is_nullable(), key)?
+            FieldDef::of(field.name(), field.ty(), field.is_nullable(), key)?
                 .with_default(field.default().map(Into::into))
         };
         let key = names.iter().map(|name| of(self.field(name.as_ref())?, true));

@@ -6,7 +6,7 @@ use std::fmt;
 use super::field::{self, FieldDef};
 use super::text::shown;
 use super::types::Type;
-use super::{Schema, nearest};
+use super::{NameList, Schema, nearest};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Reads a whole schema.
@@ -59,11 +59,11 @@ impl<'t> Parser<'t> {
         if key {
             self.skip("key".len());
         }
-        if let Some(problem) = field::problem(&name, ty, nullable, key) {
-            let name_is_wrong = field::problem(&name, Type::U8, false, false).is_some();
+        if let Some(problem) = field::problem(&name, &ty, nullable, key) {
+            let name_is_wrong = field::problem(&name, &Type::U8, false, false).is_some();
             return Err(self.error(if name_is_wrong { start } else { type_at }, &problem));
         }
-        let field = FieldDef::new(&name, ty, nullable, key)?;
+        let field = FieldDef::of(&name, ty, nullable, key)?;
         if self.eat('=') { self.default(field) } else { Ok(field) }
     }
 
@@ -85,6 +85,9 @@ impl<'t> Parser<'t> {
     pub(super) fn ty(&mut self) -> Result<Type> {
         let start = self.at;
         let word = self.word();
+        if word == "enum" {
+            return self.enumeration();
+        }
         let plain = Type::plain(word);
         if plain.is_none() && !matches!(word, "str" | "bytes") {
             return Err(self.no_type(word));
@@ -99,7 +102,7 @@ impl<'t> Parser<'t> {
         if !self.eat(']') {
             return Err(self.expected("a closing bracket after the length"));
         }
-        match (word, plain.map(Type::number)) {
+        match (word, plain.map(|plain| plain.number())) {
             ("str", _) => Ok(Type::Str(length)),
             ("bytes", _) => Ok(Type::Bytes(length)),
             (_, Some(Some(number))) => Ok(Type::Array(number, length)),
@@ -107,6 +110,37 @@ impl<'t> Parser<'t> {
                 Err(self.error(start, &format!("there are arrays of numbers only, and {word} is no number")))
             }
         }
+    }
+
+    /// The names of an enumeration, in brackets.
+    fn enumeration(&mut self) -> Result<Type> {
+        let start = self.at;
+        self.skip("enum".len());
+        if !self.eat('[') {
+            return Err(self.error(start, "enum needs its names, such as enum[buy, sell]"));
+        }
+        let mut names = NameList::default();
+        while !self.eat(']') {
+            let at = self.at;
+            let name = if self.rest().starts_with('"') {
+                self.quoted()?
+            } else {
+                let word = self.word();
+                if word.is_empty() {
+                    return Err(self.expected(
+                        "a name of the enumeration (in quotes if it is not plain letters and digits)",
+                    ));
+                }
+                self.skip(word.len());
+                word.to_owned()
+            };
+            names.push(&name).map_err(|error| self.error(at, &error.to_string()))?;
+            if !self.eat(',') && !self.rest().starts_with(']') {
+                return Err(self.expected("a comma, or a closing bracket after the last name"));
+            }
+        }
+        let names = names.finish().map_err(|error| self.error(start, &error.to_string()))?;
+        Ok(Type::Enum(names))
     }
 
     fn length(&mut self) -> Result<u16> {
@@ -240,8 +274,7 @@ impl<'t> Parser<'t> {
             _ => nearest(word, Type::names()).filter(|_| !word.is_empty()).map(str::to_owned),
         };
         let meant = meant.map(|meant: String| format!("; did you mean {meant}?")).unwrap_or_default();
-        let expected =
-            "a type (bool, u8 to u128, i8 to i128, f32, f64, str[N], bytes[N], date, timestamp, uuid)";
+        let expected = "a type (bool, u8 to u128, i8 to i128, f32, f64, str[N], bytes[N], date, timestamp, uuid, enum[names])";
         self.error(self.at, &format!("expected {expected}, found {}{meant}", self.found()))
     }
 
@@ -282,12 +315,9 @@ fn is_identifier(name: &str) -> bool {
 
 impl fmt::Display for FieldDef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if is_identifier(self.name()) {
-            f.write_str(self.name())?;
-        } else {
-            write_quoted(self.name(), f)?;
-        }
-        write!(f, ": {}{}", self.type_text(), if self.is_key() { " key" } else { "" })?;
+        write_word(self.name(), f)?;
+        let null = if self.is_nullable() { "?" } else { "" };
+        write!(f, ": {}{null}{}", self.ty(), if self.is_key() { " key" } else { "" })?;
         let Some(default) = self.default() else { return Ok(()) };
         f.write_str(" = ")?;
         if self.is_null(default) {
@@ -295,8 +325,19 @@ impl fmt::Display for FieldDef {
         }
         let mut literal = String::new();
         self.write_text(default, &mut literal).map_err(|_| fmt::Error)?;
-        if matches!(self.ty(), Type::Str(_)) { write_quoted(&literal, f) } else { f.write_str(&literal) }
+        match self.ty() {
+            Type::Str(_) => write_quoted(&literal, f),
+            // In quotes it is a name, and not null.
+            Type::Enum(_) if literal == "null" => write_quoted(&literal, f),
+            Type::Enum(_) => write_word(&literal, f),
+            _ => f.write_str(&literal),
+        }
     }
+}
+
+/// Writes a name as it is, or in quotes if it is no identifier.
+pub(super) fn write_word(name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if is_identifier(name) { f.write_str(name) } else { write_quoted(name, f) }
 }
 
 fn write_quoted(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {

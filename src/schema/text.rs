@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use bytemuck::{Pod, bytes_of, pod_read_unaligned};
 
+use super::EnumNames;
 use super::calendar;
 use super::field::FieldDef;
 use super::types::{Number, Type};
@@ -54,7 +55,7 @@ impl FieldDef {
     ///
     /// # Errors
     /// [`Corrupt`](ErrorKind::Corrupt) when the bytes are no value of this field: text that is not UTF-8, a `bool` that is
-    /// neither 0 nor 1.
+    /// neither 0 nor 1, an enumeration's value that has no name.
     pub fn write_text(&self, stored: &[u8], out: &mut impl fmt::Write) -> Result<()> {
         self.check_width(stored.len())?;
         if self.is_null(stored) {
@@ -81,9 +82,16 @@ impl FieldDef {
             _ if self.is_null(stored) => Ok(()),
             Type::Bool => decode_bool(stored).map(drop),
             Type::Str(_) => decode_str(stored).map(drop),
+            Type::Enum(names) => decode_name(names, stored).map(drop),
             _ => Ok(()),
         };
         checked.map_err(|reason| self.invalid(reason))
+    }
+
+    /// Whether there are bytes of the right width that are no value of this field. Other types than
+    /// these take any bytes.
+    pub(crate) fn can_be_invalid(&self) -> bool {
+        matches!(self.ty(), Type::Bool | Type::Str(_) | Type::Enum(_))
     }
 
     #[cold]
@@ -130,15 +138,16 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     }
 }
 
-fn parse(ty: Type, text: &str, out: &mut [u8]) -> Result<(), Reason> {
+fn parse(ty: &Type, text: &str, out: &mut [u8]) -> Result<(), Reason> {
     match ty {
         Type::Bool => parse_bool(text, out),
-        Type::Str(length) => parse_str(length, text, out),
-        Type::Bytes(length) => parse_bytes(length, text, out),
+        Type::Str(length) => parse_str(*length, text, out),
+        Type::Bytes(length) => parse_bytes(*length, text, out),
         Type::Date => put(calendar::parse_date(text)?, out),
         Type::Timestamp => put(calendar::parse_timestamp(text)?, out),
         Type::Uuid => put(parse_uuid(text).ok_or("32 hexadecimal digits are expected")?, out),
-        Type::Array(number, length) => parse_array(number, length, text, out),
+        Type::Array(number, length) => parse_array(*number, *length, text, out),
+        Type::Enum(names) => encode_name(names, text, out),
         number => match number.number() {
             Some(number) => parse_number(number, text, out),
             None => Err("a type without text".into()),
@@ -302,7 +311,7 @@ impl From<&'static str> for Unwritten {
     }
 }
 
-fn write(ty: Type, stored: &[u8], out: &mut impl fmt::Write) -> Result<(), Unwritten> {
+fn write(ty: &Type, stored: &[u8], out: &mut impl fmt::Write) -> Result<(), Unwritten> {
     match ty {
         Type::Bool => write!(out, "{}", decode_bool(stored)?)?,
         Type::Str(_) => out.write_str(decode_str(stored)?)?,
@@ -313,10 +322,11 @@ fn write(ty: Type, stored: &[u8], out: &mut impl fmt::Write) -> Result<(), Unwri
         Type::Array(number, _) => {
             for (at, element) in stored.chunks_exact(number.width()).enumerate() {
                 out.write_str(if at == 0 { "[" } else { ", " })?;
-                write_number(number, element, out)?;
+                write_number(*number, element, out)?;
             }
             out.write_char(']')?;
         }
+        Type::Enum(names) => out.write_str(decode_name(names, stored)?)?,
         number => {
             if let Some(number) = number.number() {
                 write_number(number, stored, out)?;
@@ -376,6 +386,24 @@ pub(crate) fn decode_bool(stored: &[u8]) -> Result<bool, &'static str> {
         [1] => Ok(true),
         _ => Err("it is neither 0 nor 1"),
     }
+}
+
+/// The name for which these bytes stand.
+pub(crate) fn decode_name<'n>(names: &'n EnumNames, stored: &[u8]) -> Result<&'n str, &'static str> {
+    names.get(decode_ordinal(stored)).ok_or("the enumeration has fewer names")
+}
+
+/// The position for which the bytes of an enumeration stand.
+pub(crate) fn decode_ordinal(stored: &[u8]) -> usize {
+    stored.iter().rev().fold(0, |ordinal, byte| ordinal << 8 | usize::from(*byte))
+}
+
+/// Writes the position of a name.
+pub(crate) fn encode_name(names: &EnumNames, name: &str, out: &mut [u8]) -> Result<(), Cow<'static, str>> {
+    let Some(position) = names.position(name) else { return Err(names.unknown(name).into()) };
+    let width = out.len();
+    out.copy_from_slice(&position.to_le_bytes()[..width]);
+    Ok(())
 }
 
 /// The text in these bytes without its padding.

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::parse::Parser;
+use super::EnumNames;
+use super::parse::{Parser, write_word};
 use crate::error::{Error, Result, fail};
 
 /// The type of a field. Every type has a fixed width; everything is stored little-endian and unaligned.
@@ -19,7 +20,7 @@ use crate::error::{Error, Result, fail};
 /// # Ok::<(), drystone::Error>(())
 /// ```
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Type {
     /// `bool`: one byte, 0 or 1.
     Bool,
@@ -59,9 +60,12 @@ pub enum Type {
     Uuid,
     /// `T[N]`: N numbers side by side.
     Array(Number, u16),
+    /// `enum[buy, sell]`: the position of one of these names, in one byte or two.
+    Enum(EnumNames),
 }
 
 /// The types that an array can have as its elements.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Number {
     /// `u8`
@@ -113,30 +117,31 @@ const PLAIN: [(&str, Type); 16] = [
 impl Type {
     /// The width of a stored value, in bytes.
     #[inline]
-    pub const fn width(self) -> usize {
+    pub const fn width(&self) -> usize {
         match self {
             Type::Bool | Type::U8 | Type::I8 => 1,
             Type::U16 | Type::I16 => 2,
             Type::U32 | Type::I32 | Type::F32 | Type::Date => 4,
             Type::U64 | Type::I64 | Type::F64 | Type::Timestamp => 8,
             Type::U128 | Type::I128 | Type::Uuid => 16,
-            Type::Str(length) | Type::Bytes(length) => length as usize,
-            Type::Array(number, length) => number.width() * length as usize,
+            Type::Str(length) | Type::Bytes(length) => *length as usize,
+            Type::Array(number, length) => number.width() * *length as usize,
+            Type::Enum(names) => names.width(),
         }
     }
 
     /// Whether this is one number: `u8` to `f64`, no array.
-    pub const fn is_number(self) -> bool {
+    pub const fn is_number(&self) -> bool {
         self.number().is_some()
     }
 
     /// Whether a field of this type can be part of a key: all but arrays.
-    pub const fn can_be_key(self) -> bool {
+    pub const fn can_be_key(&self) -> bool {
         !matches!(self, Type::Array(..))
     }
 
     /// This type as a number, when it is one.
-    pub const fn number(self) -> Option<Number> {
+    pub const fn number(&self) -> Option<Number> {
         Some(match self {
             Type::U8 => Number::U8,
             Type::U16 => Number::U16,
@@ -162,11 +167,12 @@ impl Type {
     /// | 2 | `u8` | 7 | `i8` | 12 | `f32` | 17 | `timestamp` |
     /// | 3 | `u16` | 8 | `i16` | 13 | `f64` | 18 | `uuid` |
     /// | 4 | `u32` | 9 | `i32` | 14 | `str[length]` | 19 | `element[length]` |
-    /// | 5 | `u64` | 10 | `i64` | 15 | `bytes[length]` | | |
+    /// | 5 | `u64` | 10 | `i64` | 15 | `bytes[length]` | 20 | `enum[…]` |
     ///
     /// The element code is that of a number (2 to 13), and 0 in all that are no arrays; the length is 0 where there
-    /// is none. These numbers never change.
-    pub const fn code(self) -> (u8, u8, u16) {
+    /// is none. That of an enumeration is the number of its names, with 0 for 65,536. These numbers
+    /// never change.
+    pub const fn code(&self) -> (u8, u8, u16) {
         match self {
             Type::Bool => (1, 0, 0),
             Type::U8 => (2, 0, 0),
@@ -181,19 +187,24 @@ impl Type {
             Type::I128 => (11, 0, 0),
             Type::F32 => (12, 0, 0),
             Type::F64 => (13, 0, 0),
-            Type::Str(length) => (14, 0, length),
-            Type::Bytes(length) => (15, 0, length),
+            Type::Str(length) => (14, 0, *length),
+            Type::Bytes(length) => (15, 0, *length),
             Type::Date => (16, 0, 0),
             Type::Timestamp => (17, 0, 0),
             Type::Uuid => (18, 0, 0),
-            Type::Array(number, length) => (19, number.as_type().code().0, length),
+            Type::Array(number, length) => (19, number.code(), *length),
+            Type::Enum(names) => (Type::ENUM_CODE, 0, names.len() as u16),
         }
     }
+
+    /// The type code of enumerations.
+    pub(crate) const ENUM_CODE: u8 = 20;
 
     /// The type of which [`code`](Type::code) gives these numbers.
     ///
     /// # Errors
-    /// [`Corrupt`](crate::ErrorKind::Corrupt) when no type has them.
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) when no type has them, and for an enumeration, whose
+    /// names they do not tell.
     pub fn from_code(code: u8, element: u8, length: u16) -> Result<Type> {
         let ty = match (code, element, length) {
             (14, 0, 1..) => Type::Str(length),
@@ -202,8 +213,9 @@ impl Type {
                 Some(number) => Type::Array(number, length),
                 None => fail!(Corrupt, "type code 19 with element code {element}, which is no number"),
             },
+            (Type::ENUM_CODE, 0, _) => fail!(Corrupt, "the names of an enumeration are missing"),
             (_, 0, 0) => match PLAIN.iter().find(|(_, ty)| ty.code().0 == code) {
-                Some((_, ty)) => *ty,
+                Some((_, ty)) => ty.clone(),
                 None => fail!(Corrupt, "type code {code} stands for no type"),
             },
             _ => {
@@ -215,16 +227,46 @@ impl Type {
 
     /// The type of this name, when it is one that has no length.
     pub(super) fn plain(name: &str) -> Option<Type> {
-        PLAIN.iter().find(|(plain, _)| *plain == name).map(|(_, ty)| *ty)
+        PLAIN.iter().find(|(plain, _)| *plain == name).map(|(_, ty)| ty.clone())
     }
 
     /// All names that the text form knows, for the messages of its errors.
     pub(super) fn names() -> impl Iterator<Item = &'static str> {
-        PLAIN.iter().map(|(name, _)| *name).chain(["str", "bytes"])
+        PLAIN.iter().map(|(name, _)| *name).chain(["str", "bytes", "enum"])
+    }
+}
+
+impl From<&Type> for Type {
+    fn from(ty: &Type) -> Type {
+        ty.clone()
+    }
+}
+
+impl PartialEq<Type> for &Type {
+    fn eq(&self, other: &Type) -> bool {
+        *self == other
     }
 }
 
 impl Number {
+    /// The type code.
+    const fn code(self) -> u8 {
+        match self {
+            Number::U8 => 2,
+            Number::U16 => 3,
+            Number::U32 => 4,
+            Number::U64 => 5,
+            Number::U128 => 6,
+            Number::I8 => 7,
+            Number::I16 => 8,
+            Number::I32 => 9,
+            Number::I64 => 10,
+            Number::I128 => 11,
+            Number::F32 => 12,
+            Number::F64 => 13,
+        }
+    }
+
     /// The width of one number, in bytes.
     pub const fn width(self) -> usize {
         match self {
@@ -261,6 +303,13 @@ impl fmt::Display for Type {
             Type::Str(length) => write!(f, "str[{length}]"),
             Type::Bytes(length) => write!(f, "bytes[{length}]"),
             Type::Array(number, length) => write!(f, "{number}[{length}]"),
+            Type::Enum(names) => {
+                for (at, name) in names.iter().enumerate() {
+                    f.write_str(if at == 0 { "enum[" } else { ", " })?;
+                    write_word(name, f)?;
+                }
+                f.write_str("]")
+            }
             plain => match PLAIN.iter().find(|(_, ty)| ty == plain) {
                 Some((name, _)) => f.pad(name),
                 None => Err(fmt::Error),

@@ -107,6 +107,20 @@ impl Mapping {
         self.reserved.load(Ordering::Acquire)
     }
 
+    /// Eight bytes of the file as they are at this moment; another process may be writing them. `None` where
+    /// they are not wholly inside the file, or not at a multiple of 8.
+    pub(crate) fn load(&self, offset: u64) -> Option<u64> {
+        let window = self.window(0..u64::MAX);
+        if !offset.is_multiple_of(8) || !window.holds(offset, 8) {
+            return None;
+        }
+        // SAFETY: offset + 8 is at most the window's length, and so many bytes are in the mapping.
+        let place = unsafe { window.first.add(offset as usize) }.cast::<u64>();
+        // SAFETY: the bytes lie in the mapping and inside the file. The mapping starts at a page, so the place is
+        // aligned. They are read once, as what they are at this moment, not through a reference.
+        Some(u64::from_le(unsafe { place.read_volatile() }))
+    }
+
     /// Whether these bytes are mapped at this offset. They may change meanwhile.
     fn shows(&self, offset: u64, bytes: &[u8]) -> bool {
         let window = self.window(0..u64::MAX);

@@ -129,9 +129,4 @@ pub(crate) trait LockFile: Send + Sync {
 
     /// Cuts the file: the first process to open a database does not believe what an earlier one left.
     fn cut(&self, bytes: u64) -> io::Result<()>;
-
-    /// The bug that a test has planted.
-    fn planted(&self) -> Option<Mutant> {
-        None
-    }
 }

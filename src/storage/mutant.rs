@@ -5,7 +5,7 @@
     allow(unreachable_pub, dead_code, reason = "only tests have the door")
 )]
 
-use super::{LockFile, Storage};
+use super::Storage;
 
 /// A bug of the commit protocol, planted in one database. For tests of the tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +61,6 @@ pub enum Mutant {
     KeepMarks,
     /// Of a run that is written, only the first page counts as not verified any more.
     ForgetFirstPage,
-    /// A snapshot that another process holds is pinned without a look whether it is still held.
-    PinUnseen,
     /// After a fallback the number of a state that readers may hold is given a second time.
     FallBackBelowPin,
     /// A reader table that cannot be read counts as one without readers.
@@ -72,7 +70,7 @@ pub enum Mutant {
 #[cfg(feature = "simulation")]
 impl Mutant {
     /// All of them.
-    pub const ALL: [Mutant; 28] = [
+    pub const ALL: [Mutant; 27] = [
         Mutant::SkipSync,
         Mutant::MetaBeforePages,
         Mutant::LargeNotSynced,
@@ -98,29 +96,20 @@ impl Mutant {
         Mutant::SettleOnce,
         Mutant::KeepMarks,
         Mutant::ForgetFirstPage,
-        Mutant::PinUnseen,
         Mutant::FallBackBelowPin,
         Mutant::UnreadableIsEmpty,
     ];
 
     /// Those that take several processes, or a disk that lies, to show.
-    pub const OF_SEVERAL: [Mutant; 8] = [
+    pub const OF_SEVERAL: [Mutant; 7] = [
         Mutant::StaleFreeSpace,
         Mutant::UnknownIsYoung,
         Mutant::SettleOnce,
         Mutant::KeepMarks,
         Mutant::ForgetFirstPage,
-        Mutant::PinUnseen,
         Mutant::FallBackBelowPin,
         Mutant::UnreadableIsEmpty,
     ];
-}
-
-impl dyn LockFile + '_ {
-    /// The same where only the lock file is at hand.
-    pub(crate) fn plants(&self, bug: Mutant) -> bool {
-        cfg!(feature = "simulation") && self.planted() == Some(bug)
-    }
 }
 
 impl dyn Storage + '_ {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
+use super::LockFile;
 use super::crash::{Disk, Operation, State, Verdict};
-use super::{LockFile, Mutant};
 
 /// Who holds which byte.
 #[derive(Default)]
@@ -174,9 +174,5 @@ impl LockFile for SimulatedLockFile {
             Ok(())
         };
         self.run(Operation::LockWrite, cut, |_, _| Ok(()))
-    }
-
-    fn planted(&self) -> Option<Mutant> {
-        self.disk.planted
     }
 }

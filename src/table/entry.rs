@@ -55,7 +55,7 @@ pub(crate) fn entry_schema<S: AsRef<str>>(table: &Schema, indexed: &[S]) -> Resu
     if indexed.is_empty() || indexed.len() > INDEXED_LIMIT {
         fail!(Schema, "an index is on 1 to {INDEXED_LIMIT} fields, not on {}", indexed.len());
     }
-    let plain = |field: &FieldDef| FieldDef::new(field.name(), field.ty(), field.is_nullable(), false);
+    let plain = |field: &FieldDef| FieldDef::of(field.name(), field.ty(), field.is_nullable(), false);
     let mut fields = Vec::new();
     for name in indexed {
         let field = table.field(name.as_ref())?;
@@ -74,7 +74,7 @@ pub(crate) fn entry_schema<S: AsRef<str>>(table: &Schema, indexed: &[S]) -> Resu
         while fields.iter().any(|field| field.name() == name) {
             name.push('_');
         }
-        fields.push(FieldDef::new(&name, Type::U64, false, false)?);
+        fields.push(FieldDef::of(&name, Type::U64, false, false)?);
     }
     Schema::new(fields)
 }

@@ -1,17 +1,19 @@
-//! `Index<T>`: the rows of a table by other fields than its key, as plain structs.
+//! `Index`: the rows of a table by other fields than its key.
 
 use std::fmt;
+use std::iter::FusedIterator;
 use std::marker::PhantomData;
-use std::ops::{Bound, RangeBounds};
+use std::ops::{Bound, Range, RangeBounds};
 use std::path::PathBuf;
 
-use super::index_scan::{IndexReader, IndexScan};
-use super::reader::{Reader, one, with_key};
-use super::scan::RowRange;
+use super::index_reader::{IndexReader, IndexScan};
+use super::kind::{Dyn, RowKind};
+use super::reader::{Reader, with_key};
+use super::rows::Rows;
 use crate::catalog::{Definition, Role};
 use crate::error::Result;
 use crate::load::LoadOptions;
-use crate::record::{Key, Record};
+use crate::record::{Key, Value};
 use crate::schema::{FieldDef, Schema};
 
 /// How an index is made.
@@ -99,14 +101,85 @@ impl IndexInfo {
     }
 }
 
+/// What an index is asked for: values of the first indexed fields. Sealed.
+///
+/// Either typed, as a key is given ([`Key`]: a value, or a tuple of values, of exactly the types of the
+/// fields), or as [`Value`]s in a slice or an array, of which null is [`Value::Null`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be looked up in an index",
+    note = "give a value or a tuple of values of the types of the indexed fields, or a slice of `Value`s"
+)]
+pub trait IndexKey: sealed::Sealed {
+    /// Hands on the stored form of the values of all indexed fields.
+    #[doc(hidden)]
+    fn whole<A>(&self, index: &Lookup<'_>, then: impl FnOnce(&[u8]) -> Result<A>) -> Result<A>;
+
+    /// The same for some of the first fields.
+    #[doc(hidden)]
+    fn leading<A>(&self, index: &Lookup<'_>, then: impl FnOnce(&[u8]) -> Result<A>) -> Result<A>;
+}
+
+/// The index that is looked up.
+#[doc(hidden)]
+pub struct Lookup<'i>(&'i IndexReader<'i>);
+
+impl fmt::Debug for Lookup<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lookup({:?})", self.0.entries.definition.name)
+    }
+}
+
+impl<K: Key> sealed::Sealed for K {}
+
+#[diagnostic::do_not_recommend]
+impl<K: Key> IndexKey for K {
+    #[inline(always)]
+    fn whole<A>(&self, index: &Lookup<'_>, then: impl FnOnce(&[u8]) -> Result<A>) -> Result<A> {
+        with_key(*self, |values| {
+            index.0.check_whole(K::FIELDS, values)?;
+            then(values)
+        })
+    }
+
+    fn leading<A>(&self, index: &Lookup<'_>, then: impl FnOnce(&[u8]) -> Result<A>) -> Result<A> {
+        with_key(*self, |values| {
+            index.0.check_leading(K::FIELDS, values)?;
+            then(values)
+        })
+    }
+}
+
+macro_rules! values {
+    ($([$($generics:tt)*] $values:ty;)*) => {$(
+        impl<$($generics)*> sealed::Sealed for $values {}
+
+        impl<$($generics)*> IndexKey for $values {
+            fn whole<A>(&self, index: &Lookup<'_>, then: impl FnOnce(&[u8]) -> Result<A>) -> Result<A> {
+                then(&index.0.encode_whole(&self[..])?)
+            }
+
+            fn leading<A>(&self, index: &Lookup<'_>, then: impl FnOnce(&[u8]) -> Result<A>) -> Result<A> {
+                then(&index.0.encode(&self[..])?)
+            }
+        }
+    )*};
+}
+
+values! {
+    ['v] &[Value<'v>];
+    ['v, const N: usize] &[Value<'v>; N];
+    ['v, const N: usize] [Value<'v>; N];
+    ['v] &Vec<Value<'v>>;
+}
+
 /// An index to read from: the rows of a table in the order of other fields than its key.
 ///
-/// What is looked up is given as a key is: a value, or a tuple of values, of the first indexed fields. Rows come as references
-/// straight from the table. Null orders where the value orders that is reserved for it; it is looked up by
-/// [`DynamicIndex`](crate::DynamicIndex).
+/// What is looked up is an [`IndexKey`]: typed values of the first indexed fields, or a slice of
+/// [`Value`]s. Rows come straight from the table. Null sorts where the value sorts that is reserved for
+/// it; it is found by a [`Nullable`](crate::Nullable) or by [`Value::Null`].
 ///
 /// ```
-/// use drystone::{Database, IndexOptions, Record};
+/// use drystone::{Database, Record};
 ///
 /// #[derive(Clone, Copy, Debug, PartialEq, Record)]
 /// #[repr(C)]
@@ -121,11 +194,10 @@ impl IndexInfo {
 /// let db = Database::in_memory()?;
 /// let write = db.write()?;
 /// let mut edges = write.create_table::<Edge>("edges")?;
-/// edges.create_index("by_weight", &["weight"], &IndexOptions::new())?;
+/// edges.create_index("by_weight", &["weight"])?;
 /// for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
 ///     edges.insert(&Edge { from, to, weight })?;
 /// }
-/// drop(edges);
 /// write.commit()?;
 ///
 /// let read = db.read()?;
@@ -136,25 +208,49 @@ impl IndexInfo {
 /// assert_eq!(by_weight.range(..9_u32)?.len(), 1);
 /// # Ok::<(), drystone::Error>(())
 /// ```
-pub struct Index<'t, T> {
+///
+/// With a schema that is known only at run time:
+///
+/// ```
+/// use drystone::{Database, RowBuf, Schema, Value};
+///
+/// let schema: Schema = "id: u64 key, tail: str[6]?, delay: i16".parse()?;
+/// let db = Database::in_memory()?;
+/// let write = db.write()?;
+/// let mut flights = write.create_dyn_table("flights", &schema)?;
+/// flights.create_index("by_tail", &["tail", "delay"])?;
+/// for (id, tail, delay) in [(1, "N14228".into(), 2), (2, Value::Null, 0), (3, "N14228".into(), -1)] {
+///     flights.insert(&RowBuf::from_values(&schema, [Value::from(id), tail, delay.into()])?)?;
+/// }
+/// let by_tail = flights.index("by_tail")?;
+/// let ids: Vec<String> = by_tail
+///     .prefix([Value::from("N14228")])?
+///     .map(|row| Ok(row?.get("id")?.to_string()))
+///     .collect::<drystone::Result<_>>()?;
+/// assert_eq!(ids, ["3", "1"]); // by delay
+/// assert_eq!(by_tail.prefix([Value::Null])?.len(), 1);
+/// assert_eq!(by_tail.schema().to_string(), "tail: str[6]?, delay: i16, id: u64");
+/// # Ok::<(), drystone::Error>(())
+/// ```
+pub struct Index<'t, R> {
     reader: IndexReader<'t>,
-    records: PhantomData<fn() -> T>,
+    records: PhantomData<fn() -> R>,
 }
 
-impl<T> Clone for Index<'_, T> {
+impl<R> Clone for Index<'_, R> {
     fn clone(&self) -> Self {
         Index { reader: self.reader.clone(), records: PhantomData }
     }
 }
 
-impl<T: Record> fmt::Debug for Index<'_, T> {
+impl<R: RowKind> fmt::Debug for Index<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Index({:?}, {} rows)", self.name(), self.len())
     }
 }
 
-impl<'t, T: Record> Index<'t, T> {
-    pub(super) fn new(table: Reader<'t>, name: &str) -> Result<Index<'t, T>> {
+impl<'t, R: RowKind> Index<'t, R> {
+    pub(super) fn new(table: Reader<'t>, name: &str) -> Result<Index<'t, R>> {
         Ok(Index { reader: IndexReader::new(table, name)?, records: PhantomData })
     }
 
@@ -188,53 +284,49 @@ impl<'t, T: Record> Index<'t, T> {
         self.len() == 0
     }
 
-    /// The first row with these values of all indexed fields; in a unique index, the one. O(log n).
+    /// The first row with these values of all indexed fields; in a unique index, the only one. O(log n).
     ///
-    /// The values have exactly the types of the fields. The compiler does not know those, so give a literal
-    /// its type: `by_price.get(2.5_f32)`. A nullable field is looked up by a [`Nullable`](crate::Nullable), or
-    /// by a plain value.
+    /// Typed values have exactly the types of the fields. The compiler does not know those, so give a
+    /// literal its type: `by_price.get(2.5_f32)`. A nullable field is looked up by a
+    /// [`Nullable`](crate::Nullable), or by a plain value.
     ///
     /// # Errors
-    /// `Usage` if the types are others; `Value` if a plain value is the one that stands for null in its field;
-    /// `Corrupt` if a page on the way does not match its checksum, or the index does not agree with its
-    /// table.
+    /// `Usage` if the types, or the number of values, are others; `Value` if a value does not fit its
+    /// field, or a plain value is the one that stands for null there; `Corrupt` if a page on the way does
+    /// not match its checksum, or the index does not agree with its table.
     #[inline]
-    pub fn get<K: Key>(&self, values: K) -> Result<Option<&'t T>> {
-        let found = with_key(values, |values| {
-            self.reader.check_whole(K::FIELDS, values)?;
-            self.reader.get(values)
-        });
-        match found? {
-            Some(row) => one(row).map(Some),
+    pub fn get<K: IndexKey>(&self, values: K) -> Result<Option<R::Row<'t>>> {
+        match values.whole(&Lookup(&self.reader), |values| self.reader.get(values))? {
+            Some(row) => R::row(self.row_schema(), row).map(Some),
             None => Ok(None),
         }
     }
 
-    /// The rows with these values of the first indexed fields, in the order of the index. Finding them, and how many they are, is
-    /// O(log n).
+    /// Whether there is a row with these values of all indexed fields. O(log n).
     ///
     /// # Errors
     /// As for [`get`](Index::get).
-    pub fn prefix<K: Key>(&self, values: K) -> Result<IndexRows<'t, T>> {
-        let entries = with_key(values, |values| {
-            self.reader.check_leading(K::FIELDS, values)?;
-            self.reader.prefix(values)
-        })?;
+    pub fn contains<K: IndexKey>(&self, values: K) -> Result<bool> {
+        self.get(values).map(|row| row.is_some())
+    }
+
+    /// The rows with these values of the first indexed fields, in the order of the index. Finding them,
+    /// and how many they are, is O(log n).
+    ///
+    /// # Errors
+    /// As for [`get`](Index::get).
+    pub fn prefix<K: IndexKey>(&self, values: K) -> Result<IndexRows<'t, R>> {
+        let entries = values.leading(&Lookup(&self.reader), |values| self.reader.prefix(values))?;
         Ok(self.rows(entries))
     }
 
-    /// The rows between two values, or tuples of values, of the first indexed fields. A bound stands for all rows that begin
-    /// with it, so an included upper bound includes every one of them.
+    /// The rows between two bounds, each of values of the first indexed fields. A bound stands for all
+    /// rows that begin with it, so an included upper bound includes every one of them.
     ///
     /// # Errors
     /// As for [`get`](Index::get).
-    pub fn range<K: Key>(&self, values: impl RangeBounds<K>) -> Result<IndexRows<'t, T>> {
-        let encode = |values: &K| {
-            let mut bytes = vec![0; K::WIDTH];
-            values.encode(&mut bytes);
-            self.reader.check_leading(K::FIELDS, &bytes)?;
-            Ok(bytes)
-        };
+    pub fn range<K: IndexKey>(&self, values: impl RangeBounds<K>) -> Result<IndexRows<'t, R>> {
+        let encode = |values: &K| values.leading(&Lookup(&self.reader), |values| Ok(values.to_vec()));
         let encode = |bound: Bound<&K>| match bound {
             Bound::Included(values) => encode(values).map(Bound::Included),
             Bound::Excluded(values) => encode(values).map(Bound::Excluded),
@@ -247,7 +339,7 @@ impl<'t, T: Record> Index<'t, T> {
     }
 
     /// All rows, in the order of the index.
-    pub fn iter(&self) -> IndexRows<'t, T> {
+    pub fn iter(&self) -> IndexRows<'t, R> {
         self.rows(0..self.len())
     }
 
@@ -255,7 +347,7 @@ impl<'t, T: Record> Index<'t, T> {
     ///
     /// # Errors
     /// As for [`get`](Index::get).
-    pub fn first(&self) -> Result<Option<&'t T>> {
+    pub fn first(&self) -> Result<Option<R::Row<'t>>> {
         self.rows(0..1).next().transpose()
     }
 
@@ -263,25 +355,51 @@ impl<'t, T: Record> Index<'t, T> {
     ///
     /// # Errors
     /// As for [`get`](Index::get).
-    pub fn last(&self) -> Result<Option<&'t T>> {
+    pub fn last(&self) -> Result<Option<R::Row<'t>>> {
         self.iter().next_back().transpose()
     }
 
-    fn rows(&self, entries: std::ops::Range<u64>) -> IndexRows<'t, T> {
+    fn row_schema(&self) -> &'t Schema {
+        &self.reader.table.definition.schema
+    }
+
+    fn rows(&self, entries: Range<u64>) -> IndexRows<'t, R> {
         IndexRows { scan: self.reader.scan(entries), records: PhantomData }
     }
 }
 
-/// The rows of a typed table in the order of an index: an iterator of `Result<&T>` from both ends.
-///
-/// Rows are looked up by their keys, several side by side. An error comes once and ends the iteration.
-#[derive(Clone)]
-pub struct IndexRows<'t, T> {
-    scan: IndexScan<'t>,
-    records: PhantomData<fn() -> T>,
+impl<'t, R: RowKind> IntoIterator for &Index<'t, R> {
+    type Item = Result<R::Row<'t>>;
+    type IntoIter = IndexRows<'t, R>;
+
+    fn into_iter(self) -> IndexRows<'t, R> {
+        self.iter()
+    }
 }
 
-impl<'t, T: Record> IndexRows<'t, T> {
+/// The rows of a table in the order of an index: an iterator of `Result<&T>` (of `Result<Row>` in a
+/// [`Dyn`] table) from both ends.
+///
+/// Rows are looked up by their keys, several side by side. An error comes once and ends the iteration.
+pub struct IndexRows<'t, R> {
+    scan: IndexScan<'t>,
+    records: PhantomData<fn() -> R>,
+}
+
+impl<R> Clone for IndexRows<'_, R> {
+    fn clone(&self) -> Self {
+        IndexRows { scan: self.scan.clone(), records: PhantomData }
+    }
+}
+
+impl<R: RowKind> fmt::Debug for IndexRows<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let index = &self.scan.index.entries.definition.name;
+        write!(f, "IndexRows({index:?}, {} left)", self.len())
+    }
+}
+
+impl<'t, R: RowKind> IndexRows<'t, R> {
     /// How many rows are left.
     pub fn len(&self) -> u64 {
         self.scan.len()
@@ -292,18 +410,23 @@ impl<'t, T: Record> IndexRows<'t, T> {
         self.len() == 0
     }
 
-    /// The entries alone, without a look at the rows: what is indexed and the key, as rows of the
-    /// [schema of the index](Index::schema). Much faster, where that is all that is asked for.
-    pub fn entries(self) -> RowRange<'t> {
+    /// The entries alone, without a look at the rows: the indexed fields and the key, as rows of the
+    /// [schema of the index](Index::schema). Much faster, if that is all that you need.
+    pub fn entries(self) -> Rows<'t, Dyn> {
         self.scan.into_entries()
+    }
+
+    fn row(&self, row: Result<&'t [u8]>) -> Result<R::Row<'t>> {
+        row.and_then(|row| R::row(&self.scan.index.table.definition.schema, row))
     }
 }
 
-impl<'t, T: Record> Iterator for IndexRows<'t, T> {
-    type Item = Result<&'t T>;
+impl<'t, R: RowKind> Iterator for IndexRows<'t, R> {
+    type Item = Result<R::Row<'t>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.scan.next().map(|row| row.and_then(one))
+        let row = self.scan.next()?;
+        Some(self.row(row))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -311,8 +434,15 @@ impl<'t, T: Record> Iterator for IndexRows<'t, T> {
     }
 }
 
-impl<T: Record> DoubleEndedIterator for IndexRows<'_, T> {
+impl<R: RowKind> DoubleEndedIterator for IndexRows<'_, R> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        self.scan.next_back().map(|row| row.and_then(one))
+        let row = self.scan.next_back()?;
+        Some(self.row(row))
     }
+}
+
+impl<R: RowKind> FusedIterator for IndexRows<'_, R> {}
+
+mod sealed {
+    pub trait Sealed {}
 }

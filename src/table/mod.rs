@@ -1,27 +1,26 @@
-//! Tables: typed and dynamic doors over one byte-level reader and one byte-level writer.
+//! Tables: handles over one reader and one writer that work on bytes.
 
-mod dynamic;
-mod dynamic_index;
-mod dynamic_mut;
+mod batch;
 mod entry;
 mod index;
-mod index_scan;
+mod index_reader;
+mod kind;
+mod load_rows;
 mod open;
 mod open_index;
 mod reader;
-mod scan;
-mod typed;
-mod typed_mut;
+mod rows;
+#[expect(clippy::module_inception, reason = "the room is named after its main type")]
+mod table;
+mod table_mut;
 mod updated;
 mod writer;
 
-pub use dynamic::DynamicTable;
-pub use dynamic_index::{DynamicIndex, IndexRowRange};
-pub use dynamic_mut::DynamicTableMut;
-pub use index::{Index, IndexInfo, IndexOptions, IndexRows};
-pub use scan::{RowRange, Rows, Slices};
-pub use typed::Table;
-pub use typed_mut::TableMut;
+pub use index::{Index, IndexInfo, IndexKey, IndexOptions, IndexRows};
+pub use kind::{Dyn, RowKind};
+pub use rows::{RowSlice, Rows, Slices};
+pub use table::Table;
+pub use table_mut::TableMut;
 pub use updated::Updated;
 
 pub(crate) use entry::EntryShape;

@@ -9,7 +9,7 @@ use crate::catalog::{Definition, no_index};
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::{LoadOptions, LoadReport, Loaded, RecordSource, Target, load};
 use crate::page::{Room, WriteSession};
-use crate::tree::{Edited, Expected, Placed, TreeBuilder, View};
+use crate::tree::{Edited, Expected, Placed, RowSet, TreeBuilder, View};
 
 /// A table that a write transaction works on.
 pub(crate) struct OpenTable {
@@ -184,6 +184,104 @@ impl OpenTable {
             self.follow(session, Change { before: Some(removed), after: None, number: 0 })?;
         }
         Ok(found)
+    }
+
+    /// Takes rows out, given by their numbers, and returns how many they were. In a table without a key
+    /// the rows behind them move down.
+    pub(crate) fn remove_rows(
+        &mut self,
+        session: &WriteSession,
+        rows: &RowSet,
+        scratch: &Path,
+    ) -> Result<u64> {
+        let (before, removed) = (self.tree.rows(), rows.len());
+        let Some(first) = rows.runs().next().map(|run| run.start) else { return Ok(0) };
+        if removed >= before {
+            return self.clear(session).map(|()| before);
+        }
+        let is_keyed = self.tree.layout().is_keyed();
+        // Rows whose entries in indexes change: in a table without a key, those behind as well.
+        let changed = if is_keyed { removed } else { before - first };
+        let in_place = if is_keyed { self.tree.is_few_leaves(rows) } else { changed < FEW_ROWS };
+        if (self.indexes.is_empty() || changed < FEW_ROWS.min(before / 16)) && in_place {
+            self.remove_in_place(session, rows, first)?;
+        } else {
+            self.remove_beside(session, rows, scratch, in_place && is_keyed)?;
+        }
+        Ok(removed)
+    }
+
+    /// Edits the leaves and the indexes.
+    fn remove_in_place(&mut self, session: &WriteSession, rows: &RowSet, first: u64) -> Result<()> {
+        let (before, width) = (self.tree.rows(), self.tree.layout().width());
+        let is_keyed = self.tree.layout().is_keyed();
+        let (mut gone, mut kept) = (Vec::new(), Vec::new());
+        let view = self.tree.view(session);
+        if !self.indexes.is_empty() {
+            for run in rows.runs() {
+                view.slices(run).try_for_each(|slice| slice.map(|slice| gone.extend_from_slice(slice)))?;
+            }
+        }
+        if !is_keyed {
+            for run in rows.others(before).filter(|run| run.end > first) {
+                let run = run.start.max(first)..run.end;
+                view.slices(run).try_for_each(|slice| slice.map(|slice| kept.extend_from_slice(slice)))?;
+            }
+        }
+        let gone = rows.runs().flatten().zip(gone.chunks_exact(width));
+        let gone = gone.map(|(number, row)| Change { before: Some(row), after: None, number });
+        let moved = rows.others(before).filter(|run| run.end > first).flatten().filter(|row| *row >= first);
+        let moved = moved.zip(first..).zip(kept.chunks_exact(width)).flat_map(|((from, to), row)| {
+            let leaves = Change { before: Some(row), after: None, number: from };
+            [leaves, Change { before: None, after: Some(row), number: to }]
+        });
+        let indexes = if self.indexes.is_empty() { &mut [][..] } else { &mut self.indexes[..] };
+        let changes: Vec<Change<'_>> =
+            if indexes.is_empty() { Vec::new() } else { gone.chain(moved).collect() };
+        follow_all(indexes, session, &self.definition.name, &changes)?;
+        session.all_or_none(|| {
+            if is_keyed {
+                return self.tree.remove_rows(session, rows);
+            }
+            self.tree.truncate(session, first)?;
+            self.tree.extend(session, &kept)
+        })
+    }
+
+    /// Writes again what changes in most of its parts, then puts it in place of what there was.
+    fn remove_beside(
+        &mut self,
+        session: &WriteSession,
+        rows: &RowSet,
+        scratch: &Path,
+        edit_tree: bool,
+    ) -> Result<()> {
+        let is_keyed = self.tree.layout().is_keyed();
+        let root = if edit_tree { None } else { Some(self.tree.without(session, rows)?) };
+        let mut tree = match root {
+            Some(root) => Some(Edited::new(session, self.tree.layout().clone(), root)?),
+            None => None,
+        };
+        let left = match &tree {
+            Some(tree) if !is_keyed => Rows::All(tree),
+            _ => Rows::Without(&self.tree, rows),
+        };
+        let (name, options) = (&self.definition.name, LoadOptions::new());
+        let roots = match build_all(&self.indexes, session, name, left, scratch, &options) {
+            Ok(roots) => roots,
+            Err(error) => {
+                tree.as_mut().map_or(Ok(()), |tree| tree.clear(session))?;
+                return Err(error);
+            }
+        };
+        session.all_or_none(|| {
+            match root {
+                Some(root) => self.tree.replace(session, root)?,
+                None => self.tree.remove_rows(session, rows)?,
+            }
+            let mut roots = self.indexes.iter_mut().zip(roots);
+            roots.try_for_each(|(index, root)| index.tree.replace(session, root))
+        })
     }
 
     /// Appends records to a table without a key.

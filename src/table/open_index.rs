@@ -7,7 +7,7 @@ use crate::catalog::{Definition, Role};
 use crate::error::{Error, Result, fail};
 use crate::load::{Entry, EntryTarget, LoadOptions, load_entries};
 use crate::page::{TreeRoot, WriteSession};
-use crate::tree::{Edited, Expected, KeyShape, Placed, Probe, TreeBuilder, View, with_probe};
+use crate::tree::{Edited, Expected, KeyShape, Placed, Probe, RowSet, TreeBuilder, View, with_probe};
 
 /// An index of a table that a write transaction works on.
 pub(crate) struct OpenIndex {
@@ -34,6 +34,8 @@ pub(super) enum Rows<'t> {
     All(&'t Edited),
     /// Those from this number on are new.
     From(u64, &'t Edited),
+    /// All of a tree but these, which go. The tree has a key.
+    Without(&'t Edited, &'t RowSet),
     /// Those in which the second tree, which has all keys of the first, differs from it.
     Changed(&'t Edited, &'t Edited),
 }
@@ -196,6 +198,7 @@ impl OpenIndex {
         let (existing, changes) = match rows {
             Rows::All(tree) => (None, tree.rows()),
             Rows::From(first, tree) => (Some(self.tree.view(session)), tree.rows() - first),
+            Rows::Without(_, rows) => (Some(self.tree.view(session)), rows.len()),
             Rows::Changed(_, tree) => (Some(self.tree.view(session)), tree.rows()),
         };
         let target = EntryTarget {
@@ -218,6 +221,16 @@ impl OpenIndex {
                     for (record, number) in records.zip(&mut numbers) {
                         self.shape.entry(record, number, &mut new);
                         take(Entry::New, &new)?;
+                    }
+                }
+                Ok(())
+            }
+            Rows::Without(tree, rows) => {
+                let view = tree.view(session);
+                for slice in rows.runs().flat_map(|run| view.slices(run)) {
+                    for record in slice?.chunks_exact(tree.layout().width()) {
+                        self.shape.entry(record, 0, &mut gone);
+                        take(Entry::Gone, &gone)?;
                     }
                 }
                 Ok(())

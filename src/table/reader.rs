@@ -1,4 +1,4 @@
-//! Reading a table as bytes: what the typed and the dynamic door share.
+//! Reading a table as bytes: what all kinds of rows share.
 
 use std::ops::{Bound, Range};
 
@@ -6,6 +6,7 @@ use super::open::OpenTable;
 use crate::catalog::Definition;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{PAGE_BYTES, WriteSession};
+use crate::schema::KEY_BYTES;
 use crate::tree::{Place, View, Visit};
 
 /// A table to read from: its definition and its tree, as long as the snapshot or the borrow lives.
@@ -147,12 +148,6 @@ impl<'t> Reader<'t> {
         Ok(place.rank + u64::from(fill != 0 && place.found))
     }
 
-    /// All records as one run of bytes, where they lie side by side in the file; `None` where they do not, or where there
-    /// are none. Verifies what was not verified yet. O(leaves).
-    pub(crate) fn contiguous(&self) -> Result<Option<&'t [u8]>> {
-        self.view.contiguous().map_err(|error| self.place_error(error))
-    }
-
     /// Where the records begin in the file, if they lie side by side in it. O(branches).
     pub(crate) fn offset(&self) -> Result<Option<u64>> {
         self.view
@@ -204,24 +199,16 @@ pub(crate) fn with_key<K: crate::record::Key, R>(key: K, then: impl FnOnce(&[u8]
         let mut bytes = [0; 16];
         key.encode(&mut bytes[..K::WIDTH]);
         then(&bytes[..K::WIDTH])
-    } else if K::WIDTH <= 256 {
-        let mut bytes = [0; 256];
+    } else if K::WIDTH <= KEY_BYTES {
+        let mut bytes = [0; KEY_BYTES];
         key.encode(&mut bytes[..K::WIDTH]);
         then(&bytes[..K::WIDTH])
     } else {
+        // What is looked up in an index may be wider than any key: that is an error, reported later.
         let mut bytes = vec![0; K::WIDTH];
         key.encode(&mut bytes);
         then(&bytes)
     }
-}
-
-/// Typed keys in stored form, side by side.
-pub(crate) fn encode_all<K: crate::record::Key>(keys: impl ExactSizeIterator<Item = K>) -> Vec<u8> {
-    let mut bytes = vec![0; keys.len() * K::WIDTH];
-    for (key, bytes) in keys.zip(bytes.chunks_exact_mut(K::WIDTH.max(1))) {
-        key.encode(bytes);
-    }
-    bytes
 }
 
 /// The records of a leaf as a slice of their type.

@@ -11,6 +11,10 @@ pub trait Updated: sealed::Sealed {
     /// What `update` returns.
     type Value;
 
+    /// Whether it may refuse the change.
+    #[doc(hidden)]
+    const CAN_FAIL: bool;
+
     /// Whether the change stands, and what came of it.
     ///
     /// # Errors
@@ -20,6 +24,7 @@ pub trait Updated: sealed::Sealed {
 
 impl Updated for () {
     type Value = ();
+    const CAN_FAIL: bool = false;
 
     fn into_result(self) -> Result<()> {
         Ok(())
@@ -28,6 +33,7 @@ impl Updated for () {
 
 impl<V> Updated for Result<V, Error> {
     type Value = V;
+    const CAN_FAIL: bool = true;
 
     fn into_result(self) -> Result<V> {
         self

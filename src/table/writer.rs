@@ -1,4 +1,4 @@
-//! Changing a table as bytes: what the typed and the dynamic door share.
+//! Changing a table as bytes: what all kinds of rows share.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::lease::Held;
 use crate::load::{LoadOptions, LoadReport, RecordSource};
 use crate::page::WriteSession;
 use crate::schema::Schema;
-use crate::tree::{Placed, Probe, with_probe};
+use crate::tree::{Placed, Probe, RowSet, with_probe};
 
 /// What a table needs of the transaction that it belongs to.
 pub(crate) trait TableHome: Sync {
@@ -148,6 +148,12 @@ impl<'x> Writer<'x> {
     /// Takes a row out, into `removed`. Whether there was one.
     pub(crate) fn remove(&mut self, key: &[u8], removed: &mut Vec<u8>) -> Result<bool> {
         self.edit(|table, session| table.remove(session, key, removed))
+    }
+
+    /// Takes rows out, given by their numbers, and returns how many they were.
+    pub(crate) fn remove_rows(&mut self, rows: &RowSet) -> Result<u64> {
+        let scratch = self.home.scratch_folder();
+        self.edit(|table, session| table.remove_rows(session, rows, &scratch))
     }
 
     /// Appends records to a table without a key.

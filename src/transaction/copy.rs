@@ -7,7 +7,7 @@ use crate::table::{Reader, TableHome};
 impl WriteTransaction {
     /// Makes a table that is a copy of one in a snapshot, of this database or of another: the same schema, rows, indexes and rows a leaf,
     /// written as arrays of full leaves. An index whose name is taken here gets that of the new table before its own: `copy_by_mail`. Says
-    /// how many rows were copied. `progress` hears how many bytes of rows and entries are, and how many there are. O(n).
+    /// how many rows were copied. O(n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -18,7 +18,7 @@ impl WriteTransaction {
     /// write.commit()?;
     ///
     /// let write = to.write()?;
-    /// let rows = write.copy_table(&from.read()?, "points", "old points", |_, _| {})?;
+    /// let rows = write.copy_table(&from.read()?, "points", "old points")?;
     /// write.commit()?;
     /// assert_eq!(rows, 1);
     /// assert_eq!(to.read()?.table::<Point>("old points")?.get(0)?.unwrap().y, 2);
@@ -28,7 +28,16 @@ impl WriteTransaction {
     /// # Errors
     /// `NotFound` if the snapshot has no such table; `AlreadyExists` if this database has one of the new name; `Corrupt` if the rows
     /// cannot be read, or `Io` if the disk is full: then there is no new table.
-    pub fn copy_table(
+    pub fn copy_table(&self, from: &ReadTransaction, name: &str, new_name: &str) -> Result<u64> {
+        self.copy_table_with(from, name, new_name, |_, _| {})
+    }
+
+    /// As [`copy_table`](WriteTransaction::copy_table), and calls `progress` with the bytes of rows and entries
+    /// that are copied, and how many there are.
+    ///
+    /// # Errors
+    /// As for [`copy_table`](WriteTransaction::copy_table).
+    pub fn copy_table_with(
         &self,
         from: &ReadTransaction,
         name: &str,

@@ -3,6 +3,7 @@
 mod compact;
 mod copy;
 mod free_space;
+mod owned;
 mod read;
 mod stats;
 mod turn;
@@ -11,6 +12,7 @@ mod write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use owned::{OwnedRows, OwnedTable};
 pub use read::ReadTransaction;
 pub use stats::TableStats;
 pub use write::{TableOptions, WriteTransaction};

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use super::{Shared, TableStats};
 use crate::catalog::{Catalog, Definition, Definitions, Role};
 use crate::error::Result;
-use crate::page::{Commits, Meta, Pages, Pin};
-use crate::record::Record;
-use crate::table::{DynamicTable, FindIndex, IndexInfo, Indexes, Reader, Table};
+use crate::page::{Commits, Meta, Pages, Pin, highest_number};
+use crate::table::{FindIndex, IndexInfo, Indexes, Reader, RowKind, Table};
 use crate::tree::View;
 
 /// A snapshot of the whole database: it does not change while it is held, whoever writes meanwhile.
@@ -57,10 +56,15 @@ impl ReadTransaction {
         Ok(ReadTransaction { shared: Arc::clone(shared), pin, definitions: Definitions::default() })
     }
 
+    /// A snapshot of the newest state of the same database.
+    pub(crate) fn newer(&self) -> Result<ReadTransaction> {
+        ReadTransaction::begin(&self.shared)
+    }
+
     /// The state of this transaction, if somebody holds it, as one more snapshot.
     pub(crate) fn of_held(shared: &Arc<Shared>, transaction: u64) -> Result<Option<ReadTransaction>> {
         shared.check_process()?;
-        let pin = shared.readers.pin_held(transaction)?;
+        let pin = shared.readers.pin_named(transaction)?;
         if let Some(pin) = &pin
             && let Err(error) = Commits::adopt(&shared.pages, &pin.meta)
         {
@@ -72,21 +76,13 @@ impl ReadTransaction {
         Ok(pin.map(|pin| ReadTransaction { shared: Arc::clone(shared), pin, definitions }))
     }
 
-    /// Opens a table as `T`.
+    /// Opens a table: as `T`, or as [`Dyn`](crate::Dyn) where its schema is known only at run time.
     ///
     /// # Errors
-    /// `NotFound` if there is no such table, naming those there are; `Schema` if its schema is not `T`'s, showing both; `Corrupt`
-    /// if the catalog cannot be read.
-    pub fn table<T: Record>(&self, name: &str) -> Result<Table<'_, T>> {
+    /// `NotFound` if there is no such table, naming those there are; `Schema` if its schema is not `T`'s,
+    /// showing both; `Corrupt` if the catalog cannot be read.
+    pub fn table<R: RowKind>(&self, name: &str) -> Result<Table<'_, R>> {
         self.reader(name).and_then(Table::new)
-    }
-
-    /// Opens a table whose schema is known only at run time.
-    ///
-    /// # Errors
-    /// As for [`table`](ReadTransaction::table).
-    pub fn dynamic(&self, name: &str) -> Result<DynamicTable<'_>> {
-        self.reader(name).map(DynamicTable::new)
     }
 
     /// The names of all tables, in order.
@@ -127,6 +123,24 @@ impl ReadTransaction {
     /// the same number.
     pub fn transaction(&self) -> u64 {
         self.pin.meta.transaction
+    }
+
+    /// Whether no commit, of this process or another, has made a newer state. A few nanoseconds, as long as
+    /// that is so: no system call and no lock.
+    ///
+    /// ```
+    /// # let db = drystone::Database::in_memory()?;
+    /// let read = db.read()?;
+    /// assert!(read.is_newest());
+    /// db.update(|tx| tx.create_dyn_table("points", &"x: i32".parse()?).map(drop))?;
+    /// assert!(!read.is_newest());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    #[inline]
+    pub fn is_newest(&self) -> bool {
+        let number = self.pin.meta.transaction;
+        highest_number(self.shared.pages.storage().mapping()) <= number
+            || self.shared.readers.is_newest(number)
     }
 
     pub(crate) fn meta(&self) -> &Meta {

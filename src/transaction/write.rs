@@ -19,7 +19,7 @@ use crate::page::{Durability, Meta, PAGE_BYTES, WriteSession};
 use crate::record::Record;
 use crate::schema::{FieldDef, Schema};
 use crate::storage::Mutant;
-use crate::table::{DynamicTableMut, IndexInfo, IndexOptions, OpenTable, TableHome, TableMut, Writer};
+use crate::table::{Dyn, IndexInfo, IndexOptions, OpenTable, RowKind, TableHome, TableMut, Writer};
 
 /// The one transaction that writes. Dropped without [`commit`](WriteTransaction::commit), it has never been.
 ///
@@ -132,22 +132,22 @@ impl WriteTransaction {
     ///
     /// # Errors
     /// As for [`create_table`](WriteTransaction::create_table).
-    pub fn create_dynamic(&self, name: &str, schema: &Schema) -> Result<DynamicTableMut<'_>> {
-        self.create_dynamic_with(name, schema, &TableOptions::default())
+    pub fn create_dyn_table(&self, name: &str, schema: &Schema) -> Result<TableMut<'_, Dyn>> {
+        self.create_dyn_table_with(name, schema, &TableOptions::default())
     }
 
     /// Makes a table of a schema that is known only at run time, with options.
     ///
     /// # Errors
     /// As for [`create_table_with`](WriteTransaction::create_table_with).
-    pub fn create_dynamic_with(
+    pub fn create_dyn_table_with(
         &self,
         name: &str,
         schema: &Schema,
         options: &TableOptions,
-    ) -> Result<DynamicTableMut<'_>> {
+    ) -> Result<TableMut<'_, Dyn>> {
         self.create(name, schema, options)?;
-        self.dynamic(name)
+        self.table(name)
     }
 
     pub(super) fn create(&self, name: &str, schema: &Schema, options: &TableOptions) -> Result<()> {
@@ -161,20 +161,57 @@ impl WriteTransaction {
         Ok(())
     }
 
-    /// Opens a table as `T`, to read and to change.
+    /// Opens a table, to read and to change: as `T`, or as [`Dyn`] where its schema is known only at run
+    /// time.
     ///
     /// # Errors
-    /// `NotFound` if there is no such table; `Schema` if its schema is not `T`'s; `Usage` while another handle has it.
-    pub fn table<T: Record>(&self, name: &str) -> Result<TableMut<'_, T>> {
+    /// `NotFound` if there is no such table; `Schema` if its schema is not `T`'s; `Usage` while another
+    /// handle has it.
+    pub fn table<R: RowKind>(&self, name: &str) -> Result<TableMut<'_, R>> {
         self.open(name).and_then(TableMut::new)
     }
 
-    /// Opens a table whose schema is known only at run time.
+    /// Opens a table of `T`s, and makes it first if there is none of this name.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// for _ in 0..2 {
+    ///     let write = db.write()?;
+    ///     write.table_or_create::<Point>("points")?.push(&Point { x: 1, y: 2 })?;
+    ///     write.commit()?;
+    /// }
+    /// assert_eq!(db.read()?.table::<Point>("points")?.len(), 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// As for [`table`](WriteTransaction::table).
-    pub fn dynamic(&self, name: &str) -> Result<DynamicTableMut<'_>> {
-        self.open(name).map(DynamicTableMut::new)
+    /// `Schema` if there is a table of this name with another schema; `Usage` while another handle has it.
+    pub fn table_or_create<T: Record>(&self, name: &str) -> Result<TableMut<'_, T>> {
+        if !self.has_table(name)? {
+            self.create(name, T::schema(), &TableOptions::default())?;
+        }
+        self.table(name)
+    }
+
+    /// Opens a table of this schema, which is known only at run time, and makes it first if there is none
+    /// of this name.
+    ///
+    /// # Errors
+    /// As for [`table_or_create`](WriteTransaction::table_or_create).
+    pub fn dyn_table_or_create(&self, name: &str, schema: &Schema) -> Result<TableMut<'_, Dyn>> {
+        if !self.has_table(name)? {
+            self.create(name, schema, &TableOptions::default())?;
+        }
+        let table = self.table::<Dyn>(name)?;
+        schema.check_same("the schema given", table.schema())?;
+        Ok(table)
+    }
+
+    fn has_table(&self, name: &str) -> Result<bool> {
+        let session = self.session()?;
+        Ok(self.state.lock().catalog.view(session).find(name)?.is_some_and(|found| found.is_table()))
     }
 
     /// Makes an index: the rows of a table in the order of other fields than its key. Every write and load keeps it from then on, in
@@ -184,17 +221,17 @@ impl WriteTransaction {
     /// together.
     ///
     /// ```
-    /// use drystone::{Database, ErrorKind, IndexOptions, RowBuf, Schema, Value};
+    /// use drystone::{Dyn, Database, ErrorKind, IndexOptions, RowBuf, Schema, Value};
     ///
     /// let schema: Schema = "id: u64 key, mail: str[20]".parse()?;
     /// let db = Database::in_memory()?;
     /// let write = db.write()?;
-    /// let mut users = write.create_dynamic("users", &schema)?;
+    /// let mut users = write.create_dyn_table("users", &schema)?;
     /// users.insert(&RowBuf::from_values(&schema, [Value::from(1), "ada@example.org".into()])?)?;
     /// drop(users);
-    /// write.create_index("users", "by_mail", &["mail"], &IndexOptions::new().unique(true))?;
+    /// write.create_index_with("users", "by_mail", &["mail"], &IndexOptions::new().unique(true))?;
     ///
-    /// let mut users = write.dynamic("users")?;
+    /// let mut users = write.table::<Dyn>("users")?;
     /// let other = RowBuf::from_values(&schema, [Value::from(2), "ada@example.org".into()])?;
     /// assert_eq!(users.insert(&other).unwrap_err().kind(), ErrorKind::Duplicate);
     /// let found = users.index("by_mail")?.get(&["ada@example.org".into()])?.unwrap();
@@ -206,7 +243,15 @@ impl WriteTransaction {
     /// `NotFound` if there is no such table or field; `AlreadyExists` if a table or an index has this name; `Schema` if a field is
     /// an array or named twice; `Limit` if an entry would have more than 256 bytes; `Duplicate` if the index is unique and two
     /// rows have the same values; `Usage` while a handle has the table; `Io` if the disk is full. There is then no such index.
-    pub fn create_index<S: AsRef<str>>(
+    pub fn create_index<S: AsRef<str>>(&self, table: &str, name: &str, fields: &[S]) -> Result<()> {
+        self.create_index_with(table, name, fields, &IndexOptions::new())
+    }
+
+    /// Makes an index with options: see [`create_index`](WriteTransaction::create_index).
+    ///
+    /// # Errors
+    /// As for [`create_index`](WriteTransaction::create_index).
+    pub fn create_index_with<S: AsRef<str>>(
         &self,
         table: &str,
         name: &str,

@@ -48,10 +48,10 @@ struct Sibling {
 }
 
 /// What the steps of one edit share.
-struct Edit<'e> {
-    session: &'e WriteSession,
-    layout: &'e Layout,
-    owned_bytes: &'e mut usize,
+pub(super) struct Edit<'e> {
+    pub(super) session: &'e WriteSession,
+    pub(super) layout: &'e Layout,
+    pub(super) owned_bytes: &'e mut usize,
 }
 
 impl Edited {
@@ -275,7 +275,7 @@ impl Edited {
     }
 
     /// While the root is an owned branch with a single child, that child becomes the root.
-    fn lower_root(&mut self) {
+    pub(super) fn lower_root(&mut self) {
         while self.height > 0 {
             match &mut self.root {
                 Child::Owned(node) => match &mut **node {
@@ -335,14 +335,19 @@ impl<'e> Edit<'e> {
         }
     }
 
-    fn leaf<'c>(&mut self, child: &'c mut Child, rows: u64) -> Result<&'c mut Buffer> {
+    pub(super) fn leaf<'c>(&mut self, child: &'c mut Child, rows: u64) -> Result<&'c mut Buffer> {
         match self.own(child, 0, rows)? {
             Node::Leaf(leaf) => Ok(leaf),
             Node::Branch(_) => wrong_level(),
         }
     }
 
-    fn branch<'c>(&mut self, child: &'c mut Child, level: u32, rows: u64) -> Result<&'c mut Branch> {
+    pub(super) fn branch<'c>(
+        &mut self,
+        child: &'c mut Child,
+        level: u32,
+        rows: u64,
+    ) -> Result<&'c mut Branch> {
         match self.own(child, level, rows)? {
             Node::Branch(branch) => Ok(branch),
             Node::Leaf(_) => wrong_level(),
@@ -493,7 +498,7 @@ impl<'e> Edit<'e> {
     }
 
     /// Joins a child that has become small with a neighbour, if both fit into three quarters of a node.
-    fn merge_if_small(&mut self, branch: &mut Branch, index: usize, level: u32) -> Result<()> {
+    pub(super) fn merge_if_small(&mut self, branch: &mut Branch, index: usize, level: u32) -> Result<()> {
         let (full, key_width) = (
             if level == 0 { self.layout.leaf_rows() } else { self.layout.children() },
             self.layout.key().width(),
@@ -581,7 +586,7 @@ impl<'e> Edit<'e> {
     }
 
     /// Gives up a node and all below it: pages are noted as no longer reached, memory as no longer taken.
-    fn drop_below(&mut self, child: &Child, level: u32, rows: u64) -> Result<()> {
+    pub(super) fn drop_below(&mut self, child: &Child, level: u32, rows: u64) -> Result<()> {
         match child {
             Child::Stored(_) if rows == 0 => {}
             Child::Stored(link) => {

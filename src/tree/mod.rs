@@ -14,7 +14,9 @@ mod key;
 mod layout;
 mod lookup;
 mod node;
+mod remove_rows;
 mod rescue;
+mod row_set;
 mod scan;
 mod search;
 mod split;
@@ -32,6 +34,7 @@ pub(crate) use key::{
 };
 pub(crate) use layout::Layout;
 pub(crate) use rescue::{Rescue, Rescued};
+pub(crate) use row_set::RowSet;
 pub(crate) use scan::Slices;
 pub(crate) use search::lower_bound;
 pub(crate) use view::{Place, View};

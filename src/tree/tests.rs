@@ -95,7 +95,7 @@ fn leaves_that_come_twice_are_no_array() {
     let branch = forged.branch(1, &[leaf, leaf]);
     let pages = forged.pages();
     let view = View::new(pages.view_all(), &forged.layout, root(branch, 1)).unwrap();
-    assert!(view.contiguous().unwrap().is_none());
+    assert!(view.join(0..view.rows()).unwrap().is_none());
 }
 
 #[test]

@@ -139,15 +139,40 @@ impl<'a> View<'a> {
         Ok(self.rows == 0 || self.array.is_some() && bytes == self.layout.packed_bytes(self.rows))
     }
 
-    /// All records as one run of bytes, verified, if they lie side by side.
-    pub(crate) fn contiguous(&self) -> Result<Option<&'a [u8]>> {
-        let Some((start, len)) = self.extent()? else { return Ok(None) };
-        self.walk(&mut |visit| {
-            if let Visit::Leaf { link, bytes } = visit {
-                self.pages.read(link, bytes)?;
+    /// The records of these rows as one run of bytes, verified, if they lie side by side: within one
+    /// leaf, or in the file. O(leaves).
+    pub(crate) fn join(&self, rows: Range<u64>) -> Result<Option<&'a [u8]>> {
+        let mut slices = self.slices(rows.clone());
+        let Some(first) = slices.next().transpose()? else { return Ok(Some(&[])) };
+        let (start, mut len) = (first.as_ptr().addr(), first.len());
+        if slices.rows().is_empty() {
+            return Ok(Some(first));
+        }
+        let Some(address) = self.address_of(rows.start)? else { return Ok(None) };
+        for slice in slices {
+            let slice = slice?;
+            if slice.as_ptr().addr() != start + len {
+                return Ok(None);
             }
-            Ok(true)
-        })?;
-        self.pages.join(start, len).map(Some)
+            len += slice.len();
+        }
+        // A leaf in memory may happen to lie behind one in the file: then this is shorter.
+        let Ok(joined) = self.pages.join(address, len) else { return Ok(None) };
+        Ok(Some(joined).filter(|joined| joined.as_ptr().addr() == start))
+    }
+
+    /// Where a row lies in the file; `None` if its leaf is in memory.
+    fn address_of(&self, row: u64) -> Result<Option<u64>> {
+        let (mut child, mut rows, mut first) = (self.root, self.rows, 0);
+        for level in (1..=self.height).rev() {
+            let branch = self.branch(child, level, rows)?;
+            let (index, before) = self.child_of_row(&branch, row - first, level)?;
+            first += before;
+            (child, rows) = (branch.child(index), branch.rows(index));
+        }
+        Ok(match child {
+            ChildRef::Stored(link) => Some(link.address + (row - first) * self.layout.width() as u64),
+            ChildRef::Owned(_) => None,
+        })
     }
 }

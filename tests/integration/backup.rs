@@ -2,10 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use drystone::{
-    Database, ErrorKind, IndexOptions, LoadOptions, Options, ReadTransaction, Record, TableOptions,
-    WriteTransaction,
-};
+use drystone::{Database, ErrorKind, OpenOptions, ReadTransaction, Record, TableOptions, WriteTransaction};
 
 use crate::temp::{self, Numbers, TempDb, assert_sound};
 
@@ -30,7 +27,7 @@ fn accounts(temp: &TempDb) -> Database {
     let db = temp.open();
     write(&db, |write| {
         let rows = (0..100_000).map(|id| Account { id, amount: 0 });
-        write.create_table::<Account>("gone").unwrap().load(rows, &LoadOptions::new()).unwrap();
+        write.create_table::<Account>("gone").unwrap().load(rows).unwrap();
     });
     write(&db, |write| {
         let options = TableOptions::new().leaf_rows(256);
@@ -39,7 +36,7 @@ fn accounts(temp: &TempDb) -> Database {
             let id = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
             table.insert(&Account { id, amount: 100 }).unwrap();
         }
-        table.create_index("by_amount", &["amount"], &IndexOptions::new()).unwrap();
+        table.create_index("by_amount", &["amount"]).unwrap();
         drop(table);
         write.create_table::<Account>("empty").unwrap();
         write.drop_table("gone").unwrap();
@@ -86,12 +83,12 @@ fn a_backup_has_the_rows_of_its_snapshot_and_only_live_pages() {
     }
     let path = temp.folder().join("copy.dry");
     let mut told = Vec::new();
-    let report = held.backup(&path, |done, total| told.push((done, total))).unwrap();
+    let report = held.backup_with(&path, |done, total| told.push((done, total))).unwrap();
     assert_eq!((report.transaction, report.tables, report.rows), (held.transaction(), 2, ACCOUNTS));
     assert_eq!(files(&temp), ["copy.dry", "test.dry", "test.dry-lock"]);
     assert!(told.is_sorted() && told.last() == Some(&(ACCOUNTS * 32, ACCOUNTS * 32)), "{told:?}");
 
-    let copy = temp::open(&path, &Options::new()).unwrap();
+    let copy = temp::open(&path, &OpenOptions::new()).unwrap();
     assert_sound(&copy);
     let read = copy.read().unwrap();
     assert_eq!(read.transaction(), held.transaction());
@@ -114,7 +111,7 @@ fn a_backup_has_the_rows_of_its_snapshot_and_only_live_pages() {
     let branches = stats.branch_bytes + entries.branch_bytes;
     assert_eq!(bytes, 2 * (ACCOUNTS * 16).next_multiple_of(4096) + branches + 4 * 4096);
     assert!(bytes * 2 < temp.file_bytes());
-    assert_eq!(copy.compact(|_, _| {}).unwrap().bytes_written, 0);
+    assert_eq!(copy.compact().unwrap().bytes_written, 0);
 
     // A database of its own: both go on, and the copy is not touched by what the first one does.
     drop(read);
@@ -140,15 +137,15 @@ fn backups_while_others_write_are_each_one_state() {
                 transfer(&db, &mut numbers);
                 commits += 1;
                 if commits % 50 == 0 {
-                    db.compact(|_, _| {}).unwrap();
+                    db.compact().unwrap();
                 }
             }
             commits
         });
         for number in 0..5 {
             let path = temp.folder().join(format!("{number}.dry"));
-            let report = db.backup(&path, |_, _| {}).unwrap();
-            let copy = temp::open(&path, &Options::new()).unwrap();
+            let report = db.backup(&path).unwrap();
+            let copy = temp::open(&path, &OpenOptions::new()).unwrap();
             assert_eq!(copy.read().unwrap().transaction(), report.transaction);
             assert_eq!(sum(&copy.read().unwrap()), 100 * ACCOUNTS as i64, "backup {number}");
             assert_sound(&copy);
@@ -166,15 +163,15 @@ fn a_backup_that_cannot_be_made_leaves_nothing_behind() {
     let path = temp.folder().join("copy.dry");
     std::fs::write(&path, "precious").unwrap();
     let db = temp.open();
-    let error = db.backup(&path, |_, _| {}).unwrap_err();
+    let error = db.backup(&path).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
     // Somebody takes the name while the copy is made.
     std::fs::remove_file(&path).unwrap();
-    let error = db.backup(&path, |_, _| std::fs::write(&path, "precious").unwrap()).unwrap_err();
+    let error = db.backup_with(&path, |_, _| std::fs::write(&path, "precious").unwrap()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), b"precious");
     std::fs::remove_file(&path).unwrap();
-    let error = db.backup(temp.folder().join("no/copy.dry"), |_, _| {}).unwrap_err();
+    let error = db.backup(temp.folder().join("no/copy.dry")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
     drop(db);
     assert_eq!(files(&temp), ["test.dry", "test.dry-lock"]);
@@ -185,7 +182,7 @@ fn a_backup_that_cannot_be_made_leaves_nothing_behind() {
     let at = bytes.windows(16).rposition(|window| window[..8] == marker && window[8] == 100).unwrap();
     bytes[at + 8] ^= 1;
     let rotten = TempDb::of_bytes(&bytes);
-    let error = rotten.open().backup(rotten.folder().join("copy.dry"), |_, _| {}).unwrap_err();
+    let error = rotten.open().backup(rotten.folder().join("copy.dry")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
     assert!(error.to_string().contains("\"accounts\""), "{error}");
     assert_eq!(files(&rotten), ["test.dry", "test.dry-lock"]);
@@ -195,14 +192,14 @@ fn a_backup_that_cannot_be_made_leaves_nothing_behind() {
 fn a_database_in_memory_and_an_empty_one_go_to_a_file() {
     let temp = TempDb::new();
     let db = Database::in_memory().unwrap();
-    let report = db.backup(temp.path(), |_, _| {}).unwrap();
+    let report = db.backup(temp.path()).unwrap();
     assert_eq!((report.tables, report.rows, report.bytes), (0, 0, 8192));
     assert_eq!(temp.open().read().unwrap().transaction(), 1);
     write(&db, |write| drop(write.create_table::<Account>("accounts").unwrap()));
     write(&db, |write| write.drop_table("accounts").unwrap());
     let path = temp.folder().join("second.dry");
-    db.backup(&path, |_, _| {}).unwrap();
-    let copy = temp::open(&path, &Options::new()).unwrap();
+    db.backup(&path).unwrap();
+    let copy = temp::open(&path, &OpenOptions::new()).unwrap();
     assert_eq!(copy.read().unwrap().transaction(), 3);
     write(&copy, |write| {
         write.create_table::<Account>("accounts").unwrap().insert(&Account { id: 1, amount: 2 }).unwrap();
@@ -218,11 +215,11 @@ fn a_table_is_copied_to_another_database_or_beside_itself() {
     let from = db.read().unwrap();
     let into = other.open();
     write(&into, |write| {
-        assert_eq!(write.copy_table(&from, "accounts", "accounts", |_, _| {}).unwrap(), ACCOUNTS);
-        assert_eq!(write.copy_table(&from, "empty", "also empty", |_, _| {}).unwrap(), 0);
-        let error = write.copy_table(&from, "accounts", "accounts", |_, _| {}).unwrap_err();
+        assert_eq!(write.copy_table(&from, "accounts", "accounts").unwrap(), ACCOUNTS);
+        assert_eq!(write.copy_table(&from, "empty", "also empty").unwrap(), 0);
+        let error = write.copy_table(&from, "accounts", "accounts").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AlreadyExists);
-        assert_eq!(write.copy_table(&from, "gone", "x", |_, _| {}).unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(write.copy_table(&from, "gone", "x").unwrap_err().kind(), ErrorKind::NotFound);
         // The copy is a table like any other in the same transaction.
         let mut table = write.table::<Account>("accounts").unwrap();
         assert!(table.remove(0).unwrap().is_some());
@@ -235,7 +232,7 @@ fn a_table_is_copied_to_another_database_or_beside_itself() {
     assert_sound(&into);
 
     write(&db, |write| {
-        write.copy_table(&from, "accounts", "again", |_, _| {}).unwrap();
+        write.copy_table(&from, "accounts", "again").unwrap();
         // Its index has a name that nothing else has, and follows.
         let gone = write.table::<Account>("again").unwrap().remove(0).unwrap();
         write.table::<Account>("again").unwrap().insert(&gone.unwrap()).unwrap();

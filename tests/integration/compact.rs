@@ -1,6 +1,6 @@
 //! `compact`: the promised footprint after any history, readers that see what they saw, and power cuts on the way.
 
-use drystone::{Database, IndexOptions, LoadOptions, Record, WriteTransaction};
+use drystone::{Database, IndexOptions, Record, WriteTransaction};
 
 use crate::temp::{Numbers, TempDb, assert_sound};
 
@@ -71,13 +71,9 @@ fn packed_points(rows: u64) -> (u64, u64, u64, u64) {
 fn aged(temp: &TempDb, ticks: u64, points: u64) -> Database {
     let db = temp.open();
     write(&db, |write| {
-        write
-            .create_table::<Point>("points")
-            .unwrap()
-            .load((0..points).map(point), &LoadOptions::new())
-            .unwrap();
+        write.create_table::<Point>("points").unwrap().load((0..points).map(point)).unwrap();
         let mut table = write.create_table::<Tick>("ticks").unwrap();
-        table.create_index("by_price", &["price"], &IndexOptions::new().unique(true)).unwrap();
+        table.create_index_with("by_price", &["price"], &IndexOptions::new().unique(true)).unwrap();
         (0..ticks).for_each(|n| table.insert(&tick(n)).unwrap());
     });
     let mut numbers = Numbers::new(7);
@@ -126,7 +122,7 @@ fn a_file_aged_by_random_edits_shrinks_to_its_packed_tables_to_the_page() {
     let packed = packed(&[packed_ticks(100_000), packed_entries(100_000), packed_points(50_000)]);
     assert!(before > packed * 5 / 4, "{before} bytes before, {packed} packed");
     let mut told = Vec::new();
-    let report = db.compact(|done, total| told.push((done, total))).unwrap();
+    let report = db.compact_with(|done, total| told.push((done, total))).unwrap();
     assert_eq!(temp.file_bytes(), packed);
     assert_eq!((report.bytes_before, report.bytes_after), (before, packed));
     assert_eq!((report.free_bytes, report.held_bytes), (0, 0));
@@ -144,7 +140,7 @@ fn a_file_aged_by_random_edits_shrinks_to_its_packed_tables_to_the_page() {
 
     // What is compact stays as it is.
     let transaction = db.read().unwrap().transaction();
-    let again = db.compact(|_, _| panic!("nothing moves")).unwrap();
+    let again = db.compact_with(|_, _| panic!("nothing moves")).unwrap();
     assert_eq!((again.bytes_before, again.bytes_after, again.bytes_written), (packed, packed, 0));
     assert_eq!(db.read().unwrap().transaction(), transaction);
 
@@ -162,7 +158,7 @@ fn a_reader_keeps_what_it_sees_and_no_more_is_kept_than_that() {
     let db = aged(&temp, 60_000, 30_000);
     let old = db.read().unwrap();
     let (before, number) = (temp.file_bytes(), old.transaction());
-    let report = db.compact(|_, _| {}).unwrap();
+    let report = db.compact().unwrap();
     let packed = packed(&[packed_ticks(60_000), packed_entries(60_000), packed_points(30_000)]);
     // The old state and one packed copy of everything.
     assert!(report.bytes_after <= before + packed, "{report:?}, packed are {packed}");
@@ -172,7 +168,7 @@ fn a_reader_keeps_what_it_sees_and_no_more_is_kept_than_that() {
     assert_rows(&old, 60_000, 30_000);
     assert_eq!(old.transaction(), number);
     drop(old);
-    let report = db.compact(|_, _| {}).unwrap();
+    let report = db.compact().unwrap();
     assert_eq!((report.bytes_after, report.held_bytes, report.free_bytes), (packed, 0, 0));
     assert_eq!(temp.file_bytes(), packed);
     assert_rows(&db.read().unwrap(), 60_000, 30_000);
@@ -185,18 +181,14 @@ fn gaps_that_dropped_tables_left_below_a_longer_one_are_closed() {
     let db = temp.open();
     write(&db, |write| {
         for (name, rows) in [("a", 30_000), ("b", 90_000), ("c", 20_000), ("d", 150_000)] {
-            write
-                .create_table::<Point>(name)
-                .unwrap()
-                .load((0..rows).map(point), &LoadOptions::new())
-                .unwrap();
+            write.create_table::<Point>(name).unwrap().load((0..rows).map(point)).unwrap();
         }
     });
     write(&db, |write| {
         write.drop_table("a").unwrap();
         write.drop_table("c").unwrap();
     });
-    let report = db.compact(|_, _| {}).unwrap();
+    let report = db.compact().unwrap();
     let packed = packed(&[packed_points(90_000), packed_points(150_000)]);
     assert_eq!((temp.file_bytes(), report.free_bytes), (packed, 0));
     // Up and down again, once each.
@@ -214,10 +206,10 @@ fn a_gap_that_is_not_worth_it_stays() {
     });
     write(&db, |write| {
         let mut large = write.create_table::<Point>("large").unwrap();
-        large.load((0..2_000_000).map(point), &LoadOptions::new()).unwrap();
+        large.load((0..2_000_000).map(point)).unwrap();
     });
     write(&db, |write| write.drop_table("small").unwrap());
-    let report = db.compact(|_, _| {}).unwrap();
+    let report = db.compact().unwrap();
     assert_eq!(report.bytes_written, 0, "{report:?}");
     assert!(report.free_bytes <= report.bytes_after / 4096, "{report:?}");
 }
@@ -226,11 +218,11 @@ fn a_gap_that_is_not_worth_it_stays() {
 fn one_table_alone() {
     let temp = TempDb::new();
     let db = aged(&temp, 40_000, 20_000);
-    assert!(db.compact_table("nothing", |_, _| {}).unwrap_err().to_string().contains("\"nothing\""));
+    assert!(db.compact_table("nothing").unwrap_err().to_string().contains("\"nothing\""));
     let points = db.read().unwrap().table_stats("points").unwrap();
     assert!(!points.contiguous);
     let before = temp.file_bytes();
-    db.compact_table("ticks", |_, _| {}).unwrap();
+    db.compact_table("ticks").unwrap();
     let read = db.read().unwrap();
     assert_eq!(read.table_stats("points").unwrap(), points);
     assert!(read.table_stats("ticks").unwrap().contiguous);
@@ -239,7 +231,7 @@ fn one_table_alone() {
     assert!(temp.file_bytes() <= before + 40_000 * 32, "{} after {before} bytes", temp.file_bytes());
     assert_rows(&read, 40_000, 20_000);
     drop(read);
-    db.compact(|_, _| {}).unwrap();
+    db.compact().unwrap();
     assert_eq!(
         temp.file_bytes(),
         packed(&[packed_ticks(40_000), packed_entries(40_000), packed_points(20_000)])
@@ -280,13 +272,13 @@ fn a_table_is_compacted_in_a_transaction_among_other_edits() {
 #[test]
 fn a_database_in_memory_packs_its_tables() {
     let db = Database::in_memory().unwrap();
-    assert_eq!(db.compact(|_, _| {}).unwrap().bytes_written, 0);
+    assert_eq!(db.compact().unwrap().bytes_written, 0);
     write(&db, |write| {
         let mut table = write.create_table::<Tick>("ticks").unwrap();
         (0..30_000).for_each(|n| table.insert(&tick(n)).unwrap());
     });
-    db.compact(|_, _| {}).unwrap();
+    db.compact().unwrap();
     assert_packed(&db);
-    assert_eq!(db.compact(|_, _| {}).unwrap().bytes_written, 0);
+    assert_eq!(db.compact().unwrap().bytes_written, 0);
     assert_sound(&db);
 }

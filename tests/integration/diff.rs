@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use drystone::{
-    Database, DiffStats, ErrorKind, IndexOptions, LoadOptions, Options, ReadTransaction, Record, RowBuf,
-    RowChange, Schema, TableOptions, Value, WriteTransaction,
+    Database, DiffStats, Dyn, ErrorKind, OpenOptions, ReadTransaction, Record, RowBuf, RowChange, Schema,
+    TableOptions, Value, WriteTransaction,
 };
 use proptest::prelude::*;
 
@@ -66,7 +66,7 @@ fn changes(old: &ReadTransaction, new: &ReadTransaction, table: &str) -> (Change
             }
         };
         let side = if values.1.is_some() { new } else { old };
-        assert_eq!(side.dynamic(table).unwrap().select(number).unwrap(), Some(row), "number {number}");
+        assert_eq!(side.table::<Dyn>(table).unwrap().select(number).unwrap(), Some(row), "number {number}");
         let keyed = row.schema().is_keyed();
         let key = if keyed { row.get("id").unwrap().as_i64().unwrap() } else { number as i64 };
         assert!(last.replace(key).is_none_or(|last| last < key), "out of order");
@@ -134,7 +134,7 @@ fn items(leaf_rows: usize, rows: i64) -> (Database, BTreeMap<i64, u64>) {
     write(&db, |write| {
         let options = TableOptions::new().leaf_rows(leaf_rows);
         let mut table = write.create_table_with::<Item>("items", &options).unwrap();
-        table.load((0..rows).map(|id| item(id, 1)), &LoadOptions::new()).unwrap();
+        table.load((0..rows).map(|id| item(id, 1))).unwrap();
     });
     (db, (0..rows).map(|id| (id, 1)).collect())
 }
@@ -171,7 +171,7 @@ proptest! {
             write(&db, |write| {
                 let options = TableOptions::new().leaf_rows(leaf_rows);
                 let mut table = write.create_table_with::<Entry>("items", &options).unwrap();
-                table.load((0..rows).map(entry), &LoadOptions::new()).unwrap();
+                table.load((0..rows).map(entry)).unwrap();
             });
             db
         };
@@ -247,7 +247,7 @@ fn numbered_rows_are_compared_where_they_are() {
     write(&db, |write| {
         let options = TableOptions::new().leaf_rows(32);
         let mut table = write.create_table_with::<Entry>("items", &options).unwrap();
-        table.load((0..100_000).map(entry), &LoadOptions::new()).unwrap();
+        table.load((0..100_000).map(entry)).unwrap();
     });
     let old = db.read().unwrap();
     write(&db, |write| {
@@ -267,7 +267,7 @@ fn tables_and_schemas_and_indexes_that_differ_are_told() {
     let schema: Schema = "id: u8 key, value: u64".parse().unwrap();
     write(&db, |write| {
         for name in ["changed", "gone", "indexed", "same"] {
-            let mut table = write.create_dynamic(name, &schema).unwrap();
+            let mut table = write.create_dyn_table(name, &schema).unwrap();
             table.insert(&RowBuf::from_values(&schema, [Value::from(1), 2.into()]).unwrap()).unwrap();
         }
     });
@@ -275,8 +275,8 @@ fn tables_and_schemas_and_indexes_that_differ_are_told() {
     write(&db, |write| {
         write.drop_table("gone").unwrap();
         write.rename_table("changed", "new").unwrap();
-        write.create_dynamic("changed", &"id: u16 key, value: u64".parse().unwrap()).unwrap();
-        write.create_index("indexed", "by_value", &["value"], &IndexOptions::new()).unwrap();
+        write.create_dyn_table("changed", &"id: u16 key, value: u64".parse().unwrap()).unwrap();
+        write.create_index("indexed", "by_value", &["value"]).unwrap();
     });
     let new = db.read().unwrap();
     let diff = old.diff(&new).unwrap();
@@ -305,8 +305,8 @@ fn a_backup_has_no_differences_until_somebody_writes() {
         (0..5000).for_each(|id| table.insert(&item((id * 7919) % 5003, 1)).unwrap());
     });
     let path = temp.folder().join("copy.dry");
-    db.backup(&path, |_, _| {}).unwrap();
-    let copy = temp::open(&path, &Options::new()).unwrap();
+    db.backup(&path).unwrap();
+    let copy = temp::open(&path, &OpenOptions::new()).unwrap();
     let (found, stats) = changes(&db.read().unwrap(), &copy.read().unwrap(), "items");
     assert!(found.is_empty() && stats.leaves_read > 100, "{stats:?}");
     write(&copy, |write| {

@@ -2,7 +2,7 @@
 
 use drystone::query::col;
 use drystone::{
-    Database, Error, ErrorKind, IndexOptions, LoadOptions, Record, Result, RowBuf, Schema, TableOptions,
+    Database, Dyn, Error, ErrorKind, IndexOptions, LoadOptions, Record, Result, RowBuf, Schema, TableOptions,
     Text, Value,
 };
 
@@ -83,7 +83,7 @@ fn rows_by_number_are_put_changed_and_taken() {
     let all: Vec<Point> = (0..3000).map(|x| Point { x, y: 1 }).collect();
     assert_eq!(points.push(&all[0]).unwrap(), 0);
     points.extend(all[1..1000].iter().copied()).unwrap();
-    points.extend_from_slice(&all[1000..]).unwrap();
+    points.extend(all[1000..].iter().copied()).unwrap();
     assert_eq!(points.push(&Point { x: -1, y: -1 }).unwrap(), 3000);
     assert_eq!(points.pop().unwrap(), Some(Point { x: -1, y: -1 }));
     points.set(7, &Point { x: 7, y: 2 }).unwrap();
@@ -122,27 +122,27 @@ fn a_number_that_the_caller_names_is_not_allocated_unseen() {
     assert_eq!(points.iter().split(0).len(), 1);
     assert_eq!(points.range(5..5).unwrap().split(usize::MAX).len(), 1);
     drop(points);
-    let table = write.dynamic("points").unwrap();
+    let table = write.table::<Dyn>("points").unwrap();
     assert_eq!(table.as_table().iter().split(usize::MAX).len(), 1000);
     drop(table);
 
     // A budget larger than any machine, rows that have to be sorted, and a source that claims too much.
     let mut accounts = write.create_table::<Account>("accounts").unwrap();
     let options = LoadOptions::new().memory_bytes(usize::MAX);
-    let report = accounts.load((0..100_000).rev().map(account), &options).unwrap();
+    let report = accounts.load_with((0..100_000).rev().map(account), &options).unwrap();
     assert_eq!((report.rows, report.in_order), (100_000, false));
     let claims = Claims((100_000..200_000).rev().map(account).collect());
-    assert_eq!(accounts.load(claims, &options).unwrap().rows, 200_000);
+    assert_eq!(accounts.load_with(claims, &options).unwrap().rows, 200_000);
     let claims = Claims((200_000..300_000).map(account).collect());
-    assert_eq!(accounts.load(claims, &LoadOptions::new()).unwrap().rows, 300_000);
+    assert_eq!(accounts.load(claims).unwrap().rows, 300_000);
     let index = IndexOptions::new().memory_bytes(usize::MAX);
-    accounts.create_index("by_cents", &["cents"], &index).unwrap();
+    accounts.create_index_with("by_cents", &["cents"], &index).unwrap();
     drop(accounts);
     let mut points = write.table::<Point>("points").unwrap();
     points.extend(Claims(vec![Point { x: 1, y: 2 }].into())).unwrap();
-    points.load(Claims(vec![Point { x: 1, y: 2 }].into()), &LoadOptions::new()).unwrap();
+    points.load(Claims(vec![Point { x: 1, y: 2 }].into())).unwrap();
     let claims = Claims((0..10).map(|x| Point { x, y: 2 }).collect());
-    points.load(claims, &LoadOptions::new().replace(true)).unwrap();
+    points.load_with(claims, &LoadOptions::new().replace(true)).unwrap();
     assert_eq!(points.len(), 10);
     drop(points);
     write.commit().unwrap();
@@ -179,11 +179,11 @@ fn a_change_that_fails_leaves_the_row() {
     assert_eq!(kind(table.update(5, |account| account.id = 6)), ErrorKind::Value);
     assert_eq!(table.get(5).unwrap(), Some(&account(5)));
     drop(table);
-    let mut table = write.dynamic("accounts").unwrap();
+    let mut table = write.table::<Dyn>("accounts").unwrap();
     let key = [Value::from(5)];
-    assert_eq!(kind(table.set(&key, "id", 7)), ErrorKind::Value);
-    assert_eq!(kind(table.set(&key, "cents", "much")), ErrorKind::Value);
-    assert_eq!(kind(table.set(&key, "cent", 7)), ErrorKind::NotFound);
+    assert_eq!(kind(table.set_field(&key, "id", 7)), ErrorKind::Value);
+    assert_eq!(kind(table.set_field(&key, "cents", "much")), ErrorKind::Value);
+    assert_eq!(kind(table.set_field(&key, "cent", 7)), ErrorKind::NotFound);
     let mind = || Error::new(ErrorKind::Usage, "changed my mind");
     let failed = table.update(&key, |row| row.set("cents", 1).and(Err::<(), _>(mind())));
     assert_eq!(kind(failed), ErrorKind::Usage);
@@ -224,7 +224,7 @@ fn what_does_not_fit_is_refused_with_names() {
         let options = TableOptions::new().leaf_rows(leaf_rows);
         assert_eq!(kind(write.create_table_with::<Point>("odd", &options)), ErrorKind::Limit, "{leaf_rows}");
     }
-    let mut dynamic = write.dynamic("accounts").unwrap();
+    let mut dynamic = write.table::<Dyn>("accounts").unwrap();
     assert_eq!(kind(dynamic.insert(&RowBuf::from_record(&Point { x: 1, y: 2 }))), ErrorKind::Schema);
     assert_eq!(kind(dynamic.get(&[])), ErrorKind::Usage);
     assert_eq!(kind(dynamic.get(&[1.into(), 2.into()])), ErrorKind::Usage);
@@ -247,7 +247,7 @@ fn an_abort_undoes_everything() {
     let mut write = db.write().unwrap();
     write.set_memory_bytes(0);
     let mut accounts = write.table::<Account>("accounts").unwrap();
-    accounts.load((0..100_000).map(account), &LoadOptions::new().replace(true)).unwrap();
+    accounts.load_with((0..100_000).map(account), &LoadOptions::new().replace(true)).unwrap();
     accounts.remove(5).unwrap();
     drop(accounts);
     write.rename_table("accounts", "others").unwrap();

@@ -20,7 +20,7 @@ fn load(db: &Database, value: u64, durability: Durability) {
     let mut write = db.write().unwrap();
     write.set_durability(durability);
     let mut table = write.table::<Row>("t").or_else(|_| write.create_table("t")).unwrap();
-    table.load((0..ROWS).map(|id| Row { id, value }), &LoadOptions::new().replace(true)).unwrap();
+    table.load_with((0..ROWS).map(|id| Row { id, value }), &LoadOptions::new().replace(true)).unwrap();
     write.commit().unwrap();
 }
 
@@ -94,7 +94,7 @@ fn a_load_frees_nothing_when_the_table_of_readers_cannot_be_read() {
     let write = second.write().unwrap();
     let mut table = write.table::<Row>("t").unwrap();
     let rows = (0..ROWS).map(|id| Row { id, value: 2 });
-    table.load(rows, &LoadOptions::new().replace(true)).unwrap();
+    table.load_with(rows, &LoadOptions::new().replace(true)).unwrap();
     let lock = std::fs::File::options().read(true).write(true).open(temp.folder().join("test.dry-lock"));
     let lock = lock.unwrap();
     let mut slots = [0; 4096];

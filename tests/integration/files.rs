@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use drystone::{Database, ErrorKind, LoadOptions, Options, Record};
+use drystone::{Database, ErrorKind, LoadOptions, OpenOptions, Record};
 
 use crate::child::{self, OtherProcess};
 use crate::system::Mount;
@@ -38,7 +38,7 @@ fn rows(db: &Database) -> drystone::Result<(u64, u64)> {
     let read = db.read()?;
     let items = read.table::<Item>("items")?;
     let n = items.get(0)?.unwrap().n;
-    for item in items.iter() {
+    for item in items {
         assert_eq!(item?.n, n);
     }
     Ok((items.len(), n))
@@ -56,8 +56,8 @@ fn lock_of(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn read_only() -> Options {
-    Options::new().read_only(true)
+fn read_only() -> OpenOptions {
+    OpenOptions::new().read_only(true)
 }
 
 /// A closed database without a lock file.
@@ -74,7 +74,7 @@ fn files_that_are_no_databases_get_no_lock_file() {
     for bytes in [&b""[..], b"text", &[0; 9000], &[0xFF; 20_000], &b"drystone"[..], &magic] {
         let temp = TempDb::of_bytes(bytes);
         let before = files(temp.folder());
-        for options in [Options::new(), read_only()] {
+        for options in [OpenOptions::new(), read_only()] {
             temp::open(temp.path(), &options).unwrap_err();
             assert!(files(temp.folder()) == before, "opening {} bytes changed the folder", bytes.len());
         }
@@ -97,7 +97,7 @@ fn a_file_that_is_no_lock_file_is_left_alone() {
                 std::fs::rename(&other, &lock).unwrap();
             }
             let before = files(database.folder());
-            for options in [Options::new(), read_only()] {
+            for options in [OpenOptions::new(), read_only()] {
                 let error = temp::open(database.path(), &options).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
                 let says = error.to_string();
@@ -110,7 +110,7 @@ fn a_file_that_is_no_lock_file_is_left_alone() {
     // Also where there is no database yet.
     std::fs::write(database.folder().join("plan.dry-lock"), "monday").unwrap();
     let before = files(database.folder());
-    let error = temp::open(&database.folder().join("plan.dry"), &Options::new()).unwrap_err();
+    let error = temp::open(&database.folder().join("plan.dry"), &OpenOptions::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
     assert!(files(database.folder()) == before);
     // Files that nobody has used yet are lock files.
@@ -124,7 +124,7 @@ fn a_file_that_is_no_lock_file_is_left_alone() {
 fn a_database_with_the_name_of_a_lock_file_is_safe() {
     let temp = TempDb::new();
     let (first, second) = (temp.path(), lock_of(temp.path()));
-    let db = temp::open(&second, &Options::new()).unwrap();
+    let db = temp::open(&second, &OpenOptions::new()).unwrap();
     fill(&db, 1000, 7);
     let bytes = std::fs::read(&second).unwrap();
     // Not there yet, and there, for readers and writers, while the other is open and when it is not.
@@ -135,7 +135,7 @@ fn a_database_with_the_name_of_a_lock_file_is_safe() {
     drop(db);
     assert_eq!(temp::open(first, &read_only()).unwrap_err().kind(), ErrorKind::Usage);
     assert!(std::fs::read(&second).unwrap() == bytes);
-    assert_eq!(rows(&temp::open(&second, &Options::new()).unwrap()).unwrap(), (1000, 7));
+    assert_eq!(rows(&temp::open(&second, &OpenOptions::new()).unwrap()).unwrap(), (1000, 7));
 }
 
 #[test]
@@ -154,11 +154,11 @@ fn an_opening_that_is_refused_leaves_nothing_behind() {
     drop(db);
     // The lock file would have a name that is too long.
     let long = temp.folder().join("x".repeat(251));
-    let error = temp::open(&long, &Options::new()).unwrap_err();
+    let error = temp::open(&long, &OpenOptions::new()).unwrap_err();
     assert!(error.to_string().contains("too long"), "{error}");
     assert!(files(temp.folder()) == before);
     std::fs::rename(&moved, &long).unwrap();
-    temp::open(&long, &Options::new()).unwrap_err();
+    temp::open(&long, &OpenOptions::new()).unwrap_err();
     assert_eq!(rows(&temp::open(&long, &read_only()).unwrap()).unwrap(), (100, 1));
     assert_eq!(files(temp.folder()).len(), before.len());
 }
@@ -167,13 +167,13 @@ fn an_opening_that_is_refused_leaves_nothing_behind() {
 fn files_have_the_mode_that_is_asked_for() {
     let temp = TempDb::new();
     // What most umasks would take away.
-    drop(temp::open(temp.path(), &Options::new().mode(0o666)).unwrap());
+    drop(temp::open(temp.path(), &OpenOptions::new().mode(0o666)).unwrap());
     let lock = lock_of(temp.path());
     let mode = |path: &Path| path.metadata().unwrap().mode() & 0o7777;
     assert_eq!((mode(temp.path()), mode(&lock)), (0o666, 0o666));
     // A lock file that is made later follows the database, whoever makes it.
     for (database, expected) in [(0o660, 0o660), (0o640, 0o640), (0o400, 0o600), (0o755, 0o644)] {
-        for options in [Options::new(), read_only()] {
+        for options in [OpenOptions::new(), read_only()] {
             std::fs::remove_file(&lock).unwrap();
             std::fs::set_permissions(temp.path(), PermissionsExt::from_mode(database)).unwrap();
             if temp::open(temp.path(), &options).is_err() {
@@ -199,7 +199,7 @@ fn root_leaves_lock_files_to_the_owner_of_the_database() {
 
 /// In another process: begins to write, forks off a worker that knows nothing of that, and says its number.
 pub(crate) fn fork_a_worker(path: &Path) {
-    let db = temp::open(path, &Options::new()).unwrap();
+    let db = temp::open(path, &OpenOptions::new()).unwrap();
     let _held = db.read().unwrap();
     let _write = db.write().unwrap();
     child::say(&temp::fork_a_sleeper().to_string());
@@ -245,13 +245,13 @@ fn a_reader_follows_a_file_that_an_overlay_copies_when_it_is_written() {
     let folders = tempfile::tempdir().unwrap();
     let lower = folders.path().join("lower");
     std::fs::create_dir(&lower).unwrap();
-    fill(&temp::open(&lower.join("test.dry"), &Options::new()).unwrap(), 100, 0);
+    fill(&temp::open(&lower.join("test.dry"), &OpenOptions::new()).unwrap(), 100, 0);
     let Some(mount) = Mount::overlay(folders.path()) else { return };
     let path = mount.path().join("test.dry");
     let mut reader = OtherProcess::start("read_in_the_overlay", &path);
     assert_eq!(reader.hear(), "ready");
     assert_eq!(reader.ask("look"), "Ok((100, 0))");
-    let db = temp::open(&path, &Options::new()).unwrap();
+    let db = temp::open(&path, &OpenOptions::new()).unwrap();
     // Within what was there, then far beyond it.
     for (n, count) in (1..).zip([100, 100, 100_000, 200_000, 200_000]) {
         fill(&db, count, n);
@@ -264,15 +264,15 @@ fn a_reader_follows_a_file_that_an_overlay_copies_when_it_is_written() {
 /// In another process: opens a database by a relative path, goes elsewhere, and sorts more than fits into memory.
 pub(crate) fn spill_elsewhere(path: &Path) {
     std::env::set_current_dir(path.parent().unwrap()).unwrap();
-    let db = temp::open(Path::new("test.dry"), &Options::new()).unwrap();
+    let db = temp::open(Path::new("test.dry"), &OpenOptions::new()).unwrap();
     std::env::set_current_dir("/").unwrap();
     assert_eq!(db.path(), Some(path));
     let write = db.write().unwrap();
     let ids = (0..200_000_u64).rev().map(|id| Item { id, n: 1 });
     let options = LoadOptions::new().memory_bytes(1 << 20);
-    write.create_table::<Item>("items").unwrap().load(ids, &options).unwrap();
+    write.create_table::<Item>("items").unwrap().load_with(ids, &options).unwrap();
     write.commit().unwrap();
-    db.backup(path.with_file_name("copy.dry"), |_, _| {}).unwrap();
+    db.backup(path.with_file_name("copy.dry")).unwrap();
     child::say(&format!("{:?}", rows(&db).unwrap()));
 }
 
@@ -289,20 +289,21 @@ pub(crate) fn open_many(folder: &Path) {
         pages.split(' ').next().unwrap().parse::<u64>().unwrap() * 4096
     };
     let paths: Vec<PathBuf> = (0..300).map(|number| folder.with_file_name(format!("{number}.dry"))).collect();
-    fill(&temp::open(&paths[0], &Options::new()).unwrap(), 10, 1);
+    fill(&temp::open(&paths[0], &OpenOptions::new()).unwrap(), 10, 1);
     let image = std::fs::read(&paths[0]).unwrap();
     paths[1..].iter().for_each(|path| std::fs::write(path, &image).unwrap());
     // Only as much as is asked for, or as is there to be read.
-    for options in [Options::new().reserve_bytes(1 << 20), read_only()] {
+    for options in [OpenOptions::new().reserve_bytes(1 << 20), read_only()] {
         let before = address_space();
         let db = temp::open(&paths[0], &options).unwrap();
         let taken = address_space() - before;
         assert!(taken < 16 << 20, "{taken} bytes");
         assert_eq!(rows(&db).unwrap(), (10, 1));
     }
-    let all: Vec<Database> = paths.iter().map(|path| temp::open(path, &Options::new()).unwrap()).collect();
+    let all: Vec<Database> =
+        paths.iter().map(|path| temp::open(path, &OpenOptions::new()).unwrap()).collect();
     let _program: Vec<Database> =
-        (0..4).map(|_| Options::new().reserve_bytes(1 << 40).in_memory().unwrap()).collect();
+        (0..4).map(|_| OpenOptions::new().reserve_bytes(1 << 40).in_memory().unwrap()).collect();
     assert!(address_space() > 4 << 40, "what others want is not there");
     all.iter().for_each(|db| assert_eq!(rows(db).unwrap(), (10, 1)));
     child::say("opened");
@@ -317,7 +318,7 @@ fn hundreds_of_databases_fit_into_one_process() {
 #[test]
 fn a_file_outgrows_its_address_space_while_rows_of_it_are_held() {
     let temp = TempDb::new();
-    let db = temp::open(temp.path(), &Options::new().reserve_bytes(1 << 16)).unwrap();
+    let db = temp::open(temp.path(), &OpenOptions::new().reserve_bytes(1 << 16)).unwrap();
     fill(&db, 100, 0);
     let held = db.read().unwrap();
     let items = held.table::<Item>("items").unwrap();
@@ -382,7 +383,7 @@ fn a_damaged_lock_file_is_an_error_at_once() {
 
 /// In another process: opens the database, and says what came of it.
 pub(crate) fn hold_an_item(path: &Path) {
-    match temp::open(path, &Options::new()) {
+    match temp::open(path, &OpenOptions::new()) {
         Ok(db) => child::say(&format!("{:?}", rows(&db))),
         Err(error) => child::say(&error.to_string()),
     }
@@ -398,7 +399,7 @@ fn what_is_salvaged_gets_its_name_when_it_is_whole() {
     let report = db.salvage_to(&good).unwrap();
     assert_eq!((report.rows, report.lost.len()), (10_000, 0));
     assert_eq!(files(temp.folder()).len(), 3, "a lock file, or a hidden one, was made");
-    let saved = temp::open(&good, &Options::new()).unwrap();
+    let saved = temp::open(&good, &OpenOptions::new()).unwrap();
     assert_eq!(rows(&saved).unwrap(), (10_000, 1));
     assert_sound(&saved);
     assert_eq!(db.salvage_to(&good).unwrap_err().kind(), ErrorKind::AlreadyExists);
@@ -408,8 +409,8 @@ fn what_is_salvaged_gets_its_name_when_it_is_whole() {
 
 /// In another process: makes a copy, and stands still in the middle.
 pub(crate) fn back_up_until_killed(path: &Path) {
-    let db = temp::open(path, &Options::new()).unwrap();
-    let copied = db.backup(path.with_file_name("copy.dry"), |done, _| {
+    let db = temp::open(path, &OpenOptions::new()).unwrap();
+    let copied = db.backup_with(path.with_file_name("copy.dry"), |done, _| {
         if done > 0 {
             child::say("copying");
             child::listen();
@@ -423,9 +424,9 @@ pub(crate) fn create_until_killed(path: &Path) {
     child::say("ready");
     for number in 0.. {
         let path = path.with_file_name(format!("{number}.dry"));
-        drop(temp::open(&path, &Options::new()).unwrap());
-        let db = temp::open(&path, &Options::new()).unwrap();
-        db.backup(path.with_extension("copy"), |_, _| {}).unwrap();
+        drop(temp::open(&path, &OpenOptions::new()).unwrap());
+        let db = temp::open(&path, &OpenOptions::new()).unwrap();
+        db.backup(path.with_extension("copy")).unwrap();
     }
 }
 
@@ -452,7 +453,7 @@ fn a_process_that_is_killed_leaves_no_hidden_files() {
             assert!(!name.starts_with('.'), "{name}");
             if !name.ends_with("-lock") {
                 assert!(bytes.len() >= 8192, "{name} is not whole");
-                temp::open(&path, &Options::new()).unwrap();
+                temp::open(&path, &OpenOptions::new()).unwrap();
             }
         }
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
-use drystone::{Database, LoadOptions, Schema, csv};
+use drystone::{Database, Dyn, LoadOptions, Schema, csv};
 
 fn data(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/data").join(name)
@@ -24,14 +24,17 @@ fn the_flights_come_back_equal_to_the_csv() {
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();
     let mut source = csv::Options::new().null("NA").reader(&schema, text.as_bytes()).unwrap();
-    let report =
-        write.create_dynamic("flights", &schema).unwrap().load(&mut source, &LoadOptions::new()).unwrap();
+    let report = write
+        .create_dyn_table("flights", &schema)
+        .unwrap()
+        .load_from(&mut source, &LoadOptions::new())
+        .unwrap();
     write.commit().unwrap();
     assert_eq!(report.rows, 336_776);
 
     // Read with another reader, compared as text: numbers, dates and names are written in the file as they print.
     let read = db.read().unwrap();
-    let flights = read.dynamic("flights").unwrap();
+    let flights = read.table::<Dyn>("flights").unwrap();
     let mut lines = ::csv::Reader::from_reader(text.as_bytes());
     let header = lines.headers().unwrap().clone();
     let columns: Vec<usize> = schema
@@ -66,5 +69,5 @@ fn the_flights_come_back_equal_to_the_csv() {
     }
     assert_eq!(compared, 336_776);
     assert_eq!(missing, text.split([',', '\n']).filter(|value| *value == "NA").count());
-    assert!(db.check(|_, _| {}).unwrap().is_sound());
+    assert!(db.check().unwrap().is_sound());
 }

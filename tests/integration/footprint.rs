@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use drystone::{Database, Durability, LoadOptions, Options, Record, Schema, Value};
+use drystone::{Database, Durability, LoadOptions, OpenOptions, Record, Schema, Value};
 
 use crate::child::{self, OtherProcess};
 use crate::temp::{self, TempDb, assert_sound};
@@ -63,7 +63,7 @@ fn odd(n: u64) -> Odd {
 fn load<T: Record>(db: &Database, name: &str, rows: impl Iterator<Item = T>) {
     let write = db.write().unwrap();
     let mut table = write.create_table::<T>(name).unwrap();
-    table.load(rows, &LoadOptions::new()).unwrap();
+    table.load(rows).unwrap();
     drop(table);
     write.commit().unwrap();
 }
@@ -122,7 +122,7 @@ fn a_table_that_is_loaded_in_parts_takes_the_room_of_its_rows() {
     for n in 0..10 {
         let write = db.write().unwrap();
         let mut table = write.table::<Tick>("ticks").unwrap();
-        table.load((n * part..(n + 1) * part).map(tick), &LoadOptions::new()).unwrap();
+        table.load((n * part..(n + 1) * part).map(tick)).unwrap();
         drop(table);
         write.commit().unwrap();
         if n == 4 {
@@ -234,7 +234,7 @@ fn the_room_of_rows_that_are_gone_is_given_back() {
             write.commit().unwrap();
             let write = db.write().unwrap();
             let mut rows = write.create_table::<Wide>("other").unwrap();
-            rows.load((0..WIDE_ROWS).map(wide), &LoadOptions::new()).unwrap();
+            rows.load((0..WIDE_ROWS).map(wide)).unwrap();
             drop(rows);
             drop(write);
             small_commit(db);
@@ -312,8 +312,8 @@ fn every_width_keeps_the_promise() {
         let temp = TempDb::new();
         let db = temp.open();
         let write = db.write().unwrap();
-        let mut table = write.create_dynamic("table", &schema).unwrap();
-        table.load(&mut Counting { schema: &schema, next: 0, rows }, &LoadOptions::new()).unwrap();
+        let mut table = write.create_dyn_table("table", &schema).unwrap();
+        table.load_from(&mut Counting { schema: &schema, next: 0, rows }, &LoadOptions::new()).unwrap();
         drop(table);
         write.commit().unwrap();
         let most = most(rows, schema.width() as u64, schema.is_keyed());
@@ -369,7 +369,7 @@ pub(crate) fn measure(path: &Path) {
     while let Some(asked) = child::listen() {
         match asked.as_str() {
             "load" => {
-                let db = temp::open(path, &Options::new()).unwrap();
+                let db = temp::open(path, &OpenOptions::new()).unwrap();
                 let before = anonymous_kib();
                 let write = db.write().unwrap();
                 let mut table = write.create_table::<Tick>("ticks").unwrap();
@@ -382,13 +382,13 @@ pub(crate) fn measure(path: &Path) {
                     }
                     tick(n)
                 });
-                table.load(rows, &options).unwrap();
+                table.load_with(rows, &options).unwrap();
                 drop(table);
                 write.commit().unwrap();
                 child::say(&(most.max(anonymous_kib()) - before).to_string());
             }
             "read" => {
-                let db = temp::open(path, &Options::new()).unwrap();
+                let db = temp::open(path, &OpenOptions::new()).unwrap();
                 let read = db.read().unwrap();
                 let table = read.table::<Tick>("ticks").unwrap();
                 let sum: i64 = table.iter().map(|row| i64::from(row.unwrap().price)).sum();
@@ -400,7 +400,7 @@ pub(crate) fn measure(path: &Path) {
             }
             "open" => {
                 let before = process_number("io", "rchar:");
-                let db = temp::open(path, &Options::new()).unwrap();
+                let db = temp::open(path, &OpenOptions::new()).unwrap();
                 let read = process_number("io", "rchar:") - before;
                 drop(db);
                 child::say(&read.to_string());

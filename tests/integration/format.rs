@@ -149,6 +149,8 @@ pub(crate) struct FoundField {
     pub(crate) code: (u8, u8, u16),
     pub(crate) flags: u8,
     pub(crate) default: Vec<u8>,
+    /// Of an enumeration.
+    pub(crate) names: Vec<String>,
 }
 
 impl FoundField {
@@ -167,6 +169,7 @@ impl FoundField {
         match self.code {
             (14 | 15, _, length) => length.into(),
             (19, element, length) => usize::from(length) * scalar(element),
+            (20, ..) => 1 + usize::from(self.names.len() > 256),
             (code, ..) => scalar(code),
         }
     }
@@ -244,7 +247,8 @@ pub(crate) fn read(bytes: &[u8]) -> (BTreeMap<String, Found>, Vec<Range<usize>>)
     let metas = [0, PAGE].map(|at| &bytes[at..at + PAGE]);
     for meta in metas {
         assert_eq!(&meta[parts.at("magic", no)], b"drystone");
-        assert_eq!(number(&meta[parts.at("format version", no)]), 1);
+        // A file of version 1 is read as one of version 2.
+        assert!([1, 2].contains(&number(&meta[parts.at("format version", no)])));
         assert_eq!(number(&meta[parts.at("zeros", no)]), 0);
         let checked = &meta[..parts.at("checksum", no).start];
         assert_eq!(u64::from(crc32fast::hash(checked)), number(&meta[parts.at("checksum", no)]));
@@ -255,6 +259,8 @@ pub(crate) fn read(bytes: &[u8]) -> (BTreeMap<String, Found>, Vec<Range<usize>>)
     let mut file = File { bytes: &bytes[..file_bytes], nodes: vec![0..PAGE, PAGE..2 * PAGE] };
 
     let (tables, fields) = (Parts::find("Catalog", "Tables, with"), Parts::find("Catalog", "Fields, with"));
+    let pieces = Parts::find("Catalog", "pieces of");
+    let piece = pieces.at("piece of the names", no);
     let (table_width, field_width) = (tables.assert_without_gaps(no), fields.assert_without_gaps(no));
     let key = tables.at("name", no).len();
     let shape = Shape { width: table_width, key, leaf_rows: 0 };
@@ -267,7 +273,10 @@ pub(crate) fn read(bytes: &[u8]) -> (BTreeMap<String, Found>, Vec<Range<usize>>)
     for table in table_rows {
         let id = &table[tables.at("table number", no)];
         let own = field_rows.iter().filter(|field| &field[fields.at("table number", no)] == id);
-        let read: Vec<FoundField> = own
+        let is_piece = |row: &&&[u8]| number(&row[fields.at("position", no)]) >= 1024;
+        let mut stream = own.clone().filter(is_piece).flat_map(|row| row[piece.clone()].iter().copied());
+        let mut read: Vec<FoundField> = own
+            .filter(|row| !is_piece(row))
             .map(|field| {
                 let byte = |what| field[fields.at(what, no).start];
                 let length = number(&field[fields.at("length", no)]) as u16;
@@ -277,9 +286,18 @@ pub(crate) fn read(bytes: &[u8]) -> (BTreeMap<String, Found>, Vec<Range<usize>>)
                     code: (byte("type code"), byte("code of the element"), length),
                     flags: byte("flags"),
                     default: field[fields.at("default", no)][..default_len].to_vec(),
+                    names: Vec::new(),
                 }
             })
             .collect();
+        for field in read.iter_mut().filter(|field| field.code.0 == 20) {
+            let count = if field.code.2 == 0 { 65_536 } else { field.code.2.into() };
+            for _ in 0..count {
+                let length = stream.next().expect("the length of a name").into();
+                field.names.push(String::from_utf8(stream.by_ref().take(length).collect()).unwrap());
+            }
+        }
+        assert!(stream.all(|byte| byte == 0), "what is left of the last piece");
         assert_eq!(read.len() as u64, number(&table[tables.at("fields", no)]));
         let width: usize = read.iter().map(FoundField::width).sum();
         let is_index = number(&table[tables.at("owner", no)]) > 0;
@@ -311,4 +329,5 @@ fn the_tables_of_the_page_have_no_gaps() {
     }
     assert_eq!(Parts::find("Catalog", "Tables, with").assert_without_gaps(no), 104);
     assert_eq!(Parts::find("Catalog", "Fields, with").assert_without_gaps(no), 140);
+    assert_eq!(Parts::find("Catalog", "pieces of").assert_without_gaps(no), 140);
 }

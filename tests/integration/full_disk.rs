@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use drystone::{Database, ErrorKind, LoadOptions, Options, Record, Result};
+use drystone::{Database, ErrorKind, LoadOptions, OpenOptions, Record, Result};
 
 use crate::child::{self, OtherProcess};
 use crate::system::Mount;
@@ -48,12 +48,12 @@ fn fill(db: &Database, how: &str) -> Result<()> {
             ids.map(Row::new).try_for_each(|row| rows.insert(&row))?;
         }
         "load" => {
-            rows.load(ids.map(Row::new), &LoadOptions::new()).map(drop)?;
+            rows.load(ids.map(Row::new)).map(drop)?;
         }
         // Out of order, so that runs are sorted outside of memory, on the same disk.
         "sort" => {
             let options = LoadOptions::new().memory_bytes(1 << 20);
-            rows.load(ids.rev().map(Row::new), &options).map(drop)?;
+            rows.load_with(ids.rev().map(Row::new), &options).map(drop)?;
         }
         other => panic!("{other}"),
     }
@@ -63,7 +63,7 @@ fn fill(db: &Database, how: &str) -> Result<()> {
 
 /// In another process, which a signal would end: fills the disk in every way.
 pub(crate) fn fill_the_disk(path: &Path) {
-    let db = temp::open(path, &Options::new()).unwrap();
+    let db = temp::open(path, &OpenOptions::new()).unwrap();
     let write = db.write().unwrap();
     let mut rows = write.create_table::<Row>("rows").unwrap();
     (0..100).for_each(|id| rows.insert(&Row::new(id)).unwrap());
@@ -110,7 +110,7 @@ pub(crate) fn fill_the_disk(path: &Path) {
 
 /// In another process: reads all there is.
 pub(crate) fn read_rows(path: &Path) {
-    let db = temp::open(path, &Options::new()).unwrap();
+    let db = temp::open(path, &OpenOptions::new()).unwrap();
     assert_first_rows(&db);
     child::say("whole");
 }
@@ -123,7 +123,7 @@ fn a_full_disk_is_an_error_and_the_database_works_on() {
     let mut process = OtherProcess::start("fill_the_disk", &path);
     assert_eq!(process.hear_any().as_deref(), Some("done"), "the process was ended by a signal, or failed");
     drop(process);
-    let db = temp::open(&path, &Options::new()).unwrap();
+    let db = temp::open(&path, &OpenOptions::new()).unwrap();
     assert_sound(&db);
 }
 
@@ -133,14 +133,14 @@ fn a_database_on_a_full_disk_can_be_opened_to_read() {
     let folder = tempfile::tempdir().unwrap();
     let Some(disk) = Mount::disk(&folder.path().join("disk"), 8 << 20) else { return };
     let path = disk.path().join("full.dry");
-    drop(temp::open(&path, &Options::new()).unwrap());
+    drop(temp::open(&path, &OpenOptions::new()).unwrap());
     std::fs::remove_file(disk.path().join("full.dry-lock")).unwrap();
     let mut ballast = File::create(disk.path().join("ballast")).unwrap();
     while ballast.write_all(&[0; 4096]).is_ok() {}
-    assert_eq!(temp::open(&path, &Options::new()).unwrap_err().kind(), ErrorKind::Io);
-    let db = temp::open(&path, &Options::new().read_only(true)).unwrap();
+    assert_eq!(temp::open(&path, &OpenOptions::new()).unwrap_err().kind(), ErrorKind::Io);
+    let db = temp::open(&path, &OpenOptions::new().read_only(true)).unwrap();
     assert!(db.read().unwrap().table_names().unwrap().is_empty());
     drop((db, ballast));
     std::fs::remove_file(disk.path().join("ballast")).unwrap();
-    temp::open(&path, &Options::new()).unwrap();
+    temp::open(&path, &OpenOptions::new()).unwrap();
 }

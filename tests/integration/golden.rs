@@ -1,17 +1,23 @@
-//! A file that was written when the format was made: it must open for ever, and what is written now must be the same.
-//! `DRYSTONE_GOLDEN=write cargo test golden` writes it anew; after a release, write another beside it instead.
+//! A file of each version of the format: it must always open, and what is written now must be the
+//! same as the newest one. `DRYSTONE_GOLDEN=write cargo test golden` writes the newest one again;
+//! after a release, add another version instead.
 
 use std::path::{Path, PathBuf};
 
-use drystone::{Database, FieldDef, LoadOptions, RecordSource, Result, RowBuf, Schema, TableOptions, Type};
+use drystone::{
+    Database, Dyn, FieldDef, LoadOptions, RecordSource, Result, RowBuf, Schema, TableOptions, Type,
+};
 
 use crate::format;
 use crate::temp::{TempDb, assert_sound};
 
 const PAGE: usize = 4096;
 
-fn path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1.dry")
+/// The versions of the format. What is written has the last one.
+const VERSIONS: [u32; 2] = [1, 2];
+
+fn path(version: u32) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/v{version}.dry"))
 }
 
 /// Every type, with and without null, as key fields and as others.
@@ -44,6 +50,30 @@ fn row_of_types(text: &str) -> RowBuf {
         }
     }
     row
+}
+
+/// A table that only the second version has.
+fn trades() -> Schema {
+    let venues: Vec<String> = (0..300).map(|venue| format!("venue_{venue}")).collect();
+    let text = format!(
+        "side: enum[buy, sell, \"at once\"] key, number: u32 key, kind: enum[limit, market, stop]? = market, \
+         venue: enum[{}], price: f64",
+        venues.join(", ")
+    );
+    text.parse().unwrap()
+}
+
+fn trade_rows() -> Vec<RowBuf> {
+    let trade = |n: u32| {
+        let mut row = RowBuf::new(&trades());
+        row.set("side", ["buy", "sell", "at once"][n as usize / 20]).unwrap();
+        row.set("number", n).unwrap();
+        row.set("kind", [Some("limit"), Some("market"), Some("stop"), None][n as usize % 4]).unwrap();
+        row.set("venue", format!("venue_{}", n * 5)).unwrap();
+        row.set("price", f64::from(n) / 8.0).unwrap();
+        row
+    };
+    (0..60).map(trade).collect()
 }
 
 struct Records<F>(std::ops::Range<u32>, F);
@@ -91,27 +121,28 @@ fn edge_rows() -> Vec<RowBuf> {
     rows.into_iter().map(edge).collect()
 }
 
-/// Makes the database: loads, single edits, a removal, a new name, another field, a table without rows and one that is gone.
+/// Makes the database: loads, single edits, a removal, a new name, another field, a table without
+/// rows, one that is gone, and enumerations.
 fn write(db: &Database) -> Result<()> {
     let write = db.write()?;
-    let mut table = write.create_dynamic("all types", &types())?;
+    let mut table = write.create_dyn_table("all types", &types())?;
     ROWS.iter().try_for_each(|row| table.insert(&row_of_types(row)))?;
     drop(table);
     write.commit()?;
 
     let write = db.write()?;
-    let mut table = write.create_dynamic_with("points", &points(), &TableOptions::new().leaf_rows(512))?;
-    table.load(&mut Records(0..1500, point), &LoadOptions::new())?;
+    let mut table = write.create_dyn_table_with("points", &points(), &TableOptions::new().leaf_rows(512))?;
+    table.load_from(&mut Records(0..1500, point), &LoadOptions::new())?;
     drop(table);
-    let mut table = write.create_dynamic_with("arcs", &edges(), &TableOptions::new().leaf_rows(256))?;
-    table.load(&mut Records(0..4000, edge), &LoadOptions::new())?;
+    let mut table = write.create_dyn_table_with("arcs", &edges(), &TableOptions::new().leaf_rows(256))?;
+    table.load_from(&mut Records(0..4000, edge), &LoadOptions::new())?;
     drop(table);
-    write.create_dynamic("gone", &points())?.insert(&point(1))?;
-    write.create_dynamic("empty", &points())?;
+    write.create_dyn_table("gone", &points())?.push(&point(1))?;
+    write.create_dyn_table("empty", &points())?;
     write.commit()?;
 
     let write = db.write()?;
-    let mut table = write.dynamic("arcs")?;
+    let mut table = write.table::<Dyn>("arcs")?;
     for n in (0..4000).step_by(100) {
         let row = edge(n);
         table.remove(&[row.get("from")?, row.get("to")?])?;
@@ -122,10 +153,17 @@ fn write(db: &Database) -> Result<()> {
     write.commit()?;
 
     let write = db.write()?;
-    write.append_field("points", FieldDef::new("label", Type::Str(3), true, false)?)?;
-    let mut table = write.dynamic("points")?;
-    table.set(&[3.into()], "label", "new")?;
+    write.append_field("points", FieldDef::new("label", Type::Str(3))?.nullable()?)?;
+    let mut table = write.table::<Dyn>("points")?;
+    table.set_field(&[3.into()], "label", "new")?;
     drop(table);
+    write.commit()?;
+
+    let write = db.write()?;
+    let mut table = write.create_dyn_table("trades", &trades())?;
+    trade_rows().iter().rev().try_for_each(|row| table.insert(row))?;
+    drop(table);
+    write.create_index("trades", "by kind", &["kind", "venue"])?;
     write.commit()
 }
 
@@ -140,74 +178,97 @@ fn point_rows(schema: &Schema) -> Vec<RowBuf> {
 }
 
 /// The rows of each table, in order.
-fn expected() -> Vec<(&'static str, Schema, Vec<RowBuf>)> {
+fn expected(version: u32) -> Vec<(&'static str, Schema, Vec<RowBuf>)> {
     let wide: Schema = "x: i32, y: i32, z: i32, label: str[3]?".parse().unwrap();
     // In key order: false first, then by the small integers.
     let all_types = [2, 1, 0, 3].map(|row| row_of_types(ROWS[row]));
-    vec![
+    let mut tables = vec![
         ("all types", types(), all_types.into()),
         ("edges", edges(), edge_rows()),
         ("empty", points(), Vec::new()),
         ("points", wide.clone(), point_rows(&wide)),
-    ]
+    ];
+    if version > 1 {
+        tables.push(("trades", trades(), trade_rows()));
+    }
+    tables
 }
 
-fn golden() -> Vec<u8> {
-    if std::env::var_os("DRYSTONE_GOLDEN").is_some_and(|wanted| wanted == "write") {
+fn golden(version: u32) -> Vec<u8> {
+    let is_newest = version == VERSIONS[VERSIONS.len() - 1];
+    if is_newest && std::env::var_os("DRYSTONE_GOLDEN").is_some_and(|wanted| wanted == "write") {
         let temp = TempDb::new();
         write(&temp.open()).unwrap();
-        std::fs::create_dir_all(path().parent().unwrap()).unwrap();
-        std::fs::write(path(), temp.bytes()).unwrap();
+        std::fs::create_dir_all(path(version).parent().unwrap()).unwrap();
+        std::fs::write(path(version), temp.bytes()).unwrap();
     }
-    std::fs::read(path()).unwrap()
+    std::fs::read(path(version)).unwrap()
 }
 
 #[test]
-fn the_first_files_of_the_format_still_open() {
-    let temp = TempDb::of_bytes(&golden());
-    let db = temp.open();
-    let report = assert_sound(&db);
-    let read = db.read().unwrap();
-    let expected = expected();
-    assert_eq!(read.table_names().unwrap(), expected.iter().map(|(name, ..)| *name).collect::<Vec<_>>());
-    for (name, schema, rows) in &expected {
-        let table = read.dynamic(name).unwrap();
-        assert_eq!(table.schema(), schema);
-        assert_eq!(table.schema().to_string(), schema.to_string(), "defaults too");
-        let found: Vec<RowBuf> = table.iter().map(|row| row.unwrap().to_buf()).collect();
-        assert!(found == *rows, "table {name:?} has other rows");
-    }
-    assert_eq!(report.rows, expected.iter().map(|(.., rows)| rows.len() as u64).sum::<u64>());
-    assert!(read.table_stats("edges").unwrap().height > 0 && read.table_stats("points").unwrap().height > 0);
-    // And they take new commits.
-    let write = db.write().unwrap();
-    write.dynamic("points").unwrap().truncate(10).unwrap();
-    write.commit().unwrap();
-    assert_sound(&db);
-}
-
-#[test]
-fn the_first_files_of_the_format_are_what_the_page_says() {
-    let (found, _) = format::read(&golden());
-    let expected = expected();
-    assert!(found.keys().eq(expected.iter().map(|(name, ..)| name)));
-    for (name, schema, rows) in expected {
-        let table = &found[name];
-        assert_eq!(table.fields.len(), schema.fields().len());
-        for (found, field) in table.fields.iter().zip(schema.fields()) {
-            assert_eq!(found.name, field.name());
-            assert_eq!(found.code, field.ty().code());
-            let flags = u8::from(field.is_nullable()) | u8::from(field.is_key()) << 1;
-            assert_eq!(found.flags, flags | u8::from(field.default().is_some()) << 2);
-            assert_eq!(found.default, field.default().unwrap_or_default());
+fn files_of_every_version_still_open() {
+    for version in VERSIONS {
+        let temp = TempDb::of_bytes(&golden(version));
+        let db = temp.open();
+        let report = assert_sound(&db);
+        let read = db.read().unwrap();
+        let expected = expected(version);
+        assert_eq!(read.table_names().unwrap(), expected.iter().map(|(name, ..)| *name).collect::<Vec<_>>());
+        for (name, schema, rows) in &expected {
+            let table = read.table::<Dyn>(name).unwrap();
+            assert_eq!(table.schema(), schema);
+            assert_eq!(table.schema().to_string(), schema.to_string(), "defaults too");
+            let found: Vec<RowBuf> = table.iter().map(|row| row.unwrap().to_buf()).collect();
+            assert!(found == *rows, "table {name:?} has other rows");
         }
-        assert!(table.rows.iter().eq(rows.iter().map(RowBuf::as_bytes)), "table {name:?} has other rows");
+        assert_eq!(report.rows, expected.iter().map(|(.., rows)| rows.len() as u64).sum::<u64>());
+        assert!(
+            read.table_stats("edges").unwrap().height > 0 && read.table_stats("points").unwrap().height > 0
+        );
+        // And they take new commits, after which they are of the newest version.
+        let write = db.write().unwrap();
+        write.table::<Dyn>("points").unwrap().truncate(10).unwrap();
+        write.create_dyn_table("new trades", &trades()).unwrap().insert(&trade_rows()[0]).unwrap();
+        write.commit().unwrap();
+        assert_sound(&db);
+        drop((read, db));
+        assert_sound(&temp.open());
+        assert_eq!(temp.bytes()[8..12], [2, 0, 0, 0]);
+    }
+}
+
+#[test]
+fn files_of_every_version_are_what_the_page_says() {
+    for version in VERSIONS {
+        let (mut found, _) = format::read(&golden(version));
+        found.remove("by kind");
+        let expected = expected(version);
+        assert!(found.keys().eq(expected.iter().map(|(name, ..)| name)));
+        for (name, schema, rows) in expected {
+            let table = &found[name];
+            assert_eq!(table.fields.len(), schema.fields().len());
+            for (found, field) in table.fields.iter().zip(schema.fields()) {
+                assert_eq!(found.name, field.name());
+                assert_eq!(found.code, field.ty().code());
+                let flags = u8::from(field.is_nullable()) | u8::from(field.is_key()) << 1;
+                assert_eq!(found.flags, flags | u8::from(field.default().is_some()) << 2);
+                assert_eq!(found.default, field.default().unwrap_or_default());
+                assert!(
+                    found
+                        .names
+                        .iter()
+                        .map(String::as_str)
+                        .eq(field.names().iter().flat_map(|names| names.iter()))
+                );
+            }
+            assert!(table.rows.iter().eq(rows.iter().map(RowBuf::as_bytes)), "table {name:?} has other rows");
+        }
     }
 }
 
 #[test]
 fn what_is_written_now_is_what_was_written_then() {
-    let (mut then, temp) = (golden(), TempDb::new());
+    let (mut then, temp) = (golden(VERSIONS[VERSIONS.len() - 1]), TempDb::new());
     write(&temp.open()).unwrap();
     let mut now = temp.bytes();
     for bytes in [&mut then, &mut now] {

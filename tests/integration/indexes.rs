@@ -1,7 +1,7 @@
 //! Secondary indexes: what they find, what they refuse, what they cost, and that nothing but a row's values decides.
 
 use drystone::{
-    Bool, Database, Date, ErrorKind, IndexOptions, LoadOptions, Nullable, OnDuplicate, Record, Result,
+    Bool, Database, Date, Dyn, ErrorKind, IndexOptions, LoadOptions, Nullable, OnDuplicate, Record, Result,
     RowBuf, Schema, Text, Timestamp, Value,
 };
 
@@ -49,9 +49,9 @@ fn rows_come_in_the_order_of_the_index() {
     let db = temp.open();
     let write = db.write().unwrap();
     let mut flights = write.create_table::<Flight>("flights").unwrap();
-    flights.load((0..1000).map(flight), &LoadOptions::new()).unwrap();
-    flights.create_index("by_tail", &["tail", "due"], &IndexOptions::new()).unwrap();
-    flights.create_index("by_delay", &["delay"], &IndexOptions::new()).unwrap();
+    flights.load((0..1000).map(flight)).unwrap();
+    flights.create_index("by_tail", &["tail", "due"]).unwrap();
+    flights.create_index("by_delay", &["delay"]).unwrap();
     // Seen before the commit as well as after it.
     assert_eq!(flights.index("by_tail").unwrap().prefix(flight(3).tail).unwrap().len(), 20);
     drop(flights);
@@ -99,7 +99,7 @@ fn rows_come_in_the_order_of_the_index() {
     ends.sort_by_key(|flight| ({ flight.due }, { flight.number }));
     assert!(ends.iter().map(|flight| Value::Timestamp(flight.due).to_string()).eq(entries));
     // Nulls come where their value orders, and are found by the dynamic door.
-    let by_delay = read.dynamic("flights").unwrap().index("by_delay").unwrap();
+    let by_delay = read.table::<Dyn>("flights").unwrap().index("by_delay").unwrap();
     assert_eq!(by_delay.prefix(&[Value::Null]).unwrap().len(), 200);
     assert!(by_delay.first().unwrap().unwrap().is_null("delay").unwrap());
     assert_eq!(by_delay.get(&[3.into()]).unwrap().unwrap().get("delay").unwrap(), 3);
@@ -109,7 +109,7 @@ fn rows_come_in_the_order_of_the_index() {
     assert_eq!(kind(by_delay.get(&[])), ErrorKind::Usage);
     assert_eq!(kind(by_delay.get(&["x".into()])), ErrorKind::Value);
     assert_eq!(kind(flights.index("by_x")), ErrorKind::NotFound);
-    assert_eq!(kind(read.dynamic("by_tail")), ErrorKind::NotFound);
+    assert_eq!(kind(read.table::<Dyn>("by_tail")), ErrorKind::NotFound);
     assert_eq!(read.table_names().unwrap(), ["flights"]);
     assert_sound(&db);
 }
@@ -151,11 +151,11 @@ fn a_lookup_by_values_of_another_type_is_refused_though_the_width_is_right() {
         many: id,
         change: if id.is_multiple_of(2) { Nullable::NULL } else { Nullable::new(id as i32).unwrap() },
     };
-    quotes.load((0..100).map(quote), &LoadOptions::new()).unwrap();
+    quotes.load((0..100).map(quote)).unwrap();
     for field in ["price", "day", "code", "word", "many", "change"] {
-        quotes.create_index(&format!("by_{field}"), &[field], &IndexOptions::new()).unwrap();
+        quotes.create_index(&format!("by_{field}"), &[field]).unwrap();
     }
-    quotes.create_index("by_price_many", &["price", "many"], &IndexOptions::new()).unwrap();
+    quotes.create_index("by_price_many", &["price", "many"]).unwrap();
     let index = |name: &str| quotes.index(name).unwrap();
 
     let by_price = index("by_price");
@@ -194,8 +194,8 @@ fn a_nullable_field_is_looked_up_by_a_nullable_or_a_plain_value() {
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();
     let mut flights = write.create_table::<Flight>("flights").unwrap();
-    flights.load((0..1000).map(flight), &LoadOptions::new()).unwrap();
-    flights.create_index("by_delay", &["delay", "tail"], &IndexOptions::new()).unwrap();
+    flights.load((0..1000).map(flight)).unwrap();
+    flights.create_index("by_delay", &["delay", "tail"]).unwrap();
     let by_delay = flights.index("by_delay").unwrap();
     assert_eq!(by_delay.prefix(Nullable::<i16>::NULL).unwrap().len(), 200);
     let late = by_delay.prefix(3_i16).unwrap();
@@ -209,7 +209,7 @@ fn a_nullable_field_is_looked_up_by_a_nullable_or_a_plain_value() {
     );
     assert_refused(by_delay.prefix(3), &["delay: i16?", "i32"]);
     // As an i16 this is a number like any other; in the index it is null.
-    let error = by_delay.prefix(i16::MIN).err().expect("a number was taken for null");
+    let error = by_delay.prefix(i16::MIN).expect_err("a number was taken for null");
     assert_eq!(error.kind(), ErrorKind::Value);
     assert!(error.to_string().contains("\"delay\""), "{error}");
 }
@@ -219,12 +219,12 @@ fn an_entry_costs_the_indexed_fields_and_the_key() {
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();
     let mut flights = write.create_table::<Flight>("flights").unwrap();
-    flights.create_index("before", &["tail"], &IndexOptions::new()).unwrap();
-    flights.load((0..200_000).map(flight), &LoadOptions::new()).unwrap();
-    flights.create_index("after", &["tail"], &IndexOptions::new()).unwrap();
+    flights.create_index("before", &["tail"]).unwrap();
+    flights.load((0..200_000).map(flight)).unwrap();
+    flights.create_index("after", &["tail"]).unwrap();
     let mut points = write.create_table::<Point>("points").unwrap();
-    points.load((0..200_000).map(|x| Point { x: x ^ 0x5555, y: x }), &LoadOptions::new()).unwrap();
-    points.create_index("by_x", &["x"], &unique()).unwrap();
+    points.load((0..200_000).map(|x| Point { x: x ^ 0x5555, y: x })).unwrap();
+    points.create_index_with("by_x", &["x"], &unique()).unwrap();
     drop((flights, points));
     write.commit().unwrap();
     let read = db.read().unwrap();
@@ -241,10 +241,10 @@ fn what_a_unique_index_refuses_leaves_everything_as_it_was() {
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();
     let mut flights = write.create_table::<Flight>("flights").unwrap();
-    flights.create_index("by_tail", &["tail"], &IndexOptions::new()).unwrap();
+    flights.create_index("by_tail", &["tail"]).unwrap();
     let with = |n: u32, delay: i16| Flight { delay: Nullable::new(delay).unwrap(), ..flight(n) };
-    flights.create_index("by_delay", &["delay"], &unique()).unwrap();
-    flights.load((0..3000).map(|n| with(n * 3, n as i16)), &LoadOptions::new()).unwrap();
+    flights.create_index_with("by_delay", &["delay"], &unique()).unwrap();
+    flights.load((0..3000).map(|n| with(n * 3, n as i16))).unwrap();
     let before: Vec<Flight> = flights.iter().map(|flight| *flight.unwrap()).collect();
     let key = |n: u32| (flight(n).due, flight(n).number);
 
@@ -254,13 +254,13 @@ fn what_a_unique_index_refuses_leaves_everything_as_it_was() {
     // A few, and so many that the table is merged; the last one is in the way.
     for count in [1, 3000] {
         let new = (0..count).map(|n| with(n * 3 + 1, 4000 + n as i16)).chain([with(100_000, 2999)]);
-        assert_eq!(kind(flights.load(new, &LoadOptions::new())), ErrorKind::Duplicate);
+        assert_eq!(kind(flights.load(new)), ErrorKind::Duplicate);
     }
     let replacing = (0..10).map(|n| with(n * 3, 5));
     let options = LoadOptions::new().on_duplicate(OnDuplicate::Last);
-    assert_eq!(kind(flights.load(replacing, &options)), ErrorKind::Duplicate);
+    assert_eq!(kind(flights.load_with(replacing, &options)), ErrorKind::Duplicate);
     let twice = [with(1, 1), with(2, 1)];
-    assert_eq!(kind(flights.load(twice, &LoadOptions::new().replace(true))), ErrorKind::Duplicate);
+    assert_eq!(kind(flights.load_with(twice, &LoadOptions::new().replace(true))), ErrorKind::Duplicate);
     // The changes of one call, of which the last is refused.
     let changes = [0, 3, 6, 9].map(|n| (key(n), if n == 9 { 50_i16 } else { 9000 + n as i16 }));
     let change = |row: &mut Flight, delay: &i16| row.delay = Nullable::new(*delay).unwrap();
@@ -270,24 +270,24 @@ fn what_a_unique_index_refuses_leaves_everything_as_it_was() {
 
     // Values may move between the rows of one load, and nulls are not compared.
     let moved = (0..10).map(|n| with(n * 3, 9 - n as i16));
-    flights.load(moved, &options).unwrap();
+    flights.load_with(moved, &options).unwrap();
     for n in [1, 2, 4] {
         flights.insert(&Flight { delay: Nullable::NULL, ..flight(n) }).unwrap();
     }
     let mut points = write.create_table::<Point>("points").unwrap();
-    points.create_index("by_x", &["x"], &unique()).unwrap();
+    points.create_index_with("by_x", &["x"], &unique()).unwrap();
     points.extend((0..100).map(|x| Point { x, y: 0 })).unwrap();
     assert_eq!(kind(points.push(&Point { x: 5, y: 1 })), ErrorKind::Duplicate);
     assert_eq!(kind(points.set(7, &Point { x: 5, y: 1 })), ErrorKind::Duplicate);
     // Across the pieces in which rows are appended, too.
     let many = (100..300_000).chain([50]).map(|x| Point { x, y: 0 });
     assert_eq!(kind(points.extend(many.clone())), ErrorKind::Duplicate);
-    assert_eq!(kind(points.load(many, &LoadOptions::new())), ErrorKind::Duplicate);
+    assert_eq!(kind(points.load(many)), ErrorKind::Duplicate);
     assert_eq!(points.len(), 100);
     assert_eq!(points.index("by_x").unwrap().get(50_u32).unwrap(), Some(&Point { x: 50, y: 0 }));
     drop((flights, points));
     // Nor can an index be made of what is there twice.
-    assert_eq!(kind(write.create_index("points", "by_y", &["y"], &unique())), ErrorKind::Duplicate);
+    assert_eq!(kind(write.create_index_with("points", "by_y", &["y"], &unique())), ErrorKind::Duplicate);
     assert_eq!(write.indexes("points").unwrap().len(), 1);
     write.commit().unwrap();
     assert_sound(&db);
@@ -298,10 +298,10 @@ fn rows_without_a_key_are_found_by_number() {
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();
     let mut points = write.create_table::<Point>("points").unwrap();
-    points.create_index("by_x", &["x"], &IndexOptions::new()).unwrap();
-    points.load((0..10_000).map(|y| Point { x: y % 100, y }), &LoadOptions::new()).unwrap();
+    points.create_index("by_x", &["x"]).unwrap();
+    points.load((0..10_000).map(|y| Point { x: y % 100, y })).unwrap();
     points.extend((10_000..10_100).map(|y| Point { x: 200, y })).unwrap();
-    points.load((10_100..20_000).map(|y| Point { x: 300, y }), &LoadOptions::new()).unwrap();
+    points.load((10_100..20_000).map(|y| Point { x: 300, y })).unwrap();
     points.swap_remove(5).unwrap(); // the last row comes to its place
     points.set(6, &Point { x: 400, y: 6 }).unwrap();
     let by_x = points.index("by_x").unwrap();
@@ -327,10 +327,9 @@ fn names_and_fields_that_cannot_be_are_refused() {
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();
     let schema: Schema = "id: u64 key, a: u32[4], wide: str[250], on: bool, x: f32?".parse().unwrap();
-    write.create_dynamic("table", &schema).unwrap();
+    write.create_dyn_table("table", &schema).unwrap();
     write.create_table::<Point>("points").unwrap();
-    let create =
-        |name: &str, fields: &[&str]| write.create_index("table", name, fields, &IndexOptions::new());
+    let create = |name: &str, fields: &[&str]| write.create_index("table", name, fields);
     assert_eq!(kind(create("i", &[])), ErrorKind::Schema);
     assert_eq!(kind(create("i", &["a"])), ErrorKind::Schema);
     assert_eq!(kind(create("i", &["on", "on"])), ErrorKind::Schema);
@@ -340,9 +339,9 @@ fn names_and_fields_that_cannot_be_are_refused() {
     assert_eq!(kind(create("", &["on"])), ErrorKind::Usage);
     create("i", &["on", "x"]).unwrap();
     assert_eq!(kind(create("i", &["x"])), ErrorKind::AlreadyExists);
-    assert_eq!(kind(write.create_dynamic("i", &schema)), ErrorKind::AlreadyExists);
+    assert_eq!(kind(write.create_dyn_table("i", &schema)), ErrorKind::AlreadyExists);
     assert_eq!(kind(write.rename_table("points", "i")), ErrorKind::AlreadyExists);
-    assert_eq!(kind(write.dynamic("i")), ErrorKind::NotFound);
+    assert_eq!(kind(write.table::<Dyn>("i")), ErrorKind::NotFound);
     assert_eq!(kind(write.drop_table("i")), ErrorKind::NotFound);
     assert_eq!(kind(write.drop_index("points", "i")), ErrorKind::NotFound);
     assert_eq!(kind(create_on_index(&write)), ErrorKind::NotFound);
@@ -361,7 +360,7 @@ fn names_and_fields_that_cannot_be_are_refused() {
 }
 
 fn create_on_index(write: &drystone::WriteTransaction) -> Result<()> {
-    write.create_index("i", "j", &["on"], &IndexOptions::new())
+    write.create_index("i", "j", &["on"])
 }
 
 #[test]
@@ -370,13 +369,13 @@ fn an_index_goes_alone_and_gives_its_pages_back() {
     let db = temp.open();
     let write = db.write().unwrap();
     let mut flights = write.create_table::<Flight>("flights").unwrap();
-    flights.load((0..20_000).map(flight), &LoadOptions::new()).unwrap();
+    flights.load((0..20_000).map(flight)).unwrap();
     drop(flights);
     write.commit().unwrap();
     let mut sizes = Vec::new();
     for _ in 0..6 {
         let write = db.write().unwrap();
-        write.create_index("flights", "by_tail", &["tail"], &IndexOptions::new()).unwrap();
+        write.create_index("flights", "by_tail", &["tail"]).unwrap();
         write.commit().unwrap();
         let write = db.write().unwrap();
         write.drop_index("flights", "by_tail").unwrap();
@@ -396,12 +395,8 @@ fn salvage_makes_indexes_anew() {
     let temp = TempDb::new();
     let db = temp.open();
     let write = db.write().unwrap();
-    write
-        .create_table::<Flight>("flights")
-        .unwrap()
-        .load((0..50_000).map(flight), &LoadOptions::new())
-        .unwrap();
-    write.create_index("flights", "by_tail", &["tail"], &IndexOptions::new()).unwrap();
+    write.create_table::<Flight>("flights").unwrap().load((0..50_000).map(flight)).unwrap();
+    write.create_index("flights", "by_tail", &["tail"]).unwrap();
     write.commit().unwrap();
     drop(db);
     // A page in the middle of the rows, or of the entries.
@@ -425,8 +420,8 @@ fn a_flipped_bit_in_an_index_is_an_error_or_no_difference() {
     let db = temp.open();
     let write = db.write().unwrap();
     let mut points = write.create_table::<Point>("points").unwrap();
-    points.create_index("by_x", &["x"], &IndexOptions::new()).unwrap();
-    points.load((0..3000).map(|y| Point { x: y ^ 77, y }), &LoadOptions::new()).unwrap();
+    points.create_index("by_x", &["x"]).unwrap();
+    points.load((0..3000).map(|y| Point { x: y ^ 77, y })).unwrap();
     drop(points);
     write.commit().unwrap();
     drop(db);
@@ -463,8 +458,8 @@ fn entries_with_two_states_of_a_bool_and_wide_text_are_in_order() {
     let schema: Schema = "id: i32 key, on: bool, name: str[30]?, x: f64".parse().unwrap();
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();
-    let mut table = write.create_dynamic("table", &schema).unwrap();
-    table.create_index("wide", &["on", "name", "x"], &IndexOptions::new()).unwrap();
+    let mut table = write.create_dyn_table("table", &schema).unwrap();
+    table.create_index("wide", &["on", "name", "x"]).unwrap();
     let mut expected = Vec::new();
     for id in -200..200 {
         let (on, x) = (id % 3 == 0, f64::from(id % 7) - 3.0);
@@ -492,7 +487,7 @@ fn asked(keyed: bool) -> Database {
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();
     for name in ["with", "without"] {
-        let mut table = write.create_dynamic(name, &schema).unwrap();
+        let mut table = write.create_dyn_table(name, &schema).unwrap();
         for n in 0..6000_u32 {
             let id = keyed.then(|| Value::from(n.wrapping_mul(0x9E37_79B1)));
             let tail =
@@ -506,13 +501,18 @@ fn asked(keyed: bool) -> Database {
                 u64::from(n / 2).into(),
                 (f64::from(n % 11) - 5.0).into(),
             ];
-            table.insert(&RowBuf::from_values(&schema, id.into_iter().chain(values)).unwrap()).unwrap();
+            let row = RowBuf::from_values(&schema, id.into_iter().chain(values)).unwrap();
+            if schema.is_keyed() {
+                table.insert(&row).unwrap();
+            } else {
+                table.push(&row).map(drop).unwrap();
+            };
         }
         if name == "with" {
-            table.create_index("by_tail", &["tail", "due"], &IndexOptions::new()).unwrap();
-            table.create_index("by_delay", &["delay", "carrier"], &IndexOptions::new()).unwrap();
-            table.create_index("by_at", &["due"], &IndexOptions::new().unique(true)).unwrap();
-            table.create_index("by_x", &["x"], &IndexOptions::new()).unwrap();
+            table.create_index("by_tail", &["tail", "due"]).unwrap();
+            table.create_index("by_delay", &["delay", "carrier"]).unwrap();
+            table.create_index_with("by_at", &["due"], &IndexOptions::new().unique(true)).unwrap();
+            table.create_index("by_x", &["x"]).unwrap();
         }
     }
     write.commit().unwrap();
@@ -545,7 +545,7 @@ fn queries_by_an_index_have_the_answers_of_a_scan() {
     for keyed in [false, true] {
         let db = asked(keyed);
         let read = db.read().unwrap();
-        let (with, without) = (read.dynamic("with").unwrap(), read.dynamic("without").unwrap());
+        let (with, without) = (read.table::<Dyn>("with").unwrap(), read.table::<Dyn>("without").unwrap());
         for filter in filters {
             let mut shapes = vec![];
             for table in [with, without] {

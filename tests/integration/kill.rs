@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use drystone::{Database, Durability, LoadOptions, Options, Record, Result};
+use drystone::{Database, Durability, OpenOptions, Record, Result};
 
 use crate::child::{self, OtherProcess};
 use crate::temp::{self, Numbers, TempDb, assert_sound};
@@ -143,7 +143,7 @@ fn commit(db: &Database, model: &mut Model) -> Result<()> {
     match commit % 16 {
         3 => {
             let rows = (0..BULK_ROWS).map(|row| Bulk::new(row, commit));
-            write.create_table::<Bulk>("bulk")?.load(rows, &LoadOptions::new())?;
+            write.create_table::<Bulk>("bulk")?.load(rows)?;
         }
         11 => write.drop_table("bulk")?,
         _ => {}
@@ -153,7 +153,7 @@ fn commit(db: &Database, model: &mut Model) -> Result<()> {
 
 /// In another process: commits until it is killed, or cannot any more, and says the number of each commit.
 pub(crate) fn commit_transfers(path: &Path) {
-    let db = temp::open(path, &Options::new()).unwrap();
+    let db = temp::open(path, &OpenOptions::new()).unwrap();
     let mut model = Model::new();
     let done = db.read().unwrap().table::<Entry>("entries").unwrap().len();
     while model.commits < done {
@@ -163,7 +163,7 @@ pub(crate) fn commit_transfers(path: &Path) {
     while commit(&db, &mut model).is_ok() {
         child::say(&model.commits.to_string());
         // Which changes nothing of what is seen.
-        if model.commits % 8 == 5 && db.compact(|_, _| {}).is_err() {
+        if model.commits % 8 == 5 && db.compact().is_err() {
             return;
         }
     }
@@ -244,7 +244,7 @@ fn opening_after_a_kill_reads_as_little_of_a_large_file() {
     fill(&db);
     let write = db.write().unwrap();
     let rows = (0..1_000_000).map(|row| Bulk::new(row, 0));
-    write.create_table::<Bulk>("ballast").unwrap().load(rows, &LoadOptions::new()).unwrap();
+    write.create_table::<Bulk>("ballast").unwrap().load(rows).unwrap();
     write.commit().unwrap();
     drop(db);
     assert!(temp.file_bytes() > 64_000_000);

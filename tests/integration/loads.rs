@@ -1,6 +1,6 @@
 //! Bulk loads: where they lie in the file, what they leave of it, and sources that say the wrong thing.
 
-use drystone::{Database, ErrorKind, LoadOptions, OnDuplicate, Record, RecordSource, Result, Schema};
+use drystone::{Database, Dyn, ErrorKind, LoadOptions, OnDuplicate, Record, RecordSource, Result, Schema};
 
 use crate::temp::{TempDb, assert_sound};
 
@@ -64,7 +64,7 @@ fn with_gaps() -> TempDb {
     for round in 0..30 {
         let write = db.write().unwrap();
         let mut table = write.create_table::<Point>(&format!("table {round}")).unwrap();
-        table.load(points(2000 + 500 * round), &LoadOptions::new()).unwrap();
+        table.load(points(2000 + 500 * round)).unwrap();
         drop(table);
         write.commit().unwrap();
     }
@@ -85,11 +85,11 @@ fn a_load_is_one_array_whatever_gaps_the_file_has() {
     for (round, count) in [100, 3000, 12_000, 100_000].into_iter().enumerate() {
         let write = db.write().unwrap();
         let mut table = write.create_table::<Point>(&format!("known {round}")).unwrap();
-        table.load(points(count), &LoadOptions::new()).unwrap();
+        table.load(points(count)).unwrap();
         drop(table);
         // An iterator that does not know how many it has.
         let mut table = write.create_table::<Point>(&format!("unknown {round}")).unwrap();
-        table.load(points(count).filter(|point| point.z == 1), &LoadOptions::new()).unwrap();
+        table.load(points(count).filter(|point| point.z == 1)).unwrap();
         drop(table);
         write.commit().unwrap();
         let read = db.read().unwrap();
@@ -121,26 +121,26 @@ fn reload(records: impl Fn(u64) -> Pairs, options: &LoadOptions, schema: &str, o
     let db = temp.open();
     let schema: Schema = schema.parse().unwrap();
     let write = db.write().unwrap();
-    write.create_dynamic("table", &schema).unwrap();
+    write.create_dyn_table("table", &schema).unwrap();
     write.commit().unwrap();
     let bytes = 16 * 50_000;
     for round in 0..16 {
         let mut write = db.write().unwrap();
         match old {
             Old::Stay => {}
-            Old::Clear => write.dynamic("table").unwrap().clear().unwrap(),
+            Old::Clear => write.table::<Dyn>("table").unwrap().clear().unwrap(),
             Old::ClearAndCommit => {
-                write.dynamic("table").unwrap().clear().unwrap();
+                write.table::<Dyn>("table").unwrap().clear().unwrap();
                 write.commit().unwrap();
                 write = db.write().unwrap();
             }
             Old::Drop => {
                 write.drop_table("table").unwrap();
-                write.create_dynamic("table", &schema).unwrap();
+                write.create_dyn_table("table", &schema).unwrap();
             }
         }
-        let mut table = write.dynamic("table").unwrap();
-        let report = table.load(&mut records(50_000 + round * 100), options).unwrap();
+        let mut table = write.table::<Dyn>("table").unwrap();
+        let report = table.load_from(&mut records(50_000 + round * 100), options).unwrap();
         assert_eq!(report.rows, 50_000 + round * 100);
         drop(table);
         write.commit().unwrap();
@@ -172,10 +172,13 @@ fn a_source_may_be_wrong_about_its_length() {
             let temp = TempDb::new();
             let db = temp.open();
             let write = db.write().unwrap();
-            let mut table = write.create_dynamic("table", &schema.parse().unwrap()).unwrap();
+            let mut table = write.create_dyn_table("table", &schema.parse().unwrap()).unwrap();
             for memory_bytes in [0, 1 << 24] {
                 let options = LoadOptions::new().replace(true).memory_bytes(memory_bytes);
-                assert_eq!(table.load(&mut Pairs::new(100_000, Some(hint)), &options).unwrap().rows, 100_000);
+                assert_eq!(
+                    table.load_from(&mut Pairs::new(100_000, Some(hint)), &options).unwrap().rows,
+                    100_000
+                );
             }
             drop(table);
             write.commit().unwrap();
@@ -192,7 +195,7 @@ fn a_small_load_makes_a_small_file_even_on_its_way() {
     let write = db.write().unwrap();
     let mut table = write.create_table::<Pair>("pairs").unwrap();
     let records: Vec<Pair> = (0..20).map(|id| Pair { id, value: 1 }).collect();
-    table.load(records, &LoadOptions::new()).unwrap();
+    table.load(records).unwrap();
     assert!(temp.file_bytes() < 1 << 20, "{} bytes", temp.file_bytes());
 }
 
@@ -207,7 +210,7 @@ fn an_iterator_is_not_asked_again_after_its_end() {
         next += 1;
         (next % 10 > 0).then_some(Pair { id: next, value: 0 })
     });
-    assert_eq!(table.load(records, &LoadOptions::new()).unwrap().rows, 9);
+    assert_eq!(table.load(records).unwrap().rows, 9);
 }
 
 #[test]
@@ -217,7 +220,7 @@ fn a_duplicate_is_told_with_both_places() {
     let mut table = write.create_table::<Pair>("pairs").unwrap();
     let load = |table: &mut drystone::TableMut<'_, Pair>, ids: &[u64]| {
         let records: Vec<Pair> = ids.iter().map(|id| Pair { id: *id, value: 1 }).collect();
-        let error = table.load(records, &LoadOptions::new()).unwrap_err();
+        let error = table.load(records).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Duplicate);
         error.to_string()
     };

@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use drystone::{Database, Keyed, LoadOptions, Record, TableOptions, Text, Value};
+use drystone::{Database, Dyn, Keyed, Record, TableOptions, Text, Value};
 
 /// Rows of a key and a number.
-trait Row: Keyed + Copy + Debug + PartialEq {
-    fn new(key: Self::Key, value: u32) -> Self;
+trait Row: Record + Keyed + Copy + Debug + PartialEq {
+    fn new(key: <Self as Record>::Key, value: u32) -> Self;
 
     fn set_value(&mut self, value: u32);
     /// The key as a row of unknown schema has it.
-    fn values(key: &Self::Key) -> Vec<Value<'_>>;
+    fn values(key: &<Self as Record>::Key) -> Vec<Value<'_>>;
 }
 
 macro_rules! row {
@@ -26,7 +26,7 @@ macro_rules! row {
 
         impl Row for $name {
             #[allow(unused_parens)]
-            fn new(($($field),+): Self::Key, value: u32) -> Self {
+            fn new(($($field),+): <Self as Record>::Key, value: u32) -> Self {
                 $name { $($field,)+ value }
             }
 
@@ -35,7 +35,7 @@ macro_rules! row {
             }
 
             #[allow(unused_parens)]
-            fn values(($($field),+): &Self::Key) -> Vec<Value<'_>> {
+            fn values(($($field),+): &<Self as Record>::Key) -> Vec<Value<'_>> {
                 vec![$(Value::from(*$field)),+]
             }
         }
@@ -51,7 +51,7 @@ row!(ByPair, one: u32, other: i64);
 row!(ByName, name: Text<24>);
 
 /// Asks for every key that there is, and for others, in both ways and twice: the first time verifies.
-fn ask<T: Row<Key: Ord>>(db: &Database, rows: &BTreeMap<T::Key, T>, asked: &[T::Key]) {
+fn ask<T: Row<Key: Ord>>(db: &Database, rows: &BTreeMap<T::Key, T>, asked: &[<T as Record>::Key]) {
     let read = db.read().unwrap();
     let table = read.table::<T>("table").unwrap();
     for round in 0..2 {
@@ -66,7 +66,8 @@ fn ask<T: Row<Key: Ord>>(db: &Database, rows: &BTreeMap<T::Key, T>, asked: &[T::
                 "{round}, {few} together"
             );
             let keys: Vec<Vec<Value<'_>>> = asked.iter().map(T::values).collect();
-            let again = read.dynamic("table").unwrap().get_many(&keys).unwrap();
+            let keys: Vec<&[Value<'_>]> = keys.iter().map(Vec::as_slice).collect();
+            let again = read.table::<Dyn>("table").unwrap().get_many(&keys).unwrap();
             let again = again.iter().map(|row| row.map(|row| row.to_record::<T>().unwrap()));
             assert!(again.eq(found.iter().map(|row| row.copied())), "{round}, {few} together, dynamic");
         }
@@ -78,14 +79,14 @@ fn ask<T: Row<Key: Ord>>(db: &Database, rows: &BTreeMap<T::Key, T>, asked: &[T::
 }
 
 /// Loads, asks, edits, asks.
-fn check<T: Row<Key: Ord>>(leaf_rows: usize, keys: &[T::Key], others: &[T::Key]) {
+fn check<T: Row<Key: Ord>>(leaf_rows: usize, keys: &[<T as Record>::Key], others: &[<T as Record>::Key]) {
     let db = Database::in_memory().unwrap();
     let mut rows: BTreeMap<T::Key, T> =
         keys.iter().enumerate().map(|(n, key)| (*key, T::new(*key, n as u32))).collect();
     let write = db.write().unwrap();
     let options = TableOptions::new().leaf_rows(leaf_rows);
     let mut table = write.create_table_with::<T>("table", &options).unwrap();
-    table.load(rows.values().copied().collect::<Vec<_>>(), &LoadOptions::new()).unwrap();
+    table.load(rows.values().copied().collect::<Vec<_>>()).unwrap();
     drop(table);
     write.commit().unwrap();
     let asked: Vec<T::Key> = keys.iter().chain(others).copied().collect();
@@ -105,7 +106,7 @@ fn check<T: Row<Key: Ord>>(leaf_rows: usize, keys: &[T::Key], others: &[T::Key])
         assert_eq!(changed.is_some(), rows.contains_key(key));
         rows.entry(*key).and_modify(|row| *row = T::new(*key, 9));
     }
-    let many: Vec<(T::Key, u32)> = asked.iter().copied().step_by(3).zip(100..).collect();
+    let many: Vec<(<T as Record>::Key, u32)> = asked.iter().copied().step_by(3).zip(100..).collect();
     let there = table.update_many(&many, |row, value| row.set_value(*value)).unwrap();
     assert_eq!(there, many.iter().filter(|(key, _)| rows.contains_key(key)).count() as u64);
     for (key, value) in &many {
@@ -114,7 +115,7 @@ fn check<T: Row<Key: Ord>>(leaf_rows: usize, keys: &[T::Key], others: &[T::Key])
     drop(table);
     write.commit().unwrap();
     ask(&db, &rows, &asked);
-    assert!(db.check(|_, _| {}).unwrap().is_sound());
+    assert!(db.check().unwrap().is_sound());
 }
 
 /// The n-th key.
@@ -199,7 +200,7 @@ fn rows_are_found_by_number_as_one_array_and_in_pieces() {
         let write = db.write().unwrap();
         let options = TableOptions::new().leaf_rows(512);
         let mut table = write.create_table_with::<Point>("points", &options).unwrap();
-        table.load((0..rows).map(point), &LoadOptions::new()).unwrap();
+        table.load((0..rows).map(point)).unwrap();
         drop(table);
         write.commit().unwrap();
         let mut right: Vec<Point> = (0..rows).map(point).collect();

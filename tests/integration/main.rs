@@ -7,9 +7,11 @@ mod corruption;
 mod damage;
 mod diff;
 mod edits;
+mod enumerations;
 #[cfg(feature = "parquet")]
 mod exchange;
 mod fallback;
+mod field_types;
 mod files;
 mod flights;
 mod footprint;

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use drystone::{ErrorKind, Options, Schema};
+use drystone::{Dyn, ErrorKind, OpenOptions, Schema};
 
 use crate::temp::{self, TempDb, assert_sound};
 
@@ -14,9 +14,9 @@ fn some_database() -> TempDb {
     let db = temp.open();
     let schema: Schema = "x: i32".parse().unwrap();
     let write = db.write().unwrap();
-    let mut table = write.create_dynamic("t", &schema).unwrap();
+    let mut table = write.create_dyn_table("t", &schema).unwrap();
     for x in 0..10_000 {
-        table.insert(&drystone::RowBuf::from_values(&schema, [x]).unwrap()).unwrap();
+        table.push(&drystone::RowBuf::from_values(&schema, [x]).unwrap()).unwrap();
     }
     drop(table);
     write.commit().unwrap();
@@ -29,7 +29,8 @@ fn some_database() -> TempDb {
 fn refused(bytes: &[u8]) -> (ErrorKind, String) {
     let temp = TempDb::of_bytes(bytes);
     let error = temp.try_open().expect_err("this was opened");
-    let read_only = temp::open(temp.path(), &Options::new().read_only(true)).expect_err("this was opened");
+    let read_only =
+        temp::open(temp.path(), &OpenOptions::new().read_only(true)).expect_err("this was opened");
     assert_eq!(error.kind(), read_only.kind());
     assert!(temp.bytes() == bytes, "opening changed a file that it refused");
     assert!(error.to_string().contains("test.dry"), "the error does not name the file: {error}");
@@ -102,12 +103,12 @@ fn bytes_behind_the_end_do_no_harm() {
         let db = temp.open();
         assert_sound(&db);
         let write = db.write().unwrap();
-        let mut table = write.dynamic("t").unwrap();
-        assert!(table.set(&[7.into()], "x", -1).unwrap());
+        let mut table = write.table::<Dyn>("t").unwrap();
+        assert!(table.set_field(&[7.into()], "x", -1).unwrap());
         drop(table);
         write.commit().unwrap();
         assert_sound(&db);
-        assert_eq!(db.read().unwrap().dynamic("t").unwrap().len(), 10_000);
+        assert_eq!(db.read().unwrap().table::<Dyn>("t").unwrap().len(), 10_000);
     }
 }
 
@@ -115,11 +116,11 @@ fn bytes_behind_the_end_do_no_harm() {
 fn a_newer_format_is_named_as_such() {
     let mut bytes = some_database().bytes();
     for slot in [0, PAGE] {
-        bytes[slot + 8..slot + 12].copy_from_slice(&2_u32.to_le_bytes());
+        bytes[slot + 8..slot + 12].copy_from_slice(&3_u32.to_le_bytes());
         let checksum = crc32fast::hash(&bytes[slot..slot + 4092]);
         bytes[slot + 4092..slot + 4096].copy_from_slice(&checksum.to_le_bytes());
     }
-    assert_refused(&bytes, ErrorKind::FutureFormat, "version 2");
+    assert_refused(&bytes, ErrorKind::FutureFormat, "version 3");
     // With a wrong checksum it is not a newer format, but damage.
     let (first, second) = (bytes[100], bytes[PAGE + 100]);
     bytes[100] = !first;
@@ -143,7 +144,7 @@ fn a_folder_is_no_database() {
     let temp = TempDb::new();
     std::fs::create_dir(temp.path()).unwrap();
     for read_only in [false, true] {
-        let error = temp::open(temp.path(), &Options::new().read_only(read_only)).unwrap_err();
+        let error = temp::open(temp.path(), &OpenOptions::new().read_only(read_only)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(error.to_string().contains("directory"), "{error}");
     }
@@ -151,14 +152,14 @@ fn a_folder_is_no_database() {
 
 #[test]
 fn a_device_or_a_pipe_is_no_database_and_does_not_block() {
-    let error = temp::open("/dev/null".as_ref(), &Options::new()).unwrap_err();
+    let error = temp::open("/dev/null".as_ref(), &OpenOptions::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);
     assert!(error.to_string().contains("not a regular file"), "{error}");
     let temp = TempDb::new();
     let made = std::process::Command::new("mkfifo").arg(temp.path()).status();
     if made.is_ok_and(|made| made.success()) {
         for read_only in [false, true] {
-            let error = temp::open(temp.path(), &Options::new().read_only(read_only)).unwrap_err();
+            let error = temp::open(temp.path(), &OpenOptions::new().read_only(read_only)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Io);
             assert!(error.to_string().contains("not a regular file"), "{error}");
         }
@@ -169,7 +170,7 @@ fn a_device_or_a_pipe_is_no_database_and_does_not_block() {
 fn a_missing_folder_is_named() {
     let temp = TempDb::new();
     let path = temp.folder().join("missing").join("test.dry");
-    let error = temp::open(&path, &Options::new()).unwrap_err();
+    let error = temp::open(&path, &OpenOptions::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("missing"), "{error}");
 }
@@ -177,7 +178,7 @@ fn a_missing_folder_is_named() {
 #[test]
 fn a_missing_file_is_made_only_if_that_is_asked_for() {
     let temp = TempDb::new();
-    for options in [Options::new().create(false), Options::new().read_only(true)] {
+    for options in [OpenOptions::new().create(false), OpenOptions::new().read_only(true)] {
         let error = temp::open(temp.path(), &options).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.to_string().contains("test.dry"), "{error}");
@@ -192,19 +193,19 @@ fn a_link_to_nowhere_leads_to_a_new_database() {
     let temp = TempDb::new();
     let there = temp.folder().join("there.dry");
     symlink("there.dry", temp.path()).unwrap();
-    let missing = temp::open(temp.path(), &Options::new().create(false)).unwrap_err();
+    let missing = temp::open(temp.path(), &OpenOptions::new().create(false)).unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::NotFound);
     let first = temp.open();
     assert!(there.is_file() && temp.folder().join("there.dry-lock").is_file());
     assert!(temp.path().is_symlink() && !temp.folder().join("test.dry-lock").exists());
-    let second = temp::open(&there, &Options::new()).unwrap();
+    let second = temp::open(&there, &OpenOptions::new()).unwrap();
     let write = first.write().unwrap();
     assert!(second.try_write().unwrap().is_none(), "it is not one database");
     drop(write);
     // A folder that is not there is not made.
     let lost = temp.folder().join("lost.dry");
     symlink("missing/lost.dry", &lost).unwrap();
-    assert_eq!(temp::open(&lost, &Options::new()).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(temp::open(&lost, &OpenOptions::new()).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[test]
@@ -217,8 +218,8 @@ fn a_file_without_the_right_to_write_can_be_read() {
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(error.to_string().contains("ermission"), "{error}");
     }
-    let db = temp::open(temp.path(), &Options::new().read_only(true)).unwrap();
-    assert_eq!(db.read().unwrap().dynamic("t").unwrap().len(), 10_000);
+    let db = temp::open(temp.path(), &OpenOptions::new().read_only(true)).unwrap();
+    assert_eq!(db.read().unwrap().table::<Dyn>("t").unwrap().len(), 10_000);
     let error = db.write().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.to_string().contains("read-only"), "{error}");

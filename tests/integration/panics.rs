@@ -7,8 +7,8 @@ use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use drystone::{
-    Database, ErrorKind, IndexOptions, LoadOptions, OnDuplicate, Options, Record, RecordSource, Result,
-    RowBuf, Schema, Selector, TableOptions, Text, Value, WriteTransaction,
+    Database, Dyn, ErrorKind, IndexOptions, LoadOptions, OnDuplicate, OpenOptions, Record, RecordSource,
+    Result, RowBuf, TableOptions, Text, Value, WriteTransaction,
 };
 
 use crate::temp::{self, TempDb};
@@ -149,22 +149,6 @@ impl AsRef<str> for TickingName<'_> {
     }
 }
 
-#[derive(Clone, Copy)]
-struct TickingField<'b>(&'b Bomb, &'static str);
-
-impl std::fmt::Debug for TickingField<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.1)
-    }
-}
-
-impl Selector for TickingField<'_> {
-    fn position(self, schema: &Schema) -> Result<usize> {
-        self.0.tick();
-        self.1.position(schema)
-    }
-}
-
 struct TickingValue<'b>(&'b Bomb, i64);
 
 impl<'b> From<TickingValue<'b>> for Value<'static> {
@@ -242,7 +226,7 @@ const ACTS: &[(&str, Act)] = &[
         Ok(())
     }),
     ("dynamic update", |write, bomb| {
-        let mut table = write.dynamic("accounts")?;
+        let mut table = write.table::<Dyn>("accounts")?;
         table.update(&[Value::from(3)], |row| {
             row.set("cents", -1)?;
             bomb.tick();
@@ -253,8 +237,8 @@ const ACTS: &[(&str, Act)] = &[
         Ok(())
     }),
     ("dynamic set", |write, bomb| {
-        let mut table = write.dynamic("accounts")?;
-        table.set(&[Value::from(3)], TickingField(bomb, "cents"), TickingValue(bomb, -1)).map(drop)
+        let mut table = write.table::<Dyn>("accounts")?;
+        table.set_field(&[Value::from(3)], "cents", TickingValue(bomb, -1)).map(drop)
     }),
     ("extend", |write, bomb| {
         let mut table = write.table::<Point>("points")?;
@@ -266,89 +250,89 @@ const ACTS: &[(&str, Act)] = &[
     }),
     ("load of rows by number", |write, bomb| {
         let mut table = write.table::<Point>("points")?;
-        table.load(bomb.iter((0..9).map(point)), &LoadOptions::new()).map(drop)
+        table.load(bomb.iter((0..9).map(point))).map(drop)
     }),
     ("load of rows by number in place of all", |write, bomb| {
         let mut table = write.table::<Point>("points")?;
-        table.load(bomb.iter((0..9).map(point)), &LoadOptions::new().replace(true)).map(drop)
+        table.load_with(bomb.iter((0..9).map(point)), &LoadOptions::new().replace(true)).map(drop)
     }),
     ("load of many rows by number", |write, bomb| {
         let mut table = write.table::<Point>("points")?;
         let options = LoadOptions::new().memory_bytes(0);
-        table.load(bomb.iter((0..200_000).map(point)), &options).map(drop)
+        table.load_with(bomb.iter((0..200_000).map(point)), &options).map(drop)
     }),
     ("load into an empty table by number", |write, bomb| {
         let mut table = write.table::<Point>("no points")?;
-        table.load(bomb.iter((0..9).map(point)), &LoadOptions::new()).map(drop)
+        table.load(bomb.iter((0..9).map(point))).map(drop)
     }),
     ("load of few rows", |write, bomb| {
         let mut table = write.table::<Account>("accounts")?;
         let rows = [3000, 3001, 2999].map(account).into_iter();
-        table.load(bomb.iter(rows), &LoadOptions::new()).map(drop)
+        table.load(bomb.iter(rows)).map(drop)
     }),
     ("load over rows", |write, bomb| {
         let mut table = write.table::<Account>("accounts")?;
         let rows = (0..30).rev().map(|id| Account { cents: -1 - id as i64, ..account(id) });
         let options = LoadOptions::new().on_duplicate(OnDuplicate::Last);
-        table.load(bomb.iter(rows.collect::<Vec<_>>().into_iter()), &options).map(drop)
+        table.load_with(bomb.iter(rows.collect::<Vec<_>>().into_iter()), &options).map(drop)
     }),
     ("load in place of all", |write, bomb| {
         let mut table = write.table::<Account>("accounts")?;
         let rows = (0..30).map(|id| account(id + 7)).collect::<Vec<_>>();
-        table.load(bomb.iter(rows.into_iter()), &LoadOptions::new().replace(true)).map(drop)
+        table.load_with(bomb.iter(rows.into_iter()), &LoadOptions::new().replace(true)).map(drop)
     }),
     ("load in order, streamed", |write, bomb| {
         let mut table = write.table::<Account>("accounts")?;
         let rows = (10_000..90_000).map(account).collect::<Vec<_>>();
-        table.load(bomb.iter(rows.into_iter()), &LoadOptions::new()).map(drop)
+        table.load(bomb.iter(rows.into_iter())).map(drop)
     }),
     ("load in order but for the end", |write, bomb| {
         let mut table = write.table::<Account>("accounts")?;
         let rows = (10_000..90_000).chain(6_000..7_000).map(account).collect::<Vec<_>>();
-        table.load(bomb.iter(rows.into_iter()), &LoadOptions::new()).map(drop)
+        table.load(bomb.iter(rows.into_iter())).map(drop)
     }),
     ("load sorted in temporary files", |write, bomb| {
         let mut table = write.table::<Account>("accounts")?;
         let rows = (10_000..90_000).rev().map(account).collect::<Vec<_>>();
-        table.load(bomb.iter(rows.into_iter()), &LoadOptions::new().memory_bytes(0)).map(drop)
+        table.load_with(bomb.iter(rows.into_iter()), &LoadOptions::new().memory_bytes(0)).map(drop)
     }),
     ("load into an empty table", |write, bomb| {
         let mut table = write.table::<Account>("no accounts")?;
         let rows = (0..9).map(account).collect::<Vec<_>>();
-        table.load(bomb.iter(rows.into_iter()), &LoadOptions::new()).map(drop)
+        table.load(bomb.iter(rows.into_iter())).map(drop)
     }),
     ("load from a source", |write, bomb| {
-        let mut table = write.dynamic("accounts")?;
+        let mut table = write.table::<Dyn>("accounts")?;
         let mut source = bomb.source(accounts([3000, 2999].map(account).into_iter()));
-        table.load(&mut source, &LoadOptions::new()).map(drop)
+        table.load_from(&mut source, &LoadOptions::new()).map(drop)
     }),
     ("load of a duplicate, which is described", |write, bomb| {
-        let mut table = write.dynamic("accounts")?;
+        let mut table = write.table::<Dyn>("accounts")?;
         let mut source = bomb.source(accounts([3000, 2999, 3000, 7].map(account).into_iter()));
-        let refused = table.load(&mut source, &LoadOptions::new());
+        let refused = table.load_from(&mut source, &LoadOptions::new());
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Duplicate);
         Ok(())
     }),
     ("load in place of all from a source", |write, bomb| {
-        let mut table = write.dynamic("accounts")?;
+        let mut table = write.table::<Dyn>("accounts")?;
         let mut source = bomb.source(accounts((0..9).rev().map(account)));
-        table.load(&mut source, &LoadOptions::new().replace(true)).map(drop)
+        table.load_from(&mut source, &LoadOptions::new().replace(true)).map(drop)
     }),
     #[cfg(feature = "csv")]
     ("load of a CSV whose bytes panic", |write, bomb| {
-        let mut table = write.dynamic("accounts")?;
+        let mut table = write.table::<Dyn>("accounts")?;
         let text = "id,cents,owner\n3000,1,Ada\n2999,2,Bob\n3001,3,Cy\n";
         let bytes = TickingBytes(bomb, text.as_bytes());
         let mut reader = drystone::csv::Options::new().reader(Account::schema(), bytes)?;
-        table.load(&mut reader, &LoadOptions::new()).map(drop)
+        table.load_from(&mut reader, &LoadOptions::new()).map(drop)
     }),
     ("an index of fields whose names panic", |write, bomb| {
         let fields = [TickingName(bomb, "cents"), TickingName(bomb, "owner")];
-        write.create_index("accounts", "another", &fields, &IndexOptions::new())
+        write.create_index("accounts", "another", &fields)
     }),
     ("an index of a typed table", |write, bomb| {
         let mut table = write.table::<Account>("accounts")?;
-        table.create_index("another", &[TickingName(bomb, "owner")], &IndexOptions::new())
+        table.create_index("another", &[TickingName(bomb, "owner")])
     }),
 ];
 
@@ -361,7 +345,7 @@ struct State {
 
 /// A database of tables that are large enough for branches, with indexes or without.
 fn database(indexed: bool, memory_bytes: usize) -> (Database, State) {
-    let db = Options::new().memory_bytes(memory_bytes).in_memory().unwrap();
+    let db = OpenOptions::new().memory_bytes(memory_bytes).in_memory().unwrap();
     let state = State {
         accounts: (0..2000).map(account).collect(),
         points: (0..3000).map(|n| point(n * 31 % 3001)).collect(),
@@ -369,17 +353,17 @@ fn database(indexed: bool, memory_bytes: usize) -> (Database, State) {
     let write = db.write().unwrap();
     let options = TableOptions::new().leaf_rows(256);
     let mut accounts = write.create_table_with::<Account>("accounts", &options).unwrap();
-    accounts.load(state.accounts.iter().copied(), &LoadOptions::new()).unwrap();
+    accounts.load(state.accounts.iter().copied()).unwrap();
     drop(accounts);
     let options = TableOptions::new().leaf_rows(512);
     let mut points = write.create_table_with::<Point>("points", &options).unwrap();
-    points.load(state.points.iter().copied(), &LoadOptions::new()).unwrap();
+    points.load(state.points.iter().copied()).unwrap();
     drop(points);
     write.create_table::<Account>("no accounts").unwrap();
     write.create_table::<Point>("no points").unwrap();
     if indexed {
         for (table, index, fields, unique) in INDEXES {
-            write.create_index(table, index, fields, &IndexOptions::new().unique(*unique)).unwrap();
+            write.create_index_with(table, index, fields, &IndexOptions::new().unique(*unique)).unwrap();
         }
     }
     write.commit().unwrap();
@@ -396,7 +380,7 @@ const INDEXES: &[(&str, &str, &[&str], bool)] = &[
 
 /// What is wrong with the database, if it does not hold this, whole and in all indexes.
 fn wrong(db: &Database, expected: &State, indexed: bool) -> Option<String> {
-    let report = match db.check(|_, _| {}) {
+    let report = match db.check() {
         Ok(report) => report,
         Err(error) => return Some(format!("check: {error}")),
     };
@@ -424,12 +408,12 @@ fn held(read: &drystone::ReadTransaction, expected: &State, indexed: bool) -> Re
         return Ok(Some(differs("points", &rows, &expected.points)));
     }
     for name in ["no accounts", "no points"] {
-        if !read.dynamic(name)?.is_empty() {
+        if !read.table::<Dyn>(name)?.is_empty() {
             return Ok(Some(format!("{name:?} has rows")));
         }
     }
     for (table, index, ..) in INDEXES.iter().filter(|_| indexed) {
-        let table = read.dynamic(table)?;
+        let table = read.table::<Dyn>(table)?;
         if table.index(index)?.len() != table.len() {
             return Ok(Some(format!("index {index:?} has other rows than its table")));
         }
@@ -583,12 +567,14 @@ fn a_panic_in_a_write_leaves_the_tables_or_the_commit_is_refused() {
 fn a_panic_in_a_progress_callback_leaves_the_database() {
     type Call = fn(&Database, &TempDb, &Bomb) -> Result<()>;
     let calls: [(&str, Call); 5] = [
-        ("check", |db, _, bomb| db.check(|_, _| bomb.tick()).map(drop)),
-        ("compact", |db, _, bomb| db.compact(|_, _| bomb.tick()).map(drop)),
-        ("compact_table", |db, _, bomb| db.compact_table("accounts", |_, _| bomb.tick()).map(drop)),
-        ("backup", |db, temp, bomb| db.backup(temp.folder().join("copy.dry"), |_, _| bomb.tick()).map(drop)),
+        ("check", |db, _, bomb| db.check_with(|_, _| bomb.tick()).map(drop)),
+        ("compact", |db, _, bomb| db.compact_with(|_, _| bomb.tick()).map(drop)),
+        ("compact_table", |db, _, bomb| db.compact_table_with("accounts", |_, _| bomb.tick()).map(drop)),
+        ("backup", |db, temp, bomb| {
+            db.backup_with(temp.folder().join("copy.dry"), |_, _| bomb.tick()).map(drop)
+        }),
         ("backup of a snapshot", |db, temp, bomb| {
-            db.read()?.backup(temp.folder().join("copy.dry"), |_, _| bomb.tick()).map(drop)
+            db.read()?.backup_with(temp.folder().join("copy.dry"), |_, _| bomb.tick()).map(drop)
         }),
     ];
     let mut failures = Vec::new();
@@ -622,7 +608,7 @@ fn a_panic_in_a_progress_callback_leaves_the_database() {
                 }
                 _ => wrong = Some("the turn to write was not given back".into()),
             }
-            if db.compact(|_, _| {}).is_err() {
+            if db.compact().is_err() {
                 wrong = Some("it cannot be compacted any more".into());
             }
             wrong = wrong.or_else(|| self::wrong(&db, &state, true));
@@ -635,14 +621,14 @@ fn a_panic_in_a_progress_callback_leaves_the_database() {
 
 /// The same tables in a file, with holes between them, so that there is something to compact.
 fn on_disk(temp: &TempDb) -> (Database, State) {
-    let db = temp::open(temp.path(), &Options::new()).unwrap();
+    let db = temp::open(temp.path(), &OpenOptions::new()).unwrap();
     let state = State {
         accounts: (0..2000).map(account).collect(),
         points: (0..3000).map(|n| point(n * 31 % 3001)).collect(),
     };
     let write = db.write().unwrap();
     let mut filling = write.create_table::<Point>("filling").unwrap();
-    filling.load((0..300_000).map(point), &LoadOptions::new()).unwrap();
+    filling.load((0..300_000).map(point)).unwrap();
     drop(filling);
     write.commit().unwrap();
     let write = db.write().unwrap();
@@ -655,7 +641,7 @@ fn on_disk(temp: &TempDb) -> (Database, State) {
     write.create_table::<Account>("no accounts").unwrap();
     write.create_table::<Point>("no points").unwrap();
     for (table, index, fields, unique) in INDEXES {
-        write.create_index(table, index, fields, &IndexOptions::new().unique(*unique)).unwrap();
+        write.create_index_with(table, index, fields, &IndexOptions::new().unique(*unique)).unwrap();
     }
     write.commit().unwrap();
     let write = db.write().unwrap();

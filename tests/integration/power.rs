@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use drystone::Options;
+use drystone::OpenOptions;
 
 use crate::child::OtherProcess;
 use crate::kill::{Model, fill, times};
@@ -16,7 +16,7 @@ fn durable_commits_survive_a_power_cut_of_a_real_file_system() {
     let cuts = times("DRYSTONE_POWER_CUTS", 3);
     let folder = tempfile::tempdir().unwrap();
     let Some(mut disk) = Mount::disk(&folder.path().join("disk"), 96 << 20) else { return };
-    fill(&temp::open(&disk.path().join("power.dry"), &Options::new()).unwrap());
+    fill(&temp::open(&disk.path().join("power.dry"), &OpenOptions::new()).unwrap());
     let mut numbers = Numbers::new(3);
     let (mut model, mut ahead) = (Model::new(), 0);
     for _ in 0..cuts {
@@ -28,7 +28,7 @@ fn durable_commits_survive_a_power_cut_of_a_real_file_system() {
         let said = process.kill();
         let reported: u64 = said.and_then(|said| said.parse().ok()).unwrap_or(model.commits);
         disk = disk.again();
-        let db = temp::open(&disk.path().join("power.dry"), &Options::new()).unwrap();
+        let db = temp::open(&disk.path().join("power.dry"), &OpenOptions::new()).unwrap();
         // Every third commit does not wait for the disk: the last one may be lost if it is one of those, and no other.
         let certain = reported - u64::from(reported.is_multiple_of(3) && reported > model.commits);
         model.assert_holds_from(&db, certain, reported + 1);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use drystone::{Database, Durability, ErrorKind, Options, RowBuf, Schema, TableOptions};
+use drystone::{Database, Durability, Dyn, ErrorKind, OpenOptions, RowBuf, Schema, TableOptions};
 
 use crate::child::{self, OtherProcess};
 use crate::temp::{self, TempDb, assert_sound};
@@ -22,9 +22,9 @@ fn set_all(db: &Database, v: u32) {
 }
 
 fn set_all_in(write: &drystone::WriteTransaction, v: u32) {
-    let mut table = match write.dynamic("t") {
+    let mut table = match write.table::<Dyn>("t") {
         Ok(table) => table,
-        Err(_) => write.create_dynamic_with("t", &schema(), &TableOptions::new().leaf_rows(4)).unwrap(),
+        Err(_) => write.create_dyn_table_with("t", &schema(), &TableOptions::new().leaf_rows(4)).unwrap(),
     };
     for id in 0..200 {
         let mut row = RowBuf::new(&schema());
@@ -42,7 +42,7 @@ fn value_of_all(db: &Database) -> u32 {
 
 #[track_caller]
 fn value_in(read: &drystone::ReadTransaction) -> u32 {
-    let table = read.dynamic("t").unwrap();
+    let table = read.table::<Dyn>("t").unwrap();
     assert_eq!(table.len(), 200);
     let v = table.first().unwrap().unwrap().at::<u32>(8).unwrap();
     for row in table {
@@ -62,7 +62,7 @@ fn a_file_and_its_lock_are_the_owners_alone() {
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o7777, 0o600, "{file:?}");
     }
     let open = TempDb::new();
-    let _db = temp::open(open.path(), &Options::new().mode(0o640)).unwrap();
+    let _db = temp::open(open.path(), &OpenOptions::new().mode(0o640)).unwrap();
     assert_eq!(open.path().metadata().unwrap().permissions().mode() & 0o7777, 0o640);
     let names: Vec<_> =
         std::fs::read_dir(temp.folder()).unwrap().map(|file| file.unwrap().file_name()).collect();
@@ -78,7 +78,7 @@ fn all_handles_of_a_process_share_one_database() {
     std::fs::hard_link(temp.path(), &hard).unwrap();
     set_all(&first, 1);
     for (v, path) in (2..).zip([temp.path(), &soft, &hard]) {
-        let second = temp::open(path, &Options::new()).unwrap();
+        let second = temp::open(path, &OpenOptions::new()).unwrap();
         let held = first.read().unwrap();
         let write = second.write().unwrap();
         assert!(first.try_write().unwrap().is_none(), "two writers through {path:?}");
@@ -112,7 +112,7 @@ fn a_read_only_handle_does_not_write_and_leaves_the_others_their_rights() {
     let temp = TempDb::new();
     let db = temp.open();
     set_all(&db, 1);
-    let reader = temp::open(temp.path(), &Options::new().read_only(true)).unwrap();
+    let reader = temp::open(temp.path(), &OpenOptions::new().read_only(true)).unwrap();
     assert_eq!(reader.write().unwrap_err().kind(), ErrorKind::Usage);
     assert_eq!(reader.try_write().unwrap_err().kind(), ErrorKind::Usage);
     set_all(&db, 2);
@@ -120,7 +120,7 @@ fn a_read_only_handle_does_not_write_and_leaves_the_others_their_rights() {
     drop((db, reader));
 
     // What was opened without the right to write cannot lend it to another handle.
-    let reader = temp::open(temp.path(), &Options::new().read_only(true)).unwrap();
+    let reader = temp::open(temp.path(), &OpenOptions::new().read_only(true)).unwrap();
     let error = temp.try_open().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.to_string().contains("close that handle"), "{error}");
@@ -130,7 +130,7 @@ fn a_read_only_handle_does_not_write_and_leaves_the_others_their_rights() {
 
 /// In another process: takes a snapshot, and tells what it sees whenever it is asked.
 pub(crate) fn hold_a_snapshot(path: &Path) {
-    let db = temp::open(path, &Options::new()).unwrap();
+    let db = temp::open(path, &OpenOptions::new()).unwrap();
     let mut held = db.read().unwrap();
     child::say("ready");
     while let Some(asked) = child::listen() {
@@ -144,7 +144,7 @@ pub(crate) fn hold_a_snapshot(path: &Path) {
             // What is damaged must be seen by a process that has read the same pages before.
             "error" => {
                 let read = db.read().unwrap();
-                let error = read.dynamic("t").unwrap().iter().find_map(Result::err);
+                let error = read.table::<Dyn>("t").unwrap().iter().find_map(Result::err);
                 child::say(&error.map_or("none".into(), |error| format!("{:?}", error.kind())));
             }
             other => panic!("{other}"),
@@ -204,7 +204,7 @@ fn processes_write_in_turn_and_see_each_other() {
 
 /// In another process: writes, reads, begins and ends transactions as it is told.
 pub(crate) fn write_when_asked(path: &Path) {
-    let db = temp::open(path, &Options::new()).unwrap();
+    let db = temp::open(path, &OpenOptions::new()).unwrap();
     child::say("ready");
     let mut open = None;
     while let Some(asked) = child::listen() {
@@ -250,7 +250,7 @@ fn a_second_writer_waits_for_the_first() {
     assert_eq!(other.ask("begin"), "begun");
     assert!(db.try_write().unwrap().is_none());
     let start = Instant::now();
-    let error = db.write_within(Duration::from_millis(50)).unwrap_err();
+    let error = db.try_write_for(Duration::from_millis(50)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Busy);
     assert!(start.elapsed() >= Duration::from_millis(50));
 
@@ -260,7 +260,10 @@ fn a_second_writer_waits_for_the_first() {
         let write = waiting.write().unwrap();
         send.send(()).unwrap();
         // It builds on what the other one committed.
-        assert_eq!(write.dynamic("t").unwrap().as_table().first().unwrap().unwrap().at::<u32>(8).unwrap(), 2);
+        assert_eq!(
+            write.table::<Dyn>("t").unwrap().as_table().first().unwrap().unwrap().at::<u32>(8).unwrap(),
+            2
+        );
         set_all_in(&write, 3);
         write.commit().unwrap();
     });
@@ -345,7 +348,7 @@ fn pages_that_another_process_wrote_are_verified() {
 
 /// In another process: forks while it writes; the child gives back nothing that is its parent's.
 pub(crate) fn fork_while_writing(path: &Path) {
-    let db = temp::open(path, &Options::new()).unwrap();
+    let db = temp::open(path, &OpenOptions::new()).unwrap();
     let mut handles = Some((db.read().unwrap(), db.write().unwrap()));
     let in_child = temp::fork(|| {
         let (read, write) = handles.take().unwrap();
@@ -383,7 +386,7 @@ fn a_snapshot_without_a_lock_file_is_that_of_the_opening() {
     std::fs::remove_file(temp.folder().join("test.dry-lock")).unwrap();
     std::fs::create_dir(temp.folder().join("test.dry-lock")).unwrap();
     assert_eq!(temp.try_open().unwrap_err().kind(), ErrorKind::Io);
-    let db = temp::open(temp.path(), &Options::new().read_only(true)).unwrap();
+    let db = temp::open(temp.path(), &OpenOptions::new().read_only(true)).unwrap();
     assert_eq!(value_of_all(&db), 1);
 }
 

@@ -241,7 +241,7 @@ fn bytes_that_are_no_value_are_reported_and_printed_as_such() {
     assert_eq!(row.values().filter(Result::is_err).count(), 3);
     assert_eq!(row.to_string(), "flag: <invalid 0x07>, tag: <invalid 0xc32800>, more: <invalid 0x610062>");
     assert!(format!("{row:?}").contains("tag: <invalid 0xc32800>"));
-    assert_eq!(row.at::<Text<3>>(1).unwrap().as_str().unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(row.at::<Text<3>>(1).unwrap().to_str().unwrap_err().kind(), ErrorKind::Corrupt);
     assert_eq!(row.at::<Text<3>>(1).unwrap().to_string(), "�(");
     assert_eq!(format!("{:?}", row.at::<Text<3>>(1).unwrap()), "<invalid 0xc32800>");
     assert!(row.at::<Bool>(0).unwrap().get());
@@ -253,7 +253,7 @@ fn bytes_that_are_no_value_are_reported_and_printed_as_such() {
 fn text_is_padded_and_compared_by_its_bytes() {
     let text = |text: &str| Text::<4>::new(text).unwrap();
     assert_eq!(text("ab").as_bytes(), b"ab\0\0");
-    assert_eq!(text("").as_str().unwrap(), "");
+    assert_eq!(text("").to_str().unwrap(), "");
     assert!(Text::<4>::new("é€").is_err());
     assert!(text("ab") < text("abc") && text("abc") < text("b"));
     assert_eq!(format!("{:>6}|{:?}", text("ab"), text("a\"")), "    ab|\"a\\\"\"");
@@ -269,7 +269,7 @@ fn nullable_is_an_option_in_the_bytes_of_its_value() {
     assert_eq!(Nullable::<Text<2>>::NULL.get(), None);
     assert_eq!(Nullable::<[i16; 2]>::NULL.get(), None);
     assert_eq!(Nullable::new([i16::MIN, 0]).unwrap().get(), Some([i16::MIN, 0]));
-    assert_eq!(Nullable::try_from(Some(Bool::TRUE)).unwrap(), Some(Bool::TRUE));
+    assert_eq!(Nullable::from(Some(Bool::TRUE)), Some(Bool::TRUE));
     assert_eq!(Nullable::try_from(None::<Date>).unwrap(), Nullable::NULL);
     assert_eq!(format!("{:?} {}", Nullable::new(5_i8).unwrap(), Nullable::<i8>::NULL), "Some(5) null");
     assert!(Nullable::<Uuid>::default().is_null());

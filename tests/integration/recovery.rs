@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use drystone::{
-    Database, Durability, DynamicTableMut, LoadOptions, Options, RecordSource, Result, RowBuf, Schema,
+    Database, Durability, Dyn, LoadOptions, OpenOptions, RecordSource, Result, RowBuf, Schema, TableMut,
     TableOptions,
 };
 
@@ -40,7 +40,7 @@ fn state_of(db: &Database) -> Result<State> {
     let mut state = State::new();
     for name in read.table_names()? {
         let mut rows = BTreeMap::new();
-        for row in read.dynamic(&name)? {
+        for row in read.table::<Dyn>(&name)? {
             let row = row?;
             rows.insert(row.at::<u64>(0)?, row.as_bytes().to_vec());
         }
@@ -50,7 +50,7 @@ fn state_of(db: &Database) -> Result<State> {
 }
 
 /// Puts rows in and takes some out, in the table and in the model of it.
-fn change(table: &mut DynamicTableMut<'_>, rows: &mut BTreeMap<u64, Vec<u8>>, rng: &mut Numbers, count: u32) {
+fn change(table: &mut TableMut<'_, Dyn>, rows: &mut BTreeMap<u64, Vec<u8>>, rng: &mut Numbers, count: u32) {
     for _ in 0..count {
         let id = rng.next() % 400;
         if rng.below(3) == 0 {
@@ -87,11 +87,11 @@ fn transaction(db: &Database, state: &mut State, step: usize, durability: Durabi
     write.set_durability(durability);
     // Budgets so small that pages are written, given up and written again within the transaction.
     write.set_memory_bytes([1 << 20, 0, 20_000][step % 3]);
-    let table = |name: &str, state: &mut State, change: &mut dyn FnMut(&mut DynamicTableMut<'_>, &mut _)| {
+    let table = |name: &str, state: &mut State, change: &mut dyn FnMut(&mut TableMut<'_, Dyn>, &mut _)| {
         let rows = state.entry(name.to_owned()).or_default();
-        let mut table = match write.dynamic(name) {
+        let mut table = match write.table::<Dyn>(name) {
             Ok(table) => table,
-            Err(_) => write.create_dynamic_with(name, &schema(), &options()).unwrap(),
+            Err(_) => write.create_dyn_table_with(name, &schema(), &options()).unwrap(),
         };
         change(&mut table, rows);
     };
@@ -100,7 +100,7 @@ fn transaction(db: &Database, state: &mut State, step: usize, durability: Durabi
         2 => table("b", state, &mut |table, rows| change(table, rows, rng, 60)),
         // More than a commit list holds, and contiguous.
         4 => table("c", state, &mut |table, rows| {
-            table.load(&mut Rows(0..1300), &LoadOptions::new().replace(true)).unwrap();
+            table.load_from(&mut Rows(0..1300), &LoadOptions::new().replace(true)).unwrap();
             *rows = (0..1300).map(|id| (id, row(id, 1).into_bytes())).collect();
         }),
         // A long tail of the file is given up, and cut off by one of the commits that follow.
@@ -139,10 +139,10 @@ fn assert_recovers(bytes: &[u8], allowed: &[&State], what: &str) -> usize {
     let temp = TempDb::of_bytes(bytes);
     let mut state = {
         // Reading must not need to write.
-        let db = temp::open(temp.path(), &Options::new().read_only(true))
+        let db = temp::open(temp.path(), &OpenOptions::new().read_only(true))
             .unwrap_or_else(|error| panic!("{what}: {error}"));
         // A meta page that was torn stays so until the first write.
-        let report = db.check(|_, _| {}).unwrap();
+        let report = db.check().unwrap();
         assert!(
             report.problems.iter().all(|problem| problem.page < Some(2)),
             "{what}: {:?}",
@@ -156,9 +156,9 @@ fn assert_recovers(bytes: &[u8], allowed: &[&State], what: &str) -> usize {
         let db = temp.open();
         assert!(state_of(&db).unwrap() == state, "{what}: another state after opening again");
         let write = db.write().unwrap();
-        let mut table = match write.dynamic("after") {
+        let mut table = match write.table::<Dyn>("after") {
             Ok(table) => table,
-            Err(_) => write.create_dynamic_with("after", &schema(), &options()).unwrap(),
+            Err(_) => write.create_dyn_table_with("after", &schema(), &options()).unwrap(),
         };
         for id in 0..20 {
             table.upsert(&row(id, value)).unwrap();
@@ -252,8 +252,8 @@ fn the_file_is_not_cut_before_the_commit_that_cuts_it_is_durable() {
         transaction(&db, &mut state, 0, Durability::Immediate, &mut rng);
     }
     let write = db.write().unwrap();
-    let mut table = write.create_dynamic_with("c", &schema(), &options()).unwrap();
-    table.load(&mut Rows(0..1300), &LoadOptions::new()).unwrap();
+    let mut table = write.create_dyn_table_with("c", &schema(), &options()).unwrap();
+    table.load_from(&mut Rows(0..1300), &LoadOptions::new()).unwrap();
     drop(table);
     write.commit().unwrap();
     let longest = temp.file_bytes();
@@ -283,7 +283,7 @@ fn eventual_transaction(db: &Database, state: &mut State, rng: &mut Numbers) {
     let mut write = db.write().unwrap();
     write.set_memory_bytes(20_000 + rng.below(100_000));
     write.set_durability(Durability::Eventual);
-    let mut table = write.dynamic("a").unwrap();
+    let mut table = write.table::<Dyn>("a").unwrap();
     let count = 1 + rng.below(20) as u32;
     change(&mut table, state.entry("a".into()).or_default(), rng, count);
     drop(table);
@@ -295,7 +295,7 @@ fn filled(temp: &TempDb, rng: &mut Numbers) -> (Database, State) {
     let db = temp.open();
     let mut state = State::new();
     let write = db.write().unwrap();
-    let mut table = write.create_dynamic_with("a", &schema(), &options()).unwrap();
+    let mut table = write.create_dyn_table_with("a", &schema(), &options()).unwrap();
     change(&mut table, state.entry("a".into()).or_default(), rng, 1000);
     drop(table);
     write.commit().unwrap();
@@ -316,7 +316,7 @@ fn eventual_commits_survive_the_end_of_the_process() {
             assert_recovers(&image.bytes, &[&state], &format!("killed after step {step}"));
         } else {
             let killed = TempDb::of_bytes(&image.bytes);
-            let killed = temp::open(killed.path(), &Options::new().read_only(true)).unwrap();
+            let killed = temp::open(killed.path(), &OpenOptions::new().read_only(true)).unwrap();
             assert_eq!(killed.read().unwrap().transaction(), db.read().unwrap().transaction(), "step {step}");
         }
     }
@@ -363,14 +363,14 @@ fn eventual_commits_are_lost_in_order_and_whole() {
 
 /// In another process: commits rows as fast as it can, and says each time what is committed.
 pub(crate) fn commit_until_killed(path: &Path) {
-    let db = temp::open(path, &Options::new()).unwrap();
+    let db = temp::open(path, &OpenOptions::new()).unwrap();
     for next in 0.. {
         let mut write = db.write().unwrap();
         write.set_memory_bytes(if next % 2 == 0 { 0 } else { 1 << 20 });
         write.set_durability(if next % 3 == 0 { Durability::Immediate } else { Durability::Eventual });
-        let mut table = match write.dynamic("t") {
+        let mut table = match write.table::<Dyn>("t") {
             Ok(table) => table,
-            Err(_) => write.create_dynamic_with("t", &schema(), &options()).unwrap(),
+            Err(_) => write.create_dyn_table_with("t", &schema(), &options()).unwrap(),
         };
         for id in 0..10 {
             table.upsert(&row(id, next)).unwrap();

@@ -1,6 +1,6 @@
 //! Schemas: the text form there and back, its errors, the limits, the numbers on disk.
 
-use drystone::{ErrorKind, FieldDef, Number, Schema, Type};
+use drystone::{EnumNames, ErrorKind, FieldDef, Number, Schema, Type};
 use proptest::prelude::*;
 
 use crate::values::{any_type, any_value};
@@ -49,7 +49,7 @@ fn a_default_too_long_for_its_field_is_refused() {
 #[test]
 fn names_that_are_no_identifiers_stand_in_quotes() {
     for name in ["dep time", "1st", "a-b", "\"", "naïve key", "key", "null", "ключ", "_x1", "a: u8"] {
-        let schema = Schema::new(vec![FieldDef::new(name, Type::U8, false, false).unwrap()]).unwrap();
+        let schema = Schema::new(vec![FieldDef::new(name, Type::U8).unwrap()]).unwrap();
         assert_eq!(parse(&schema.to_string()), schema);
         assert_eq!(schema.field(name).unwrap().name(), name);
     }
@@ -58,7 +58,7 @@ fn names_that_are_no_identifiers_stand_in_quotes() {
 
 #[test]
 fn errors_name_the_column_and_the_way_out() {
-    let types = "a type (bool, u8 to u128, i8 to i128, f32, f64, str[N], bytes[N], date, timestamp, uuid)";
+    let types = "a type (bool, u8 to u128, i8 to i128, f32, f64, str[N], bytes[N], date, timestamp, uuid, enum[names])";
     for (text, message) in [
         ("", "column 1: a schema needs at least one field, such as \"id: u64 key\"".to_owned()),
         ("id", "column 3: expected a colon and a type after the name \"id\", found the end".into()),
@@ -119,21 +119,20 @@ fn errors_name_the_column_and_the_way_out() {
 
 #[test]
 fn the_limits_hold_and_no_less() {
-    let fields = |count: usize| {
-        (0..count).map(|at| FieldDef::new(&format!("f{at}"), Type::U8, false, false).unwrap()).collect()
-    };
+    let fields =
+        |count: usize| (0..count).map(|at| FieldDef::new(&format!("f{at}"), Type::U8).unwrap()).collect();
     assert_eq!(Schema::new(fields(1024)).unwrap().width(), 1024);
     assert!(Schema::new(fields(1025)).unwrap_err().to_string().contains("at most 1024 fields"));
     assert!(Schema::new(vec![]).is_err());
 
-    assert!(FieldDef::new(&"x".repeat(64), Type::U8, false, false).is_ok());
-    let error = FieldDef::new(&"x".repeat(65), Type::U8, false, false).unwrap_err();
+    assert!(FieldDef::new(&"x".repeat(64), Type::U8).is_ok());
+    let error = FieldDef::new(&"x".repeat(65), Type::U8).unwrap_err();
     assert!(error.to_string().contains("at most 64 bytes, and this one has 65"), "{error}");
 
     assert_eq!(parse("x: bytes[65535]").width(), 65_535);
     assert_eq!(parse("x: bytes[256] key, y: bytes[65279]").width(), 65_535);
-    assert!(FieldDef::new("x", Type::Str(0), false, false).is_err());
-    assert!(FieldDef::new("x", Type::Array(Number::U8, 0), true, false).is_err());
+    assert!(FieldDef::new("x", Type::Str(0)).is_err());
+    assert!(FieldDef::new("x", Type::Array(Number::U8, 0)).is_err());
 }
 
 /// A short text must not cost gigabytes: each of these fields would keep 64 KiB for its null.
@@ -184,11 +183,11 @@ fn the_builder_reports_the_first_mistake() {
 #[test]
 fn fields_are_appended_at_the_end_and_are_no_key() {
     let schema = parse("id: u64 key, x: i32");
-    let longer = schema.append(FieldDef::new("y", Type::I8, true, false).unwrap()).unwrap();
+    let longer = schema.append(FieldDef::new("y", Type::I8).unwrap().nullable().unwrap()).unwrap();
     assert_eq!(longer.to_string(), "id: u64 key, x: i32, y: i8?");
     assert_eq!(longer.field("y").unwrap().offset(), 12);
-    assert!(schema.append(FieldDef::new("y", Type::I8, false, true).unwrap()).is_err());
-    assert!(schema.append(FieldDef::new("x", Type::I8, false, false).unwrap()).is_err());
+    assert!(schema.append(FieldDef::new("y", Type::I8).unwrap().key().unwrap()).is_err());
+    assert!(schema.append(FieldDef::new("x", Type::I8).unwrap()).is_err());
 }
 
 #[test]
@@ -208,6 +207,7 @@ fn the_numbers_on_disk_never_change() {
         assert_eq!(ty.to_string(), name);
     }
     assert_eq!(Type::Array(Number::F32, 128).code(), (19, 12, 128));
+    assert_eq!("enum[a, b]".parse::<Type>().unwrap().code(), (20, 0, 2));
     assert_eq!("u8[4]".parse::<Type>().unwrap(), Type::Array(Number::U8, 4));
 }
 
@@ -231,13 +231,18 @@ fn numbers_that_stand_for_no_type_are_corrupt() {
 prop_compose! {
     fn any_field(key: bool)(
         name in "[a-z_\" ,:#é0-9]{1,12}",
-        (ty, default) in any_type().prop_flat_map(|ty| (Just(ty), proptest::option::of(any_value(ty)))),
+        (ty, default) in any_type().prop_flat_map(|ty| (Just(ty.clone()), proptest::option::of(any_value(ty)))),
         nullable in any::<bool>(),
     ) -> FieldDef {
         let key = key && ty.can_be_key();
-        let field = FieldDef::new(&name, ty, nullable && !key, key).unwrap();
+        let field = FieldDef::new(&name, ty).unwrap();
+        let field = if key { field.key().unwrap() } else { field };
+        let field = if nullable && !key { field.nullable().unwrap() } else { field };
         let null = field.null().map(Vec::from);
-        field.with_default(default.or(null)).unwrap()
+        match default.or(null) {
+            Some(default) => field.default_bytes(&default).unwrap(),
+            None => field,
+        }
     }
 }
 
@@ -273,9 +278,21 @@ proptest! {
         let Some(schema) = schema else { return Ok(()) };
         let fields = schema.fields().iter().map(|field| {
             let (code, element, length) = field.ty().code();
-            let ty = Type::from_code(code, element, length)?;
-            FieldDef::new(field.name(), ty, field.is_nullable(), field.is_key())?
-                .with_default(field.default().map(Vec::from))
+            let ty = match field.names() {
+                Some(names) => Type::Enum(EnumNames::new(names.iter())?),
+                None => Type::from_code(code, element, length)?,
+            };
+            let mut again = FieldDef::new(field.name(), ty)?;
+            if field.is_nullable() {
+                again = again.nullable()?;
+            }
+            if field.is_key() {
+                again = again.key()?;
+            }
+            match field.default() {
+                Some(default) => again.default_bytes(default),
+                None => Ok(again),
+            }
         });
         let again = Schema::new(fields.collect::<Result<_, _>>()?)?;
         prop_assert_eq!(&again, &schema);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use drystone::{Database, Durability, ErrorKind, Options, ReadTransaction, Record};
+use drystone::{Database, Durability, ErrorKind, OpenOptions, ReadTransaction, Record};
 
 use crate::child::{self, OtherProcess};
 use crate::kill::times;
@@ -67,7 +67,7 @@ pub(crate) fn transfer(db: &Database, commit: u64) {
 pub(crate) fn assert_whole(read: &ReadTransaction) -> u64 {
     let commits = read.table::<Count>("count").unwrap().get(0).unwrap().unwrap().commits;
     let (mut rows, mut sum, mut newest) = (0, 0, 0);
-    for account in read.table::<Account>("accounts").unwrap().iter() {
+    for account in read.table::<Account>("accounts").unwrap() {
         let account = account.unwrap();
         assert_eq!(account.id, rows);
         rows += 1;
@@ -81,7 +81,7 @@ pub(crate) fn assert_whole(read: &ReadTransaction) -> u64 {
 
 /// In another process: makes as many commits as it is told.
 pub(crate) fn transfer_when_asked(path: &Path) {
-    let db = temp::open(path, &Options::new()).unwrap();
+    let db = temp::open(path, &OpenOptions::new()).unwrap();
     child::say("ready");
     let mut commit = 0;
     while let Some(asked) = child::listen() {
@@ -95,7 +95,7 @@ pub(crate) fn transfer_when_asked(path: &Path) {
 
 /// In another process: looks at snapshots, new ones and one that it holds for long, until it has seen the last commit.
 pub(crate) fn watch_transfers(path: &Path) {
-    let db = temp::open(path, &Options::new()).unwrap();
+    let db = temp::open(path, &OpenOptions::new()).unwrap();
     child::say("ready");
     let last: u64 = child::listen().unwrap().parse().unwrap();
     let mut held = db.read().unwrap();
@@ -177,7 +177,7 @@ fn a_writer_that_stands_still_holds_no_reader_up() {
 
 /// In another process: one look.
 pub(crate) fn read_once(path: &Path) {
-    let db = temp::open(path, &Options::new()).unwrap();
+    let db = temp::open(path, &OpenOptions::new()).unwrap();
     let commits = assert_whole(&db.read().unwrap());
     child::say(&commits.to_string());
     child::listen();
@@ -204,7 +204,7 @@ fn a_process_that_ends_does_not_take_back_what_others_committed_meanwhile() {
         fill(&temp.open());
         let mut other = OtherProcess::start("transfer_when_asked", temp.path());
         assert_eq!(other.hear(), "ready");
-        let db = temp::open(temp.path(), &Options::new().durability(Durability::Eventual)).unwrap();
+        let db = temp::open(temp.path(), &OpenOptions::new().durability(Durability::Eventual)).unwrap();
         // Not synced yet, so that the end of this process would sync and seal it.
         let write = db.write().unwrap();
         write.create_table::<Count>("unsynced").unwrap();
@@ -264,7 +264,7 @@ fn what_a_reader_elsewhere_keeps_can_be_asked_for() {
 
 /// In another process: holds a snapshot until it hears something.
 pub(crate) fn hold_until_told(path: &Path) {
-    let options = Options::new().read_only(std::env::var_os("DRYSTONE_TEST_READ_ONLY").is_some());
+    let options = OpenOptions::new().read_only(std::env::var_os("DRYSTONE_TEST_READ_ONLY").is_some());
     match temp::open(path, &options) {
         Ok(db) => {
             let held = db.read().unwrap();
@@ -347,7 +347,7 @@ fn a_reader_without_rights_to_the_lock_file_and_a_writer_keep_each_other_out() {
         return;
     }
     let temp = TempDb::new();
-    let db = temp::open(temp.path(), &Options::new().mode(0o644)).unwrap();
+    let db = temp::open(temp.path(), &OpenOptions::new().mode(0o644)).unwrap();
     fill(&db);
     std::fs::set_permissions(temp.folder(), PermissionsExt::from_mode(0o755)).unwrap();
     std::fs::set_permissions(lock_of(&temp), PermissionsExt::from_mode(0o600)).unwrap();
@@ -361,7 +361,7 @@ fn a_reader_without_rights_to_the_lock_file_and_a_writer_keep_each_other_out() {
     assert_eq!(error.kind(), ErrorKind::Busy);
     assert!(error.to_string().contains("lock file"), "{error}");
     // Who only reads is no danger.
-    let other = temp::open(temp.path(), &Options::new().read_only(true)).unwrap();
+    let other = temp::open(temp.path(), &OpenOptions::new().read_only(true)).unwrap();
     assert_whole(&other.read().unwrap());
     drop(other);
     assert_eq!(reader.ask("on"), "still whole");
@@ -375,7 +375,7 @@ fn a_file_or_folder_without_the_right_to_write_can_be_read_only() {
         return;
     }
     let temp = TempDb::new();
-    fill(&temp::open(temp.path(), &Options::new().mode(0o644)).unwrap());
+    fill(&temp::open(temp.path(), &OpenOptions::new().mode(0o644)).unwrap());
     std::fs::set_permissions(temp.folder(), PermissionsExt::from_mode(0o755)).unwrap();
     std::fs::remove_file(lock_of(&temp)).unwrap();
     assert_eq!(as_nobody(temp.path()).hear(), "held");
@@ -416,22 +416,22 @@ pub(crate) fn without_locks(path: &Path) {
         child::say("refused to write, read");
         return;
     }
-    let error = temp::open(path, &Options::new()).unwrap_err();
+    let error = temp::open(path, &OpenOptions::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io, "{error}");
     assert!(error.to_string().contains("read_only"), "{error}");
-    let db = temp::open(path, &Options::new().read_only(true)).unwrap();
+    let db = temp::open(path, &OpenOptions::new().read_only(true)).unwrap();
     assert_whole(&db.read().unwrap());
     child::say("refused to write, read");
 }
 
 /// In another process: forks; the child leaves alone what is its parent's, and opens the file for itself.
 pub(crate) fn open_in_a_forked_child(path: &Path) {
-    let db = temp::open(path, &Options::new()).unwrap();
+    let db = temp::open(path, &OpenOptions::new()).unwrap();
     let held = db.read().unwrap();
     let in_child = temp::fork(|| {
         let usage = |error: drystone::Error| error.kind() == ErrorKind::Usage;
         let refused = db.readers().is_err_and(usage) && held.table::<Count>("count").is_err_and(usage);
-        let own = temp::open(path, &Options::new()).unwrap();
+        let own = temp::open(path, &OpenOptions::new()).unwrap();
         transfer(&own, 1);
         refused && assert_whole(&own.read().unwrap()) == 1
     });

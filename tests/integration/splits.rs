@@ -1,7 +1,7 @@
 //! How full leaves are after inserts one by one: full where rows come in order, whichever way and wherever they
 //! go, and no worse than half full on average where they do not.
 
-use drystone::{Database, IndexOptions, LoadOptions, Record};
+use drystone::{Database, Record};
 
 use crate::temp::{Numbers, assert_sound};
 
@@ -29,7 +29,7 @@ fn fill_after(loaded: impl Iterator<Item = i64>, keys: impl Iterator<Item = i64>
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();
     let mut rows = write.create_table::<Row>("rows").unwrap();
-    rows.load(loaded.map(|key| Row { key, n: 1 }), &LoadOptions::new()).unwrap();
+    rows.load(loaded.map(|key| Row { key, n: 1 })).unwrap();
     drop(rows);
     write.commit().unwrap();
     let before = db.read().unwrap().table_stats("rows").unwrap().rows;
@@ -84,7 +84,7 @@ fn several_runs_at_once_leave_full_leaves() {
         let db = Database::in_memory().unwrap();
         let write = db.write().unwrap();
         let mut ticks = write.create_table::<Tick>("ticks").unwrap();
-        ticks.create_index("by_n", &["n", "at"], &IndexOptions::new()).unwrap();
+        ticks.create_index("by_n", &["n", "at"]).unwrap();
         for n in 0..20_000_u64 {
             let at = if descending { u64::MAX - n } else { n };
             for place in [7, 3, 5] {
@@ -117,7 +117,7 @@ fn rows_of_a_run_are_found_removed_and_put_back() {
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();
     let mut rows = write.create_table::<Row>("rows").unwrap();
-    rows.load((0..20_000).map(|key| Row { key: key * 1000, n: 1 }), &LoadOptions::new()).unwrap();
+    rows.load((0..20_000).map(|key| Row { key: key * 1000, n: 1 })).unwrap();
     // A gap that fills from above, then from below, then in between.
     let run = (5_000_500..5_000_999).rev().chain(5_000_001..5_000_400).chain(5_000_400..5_000_500);
     for key in run.clone() {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use drystone::{CheckReport, Database, Options, Result};
+use drystone::{CheckReport, Database, OpenOptions, Result};
 use tempfile::TempDir;
 
 /// A path for a database in a folder of its own, which goes when this is dropped.
@@ -43,11 +43,11 @@ impl TempDb {
     }
 
     pub(crate) fn open(&self) -> Database {
-        open(&self.path, &Options::new()).unwrap()
+        open(&self.path, &OpenOptions::new()).unwrap()
     }
 
     pub(crate) fn try_open(&self) -> Result<Database> {
-        open(&self.path, &Options::new())
+        open(&self.path, &OpenOptions::new())
     }
 
     /// The bytes of the file.
@@ -68,7 +68,7 @@ impl TempDb {
 
 /// Opens a database that only this test, and the processes that it starts, know of.
 #[expect(unsafe_code, reason = "tests open mapped files, in this one place")]
-pub(crate) fn open(path: &Path, options: &Options) -> Result<Database> {
+pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Database> {
     // SAFETY: the files lie in temporary folders of the tests. What a test does to one behind Drystone's back, it does
     // before it opens it or after it closed it.
     unsafe { options.open(path) }
@@ -119,7 +119,7 @@ pub(crate) fn fork_a_sleeper() -> i32 {
 /// Fails, showing the problems, unless the database is sound. Returns the report.
 #[track_caller]
 pub(crate) fn assert_sound(db: &Database) -> CheckReport {
-    let report = db.check(|_, _| {}).unwrap();
+    let report = db.check().unwrap();
     let problems: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
     assert!(report.is_sound(), "{} problems:\n{}", problems.len(), problems.join("\n"));
     report

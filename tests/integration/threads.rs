@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use drystone::{Database, LoadOptions, Record};
+use drystone::{Database, Record};
 
 use crate::kill::times;
 use crate::sharing::{assert_whole, fill, transfer};
@@ -26,7 +26,7 @@ fn load(db: &Database, round: u64) {
     }
     let rows = 500 + round % 7 * 300;
     let rows = (0..rows).map(|row| Round { round, row });
-    write.create_table::<Round>("rounds").unwrap().load(rows, &LoadOptions::new()).unwrap();
+    write.create_table::<Round>("rounds").unwrap().load(rows).unwrap();
     write.commit().unwrap();
 }
 
@@ -92,7 +92,7 @@ fn threads_see_whole_snapshots_while_others_write_load_check_and_open() {
             while going() {
                 let other = temp.open();
                 assert_whole(&other.read().unwrap());
-                assert!(other.write_within(Duration::from_secs(60)).is_ok());
+                assert!(other.try_write_for(Duration::from_secs(60)).is_ok());
                 opened.fetch_add(1, Ordering::Relaxed);
             }
         });

@@ -5,8 +5,7 @@
 use std::fmt::Debug;
 
 use drystone::{
-    Database, IndexOptions, LoadOptions, OnDuplicate, ReadTransaction, Record, Result, TableOptions,
-    WriteTransaction,
+    Database, LoadOptions, OnDuplicate, ReadTransaction, Record, Result, TableOptions, WriteTransaction,
 };
 
 use crate::kill::times;
@@ -75,7 +74,7 @@ fn insert(
 fn load(write: &WriteTransaction, name: &str, rows: u64, round: u64) -> Result<()> {
     let options = LoadOptions::new().replace(true).memory_bytes(MEMORY_BYTES);
     let rows = shuffled(rows).map(|id| Keyed::new(id, round));
-    write.table::<Keyed>(name)?.load(rows, &options).map(drop)
+    write.table::<Keyed>(name)?.load_with(rows, &options).map(drop)
 }
 
 /// A few loads over rows that are there, each over the rows of the one before.
@@ -86,7 +85,7 @@ fn load_into(write: &WriteTransaction, name: &str, rows: u64, round: u64) -> Res
     (0..4).try_for_each(|part| {
         // The parts overlap by half.
         let ids = rows * part / 5..rows * (part + 2) / 5;
-        table.load(ids.map(|id| Keyed::new(id, round)), &options).map(drop)
+        table.load_with(ids.map(|id| Keyed::new(id, round)), &options).map(drop)
     })
 }
 
@@ -160,7 +159,7 @@ fn make_tables(db: &Database) {
                     write.create_table_with::<Keyed>(name, &TableOptions::new().leaf_rows(200)).unwrap();
                 if ["indexed", "removed"].contains(&name) {
                     let index = format!("{name} by group");
-                    table.create_index(&index, &["group"], &IndexOptions::new()).unwrap();
+                    table.create_index(&index, &["group"]).unwrap();
                 }
             }
         }

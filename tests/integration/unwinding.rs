@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use drystone::{
-    Database, Error, ErrorKind, IndexOptions, LoadOptions, Record, RowBuf, Schema, TableMut, Value,
+    Database, Dyn, Error, ErrorKind, IndexOptions, LoadOptions, Record, RowBuf, Schema, TableMut, Value,
 };
 
 use crate::temp::assert_sound;
@@ -38,7 +38,7 @@ fn accounts() -> Database {
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();
     let mut table = write.create_table::<Acc>("a").unwrap();
-    table.load((0..5000).map(|id| Acc { id, n: 100 }), &LoadOptions::new()).unwrap();
+    table.load((0..5000).map(|id| Acc { id, n: 100 })).unwrap();
     write.commit().unwrap();
     db
 }
@@ -86,7 +86,7 @@ fn an_update_that_panics_leaves_the_row_as_it_was() {
     assert_eq!(table.get(3).unwrap(), Some(&Acc { id: 3, n: 100 }));
     let mut table = {
         drop(table);
-        write.dynamic("a").unwrap()
+        write.table::<Dyn>("a").unwrap()
     };
     panics(|| {
         let _ = table.update(&[3.into()], |row| -> drystone::Result<()> {
@@ -125,12 +125,12 @@ fn a_load_that_panics_leaves_rows_and_indexes_as_they_were() {
     let write = db.write().unwrap();
     let mut table = write.create_table::<Point>("p").unwrap();
     table.extend((0..10).map(|x| Point { x, y: 0 })).unwrap();
-    table.create_index("by_x", &["x"], &IndexOptions::new().unique(true)).unwrap();
+    table.create_index_with("by_x", &["x"], &IndexOptions::new().unique(true)).unwrap();
     let rows = || (10..).map(|x| if x == 13 { stop() } else { Point { x, y: 1 } });
-    panics(|| drop(table.load(rows(), &LoadOptions::new())));
+    panics(|| drop(table.load(rows())));
     assert_eq!(table.len(), 10);
     panics(|| drop(table.extend(rows())));
-    panics(|| drop(table.load(rows(), &LoadOptions::new().replace(true))));
+    panics(|| drop(table.load_with(rows(), &LoadOptions::new().replace(true))));
     assert_eq!(table.len(), 10);
     table.push(&Point { x: 10, y: 2 }).unwrap();
     write.commit().unwrap();
@@ -157,7 +157,7 @@ fn a_keyed_load_that_panics_leaves_the_table_as_it_was() {
         };
         let options = LoadOptions::new().on_duplicate(drystone::OnDuplicate::Last);
         for stop_at in [0, 9, 80_000] {
-            panics(|| drop(table.load(rows(stop_at), &options)));
+            panics(|| drop(table.load_with(rows(stop_at), &options)));
         }
         write.commit().unwrap();
         assert_untouched(&db);
@@ -169,7 +169,7 @@ fn a_copy_whose_progress_panics_is_not_committed() {
     let from = accounts();
     let db = accounts();
     let write = db.write().unwrap();
-    panics(|| drop(write.copy_table(&from.read().unwrap(), "a", "b", |_, _| stop())));
+    panics(|| drop(write.copy_table_with(&from.read().unwrap(), "a", "b", |_, _| stop())));
     assert_eq!(write.commit().unwrap_err().kind(), ErrorKind::Usage);
     assert_untouched(&db);
     assert_eq!(db.read().unwrap().table_names().unwrap(), ["a"]);
@@ -185,9 +185,9 @@ fn a_compaction_whose_progress_panics_changes_nothing() {
         table.insert(&Acc { id, n: 100 }).unwrap();
     }
     write.commit().unwrap();
-    panics(|| drop(db.compact(|_, _| stop())));
+    panics(|| drop(db.compact_with(|_, _| stop())));
     assert_untouched(&db);
-    db.compact(|_, _| {}).unwrap();
+    db.compact().unwrap();
     assert_untouched(&db);
 }
 
@@ -195,7 +195,7 @@ fn a_compaction_whose_progress_panics_changes_nothing() {
 fn a_dynamic_update_with_another_row_is_refused() {
     let db = accounts();
     let write = db.write().unwrap();
-    let mut table = write.dynamic("a").unwrap();
+    let mut table = write.table::<Dyn>("a").unwrap();
     let other: Schema = "id: u64 key, n: u64".parse().unwrap();
     let changed = table.update(&[3.into()], |row| {
         *row = RowBuf::from_values(&other, [Value::from(3), Value::from(1)])?;

@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use drystone::{Database, Durability, ErrorKind, Record, RowBuf, Schema, WriteTransaction};
+use drystone::{Database, Durability, Dyn, ErrorKind, Record, RowBuf, Schema, WriteTransaction};
 
 use crate::child::OtherProcess;
 use crate::temp::{TempDb, assert_sound};
@@ -29,7 +29,7 @@ fn in_time<R: Send + 'static>(seconds: u64, run: impl FnOnce() -> R + Send + 'st
 }
 
 fn rows(db: &Database, table: &str) -> u64 {
-    db.read().unwrap().dynamic(table).unwrap().len()
+    db.read().unwrap().table::<Dyn>(table).unwrap().len()
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn a_commit_takes_the_place_of_handles_that_were_not_dropped() {
         let mut typed = write.create_table::<Acc>("typed").unwrap();
         typed.insert(&Acc { id: 1, n: 1 }).unwrap();
         let schema: Schema = "id: u64 key".parse().unwrap();
-        let mut dynamic = write.create_dynamic("dynamic", &schema).unwrap();
+        let mut dynamic = write.create_dyn_table("dynamic", &schema).unwrap();
         dynamic.insert(&RowBuf::new(&schema)).unwrap();
         write.commit().unwrap();
         assert_eq!((rows(&db, "typed"), rows(&db, "dynamic")), (1, 1));
@@ -92,8 +92,8 @@ fn a_thread_that_would_wait_for_itself_is_told() {
             for result in [
                 db.sync(),
                 db.write().map(drop),
-                db.compact(|_, _| {}).map(drop),
-                db.write_within(Duration::from_secs(3600)).map(drop),
+                db.compact().map(drop),
+                db.try_write_for(Duration::from_secs(3600)).map(drop),
             ] {
                 let error = result.unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
@@ -199,7 +199,7 @@ fn a_sync_that_waits_for_another_process_keeps_nobody_waiting_longer_than_told()
         std::thread::sleep(Duration::from_millis(100));
         let start = Instant::now();
         assert!(db.try_write().unwrap().is_none());
-        let error = db.write_within(Duration::from_millis(300)).unwrap_err();
+        let error = db.try_write_for(Duration::from_millis(300)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Busy);
         assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
         assert_eq!(other.ask("immediate 2"), "written");

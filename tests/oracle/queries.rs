@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use drystone::query::{Predicate, parse_aggregates, parse_exprs, parse_orders};
-use drystone::{Database, LoadOptions, ReadTransaction, Schema, Value, csv};
+use drystone::{Database, Dyn, LoadOptions, ReadTransaction, Schema, Value, csv};
 use rusqlite::types::ValueRef;
 
 /// A query to both.
@@ -195,7 +195,7 @@ with each other and with this page.
 const JOIN_SQL: &str = "SELECT w.visib < 1, count(*), count(f.dep_delay), avg(f.dep_delay) FROM flights f JOIN weather w \
                         ON w.origin = f.origin AND w.time_hour = f.time_hour GROUP BY w.visib < 1 ORDER BY w.visib < 1";
 
-const JOIN_RUST: &str = r#"let (flights, weather) = (read.dynamic("flights")?, read.dynamic("weather")?);
+const JOIN_RUST: &str = r#"let (flights, weather) = (read.table::<Dyn>("flights")?, read.table::<Dyn>("weather")?);
 let mut answers = [(0, 0, 0); 2]; // flights, those that departed, and the sum of their delays
 for flight in flights {
     let flight = flight?;
@@ -210,7 +210,7 @@ for flight in flights {
 
 fn join(read: &ReadTransaction) -> drystone::Result<Vec<Vec<Cell>>> {
     // What the document shows.
-    let (flights, weather) = (read.dynamic("flights")?, read.dynamic("weather")?);
+    let (flights, weather) = (read.table::<Dyn>("flights")?, read.table::<Dyn>("weather")?);
     let mut answers = [(0, 0, 0); 2]; // flights, those that departed, and the sum of their delays
     for flight in flights {
         let flight = flight?;
@@ -293,9 +293,9 @@ fn text(name: &str) -> String {
 fn load(db: &Database, table: &str, schema: &str, text: &str) {
     let schema: Schema = std::fs::read_to_string(data(schema)).unwrap().parse().unwrap();
     let write = db.write().unwrap();
-    let mut rows = write.create_dynamic(table, &schema).unwrap();
+    let mut rows = write.create_dyn_table(table, &schema).unwrap();
     let mut reader = csv::Options::new().null("NA").reader(&schema, text.as_bytes()).unwrap();
-    rows.load(&mut reader, &LoadOptions::new()).unwrap();
+    rows.load_from(&mut reader, &LoadOptions::new()).unwrap();
     drop(rows);
     write.commit().unwrap();
 }
@@ -344,7 +344,7 @@ impl Question {
     /// The options of the command, and what comes out of the same query in the library.
     fn ask(&self, read: &ReadTransaction) -> drystone::Result<(String, Vec<String>, Vec<Vec<Cell>>)> {
         let mut command = format!("drystone query f.dry {}", self.table);
-        let mut query = read.dynamic(self.table)?.query();
+        let mut query = read.table::<Dyn>(self.table)?.query();
         let mut option = |name: &str, text: &str| {
             if !text.is_empty() {
                 let quote = if text.contains('\'') { '"' } else { '\'' };

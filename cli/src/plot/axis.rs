@@ -23,7 +23,7 @@ const SECONDS: [f64; 15] = [
 
 impl Kind {
     /// Of a field, if its values stand on an axis; else they are names.
-    pub(super) fn of(ty: Type) -> Option<Kind> {
+    pub(super) fn of(ty: &Type) -> Option<Kind> {
         match ty {
             Type::F32 | Type::F64 => Some(Kind::Real),
             Type::Date => Some(Kind::Date),

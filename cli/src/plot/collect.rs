@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use drystone::query::{Expr, Predicate, Query};
-use drystone::{DynamicTable, Error, Result, Row};
+use drystone::{Dyn, Error, Result, Row, Table};
 
 use super::axis::{Axis, Kind, Outside};
 use crate::wrong_use;
@@ -110,7 +110,7 @@ impl Rows<'_> {
 }
 
 /// Counts the rows of a table.
-pub(super) fn collect(table: &DynamicTable<'_>, asked: &Asked) -> Result<Chart> {
+pub(super) fn collect(table: &Table<'_, Dyn>, asked: &Asked) -> Result<Chart> {
     let columns = std::iter::once(asked.field.clone()).chain(asked.by.clone());
     let mut query = table.query().select(columns);
     if let Some(filter) = &asked.filter {

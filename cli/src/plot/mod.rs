@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use drystone::query::{Expr, Predicate, parse_exprs};
-use drystone::{Error, Result};
+use drystone::{Dyn, Error, Result};
 use indicatif::HumanCount;
 
 use crate::output::report;
@@ -64,7 +64,7 @@ impl Plot {
         }
         let db = open::to_read(&self.db)?;
         let read = db.read()?;
-        let table = read.dynamic(&self.table)?;
+        let table = read.table::<Dyn>(&self.table)?;
         let columns = if self.out.is_some() { SVG_BINS } else { text::columns() };
         let field = one_column("--field", &self.field)?;
         let by = self.by.as_ref().map(|by| one_column("--by", by)).transpose()?;

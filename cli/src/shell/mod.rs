@@ -8,7 +8,7 @@ use std::io::{self, BufRead, IsTerminal};
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches};
-use drystone::{Database, Error, Result};
+use drystone::{Database, Dyn, Error, Result};
 use rustyline::error::ReadlineError;
 use rustyline::{CompletionType, Config, Editor};
 
@@ -209,7 +209,7 @@ impl Complete {
 fn tables(db: &Database) -> Result<Vec<(String, Vec<String>)>> {
     let read = db.read()?;
     let fields = |name: &String| -> Result<Vec<String>> {
-        Ok(read.dynamic(name)?.schema().fields().iter().map(|field| field.name().to_owned()).collect())
+        Ok(read.table::<Dyn>(name)?.schema().fields().iter().map(|field| field.name().to_owned()).collect())
     };
     read.table_names()?.into_iter().map(|name| fields(&name).map(|fields| (name, fields))).collect()
 }

@@ -224,3 +224,29 @@ fn a_load_is_made_whether_or_not_its_report_is_read() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert_eq!(rows(&folder).lines().count(), 3);
 }
+
+#[test]
+fn few_texts_become_an_enumeration_with_enums() {
+    let folder = Folder::new();
+    let text = format!(
+        "id,side\n{}",
+        (0..12).map(|id| format!("{id},{}\n", ["sell", "buy"][id % 2])).collect::<String>()
+    );
+    folder.file("t.csv", text.as_bytes());
+    let said = folder.run(&["load", "a.dry", "t", "t.csv", "--infer", "--enums", "--key", "id"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(folder.done(&["info", "a.dry", "t"]).contains("enum[buy, sell]"));
+    let query = ["query", "a.dry", "t", "--where", "side = 'buy' and id < 4", "--format", "csv"];
+    assert_eq!(folder.done(&query), "id,side\n1,buy\n3,buy\n");
+    folder.done(&["set", "a.dry", "t", "1", "side=sell"]);
+    let said = folder.run(&["set", "a.dry", "t", "1", "side=hold"]);
+    assert!(said.code != 0 && format!("{said:?}").contains("the names are buy, sell"), "{said:?}");
+    let parquet = folder.run(&["export", "a.dry", "t", "t.parquet"]);
+    assert_eq!(parquet.code, 0, "{parquet:?}");
+    assert_eq!(folder.run(&["load", "b.dry", "t", "t.parquet"]).code, 0);
+    assert_eq!(
+        folder.done(&["scan", "b.dry", "t", "--format", "csv"]),
+        folder.done(&["scan", "a.dry", "t", "--format", "csv"])
+    );
+    assert!(folder.run(&["load", "a.dry", "u", "t.csv", "--enums"]).code != 0, "it needs --infer");
+}

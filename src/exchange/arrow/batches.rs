@@ -121,8 +121,8 @@ impl Batches {
         &self.schema
     }
 
-    pub(in crate::exchange) fn infer(self, name: &str) -> Result<Inferred> {
-        infer(name, &self.schema, self.batches)
+    pub(in crate::exchange) fn infer(self, name: &str, enums: bool) -> Result<Inferred> {
+        infer(name, &self.schema, enums, self.batches)
     }
 }
 

@@ -70,9 +70,9 @@ pub(super) fn column(
             target.fill(|row, slot| put(values.value(row), slot))
         }
         (D::FixedSizeList(element, length), Type::Array(number, wanted))
-            if *length == i32::from(wanted) && from_number(element.data_type()) == Some(number) =>
+            if *length == i32::from(*wanted) && from_number(element.data_type()) == Some(*number) =>
         {
-            list(target, number)
+            list(target, *number)
         }
         _ => target.fill(|_, _| false),
     }
@@ -201,7 +201,7 @@ fn store(field: &FieldDef, value: Value<'_>, slot: &mut [u8]) -> Result<()> {
         (ty @ (Type::Uuid | Type::U128 | Type::I128), Value::Bytes(bytes)) => wide(ty, bytes),
         (Type::Array(number @ (Number::U128 | Number::I128), _), Value::Array(elements)) => {
             let wide = |element| match element {
-                Value::Bytes(bytes) => wide(number.as_type(), bytes),
+                Value::Bytes(bytes) => wide(&number.as_type(), bytes),
                 other => other,
             };
             Value::Array(elements.into_iter().map(wide).collect())
@@ -213,7 +213,7 @@ fn store(field: &FieldDef, value: Value<'_>, slot: &mut [u8]) -> Result<()> {
 }
 
 /// The value of a type of 16 bytes in bytes, as many as there should be.
-fn wide(ty: Type, bytes: std::borrow::Cow<'_, [u8]>) -> Value<'_> {
+fn wide<'b>(ty: &Type, bytes: std::borrow::Cow<'b, [u8]>) -> Value<'b> {
     match (ty, <[u8; 16]>::try_from(&*bytes)) {
         (Type::Uuid, Ok(bytes)) => Uuid::from_bytes(bytes).into(),
         (Type::U128, Ok(bytes)) => u128::from_le_bytes(bytes).into(),

@@ -7,8 +7,8 @@ use arrow_array::types::{
     TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{
-    ArrayRef, BooleanArray, FixedSizeBinaryArray, FixedSizeListArray, PrimitiveArray, RecordBatch,
-    RecordBatchOptions, StringArray,
+    ArrayRef, BooleanArray, DictionaryArray, FixedSizeBinaryArray, FixedSizeListArray, PrimitiveArray,
+    RecordBatch, RecordBatchOptions, StringArray,
 };
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, SchemaRef};
@@ -17,8 +17,8 @@ use bytemuck::{AnyBitPattern, pod_read_unaligned};
 use super::schema::{element, to_schema};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::check_whole;
-use crate::schema::text::{decode_bool, decode_str};
-use crate::schema::{FieldDef, Number, Schema, Type};
+use crate::schema::text::{decode_bool, decode_name, decode_ordinal, decode_str};
+use crate::schema::{EnumNames, FieldDef, Number, Schema, Type};
 
 /// So many rows, and so many bytes of records, make a batch at most.
 const BATCH_ROWS: usize = 65_536;
@@ -43,7 +43,8 @@ pub(super) fn batch_rows(schema: &Schema) -> usize {
 ///
 /// # Errors
 /// [`Value`](ErrorKind::Value) when the bytes are no whole records, [`Corrupt`](ErrorKind::Corrupt) when they are no values of
-/// their fields: text that is not UTF-8, a `bool` that is neither 0 nor 1.
+/// their fields: text that is not UTF-8, a `bool` that is neither 0 nor 1, an enumeration's value
+/// that has no name.
 pub fn record_batch(schema: &Schema, records: &[u8]) -> Result<RecordBatch> {
     batch(schema, to_schema(schema), records)
 }
@@ -141,7 +142,8 @@ impl<'r> Column<'r> {
             Type::I64 => Ok(self.primitive::<Int64Type>()),
             Type::F32 => Ok(self.primitive::<Float32Type>()),
             Type::F64 => Ok(self.primitive::<Float64Type>()),
-            Type::Array(number, length) => self.list(number, length),
+            Type::Array(number, length) => self.list(*number, *length),
+            Type::Enum(names) => self.dictionary(names),
         }
     }
 
@@ -207,6 +209,23 @@ impl<'r> Column<'r> {
         StringArray::try_new(ends, Buffer::from_vec(text), nulls)
             .map(|array| Arc::new(array) as _)
             .map_err(unmade)
+    }
+
+    /// All names, and the position of each row's. Positions without a name are null where the row
+    /// is null, and else damage.
+    fn dictionary(self, names: &EnumNames) -> Result<ArrayRef> {
+        let nulls = self.nulls();
+        let mut positions: Vec<i32> = Vec::with_capacity(self.rows());
+        for (row, stored) in self.stored().enumerate() {
+            let is_valid = nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+            if is_valid {
+                decode_name(names, stored).map_err(|reason| self.field.invalid(reason))?;
+            }
+            positions.push(if is_valid { decode_ordinal(stored) as i32 } else { 0 });
+        }
+        let names = StringArray::from_iter_values(names.iter());
+        let positions = PrimitiveArray::<Int32Type>::new(positions.into(), nulls);
+        DictionaryArray::try_new(positions, Arc::new(names)).map(|array| Arc::new(array) as _).map_err(unmade)
     }
 
     fn binary(self) -> Result<ArrayRef> {

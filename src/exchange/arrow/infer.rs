@@ -12,6 +12,7 @@ use super::decode::{check, value};
 use super::schema::{from_number, is_bytes, is_text, is_uuid, named, plain};
 use super::unread;
 use crate::error::{Result, fail};
+use crate::exchange::few::Few;
 use crate::exchange::inferred::{Column as Found, Inferred};
 use crate::record::Value;
 use crate::schema::{FieldDef, Number, Schema, Type};
@@ -21,13 +22,22 @@ use crate::schema::{FieldDef, Number, Schema, Type};
 pub(super) fn infer(
     name: &str,
     arrow: &SchemaRef,
+    enums: bool,
     batches: impl Iterator<Item = Result<RecordBatch, String>>,
 ) -> Result<Inferred> {
     let mut columns: Vec<Column<'_>> = Vec::new();
     for field in arrow.fields() {
         check(field.data_type())
             .map_err(|error| error.within(format_args!("{name}, column {:?}", field.name())))?;
-        columns.push(Column { named: named(field), field, nulls: 0, lengths: None, has_null_value: false });
+        let few = Few::new(enums && is_text(plain(field.data_type())));
+        columns.push(Column {
+            named: named(field),
+            field,
+            nulls: 0,
+            lengths: None,
+            few,
+            has_null_value: false,
+        });
     }
     let mut rows = 0;
     if columns.iter().any(Column::is_open) {
@@ -56,7 +66,7 @@ pub(super) fn infer(
     let schema = Schema::new(fields.clone()).or_else(|error| {
         // Columns of a table with a key may have been left out, or moved.
         let without = |field: &FieldDef| {
-            FieldDef::new(field.name(), field.ty(), field.is_nullable(), false)?
+            FieldDef::of(field.name(), field.ty(), field.is_nullable(), false)?
                 .with_default(field.default().map(Into::into))
         };
         Schema::new(fields.iter().map(without).collect::<Result<_>>()?).map_err(|_| error)
@@ -76,6 +86,8 @@ struct Column<'c> {
     nulls: u64,
     /// The least and the greatest length of texts, binary and lists.
     lengths: Option<(usize, usize)>,
+    /// The texts, where an enumeration may be picked.
+    few: Few,
     /// Whether there is a value that would be taken for null.
     has_null_value: bool,
 }
@@ -101,7 +113,10 @@ impl Column<'_> {
         if self.has_lengths() {
             for row in 0..array.len() {
                 let length = match value(array, row).map_err(|reason| (row, reason))? {
-                    Value::Text(text) => text.len(),
+                    Value::Text(text) => {
+                        self.few.add(&text);
+                        text.len()
+                    }
                     Value::Bytes(bytes) => bytes.len(),
                     Value::Array(elements) => elements.len(),
                     _ => continue,
@@ -128,7 +143,7 @@ impl Column<'_> {
     fn decide(&self) -> Result<FieldDef> {
         match &self.named {
             Some(field) => Ok(field.clone()),
-            None => FieldDef::new(self.field.name(), self.find_type()?, self.nulls > 0, false),
+            None => FieldDef::of(self.field.name(), self.find_type()?, self.nulls > 0, false),
         }
     }
 
@@ -140,7 +155,10 @@ impl Column<'_> {
             DataType::Date32 | DataType::Date64 => Type::Date,
             DataType::Timestamp(..) => Type::Timestamp,
             DataType::FixedSizeBinary(_) if is_uuid(self.field) => Type::Uuid,
-            text if is_text(text) => Type::Str(self.length("a text")?),
+            text if is_text(text) => match self.few.names(self.nulls > 0) {
+                Some(names) => Type::Enum(names),
+                None => Type::Str(self.length("a text")?),
+            },
             binary if is_bytes(binary) => Type::Bytes(self.one_length("binary")?),
             DataType::List(element) | DataType::LargeList(element) => {
                 Type::Array(self.element(element)?, self.one_length("lists")?)

@@ -54,13 +54,14 @@ pub(super) use {batches::guarded, encode::Gathered};
 pub struct Options {
     name: Box<str>,
     ignore_unknown: bool,
+    enums: bool,
     format: Format,
 }
 
 impl Options {
     /// Files are written, and every mistake is an error.
     pub fn new() -> Options {
-        Options { name: "the Arrow data".into(), ignore_unknown: false, format: Format::File }
+        Options { name: "the Arrow data".into(), ignore_unknown: false, enums: false, format: Format::File }
     }
 
     /// What messages call the input: `row 7 of flights.arrow`.
@@ -72,6 +73,14 @@ impl Options {
     /// Whether columns that the schema has no field for are skipped. Otherwise they are an error.
     pub fn ignore_unknown(mut self, ignore: bool) -> Options {
         self.ignore_unknown = ignore;
+        self
+    }
+
+    /// Whether inference picks an enumeration for a column of few texts: at most 256 different ones (255
+    /// where values are missing), each of which comes four times on average. Its names are sorted, so that
+    /// its values compare as the texts.
+    pub fn enums(mut self, enums: bool) -> Options {
+        self.enums = enums;
         self
     }
 
@@ -128,7 +137,7 @@ impl Options {
     /// [`Input`](crate::ErrorKind::Input) when a column is of a type that no field holds, and when
     /// the batches cannot be read.
     pub fn infer<R: Read + Seek + Send + 'static>(&self, input: R) -> Result<Inferred> {
-        Batches::file(&self.name, input)?.infer(&self.name)
+        Batches::file(&self.name, input)?.infer(&self.name, self.enums)
     }
 
     /// The same of an Arrow stream, which needs no `Seek`.
@@ -136,7 +145,7 @@ impl Options {
     /// # Errors
     /// As for [`infer`](Options::infer).
     pub fn infer_stream<R: Read + Send + 'static>(&self, input: R) -> Result<Inferred> {
-        Batches::stream(&self.name, input)?.infer(&self.name)
+        Batches::stream(&self.name, input)?.infer(&self.name, self.enums)
     }
 
     /// The same of batches that are there already.
@@ -144,7 +153,7 @@ impl Options {
     /// # Errors
     /// As for [`infer`](Options::infer).
     pub fn infer_batches(&self, batches: impl Into<Batches>) -> Result<Inferred> {
-        batches.into().infer(&self.name)
+        batches.into().infer(&self.name, self.enums)
     }
 
     /// Writes rows of this schema as a file, or as a stream.

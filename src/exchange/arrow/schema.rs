@@ -39,15 +39,17 @@ fn to_field(field: &FieldDef) -> Field {
     Field::new(field.name(), to_type(field.ty()), field.is_nullable()).with_metadata(metadata)
 }
 
-pub(super) fn to_type(ty: Type) -> DataType {
+pub(super) fn to_type(ty: &Type) -> DataType {
     match ty {
         Type::Bool => DataType::Boolean,
         Type::Str(_) => DataType::Utf8,
-        Type::Bytes(length) => DataType::FixedSizeBinary(length.into()),
+        Type::Bytes(length) => DataType::FixedSizeBinary((*length).into()),
         Type::Uuid => DataType::FixedSizeBinary(16),
         Type::Date => DataType::Date32,
         Type::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        Type::Array(number, length) => DataType::FixedSizeList(element(number), length.into()),
+        Type::Array(number, length) => DataType::FixedSizeList(element(*number), (*length).into()),
+        // With the keys that other libraries make by default. Pandas knows no unsigned ones.
+        Type::Enum(_) => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
         number => number.number().map_or(DataType::Null, to_number),
     }
 }
@@ -96,20 +98,20 @@ pub(super) fn named(column: &Field) -> Option<FieldDef> {
     let schema: Schema = column.metadata().get(FIELD)?.parse().ok()?;
     let [field] = schema.fields() else { return None };
     let kin = match (field.ty(), plain(column.data_type())) {
-        (Type::Str(_), ty) => is_text(ty),
+        (Type::Str(_) | Type::Enum(_), ty) => is_text(ty),
         (Type::Bytes(_) | Type::Uuid | Type::U128 | Type::I128, ty) => is_bytes(ty),
         (Type::Timestamp, DataType::Timestamp(..)) => true,
         (
             Type::Array(number, _),
             DataType::FixedSizeList(element, _) | DataType::List(element) | DataType::LargeList(element),
-        ) => to_number(number) == *element.data_type(),
+        ) => to_number(*number) == *element.data_type(),
         (ty, column) => to_type(ty) == *column,
     };
     if !kin {
         return None;
     }
     // The column may have been renamed, and it may have become one with nulls.
-    FieldDef::new(column.name(), field.ty(), field.is_nullable(), field.is_key())
+    FieldDef::of(column.name(), field.ty(), field.is_nullable(), field.is_key())
         .and_then(|named| named.with_default(field.default().map(Into::into)))
         .ok()
 }

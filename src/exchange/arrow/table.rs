@@ -10,6 +10,7 @@ use super::encode::{batch, batch_rows};
 use super::schema::to_schema;
 use crate::error::Result;
 use crate::schema::Schema;
+use crate::table::Dyn;
 use crate::transaction::ReadTransaction;
 
 /// The rows of a table as record batches, in the order of their key or number. It holds its snapshot as long as it lives.
@@ -21,7 +22,7 @@ use crate::transaction::ReadTransaction;
 /// let db = Database::in_memory()?;
 /// let write = db.write()?;
 /// let schema: Schema = "x: i32".parse()?;
-/// write.create_dynamic("points", &schema)?.insert(&RowBuf::from_values(&schema, [7])?)?;
+/// write.create_dyn_table("points", &schema)?.push(&RowBuf::from_values(&schema, [7])?)?;
 /// write.commit()?;
 ///
 /// // To another library in this process, which need not know of Rust.
@@ -52,7 +53,7 @@ impl TableBatches {
     /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such table.
     pub fn new(read: ReadTransaction, table: &str) -> Result<TableBatches> {
         let (schema, end) = {
-            let opened = read.dynamic(table)?;
+            let opened = read.table::<Dyn>(table)?;
             (opened.schema().clone(), opened.len())
         };
         Ok(TableBatches { read, table: table.into(), arrow: to_schema(&schema), schema, next: 0, end })
@@ -65,11 +66,10 @@ impl TableBatches {
 
     fn batch(&mut self) -> Result<RecordBatch> {
         let end = self.end.min(self.next + batch_rows(&self.schema) as u64);
-        let table = self.read.dynamic(&self.table)?;
-        let mut rows = table.rows(self.next..end);
+        let table = self.read.table::<Dyn>(&self.table)?;
         let mut records = Vec::new();
-        while let Some(slice) = rows.next_records() {
-            records.extend_from_slice(slice?);
+        for rows in table.rows(self.next..end).slices() {
+            records.extend_from_slice(rows?.as_bytes());
         }
         self.next = end;
         batch(&self.schema, self.arrow.clone(), &records)

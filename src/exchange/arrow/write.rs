@@ -37,9 +37,9 @@ pub enum Format {
 ///
 /// let db = Database::in_memory()?;
 /// let write = db.write()?;
-/// let mut points = write.create_dynamic("points", &schema)?;
+/// let mut points = write.create_dyn_table("points", &schema)?;
 /// let mut reader = arrow::Options::new().reader(&schema, std::io::Cursor::new(file))?;
-/// assert_eq!(points.load(&mut reader, &drystone::LoadOptions::new())?.rows, 1000);
+/// assert_eq!(points.load_from(&mut reader, &drystone::LoadOptions::new())?.rows, 1000);
 /// # Ok::<(), drystone::Error>(())
 /// ```
 #[must_use = "call `finish`, which writes the end"]

@@ -12,7 +12,7 @@ use crate::schema::{FieldDef, Schema};
 /// The narrowest types that hold a CSV; the documentation of [`Options::infer`] has the rules.
 pub(super) fn infer<R: Read>(options: &Options, input: R) -> Result<Inferred> {
     let (mut lines, names) = options.open(input)?;
-    let mut tallies: Vec<Tally> = names.iter().map(|_| Tally::default()).collect();
+    let mut tallies: Vec<Tally> = names.iter().map(|_| Tally::new(options.enums)).collect();
     let (mut rows, mut bad_lines, mut blank_lines) = (0, 0, 0);
     lines.keep_blank = names.len() == 1;
     while lines.advance()? {
@@ -48,7 +48,7 @@ pub(super) fn infer<R: Read>(options: &Options, input: R) -> Result<Inferred> {
 
 fn column_of(name: &str, tally: &Tally) -> Result<Column> {
     let (ty, missing, reason) = tally.find_type()?;
-    Ok(Column::new(FieldDef::new(name, ty, missing > 0, false)?, missing, reason))
+    Ok(Column::new(FieldDef::of(name, ty, missing > 0, false)?, missing, reason))
 }
 
 /// Adds a line to the tallies of its columns; none of it if something is wrong with it.

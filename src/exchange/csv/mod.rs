@@ -53,6 +53,7 @@ pub struct Options {
     name: Box<str>,
     ignore_unknown: bool,
     skip_bad: bool,
+    enums: bool,
 }
 
 impl Options {
@@ -64,6 +65,7 @@ impl Options {
             name: "the CSV".into(),
             ignore_unknown: false,
             skip_bad: false,
+            enums: false,
         }
     }
 
@@ -95,6 +97,23 @@ impl Options {
     /// [`Reader::skip_bad_to`] also keeps them.
     pub fn skip_bad(mut self, skip: bool) -> Options {
         self.skip_bad = skip;
+        self
+    }
+
+    /// Whether [`infer`](Options::infer) picks an enumeration for a column of few texts: at most
+    /// 256 different ones (255 where values are missing), of which each stands in four rows on
+    /// average. Its names are sorted, so that its values compare as the texts.
+    ///
+    /// ```
+    /// use drystone::csv;
+    ///
+    /// let text = "id,side\n".to_owned() + &"1,sell\n2,buy\n".repeat(4);
+    /// let inferred = csv::Options::new().enums(true).infer(text.as_bytes())?;
+    /// assert_eq!(inferred.schema().to_string(), "id: u8, side: enum[buy, sell]");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn enums(mut self, enums: bool) -> Options {
+        self.enums = enums;
         self
     }
 

@@ -133,7 +133,7 @@ impl<R: Read, W: Write> Reader<R, W> {
     /// Whether what spells a missing value is a value all the same: in quotes, or in a text field without null. Reads it
     /// then.
     fn is_value(&self, field: &FieldDef, column: usize, text: &str, out: &mut [u8]) -> bool {
-        let is_text = matches!(field.ty(), Type::Str(_));
+        let is_text = matches!(field.ty(), Type::Str(_) | Type::Enum(_));
         (self.lines.is_quoted(column) || (is_text && !field.is_nullable()))
             && field.parse_text(text, out).is_ok()
     }

@@ -371,10 +371,13 @@ fn out_and_in(options: &Options, schema: &Schema, rows: &[Vec<u8>]) -> Vec<Vec<u
 }
 
 /// Any stored value of a field, the extremes often.
-fn stored(ty: Type, null: Option<Vec<u8>>) -> BoxedStrategy<Vec<u8>> {
+fn stored(ty: &Type, null: Option<Vec<u8>>) -> BoxedStrategy<Vec<u8>> {
     let width = ty.width();
     let value = match ty {
         Type::Bool => prop_oneof![Just(vec![0]), Just(vec![1])].boxed(),
+        Type::Enum(names) => {
+            (0..names.len() as u32).prop_map(move |at| at.to_le_bytes()[..width].to_vec()).boxed()
+        }
         Type::Str(_) => {
             prop_oneof!["[ab,;\"\n\r\u{e9}\u{FEFF}]{0,3}", Just("NA".to_owned()), Just(String::new())]
                 .prop_map(move |text| {

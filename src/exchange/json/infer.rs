@@ -14,7 +14,7 @@ use crate::schema::{FieldDef, Schema, Type};
 /// The most fields of a record.
 const FIELDS: usize = 1024;
 
-pub(super) fn infer<R: Read>(mut lines: Lines<R>) -> Result<Inferred> {
+pub(super) fn infer<R: Read>(mut lines: Lines<R>, enums: bool) -> Result<Inferred> {
     let mut columns: Vec<Column> = Vec::new();
     let mut by_name: HashMap<Box<str>, usize> = HashMap::new();
     let mut rows = 0;
@@ -29,7 +29,8 @@ pub(super) fn infer<R: Read>(mut lines: Lines<R>) -> Result<Inferred> {
                 }
                 None => {
                     by_name.insert((*name).into(), columns.len());
-                    columns.push(Column { name: (*name).into(), ..Column::default() });
+                    let scalars = Tally::new(enums);
+                    columns.push(Column { name: (*name).into(), scalars, ..Column::default() });
                     columns.len() - 1
                 }
             };
@@ -54,7 +55,7 @@ pub(super) fn infer<R: Read>(mut lines: Lines<R>) -> Result<Inferred> {
             |error: crate::Error| error.within(format_args!("{}, field {:?}", lines.name, column.name));
         let (ty, missing, reason) = column.find_type().map_err(place)?;
         let field =
-            FieldDef::new(&column.name, ty, missing > 0, false).map_err(|error| error.within(&lines.name))?;
+            FieldDef::of(&column.name, ty, missing > 0, false).map_err(|error| error.within(&lines.name))?;
         fields.push(field.clone());
         found.push(Found::new(field, missing, reason));
     }
@@ -134,7 +135,7 @@ impl Column {
     fn find_scalar(&self) -> Result<(Type, u64, String)> {
         let (ty, missing, reason) = self.scalars.find_type()?;
         match self.first_plain {
-            Some(line) if matches!(ty, Type::Str(_)) => fail!(
+            Some(line) if matches!(ty, Type::Str(_) | Type::Enum(_)) => fail!(
                 Input,
                 "{reason}; but on line {line} there is none, and no type holds both; give all of them quotes, or none"
             ),

@@ -41,12 +41,13 @@ use line::Lines;
 pub struct Options {
     name: Box<str>,
     ignore_unknown: bool,
+    enums: bool,
 }
 
 impl Options {
     /// Every mistake is an error.
     pub fn new() -> Options {
-        Options { name: "the JSON".into(), ignore_unknown: false }
+        Options { name: "the JSON".into(), ignore_unknown: false, enums: false }
     }
 
     /// What messages call the input: `line 7 of flights.jsonl`.
@@ -58,6 +59,14 @@ impl Options {
     /// Whether members that the schema has no field for are skipped. Otherwise they are an error.
     pub fn ignore_unknown(mut self, ignore: bool) -> Options {
         self.ignore_unknown = ignore;
+        self
+    }
+
+    /// Whether inference picks an enumeration for a member of few texts: at most 256 different ones (255
+    /// where values are missing), each of which comes four times on average. Its names are sorted, so that
+    /// its values compare as the texts.
+    pub fn enums(mut self, enums: bool) -> Options {
+        self.enums = enums;
         self
     }
 
@@ -81,7 +90,7 @@ impl Options {
     /// [`Input`](crate::ErrorKind::Input) for a line that is no object, for objects in objects, for
     /// lists of anything but numbers or of several lengths, and for an input without any rows.
     pub fn infer<R: Read>(&self, input: R) -> Result<Inferred> {
-        infer::infer(Lines::new(&self.name, input))
+        infer::infer(Lines::new(&self.name, input), self.enums)
     }
 
     /// Writes rows of this schema.

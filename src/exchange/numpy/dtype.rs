@@ -11,8 +11,9 @@ use crate::schema::{FieldDef, Number, Schema, Type};
 /// [`TableStats`](crate::TableStats). `drystone info` prints the whole line.
 ///
 /// NumPy has no nulls but NaN and NaT, which nullable floats and timestamps show; in other fields a null is the value that is
-/// set aside for it (see [`FieldDef::null`]). A `date` is the `<i4` of its days, for `.astype('M8[D]')`, a nullable `bool` a `|u1`, and
-/// uuids and whole numbers of 128 bits are `V16`, as NumPy has none.
+/// set aside for it (see [`FieldDef::null`]). An enumeration is the position of its name, from 0
+/// (see [`FieldDef::names`]). A `date` is the `<i4` of its days, for `.astype('M8[D]')`, a nullable
+/// `bool` a `|u1`, and uuids and whole numbers of 128 bits are `V16`, as NumPy has none.
 ///
 /// ```
 /// use drystone::{Schema, numpy};
@@ -27,7 +28,7 @@ pub fn dtype(schema: &Schema) -> String {
         .iter()
         .map(|field| match field.ty() {
             Type::Array(number, length) => {
-                format!("({},'{}',({length},))", quoted(field.name()), scalar(number.as_type(), false))
+                format!("({},'{}',({length},))", quoted(field.name()), scalar(&number.as_type(), false))
             }
             ty => format!("({},'{}')", quoted(field.name()), scalar(ty, field.is_nullable())),
         })
@@ -35,7 +36,7 @@ pub fn dtype(schema: &Schema) -> String {
     format!("[{}]", fields.join(","))
 }
 
-fn scalar(ty: Type, nullable: bool) -> String {
+fn scalar(ty: &Type, nullable: bool) -> String {
     match ty {
         // The byte that means null is no truth value.
         Type::Bool => if nullable { "|u1" } else { "|b1" }.into(),
@@ -43,6 +44,8 @@ fn scalar(ty: Type, nullable: bool) -> String {
         Type::Bytes(length) => format!("V{length}"),
         Type::Date => "<i4".into(),
         Type::Timestamp => "<M8[us]".into(),
+        Type::Enum(names) if names.width() == 1 => "|u1".into(),
+        Type::Enum(_) => "<u2".into(),
         Type::U8 => "|u1".into(),
         Type::I8 => "|i1".into(),
         Type::U16 | Type::U32 | Type::U64 => format!("<u{}", ty.width()),
@@ -75,14 +78,14 @@ impl Column {
         }
         match (self.length, self.element.kind, field.ty()) {
             (Some(_), Kind::Void, Type::Array(Number::U128 | Number::I128, _)) => self.element.width() == 16,
-            (Some(_), kind, Type::Array(number, _)) => kind.number(self.element.width()) == Some(number),
+            (Some(_), kind, Type::Array(number, _)) => kind.number(self.element.width()) == Some(*number),
             (Some(_), ..) => false,
             (None, Kind::Bool, ty) => ty == Type::Bool,
             // As nullable truth values are written.
             (None, Kind::Unsigned, Type::Bool) => field.is_nullable(),
             (None, Kind::Bytes, ty) => matches!(ty, Type::Str(_) | Type::Bytes(_)),
             (None, Kind::Void, ty) => matches!(ty, Type::Bytes(_) | Type::Uuid | Type::U128 | Type::I128),
-            (None, Kind::Signed, Type::Date) => true,
+            (None, Kind::Signed, Type::Date) | (None, Kind::Unsigned, Type::Enum(_)) => true,
             (None, Kind::Moment(unit), ty) => unit.is_micros() && ty == Type::Timestamp,
             (None, kind, ty) => {
                 let number = kind.number(self.element.width());

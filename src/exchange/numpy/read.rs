@@ -56,7 +56,7 @@ impl<R: Read> Opened<R> {
         let fields = columns.iter().zip(&seen).map(|(column, seen)| {
             let place = |error: Error| error.within(format_args!("{name}, field {:?}", column.name));
             let ty = seen.find_type(column).map_err(place)?;
-            FieldDef::new(&column.name, ty, seen.nulls > 0, false).map_err(|error| error.within(name))
+            FieldDef::of(&column.name, ty, seen.nulls > 0, false).map_err(|error| error.within(name))
         });
         let fields = fields.collect::<Result<Vec<_>>>()?;
         let schema = Schema::new(fields.clone()).map_err(|error| error.within(name))?;

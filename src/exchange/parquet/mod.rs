@@ -39,12 +39,13 @@ use crate::schema::Schema;
 pub struct Options {
     name: Box<str>,
     ignore_unknown: bool,
+    enums: bool,
 }
 
 impl Options {
     /// Every mistake is an error.
     pub fn new() -> Options {
-        Options { name: "the Parquet file".into(), ignore_unknown: false }
+        Options { name: "the Parquet file".into(), ignore_unknown: false, enums: false }
     }
 
     /// What messages call the input: `row 7 of flights.parquet`.
@@ -56,6 +57,14 @@ impl Options {
     /// Whether columns that the schema has no field for are skipped. Otherwise they are an error.
     pub fn ignore_unknown(mut self, ignore: bool) -> Options {
         self.ignore_unknown = ignore;
+        self
+    }
+
+    /// Whether inference picks an enumeration for a column of few texts: at most 256 different ones (255
+    /// where values are missing), each of which comes four times on average. Its names are sorted, so that
+    /// its values compare as the texts.
+    pub fn enums(mut self, enums: bool) -> Options {
+        self.enums = enums;
         self
     }
 
@@ -77,7 +86,7 @@ impl Options {
     /// [`Input`](crate::ErrorKind::Input) when it is no Parquet file, or cut off, and when a column
     /// is of a type that no field holds.
     pub fn infer<R: Read + Seek + Send + 'static>(&self, input: R) -> Result<Inferred> {
-        read::open(&self.name, input)?.infer(&self.name)
+        read::open(&self.name, input)?.infer(&self.name, self.enums)
     }
 
     /// Writes rows of this schema.

@@ -99,7 +99,7 @@ pub fn mean(column: impl Into<Column>) -> Aggregate {
 /// # let schema: Schema = "carrier: str[2], dest: str[3]?".parse()?;
 /// # let db = Database::in_memory()?;
 /// # let write = db.write()?;
-/// # let mut flights = write.create_dynamic("flights", &schema)?;
+/// # let mut flights = write.create_dyn_table("flights", &schema)?;
 /// # for (carrier, dest) in [("UA", Some("BOS")), ("UA", Some("BOS")), ("AA", Some("LAX")), ("AA", None)] {
 /// #     flights.insert(&RowBuf::from_values(&schema, [Value::from(carrier), dest.into()])?)?;
 /// # }
@@ -121,7 +121,7 @@ pub fn count_distinct(column: impl Into<Column>) -> Aggregate {
 /// # let schema: Schema = "at: u32 key, price: f64".parse()?;
 /// # let db = Database::in_memory()?;
 /// # let write = db.write()?;
-/// # let mut trades = write.create_dynamic("trades", &schema)?;
+/// # let mut trades = write.create_dyn_table("trades", &schema)?;
 /// # for (at, price) in [(7, 12.5), (3, 10.0), (5, 11.0)] {
 /// #     trades.insert(&RowBuf::from_values(&schema, [Value::from(at), price.into()])?)?;
 /// # }

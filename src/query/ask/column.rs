@@ -58,20 +58,21 @@ impl Place {
 
     /// Whether these are the same bytes, read in the same way.
     pub(in crate::query) fn is_same(&self, other: &Place) -> bool {
-        let of = |place: &Place| (place.offset, place.field.ty(), place.field.is_nullable());
-        of(self) == of(other)
+        self.offset == other.offset
+            && self.field.ty() == other.field.ty()
+            && self.field.is_nullable() == other.field.is_nullable()
     }
 }
 
 impl Column {
-    /// What begins at this byte, as a type that is known at run time and is never null.
-    pub fn at_offset(offset: usize, ty: Type) -> Column {
-        Column(Name::At { offset, ty, nullable: false })
+    /// What begins at this byte, as a type that is known at run time. It is never null.
+    pub fn at_offset(offset: usize, ty: impl Into<Type>) -> Column {
+        Column(Name::At { offset, ty: ty.into(), nullable: false })
     }
 
-    /// What begins at this byte, as a type that is known at run time and may be null.
-    pub fn nullable_at_offset(offset: usize, ty: Type) -> Column {
-        Column(Name::At { offset, ty, nullable: true })
+    /// What begins at this byte, as a type that is known at run time, or null.
+    pub fn nullable_at_offset(offset: usize, ty: impl Into<Type>) -> Column {
+        Column(Name::At { offset, ty: ty.into(), nullable: true })
     }
 
     /// Equal. A comparison with null is neither true nor false, as in SQL: see [`Predicate`].
@@ -155,11 +156,11 @@ impl Column {
             Name::Field(name) => {
                 let field = schema.field(name)?;
                 let offset = field.offset();
-                let field = FieldDef::new(name, field.ty(), field.is_nullable(), false)?;
+                let field = FieldDef::of(name, field.ty(), field.is_nullable(), false)?;
                 Ok(Place { field, offset })
             }
             Name::At { offset, ty, nullable } => {
-                let field = FieldDef::new(&self.to_string(), *ty, *nullable, false)?;
+                let field = FieldDef::of(&self.to_string(), ty, *nullable, false)?;
                 if offset.checked_add(ty.width()).is_none_or(|end| end > schema.width()) {
                     fail!(OutOfRange, "{self}: a row has {} bytes", schema.width());
                 }

@@ -56,7 +56,7 @@ pub struct Expr {
 /// # let schema: Schema = "at: timestamp, price: f64".parse()?;
 /// # let db = Database::in_memory()?;
 /// # let write = db.write()?;
-/// # let mut trades = write.create_dynamic("trades", &schema)?;
+/// # let mut trades = write.create_dyn_table("trades", &schema)?;
 /// # for (at, price) in [(1, 10.0), (59, 11.0), (61, 12.5)] {
 /// #     let at = Timestamp::from_micros(at * 1_000_000);
 /// #     trades.insert(&RowBuf::from_values(&schema, [Value::from(at), price.into()])?)?;

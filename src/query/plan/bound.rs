@@ -37,7 +37,7 @@ impl Fn {
             None => fail!(Query, "{function} needs a field"),
             Some(place) => (type_of(function, place, rows)?, place.field.is_nullable() || !is_grouped),
         };
-        let field = FieldDef::new(&name, ty, nullable, false).map_err(|error| {
+        let field = FieldDef::of(&name, ty, nullable, false).map_err(|error| {
             error.within(format_args!("{aggregate}: give it a name, as in `{aggregate} as x`"))
         })?;
         let is_narrow = place.as_ref().is_some_and(|place| is_narrow(place.field.ty(), rows));
@@ -63,8 +63,8 @@ fn type_of(function: Function, place: &Place, rows: u64) -> Result<Type> {
     let ty = place.field.ty();
     match function {
         Function::Count | Function::CountDistinct => Ok(Type::U64),
-        Function::First | Function::Last => Ok(ty),
-        Function::Min | Function::Max if !matches!(ty, Type::Array(..)) => Ok(ty),
+        Function::First | Function::Last => Ok(ty.clone()),
+        Function::Min | Function::Max if !matches!(ty, Type::Array(..)) => Ok(ty.clone()),
         Function::Mean if ty.is_number() => Ok(Type::F64),
         Function::Sum if ty.is_number() => Ok(match ty {
             Type::F32 | Type::F64 => Type::F64,
@@ -87,7 +87,7 @@ fn type_of(function: Function, place: &Place, rows: u64) -> Result<Type> {
 }
 
 /// Whether the sum of so many numbers of a type is sure to fit an `i64`.
-fn is_narrow(ty: Type, rows: u64) -> bool {
+fn is_narrow(ty: &Type, rows: u64) -> bool {
     let Class::Whole { width, signed } = Class::of(ty) else { return false };
     let bits = 8 * width as u32 - u32::from(signed);
     bits < 64 && u128::from(rows) << bits <= i64::MAX as u128

@@ -37,7 +37,7 @@ struct Cut {
 }
 
 impl Class {
-    pub(in crate::query) fn of(ty: Type) -> Class {
+    pub(in crate::query) fn of(ty: &Type) -> Class {
         let width = ty.width();
         match ty {
             Type::F32 => Class::F32,
@@ -45,7 +45,7 @@ impl Class {
             Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::I128 | Type::Date | Type::Timestamp => {
                 Class::Whole { width, signed: true }
             }
-            Type::Bool | Type::U8 | Type::U16 | Type::U32 | Type::U64 | Type::U128 => {
+            Type::Bool | Type::U8 | Type::U16 | Type::U32 | Type::U64 | Type::U128 | Type::Enum(_) => {
                 Class::Whole { width, signed: false }
             }
             Type::Str(_) | Type::Bytes(_) | Type::Uuid => Class::Bytes { width },
@@ -237,6 +237,10 @@ fn cut(field: &FieldDef, value: &Value<'_>) -> Result<Cut> {
             }
             Ok(bytes_at(text.as_bytes(), field.width(), true))
         }
+        (Type::Enum(names), Value::Text(name)) => match names.position(name) {
+            Some(position) => Ok(whole(field.width(), false, Whole::of(position as i128))),
+            None => Err(wrong(&format!(": {}", names.unknown(name)))),
+        },
         (Type::Bytes(_), Value::Bytes(bytes)) => Ok(bytes_at(bytes, field.width(), false)),
         (Type::Bytes(_), Value::Text(text)) => Ok(bytes_at(&hex(field, text)?, field.width(), false)),
         (Type::Uuid, Value::Uuid(uuid)) => Ok(bytes_at(uuid.as_bytes(), 16, false)),
@@ -273,7 +277,7 @@ fn cut(field: &FieldDef, value: &Value<'_>) -> Result<Cut> {
     }
 }
 
-fn element(ty: Type) -> Type {
+fn element(ty: &Type) -> Type {
     if let Type::Array(number, _) = ty { number.as_type() } else { Number::U8.as_type() }
 }
 

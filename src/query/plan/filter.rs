@@ -247,8 +247,8 @@ fn inverse(op: Op) -> Op {
 /// An error unless two fields can be compared: whole numbers, floats, texts, bytes, or two of one type.
 fn comparable(left: &Place, right: &Place) -> Result<()> {
     let (a, b) = (left.field.ty(), right.field.ty());
-    let is_float = |ty| matches!(ty, Type::F32 | Type::F64);
-    let is_whole = |ty: Type| ty.is_number() && !is_float(ty);
+    let is_float = |ty: &Type| matches!(ty, Type::F32 | Type::F64);
+    let is_whole = |ty: &Type| ty.is_number() && !is_float(ty);
     let alike = a == b && !matches!(a, Type::Array(..))
         || is_whole(a) && is_whole(b)
         || is_float(a) && is_float(b)

@@ -26,9 +26,10 @@ impl Expr {
             None => None,
         };
         let old = &place.field;
-        place.field = FieldDef::new(&self.name(), old.ty(), old.is_nullable(), false).map_err(|error| {
-            error.within(format_args!("{}: give it a name, as in `{} as x`", self.call(), self.call()))
-        })?;
+        place.field =
+            FieldDef::of(&self.name(), old.ty().clone(), old.is_nullable(), false).map_err(|error| {
+                error.within(format_args!("{}: give it a name, as in `{} as x`", self.call(), self.call()))
+            })?;
         Ok(Part { place, floor })
     }
 }

@@ -94,7 +94,7 @@ impl Aggregation {
         let mut fields: Vec<FieldDef> = self.groups.iter().map(|part| part.place.field.clone()).collect();
         for (fun, never) in self.fns.iter().zip(never_null) {
             let field = &fun.field;
-            fields.push(FieldDef::new(field.name(), field.ty(), field.is_nullable() && !never, false)?);
+            fields.push(FieldDef::of(field.name(), field.ty(), field.is_nullable() && !never, false)?);
         }
         Schema::new(fields)
     }

@@ -15,8 +15,8 @@ use crate::schema::Schema;
 /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
 /// # let db = Database::in_memory()?;
 /// # let write = db.write()?;
-/// # let mut flights = write.create_dynamic("flights", &schema)?;
-/// # flights.insert(&RowBuf::from_values(&schema, [Value::from("UA"), Value::from(70)])?)?;
+/// # let mut flights = write.create_dyn_table("flights", &schema)?;
+/// # flights.push(&RowBuf::from_values(&schema, [Value::from("UA"), Value::from(70)])?)?;
 /// use drystone::query::mean;
 ///
 /// let rows = flights.as_table().query().group_by(["carrier"]).aggregate([mean("delay")]).run()?;

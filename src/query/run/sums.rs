@@ -246,7 +246,7 @@ impl Fn {
     /// The states of a sum or a mean.
     pub(in crate::query) fn sums(&self, place: &Place) -> Box<dyn Fold> {
         let at = place.offset;
-        let total = Total { is_mean: self.function == Function::Mean, ty: self.field.ty() };
+        let total = Total { is_mean: self.function == Function::Mean, ty: self.field.ty().clone() };
         let null = place.field.null();
         macro_rules! fold {
             ($number:ident, $state:ty) => {{

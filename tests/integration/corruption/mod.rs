@@ -5,14 +5,14 @@
 
 mod paths;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use drystone::{Database, ErrorKind, LoadOptions, Nullable, Options, Record, RowBuf, TableOptions, Text};
+use drystone::{Database, ErrorKind, LoadOptions, Nullable, OpenOptions, Record, RowBuf, TableOptions, Text};
 
 use crate::temp::{self, TempDb};
 use paths::{copy_and_compare, export, lines, read_all, salvage, try_to_write};
@@ -65,8 +65,12 @@ impl Rights {
         let whole = Database::in_memory().unwrap();
         let write = whole.write().unwrap();
         let options = LoadOptions::new();
-        write.create_table::<Point>("points").unwrap().load(points.iter().copied(), &options).unwrap();
-        write.create_table::<Flight>("flights").unwrap().load(flights.iter().copied(), &options).unwrap();
+        write.create_table::<Point>("points").unwrap().load_with(points.iter().copied(), &options).unwrap();
+        write
+            .create_table::<Flight>("flights")
+            .unwrap()
+            .load_with(flights.iter().copied(), &options)
+            .unwrap();
         write.commit().unwrap();
         let mut rights = Rights { points, flights, point_rows, flight_rows, lines: Vec::new(), whole };
         rights.lines = lines(rights.flight_rows.iter().map(|row| Ok(row.as_row()))).0;
@@ -93,10 +97,10 @@ fn small_database() -> TempDb {
     let write = db.write().unwrap();
     let mut points =
         write.create_table_with::<Point>("points", &TableOptions::new().leaf_rows(POINTS_A_LEAF)).unwrap();
-    points.load((0..POINTS).map(point), &LoadOptions::new()).unwrap();
+    points.load((0..POINTS).map(point)).unwrap();
     let mut flights =
         write.create_table_with::<Flight>("flights", &TableOptions::new().leaf_rows(FLIGHTS_A_LEAF)).unwrap();
-    flights.load((0..FLIGHTS).filter(|n| n % 5 > 0).map(flight), &LoadOptions::new()).unwrap();
+    flights.load((0..FLIGHTS).filter(|n| n % 5 > 0).map(flight)).unwrap();
     drop((points, flights));
     write.commit().unwrap();
     let write = db.write().unwrap();
@@ -123,7 +127,7 @@ struct Met {
 
 /// Opens the file, reads and checks all of it, and tries to write.
 fn examine(path: &Path, rights: &Rights) -> Met {
-    let db = match temp::open(path, &Options::new()) {
+    let db = match temp::open(path, &OpenOptions::new()) {
         Ok(db) => db,
         Err(error) => {
             use ErrorKind::{Corrupt, FutureFormat, NotADatabase, Truncated};
@@ -140,7 +144,7 @@ fn examine(path: &Path, rights: &Rights) -> Met {
     };
     let met = Met {
         by_reading: read_all(&db, rights, false),
-        by_check: !db.check(|_, _| {}).unwrap().is_sound(),
+        by_check: !db.check().unwrap().is_sound(),
         by_export: export(&db, rights),
         by_salvage: salvage(&db, rights),
         by_copying: copy_and_compare(&db, rights),
@@ -153,7 +157,7 @@ fn examine(path: &Path, rights: &Rights) -> Met {
             read_all(&db, rights, true);
         }
     }
-    if let Err(error) = db.compact(|_, _| {}) {
+    if let Err(error) = db.compact() {
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
         assert!(met.by_reading, "compaction met {error}, reading did not");
     }
@@ -181,7 +185,7 @@ impl Flipped<'_> {
     fn new(original: &[u8]) -> Flipped<'_> {
         let temp = TempDb::in_memory_folder();
         std::fs::write(temp.path(), original).unwrap();
-        let file = OpenOptions::new().write(true).open(temp.path()).unwrap();
+        let file = File::options().write(true).open(temp.path()).unwrap();
         Flipped { original, temp, file }
     }
 

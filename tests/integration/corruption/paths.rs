@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::ops::Bound;
 
-use drystone::{Database, DynamicTable, ErrorKind, Record, Result, Row, RowBuf, Value, csv};
+use drystone::{Database, Dyn, ErrorKind, Record, Result, Row, RowBuf, Table, Value, csv};
 
 use super::{FLIGHTS, Flight, POINTS, POINTS_A_LEAF, Point, Rights, flight, point};
 
@@ -53,7 +53,7 @@ pub(super) fn read_all(db: &Database, rights: &Rights, written_anew: bool) -> bo
         let rows = right.len() as u64;
         damaged |= right_or_damaged(read.table_stats(name).map(|stats| stats.rows), &rows, "statistics");
         // A table that cannot be opened is damaged, and that is all that can be said of it.
-        match read.dynamic(name) {
+        match read.table::<Dyn>(name) {
             Ok(table) => damaged |= read_dynamic(&table, right),
             Err(error) => damaged |= right_or_damaged::<()>(Err(error), &(), name),
         }
@@ -130,7 +130,7 @@ pub(super) fn read_all(db: &Database, rights: &Rights, written_anew: bool) -> bo
     damaged
 }
 
-fn read_dynamic(table: &DynamicTable<'_>, right: &[RowBuf]) -> bool {
+fn read_dynamic(table: &Table<'_, Dyn>, right: &[RowBuf]) -> bool {
     let rows = right.len() as u64;
     let mut damaged = right_or_damaged(Ok(table.len()), &rows, "len");
     let rights = || right.iter().map(RowBuf::as_row);
@@ -198,7 +198,7 @@ pub(super) fn lines<'r>(rows: impl Iterator<Item = Result<Row<'r>>>) -> (Vec<u8>
 /// Exports the flights. Whether that ended with an error; the lines before it are right, and without one all are there.
 pub(super) fn export(db: &Database, rights: &Rights) -> bool {
     let read = db.read().unwrap();
-    let Ok(table) = read.dynamic("flights") else { return true };
+    let Ok(table) = read.table::<Dyn>("flights") else { return true };
     let (lines, ended) = lines(table.iter());
     assert!(rights.lines.starts_with(&lines), "wrong lines");
     assert!(ended || lines.len() == rights.lines.len(), "lines are missing");
@@ -213,7 +213,7 @@ pub(super) fn copy_and_compare(db: &Database, rights: &Rights) -> bool {
     let mut damaged = [false; 2];
     for name in ["flights", "points"] {
         let write = copy.write().unwrap();
-        match write.copy_table(&read, name, name, |_, _| {}) {
+        match write.copy_table(&read, name, name) {
             Ok(_) => {
                 write.commit().unwrap();
                 let copy = copy.read().unwrap();
@@ -252,7 +252,7 @@ pub(super) fn salvage(db: &Database, rights: &Rights) -> bool {
     for name in &tables {
         let right = if name == "points" { &rights.point_rows } else { &rights.flight_rows };
         let mut right = right.iter().map(RowBuf::as_row);
-        for row in read.dynamic(name).unwrap().iter() {
+        for row in read.table::<Dyn>(name).unwrap() {
             let row = row.unwrap();
             assert!(right.any(|right| right == row), "{name}: a row that was not there before, or not here");
             kept += 1;

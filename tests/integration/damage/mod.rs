@@ -2,13 +2,11 @@
 //! with the checksums above it mended where it needs that, together with a flipped bit in another table.
 
 mod catalog;
-mod image;
+pub(crate) mod image;
 mod indexes;
 mod nodes;
 
-use drystone::{
-    Bool, Database, ErrorKind, IndexOptions, LoadOptions, Options, Problem, Record, TableOptions, Text,
-};
+use drystone::{Bool, Database, Dyn, ErrorKind, OpenOptions, Problem, Record, TableOptions, Text};
 
 use crate::temp::{self, TempDb};
 use image::{Image, PAGE, Shape};
@@ -66,7 +64,7 @@ fn create<T: Record>(
     rows: impl Iterator<Item = T>,
 ) {
     let options = TableOptions::new().leaf_rows(leaf_rows as usize);
-    write.create_table_with::<T>(name, &options).unwrap().load(rows, &LoadOptions::new()).unwrap();
+    write.create_table_with::<T>(name, &options).unwrap().load(rows).unwrap();
 }
 
 /// Four tables with branches, an index on one of them, and a table without rows.
@@ -84,7 +82,7 @@ fn database() -> Image {
     let witness = (0..1000).map(|id| Witness { id, value: id });
     create(&write, "witness", WITNESS.leaf_rows, witness);
     write.create_table::<Witness>("empty").unwrap();
-    write.create_index("numbers", "numbers by y", &["y"], &IndexOptions::new()).unwrap();
+    write.create_index("numbers", "numbers by y", &["y"]).unwrap();
     write.commit().unwrap();
     drop(db);
     let mut image = Image { bytes: temp.bytes() };
@@ -134,7 +132,7 @@ enum Checksums {
 fn problems(image: &Image) -> Vec<Problem> {
     let temp = TempDb::of_bytes(&image.bytes);
     let db = temp.open();
-    let report = db.check(|_, _| {}).unwrap();
+    let report = db.check().unwrap();
     let shown: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
     assert!(shown.len() < 100, "{} problems:\n{}", shown.len(), shown[..10].join("\n"));
     for (problem, shown) in report.problems.iter().zip(&shown) {
@@ -224,7 +222,7 @@ fn damage_in_the_catalog_hides_no_more_tables_than_it_must() {
     image.bytes[fields[1].at + 70] ^= 1;
     image.bytes[leaf.at] ^= 1;
     let temp = TempDb::of_bytes(&image.bytes);
-    let report = temp.open().check(|_, _| {}).unwrap();
+    let report = temp.open().check().unwrap();
     let hidden = fields[1].rows / 2;
     assert_eq!(report.tables, 600 - hidden);
     // The leaf itself, each table that has its fields there, and the leaf of the last table.
@@ -240,7 +238,7 @@ fn a_database_that_is_cut_or_has_lost_both_meta_pages_is_refused() {
     let sound = database();
     let refused = |bytes: &[u8]| {
         let temp = TempDb::of_bytes(bytes);
-        let error = temp::open(temp.path(), &Options::new()).map(drop).unwrap_err();
+        let error = temp::open(temp.path(), &OpenOptions::new()).map(drop).unwrap_err();
         (error.kind(), error.to_string())
     };
     let mut image = sound.clone();
@@ -259,7 +257,7 @@ fn a_database_that_is_cut_or_has_lost_both_meta_pages_is_refused() {
 fn read_all(db: &Database) {
     let read = db.read().unwrap();
     for name in read.table_names().unwrap_or_default() {
-        if let Ok(table) = read.dynamic(&name) {
+        if let Ok(table) = read.table::<Dyn>(&name) {
             let _ = table.iter().count();
             let _ = table.iter().rev().take_while(Result::is_ok).count();
         }
@@ -289,7 +287,7 @@ fn contents(db: &Database) -> Vec<String> {
     let read = db.read().unwrap();
     let mut lines = Vec::new();
     for name in read.table_names().unwrap() {
-        let table = read.dynamic(&name).unwrap();
+        let table = read.table::<Dyn>(&name).unwrap();
         lines.push(format!("{name}: {}", table.schema()));
         lines.extend(read.indexes(&name).unwrap().iter().map(|index| format!("{index:?}")));
         lines.extend(table.iter().map(|row| format!("{:?}", row.unwrap().as_bytes())));
@@ -313,7 +311,7 @@ fn what_salvage_brings_over_is_sound_and_what_it_does_not_is_listed() {
             .open()
             .salvage(&good)
             .unwrap_or_else(|error| panic!("{what}: {error}"));
-        let problems = good.check(|_, _| {}).unwrap().problems;
+        let problems = good.check().unwrap().problems;
         assert!(problems.is_empty(), "{what}: {problems:?}");
         if report.lost.is_empty() {
             assert!(contents(&good) == all, "{what}: something is lost, and not listed");

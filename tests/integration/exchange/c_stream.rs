@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use drystone::arrow::{self, Batches};
-use drystone::{LoadOptions, Nullable, Record};
+use drystone::{Dyn, LoadOptions, Nullable, Record};
 
 use super::python::{expected, python};
 use super::{data, every_type, records};
@@ -40,12 +40,12 @@ fn tables_go_to_pyarrow_and_come_back_within_one_process() {
     let write = db.write().unwrap();
     let batch = arrow::record_batch(&schema, &every).unwrap();
     let batches = Batches::new(batch.schema(), std::iter::once(Ok(batch)));
-    let mut table = write.create_dynamic("every", &schema).unwrap();
+    let mut table = write.create_dyn_table("every", &schema).unwrap();
     let mut reader = arrow::Options::new().name("every").batch_reader(&schema, batches).unwrap();
-    table.load(&mut reader, &LoadOptions::new()).unwrap();
+    table.load_from(&mut reader, &LoadOptions::new()).unwrap();
     drop(table);
     let mut points = write.create_table::<Point>("points").unwrap();
-    points.load((0..200_000).map(|x| Point { x, y: Nullable::NULL }), &LoadOptions::new()).unwrap();
+    points.load((0..200_000).map(|x| Point { x, y: Nullable::NULL })).unwrap();
     drop(points);
     write.commit().unwrap();
     drop(db);
@@ -65,12 +65,11 @@ fn tables_go_to_pyarrow_and_come_back_within_one_process() {
     assert_sound(&db);
     let read = db.read().unwrap();
     assert_eq!(read.table_names().unwrap(), ["again", "every", "made", "points"]);
-    let again = read.dynamic("again").unwrap();
+    let again = read.table::<Dyn>("again").unwrap();
     assert_eq!(again.schema(), &schema);
-    let mut rows = again.iter();
     let mut bytes = Vec::new();
-    while let Some(records) = rows.next_records() {
-        bytes.extend_from_slice(records.unwrap());
+    for rows in again.slices() {
+        bytes.extend_from_slice(rows.unwrap().as_bytes());
     }
     assert!(bytes == every, "what came back are other records");
 }

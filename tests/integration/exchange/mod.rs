@@ -3,6 +3,7 @@
 mod arrays;
 mod c_stream;
 mod damaged;
+mod dictionaries;
 mod json_lines;
 mod python;
 mod round_trips;
@@ -10,7 +11,7 @@ mod written_elsewhere;
 
 use std::path::PathBuf;
 
-use drystone::{FieldDef, Number, RecordSource, Result, Schema, Type};
+use drystone::{EnumNames, FieldDef, Number, RecordSource, Result, Schema, Type};
 
 use crate::exchange::random::Random;
 
@@ -51,12 +52,14 @@ fn every_type() -> Schema {
     ];
     let mut types =
         vec![Type::Bool, Type::Str(1), Type::Str(7), Type::Bytes(5), Type::Date, Type::Timestamp, Type::Uuid];
+    types.push(r#"enum[b, a, "é, """, NA, null, "true"]"#.parse().unwrap());
+    types.push(Type::Enum(EnumNames::new((0..300).map(|at| format!("n{at}"))).unwrap()));
     types.extend(numbers.map(Number::as_type));
     types.extend(numbers.map(|number| Type::Array(number, 3)));
-    let mut fields = vec![FieldDef::new("the key", Type::U32, false, true).unwrap()];
+    let mut fields = vec![FieldDef::new("the key", Type::U32).unwrap().key().unwrap()];
     for (at, ty) in types.iter().enumerate() {
-        fields.push(FieldDef::new(&format!("plain{at}"), *ty, false, false).unwrap());
-        fields.push(FieldDef::new(&format!("null\"{at}é"), *ty, true, false).unwrap());
+        fields.push(FieldDef::new(&format!("plain{at}"), ty).unwrap());
+        fields.push(FieldDef::new(&format!("null\"{at}é"), ty).unwrap().nullable().unwrap());
     }
     Schema::new(fields).unwrap()
 }
@@ -85,9 +88,13 @@ fn value(field: &FieldDef, random: &mut Random, out: &mut Vec<u8>) {
     if let (Some(null), 0) = (field.null(), random.below(4)) {
         return out.extend_from_slice(null);
     }
-    let parts = if let Type::Array(_, length) = field.ty() { usize::from(length) } else { 1 };
+    let parts = if let Type::Array(_, length) = field.ty() { usize::from(*length) } else { 1 };
     match field.ty() {
         Type::Bool => out.push(random.below(2) as u8),
+        Type::Enum(names) => {
+            let position = random.below(names.len()) as u32;
+            out.extend_from_slice(&position.to_le_bytes()[..width]);
+        }
         Type::Str(_) => {
             let texts =
                 ["", "a", "\"", "é", ",\n", "NA", "null", "0x1\t2", "東京!", "true", "1e5", "\\u0041", " a "];

@@ -114,10 +114,10 @@ fn a_table_goes_through_the_c_stream_interface_and_back() {
     let made = records(&schema, 25_000, 7);
     let db = drystone::Database::in_memory().unwrap();
     let write = db.write().unwrap();
-    let mut table = write.create_dynamic("t", &schema).unwrap();
+    let mut table = write.create_dyn_table("t", &schema).unwrap();
     let batch = arrow::record_batch(&schema, &made).unwrap();
     let mut batches = arrow::Options::new().batch_reader(&schema, batch).unwrap();
-    let report = table.load(&mut batches, &drystone::LoadOptions::new()).unwrap();
+    let report = table.load_from(&mut batches, &drystone::LoadOptions::new()).unwrap();
     assert_eq!((report.rows, report.in_order), (25_000, true));
     drop(table);
     write.commit().unwrap();
@@ -136,7 +136,7 @@ macro_rules! goes_around {
         let schema: Schema = "id: u8, name: str[3]?, x: f64?".parse().unwrap();
         let db = drystone::Database::in_memory().unwrap();
         let write = db.write().unwrap();
-        let mut table = write.create_dynamic("t", &schema).unwrap();
+        let mut table = write.create_dyn_table("t", &schema).unwrap();
         for (id, name, x) in [(1, Some("a"), Some(0.5)), (2, None, None), (3, Some("abc"), Some(-2.0))] {
             let values = [drystone::Value::from(id), name.into(), x.into()];
             table.insert(&drystone::RowBuf::from_values(&schema, values).unwrap()).unwrap();

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use drystone::{
-    Database, DynamicTableMut, Error, ErrorKind, FieldDef, LoadOptions, OnDuplicate, ReadTransaction,
-    RecordSource, Result, Row, RowBuf, TableOptions, Type, Value, WriteTransaction,
+    Database, Dyn, Error, ErrorKind, FieldDef, LoadOptions, OnDuplicate, ReadTransaction, RecordSource,
+    Result, Row, RowBuf, TableMut, TableOptions, Type, Value, WriteTransaction,
 };
 
 use super::indexes::{self, ModelIndex, NO_KEY};
@@ -97,7 +97,7 @@ impl<'t> World<'t> {
 fn assert_same(read: &ReadTransaction, tables: &Tables) {
     assert_eq!(read.table_names().unwrap(), tables.keys().cloned().collect::<Vec<_>>());
     for (name, table) in tables {
-        table.assert_same(&read.dynamic(name).unwrap());
+        table.assert_same(&read.table::<Dyn>(name).unwrap());
         let stats = read.table_stats(name).unwrap();
         assert_eq!(stats.rows, table.len() as u64);
         assert_eq!(stats.leaf_bytes, stats.rows * stats.width as u64);
@@ -106,7 +106,7 @@ fn assert_same(read: &ReadTransaction, tables: &Tables) {
 
 fn create(write: &WriteTransaction, tables: &mut Tables, name: &str, kind: usize) {
     let options = TableOptions::new().leaf_rows(keys::leaf_rows(kind));
-    let made = write.create_dynamic_with(name, &keys::schema(kind), &options);
+    let made = write.create_dyn_table_with(name, &keys::schema(kind), &options);
     if tables.contains_key(name) {
         assert_eq!(made.unwrap_err().kind(), ErrorKind::AlreadyExists);
     } else {
@@ -153,7 +153,7 @@ fn run_on_nth(write: &WriteTransaction, tables: &mut Tables, nth: usize, op: &Op
     let Some(table) = tables.get_mut(&name) else { return };
     match op {
         Op::DropIndex { which } => indexes::drop(write, table, &name, *which),
-        op => run_on(&mut write.dynamic(&name).unwrap(), table, op),
+        op => run_on(&mut write.table::<Dyn>(&name).unwrap(), table, op),
     }
 }
 
@@ -163,9 +163,12 @@ fn table_name(name: u8) -> String {
 
 fn append_field(write: &WriteTransaction, tables: &mut Tables, name: &str, nullable: bool) {
     let field_name = format!("f{}", tables.get(name).map_or(0, |table| table.schema.fields().len()));
-    let mut field = FieldDef::new(&field_name, Type::I32, nullable, false).unwrap();
+    let mut field = FieldDef::new(&field_name, Type::I32).unwrap();
+    if nullable {
+        field = field.nullable().unwrap();
+    }
     if !nullable {
-        field = field.with_default(Some(7_i32.to_le_bytes().into())).unwrap();
+        field = field.default_bytes(&7_i32.to_le_bytes()).unwrap();
     }
     let appended = write.append_field(name, field.clone());
     let Some(table) = tables.get_mut(name) else {
@@ -182,7 +185,7 @@ fn append_field(write: &WriteTransaction, tables: &mut Tables, name: &str, nulla
 }
 
 /// An operation on a table. Operations that the other kind of table has are left out.
-fn run_on(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, op: &Op) {
+fn run_on(table: &mut TableMut<'_, Dyn>, model: &mut ModelTable, op: &Op) {
     match op {
         Op::Clear => {
             table.clear().unwrap();
@@ -212,7 +215,7 @@ fn refused<R: std::fmt::Debug>(done: Result<R>, expected: bool) -> Option<R> {
     Some(done.unwrap())
 }
 
-fn run_on_keyed(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, op: &Op) {
+fn run_on_keyed(table: &mut TableMut<'_, Dyn>, model: &mut ModelTable, op: &Op) {
     let (kind, schema) = (model.kind, model.schema.clone());
     let row = |n: u32, v| keys::row(&schema, &keys::key(kind, n % KEYS), v);
     match *op {
@@ -234,7 +237,7 @@ fn run_on_keyed(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, op: &Op
             let key = keys::key(kind, n);
             let changed = model.with_v(&key, 0, v);
             let expected = changed.as_ref().is_some_and(|row| model.refuses(&key, 0, row));
-            if let Some(was_there) = refused(table.set(&keys::values(&key), "v", v), expected) {
+            if let Some(was_there) = refused(table.set_field(&keys::values(&key), "v", v), expected) {
                 assert_eq!(was_there, changed.is_some());
                 changed.and_then(|row| model.keyed().insert(key, row));
             }
@@ -276,21 +279,21 @@ fn run_on_keyed(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, op: &Op
     }
 }
 
-fn upsert(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, key: ModelKey, row: RowBuf) {
+fn upsert(table: &mut TableMut<'_, Dyn>, model: &mut ModelTable, key: ModelKey, row: RowBuf) {
     let expected = model.refuses(&key, 0, row.as_bytes());
     if let Some(was_there) = refused(table.upsert(&row), expected) {
         assert_eq!(was_there, model.keyed().insert(key, row.into_bytes()).is_some());
     }
 }
 
-fn run_on_numbered(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, op: &Op) {
+fn run_on_numbered(table: &mut TableMut<'_, Dyn>, model: &mut ModelTable, op: &Op) {
     let schema = model.schema.clone();
     let row = |v| keys::row(&schema, &[], v);
     let rows = model.len();
     let at = |n: u32| n as usize % rows.max(1);
     let mut push = |model: &mut ModelTable, row: RowBuf| {
         let expected = model.refuses(&NO_KEY, usize::MAX, row.as_bytes());
-        if refused(table.insert(&row), expected).is_some() {
+        if refused(table.push(&row), expected).is_some() {
             model.numbered().push(row.into_bytes());
         }
     };
@@ -299,7 +302,7 @@ fn run_on_numbered(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, op: 
         Op::PutMany { count, v, .. } => (0..count).for_each(|i| push(model, row(v ^ i))),
         Op::Replace { at: n, v } => {
             let at = at(n);
-            let replaced = table.replace(at as u64, &row(v));
+            let replaced = table.set(at as u64, &row(v));
             if at >= rows {
                 assert_eq!(replaced.unwrap_err().kind(), ErrorKind::OutOfRange);
             } else if refused(replaced, model.refuses(&NO_KEY, at, row(v).as_bytes())).is_some() {
@@ -311,7 +314,7 @@ fn run_on_numbered(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, op: 
             let at = n as usize % (rows + 2);
             let changed = model.with_v(&NO_KEY, at, v);
             let expected = changed.as_ref().is_some_and(|row| model.refuses(&NO_KEY, at, row));
-            if let Some(was_there) = refused(table.set(&[Value::from(at as u64)], "v", v), expected) {
+            if let Some(was_there) = refused(table.set_field(&[Value::from(at as u64)], "v", v), expected) {
                 assert_eq!(was_there, at < rows);
                 if let Some(row) = changed {
                     model.numbered()[at] = row;
@@ -336,7 +339,7 @@ fn run_on_numbered(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, op: 
     }
 }
 
-fn run_load(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, load: &Load) {
+fn run_load(table: &mut TableMut<'_, Dyn>, model: &mut ModelTable, load: &Load) {
     let mut records: Vec<(ModelKey, Vec<u8>)> = (0..load.count)
         .map(|i| {
             let key = match model.rows {
@@ -352,7 +355,7 @@ fn run_load(table: &mut DynamicTableMut<'_>, model: &mut ModelTable, load: &Load
     }
     let source = &mut Records { records: &records, next: 0, load };
     let options = LoadOptions::new().on_duplicate(load.on_duplicate).replace(load.replace).memory_bytes(0);
-    let loaded = table.load(source, &options);
+    let loaded = table.load_from(source, &options);
     let fails = load.fails_at.is_some_and(|at| at < load.count);
 
     let mut expected = model.rows.clone();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use drystone::{DynamicTable, ErrorKind, IndexOptions, Row, Value, WriteTransaction};
+use drystone::{Dyn, ErrorKind, IndexOptions, Row, Table, Value, WriteTransaction};
 
 use super::keys::{self, ModelKey, Part};
 use super::tables::{ModelTable, Rows};
@@ -88,7 +88,7 @@ impl ModelTable {
     }
 
     /// Every index has the rows, and finds them.
-    pub(super) fn assert_indexes(&self, table: &DynamicTable<'_>) {
+    pub(super) fn assert_indexes(&self, table: &Table<'_, Dyn>) {
         for (name, model) in &self.indexes {
             let index = table.index(name).unwrap();
             let expected = self.in_order(*model);
@@ -117,8 +117,10 @@ impl ModelTable {
                 let found = index.prefix(&fields).unwrap();
                 assert_eq!(found.len(), same.len() as u64);
                 assert!(found.map(|row| row.unwrap().as_bytes()).eq(same.iter().copied()));
-                let above = index.range((Bound::Excluded(&fields[..]), Bound::Unbounded)).unwrap();
-                let below = index.range((Bound::Unbounded, Bound::Excluded(&fields[..]))).unwrap();
+                let above =
+                    index.range::<&[Value<'_>]>((Bound::Excluded(&fields[..]), Bound::Unbounded)).unwrap();
+                let below =
+                    index.range::<&[Value<'_>]>((Bound::Unbounded, Bound::Excluded(&fields[..]))).unwrap();
                 assert_eq!(above.len() + below.len() + same.len() as u64, expected.len() as u64);
                 assert_eq!(
                     below.len(),
@@ -141,7 +143,7 @@ pub(super) fn create(
     let Some(model) = tables.get_mut(name) else { return };
     let Some(fields) = fields(model, index.which) else { return };
     let options = IndexOptions::new().unique(index.unique).memory_bytes(0);
-    let created = write.create_index(name, &index_name, &fields, &options);
+    let created = write.create_index_with(name, &index_name, &fields, &options);
     if is_taken {
         assert_eq!(created.unwrap_err().kind(), ErrorKind::AlreadyExists);
     } else if index.unique && model.has_twice(index) {

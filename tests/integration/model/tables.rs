@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use drystone::{DynamicTable, Row, Schema, Value};
+use drystone::{Dyn, Row, Schema, Table, Value};
 
 use super::indexes::ModelIndex;
 use super::keys::{self, ModelKey};
@@ -80,7 +80,7 @@ impl ModelTable {
     }
 
     /// Every row, forwards and backwards and from both ends, and every row by its number.
-    pub(super) fn assert_same(&self, table: &DynamicTable<'_>) {
+    pub(super) fn assert_same(&self, table: &Table<'_, Dyn>) {
         let expected = self.bytes();
         assert_eq!(table.len(), expected.len() as u64);
         assert_eq!(table.schema(), &self.schema);
@@ -107,7 +107,7 @@ impl ModelTable {
     }
 
     /// What one look-up by key or number finds, and its rank.
-    pub(super) fn assert_look_up(&self, table: &DynamicTable<'_>, n: u32) {
+    pub(super) fn assert_look_up(&self, table: &Table<'_, Dyn>, n: u32) {
         assert_eq!(bytes_of(table.first().unwrap()), self.bytes().first().copied());
         assert_eq!(bytes_of(table.last().unwrap()), self.bytes().last().copied());
         match &self.rows {
@@ -130,7 +130,7 @@ impl ModelTable {
     }
 
     /// A range between two keys, cut to `fields` leading fields each, of all kinds of bounds.
-    pub(super) fn assert_range(&self, table: &DynamicTable<'_>, from: u32, to: u32, fields: usize) {
+    pub(super) fn assert_range(&self, table: &Table<'_, Dyn>, from: u32, to: u32, fields: usize) {
         for kind in 0..9 {
             match &self.rows {
                 Rows::Keyed(rows) => {
@@ -166,7 +166,7 @@ impl ModelTable {
     }
 
     /// The rows whose keys begin like this one.
-    pub(super) fn assert_prefix(&self, table: &DynamicTable<'_>, n: u32, fields: usize) {
+    pub(super) fn assert_prefix(&self, table: &Table<'_, Dyn>, n: u32, fields: usize) {
         let Rows::Keyed(rows) = &self.rows else { return };
         let mut key = keys::key(self.kind, n);
         key.truncate(fields);
@@ -175,7 +175,7 @@ impl ModelTable {
         self.assert_rows(table.prefix(&keys::values(&key)).unwrap(), &expected);
     }
 
-    fn assert_rows(&self, rows: drystone::RowRange<'_>, expected: &[&[u8]]) {
+    fn assert_rows(&self, rows: drystone::Rows<'_, Dyn>, expected: &[&[u8]]) {
         assert_eq!(rows.len(), expected.len() as u64);
         let found: Vec<&[u8]> = rows.clone().map(|row| row.unwrap().as_bytes()).collect();
         assert!(found == expected, "a range gives other rows");

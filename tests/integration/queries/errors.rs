@@ -1,7 +1,7 @@
 //! Errors of queries: they say what is wrong, and show where.
 
 use drystone::query::{Aggregate, Order, Predicate, col, count, mean, min, parse_aggregates, sum};
-use drystone::{Error, ErrorKind, Value};
+use drystone::{Dyn, Error, ErrorKind, Value};
 
 use super::table;
 
@@ -73,7 +73,7 @@ fn a_text_that_cannot_be_read_is_marked_where_it_goes_wrong() {
 fn a_predicate_that_does_not_fit_the_table_is_marked_too() {
     let db = table("carrier: str[2], delay: i16?, day: date, raw: bytes[2], embedding: f32[4]", &[]);
     let read = db.read().unwrap();
-    let t = read.dynamic("t").unwrap();
+    let t = read.table::<Dyn>("t").unwrap();
     let cases = [
         (
             "delay > 5 and carier = 'UA'",
@@ -133,7 +133,7 @@ fn parts_that_do_not_go_together_are_errors() {
     let db =
         table("carrier: str[2], delay: i16?, tags: u8[4]", &[&["UA".into(), 5.into(), [1_u8; 4].into()]]);
     let read = db.read().unwrap();
-    let query = read.dynamic("t").unwrap().query();
+    let query = read.table::<Dyn>("t").unwrap().query();
     let cases = [
         (
             query.clone().aggregate([sum("carrier")]),
@@ -191,10 +191,10 @@ fn parts_that_do_not_go_together_are_errors() {
 fn memory_is_bounded() {
     let db = table("x: u32", &[]);
     let write = db.write().unwrap();
-    let mut t = write.dynamic("t").unwrap();
+    let mut t = write.table::<Dyn>("t").unwrap();
     let schema = t.schema().clone();
     for x in 0..50_000 {
-        t.insert(&drystone::RowBuf::from_values(&schema, [Value::from(x)]).unwrap()).unwrap();
+        t.push(&drystone::RowBuf::from_values(&schema, [Value::from(x)]).unwrap()).unwrap();
     }
     let query = t.as_table().query().memory_bytes(100_000);
     for query in [query.clone(), query.clone().order_by(["x"]), query.clone().group_by(["x"])] {

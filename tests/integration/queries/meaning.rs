@@ -1,7 +1,7 @@
 //! What queries mean where it is not plain: null, NaN, literals beyond a type, the ends of sums, and what plans say.
 
 use drystone::query::{Predicate, Query, at, col, count, count_of, max, mean, min, sum};
-use drystone::{ErrorKind, Nullable, Value};
+use drystone::{Dyn, ErrorKind, Nullable, Value};
 
 use super::{ask, table};
 
@@ -220,11 +220,11 @@ fn aggregates_of_no_rows_are_null_and_counts_zero() {
 fn sums_do_not_overflow() {
     let db = table("x: i64, y: u64, z: u128, w: i128", &[]);
     let write = db.write().unwrap();
-    let mut rows = write.dynamic("t").unwrap();
+    let mut rows = write.table::<Dyn>("t").unwrap();
     let schema = rows.schema().clone();
     for _ in 0..3 {
         let values = [Value::from(i64::MIN), u64::MAX.into(), (u128::MAX / 2).into(), (-1_i128).into()];
-        rows.insert(&drystone::RowBuf::from_values(&schema, values).unwrap()).unwrap();
+        rows.push(&drystone::RowBuf::from_values(&schema, values).unwrap()).unwrap();
     }
     let query = || rows.as_table().query();
     assert_eq!(query().value(sum("x")).unwrap().as_i128(), Some(3 * i128::from(i64::MIN)));
@@ -265,7 +265,7 @@ fn the_plan_uses_the_key_as_far_as_it_goes() {
     let rows: Vec<&[Value<'_>]> = rows.iter().map(|row| &row[..]).collect();
     let db = table(schema, &rows);
     let read = db.read().unwrap();
-    let t = read.dynamic("t").unwrap();
+    let t = read.table::<Dyn>("t").unwrap();
     let explain = |text: &str| t.query().filter(text.parse().unwrap()).explain().unwrap();
     let cases = [
         ("a = 3", "read: 200 rows, by key range on a, ranges: 1\nresult"),

@@ -8,17 +8,15 @@ mod random;
 mod threads;
 mod words;
 
-use drystone::{Database, Row, RowBuf, Schema, Value};
+use drystone::{Database, Dyn, Row, RowBuf, Schema, Value};
 
 /// A database in memory with a table `t` of these rows.
 fn table(schema: &str, rows: &[&[Value<'_>]]) -> Database {
     let schema: Schema = schema.parse().unwrap();
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();
-    let mut table = write.create_dynamic("t", &schema).unwrap();
-    for row in rows {
-        table.insert(&RowBuf::from_values(&schema, row.iter().cloned()).unwrap()).unwrap();
-    }
+    let mut table = write.create_dyn_table("t", &schema).unwrap();
+    table.load(rows.iter().map(|row| RowBuf::from_values(&schema, row.iter().cloned()).unwrap())).unwrap();
     drop(table);
     write.commit().unwrap();
     db
@@ -35,6 +33,6 @@ fn ask(
     query: impl FnOnce(drystone::query::Query<'_>) -> drystone::query::Query<'_>,
 ) -> Vec<String> {
     let read = db.read().unwrap();
-    let rows = query(read.dynamic("t").unwrap().query()).run().unwrap();
+    let rows = query(read.table::<Dyn>("t").unwrap().query()).run().unwrap();
     rows.iter().map(text).collect()
 }

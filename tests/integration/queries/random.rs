@@ -8,7 +8,7 @@ use drystone::query::{
     Expr, Order, Predicate, Step, count, count_distinct, count_of, first, floor, last, max, mean, min, sum,
 };
 use drystone::{
-    Database, Date, ErrorKind, FieldDef, LoadOptions, OnDuplicate, Row, RowBuf, Schema, Timestamp, Type,
+    Database, Date, Dyn, ErrorKind, FieldDef, LoadOptions, OnDuplicate, Row, RowBuf, Schema, Timestamp, Type,
     Uuid, Value,
 };
 
@@ -39,7 +39,7 @@ impl Random {
     }
 }
 
-const TYPES: [&str; 22] = [
+const TYPES: [&str; 23] = [
     "u8",
     "u16",
     "u32",
@@ -62,12 +62,13 @@ const TYPES: [&str; 22] = [
     "date",
     "timestamp",
     "uuid",
+    "enum[\"e:z\", \"e:b\", \"e:a\", \"e:ab\"]",
 ];
 
 const OPS: [&str; 6] = ["=", "!=", "<", "<=", ">", ">="];
 
 /// A value for a field or to compare one with: few and far apart, so that they meet, and the ends of the type.
-fn value(random: &mut Random, ty: Type) -> Value<'static> {
+fn value(random: &mut Random, ty: &Type) -> Value<'static> {
     let near = random.below(12) as i128 - 3;
     let texts = ["", "a", "ab", "abc", "abd", "b", "é", "zzz"];
     match ty {
@@ -82,14 +83,15 @@ fn value(random: &mut Random, ty: Type) -> Value<'static> {
         }
         Type::Str(width) => {
             let text = random.of(&texts);
-            let fits = text.len() <= usize::from(width);
+            let fits = text.len() <= usize::from(*width);
             Value::from(if fits { text } else { "a" })
         }
         Type::Bytes(width) => {
-            let mut bytes = vec![random.of(&[0_u8, 1, 7, 0xFE]); usize::from(width)];
+            let mut bytes = vec![random.of(&[0_u8, 1, 7, 0xFE]); usize::from(*width)];
             bytes[0] = random.below(3) as u8;
             Value::from(bytes)
         }
+        Type::Enum(names) => Value::from(names.get(random.below(names.len())).unwrap().to_owned()),
         Type::Date => Value::Date(Date::from_days(near as i32)),
         Type::Timestamp => Value::Timestamp(Timestamp::from_micros(near as i64 * 43_200_000_000)),
         Type::Uuid => Value::Uuid(Uuid::from_u128(near.unsigned_abs())),
@@ -112,7 +114,7 @@ fn value(random: &mut Random, ty: Type) -> Value<'static> {
 }
 
 /// What a field is compared with: mostly its own type, sometimes another number, sometimes null.
-fn literal(random: &mut Random, ty: Type) -> Value<'static> {
+fn literal(random: &mut Random, ty: &Type) -> Value<'static> {
     if random.one_in(15) {
         return Value::Null;
     }
@@ -185,7 +187,7 @@ fn schema(random: &mut Random) -> Schema {
 fn database(random: &mut Random, schema: &Schema) -> Database {
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();
-    let mut table = write.create_dynamic("t", schema).unwrap();
+    let mut table = write.create_dyn_table("t", schema).unwrap();
     for _ in 0..random.of(&[0, 1, 40, 300, 3000]) {
         let mut row = RowBuf::new(schema);
         for (at, field) in schema.fields().iter().enumerate() {
@@ -195,7 +197,7 @@ fn database(random: &mut Random, schema: &Schema) -> Database {
         if schema.is_keyed() {
             table.upsert(&row).unwrap();
         } else {
-            table.insert(&row).unwrap();
+            table.push(&row).unwrap();
         }
     }
     drop(table);
@@ -211,7 +213,7 @@ fn random_queries_give_what_a_row_by_row_evaluator_gives() {
         let schema = schema(&mut random);
         let db = database(&mut random, &schema);
         let read = db.read().unwrap();
-        let table = read.dynamic("t").unwrap();
+        let table = read.table::<Dyn>("t").unwrap();
         for _ in 0..25 {
             let asked = asked(&mut random, &schema, 3);
             let predicate = asked.predicate();
@@ -255,7 +257,7 @@ fn random_orders_and_limits_give_what_a_sort_gives() {
         let schema = schema(&mut random);
         let db = database(&mut random, &schema);
         let read = db.read().unwrap();
-        let table = read.dynamic("t").unwrap();
+        let table = read.table::<Dyn>("t").unwrap();
         let all: Vec<Row<'_>> = table.iter().map(Result::unwrap).collect();
         for _ in 0..6 {
             let keys: Vec<(usize, bool, bool)> = (0..1 + random.below(3))
@@ -368,11 +370,11 @@ fn random_groups_give_what_a_map_gives() {
         let schema = schema(&mut random);
         let db = database(&mut random, &schema);
         let read = db.read().unwrap();
-        let table = read.dynamic("t").unwrap();
+        let table = read.table::<Dyn>("t").unwrap();
         let mut by: Vec<(&FieldDef, Option<Steps>)> = Vec::new();
         for field in schema.fields().iter().take(3) {
             if random.one_in(2) {
-                by.push((field, Steps::random(&mut random, field.ty())));
+                by.push((field, Steps::random(&mut random, field.ty().clone())));
             }
         }
         let field = &schema.fields()[random.below(schema.fields().len())];
@@ -506,7 +508,7 @@ fn distinct_gives_each_row_once() {
         let schema = schema(&mut random);
         let db = database(&mut random, &schema);
         let read = db.read().unwrap();
-        let table = read.dynamic("t").unwrap();
+        let table = read.table::<Dyn>("t").unwrap();
         let fields: Vec<&str> = schema.fields().iter().map(|field| field.name()).take(2).collect();
         let mut rows: Vec<Vec<Value<'_>>> = table
             .iter()
@@ -533,14 +535,18 @@ fn results_can_be_loaded_into_a_table() {
         &[&["UA".into(), 5.into()], &["AA".into(), 7.into()], &["UA".into(), 9.into()]],
     );
     let read = db.read().unwrap();
-    let rows =
-        read.dynamic("t").unwrap().query().group_by(["carrier"]).aggregate([max("delay").named("worst")]);
+    let rows = read
+        .table::<Dyn>("t")
+        .unwrap()
+        .query()
+        .group_by(["carrier"])
+        .aggregate([max("delay").named("worst")]);
     let rows = rows.run().unwrap();
     let write = db.write().unwrap();
     let schema = rows.schema().with_key(&["carrier"]).unwrap();
     assert_eq!(schema.to_string(), "carrier: str[2] key, worst: i16?");
-    let mut worst = write.create_dynamic("worst", &schema).unwrap();
+    let mut worst = write.create_dyn_table("worst", &schema).unwrap();
     let options = LoadOptions::new().on_duplicate(OnDuplicate::Error);
-    assert_eq!(worst.load(&mut rows.source(), &options).unwrap().rows, 2);
+    assert_eq!(worst.load_from(&mut rows.source(), &options).unwrap().rows, 2);
     assert_eq!(worst.get(&["UA".into()]).unwrap().unwrap().get("worst").unwrap(), 9);
 }

@@ -1,7 +1,7 @@
 //! A query gives the same answer on one thread and on several, to the last bit.
 
 use drystone::query::{Query, col, count, count_distinct, first, floor, last, max, mean, min, sum};
-use drystone::{Database, LoadOptions, Record};
+use drystone::{Database, Record};
 
 #[derive(Clone, Copy, Record)]
 #[repr(C, packed)]
@@ -31,7 +31,7 @@ fn threads_change_no_answer() {
             size: random as i32,
         }
     };
-    ticks.load((0..ROWS).map(tick), &LoadOptions::new()).unwrap();
+    ticks.load((0..ROWS).map(tick)).unwrap();
     drop(ticks);
     write.commit().unwrap();
     let read = db.read().unwrap();

@@ -6,7 +6,7 @@ use drystone::query::{
     Aggregate, Expr, Order, Step, at, col, count, count_distinct, first, floor, last, parse_aggregates,
     parse_exprs, parse_orders, sum,
 };
-use drystone::{Error, ErrorKind, Value};
+use drystone::{Dyn, Error, ErrorKind, Value};
 
 use super::{ask, table};
 
@@ -53,7 +53,7 @@ fn a_value_that_rounds_down_beyond_its_type_is_an_error() {
     let query = |ty: &str, value: Value<'static>, step: Step| {
         let db = table(&format!("x: {ty}, y: bytes[9]?"), &[&[value, Value::Null]]);
         let read = db.read().unwrap();
-        let query = read.dynamic("t").unwrap().query();
+        let query = read.table::<Dyn>("t").unwrap().query();
         // By a narrow key, and by a wide one.
         let narrow = query.clone().group_by([floor("x", step)]).run();
         let wide = query.group_by([floor("x", step), "y".into()]).run();
@@ -252,7 +252,7 @@ fn what_cannot_be_read_is_marked() {
 fn what_does_not_fit_the_table_is_an_error() {
     let db = table("at: timestamp, day: date, x: i16?, name: str[4], tags: u8[4]", &[]);
     let read = db.read().unwrap();
-    let query = read.dynamic("t").unwrap().query();
+    let query = read.table::<Dyn>("t").unwrap().query();
     let by = |text: &str| query.clone().group_by(parse_exprs(text).unwrap());
     let cases = [
         (
@@ -343,7 +343,7 @@ fn names_are_those_of_the_result_and_can_be_sorted_by() {
     ];
     let db = table("carrier: str[2], delay: i16?", &rows);
     let read = db.read().unwrap();
-    let query = read.dynamic("t").unwrap().query();
+    let query = read.table::<Dyn>("t").unwrap().query();
     let grouped = query
         .clone()
         .group_by(parse_exprs("carrier as airline, floor(delay, 5) as step").unwrap())
@@ -435,7 +435,7 @@ fn count_distinct_leaves_null_out_and_knows_one_nan_and_one_zero() {
                 .map(super::text)
                 .collect::<Vec<_>>()
         };
-        assert_eq!(none(db.read().unwrap().dynamic("t").unwrap().query()), ["0 1"]);
+        assert_eq!(none(db.read().unwrap().table::<Dyn>("t").unwrap().query()), ["0 1"]);
     }
     // Texts of all widths around those that are one number.
     for width in [1, 3, 4, 5, 8, 9, 20] {
@@ -458,7 +458,7 @@ fn count_distinct_leaves_null_out_and_knows_one_nan_and_one_zero() {
 fn the_memory_of_count_distinct_is_bounded() {
     let db = table("x: u32", &[]);
     let write = db.write().unwrap();
-    let mut t = write.dynamic("t").unwrap();
+    let mut t = write.table::<Dyn>("t").unwrap();
     let schema = t.schema().clone();
     for x in 0..50_000 {
         t.insert(&drystone::RowBuf::from_values(&schema, [Value::from(x)]).unwrap()).unwrap();
@@ -475,7 +475,7 @@ fn results_are_serialized_as_rows() {
         [&["UA".into(), 5.into()], &["AA".into(), Value::Null], &["UA".into(), f64::NAN.into()]];
     let db = table("carrier: str[2], delay: f64?", &rows);
     let read = db.read().unwrap();
-    let query = read.dynamic("t").unwrap().query();
+    let query = read.table::<Dyn>("t").unwrap().query();
     let grouped = query.clone().group_by(["carrier"]).aggregate([last("delay").named("last")]).run().unwrap();
     assert_eq!(
         serde_json::to_string(&grouped).unwrap(),
@@ -488,7 +488,7 @@ fn results_are_serialized_as_rows() {
         r#"[[{"carrier":"UA"},{"carrier":"AA"},{"carrier":"UA"}]]"#
     );
     let none: drystone::Result<Vec<drystone::query::QueryRows>> = read
-        .dynamic("t")
+        .table::<Dyn>("t")
         .unwrap()
         .query()
         .filter("delay > 9".parse().unwrap())

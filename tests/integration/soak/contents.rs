@@ -1,7 +1,7 @@
 //! What the soak's database holds after each commit: it follows from the commit's number alone.
 
 use drystone::{
-    IndexOptions, LoadOptions, OnDuplicate, ReadTransaction, Record, Result, TableOptions, WriteTransaction,
+    Dyn, LoadOptions, OnDuplicate, ReadTransaction, Record, Result, TableOptions, WriteTransaction,
 };
 
 use crate::temp::Numbers;
@@ -245,12 +245,12 @@ impl Contents {
                 // Every other time out of order, so that they are sorted.
                 let key = |row| 2 * if commit.is_multiple_of(2) { rows - 1 - row } else { row };
                 let rows = (0..rows).map(|row| Bulk::new(key(row), commit));
-                write.create_table::<Bulk>("bulk")?.load(rows, &LoadOptions::new()).map(drop)
+                write.create_table::<Bulk>("bulk")?.load(rows).map(drop)
             }
             Change::LoadMore(rows) => {
                 let rows = (0..rows).map(|row| Bulk::new(2 * row + 1, commit));
                 let options = LoadOptions::new().on_duplicate(OnDuplicate::Last).memory_bytes(1 << 20);
-                write.table::<Bulk>("bulk")?.load(rows, &options).map(drop)
+                write.table::<Bulk>("bulk")?.load_with(rows, &options).map(drop)
             }
             Change::DropBulk => write.drop_table("bulk"),
             Change::Scatter(rows, step) => {
@@ -259,9 +259,7 @@ impl Contents {
             }
             Change::ClearScattered => write.table::<Scattered>("scattered")?.clear(),
             Change::DropScattered => write.drop_table("scattered"),
-            Change::CreateIndex => {
-                write.create_index("accounts", "by_commit", &["commit"], &IndexOptions::new())
-            }
+            Change::CreateIndex => write.create_index("accounts", "by_commit", &["commit"]),
             Change::DropIndex => write.drop_index("accounts", "by_commit"),
             Change::TruncateEntries => write.table::<Entry>("entries")?.truncate(0),
         }
@@ -356,15 +354,15 @@ pub(super) fn fingerprint(read: &ReadTransaction) -> u64 {
     let mut sum = 0xCBF2_9CE4_8422_2325_u64;
     let mut add = |number: u64| sum = (sum.rotate_left(5) ^ number).wrapping_mul(0x0000_0100_0000_01B3);
     for name in read.table_names().unwrap() {
-        let table = read.dynamic(&name).unwrap();
+        let table = read.table::<Dyn>(&name).unwrap();
         add(table.len());
         let mut trees = vec![table.iter()];
         for index in read.indexes(&name).unwrap() {
             trees.push(table.index(&index.name).unwrap().iter().entries());
         }
-        for mut rows in trees {
-            while let Some(records) = rows.next_records() {
-                let records = records.unwrap_or_else(|error| panic!("table {name:?}: {error}"));
+        for rows in trees {
+            for records in rows.slices() {
+                let records = records.unwrap_or_else(|error| panic!("table {name:?}: {error}")).as_bytes();
                 add(records.len() as u64);
                 // All widths here are multiples of 4.
                 let (words, rest) = records.as_chunks::<8>();
@@ -386,7 +384,7 @@ pub(super) fn fill(write: &WriteTransaction) -> Result<()> {
     let small = |rows| TableOptions::new().leaf_rows(rows);
     let mut accounts = write.create_table_with::<Account>("accounts", &small(171))?;
     (0..ACCOUNTS).try_for_each(|id| accounts.insert(&Account::new(id, 0)))?;
-    accounts.create_index("by_group", &["group"], &IndexOptions::new())?;
+    accounts.create_index("by_group", &["group"])?;
     let mut cells = write.create_table_with::<Cell>("cells", &small(256))?;
     (0..1000).try_for_each(|row| cells.push(&Cell { row, commit: 0 }).map(drop))?;
     write.create_table_with::<Entry>("entries", &small(256))?.push(&Entry::new(0)).map(drop)

@@ -13,7 +13,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use drystone::Options;
+use drystone::OpenOptions;
 
 use self::contents::{Contents, fingerprint};
 pub(crate) use self::process::take_part;
@@ -100,7 +100,7 @@ fn snapshots_stay_as_they_were_while_processes_write_and_are_killed() {
         soak.round(end);
     }
     let db = soak.temp.open();
-    db.compact(|_, _| {}).unwrap();
+    db.compact().unwrap();
     soak.contents.assert_shown(&db.read().unwrap());
     let (figures, count) = (&soak.figures, |report| soak.figures.count(report));
     println!(
@@ -137,7 +137,7 @@ impl Soak {
         figures.rounds += 1;
         // Every other time this process has the database open throughout: else the lock file begins anew.
         let survivor = numbers.next().is_multiple_of(2).then(|| {
-            let db = temp::open(temp.path(), &Options::new()).unwrap();
+            let db = temp::open(temp.path(), &OpenOptions::new()).unwrap();
             let held = db.read().unwrap();
             let shown = contents.assert_shown(&held);
             (db, held, shown)

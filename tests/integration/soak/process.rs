@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use drystone::{Database, Durability, ErrorKind, Options, ReadTransaction, WriteTransaction};
+use drystone::{Database, Durability, ErrorKind, OpenOptions, ReadTransaction, WriteTransaction};
 
 use super::contents::{Contents, commits_before, commits_in, fingerprint};
 use crate::child;
@@ -117,7 +117,7 @@ pub(super) fn task(seed: u64, role: Role, milliseconds: u64) -> String {
 
 struct Worker {
     path: PathBuf,
-    options: Options,
+    options: OpenOptions,
     role: Role,
     db: Database,
     /// Snapshots with their commits and fingerprints.
@@ -133,7 +133,7 @@ pub(crate) fn take_part(path: &Path) {
     let told: Vec<u64> = told.split(' ').map(|number| number.parse().unwrap()).collect();
     let (seed, role, time) = (told[0], Role::ALL[told[1] as usize], Duration::from_millis(told[2]));
     let mut numbers = Numbers::new(seed);
-    let mut options = Options::new().create(false).read_only(role == Role::Read);
+    let mut options = OpenOptions::new().create(false).read_only(role == Role::Read);
     if numbers.next().is_multiple_of(2) {
         options = options.memory_bytes(32 << 10);
     }
@@ -218,7 +218,7 @@ impl Worker {
     fn edited(&mut self) -> Option<(WriteTransaction, u64)> {
         let mut write = match self.numbers.next() % 4 {
             0 => self.db.try_write().unwrap()?,
-            1 => self.db.write_within(Duration::from_secs(60)).unwrap(),
+            1 => self.db.try_write_for(Duration::from_secs(60)).unwrap(),
             _ => self.db.write().unwrap(),
         };
         if self.numbers.next().is_multiple_of(2) {
@@ -243,8 +243,8 @@ impl Worker {
 
     fn compact(&mut self) {
         match self.numbers.next() % 2 {
-            0 => self.db.compact(|_, _| {}).map(drop).unwrap(),
-            _ => self.db.compact_table("accounts", |_, _| {}).map(drop).unwrap(),
+            0 => self.db.compact().map(drop).unwrap(),
+            _ => self.db.compact_table("accounts").map(drop).unwrap(),
         }
         self.reports.add(Report::Compacted, 0);
     }

@@ -56,7 +56,7 @@ struct Defaults {
     gate: Nullable<u16>,
 }
 
-fn keyed<T: Keyed>(key: T::Key) -> Vec<u8> {
+fn keyed<T: Record + Keyed>(key: T::Key) -> Vec<u8> {
     let mut stored = vec![0; T::Key::WIDTH];
     key.encode(&mut stored);
     stored

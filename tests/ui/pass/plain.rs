@@ -12,7 +12,7 @@ pub struct Point {
     z: i32,
 }
 
-fn by_number<T: drystone::Unkeyed>() -> drystone::Result<()> {
+fn by_number<T: Record + drystone::Unkeyed>() -> drystone::Result<()> {
     assert_eq!(T::schema().to_string(), "x: i32, y: i32, z: i32");
     assert!(!T::schema().is_keyed());
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use drystone::{Database, LoadOptions, Record, Table, TableMut};
+use drystone::{Database, Record, Table, TableMut};
 
 use super::{Reader, Store, missing};
 use crate::data::{Result, Value};
@@ -62,7 +62,7 @@ impl Kind for Keyed {
 
     fn insert(table: &mut TableMut<'_, Keyed>, rows: &[(u64, Value)]) -> drystone::Result<()> {
         let rows = rows.iter().map(|&(key, value)| Keyed::new(key, value));
-        table.load(rows, &LoadOptions::new()).map(drop)
+        table.load(rows).map(drop)
     }
 }
 
@@ -128,7 +128,7 @@ impl<T: Kind> Store for Drystone<T> {
     fn load_sorted(&mut self, rows: impl Iterator<Item = (u64, Value)>) -> Result<()> {
         let write = self.database.write()?;
         let rows = rows.map(|(key, value)| T::new(key, value));
-        write.table::<T>(TABLE)?.load(rows, &LoadOptions::new())?;
+        write.table::<T>(TABLE)?.load(rows)?;
         Ok(write.commit()?)
     }
 

@@ -1,13 +1,15 @@
-//! Reading through an index as bytes: what the typed and the dynamic door share.
+//! Reading through an index as bytes: what all kinds of rows share.
 
 use std::collections::VecDeque;
 use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use super::entry::EntryShape;
+use super::kind::{Dyn, encode_fields};
 use super::reader::Reader;
-use super::scan::RowRange;
+use super::rows::Rows;
 use crate::error::{Error, ErrorKind, Result, fail};
+use crate::record::Value;
 use crate::schema::{FieldDef, KEY_BYTES, Type};
 use crate::tree::KeyShape;
 
@@ -32,7 +34,7 @@ impl<'t> IndexReader<'t> {
         let indexed = fields.take_while(|field| field.offset() < shape.indexed().end).count();
         let indexed = entries.definition.layout.key().leading(indexed);
         let types = entries.definition.schema.fields().iter();
-        let types = types.map(|field| (field.ty(), field.is_nullable())).collect();
+        let types = types.map(|field| (field.ty().clone(), field.is_nullable())).collect();
         Ok(IndexReader { table, entries, shape: Arc::new(shape), indexed: Arc::new(indexed), types })
     }
 
@@ -72,7 +74,7 @@ impl<'t> IndexReader<'t> {
     #[inline(never)]
     fn check_nullable(&self, key: &[(Type, bool)], stored: &[u8], fields: &[FieldDef]) -> Result<()> {
         let same = |((ty, nullable), field): (&(Type, bool), &FieldDef)| {
-            *ty == field.ty() && (!nullable || field.is_nullable())
+            ty == field.ty() && (!nullable || field.is_nullable())
         };
         if key.len() != fields.len() || !key.iter().zip(fields).all(same) {
             return Err(self.other_types(key, fields));
@@ -89,6 +91,35 @@ impl<'t> IndexReader<'t> {
             }
         }
         Ok(())
+    }
+
+    /// The stored form of values of the first fields of an entry.
+    pub(super) fn encode(&self, values: &[Value<'_>]) -> Result<Vec<u8>> {
+        let fields = self.entries.definition.schema.fields();
+        if values.len() > fields.len() {
+            return Err(self.wrong_count(values.len()));
+        }
+        encode_fields(fields, values).map_err(|error| self.entries.place_error(error))
+    }
+
+    /// The same for all indexed fields.
+    pub(super) fn encode_whole(&self, values: &[Value<'_>]) -> Result<Vec<u8>> {
+        if values.len() != self.fields().len() {
+            return Err(self.wrong_count(values.len()));
+        }
+        self.encode(values)
+    }
+
+    #[cold]
+    fn wrong_count(&self, count: usize) -> Error {
+        let names: Vec<&str> = self.fields().iter().map(FieldDef::name).collect();
+        let message = format!(
+            "index {:?} is on {} fields ({}), not {count}",
+            self.entries.definition.name,
+            names.len(),
+            names.join(", ")
+        );
+        Error::new(ErrorKind::Usage, message)
     }
 
     #[cold]
@@ -159,7 +190,7 @@ impl<'t> IndexReader<'t> {
 
     pub(super) fn scan(&self, entries: Range<u64>) -> IndexScan<'t> {
         IndexScan {
-            entries: RowRange::new(self.entries, entries),
+            entries: Rows::new(self.entries, entries),
             index: self.clone(),
             front: VecDeque::new(),
             back: VecDeque::new(),
@@ -183,7 +214,7 @@ impl<'t> IndexReader<'t> {
 #[derive(Clone)]
 pub(super) struct IndexScan<'t> {
     pub(super) index: IndexReader<'t>,
-    entries: RowRange<'t>,
+    entries: Rows<'t, Dyn>,
     /// Rows that were looked up and not handed out yet.
     front: VecDeque<&'t [u8]>,
     back: VecDeque<&'t [u8]>,
@@ -200,7 +231,7 @@ impl<'t> IndexScan<'t> {
     }
 
     /// The entries of the rows that are left, but for those that were looked up already.
-    pub(super) fn into_entries(self) -> RowRange<'t> {
+    pub(super) fn into_entries(self) -> Rows<'t, Dyn> {
         self.entries
     }
 
@@ -229,7 +260,7 @@ impl<'t> IndexScan<'t> {
     /// After an error nothing comes any more.
     fn end(&mut self) {
         (self.front, self.back) = (VecDeque::new(), VecDeque::new());
-        self.entries = RowRange::new(self.index.entries, 0..0);
+        self.entries = Rows::new(self.index.entries, 0..0);
     }
 }
 

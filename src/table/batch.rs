@@ -1,0 +1,300 @@
+//! Changes of many rows in one call: sorted first, then made leaf by leaf.
+
+use std::borrow::Borrow;
+use std::ops::{Bound, RangeBounds};
+
+use super::kind::{Dyn, RowKind};
+
+use super::table::encode_keys;
+use super::table_mut::TableMut;
+use super::updated::Updated;
+use crate::error::{ErrorKind, Result};
+use crate::load::{LoadOptions, OnDuplicate};
+use crate::record::{Keyed, PrefixOf, Record, Value};
+use crate::tree::RowSet;
+
+impl<R: RowKind> TableMut<'_, R> {
+    /// Changes many rows, each by what comes with its key, and returns how many there were. The rows are
+    /// taken in the order of their keys, so each leaf is visited once: a million random keys take a
+    /// fraction of the time of as many calls of [`update`](TableMut::update). A key that comes twice is
+    /// changed twice, in the order given; keys that are not in the table are skipped.
+    ///
+    /// `change` returns nothing or a [`Result`](crate::Result), as in `update`.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.insert(&User { id: 7, score: 1 })?;
+    /// # users.insert(&User { id: 9, score: 2 })?;
+    /// let won = [(9, 5), (8, 10), (7, 10)];
+    /// assert_eq!(users.update_many(&won, |user, points| user.score += points)?, 2);
+    /// assert_eq!(users.get(7)?.unwrap().score, 11);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`update`](TableMut::update). An error of `change`, or `Duplicate` where there is a unique
+    /// index, takes all changes of the call back. After another error, or if `change` panics, some rows
+    /// may have been changed: the transaction can then not be committed.
+    pub fn update_many<V, C: Updated<Value = ()>>(
+        &mut self,
+        changes: &[(R::Key<'_>, V)],
+        mut change: impl FnMut(&mut R::Buf, &V) -> C,
+    ) -> Result<u64> {
+        let mut undo = Undo::new(C::CAN_FAIL || self.writer.has_unique_index());
+        let schema = self.held_schema();
+        let schema = schema.borrow();
+        for changes in changes.chunks(1 << 24) {
+            let keys = encode_keys::<R>(schema, changes.iter().map(|(key, _)| *key))?;
+            let width = keys.len() / changes.len();
+            for at in self.writer.in_key_order(&keys) {
+                let key = &keys[at as usize * width..][..width];
+                let by = &changes[at as usize].1;
+                self.update_one(&mut undo, key, schema, |row| change(row, by).into_result())?;
+            }
+        }
+        Ok(undo.changed)
+    }
+
+    /// Changes one of many rows. After an error that takes the call back, all of them are as they were.
+    pub(super) fn update_one(
+        &mut self,
+        undo: &mut Undo,
+        key: &[u8],
+        schema: &crate::schema::Schema,
+        change: impl FnOnce(&mut R::Buf) -> Result<()>,
+    ) -> Result<()> {
+        let session = self.writer.home.session();
+        let start = undo.befores.len();
+        // Whether it was the caller's closure that failed.
+        let mut refused = false;
+        let updated = session.fail_on_panic(|| {
+            self.writer.update(key, |record| {
+                undo.note(key, record);
+                let mut row = R::buf(schema, record)?;
+                change(&mut row)
+                    .and_then(|()| R::bytes(schema, &row))
+                    .map(|row| record.copy_from_slice(row))
+                    .inspect_err(|_| refused = true)
+            })
+        });
+        let error = match updated {
+            Ok(updated) => {
+                undo.changed += u64::from(updated.is_some());
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        if undo.is_kept && (refused || matches!(error.kind(), ErrorKind::Duplicate | ErrorKind::Value)) {
+            undo.befores.truncate(start);
+            self.writer.restore(&undo.befores, key.len()).inspect_err(|_| session.fail())?;
+        } else if undo.changed > 0 {
+            session.fail();
+        }
+        Err(error)
+    }
+
+    /// Keeps the rows for which `keep` returns `true`, in their order, and returns how many were removed.
+    /// In a table without a key the rows that stay are numbered again from 0. O(n); leaves that lose no
+    /// row are not written.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// users.load((0..1000).map(|id| User { id, score: id % 10 }))?;
+    /// assert_eq!(users.retain(|user| user.score > 0)?, 100);
+    /// assert_eq!(users.len(), 900);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io` if pages cannot be read or written. If `keep` panics, the table is as it was.
+    pub fn retain(&mut self, mut keep: impl FnMut(R::Row<'_>) -> bool) -> Result<u64> {
+        let mut removed = RowSet::none();
+        for (row, number) in self.iter().zip(0..) {
+            if !keep(row?) {
+                removed.add(number);
+            }
+        }
+        self.writer.remove_rows(&removed)
+    }
+}
+
+impl<R: RowKind + Keyed> TableMut<'_, R> {
+    /// Inserts rows with new keys, in any order, and returns how many. They are sorted and go through
+    /// the tree together, leaf by leaf.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// assert_eq!(users.insert_many([9, 7, 8].map(|id| User { id, score: 0 }))?, 3);
+    /// assert!(users.insert_many([6, 7].map(|id| User { id, score: 0 })).is_err());
+    /// assert_eq!(users.len(), 3); // 6 was not inserted either
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Duplicate` if a key comes twice or is in the table, or for the same values in a unique index; else
+    /// as for [`insert`](TableMut::insert). The table is then as it was, also if the iterator panics.
+    pub fn insert_many(&mut self, rows: impl IntoIterator<Item = R::Buf>) -> Result<u64> {
+        self.put_many("insert_many", rows, OnDuplicate::Error)
+    }
+
+    /// Inserts rows, replaces those whose keys are in the table, and returns how many were new. Of rows
+    /// with the same key, the last one counts. They are sorted and go through the tree together.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// users.insert(&User { id: 7, score: 1 })?;
+    /// assert_eq!(users.upsert_many([8, 7].map(|id| User { id, score: 5 }))?, 1);
+    /// assert_eq!(users.get(7)?.unwrap().score, 5);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`insert_many`](TableMut::insert_many), but for keys that come twice or are there.
+    pub fn upsert_many(&mut self, rows: impl IntoIterator<Item = R::Buf>) -> Result<u64> {
+        self.put_many("upsert_many", rows, OnDuplicate::Last)
+    }
+
+    fn put_many(
+        &mut self,
+        call: &str,
+        rows: impl IntoIterator<Item = R::Buf>,
+        on_duplicate: OnDuplicate,
+    ) -> Result<u64> {
+        self.needs_key(call, "extend")?;
+        let before = self.len();
+        let report = self.load_with(rows, &LoadOptions::new().on_duplicate(on_duplicate))?;
+        Ok(report.rows - before)
+    }
+
+    /// Removes the rows with these keys, and returns how many there were. The keys are sorted, and each
+    /// leaf is visited once; keys that are not in the table are skipped.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// users.load((0..10).map(|id| User { id, score: 0 }))?;
+    /// assert_eq!(users.remove_many(&[7, 3, 12, 3])?, 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`remove`](TableMut::remove); the table is then as it was, or the transaction cannot be
+    /// committed.
+    pub fn remove_many(&mut self, keys: &[R::Key<'_>]) -> Result<u64> {
+        self.needs_key("remove_many", "retain")?;
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        let stored = encode_keys::<R>(self.schema(), keys.iter().copied())?;
+        let width = stored.len() / keys.len();
+        let mut removed = RowSet::none();
+        let table = self.writer.reader();
+        for at in self.writer.in_key_order(&stored) {
+            let place = table.place(&stored[at as usize * width..][..width])?;
+            if place.found {
+                removed.add(place.rank);
+            }
+        }
+        self.writer.remove_rows(&removed)
+    }
+
+    /// Removes the rows whose keys lie in a range, and returns how many there were. Whole leaves are
+    /// unlinked without being read, so the time depends on the number of leaves, not of rows; entries of
+    /// indexes are removed one by one or, if they are many, by writing the index again.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// users.load((0..100_000).map(|id| User { id, score: 0 }))?;
+    /// assert_eq!(users.remove_range(..50_000)?, 50_000);
+    /// assert_eq!(users.first()?.unwrap().id, 50_000);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`remove_many`](TableMut::remove_many).
+    pub fn remove_range<'k>(&mut self, keys: impl RangeBounds<R::Key<'k>>) -> Result<u64> {
+        self.needs_key("remove_range", "truncate, or retain")?;
+        let rows = self.as_table().numbers_between(keys)?;
+        self.writer.remove_rows(&RowSet::range(rows))
+    }
+}
+
+impl<T: Record + Keyed> TableMut<'_, T> {
+    /// Removes the rows whose keys begin with these leading fields, and returns how many there were: as
+    /// [`remove_range`](TableMut::remove_range).
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// edges.load([(1, 2), (1, 3), (2, 1)].map(|(from, to)| Edge { from, to }))?;
+    /// assert_eq!(edges.remove_prefix((1,))?, 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`remove_many`](TableMut::remove_many).
+    pub fn remove_prefix<P: PrefixOf<T::Key>>(&mut self, fields: P) -> Result<u64> {
+        let rows = self.as_table().prefix(fields)?.numbers();
+        self.writer.remove_rows(&RowSet::range(rows))
+    }
+}
+
+impl TableMut<'_, Dyn> {
+    /// Removes the rows whose keys begin with these values, and returns how many there were: as
+    /// [`remove_range`](TableMut::remove_range).
+    ///
+    /// # Errors
+    /// As for [`remove_many`](TableMut::remove_many).
+    pub fn remove_prefix(&mut self, fields: &[Value<'_>]) -> Result<u64> {
+        self.remove_range((Bound::Included(fields), Bound::Included(fields)))
+    }
+}
+
+/// What rows were before a call that changes many of them, to take its changes back.
+pub(super) struct Undo {
+    /// Whether anything can fail that takes the call back.
+    is_kept: bool,
+    /// Each row after its key.
+    befores: Vec<u8>,
+    pub(super) changed: u64,
+}
+
+impl Undo {
+    pub(super) fn new(is_kept: bool) -> Undo {
+        Undo { is_kept, befores: Vec::new(), changed: 0 }
+    }
+
+    fn note(&mut self, key: &[u8], record: &[u8]) {
+        if self.is_kept {
+            self.befores.extend_from_slice(key);
+            self.befores.extend_from_slice(record);
+        }
+    }
+}

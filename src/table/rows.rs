@@ -1,0 +1,371 @@
+//! Ranges of rows: one by one, as slices of whole leaves, and cut into parts for threads.
+
+use std::fmt;
+use std::iter::FusedIterator;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::kind::RowKind;
+use super::reader::Reader;
+use crate::error::{Error, Result};
+use crate::record::Row;
+use crate::schema::Schema;
+use crate::tree;
+
+/// The rows of a table in a range, in order: an iterator of `Result<&T>` (of `Result<Row>` in a
+/// [`Dyn`](crate::Dyn) table) from both ends.
+///
+/// An error (a page that does not match its checksum) comes once and ends the iteration. Cloning is
+/// cheap.
+///
+/// ```
+/// # use drystone::{Database, Record};
+/// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut points = write.create_table::<Point>("points")?;
+/// # points.extend((0..10).map(|x| Point { x, y: x * x }))?;
+/// # write.commit()?;
+/// let read = db.read()?;
+/// let points = read.table::<Point>("points")?;
+/// let range = points.range(3..6)?;
+/// assert_eq!(range.len(), 3);
+/// let ys: Vec<i32> = range.map(|point| point.map(|point| point.y)).collect::<Result<_, _>>()?;
+/// assert_eq!(ys, [9, 16, 25]);
+/// # Ok::<(), drystone::Error>(())
+/// ```
+pub struct Rows<'t, R> {
+    slices: Slices<'t, R>,
+    /// What is left of the leaf that was begun at the front, and of the one at the back. As bytes, so that
+    /// the lifetime can be shortened.
+    front: &'t [u8],
+    back: &'t [u8],
+}
+
+impl<R> Clone for Rows<'_, R> {
+    fn clone(&self) -> Self {
+        Rows { slices: self.slices.clone(), front: self.front, back: self.back }
+    }
+}
+
+impl<R: RowKind> fmt::Debug for Rows<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rows({:?}, {} left)", self.slices.reader.definition.name, self.len())
+    }
+}
+
+impl<'t, R: RowKind> Rows<'t, R> {
+    pub(super) fn new(reader: Reader<'t>, rows: Range<u64>) -> Rows<'t, R> {
+        Rows { slices: Slices::new(reader, rows), front: &[], back: &[] }
+    }
+
+    fn begun(&self, rows: &[u8]) -> u64 {
+        (rows.len() / self.slices.reader.definition.schema.width()) as u64
+    }
+
+    /// How many rows are left. (`ExactSizeIterator` is not implemented: damage may end the iteration
+    /// early, and a table may have more rows than a `usize` can count.)
+    pub fn len(&self) -> u64 {
+        self.slices.rows() + self.begun(self.front) + self.begun(self.back)
+    }
+
+    /// Whether no row is left.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The numbers of the rows that are left, counted in key order where there is a key.
+    pub fn numbers(&self) -> Range<u64> {
+        let end = self.slices.inner.rows().end + self.begun(self.back);
+        end - self.len()..end
+    }
+
+    /// The rows that are left as slices, one for each leaf: the fastest way over many rows.
+    pub fn slices(self) -> Slices<'t, R> {
+        Slices::new(self.slices.reader, self.numbers())
+    }
+
+    /// The rows that are left as one slice, if they lie side by side in the file: within one leaf, or
+    /// in leaves that were loaded together. `None` if they do not. O(leaves); verifies what was not
+    /// read before.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # write.create_table::<Point>("points")?.load((0..10_000).map(|x| Point { x, y: 1 }))?;
+    /// # write.commit()?;
+    /// let read = db.read()?;
+    /// let points = read.table::<Point>("points")?;
+    /// let some = points.range(100..5_000)?.as_slice()?.expect("loaded in one run");
+    /// assert_eq!((some.len(), some[0].x), (4_900, 100));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Corrupt` if a page does not match its checksum.
+    pub fn as_slice(&self) -> Result<Option<R::Slice<'t>>> {
+        let reader = self.slices.reader;
+        let schema = &reader.definition.schema;
+        let joined = reader.view.join(self.numbers()).map_err(|error| reader.place_error(error))?;
+        joined.map(|bytes| R::slice(schema, bytes)).transpose()
+    }
+
+    /// The rows as values of their own: `T` for `&T`, [`RowBuf`](crate::RowBuf) for [`Row`].
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # db.update(|tx| tx.create_table::<Point>("points")?.extend((0..9).map(|x| Point { x, y: 1 })))?;
+    /// # let read = db.read()?;
+    /// let points: Vec<Point> = read.table::<Point>("points")?.iter().copied().collect::<Result<_, _>>()?;
+    /// assert_eq!(points.len(), 9);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn copied(self) -> impl DoubleEndedIterator<Item = Result<R::Buf>> + use<'t, R> {
+        self.map(|row| row.map(R::to_buf))
+    }
+
+    /// Cuts the range into `parts` ranges of equal length (to a row), in order: one for each thread.
+    /// There are at most as many parts as rows, and at least one.
+    pub fn split(self, parts: usize) -> Vec<Rows<'t, R>> {
+        split(self.numbers(), parts).map(|rows| Rows::new(self.slices.reader, rows)).collect()
+    }
+
+    /// What was taken from the other end is given up too: no row comes after a gap.
+    #[cold]
+    fn end_with<A>(&mut self, error: Error) -> Option<Result<A>> {
+        (self.front, self.back) = (&[], &[]);
+        Some(Err(error))
+    }
+}
+
+impl<'t, R: RowKind> Iterator for Rows<'t, R> {
+    type Item = Result<R::Row<'t>>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let schema = &self.slices.reader.definition.schema;
+        loop {
+            if let Some((first, rest)) = R::split_first(schema, self.front) {
+                self.front = rest;
+                return Some(Ok(first));
+            }
+            match self.slices.next_bytes() {
+                Some(Ok(slice)) => self.front = slice,
+                Some(Err(error)) => return self.end_with(error),
+                None => {
+                    let (first, rest) = R::split_first(schema, self.back)?;
+                    self.back = rest;
+                    return Some(Ok(first));
+                }
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let len = self.len();
+        // Damage may end it early.
+        (0, usize::try_from(len).ok())
+    }
+}
+
+impl<R: RowKind> DoubleEndedIterator for Rows<'_, R> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let schema = &self.slices.reader.definition.schema;
+        loop {
+            if let Some((last, rest)) = R::split_last(schema, self.back) {
+                self.back = rest;
+                return Some(Ok(last));
+            }
+            match self.slices.next_back_bytes() {
+                Some(Ok(slice)) => self.back = slice,
+                Some(Err(error)) => return self.end_with(error),
+                None => {
+                    let (last, rest) = R::split_last(schema, self.front)?;
+                    self.front = rest;
+                    return Some(Ok(last));
+                }
+            }
+        }
+    }
+}
+
+impl<R: RowKind> FusedIterator for Rows<'_, R> {}
+
+/// The rows of a range as slices, one for each leaf, from both ends. See [`Rows::slices`].
+///
+/// ```
+/// # use drystone::{Database, Record};
+/// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut points = write.create_table::<Point>("points")?;
+/// # points.extend((0..10_000).map(|x| Point { x, y: 1 }))?;
+/// # write.commit()?;
+/// let read = db.read()?;
+/// let mut sum = 0;
+/// for slice in read.table::<Point>("points")?.slices() {
+///     sum += slice?.iter().map(|point| i64::from(point.y)).sum::<i64>();
+/// }
+/// assert_eq!(sum, 10_000);
+/// # Ok::<(), drystone::Error>(())
+/// ```
+pub struct Slices<'t, R> {
+    reader: Reader<'t>,
+    inner: tree::Slices<'t>,
+    records: PhantomData<fn() -> R>,
+}
+
+impl<R> Clone for Slices<'_, R> {
+    fn clone(&self) -> Self {
+        Slices { reader: self.reader, inner: self.inner.clone(), records: PhantomData }
+    }
+}
+
+impl<R: RowKind> fmt::Debug for Slices<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Slices({:?}, {} rows left)", self.reader.definition.name, self.rows())
+    }
+}
+
+impl<'t, R: RowKind> Slices<'t, R> {
+    pub(super) fn new(reader: Reader<'t>, rows: Range<u64>) -> Slices<'t, R> {
+        Slices { reader, inner: reader.view.slices(rows), records: PhantomData }
+    }
+
+    /// How many rows are left.
+    pub fn rows(&self) -> u64 {
+        let rows = self.inner.rows();
+        rows.end - rows.start
+    }
+
+    /// Bytes that can be taken apart into rows.
+    #[inline]
+    fn checked(&self, slice: Result<&'t [u8]>) -> Result<&'t [u8]> {
+        slice
+            .and_then(|slice| R::slice(&self.reader.definition.schema, slice).map(|_| slice))
+            .map_err(|error| self.reader.place_error(error))
+    }
+
+    #[inline]
+    fn decode(&self, slice: Result<&'t [u8]>) -> Result<R::Slice<'t>> {
+        slice
+            .and_then(|slice| R::slice(&self.reader.definition.schema, slice))
+            .map_err(|error| self.reader.place_error(error))
+    }
+
+    fn next_bytes(&mut self) -> Option<Result<&'t [u8]>> {
+        let slice = self.inner.next()?;
+        Some(self.checked(slice))
+    }
+
+    fn next_back_bytes(&mut self) -> Option<Result<&'t [u8]>> {
+        let slice = self.inner.next_back()?;
+        Some(self.checked(slice))
+    }
+}
+
+impl<'t, R: RowKind> Iterator for Slices<'t, R> {
+    type Item = Result<R::Slice<'t>>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let slice = self.inner.next()?;
+        Some(self.decode(slice))
+    }
+}
+
+impl<R: RowKind> DoubleEndedIterator for Slices<'_, R> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let slice = self.inner.next_back()?;
+        Some(self.decode(slice))
+    }
+}
+
+impl<R: RowKind> FusedIterator for Slices<'_, R> {}
+
+/// Rows of a [`Dyn`](crate::Dyn) table that lie side by side: what `&[T]` is in a typed one.
+///
+/// ```
+/// # use drystone::{Database, Dyn, RowBuf, Schema};
+/// # let schema: Schema = "x: i32, y: i32".parse()?;
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// let mut points = write.create_dyn_table("points", &schema)?;
+/// points.extend((0..3).map(|x| RowBuf::from_values(&schema, [x, x * x]).unwrap()))?;
+/// let rows = points.as_table().as_slice()?;
+/// # drop(rows);
+/// # write.commit()?;
+/// # let read = db.read()?;
+/// let points = read.table::<Dyn>("points")?;
+/// let rows = points.as_slice()?.unwrap();
+/// assert_eq!(rows.get(2).unwrap().get("y")?, 4);
+/// assert_eq!(rows.as_bytes().len(), 3 * 8);
+/// # Ok::<(), drystone::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct RowSlice<'t> {
+    schema: &'t Schema,
+    /// A whole number of rows.
+    bytes: &'t [u8],
+}
+
+impl<'t> RowSlice<'t> {
+    pub(super) fn new(schema: &'t Schema, bytes: &'t [u8]) -> RowSlice<'t> {
+        RowSlice { schema, bytes }
+    }
+
+    /// The schema of the rows.
+    pub fn schema(&self) -> &'t Schema {
+        self.schema
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.bytes.len() / self.schema.width()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The row at this place, counted from 0.
+    pub fn get(&self, at: usize) -> Option<Row<'t>> {
+        let width = self.schema.width();
+        let start = at.checked_mul(width)?;
+        let bytes = self.bytes.get(start..start.checked_add(width)?)?;
+        Row::new(self.schema, bytes).ok()
+    }
+
+    /// The rows, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Row<'t>> + DoubleEndedIterator + use<'t> {
+        let schema = self.schema;
+        self.bytes.chunks_exact(schema.width()).map(move |bytes| Row::of_width(schema, bytes))
+    }
+
+    /// The rows as packed bytes, [`width`](Schema::width) of them for each.
+    pub fn as_bytes(&self) -> &'t [u8] {
+        self.bytes
+    }
+}
+
+impl fmt::Debug for RowSlice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Equal parts of a range, in order; the first ones are a row longer where it does not come out even.
+/// The caller's number is cut to that of the rows, so that it alone never decides how much is allocated.
+fn split(rows: Range<u64>, parts: usize) -> impl Iterator<Item = Range<u64>> {
+    let parts = (parts as u64).min(rows.end - rows.start).max(1);
+    let (each, longer) = ((rows.end - rows.start) / parts, (rows.end - rows.start) % parts);
+    (0..parts).map(move |part| {
+        let start = rows.start + part * each + part.min(longer);
+        start..start + each + u64::from(part < longer)
+    })
+}

@@ -1,0 +1,385 @@
+//! `Table`: a table in a snapshot.
+
+use std::fmt;
+use std::ops::{Bound, Range, RangeBounds};
+
+use super::index::Index;
+use super::kind::{Dyn, RowKind};
+use super::reader::{Reader, row_number, with_key};
+use super::rows::{Rows, Slices};
+use crate::error::Result;
+use crate::record::{Keyed, PrefixOf, Record, Value};
+use crate::schema::Schema;
+
+/// A table to read from: of `T`s, or of rows whose schema is known only at run time ([`Dyn`]).
+///
+/// What it returns lives as long as the [`ReadTransaction`](crate::ReadTransaction) that it came from,
+/// and does not change. Rows are references straight into the mapped file. A handle is small and
+/// `Copy`; any number of threads can use it.
+///
+/// ```
+/// use drystone::{Database, Record};
+///
+/// #[derive(Clone, Copy, Debug, PartialEq, Record)]
+/// #[repr(C)]
+/// struct Edge {
+///     #[record(key)]
+///     from: u32,
+///     #[record(key)]
+///     to: u32,
+///     weight: f32,
+/// }
+///
+/// let db = Database::in_memory()?;
+/// let write = db.write()?;
+/// let mut edges = write.create_table::<Edge>("edges")?;
+/// for (from, to) in [(2, 1), (1, 3), (1, 2)] {
+///     edges.insert(&Edge { from, to, weight: 0.5 })?;
+/// }
+/// write.commit()?;
+///
+/// let read = db.read()?;
+/// let edges = read.table::<Edge>("edges")?;
+/// assert_eq!(edges.get((1, 3))?.unwrap().weight, 0.5);
+/// assert_eq!(edges.prefix((1,))?.len(), 2);
+/// assert_eq!(edges.rank((2, 0))?, 2);
+/// assert_eq!(edges.range((1, 3)..)?.len(), 2);
+/// # Ok::<(), drystone::Error>(())
+/// ```
+///
+/// The same with a schema that is known only at run time: see [`Dyn`].
+pub struct Table<'t, R> {
+    reader: Reader<'t>,
+    /// The rows of a table by number that are one array; empty for others. A row may be returned from
+    /// here only after `is_verified` says so.
+    elements: &'t [R],
+}
+
+impl<R> Clone for Table<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Table<'_, R> {}
+
+impl<R: RowKind> fmt::Debug for Table<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Table({:?}, {} rows)", self.reader.definition.name, self.len())
+    }
+}
+
+impl<'t, R: RowKind> Table<'t, R> {
+    /// Opens a table whose schema was checked, or is to be.
+    pub(crate) fn new(reader: Reader<'t>) -> Result<Table<'t, R>> {
+        let schema = &reader.definition.schema;
+        R::check_schema(schema).map_err(|error| reader.place_error(error))?;
+        let elements = reader.array().map(R::elements);
+        Ok(Table { reader, elements: elements.unwrap_or_default() })
+    }
+
+    pub(crate) fn reader(&self) -> Reader<'t> {
+        self.reader
+    }
+
+    /// The same without looking at the schema again.
+    pub(super) fn unchecked(reader: Reader<'t>) -> Table<'t, R> {
+        Table { reader, elements: &[] }
+    }
+
+    fn place_error<A>(&self, result: Result<A>) -> Result<A> {
+        result.map_err(|error| self.reader.place_error(error))
+    }
+
+    /// The name under which the table was opened.
+    pub fn name(&self) -> &'t str {
+        &self.reader.definition.name
+    }
+
+    /// The schema of its rows.
+    pub fn schema(&self) -> &'t Schema {
+        &self.reader.definition.schema
+    }
+
+    /// This table with rows of another kind: as [`Dyn`], or a `Dyn` table as `T`.
+    ///
+    /// ```
+    /// # use drystone::{Database, Dyn, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # write.create_table::<Point>("points")?.push(&Point { x: 1, y: 2 })?;
+    /// # write.commit()?;
+    /// # let read = db.read()?;
+    /// let points = read.table::<Dyn>("points")?;
+    /// assert_eq!(points.of_kind::<Point>()?.get(0)?.unwrap().y, 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Schema` if its schema is not that of `Other`.
+    pub fn of_kind<Other: RowKind>(&self) -> Result<Table<'t, Other>> {
+        Table::new(self.reader)
+    }
+
+    /// An index on this table, by its name. Open it once and look up many times.
+    ///
+    /// # Errors
+    /// `NotFound` if the table has no index of this name, naming those it has; `Corrupt` if the catalog
+    /// cannot be read.
+    pub fn index(&self, name: &str) -> Result<Index<'t, R>> {
+        Index::new(self.reader, name)
+    }
+
+    /// How many rows it has. O(1).
+    pub fn len(&self) -> u64 {
+        self.reader.rows()
+    }
+
+    /// Whether it has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The row with this key, or with this number where the table has no key. O(log n).
+    ///
+    /// # Errors
+    /// `Corrupt` if a page on the way does not match its checksum; in a [`Dyn`] table, `Usage` or
+    /// `Value` if this is not a key of the table.
+    #[inline(always)]
+    pub fn get(&self, key: R::Key<'_>) -> Result<Option<R::Row<'t>>> {
+        if !R::IS_DYNAMIC
+            && let Ok(row) = R::with_key(self.schema(), key, |key| Ok(row_number(key)))
+            && let Some(found) = self.elements.get(row as usize)
+            && self.reader.view.is_verified(row)
+        {
+            return Ok(Some(R::of_element(found)));
+        }
+        self.find(key)
+    }
+
+    #[inline(never)]
+    fn find(&self, key: R::Key<'_>) -> Result<Option<R::Row<'t>>> {
+        let found = match R::with_key(self.schema(), key, |key| Ok(self.reader.find(key))) {
+            Ok(found) => found?,
+            Err(error) => return Err(self.reader.place_error(error)),
+        };
+        match found {
+            Some(record) => R::row(self.schema(), record).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The rows with these keys, or numbers, in the order asked for. O(keys × log n), but several times
+    /// faster than calling [`get`](Table::get) in a loop on a table that is larger than the processor's
+    /// caches: the keys go down the tree side by side, and their waits for memory overlap.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.insert(&User { id: 7, score: 1 })?;
+    /// # users.insert(&User { id: 9, score: 2 })?;
+    /// # write.commit()?;
+    /// # let read = db.read()?;
+    /// let users = read.table::<User>("users")?;
+    /// let found = users.get_many(&[9, 8, 7])?;
+    /// assert_eq!(found, [Some(&User { id: 9, score: 2 }), None, Some(&User { id: 7, score: 1 })]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`get`](Table::get).
+    pub fn get_many(&self, keys: &[R::Key<'_>]) -> Result<Vec<Option<R::Row<'t>>>> {
+        let schema = self.schema();
+        let stored = self.place_error(encode_keys::<R>(schema, keys.iter().copied()))?;
+        let mut rows = Vec::with_capacity(keys.len());
+        self.reader.find_many(&stored, |record| {
+            rows.push(match record {
+                Some(record) => Some(R::row(schema, record)?),
+                None => None,
+            });
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// Whether there is a row with this key, or number. O(log n).
+    ///
+    /// # Errors
+    /// As for [`get`](Table::get).
+    pub fn contains(&self, key: R::Key<'_>) -> Result<bool> {
+        self.get(key).map(|row| row.is_some())
+    }
+
+    /// The row with this number, in key order where there is a key: the n-th smallest. O(log n).
+    ///
+    /// # Errors
+    /// `Corrupt` if a page on the way does not match its checksum.
+    #[inline]
+    pub fn select(&self, row: u64) -> Result<Option<R::Row<'t>>> {
+        match self.reader.record(row)? {
+            Some(record) => R::row(self.schema(), record).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The first row: the one with the lowest key, or number 0.
+    ///
+    /// # Errors
+    /// As for [`select`](Table::select).
+    pub fn first(&self) -> Result<Option<R::Row<'t>>> {
+        self.select(0)
+    }
+
+    /// The last row: the one with the highest key, or number.
+    ///
+    /// # Errors
+    /// As for [`select`](Table::select).
+    pub fn last(&self) -> Result<Option<R::Row<'t>>> {
+        self.select(self.len().wrapping_sub(1))
+    }
+
+    /// How many rows have a lower key (or number): the row's position. O(log n).
+    ///
+    /// # Errors
+    /// As for [`get`](Table::get).
+    pub fn rank(&self, key: R::Key<'_>) -> Result<u64> {
+        let key = self.place_error(R::with_key(self.schema(), key, |key| Ok(key.to_vec())))?;
+        self.reader.place(&key).map(|place| place.rank)
+    }
+
+    /// The rows whose keys (or numbers) lie in a range. Finding its ends is O(log n), and so is its
+    /// length.
+    ///
+    /// In a [`Dyn`] table a bound may have fewer values than the key has fields. It then stands for all
+    /// keys that begin with them, so an included upper bound includes every row that begins like it.
+    ///
+    /// ```
+    /// # use drystone::{Database, Dyn, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2] key, flight: u16 key".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// for (carrier, flight) in [("AA", 1), ("UA", 12), ("UA", 1545), ("VX", 7)] {
+    ///     flights.insert(&RowBuf::from_values(&schema, [Value::from(carrier), Value::from(flight)])?)?;
+    /// }
+    /// let (united, from_12) = ([Value::from("UA")], [Value::from("UA"), Value::from(12)]);
+    /// assert_eq!(flights.as_table().range(&united[..]..=&united[..])?.len(), 2);
+    /// assert_eq!(flights.as_table().range(&from_12[..]..)?.len(), 3);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`get`](Table::get).
+    pub fn range<'k>(&self, keys: impl RangeBounds<R::Key<'k>>) -> Result<Rows<'t, R>> {
+        let rows = self.numbers_between(keys)?;
+        Ok(Rows::new(self.reader, rows))
+    }
+
+    pub(super) fn numbers_between<'k>(&self, keys: impl RangeBounds<R::Key<'k>>) -> Result<Range<u64>> {
+        let encode = |bound: Bound<&R::Key<'k>>| match bound {
+            Bound::Unbounded => Ok(Bound::Unbounded),
+            Bound::Included(key) => {
+                R::bound(self.schema(), *key).map(|key| key.map_or(Bound::Unbounded, Bound::Included))
+            }
+            Bound::Excluded(key) => {
+                R::bound(self.schema(), *key).map(|key| key.map_or(Bound::Unbounded, Bound::Excluded))
+            }
+        };
+        let (from, to) = (encode(keys.start_bound()), encode(keys.end_bound()));
+        let (from, to) = (self.place_error(from)?, self.place_error(to)?);
+        self.reader.rows_between(from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice))
+    }
+
+    /// The rows with these numbers, in key order where there is a key; those beyond the end are left
+    /// out. O(log n).
+    pub fn rows(&self, numbers: Range<u64>) -> Rows<'t, R> {
+        let end = numbers.end.min(self.len());
+        Rows::new(self.reader, numbers.start.min(end)..end)
+    }
+
+    /// All rows, in order.
+    pub fn iter(&self) -> Rows<'t, R> {
+        Rows::new(self.reader, 0..self.len())
+    }
+
+    /// All rows, in order, as slices, one for each leaf: the fastest way over a table that is not one
+    /// slice.
+    pub fn slices(&self) -> Slices<'t, R> {
+        Slices::new(self.reader, 0..self.len())
+    }
+
+    /// The whole table as one slice, straight from the file, if its rows lie side by side: after a bulk
+    /// load, as long as the table has not been modified since. `None` otherwise; the empty table is the
+    /// empty slice.
+    ///
+    /// The first call verifies what was not read before, at the speed of the checksum; later ones look
+    /// at one bit for each leaf.
+    ///
+    /// # Errors
+    /// `Corrupt` if any page of the table does not match its checksum.
+    pub fn as_slice(&self) -> Result<Option<R::Slice<'t>>> {
+        self.iter().as_slice()
+    }
+}
+
+impl<'t, T: Record + Keyed> Table<'t, T> {
+    /// The rows whose keys begin with these leading fields: `edges.prefix((7,))`. Fields of other types
+    /// than those of the key do not compile: see [`PrefixOf`].
+    ///
+    /// # Errors
+    /// As for [`get`](Table::get).
+    pub fn prefix<P: PrefixOf<T::Key>>(&self, fields: P) -> Result<Rows<'t, T>> {
+        let rows = with_key(fields, |fields| {
+            self.reader.rows_between(Bound::Included(fields), Bound::Included(fields))
+        })?;
+        Ok(Rows::new(self.reader, rows))
+    }
+}
+
+impl<'t> Table<'t, Dyn> {
+    /// The rows whose keys begin with these values; in a table without a key, the row with this number.
+    ///
+    /// # Errors
+    /// As for [`get`](Table::get).
+    pub fn prefix(&self, fields: &[Value<'_>]) -> Result<Rows<'t, Dyn>> {
+        self.range((Bound::Included(fields), Bound::Included(fields)))
+    }
+}
+
+/// Whole keys in stored form, side by side.
+pub(super) fn encode_keys<'k, R: RowKind>(
+    schema: &Schema,
+    keys: impl ExactSizeIterator<Item = R::Key<'k>>,
+) -> Result<Vec<u8>> {
+    let width = if schema.is_keyed() { schema.key_width() } else { size_of::<u64>() };
+    let mut stored = Vec::with_capacity(keys.len() * width);
+    for key in keys {
+        R::with_key(schema, key, |key| {
+            stored.extend_from_slice(key);
+            Ok(())
+        })?;
+    }
+    Ok(stored)
+}
+
+impl<'t, R: RowKind> IntoIterator for Table<'t, R> {
+    type Item = Result<R::Row<'t>>;
+    type IntoIter = Rows<'t, R>;
+
+    fn into_iter(self) -> Rows<'t, R> {
+        self.iter()
+    }
+}
+
+impl<'t, R: RowKind> IntoIterator for &Table<'t, R> {
+    type Item = Result<R::Row<'t>>;
+    type IntoIter = Rows<'t, R>;
+
+    fn into_iter(self) -> Rows<'t, R> {
+        self.iter()
+    }
+}

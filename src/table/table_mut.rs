@@ -1,0 +1,583 @@
+//! `TableMut`: a table in the write transaction. Changes of many rows at once are in `batch`.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::RangeBounds;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use super::index::{Index, IndexOptions};
+use super::kind::{Dyn, RowKind};
+use super::load_rows::{RowSource, TryRowSource};
+use super::rows::{Rows, Slices};
+use super::table::Table;
+use super::updated::Updated;
+use super::writer::Writer;
+use crate::error::{Result, fail};
+use crate::load::{LoadOptions, LoadReport, RecordSource};
+use crate::record::{Keyed, PrefixOf, Record, RowBuf, Selector, Unkeyed, Value};
+use crate::schema::Schema;
+
+/// A table to read and to change: of `T`s, or of rows whose schema is known only at run time
+/// ([`Dyn`]). It sees its own changes; others see them after the commit.
+///
+/// Dropping the handle keeps the changes in the transaction; dropping the transaction without `commit`
+/// discards them. While a handle lives, the same table cannot be opened again in the transaction. A
+/// handle can be sent to another thread.
+///
+/// ```
+/// use drystone::{Database, Record};
+///
+/// #[derive(Clone, Copy, Debug, PartialEq, Record)]
+/// #[repr(C)]
+/// struct Account {
+///     #[record(key)]
+///     id: u64,
+///     cents: i64,
+/// }
+///
+/// let db = Database::in_memory()?;
+/// let write = db.write()?;
+/// let mut accounts = write.create_table::<Account>("accounts")?;
+/// accounts.insert(&Account { id: 1, cents: 100 })?;
+/// accounts.upsert(&Account { id: 2, cents: 50 })?;
+/// accounts.update(1, |account| account.cents -= 30)?;
+/// assert_eq!(accounts.get(1)?.unwrap().cents, 70);
+/// assert_eq!(accounts.remove(2)?, Some(Account { id: 2, cents: 50 }));
+/// write.commit()?;
+/// # Ok::<(), drystone::Error>(())
+/// ```
+///
+/// With a schema that is known only at run time:
+///
+/// ```
+/// use drystone::{Database, RowBuf, Schema, Value};
+///
+/// let schema: Schema = "id: u32 key, name: str[8], score: f64?".parse()?;
+/// let db = Database::in_memory()?;
+/// let write = db.write()?;
+/// let mut players = write.create_dyn_table("players", &schema)?;
+/// players.insert(&RowBuf::from_named(&schema, [("id", Value::from(7)), ("name", "Ada".into()), ("score", Value::Null)])?)?;
+/// assert!(players.set_field(&[7.into()], "score", 9.5)?);
+/// assert_eq!(players.get(&[7.into()])?.unwrap().to_string(), "id: 7, name: Ada, score: 9.5");
+/// # Ok::<(), drystone::Error>(())
+/// ```
+pub struct TableMut<'x, R> {
+    pub(super) writer: Writer<'x>,
+    records: PhantomData<fn() -> R>,
+}
+
+impl<R: RowKind> fmt::Debug for TableMut<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TableMut({:?}, {} rows)", self.name(), self.len())
+    }
+}
+
+impl<'x, R: RowKind> TableMut<'x, R> {
+    /// Takes a table. Its schema must be that of `R`.
+    pub(crate) fn new(writer: Writer<'x>) -> Result<TableMut<'x, R>> {
+        Table::<R>::new(writer.reader())?;
+        Ok(TableMut { writer, records: PhantomData })
+    }
+
+    /// The table as it is now, with all the ways to read it. Its rows live as long as this borrow.
+    pub fn as_table(&self) -> Table<'_, R> {
+        Table::unchecked(self.writer.reader())
+    }
+
+    /// The name of the table.
+    pub fn name(&self) -> &str {
+        &self.writer.table.definition.name
+    }
+
+    /// The schema of its rows.
+    pub fn schema(&self) -> &Schema {
+        &self.writer.table.definition.schema
+    }
+
+    /// How many rows it has now. O(1).
+    pub fn len(&self) -> u64 {
+        self.writer.table.rows()
+    }
+
+    /// Whether it has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The row with this key, or number: see [`Table::get`].
+    ///
+    /// # Errors
+    /// As for [`Table::get`].
+    #[inline]
+    pub fn get(&self, key: R::Key<'_>) -> Result<Option<R::Row<'_>>> {
+        self.as_table().get(key)
+    }
+
+    /// Whether there is a row with this key, or number: see [`Table::contains`].
+    ///
+    /// # Errors
+    /// As for [`Table::get`].
+    pub fn contains(&self, key: R::Key<'_>) -> Result<bool> {
+        self.as_table().contains(key)
+    }
+
+    /// The row with this number in key order: see [`Table::select`].
+    ///
+    /// # Errors
+    /// As for [`Table::select`].
+    pub fn select(&self, row: u64) -> Result<Option<R::Row<'_>>> {
+        self.as_table().select(row)
+    }
+
+    /// The first row: see [`Table::first`].
+    ///
+    /// # Errors
+    /// As for [`Table::select`].
+    pub fn first(&self) -> Result<Option<R::Row<'_>>> {
+        self.as_table().first()
+    }
+
+    /// The last row: see [`Table::last`].
+    ///
+    /// # Errors
+    /// As for [`Table::select`].
+    pub fn last(&self) -> Result<Option<R::Row<'_>>> {
+        self.as_table().last()
+    }
+
+    /// The rows whose keys lie in a range: see [`Table::range`].
+    ///
+    /// # Errors
+    /// As for [`Table::get`].
+    pub fn range<'k>(&self, keys: impl RangeBounds<R::Key<'k>>) -> Result<Rows<'_, R>> {
+        self.as_table().range(keys)
+    }
+
+    /// All rows, in order.
+    pub fn iter(&self) -> Rows<'_, R> {
+        self.as_table().iter()
+    }
+
+    /// All rows as slices: see [`Table::slices`].
+    pub fn slices(&self) -> Slices<'_, R> {
+        self.as_table().slices()
+    }
+
+    /// An index on the table: see [`Table::index`].
+    ///
+    /// # Errors
+    /// As for [`Table::index`].
+    pub fn index(&self, name: &str) -> Result<Index<'_, R>> {
+        self.as_table().index(name)
+    }
+
+    /// What makes a key or a row of the table, held apart from the table while that is changed.
+    #[inline]
+    pub(super) fn held_schema(&self) -> R::SchemaRef {
+        R::hold(self.schema())
+    }
+
+    /// Changes a row. `None` if there is none with this key (or number).
+    ///
+    /// `change` works on a copy and returns nothing or a [`Result`](crate::Result). If it returns an
+    /// error or panics, the row is as it was.
+    ///
+    /// ```
+    /// # use drystone::{Database, Error, ErrorKind, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Account { #[record(key)] id: u64, cents: i64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// let mut accounts = write.create_table::<Account>("accounts")?;
+    /// accounts.insert(&Account { id: 1, cents: 100 })?;
+    /// accounts.update(1, |account| account.cents += 20)?;
+    /// let withdrawn = accounts.update(1, |account| {
+    ///     account.cents -= 500;
+    ///     if account.cents < 0 {
+    ///         return Err(Error::new(ErrorKind::Value, "not that much money"));
+    ///     }
+    ///     Ok(account.cents)
+    /// });
+    /// assert!(withdrawn.is_err());
+    /// assert_eq!(accounts.get(1)?.unwrap().cents, 120);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What `change` returns; `Value` if it changed the key, `Duplicate` if another row has what this one
+    /// got in a unique index: the row is as it was. `Corrupt` or `Io` if pages cannot be read, or
+    /// written where the edits outgrow their memory. In a [`Dyn`] table also `Usage` or `Value` if this
+    /// is not a key of the table.
+    pub fn update<C: Updated>(
+        &mut self,
+        key: R::Key<'_>,
+        change: impl FnOnce(&mut R::Buf) -> C,
+    ) -> Result<Option<C::Value>> {
+        let schema = self.held_schema();
+        let schema = schema.borrow();
+        R::with_key(schema, key, |key| {
+            // On a copy: what `change` has done when it fails or panics is not in the table.
+            self.writer.update(key, |record| {
+                let mut row = R::buf(schema, record)?;
+                let value = change(&mut row).into_result()?;
+                record.copy_from_slice(R::bytes(schema, &row)?);
+                Ok(value)
+            })
+        })
+    }
+
+    /// Sets one field of a row. Returns whether there is such a row.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut points = write.create_table::<Point>("points")?;
+    /// # points.push(&Point { x: 1, y: 2 })?;
+    /// assert!(points.set_field(0, "y", 7)?);
+    /// assert_eq!(points.get(0)?.unwrap().y, 7);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such field, or another schema made the handle; `Value` if the value does
+    /// not fit the field, or the field is part of the key; else as for [`update`](TableMut::update).
+    pub fn set_field<'v>(
+        &mut self,
+        key: R::Key<'_>,
+        field: impl Selector,
+        value: impl Into<Value<'v>>,
+    ) -> Result<bool> {
+        let schema = self.held_schema();
+        let schema = schema.borrow();
+        let field = &schema.fields()[field.position(schema)?];
+        let value = value.into();
+        let set = |record: &mut [u8]| {
+            field.store(&value, &mut record[field.offset()..field.offset() + field.width()])
+        };
+        R::with_key(schema, key, |key| self.writer.update(key, set)).map(|done| done.is_some())
+    }
+
+    /// Loads rows in bulk: sorts them by key if they do not come in order, merges them with the rows that
+    /// there are, and writes all of it as full leaves in one run. Rows without a key are appended.
+    ///
+    /// The fastest way to fill a table. Time: that of writing the bytes if the rows come in order, plus
+    /// sorting within the memory budget if not.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { #[record(key)] id: u32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// let mut points = write.create_table::<Point>("points")?;
+    /// let report = points.load((0..1000).rev().map(|id| Point { id, y: 1 }))?;
+    /// assert_eq!((report.rows, report.in_order), (1000, false));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Duplicate` if two rows have one key, or the same values in a unique index; `Io` if the disk is
+    /// full. The table is then what it was, also if the iterator panics.
+    pub fn load(&mut self, rows: impl IntoIterator<Item = R::Buf>) -> Result<LoadReport> {
+        self.load_with(rows, &LoadOptions::new())
+    }
+
+    /// Loads rows in bulk, with options: what to do with duplicates, whether to replace what is there,
+    /// how much memory to use.
+    ///
+    /// ```
+    /// # use drystone::{Database, LoadOptions, OnDuplicate, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { #[record(key)] id: u32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut points = write.create_table::<Point>("points")?;
+    /// let options = LoadOptions::new().on_duplicate(OnDuplicate::Last);
+    /// points.load_with([Point { id: 1, y: 1 }, Point { id: 1, y: 2 }], &options)?;
+    /// assert_eq!(points.get(1)?.unwrap().y, 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`load`](TableMut::load); duplicates are errors only if the options say so.
+    pub fn load_with(
+        &mut self,
+        rows: impl IntoIterator<Item = R::Buf>,
+        options: &LoadOptions,
+    ) -> Result<LoadReport> {
+        let mut source = RowSource::<R, _>::new(self.held_schema(), rows.into_iter());
+        self.writer.load(&mut source, options)
+    }
+
+    /// Loads rows that come as results, and stops at the first error.
+    ///
+    /// ```
+    /// # use drystone::{Database, Error, ErrorKind, LoadOptions, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut points = write.create_table::<Point>("points")?;
+    /// let rows = ["1 2", "3 4", "5 five"].iter().map(|line| {
+    ///     let numbers: Result<Vec<i32>, _> = line.split(' ').map(str::parse).collect();
+    ///     match numbers.as_deref() {
+    ///         Ok(&[x, y]) => Ok(Point { x, y }),
+    ///         _ => Err(Error::new(ErrorKind::Value, format!("{line:?} is not two numbers"))),
+    ///     }
+    /// });
+    /// assert!(points.try_load(rows, &LoadOptions::new()).is_err());
+    /// assert!(points.is_empty());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The first error of the iterator; else as for [`load_with`](TableMut::load_with). The table is then
+    /// what it was.
+    pub fn try_load(
+        &mut self,
+        rows: impl IntoIterator<Item = Result<R::Buf>>,
+        options: &LoadOptions,
+    ) -> Result<LoadReport> {
+        let mut source = TryRowSource::<R, _>::new(self.held_schema(), rows.into_iter());
+        self.writer.load(&mut source, options)
+    }
+
+    /// Loads the records of a source: a CSV, an Arrow file, or whatever else is a [`RecordSource`]. Its
+    /// records must be laid out as the schema of the table says.
+    ///
+    /// # Errors
+    /// What the source returns; else as for [`load_with`](TableMut::load_with). The table is then what it
+    /// was.
+    pub fn load_from(&mut self, source: &mut dyn RecordSource, options: &LoadOptions) -> Result<LoadReport> {
+        self.writer.load(source, options)
+    }
+
+    /// Makes an index on the table: see
+    /// [`WriteTransaction::create_index`](crate::WriteTransaction::create_index).
+    ///
+    /// # Errors
+    /// As for [`WriteTransaction::create_index`](crate::WriteTransaction::create_index).
+    pub fn create_index<S: AsRef<str>>(&mut self, name: &str, fields: &[S]) -> Result<()> {
+        self.create_index_with(name, fields, &IndexOptions::new())
+    }
+
+    /// Makes an index on the table, with options.
+    ///
+    /// # Errors
+    /// As for [`WriteTransaction::create_index`](crate::WriteTransaction::create_index).
+    pub fn create_index_with<S: AsRef<str>>(
+        &mut self,
+        name: &str,
+        fields: &[S],
+        options: &IndexOptions,
+    ) -> Result<()> {
+        self.writer.create_index(name, fields, options)
+    }
+
+    /// Removes all rows. O(nodes).
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io` if the pages to be given up cannot be read.
+    pub fn clear(&mut self) -> Result<()> {
+        self.writer.clear()
+    }
+
+    /// The bytes of a row that is given to the table.
+    #[inline]
+    pub(super) fn bytes<'b>(&self, row: &'b R::Buf) -> Result<&'b [u8]> {
+        R::bytes(self.schema(), row)
+    }
+}
+
+impl<R: RowKind + Keyed> TableMut<'_, R> {
+    /// Inserts a row with a new key. O(log n).
+    ///
+    /// # Errors
+    /// `Duplicate` if there is a row with this key, or with the same values in a unique index; `Corrupt`
+    /// or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has no key,
+    /// `Schema` if the row has another schema.
+    pub fn insert(&mut self, row: &R::Buf) -> Result<()> {
+        self.needs_key("insert", "push")?;
+        self.writer.insert(self.bytes(row)?)
+    }
+
+    /// Inserts a row, or replaces the one with its key; `true` if there was one. O(log n).
+    ///
+    /// # Errors
+    /// As for [`insert`](TableMut::insert), but a row with this key is not an error.
+    pub fn upsert(&mut self, row: &R::Buf) -> Result<bool> {
+        self.needs_key("upsert", "push, or set")?;
+        self.writer.upsert(self.bytes(row)?)
+    }
+
+    /// Replaces the row with the key of this one; `false`, and nothing is changed, if there is none.
+    /// O(log n).
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// users.insert(&User { id: 7, score: 1 })?;
+    /// assert!(users.replace(&User { id: 7, score: 2 })?);
+    /// assert!(!users.replace(&User { id: 8, score: 2 })?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`insert`](TableMut::insert).
+    pub fn replace(&mut self, row: &R::Buf) -> Result<bool> {
+        self.needs_key("replace", "set")?;
+        let row = self.bytes(row)?;
+        let key_width = self.schema().key_width();
+        let replaced = self.writer.update(&row[..key_width], |record| {
+            record.copy_from_slice(row);
+            Ok(())
+        });
+        replaced.map(|done| done.is_some())
+    }
+
+    /// Takes the row with this key out. O(log n).
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has no
+    /// key.
+    pub fn remove(&mut self, key: R::Key<'_>) -> Result<Option<R::Buf>> {
+        self.needs_key("remove", "swap_remove")?;
+        let schema = self.held_schema();
+        let mut removed = Vec::new();
+        let found = R::with_key(schema.borrow(), key, |key| self.writer.remove(key, &mut removed))?;
+        if found { R::buf(schema.borrow(), &removed).map(Some) } else { Ok(None) }
+    }
+
+    #[inline]
+    pub(super) fn needs_key(&self, call: &str, instead: &str) -> Result<()> {
+        if !R::IS_DYNAMIC || self.schema().is_keyed() {
+            return Ok(());
+        }
+        fail!(Usage, "table {:?} has no key, so {call} does not apply; use {instead}", self.name())
+    }
+}
+
+impl<T: Record + Keyed> TableMut<'_, T> {
+    /// The rows whose keys begin with these leading fields: see [`Table::prefix`].
+    ///
+    /// # Errors
+    /// As for [`Table::get`].
+    pub fn prefix<P: PrefixOf<T::Key>>(&self, fields: P) -> Result<Rows<'_, T>> {
+        self.as_table().prefix(fields)
+    }
+}
+
+impl TableMut<'_, Dyn> {
+    /// The rows whose keys begin with these values: see [`Table::prefix`].
+    ///
+    /// # Errors
+    /// As for [`Table::get`].
+    pub fn prefix(&self, fields: &[Value<'_>]) -> Result<Rows<'_, Dyn>> {
+        self.as_table().prefix(fields)
+    }
+
+    /// A row of this table with the default of every field, to be filled in.
+    pub fn new_row(&self) -> RowBuf {
+        RowBuf::new(self.schema())
+    }
+}
+
+impl<R: RowKind + Unkeyed> TableMut<'_, R> {
+    /// Appends a row and returns its number. O(1) amortised.
+    ///
+    /// # Errors
+    /// As for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has a key, `Schema` if
+    /// the row has another schema.
+    pub fn push(&mut self, row: &R::Buf) -> Result<u64> {
+        self.needs_no_key("push", "insert")?;
+        let number = self.len();
+        self.writer.extend(self.bytes(row)?)?;
+        Ok(number)
+    }
+
+    /// Appends rows.
+    ///
+    /// # Errors
+    /// As for [`push`](TableMut::push); none of the rows is appended then, nor if the iterator panics.
+    pub fn extend(&mut self, rows: impl IntoIterator<Item = R::Buf>) -> Result<()> {
+        self.needs_no_key("extend", "insert_many")?;
+        let before = self.len();
+        let schema = self.held_schema();
+        let mut rows = rows.into_iter();
+        let at_once = self.writer.table.definition.layout.leaf_rows().min(4096);
+        let mut chunk = Vec::new();
+        loop {
+            chunk.clear();
+            // The iterator is the caller's, and may panic.
+            let taken = catch_unwind(AssertUnwindSafe(|| {
+                for row in rows.by_ref().take(at_once) {
+                    chunk.extend_from_slice(R::bytes(schema.borrow(), &row)?);
+                }
+                Ok(())
+            }));
+            let appended = match taken {
+                Ok(Ok(())) if chunk.is_empty() => return Ok(()),
+                Ok(Ok(())) => self.writer.extend(&chunk),
+                Ok(Err(error)) => Err(error),
+                Err(panic) => {
+                    self.writer.take_back_to(before);
+                    resume_unwind(panic);
+                }
+            };
+            if let Err(error) = appended {
+                self.writer.take_back_to(before);
+                return Err(error);
+            }
+        }
+    }
+
+    /// Overwrites the row with this number. O(log n).
+    ///
+    /// # Errors
+    /// `OutOfRange` if there is no such row; else as for [`push`](TableMut::push).
+    pub fn set(&mut self, number: u64, row: &R::Buf) -> Result<()> {
+        self.needs_no_key("set", "replace")?;
+        self.writer.set(number, self.bytes(row)?)
+    }
+
+    /// Keeps the first `rows` rows; all of them if there are no more.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has a
+    /// key.
+    pub fn truncate(&mut self, rows: u64) -> Result<()> {
+        self.needs_no_key("truncate", "remove_range")?;
+        self.writer.truncate(rows)
+    }
+
+    /// Takes a row out by moving the last one to its place. O(log n).
+    ///
+    /// # Errors
+    /// `OutOfRange` if there is no such row; else as for [`truncate`](TableMut::truncate).
+    pub fn swap_remove(&mut self, number: u64) -> Result<R::Buf> {
+        self.needs_no_key("swap_remove", "remove")?;
+        let removed = self.writer.swap_remove(number)?;
+        R::buf(self.schema(), &removed)
+    }
+
+    /// Takes the last row out. `None` if there is none.
+    ///
+    /// # Errors
+    /// As for [`truncate`](TableMut::truncate).
+    pub fn pop(&mut self) -> Result<Option<R::Buf>> {
+        match self.len() {
+            0 => Ok(None),
+            rows => self.swap_remove(rows - 1).map(Some),
+        }
+    }
+
+    #[inline]
+    fn needs_no_key(&self, call: &str, instead: &str) -> Result<()> {
+        if !R::IS_DYNAMIC || !self.schema().is_keyed() {
+            return Ok(());
+        }
+        fail!(Usage, "table {:?} has a key, so {call} does not apply; use {instead}", self.name())
+    }
+}
