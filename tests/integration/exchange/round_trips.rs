@@ -139,7 +139,7 @@ macro_rules! goes_around {
         let mut table = write.create_dyn_table("t", &schema).unwrap();
         for (id, name, x) in [(1, Some("a"), Some(0.5)), (2, None, None), (3, Some("abc"), Some(-2.0))] {
             let values = [drystone::Value::from(id), name.into(), x.into()];
-            table.insert(&drystone::RowBuf::from_values(&schema, values).unwrap()).unwrap();
+            table.push(&drystone::RowBuf::from_values(&schema, values).unwrap()).unwrap();
         }
         let rows = table.as_table().query().run().unwrap();
         let options: drystone::$module::Options = $options.name("t.it").ignore_unknown(true);

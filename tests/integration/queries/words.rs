@@ -461,7 +461,7 @@ fn the_memory_of_count_distinct_is_bounded() {
     let mut t = write.table::<Dyn>("t").unwrap();
     let schema = t.schema().clone();
     for x in 0..50_000 {
-        t.insert(&drystone::RowBuf::from_values(&schema, [Value::from(x)]).unwrap()).unwrap();
+        t.push(&drystone::RowBuf::from_values(&schema, [Value::from(x)]).unwrap()).unwrap();
     }
     let query = t.as_table().query().memory_bytes(200_000);
     let error = query.clone().aggregate([count_distinct("x")]).run().unwrap_err();
