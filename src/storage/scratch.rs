@@ -1,8 +1,24 @@
-//! A temporary file without a name, for sorting more than fits into memory. It goes with the handle, or the process.
+//! Temporary files: one without a name, for sorting more than fits into memory, which is gone with its handle or
+//! the process, and a folder for a temporary database.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+
+/// A folder for the files of a temporary database. It is deleted with all that is in it when this is dropped.
+#[derive(Debug)]
+pub(crate) struct TemporaryFolder(tempfile::TempDir);
+
+impl TemporaryFolder {
+    /// A new folder where the system has temporary files, which only this user may enter.
+    pub(crate) fn new() -> io::Result<TemporaryFolder> {
+        tempfile::Builder::new().prefix("drystone-").tempdir().map(TemporaryFolder)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
 
 /// Written once from the start, then read once from the start.
 #[derive(Debug)]

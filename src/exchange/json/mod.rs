@@ -62,7 +62,7 @@ impl Options {
         self
     }
 
-    /// Whether inference picks an enumeration for a member of few texts: at most 256 different ones (255
+    /// Whether inference picks an enumeration for texts: at most 256 different ones (255
     /// where values are missing), each of which comes four times on average. Its names are sorted, so that
     /// its values compare as the texts.
     pub fn enums(mut self, enums: bool) -> Options {

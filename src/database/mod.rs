@@ -1,0 +1,394 @@
+//! A handle to an open database: begins transactions, and says what is in the file.
+
+mod open;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+pub use open::OpenOptions;
+pub(crate) use open::{cannot_make, new_file_id};
+
+use crate::error::{Error, ErrorKind, Result, fail};
+use crate::page::{Durability, ReaderInfo};
+use crate::storage::TemporaryFolder;
+use crate::table::RowKind;
+use crate::transaction::{
+    OwnedTable, ReadTransaction, Shared, Turn, Wait, WriteTransaction, derive_free_space,
+};
+
+/// How often a state is looked at that a reader may only be about to hold, a millisecond apart.
+const HELD_LOOKS: usize = 5;
+/// How often `wait_newer` looks, at least.
+const NEWER_LOOK: Duration = Duration::from_millis(2);
+
+/// An open database: a file, or memory. Cloning gives another handle to the same.
+///
+/// It is `Send` and `Sync`. Opening takes the same time at any size, after a crash too.
+///
+/// ```no_run
+/// use drystone::{Database, Record};
+///
+/// #[derive(Clone, Copy, Record)]
+/// #[repr(C)]
+/// struct Point {
+///     x: i32,
+///     y: i32,
+///     z: i32,
+/// }
+///
+/// // SAFETY: nothing but Drystone writes this file while it is open.
+/// let db = unsafe { Database::open("points.dry")? };
+/// let write = db.write()?;
+/// let mut points = write.create_table::<Point>("points")?;
+/// points.push(&Point { x: 1, y: 2, z: 3 })?;
+/// drop(points);
+/// write.commit()?;
+///
+/// let read = db.read()?;
+/// let points = read.table::<Point>("points")?;
+/// assert_eq!(points.get(0)?.unwrap().z, 3);
+/// # Ok::<(), drystone::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+    durability: Durability,
+    memory_bytes: usize,
+    /// Of this handle; another one of the same file may write.
+    read_only: bool,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    path: Option<PathBuf>,
+    read_only: bool,
+    /// Of a temporary database: deleted when all else is closed.
+    folder: OnceLock<TemporaryFolder>,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.inner.path {
+            Some(path) => write!(f, "Database({path:?})"),
+            None => f.write_str("Database(in memory)"),
+        }
+    }
+}
+
+impl Database {
+    /// Opens a database file, or makes one where there is none.
+    ///
+    /// # Safety
+    /// While the file is open, in this process or another, nothing but Drystone may write it or cut it. Rows are handed out as
+    /// references into the mapped file: bytes that change under a reference are undefined behaviour, and a file that is cut short ends
+    /// the process with a signal. A file that is damaged or hostile *before* it is opened is safe: it gives errors.
+    ///
+    /// # Who else may have it open
+    /// - *This process:* all handles are one, by whatever name the file was opened, a symbolic or a hard link too.
+    /// - *Other processes:* any number; they find each other in the lock file, `points.dry-lock` beside the file that a symbolic link leads
+    ///   to. By a hard link they would find another one, and are refused (`Usage`), as they are after the lock file was deleted.
+    /// - *A forked child:* it opens the file anew; the handles that it has from its parent are refused (`Usage`).
+    ///
+    /// A folder in which the lock file cannot be made, a lock file or a file that this process may not write, and a file system without locks are
+    /// errors (`Io`); [`OpenOptions::read_only`] opens them to read. Network file systems are not supported.
+    ///
+    /// # Errors
+    /// A kind of its own for each: `NotADatabase`, `EmptyFile`, `Truncated`, `FutureFormat`, `Corrupt`, `NotFound` (a folder on the
+    /// way), `Io` (a directory, missing rights).
+    #[expect(unsafe_code, reason = "hands on the contract of a mapped file")]
+    pub unsafe fn open(path: impl AsRef<Path>) -> Result<Database> {
+        // SAFETY: the caller keeps this function's contract, which is that one's.
+        unsafe { OpenOptions::new().open(path) }
+    }
+
+    /// A database in a new file in the system's folder for temporary files, deleted with the last handle: for
+    /// tests that shall meet a real file.
+    ///
+    /// ```
+    /// let db = drystone::Database::temporary()?;
+    /// assert!(db.path().is_some_and(|path| path.exists()));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Io` if the file cannot be made.
+    #[expect(unsafe_code, reason = "keeps the contract of a mapped file")]
+    pub fn temporary() -> Result<Database> {
+        let folder = TemporaryFolder::new();
+        let folder =
+            folder.map_err(|error| Error::io("cannot make a folder for a temporary database", error))?;
+        // SAFETY: the folder is new, its name is random, and only this user may enter it: nobody else knows of the
+        // file, and it is deleted with its folder when the last handle is gone.
+        let db = unsafe { Database::open(folder.path().join("temporary.dry"))? };
+        let _ = db.inner.folder.set(folder);
+        Ok(db)
+    }
+
+    /// A database in memory, with the same behaviour: it goes with the last handle.
+    ///
+    /// # Errors
+    /// `Io` if the system gives no memory or address space.
+    pub fn in_memory() -> Result<Database> {
+        OpenOptions::new().in_memory()
+    }
+
+    /// Begins to read: takes a snapshot of the newest state. Never waits.
+    ///
+    /// # Errors
+    /// `Usage` in a process that was forked off after opening; `Io` if the lock file cannot be used.
+    pub fn read(&self) -> Result<ReadTransaction> {
+        ReadTransaction::begin(&self.inner.shared)
+    }
+
+    /// Opens a table in a snapshot of its own, which it keeps: for a struct, a web handler, or an iterator
+    /// that a function returns. See [`OwnedTable`].
+    ///
+    /// # Errors
+    /// As for [`read`](Database::read) and [`ReadTransaction::table`].
+    pub fn table<R: RowKind>(&self, name: &str) -> Result<OwnedTable<R>> {
+        OwnedTable::new(self.read()?, name)
+    }
+
+    /// Waits until there is a newer state than a snapshot's, by a commit of this process or another, and
+    /// at most this long. Returns whether there is.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let db = drystone::Database::in_memory()?;
+    /// let read = db.read()?;
+    /// assert!(!db.wait_newer(&read, Duration::from_millis(5)));
+    /// db.update(|tx| tx.create_dyn_table("points", &"x: i32".parse()?).map(drop))?;
+    /// assert!(db.wait_newer(&read, Duration::from_millis(5)));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn wait_newer(&self, snapshot: &ReadTransaction, timeout: Duration) -> bool {
+        let until = Instant::now().checked_add(timeout);
+        let mut pause = Duration::from_micros(50);
+        while snapshot.is_newest() {
+            let left = until.map_or(NEWER_LOOK, |until| until.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return false;
+            }
+            std::thread::sleep(pause.min(left));
+            pause = (pause * 2).min(NEWER_LOOK);
+        }
+        true
+    }
+
+    /// Runs `change` in a write transaction and commits it. If `change` returns an error or panics, nothing
+    /// is changed. Returns what `change` returns.
+    ///
+    /// ```
+    /// use drystone::{Database, Record};
+    ///
+    /// #[derive(Clone, Copy, Record)]
+    /// #[repr(C)]
+    /// struct Point {
+    ///     x: i32,
+    ///     y: i32,
+    /// }
+    ///
+    /// let db = Database::in_memory()?;
+    /// let number = db.update(|tx| {
+    ///     let mut points = tx.table_or_create::<Point>("points")?;
+    ///     points.push(&Point { x: 1, y: 2 })
+    /// })?;
+    /// assert_eq!(number, 0);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What `change` returns; else as for [`write`](Database::write) and [`WriteTransaction::commit`].
+    pub fn update<A>(&self, change: impl FnOnce(&WriteTransaction) -> Result<A>) -> Result<A> {
+        let write = self.write()?;
+        let value = change(&write)?;
+        write.commit()?;
+        Ok(value)
+    }
+
+    /// Makes all commits durable and closes the database: what dropping the last handle does without a word
+    /// where it fails.
+    ///
+    /// # Errors
+    /// As for [`sync`](Database::sync). `Busy` if other handles, snapshots or transactions of this process
+    /// still use the database: they go on to work, and the last of them closes it.
+    pub fn close(self) -> Result<()> {
+        self.sync()?;
+        let (handles, users) =
+            (Arc::strong_count(&self.inner) - 1, Arc::strong_count(&self.inner.shared) - 1);
+        if handles + users > 0 {
+            fail!(
+                Busy,
+                "the database is still used by {handles} other handles and {users} transactions or owned tables of \
+                 this process; the last of them closes it"
+            );
+        }
+        Ok(())
+    }
+
+    /// Begins to write, as soon as nobody else does, in this process or another.
+    ///
+    /// The first one after opening walks the branches (under 0.5 % of the file) to find the free space.
+    ///
+    /// # Errors
+    /// `Usage` if the database is read-only, after a fork, or if this thread has a write transaction open, so that it would
+    /// wait for itself. A transaction belongs to the thread that last used it. `Corrupt` if the state of the file does not allow to write; `Poisoned`
+    /// after a failed sync.
+    pub fn write(&self) -> Result<WriteTransaction> {
+        match self.begin(Wait::Forever)? {
+            Some(transaction) => Ok(transaction),
+            None => fail!(Busy, "somebody else is writing"),
+        }
+    }
+
+    /// Begins to write if nobody else does; `None` if somebody does.
+    ///
+    /// # Errors
+    /// As for [`write`](Database::write).
+    pub fn try_write(&self) -> Result<Option<WriteTransaction>> {
+        self.begin(Wait::Not)
+    }
+
+    /// Begins to write, and waits for other writers so long at most.
+    ///
+    /// # Errors
+    /// `Busy` when the time is over; else as for [`write`](Database::write).
+    pub fn try_write_for(&self, timeout: Duration) -> Result<WriteTransaction> {
+        let wait = Instant::now().checked_add(timeout).map_or(Wait::Forever, Wait::Until);
+        match self.begin(wait)? {
+            Some(transaction) => Ok(transaction),
+            None => fail!(Busy, "somebody else was writing for all of {timeout:?}"),
+        }
+    }
+
+    fn begin(&self, wait: Wait) -> Result<Option<WriteTransaction>> {
+        if self.read_only {
+            fail!(Usage, "the database is open read-only; open it without OpenOptions::read_only to write");
+        }
+        let (shared, database) = (&self.inner.shared, Arc::clone(&self.inner));
+        WriteTransaction::begin(shared, database, wait, self.durability, self.memory_bytes)
+    }
+
+    /// Makes commits of [`Durability::Eventual`] durable that are not yet. Takes the turn of a writer for it, and waits
+    /// for that as [`write`](Database::write) does.
+    ///
+    /// # Errors
+    /// `Poisoned` if the sync fails; `Usage` if this thread has a write transaction open, or after a fork.
+    pub fn sync(&self) -> Result<()> {
+        if self.read_only {
+            return Ok(());
+        }
+        let shared = &self.inner.shared;
+        shared.check_process()?;
+        match Turn::take(shared, Wait::Forever)? {
+            Some(mut turn) => turn.sync(),
+            None => fail!(Busy, "another process is writing; try again when it has committed"),
+        }
+    }
+
+    /// The file, if there is one, as an absolute path.
+    pub fn path(&self) -> Option<&Path> {
+        self.inner.path.as_deref()
+    }
+
+    /// Who holds snapshots, in this process and others.
+    ///
+    /// # Errors
+    /// `Io` if the lock file cannot be read.
+    pub fn readers(&self) -> Result<Vec<ReaderInfo>> {
+        self.inner.shared.check_process()?;
+        self.inner.shared.readers.list()
+    }
+
+    /// The bytes of the file that a reader's snapshot keeps: what it reaches and the newest state does not. 0 if it has ended
+    /// meanwhile. Two readers may keep the same bytes. O(branches).
+    ///
+    /// # Errors
+    /// `Busy` if the reader has only begun to enter the reader table, so that it does not hold what it
+    /// names yet: ask again. `Corrupt` if a branch of the newest state cannot be read; `Io` if the lock
+    /// file cannot be used.
+    pub fn held_bytes(&self, reader: &ReaderInfo) -> Result<u64> {
+        let shared = &self.inner.shared;
+        for _ in 0..HELD_LOOKS {
+            let newest = self.read()?;
+            let Some(held) = ReadTransaction::of_held(shared, reader.transaction)? else { return Ok(0) };
+            let space = derive_free_space(&shared.pages, newest.meta(), &[*held.meta()]);
+            match space {
+                // A reader enters the table, then looks whether the state is still the newest. In between, a
+                // writer may use the pages of that state, and the reader takes a newer one. So may a writer
+                // where the reader left before this look.
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    derive_free_space(&shared.pages, newest.meta(), &[])?;
+                }
+                space => return space.map(|space| space.held_bytes()),
+            }
+            drop((held, newest));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        fail!(
+            Busy,
+            "process {} names state {} in the reader table, and does not hold it yet; ask again. If that goes on, a \
+             page of that state is damaged: `check` names it while the state is the newest",
+            reader.process,
+            reader.transaction
+        )
+    }
+
+    /// The length of the file.
+    pub(crate) fn file_bytes(&self) -> Result<u64> {
+        let storage = self.inner.shared.pages.storage();
+        storage.refresh().map_err(|error| Error::io("cannot ask for the file's length", error))
+    }
+
+    /// The measures of the whole database. O(branches).
+    ///
+    /// # Errors
+    /// `Corrupt` if a table cannot be read.
+    pub fn stats(&self) -> Result<DatabaseStats> {
+        let read = self.read()?;
+        let names = read.table_names()?;
+        let mut table_bytes = 0;
+        for name in &names {
+            let stats = read.table_stats(name)?;
+            table_bytes += stats.leaf_bytes + stats.branch_bytes;
+        }
+        let file_bytes = self.file_bytes()?;
+        Ok(DatabaseStats { file_bytes, table_bytes, tables: names.len(), transaction: read.transaction() })
+    }
+}
+
+/// The measures of a database, as [`Database::stats`] finds them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DatabaseStats {
+    /// The length of the file.
+    pub file_bytes: u64,
+    /// Bytes that the tables take in it.
+    pub table_bytes: u64,
+    /// Tables.
+    pub tables: usize,
+    /// The number of the newest transaction.
+    pub transaction: u64,
+}
+
+/// Handles, snapshots and tables go to any thread.
+const _: () = {
+    const fn sendable<T: Send + Sync>() {}
+    sendable::<Database>();
+    sendable::<ReadTransaction>();
+    sendable::<WriteTransaction>();
+    sendable::<crate::table::Table<'static, crate::table::Dyn>>();
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_for_longer_than_time_lasts_is_waiting_for_ever() {
+        let db = Database::in_memory().unwrap();
+        assert!(db.try_write_for(Duration::MAX).is_ok());
+    }
+}
