@@ -84,7 +84,8 @@ impl Options {
         self
     }
 
-    /// What is written: a file, which is the default, or a stream. What is read says itself what it is.
+    /// What is written: a file, which is the default, or a stream. What is read says itself what it
+    /// is.
     pub fn format(mut self, format: Format) -> Options {
         self.format = format;
         self

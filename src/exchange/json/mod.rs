@@ -70,8 +70,9 @@ impl Options {
         self
     }
 
-    /// Reads records of this schema, whose fields are matched to the members by name. Large reads are made; the input needs
-    /// no buffer. A field that a line does not give takes its default, or null.
+    /// Reads records of this schema, whose fields are matched to the members by name. Large reads
+    /// are made; the input needs no buffer. A field that a line does not give takes its default, or
+    /// null.
     ///
     /// # Errors
     /// None so far: what is wrong with a line is found when it is read.

@@ -68,8 +68,8 @@ impl Options {
         self
     }
 
-    /// Reads records of this schema. Fields are matched to columns by name, and values are stored as by
-    /// [`arrow::Options::reader`](crate::arrow::Options::reader).
+    /// Reads records of this schema. Fields are matched to columns by name, and values are stored
+    /// as by [`arrow::Options::reader`](crate::arrow::Options::reader).
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) when it is no Parquet file, or cut off, when there is a

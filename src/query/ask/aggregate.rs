@@ -101,7 +101,7 @@ pub fn mean(column: impl Into<Column>) -> Aggregate {
 /// # let write = db.write()?;
 /// # let mut flights = write.create_dyn_table("flights", &schema)?;
 /// # for (carrier, dest) in [("UA", Some("BOS")), ("UA", Some("BOS")), ("AA", Some("LAX")), ("AA", None)] {
-/// #     flights.insert(&RowBuf::from_values(&schema, [Value::from(carrier), dest.into()])?)?;
+/// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), dest.into()])?)?;
 /// # }
 /// # let flights = flights.as_table();
 /// use drystone::query::count_distinct;

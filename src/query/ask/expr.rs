@@ -59,7 +59,7 @@ pub struct Expr {
 /// # let mut trades = write.create_dyn_table("trades", &schema)?;
 /// # for (at, price) in [(1, 10.0), (59, 11.0), (61, 12.5)] {
 /// #     let at = Timestamp::from_micros(at * 1_000_000);
-/// #     trades.insert(&RowBuf::from_values(&schema, [Value::from(at), price.into()])?)?;
+/// #     trades.push(&RowBuf::from_values(&schema, [Value::from(at), price.into()])?)?;
 /// # }
 /// # let trades = trades.as_table();
 ///
