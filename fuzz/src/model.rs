@@ -46,7 +46,7 @@ fn wide_name(key: WideKey) -> Text<250> {
 }
 
 fn wide_key(row: &Wide) -> WideKey {
-    (row.group, row.name.as_str().expect("what was stored is text").parse().expect("and a number"))
+    (row.group, row.name.to_str().expect("what was stored is text").parse().expect("and a number"))
 }
 
 fn point([x, y, z]: [i32; 3]) -> Point {

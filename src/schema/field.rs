@@ -20,7 +20,7 @@ pub(super) const NAME_BYTES: usize = 64;
 ///
 /// let schema: Schema = "id: u64 key, x: i32, delay: i16? = null".parse()?;
 /// let delay = schema.field("delay")?;
-/// assert_eq!((delay.ty(), delay.offset(), delay.width()), (Type::I16, 12, 2));
+/// assert_eq!((delay.ty(), delay.offset(), delay.width()), (&Type::I16, 12, 2));
 /// assert!(delay.is_nullable() && !delay.is_key());
 /// assert_eq!(delay.null(), Some(&i16::MIN.to_le_bytes()[..]));
 /// # Ok::<(), drystone::Error>(())
