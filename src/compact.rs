@@ -85,7 +85,7 @@ impl Database {
     /// The same for one table: the others stay where they are.
     ///
     /// # Errors
-    /// `NotFound` if there is no such table; else as for [`compact`](Database::compact).
+    /// `TableNotFound` if there is no such table; else as for [`compact`](Database::compact).
     pub fn compact_table(&self, name: &str) -> Result<CompactReport> {
         self.compact_table_with(name, |_, _| {})
     }

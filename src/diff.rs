@@ -143,7 +143,7 @@ impl<'d> TableDiff<'d> {
     /// `Schema` if the schemas differ, showing both.
     pub fn rows(&self) -> Result<RowChanges<'d>> {
         let Some(present) = self.new.or(self.old) else {
-            fail!(NotFound, "no state has table {:?}", self.name)
+            fail!(TableNotFound, "no state has table {:?}", self.name)
         };
         let (old, new) = (self.old.unwrap_or(present), self.new.unwrap_or(present));
         if old.definition.schema != new.definition.schema {

@@ -23,7 +23,19 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     message: String,
-    source: Option<io::Error>,
+    place: Place,
+    source: Option<Source>,
+}
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// What an error is about, as far as it is known.
+#[derive(Default)]
+struct Place {
+    table: Option<Box<str>>,
+    field: Option<Box<str>>,
+    page: Option<u64>,
+    line: Option<u64>,
 }
 
 /// The kinds of [`Error`], for programs to match on.
@@ -32,62 +44,78 @@ struct Inner {
 pub enum ErrorKind {
     /// The operating system refused: a full disk, missing rights, a failing device.
     Io,
-    /// A table, a field or a file that does not exist.
-    NotFound,
-    /// A table or a file that exists already.
+    /// The file, or a folder on the way to it, does not exist.
+    FileNotFound,
+    /// The database has no table of this name.
+    TableNotFound,
+    /// The table has no index of this name.
+    IndexNotFound,
+    /// The schema has no such field.
+    FieldNotFound,
+    /// A table, an index or a file of this name exists already.
     AlreadyExists,
     /// The file is not a Drystone database.
     NotADatabase,
-    /// The file has no bytes at all.
+    /// The file is empty.
     EmptyFile,
     /// The file is shorter than its own meta page says.
     Truncated,
-    /// The file was written by a newer format than this program knows.
+    /// The file was written in a newer format than this program knows.
     FutureFormat,
     /// Bytes in the file are not what was written: a checksum or a structure does not hold.
     Corrupt,
-    /// A schema that cannot be, or two schemas that differ where they must agree.
+    /// The schema is invalid, or two schemas differ where they must agree.
     Schema,
-    /// A value that does not fit its field: wrong type, too large, too long, the value reserved for null.
+    /// A value does not fit its field: wrong type, too large, too long, or the value reserved for null.
     Value,
-    /// The text of a query that cannot be read.
+    /// The text of a query is malformed, or its parts do not go together.
     Query,
-    /// Two rows with one key.
-    Duplicate,
-    /// A line of an input that cannot be read as what it should be.
+    /// There is a row with this key, or with the same values in a unique index.
+    KeyExists,
+    /// A line of an input, or the input as a whole, is malformed.
     Input,
-    /// A row number or a range outside the table.
+    /// A row number or an offset lies outside the table or the row.
     OutOfRange,
-    /// Somebody else is writing.
+    /// Another thread or process holds what is needed, such as the right to write; try again.
     Busy,
     /// A limit of the format or of an option was reached.
     Limit,
-    /// The call does not fit the state: a table opened twice, a database opened read-only, a handle after `fork`.
+    /// The database was opened read-only.
+    ReadOnly,
+    /// The handle was opened before a fork and belongs to the parent process.
+    AfterFork,
+    /// The call is invalid in the current state, or for this kind of table.
     Usage,
-    /// An earlier write or sync failed; the database must be opened anew before it is written again.
+    /// An earlier write or sync failed; open the database again before writing.
     Poisoned,
 }
 
 impl Error {
     /// An error of this kind with this message.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        Error(Box::new(Inner { kind, message: message.into(), source: None }))
+        let (message, place) = (message.into(), Place::default());
+        Error(Box::new(Inner { kind, message, place, source: None }))
     }
 
     /// An error of the operating system, with what was being done: `cannot open "x.dry"`.
     ///
-    /// The message holds the cause. So [`source`](std::error::Error::source) does not give it a second
-    /// time, only what lies behind it.
+    /// The message holds the cause. So [`source`](std::error::Error::source) does not repeat it; it
+    /// returns only what lies behind the cause.
     pub fn io(doing: impl fmt::Display, source: io::Error) -> Error {
         let source = without_place(source);
-        let kind = if source.kind() == io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Io };
-        Error(Box::new(Inner { kind, message: format!("{doing}: {source}"), source: Some(source) }))
+        Error::new(kind_of(&source), format!("{doing}: {source}")).with_source(source)
     }
 
-    /// The error of the operating system behind an error of kind `Io` or `NotFound`, where there is one:
-    /// for its code.
+    /// The same error with its cause, whose text the message should hold.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Source>) -> Error {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// The error of the operating system behind this one, where there is one: for its code.
     pub fn io_error(&self) -> Option<&io::Error> {
-        self.0.source.as_ref()
+        self.0.source.as_ref()?.downcast_ref()
     }
 
     /// The kind, to match on.
@@ -95,12 +123,87 @@ impl Error {
         self.0.kind
     }
 
-    /// The same error with the place put before its message: `table "flights": …`.
+    /// The table that the error is about, where that is known.
+    ///
+    /// ```
+    /// let db = drystone::Database::in_memory()?;
+    /// let error = db.read()?.table::<drystone::Dyn>("points").unwrap_err();
+    /// assert_eq!((error.kind(), error.table()), (drystone::ErrorKind::TableNotFound, Some("points")));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn table(&self) -> Option<&str> {
+        self.0.place.table.as_deref()
+    }
+
+    /// The field that the error is about, where that is known.
+    pub fn field(&self) -> Option<&str> {
+        self.0.place.field.as_deref()
+    }
+
+    /// The page of the file that is damaged or cannot be read, counted from 0, where that is known.
+    pub fn page(&self) -> Option<u64> {
+        self.0.place.page
+    }
+
+    /// The line of the input that is malformed, counted from 1, where that is known.
+    pub fn line(&self) -> Option<u64> {
+        self.0.place.line
+    }
+
+    /// The same error with a place put before its message: `flights.csv: …`.
     #[must_use]
     pub fn within(mut self, place: impl fmt::Display) -> Error {
         self.0.message = format!("{place}: {}", self.0.message);
         self
     }
+
+    /// The same error with the table put before its message: `table "flights": …`.
+    #[must_use]
+    pub(crate) fn within_table(self, name: &str) -> Error {
+        self.within(format_args!("table {name:?}")).of_table(name)
+    }
+
+    /// Notes which table the error is about.
+    #[must_use]
+    pub(crate) fn of_table(mut self, name: &str) -> Error {
+        self.0.place.table.get_or_insert_with(|| name.into());
+        self
+    }
+
+    /// Notes which field the error is about.
+    #[must_use]
+    pub(crate) fn of_field(mut self, name: &str) -> Error {
+        self.0.place.field.get_or_insert_with(|| name.into());
+        self
+    }
+
+    /// Notes on which page the damage is.
+    #[must_use]
+    pub(crate) fn of_page(mut self, page: u64) -> Error {
+        self.0.place.page.get_or_insert(page);
+        self
+    }
+
+    /// Notes which line of an input is malformed.
+    #[must_use]
+    #[cfg_attr(not(any(feature = "csv", feature = "json")), expect(dead_code, reason = "for text formats"))]
+    pub(crate) fn of_line(mut self, line: u64) -> Error {
+        self.0.place.line.get_or_insert(line);
+        self
+    }
+}
+
+impl From<io::Error> for Error {
+    /// For programs that return this crate's errors beside those of the system. `Error::io` also says what was
+    /// being done.
+    fn from(source: io::Error) -> Error {
+        let source = without_place(source);
+        Error::new(kind_of(&source), source.to_string()).with_source(source)
+    }
+}
+
+fn kind_of(error: &io::Error) -> ErrorKind {
+    if error.kind() == io::ErrorKind::NotFound { ErrorKind::FileNotFound } else { ErrorKind::Io }
 }
 
 impl fmt::Display for Error {
@@ -118,7 +221,8 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         // Programs print the message and then each source. What the message says already is left out.
-        let mut next = self.0.source.as_ref().and_then(std::error::Error::source);
+        let source = self.0.source.as_deref()?;
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(source);
         while let Some(source) = next.filter(|source| self.0.message.contains(&source.to_string())) {
             next = source.source();
         }
@@ -212,7 +316,7 @@ mod tests {
         let error = tempfile::NamedTempFile::new_in("/no/such/folder").unwrap_err();
         assert!(error.to_string().contains("/no/such/folder/"), "{error}");
         let error = Error::io("cannot create \"x.dry\"", error);
-        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(error.kind(), ErrorKind::FileNotFound);
         assert_eq!(chain(&error), "cannot create \"x.dry\": No such file or directory (os error 2)");
     }
 }

@@ -260,7 +260,7 @@ fn write_all(db: &Database, sound: bool) -> bool {
         change_indexes(&write, name, sound);
         // A value that is there twice is refused by an index that is unique.
         match write_table(&write, name) {
-            Err(error) if error.kind() == ErrorKind::Duplicate => {}
+            Err(error) if error.kind() == ErrorKind::KeyExists => {}
             done => drop(must(sound, done)),
         }
     }
@@ -296,7 +296,7 @@ fn change_indexes(write: &WriteTransaction, name: &str, sound: bool) {
         &format!("{name} by last").replace(' ', "_"),
         &[last]) {
         // Arrays have no order, a name may be too long, or there, and an entry too wide.
-        Err(error) if matches!(error.kind(), ErrorKind::Schema | ErrorKind::Usage | ErrorKind::Duplicate) => {
+        Err(error) if matches!(error.kind(), ErrorKind::Schema | ErrorKind::Usage | ErrorKind::KeyExists) => {
         }
         made => drop(must(sound, made)),
     }

@@ -171,7 +171,7 @@ impl Run {
         match how % 11 {
             0 => match table.insert(&Pair { id, value }) {
                 Ok(()) => assert_eq!(model.insert(id, value), None),
-                Err(error) => assert!(error.kind() == ErrorKind::Duplicate && model.contains_key(&id)),
+                Err(error) => assert!(error.kind() == ErrorKind::KeyExists && model.contains_key(&id)),
             },
             1 => {
                 let existed = table.upsert(&Pair { id, value })?;
@@ -239,7 +239,7 @@ impl Run {
                     }
                     Err(error) => {
                         assert!(
-                            error.kind() == ErrorKind::Duplicate
+                            error.kind() == ErrorKind::KeyExists
                                 && on_duplicate == OnDuplicate::Error
                                 && twice,
                             "{error}"

@@ -185,7 +185,7 @@ impl<'a> Catalog<'a> {
             Some(definition) if definition.is_table() => Ok(definition),
             Some(index) => match self.owner(&index)? {
                 Some(table) => fail!(
-                    NotFound,
+                    TableNotFound,
                     "{name:?} is an index on table {:?}, not a table; open the table, and its index there",
                     table.name
                 ),
@@ -202,7 +202,11 @@ impl<'a> Catalog<'a> {
                 } else {
                     format!("it has {}", names.join(", "))
                 };
-                fail!(NotFound, "there is no table {name:?} in the database; {there}")
+                Err(Error::new(
+                    ErrorKind::TableNotFound,
+                    format!("there is no table {name:?} in the database; {there}"),
+                )
+                .of_table(name))
             }
         }
     }
@@ -493,7 +497,8 @@ impl CatalogEdit {
 pub(crate) fn no_index<'n>(table: &Definition, name: &str, names: impl Iterator<Item = &'n str>) -> Error {
     let names: Vec<String> = names.map(|name| format!("{name:?}")).collect();
     let there = if names.is_empty() { "it has none".into() } else { format!("it has {}", names.join(", ")) };
-    Error::new(ErrorKind::NotFound, format!("table {:?} has no index {name:?}; {there}", table.name))
+    Error::new(ErrorKind::IndexNotFound, format!("table {:?} has no index {name:?}; {there}", table.name))
+        .of_table(&table.name)
 }
 
 /// Checks the name of a table that is to be made.

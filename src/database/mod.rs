@@ -95,7 +95,7 @@ impl Database {
     /// errors (`Io`); [`OpenOptions::read_only`] opens them to read. Network file systems are not supported.
     ///
     /// # Errors
-    /// A kind of its own for each: `NotADatabase`, `EmptyFile`, `Truncated`, `FutureFormat`, `Corrupt`, `NotFound` (a folder on the
+    /// A kind of its own for each: `NotADatabase`, `EmptyFile`, `Truncated`, `FutureFormat`, `Corrupt`, `FileNotFound` (a folder on the
     /// way), `Io` (a directory, missing rights).
     #[expect(unsafe_code, reason = "hands on the contract of a mapped file")]
     pub unsafe fn open(path: impl AsRef<Path>) -> Result<Database> {
@@ -265,7 +265,10 @@ impl Database {
 
     fn begin(&self, wait: Wait) -> Result<Option<WriteTransaction>> {
         if self.read_only {
-            fail!(Usage, "the database is open read-only; open it without OpenOptions::read_only to write");
+            fail!(
+                ReadOnly,
+                "the database is open read-only; open it without OpenOptions::read_only to write"
+            );
         }
         let (shared, database) = (&self.inner.shared, Arc::clone(&self.inner));
         WriteTransaction::begin(shared, database, wait, self.durability, self.memory_bytes)

@@ -155,7 +155,7 @@ impl OpenOptions {
     /// That of [`Database::open`]: nothing but Drystone writes or cuts the file while it is open.
     ///
     /// # Errors
-    /// As for [`Database::open`]; `NotFound` if there is no file and none is to be made.
+    /// As for [`Database::open`]; `FileNotFound` if there is no file and none is to be made.
     #[expect(unsafe_code, reason = "hands on the contract of a mapped file")]
     pub unsafe fn open(&self, path: impl AsRef<Path>) -> Result<Database> {
         let given = path.as_ref();

@@ -62,7 +62,7 @@ impl Clash {
                     Known::Before => format!("key {key} of {second} came before"),
                 };
                 Error::new(
-                    ErrorKind::Duplicate,
+                    ErrorKind::KeyExists,
                     format!("{message}; choose to keep the first or the last one to load both"),
                 )
             }

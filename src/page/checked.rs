@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::{FIRST_ADDRESS, Link, PAGE_BYTES, checksum, page_of};
-use crate::error::{Error, Result, fail};
+use crate::error::{Error, ErrorKind, Result, fail};
 use crate::storage::{Mutant, Storage, Window};
 
 /// The storage, and what of it has been verified since it was opened.
@@ -105,6 +105,7 @@ impl<'a> PageView<'a> {
             let page = page_of(address);
             let end = address + len as u64;
             Error::io(format!("cannot read page {page} (bytes {address} to {end} of the file)"), error)
+                .of_page(page)
         })
     }
 
@@ -129,15 +130,15 @@ impl<'a> PageView<'a> {
     fn verify(&self, link: Link, bytes: &'a [u8]) -> Result<&'a [u8]> {
         let found = checksum(bytes);
         if found != link.checksum {
-            fail!(
-                Corrupt,
-                "page {} (bytes {} to {} of the file) does not match its checksum: {:08x} is noted in its parent, its \
-                 bytes give {found:08x}; restore the file from a backup, or salvage the rest",
-                page_of(link.address),
+            let page = page_of(link.address);
+            let message = format!(
+                "page {page} (bytes {} to {} of the file) does not match its checksum: {:08x} is noted in its parent, \
+                 its bytes give {found:08x}; restore the file from a backup, or salvage the rest",
                 link.address,
                 link.address + bytes.len() as u64,
                 link.checksum,
             );
+            return Err(Error::new(ErrorKind::Corrupt, message).of_page(page));
         }
         self.verified.set(page_of(link.address));
         Ok(bytes)

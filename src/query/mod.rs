@@ -216,7 +216,7 @@ impl<'t> Query<'t> {
     /// Answers it, in memory.
     ///
     /// # Errors
-    /// `NotFound` for a field that is not there; `Value` for values and aggregates that do not go with the type of their field; `Query` for
+    /// `FieldNotFound` for a field that is not there; `Value` for values and aggregates that do not go with the type of their field; `Query` for
     /// parts that do not go together; `Limit` if the result takes too much memory or a sum more than 128 bits; `Corrupt` if a page
     /// does not match its checksum.
     pub fn run(&self) -> Result<QueryRows> {

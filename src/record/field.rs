@@ -154,7 +154,7 @@ pub trait Selector: Copy + fmt::Debug + selector::Sealed {
     /// The position of the field in this schema.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) when the schema has no such field.
+    /// [`FieldNotFound`](ErrorKind::FieldNotFound) when the schema has no such field.
     fn position(self, schema: &Schema) -> Result<usize>;
 }
 
@@ -182,7 +182,7 @@ impl Selector for usize {
     fn position(self, schema: &Schema) -> Result<usize> {
         let fields = schema.fields().len();
         if self >= fields {
-            fail!(NotFound, "no field at position {self}; there are {fields}, counted from 0");
+            fail!(FieldNotFound, "no field at position {self}; there are {fields}, counted from 0");
         }
         Ok(self)
     }
@@ -297,7 +297,7 @@ impl<T: FieldType> Field<T> {
         let message = format!(
             "the handle {self:?} was made by another schema than ({schema}); make one with Schema::handle"
         );
-        Error::new(ErrorKind::NotFound, message)
+        Error::new(ErrorKind::FieldNotFound, message)
     }
 
     #[inline]
@@ -317,7 +317,7 @@ impl Schema {
     /// A handle to the field of this name, as the type `T`: `Nullable<i16>` for `i16?`.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) when there is no such field, [`Schema`](ErrorKind::Schema) when it has another type.
+    /// [`FieldNotFound`](ErrorKind::FieldNotFound) when there is no such field, [`Schema`](ErrorKind::Schema) when it has another type.
     pub fn handle<T: FieldType>(&self, name: &str) -> Result<Field<T>> {
         let field = self.field(name)?;
         if field.is_nullable() != T::NULLABLE || *field.ty() != T::TYPE {

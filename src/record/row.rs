@@ -68,7 +68,7 @@ impl<'a> Row<'a> {
     /// The value of a field: `row.get("x")?` or `row.get(1)?`.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such field, [`Corrupt`](crate::ErrorKind::Corrupt) when its
+    /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) when there is no such field, [`Corrupt`](crate::ErrorKind::Corrupt) when its
     /// bytes are no value of it, such as text that is not UTF-8.
     pub fn get(&self, field: impl Selector) -> Result<Value<'a>> {
         let (field, stored) = self.stored(field)?;
@@ -95,7 +95,7 @@ impl<'a> Row<'a> {
     /// Whether a field is null.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such field.
+    /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) when there is no such field.
     pub fn is_null(&self, field: impl Selector) -> Result<bool> {
         let (field, stored) = self.stored(field)?;
         Ok(field.is_null(stored))
@@ -104,7 +104,7 @@ impl<'a> Row<'a> {
     /// A field and its stored bytes.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such field.
+    /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) when there is no such field.
     pub fn stored(&self, field: impl Selector) -> Result<(&'a FieldDef, &'a [u8])> {
         let field = &self.schema.fields()[field.position(self.schema)?];
         Ok((field, self.bytes_of(field)))

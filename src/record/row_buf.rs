@@ -72,7 +72,7 @@ impl RowBuf {
     /// field may be null.
     ///
     /// # Errors
-    /// As [`from_values`](RowBuf::from_values), and [`NotFound`](crate::ErrorKind::NotFound) for a name that no field has.
+    /// As [`from_values`](RowBuf::from_values), and [`FieldNotFound`](crate::ErrorKind::FieldNotFound) for a name that no field has.
     pub fn from_named<'v, S: Selector, V: Into<Value<'v>>>(
         schema: &Schema,
         values: impl IntoIterator<Item = (S, V)>,
@@ -102,7 +102,7 @@ impl RowBuf {
     /// Sets a field: `row.set("x", 7)?`, `row.set(1, 7)?`; `None` sets null.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such field, [`Value`](crate::ErrorKind::Value) when the value does not fit
+    /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) when there is no such field, [`Value`](crate::ErrorKind::Value) when the value does not fit
     /// it; the row is then as it was.
     pub fn set<'v>(&mut self, field: impl Selector, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();

@@ -64,7 +64,7 @@ impl FieldDef {
             self.ty(),
             self.ty()
         );
-        Error::new(ErrorKind::Value, message)
+        Error::new(ErrorKind::Value, message).of_field(self.name())
     }
 
     #[cold]
@@ -83,7 +83,7 @@ impl FieldDef {
         let value = value.to_string();
         let message =
             format!("field {:?}: {} is no {}: {reason}", self.name(), shown(&value), self.type_text());
-        Error::new(ErrorKind::Value, message)
+        Error::new(ErrorKind::Value, message).of_field(self.name())
     }
 }
 

@@ -138,7 +138,7 @@ impl Schema {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) when there is no such field, [`Schema`](ErrorKind::Schema)
+    /// [`FieldNotFound`](ErrorKind::FieldNotFound) when there is no such field, [`Schema`](ErrorKind::Schema)
     /// when it is no enumeration and as for [`EnumNames::append`].
     pub fn append_names<S: AsRef<str>>(
         &self,
@@ -162,7 +162,7 @@ impl Schema {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) when there is no such field, [`Schema`](ErrorKind::Schema) when it cannot be part of a
+    /// [`FieldNotFound`](ErrorKind::FieldNotFound) when there is no such field, [`Schema`](ErrorKind::Schema) when it cannot be part of a
     /// key: it may be null, is an array, or is named twice.
     pub fn with_key<S: AsRef<str>>(&self, names: &[S]) -> Result<Schema> {
         let is_named = |field: &&FieldDef| names.iter().any(|name| name.as_ref() == field.name());
@@ -183,7 +183,7 @@ impl Schema {
     /// The field of this name.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound), naming the nearest and all that there are.
+    /// [`FieldNotFound`](ErrorKind::FieldNotFound), naming the nearest and all that there are.
     pub fn field(&self, name: &str) -> Result<&FieldDef> {
         self.position(name).map(|at| &self.fields()[at]).ok_or_else(|| self.no_such_field(name))
     }
@@ -257,7 +257,7 @@ impl Schema {
         let rest = if self.fields().len() > all.len() { ", …" } else { "" };
         let message =
             format!("no field {:?}{nearest}; the fields are {}{rest}", text::shown(name), all.join(", "));
-        Error::new(ErrorKind::NotFound, message)
+        Error::new(ErrorKind::FieldNotFound, message).of_field(name)
     }
 }
 

@@ -98,7 +98,7 @@ impl FieldDef {
     pub(crate) fn invalid(&self, reason: &str) -> Error {
         let message =
             format!("field {:?}: the stored bytes are no {}: {reason}", self.name(), self.type_text());
-        Error::new(ErrorKind::Corrupt, message)
+        Error::new(ErrorKind::Corrupt, message).of_field(self.name())
     }
 
     #[cold]

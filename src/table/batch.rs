@@ -36,7 +36,7 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// As for [`update`](TableMut::update). An error of `change`, or `Duplicate` where there is a unique
+    /// As for [`update`](TableMut::update). An error of `change`, or `KeyExists` where there is a unique
     /// index, takes all changes of the call back. After another error, or if `change` panics, some rows
     /// may have been changed: the transaction can then not be committed.
     pub fn update_many<V, C: Updated<Value = ()>>(
@@ -88,7 +88,7 @@ impl<R: RowKind> TableMut<'_, R> {
             }
             Err(error) => error,
         };
-        if undo.is_kept && (refused || matches!(error.kind(), ErrorKind::Duplicate | ErrorKind::Value)) {
+        if undo.is_kept && (refused || matches!(error.kind(), ErrorKind::KeyExists | ErrorKind::Value)) {
             undo.befores.truncate(start);
             self.writer.restore(&undo.befores, key.len()).inspect_err(|_| session.fail())?;
         } else if undo.changed > 0 {
@@ -143,7 +143,7 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// `Duplicate` if a key comes twice or is in the table, or for the same values in a unique index; else
+    /// `KeyExists` if a key comes twice or is in the table, or for the same values in a unique index; else
     /// as for [`insert`](TableMut::insert). The table is then as it was, also if the iterator panics.
     pub fn insert_many(&mut self, rows: impl IntoIterator<Item = R::Buf>) -> Result<u64> {
         self.put_many("insert_many", rows, OnDuplicate::Error)

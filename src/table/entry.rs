@@ -213,7 +213,7 @@ pub(crate) fn twice(table: &str, index: &Definition, shape: &EntryShape, one: &[
     let values = values.trim_end_matches(", ");
     let rows = if one.is_empty() { String::new() } else { format!(": ({one}) and ({other})") };
     Error::new(
-        ErrorKind::Duplicate,
+        ErrorKind::KeyExists,
         format!(
             "table {table:?}: index {:?} is unique, and two rows have ({values}) in it{rows}",
             index.name

@@ -44,7 +44,7 @@ impl OpenTable {
         indexes: Vec<Definition>,
     ) -> Result<OpenTable> {
         let tree = Edited::new(session, definition.layout.clone(), definition.root)
-            .map_err(|error| error.within(format!("table {:?}", definition.name)))?;
+            .map_err(|error| error.within_table(&definition.name))?;
         let mut table = OpenTable { definition, tree, indexes: Vec::new() };
         for index in indexes {
             let index = OpenIndex::new(session, &table.definition, index)?;

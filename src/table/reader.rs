@@ -60,7 +60,8 @@ impl<'t> Reader<'t> {
     #[cold]
     pub(crate) fn place_error(&self, error: Error) -> Error {
         let what = if self.definition.is_table() { "table" } else { "index" };
-        error.within(format!("{what} {:?}", self.definition.name))
+        let error = error.within(format!("{what} {:?}", self.definition.name));
+        if self.definition.is_table() { error.of_table(&self.definition.name) } else { error }
     }
 
     /// The record with this number, counted in key order where there is a key.

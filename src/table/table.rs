@@ -125,7 +125,7 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// An index on this table, by its name. Open it once and look up many times.
     ///
     /// # Errors
-    /// `NotFound` if the table has no index of this name, naming those it has; `Corrupt` if the catalog
+    /// `IndexNotFound` if the table has no index of this name, naming those it has; `Corrupt` if the catalog
     /// cannot be read.
     pub fn index(&self, name: &str) -> Result<Index<'t, R>> {
         Index::new(self.reader, name)

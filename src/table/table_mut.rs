@@ -204,7 +204,7 @@ impl<'x, R: RowKind> TableMut<'x, R> {
     /// ```
     ///
     /// # Errors
-    /// What `change` returns; `Value` if it changed the key, `Duplicate` if another row has what this one
+    /// What `change` returns; `Value` if it changed the key, `KeyExists` if another row has what this one
     /// got in a unique index: the row is as it was. `Corrupt` or `Io` if pages cannot be read, or
     /// written where the edits outgrow their memory. In a [`Dyn`] table also `Usage` or `Value` if this
     /// is not a key of the table.
@@ -241,7 +241,7 @@ impl<'x, R: RowKind> TableMut<'x, R> {
     /// ```
     ///
     /// # Errors
-    /// `NotFound` if there is no such field, or another schema made the handle; `Value` if the value does
+    /// `FieldNotFound` if there is no such field, or another schema made the handle; `Value` if the value does
     /// not fit the field, or the field is part of the key; else as for [`update`](TableMut::update).
     pub fn set_field<'v>(
         &mut self,
@@ -277,7 +277,7 @@ impl<'x, R: RowKind> TableMut<'x, R> {
     /// ```
     ///
     /// # Errors
-    /// `Duplicate` if two rows have one key, or the same values in a unique index; `Io` if the disk is
+    /// `KeyExists` if two rows have one key, or the same values in a unique index; `Io` if the disk is
     /// full. The table is then what it was, also if the iterator panics.
     pub fn load(&mut self, rows: impl IntoIterator<Item = R::Buf>) -> Result<LoadReport> {
         self.load_with(rows, &LoadOptions::new())
@@ -392,7 +392,7 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     /// Inserts a row with a new key. O(log n).
     ///
     /// # Errors
-    /// `Duplicate` if there is a row with this key, or with the same values in a unique index; `Corrupt`
+    /// `KeyExists` if there is a row with this key, or with the same values in a unique index; `Corrupt`
     /// or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has no key,
     /// `Schema` if the row has another schema.
     pub fn insert(&mut self, row: &R::Buf) -> Result<()> {

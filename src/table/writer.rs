@@ -53,7 +53,7 @@ impl<'x> Writer<'x> {
 
     #[cold]
     fn place_error(&self, error: Error) -> Error {
-        error.within(format!("table {:?}", self.table.definition.name))
+        error.within_table(&self.table.definition.name)
     }
 
     /// Runs an edit, then writes out what has become too much for memory. An edit that fails must leave the table as it was; one
@@ -82,7 +82,7 @@ impl<'x> Writer<'x> {
             Placed::Existing => {
                 let key = describe_key(&self.table.definition, record);
                 fail!(
-                    Duplicate,
+                    KeyExists,
                     "table {:?} has a row with key {key} already; use upsert to replace it",
                     self.table.definition.name
                 )

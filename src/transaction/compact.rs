@@ -84,12 +84,12 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `NotFound` if there is no such table; `Usage` while a handle has it; `Corrupt` if it cannot be read, or `Io` if the disk
+    /// `TableNotFound` if there is no such table; `Usage` while a handle has it; `Corrupt` if it cannot be read, or `Io` if the disk
     /// is full: then it stays where it is.
     pub fn compact_table(&self, name: &str) -> Result<()> {
         let session = self.session()?;
         let mut table = self.open(name)?.table;
-        let place = |error: Error| error.within(format!("table {name:?}"));
+        let place = |error: Error| error.within_table(name);
         let indexes: Vec<String> = table.indexes().map(|index| index.name.clone()).collect();
         for index in std::iter::once(None).chain(indexes.iter().map(|index| Some(&**index))) {
             table.rewrite(session, index, Room::LowestGap, &mut |_| {}).map_err(place)?;

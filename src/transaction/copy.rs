@@ -26,7 +26,7 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `NotFound` if the snapshot has no such table; `AlreadyExists` if this database has one of the new name; `Corrupt` if the rows
+    /// `TableNotFound` if the snapshot has no such table; `AlreadyExists` if this database has one of the new name; `Corrupt` if the rows
     /// cannot be read, or `Io` if the disk is full: then there is no new table.
     pub fn copy_table(&self, from: &ReadTransaction, name: &str, new_name: &str) -> Result<u64> {
         self.copy_table_with(from, name, new_name, |_, _| {})

@@ -47,7 +47,7 @@ impl Shared {
     pub(crate) fn check_process(&self) -> Result<()> {
         if Process::this() != self.process {
             fail!(
-                Usage,
+                AfterFork,
                 "this handle was opened before a fork, and is the parent's; open the database anew in the child"
             );
         }

@@ -119,7 +119,7 @@ impl<R: RowKind> OwnedTable<R> {
     /// Goes to the newest state. Clones of this table stay at the state that they have.
     ///
     /// # Errors
-    /// `NotFound` if there is no such table any more, `Schema` if it has another schema now; else as for
+    /// `TableNotFound` if there is no such table any more, `Schema` if it has another schema now; else as for
     /// [`Database::read`](crate::Database::read). The table is then as it was.
     pub fn refresh(&mut self) -> Result<()> {
         *self = OwnedTable::new(self.snapshot().newer()?, self.name())?;

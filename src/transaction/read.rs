@@ -79,7 +79,7 @@ impl ReadTransaction {
     /// Opens a table: as `T`, or as [`Dyn`](crate::Dyn) where its schema is known only at run time.
     ///
     /// # Errors
-    /// `NotFound` if there is no such table, naming those there are; `Schema` if its schema is not `T`'s,
+    /// `TableNotFound` if there is no such table, naming those there are; `Schema` if its schema is not `T`'s,
     /// showing both; `Corrupt` if the catalog cannot be read.
     pub fn table<R: RowKind>(&self, name: &str) -> Result<Table<'_, R>> {
         self.reader(name).and_then(Table::new)
@@ -96,7 +96,7 @@ impl ReadTransaction {
     /// The indexes on a table, by name. O(tables), but for a table without one.
     ///
     /// # Errors
-    /// `NotFound` if there is no such table; `Corrupt` if the catalog cannot be read.
+    /// `TableNotFound` if there is no such table; `Corrupt` if the catalog cannot be read.
     pub fn indexes(&self, table: &str) -> Result<Vec<IndexInfo>> {
         let catalog = self.catalog()?;
         let table = catalog.get(table)?;
@@ -106,7 +106,7 @@ impl ReadTransaction {
     /// The measures of a table: rows, bytes, fill. O(branches).
     ///
     /// # Errors
-    /// `NotFound` if there is no such table; `Corrupt` if it cannot be read.
+    /// `TableNotFound` if there is no such table; `Corrupt` if it cannot be read.
     pub fn table_stats(&self, name: &str) -> Result<TableStats> {
         stats_of(self.reader(name)?)
     }
@@ -114,7 +114,7 @@ impl ReadTransaction {
     /// The measures of an index, whose rows are its entries. O(branches).
     ///
     /// # Errors
-    /// `NotFound` if the table has no such index; `Corrupt` if it cannot be read.
+    /// `IndexNotFound` if the table has no such index; `Corrupt` if it cannot be read.
     pub fn index_stats(&self, table: &str, index: &str) -> Result<TableStats> {
         stats_of(self.find_index(self.reader(table)?.definition, index)?)
     }

@@ -165,7 +165,7 @@ impl WriteTransaction {
     /// time.
     ///
     /// # Errors
-    /// `NotFound` if there is no such table; `Schema` if its schema is not `T`'s; `Usage` while another
+    /// `TableNotFound` if there is no such table; `Schema` if its schema is not `T`'s; `Usage` while another
     /// handle has it.
     pub fn table<R: RowKind>(&self, name: &str) -> Result<TableMut<'_, R>> {
         self.open(name).and_then(TableMut::new)
@@ -233,15 +233,15 @@ impl WriteTransaction {
     ///
     /// let mut users = write.table::<Dyn>("users")?;
     /// let other = RowBuf::from_values(&schema, [Value::from(2), "ada@example.org".into()])?;
-    /// assert_eq!(users.insert(&other).unwrap_err().kind(), ErrorKind::Duplicate);
+    /// assert_eq!(users.insert(&other).unwrap_err().kind(), ErrorKind::KeyExists);
     /// let found = users.index("by_mail")?.get(&["ada@example.org".into()])?.unwrap();
     /// assert_eq!(found.get("id")?, 1);
     /// # Ok::<(), drystone::Error>(())
     /// ```
     ///
     /// # Errors
-    /// `NotFound` if there is no such table or field; `AlreadyExists` if a table or an index has this name; `Schema` if a field is
-    /// an array or named twice; `Limit` if an entry would have more than 256 bytes; `Duplicate` if the index is unique and two
+    /// `TableNotFound` or `FieldNotFound` if there is none; `AlreadyExists` if a table or an index has this name; `Schema` if a field is
+    /// an array or named twice; `Limit` if an entry would have more than 256 bytes; `KeyExists` if the index is unique and two
     /// rows have the same values; `Usage` while a handle has the table; `Io` if the disk is full. There is then no such index.
     pub fn create_index<S: AsRef<str>>(&self, table: &str, name: &str, fields: &[S]) -> Result<()> {
         self.create_index_with(table, name, fields, &IndexOptions::new())
@@ -264,7 +264,7 @@ impl WriteTransaction {
     /// Drops an index; its table stays as it is. O(branches).
     ///
     /// # Errors
-    /// `NotFound` if the table has no such index; `Usage` while a handle has the table.
+    /// `IndexNotFound` if the table has no such index; `Usage` while a handle has the table.
     pub fn drop_index(&self, table: &str, name: &str) -> Result<()> {
         self.open(table)?.drop_index(name)
     }
@@ -272,7 +272,7 @@ impl WriteTransaction {
     /// The indexes on a table, by name, as this transaction has them.
     ///
     /// # Errors
-    /// `NotFound` if there is no such table; `Corrupt` if the catalog cannot be read.
+    /// `TableNotFound` if there is no such table; `Corrupt` if the catalog cannot be read.
     pub fn indexes(&self, table: &str) -> Result<Vec<IndexInfo>> {
         let session = self.session()?;
         let state = self.state.lock();
@@ -284,7 +284,7 @@ impl WriteTransaction {
     /// Drops a table with all its rows and indexes. O(branches).
     ///
     /// # Errors
-    /// `NotFound` if there is no such table; `Usage` while a handle has it.
+    /// `TableNotFound` if there is no such table; `Usage` while a handle has it.
     pub fn drop_table(&self, name: &str) -> Result<()> {
         let session = self.session()?;
         let mut writer = self.open(name)?;
@@ -303,7 +303,7 @@ impl WriteTransaction {
     /// Gives a table another name.
     ///
     /// # Errors
-    /// `NotFound` if there is no such table; `AlreadyExists` if there is one of the new name; `Usage` while a handle has it.
+    /// `TableNotFound` if there is no such table; `AlreadyExists` if there is one of the new name; `Usage` while a handle has it.
     pub fn rename_table(&self, name: &str, new_name: &str) -> Result<()> {
         check_name(new_name)?;
         let session = self.session()?;
@@ -324,13 +324,13 @@ impl WriteTransaction {
     /// Appends a field to a table's schema; rows that are there get its default, or null. Writes the table anew. O(n).
     ///
     /// # Errors
-    /// `Schema` if the field cannot be appended, or has neither a default nor null and the table has rows; `NotFound` if there is
+    /// `Schema` if the field cannot be appended, or has neither a default nor null and the table has rows; `TableNotFound` if there is
     /// no such table; `Usage` while a handle has it; `Io` if the disk is full.
     pub fn append_field(&self, name: &str, field: FieldDef) -> Result<()> {
         let session = self.session()?;
         let mut writer = self.open(name)?;
         let old = writer.table.definition.clone();
-        let place = |error: Error| error.within(format!("table {name:?}"));
+        let place = |error: Error| error.within_table(name);
         let schema = old.schema.append(field).map_err(place)?;
         let Some(field) = schema.fields().last() else { return Ok(()) };
         let fill = match field.default().or(field.null()) {

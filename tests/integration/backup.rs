@@ -172,7 +172,7 @@ fn a_backup_that_cannot_be_made_leaves_nothing_behind() {
     assert_eq!(std::fs::read(&path).unwrap(), b"precious");
     std::fs::remove_file(&path).unwrap();
     let error = db.backup(temp.folder().join("no/copy.dry")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert_eq!(error.kind(), ErrorKind::FileNotFound, "{error}");
     drop(db);
     assert_eq!(files(&temp), ["test.dry", "test.dry-lock"]);
 
@@ -219,7 +219,7 @@ fn a_table_is_copied_to_another_database_or_beside_itself() {
         assert_eq!(write.copy_table(&from, "empty", "also empty").unwrap(), 0);
         let error = write.copy_table(&from, "accounts", "accounts").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AlreadyExists);
-        assert_eq!(write.copy_table(&from, "gone", "x").unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(write.copy_table(&from, "gone", "x").unwrap_err().kind(), ErrorKind::TableNotFound);
         // The copy is a table like any other in the same transaction.
         let mut table = write.table::<Account>("accounts").unwrap();
         assert!(table.remove(0).unwrap().is_some());

@@ -40,7 +40,7 @@ fn rows_by_key_are_put_changed_and_taken() {
     for id in [5, 1, 9] {
         accounts.insert(&account(id)).unwrap();
     }
-    assert_eq!(kind(accounts.insert(&account(5))), ErrorKind::Duplicate);
+    assert_eq!(kind(accounts.insert(&account(5))), ErrorKind::KeyExists);
     assert!(accounts.upsert(&Account { cents: 7, ..account(5) }).unwrap());
     assert!(!accounts.upsert(&account(2)).unwrap());
     let old = accounts.update(5, |account| Ok(std::mem::replace(&mut account.cents, 8)));
@@ -51,7 +51,7 @@ fn rows_by_key_are_put_changed_and_taken() {
     assert!(!accounts.set_field(10, cents, -1).unwrap());
     let other: Schema = "id: u64 key, owner: str[8], cents: i64".parse().unwrap();
     let other = other.handle::<i64>("cents").unwrap();
-    assert_eq!(kind(accounts.set_field(9, other, -1)), ErrorKind::NotFound);
+    assert_eq!(kind(accounts.set_field(9, other, -1)), ErrorKind::FieldNotFound);
     assert_eq!(accounts.remove(1).unwrap(), Some(account(1)));
     assert_eq!(accounts.remove(1).unwrap(), None);
     let rows: Vec<(u64, i64)> =
@@ -183,7 +183,7 @@ fn a_change_that_fails_leaves_the_row() {
     let key = [Value::from(5)];
     assert_eq!(kind(table.set_field(&key, "id", 7)), ErrorKind::Value);
     assert_eq!(kind(table.set_field(&key, "cents", "much")), ErrorKind::Value);
-    assert_eq!(kind(table.set_field(&key, "cent", 7)), ErrorKind::NotFound);
+    assert_eq!(kind(table.set_field(&key, "cent", 7)), ErrorKind::FieldNotFound);
     let mind = || Error::new(ErrorKind::Usage, "changed my mind");
     let failed = table.update(&key, |row| row.set("cents", 1).and(Err::<(), _>(mind())));
     assert_eq!(kind(failed), ErrorKind::Usage);
@@ -211,7 +211,7 @@ fn what_does_not_fit_is_refused_with_names() {
     drop(accounts);
     assert_eq!(kind(write.create_table::<Point>("accounts")), ErrorKind::AlreadyExists);
     let missing = write.table::<Point>("points").unwrap_err();
-    assert_eq!(missing.kind(), ErrorKind::NotFound);
+    assert_eq!(missing.kind(), ErrorKind::TableNotFound);
     assert!(missing.to_string().contains("\"accounts\""), "{missing}");
     let other = write.table::<Point>("accounts").unwrap_err();
     assert_eq!(other.kind(), ErrorKind::Schema);

@@ -404,7 +404,7 @@ fn what_is_salvaged_gets_its_name_when_it_is_whole() {
     assert_sound(&saved);
     assert_eq!(db.salvage_to(&good).unwrap_err().kind(), ErrorKind::AlreadyExists);
     let missing = temp.folder().join("missing/good.dry");
-    assert_eq!(db.salvage_to(missing).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(db.salvage_to(missing).unwrap_err().kind(), ErrorKind::FileNotFound);
 }
 
 /// In another process: makes a copy, and stands still in the middle.

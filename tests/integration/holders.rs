@@ -36,7 +36,7 @@ fn dict() -> drystone::Result<()> {
     p.set("x", 10)?;
     // "w" in p; p["w"]  -> KeyError
     assert_eq!(schema.position("w"), None);
-    assert_eq!(p.get("w").unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(p.get("w").unwrap_err().kind(), ErrorKind::FieldNotFound);
     // for name, value in p.items(): ...
     let items: Vec<String> = p.iter().map(|(name, value)| format!("{name}={}", value.unwrap())).collect();
     assert_eq!(items, ["x=10", "y=2", "z=3"]);

@@ -108,8 +108,8 @@ fn rows_come_in_the_order_of_the_index() {
     assert_eq!(kind(by_tail.prefix(7_u16)), ErrorKind::Usage);
     assert_eq!(kind(by_delay.get(&[])), ErrorKind::Usage);
     assert_eq!(kind(by_delay.get(&["x".into()])), ErrorKind::Value);
-    assert_eq!(kind(flights.index("by_x")), ErrorKind::NotFound);
-    assert_eq!(kind(read.table::<Dyn>("by_tail")), ErrorKind::NotFound);
+    assert_eq!(kind(flights.index("by_x")), ErrorKind::IndexNotFound);
+    assert_eq!(kind(read.table::<Dyn>("by_tail")), ErrorKind::TableNotFound);
     assert_eq!(read.table_names().unwrap(), ["flights"]);
     assert_sound(&db);
 }
@@ -248,23 +248,23 @@ fn what_a_unique_index_refuses_leaves_everything_as_it_was() {
     let before: Vec<Flight> = flights.iter().map(|flight| *flight.unwrap()).collect();
     let key = |n: u32| (flight(n).due, flight(n).number);
 
-    assert_eq!(kind(flights.insert(&with(1, 7))), ErrorKind::Duplicate);
-    assert_eq!(kind(flights.upsert(&with(3, 7))), ErrorKind::Duplicate);
-    assert_eq!(kind(flights.update(key(6), |row| row.delay = with(0, 9).delay)), ErrorKind::Duplicate);
+    assert_eq!(kind(flights.insert(&with(1, 7))), ErrorKind::KeyExists);
+    assert_eq!(kind(flights.upsert(&with(3, 7))), ErrorKind::KeyExists);
+    assert_eq!(kind(flights.update(key(6), |row| row.delay = with(0, 9).delay)), ErrorKind::KeyExists);
     // A few, and so many that the table is merged; the last one is in the way.
     for count in [1, 3000] {
         let new = (0..count).map(|n| with(n * 3 + 1, 4000 + n as i16)).chain([with(100_000, 2999)]);
-        assert_eq!(kind(flights.load(new)), ErrorKind::Duplicate);
+        assert_eq!(kind(flights.load(new)), ErrorKind::KeyExists);
     }
     let replacing = (0..10).map(|n| with(n * 3, 5));
     let options = LoadOptions::new().on_duplicate(OnDuplicate::Last);
-    assert_eq!(kind(flights.load_with(replacing, &options)), ErrorKind::Duplicate);
+    assert_eq!(kind(flights.load_with(replacing, &options)), ErrorKind::KeyExists);
     let twice = [with(1, 1), with(2, 1)];
-    assert_eq!(kind(flights.load_with(twice, &LoadOptions::new().replace(true))), ErrorKind::Duplicate);
+    assert_eq!(kind(flights.load_with(twice, &LoadOptions::new().replace(true))), ErrorKind::KeyExists);
     // The changes of one call, of which the last is refused.
     let changes = [0, 3, 6, 9].map(|n| (key(n), if n == 9 { 50_i16 } else { 9000 + n as i16 }));
     let change = |row: &mut Flight, delay: &i16| row.delay = Nullable::new(*delay).unwrap();
-    assert_eq!(kind(flights.update_many(&changes, change)), ErrorKind::Duplicate);
+    assert_eq!(kind(flights.update_many(&changes, change)), ErrorKind::KeyExists);
     let after: Vec<Flight> = flights.iter().map(|flight| *flight.unwrap()).collect();
     assert_eq!(before, after);
 
@@ -277,17 +277,17 @@ fn what_a_unique_index_refuses_leaves_everything_as_it_was() {
     let mut points = write.create_table::<Point>("points").unwrap();
     points.create_index_with("by_x", &["x"], &unique()).unwrap();
     points.extend((0..100).map(|x| Point { x, y: 0 })).unwrap();
-    assert_eq!(kind(points.push(&Point { x: 5, y: 1 })), ErrorKind::Duplicate);
-    assert_eq!(kind(points.set(7, &Point { x: 5, y: 1 })), ErrorKind::Duplicate);
+    assert_eq!(kind(points.push(&Point { x: 5, y: 1 })), ErrorKind::KeyExists);
+    assert_eq!(kind(points.set(7, &Point { x: 5, y: 1 })), ErrorKind::KeyExists);
     // Across the pieces in which rows are appended, too.
     let many = (100..300_000).chain([50]).map(|x| Point { x, y: 0 });
-    assert_eq!(kind(points.extend(many.clone())), ErrorKind::Duplicate);
-    assert_eq!(kind(points.load(many)), ErrorKind::Duplicate);
+    assert_eq!(kind(points.extend(many.clone())), ErrorKind::KeyExists);
+    assert_eq!(kind(points.load(many)), ErrorKind::KeyExists);
     assert_eq!(points.len(), 100);
     assert_eq!(points.index("by_x").unwrap().get(50_u32).unwrap(), Some(&Point { x: 50, y: 0 }));
     drop((flights, points));
     // Nor can an index be made of what is there twice.
-    assert_eq!(kind(write.create_index_with("points", "by_y", &["y"], &unique())), ErrorKind::Duplicate);
+    assert_eq!(kind(write.create_index_with("points", "by_y", &["y"], &unique())), ErrorKind::KeyExists);
     assert_eq!(write.indexes("points").unwrap().len(), 1);
     write.commit().unwrap();
     assert_sound(&db);
@@ -333,7 +333,7 @@ fn names_and_fields_that_cannot_be_are_refused() {
     assert_eq!(kind(create("i", &[])), ErrorKind::Schema);
     assert_eq!(kind(create("i", &["a"])), ErrorKind::Schema);
     assert_eq!(kind(create("i", &["on", "on"])), ErrorKind::Schema);
-    assert_eq!(kind(create("i", &["off"])), ErrorKind::NotFound);
+    assert_eq!(kind(create("i", &["off"])), ErrorKind::FieldNotFound);
     assert_eq!(kind(create("i", &["wide"])), ErrorKind::Limit);
     assert_eq!(kind(create("points", &["on"])), ErrorKind::AlreadyExists);
     assert_eq!(kind(create("", &["on"])), ErrorKind::Usage);
@@ -341,10 +341,10 @@ fn names_and_fields_that_cannot_be_are_refused() {
     assert_eq!(kind(create("i", &["x"])), ErrorKind::AlreadyExists);
     assert_eq!(kind(write.create_dyn_table("i", &schema)), ErrorKind::AlreadyExists);
     assert_eq!(kind(write.rename_table("points", "i")), ErrorKind::AlreadyExists);
-    assert_eq!(kind(write.table::<Dyn>("i")), ErrorKind::NotFound);
-    assert_eq!(kind(write.drop_table("i")), ErrorKind::NotFound);
-    assert_eq!(kind(write.drop_index("points", "i")), ErrorKind::NotFound);
-    assert_eq!(kind(create_on_index(&write)), ErrorKind::NotFound);
+    assert_eq!(kind(write.table::<Dyn>("i")), ErrorKind::TableNotFound);
+    assert_eq!(kind(write.drop_table("i")), ErrorKind::TableNotFound);
+    assert_eq!(kind(write.drop_index("points", "i")), ErrorKind::IndexNotFound);
+    assert_eq!(kind(create_on_index(&write)), ErrorKind::TableNotFound);
     assert_eq!(write.table_names().unwrap(), ["points", "table"]);
     let info = write.indexes("table").unwrap().remove(0);
     assert_eq!((info.name.as_str(), info.table.as_str(), info.unique), ("i", "table", false));

@@ -221,7 +221,7 @@ fn a_duplicate_is_told_with_both_places() {
     let load = |table: &mut drystone::TableMut<'_, Pair>, ids: &[u64]| {
         let records: Vec<Pair> = ids.iter().map(|id| Pair { id: *id, value: 1 }).collect();
         let error = table.load(records).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Duplicate);
+        assert_eq!(error.kind(), ErrorKind::KeyExists);
         error.to_string()
     };
     let twice = load(&mut table, &[5, 6, 5]);

@@ -171,7 +171,7 @@ fn a_missing_folder_is_named() {
     let temp = TempDb::new();
     let path = temp.folder().join("missing").join("test.dry");
     let error = temp::open(&path, &OpenOptions::new()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(error.kind(), ErrorKind::FileNotFound);
     assert!(error.to_string().contains("missing"), "{error}");
 }
 
@@ -180,7 +180,7 @@ fn a_missing_file_is_made_only_if_that_is_asked_for() {
     let temp = TempDb::new();
     for options in [OpenOptions::new().create(false), OpenOptions::new().read_only(true)] {
         let error = temp::open(temp.path(), &options).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(error.kind(), ErrorKind::FileNotFound);
         assert!(error.to_string().contains("test.dry"), "{error}");
     }
     assert_eq!(std::fs::read_dir(temp.folder()).unwrap().count(), 0, "something was left behind");
@@ -194,7 +194,7 @@ fn a_link_to_nowhere_leads_to_a_new_database() {
     let there = temp.folder().join("there.dry");
     symlink("there.dry", temp.path()).unwrap();
     let missing = temp::open(temp.path(), &OpenOptions::new().create(false)).unwrap_err();
-    assert_eq!(missing.kind(), ErrorKind::NotFound);
+    assert_eq!(missing.kind(), ErrorKind::FileNotFound);
     let first = temp.open();
     assert!(there.is_file() && temp.folder().join("there.dry-lock").is_file());
     assert!(temp.path().is_symlink() && !temp.folder().join("test.dry-lock").exists());
@@ -205,7 +205,7 @@ fn a_link_to_nowhere_leads_to_a_new_database() {
     // A folder that is not there is not made.
     let lost = temp.folder().join("lost.dry");
     symlink("missing/lost.dry", &lost).unwrap();
-    assert_eq!(temp::open(&lost, &OpenOptions::new()).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(temp::open(&lost, &OpenOptions::new()).unwrap_err().kind(), ErrorKind::FileNotFound);
 }
 
 #[test]

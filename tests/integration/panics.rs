@@ -310,7 +310,7 @@ const ACTS: &[(&str, Act)] = &[
         let mut table = write.table::<Dyn>("accounts")?;
         let mut source = bomb.source(accounts([3000, 2999, 3000, 7].map(account).into_iter()));
         let refused = table.load_from(&mut source, &LoadOptions::new());
-        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Duplicate);
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::KeyExists);
         Ok(())
     }),
     ("load in place of all from a source", |write, bomb| {

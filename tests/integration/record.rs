@@ -80,7 +80,7 @@ fn a_field_is_read_by_name_position_offset_and_handle() {
 fn fields_that_are_not_there_are_errors() {
     let schema = schema("id: u16, x: i8");
     let row = RowBuf::new(&schema);
-    assert_eq!(row.get("y").unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(row.get("y").unwrap_err().kind(), ErrorKind::FieldNotFound);
     assert_eq!(row.get(2).unwrap_err().to_string(), "no field at position 2; there are 2, counted from 0");
     assert_eq!(row.at::<u16>(2).unwrap_err().kind(), ErrorKind::OutOfRange);
     assert!(row.at::<u16>(usize::MAX).is_err());
@@ -130,9 +130,9 @@ fn a_handle_of_another_schema_of_the_same_width_is_refused() {
         let schema = schema(other);
         let mut row = RowBuf::new(&schema);
         assert_eq!(schema.width(), made.width());
-        assert_eq!(row.get(x).unwrap_err().kind(), ErrorKind::NotFound, "{other}");
-        assert_eq!(row.is_null(x).unwrap_err().kind(), ErrorKind::NotFound, "{other}");
-        assert_eq!(row.set(x, 5).unwrap_err().kind(), ErrorKind::NotFound, "{other}");
+        assert_eq!(row.get(x).unwrap_err().kind(), ErrorKind::FieldNotFound, "{other}");
+        assert_eq!(row.is_null(x).unwrap_err().kind(), ErrorKind::FieldNotFound, "{other}");
+        assert_eq!(row.set(x, 5).unwrap_err().kind(), ErrorKind::FieldNotFound, "{other}");
         assert!(std::panic::catch_unwind(|| row.field(x)).is_err(), "{other}");
         assert!(std::panic::catch_unwind(|| row.as_row().field(x)).is_err(), "{other}");
         let set = std::panic::AssertUnwindSafe(|| row.set_field(x, 5));

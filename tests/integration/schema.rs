@@ -153,7 +153,7 @@ fn a_schema_may_be_nothing_but_a_key() {
 #[test]
 fn an_unknown_field_is_named_with_the_nearest_and_all() {
     let error = parse("id: u64, carrier: str[2], delay: i16?").field("dealy").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(error.kind(), ErrorKind::FieldNotFound);
     assert_eq!(
         error.to_string(),
         "no field \"dealy\" (did you mean \"delay\"?); the fields are id, carrier, delay"

@@ -50,7 +50,7 @@ impl TableBatches {
     /// All rows of a table.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such table.
+    /// [`TableNotFound`](crate::ErrorKind::TableNotFound) when there is no such table.
     pub fn new(read: ReadTransaction, table: &str) -> Result<TableBatches> {
         let (schema, end) = {
             let opened = read.table::<Dyn>(table)?;

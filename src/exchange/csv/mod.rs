@@ -212,7 +212,7 @@ fn bad_line<R>(lines: &Lines<R>, (field, problem): &Problem) -> Error {
             format!("{place}, column {}: {:?}: {problem}", field + 1, shown(&text))
         }
     };
-    Error::new(ErrorKind::Input, message)
+    Error::new(ErrorKind::Input, message).of_line(lines.number())
 }
 
 impl Default for Options {

@@ -343,7 +343,7 @@ fn a_key_is_declared_by_names() {
     assert_eq!(inferred.with_key(&["b", "a"]).unwrap().to_string(), "b: str[1] key, a: u8 key, c: u8?");
     let error = inferred.with_key(&["c"]).unwrap_err();
     assert_eq!(error.to_string(), "column \"c\" cannot be part of the key: 1 of its 2 values are missing");
-    assert_eq!(inferred.with_key(&["d"]).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(inferred.with_key(&["d"]).unwrap_err().kind(), ErrorKind::FieldNotFound);
     assert_eq!(inferred.with_key(&["a", "a"]).unwrap_err().kind(), ErrorKind::Schema);
 }
 

@@ -59,7 +59,7 @@ impl<R: Read> Lines<R> {
     /// What went wrong in this line.
     #[cold]
     pub(super) fn error(&self, reason: &dyn fmt::Display) -> Error {
-        Error::new(ErrorKind::Input, format!("{}: {reason}", self.describe(self.number)))
+        Error::new(ErrorKind::Input, format!("{}: {reason}", self.describe(self.number))).of_line(self.number)
     }
 
     /// The members of the object in this line.
@@ -70,6 +70,7 @@ impl<R: Read> Lines<R> {
             let reason = text.split(" at line ").next().unwrap_or(&text);
             let place = self.describe(self.number);
             Error::new(ErrorKind::Input, format!("{place}, column {}: {reason}", error.column()))
+                .of_line(self.number)
         })
     }
 }

@@ -89,7 +89,9 @@ impl<R: Read> RecordSource for Reader<R> {
 
 /// Stores a value as it stands in its field.
 fn store(field: &FieldDef, raw: &str, slot: &mut [u8]) -> Result<()> {
-    let value = |reason: String| Error::new(ErrorKind::Value, format!("field {:?}: {reason}", field.name()));
+    let value = |reason: String| {
+        Error::new(ErrorKind::Value, format!("field {:?}: {reason}", field.name())).of_field(field.name())
+    };
     match raw.as_bytes().first() {
         Some(b'n') => match field.null() {
             Some(null) => {

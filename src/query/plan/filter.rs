@@ -192,7 +192,7 @@ impl Binder<'_> {
             Check::Compare(_, Operand(With::Column(_))) => return Ok(unknown()),
             Check::Between([low, high]) => {
                 // Below a bound that is known it is false, whatever the other one is.
-                let bound = |op, at, value: &Value<'_>| {
+                let bound = |op, at, value: &Value<'_>| -> Result<Answer> {
                     if value.is_null() {
                         return Ok(unknown());
                     }

@@ -117,7 +117,7 @@ fn create(write: &WriteTransaction, tables: &mut Tables, name: &str, kind: usize
 
 /// An operation on the database, or on its first table.
 fn run(write: &WriteTransaction, tables: &mut Tables, op: &Op) {
-    let missing = |kind| assert_eq!(kind, ErrorKind::NotFound);
+    let missing = |kind| assert_eq!(kind, ErrorKind::TableNotFound);
     match op {
         Op::Create { name, kind } => create(write, tables, &table_name(*name), *kind),
         Op::Drop { name } => {
@@ -172,7 +172,7 @@ fn append_field(write: &WriteTransaction, tables: &mut Tables, name: &str, nulla
     }
     let appended = write.append_field(name, field.clone());
     let Some(table) = tables.get_mut(name) else {
-        assert_eq!(appended.unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(appended.unwrap_err().kind(), ErrorKind::TableNotFound);
         return;
     };
     appended.unwrap();
@@ -209,7 +209,7 @@ fn run_on(table: &mut TableMut<'_, Dyn>, model: &mut ModelTable, op: &Op) {
 /// Whether a call was refused as it had to be: because another row has the same values in a unique index.
 fn refused<R: std::fmt::Debug>(done: Result<R>, expected: bool) -> Option<R> {
     if expected {
-        assert_eq!(done.unwrap_err().kind(), ErrorKind::Duplicate);
+        assert_eq!(done.unwrap_err().kind(), ErrorKind::KeyExists);
         return None;
     }
     Some(done.unwrap())
@@ -394,7 +394,7 @@ fn run_load(table: &mut TableMut<'_, Dyn>, model: &mut ModelTable, load: &Load) 
         // Whichever comes first; the table is what it was, as the next comparison shows.
         Err(error) if error.kind() == ErrorKind::Input => assert!(fails, "{error}"),
         Err(error) => {
-            assert_eq!(error.kind(), ErrorKind::Duplicate, "{error}");
+            assert_eq!(error.kind(), ErrorKind::KeyExists, "{error}");
             let twice = duplicates > 0 && load.on_duplicate == OnDuplicate::Error;
             assert!(twice || would_be.is_refused(), "{error}");
         }

@@ -147,7 +147,7 @@ pub(super) fn create(
     if is_taken {
         assert_eq!(created.unwrap_err().kind(), ErrorKind::AlreadyExists);
     } else if index.unique && model.has_twice(index) {
-        assert_eq!(created.unwrap_err().kind(), ErrorKind::Duplicate);
+        assert_eq!(created.unwrap_err().kind(), ErrorKind::KeyExists);
     } else {
         created.unwrap();
         model.indexes.insert(index_name, index);
@@ -161,7 +161,7 @@ pub(super) fn drop(write: &WriteTransaction, model: &mut ModelTable, name: &str,
     let dropped = write.drop_index(name, &index);
     match model.indexes.remove(&index) {
         Some(_) => dropped.unwrap(),
-        None => assert_eq!(dropped.unwrap_err().kind(), ErrorKind::NotFound),
+        None => assert_eq!(dropped.unwrap_err().kind(), ErrorKind::IndexNotFound),
     }
 }
 

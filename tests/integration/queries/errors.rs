@@ -77,7 +77,7 @@ fn a_predicate_that_does_not_fit_the_table_is_marked_too() {
     let cases = [
         (
             "delay > 5 and carier = 'UA'",
-            ErrorKind::NotFound,
+            ErrorKind::FieldNotFound,
             "column 15: no field \"carier\" (did you mean \"carrier\"?)",
         ),
         (
@@ -147,7 +147,7 @@ fn parts_that_do_not_go_together_are_errors() {
         ),
         (
             query.clone().aggregate([mean("dely")]),
-            ErrorKind::NotFound,
+            ErrorKind::FieldNotFound,
             "mean(dely): no field \"dely\" (did you mean \"delay\"?)",
         ),
         (
@@ -171,7 +171,7 @@ fn parts_that_do_not_go_together_are_errors() {
             "order by mean(delay): the query does not compute it",
         ),
         (query.clone().order_by(["tags"]), ErrorKind::Value, "order by tags: an array has no order"),
-        (query.clone().select(["nothing"]), ErrorKind::NotFound, "no field \"nothing\""),
+        (query.clone().select(["nothing"]), ErrorKind::FieldNotFound, "no field \"nothing\""),
         (
             query.clone().aggregate([mean("delay").named("x".repeat(65))]),
             ErrorKind::Schema,

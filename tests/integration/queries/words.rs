@@ -300,7 +300,7 @@ fn what_does_not_fit_the_table_is_an_error() {
             ErrorKind::Value,
             "floor(x, NaN): the step has to be",
         ),
-        (by("floor(y, 5)"), ErrorKind::NotFound, "floor(y, 5): no field \"y\""),
+        (by("floor(y, 5)"), ErrorKind::FieldNotFound, "floor(y, 5): no field \"y\""),
         (
             by("x, name as x"),
             ErrorKind::Schema,
