@@ -89,7 +89,7 @@ impl Database {
     /// - *This process:* all handles are one, by whatever name the file was opened, a symbolic or a hard link too.
     /// - *Other processes:* any number; they find each other in the lock file, `points.dry-lock` beside the file that a symbolic link leads
     ///   to. By a hard link they would find another one, and are refused (`Usage`), as they are after the lock file was deleted.
-    /// - *A forked child:* it opens the file anew; the handles that it has from its parent are refused (`Usage`).
+    /// - *A forked child:* it opens the file anew; the handles that it has from its parent are refused (`AfterFork`).
     ///
     /// A folder in which the lock file cannot be made, a lock file or a file that this process may not write, and a file system without locks are
     /// errors (`Io`); [`OpenOptions::read_only`] opens them to read. Network file systems are not supported.
@@ -137,7 +137,7 @@ impl Database {
     /// Begins to read: takes a snapshot of the newest state. Never waits.
     ///
     /// # Errors
-    /// `Usage` in a process that was forked off after opening; `Io` if the lock file cannot be used.
+    /// `AfterFork` in a process that was forked off after opening; `Io` if the lock file cannot be used.
     pub fn read(&self) -> Result<ReadTransaction> {
         ReadTransaction::begin(&self.inner.shared)
     }
@@ -233,7 +233,7 @@ impl Database {
     /// The first one after opening walks the branches (under 0.5 % of the file) to find the free space.
     ///
     /// # Errors
-    /// `Usage` if the database is read-only, after a fork, or if this thread has a write transaction open, so that it would
+    /// `ReadOnly` if the database was opened so; `AfterFork`; `Usage` if this thread has a write transaction open, so that it would
     /// wait for itself. A transaction belongs to the thread that last used it. `Corrupt` if the state of the file does not allow to write; `Poisoned`
     /// after a failed sync.
     pub fn write(&self) -> Result<WriteTransaction> {
@@ -278,7 +278,7 @@ impl Database {
     /// for that as [`write`](Database::write) does.
     ///
     /// # Errors
-    /// `Poisoned` if the sync fails; `Usage` if this thread has a write transaction open, or after a fork.
+    /// `Poisoned` if the sync fails; `Usage` if this thread has a write transaction open; `AfterFork`.
     pub fn sync(&self) -> Result<()> {
         if self.read_only {
             return Ok(());

@@ -101,7 +101,7 @@ const MEMORY_BYTES: usize = 1 << 30;
 
 /// A question to a table, put together call by call and answered by [`run`](Query::run) or [`stream`](Query::stream).
 ///
-/// Made by [`DynamicTable::query`] and [`Table::query`]. Names are looked up when it runs, so a mistake is an error of `run`.
+/// Made by [`Table::query`]. Names are looked up when it runs, so a mistake is an error of `run`.
 /// A clone is a query of its own, and one query can run more than once.
 #[derive(Clone)]
 #[must_use]

@@ -89,7 +89,7 @@ impl QueryRows {
     }
 
     /// The rows as a source of records that borrows them, to be
-    /// [loaded](crate::DynamicTableMut::load) into a table of the same fields.
+    /// [loaded](crate::TableMut::load_from) into a table of the same fields.
     pub fn source(&self) -> impl RecordSource {
         Source { rows: self.bytes.chunks_exact(self.schema.width()), given: 0 }
     }
