@@ -4,6 +4,8 @@ use std::borrow::Borrow;
 use std::ops::{Bound, RangeBounds};
 
 use super::kind::{Dyn, RowKind};
+use super::open::RowKey;
+use super::reader::row_number;
 
 use super::table::encode_keys;
 use super::table_mut::TableMut;
@@ -11,6 +13,7 @@ use super::updated::Updated;
 use crate::error::{ErrorKind, Result};
 use crate::load::{LoadOptions, OnDuplicate};
 use crate::record::{Keyed, PrefixOf, Record, Value};
+use crate::schema::Schema;
 use crate::tree::RowSet;
 
 impl<R: RowKind> TableMut<'_, R> {
@@ -47,11 +50,13 @@ impl<R: RowKind> TableMut<'_, R> {
         let mut undo = Undo::new(C::CAN_FAIL || self.writer.has_unique_index());
         let schema = self.held_schema();
         let schema = schema.borrow();
+        let is_keyed = schema.is_keyed();
         for changes in changes.chunks(1 << 24) {
             let keys = encode_keys::<R>(schema, changes.iter().map(|(key, _)| *key))?;
             let width = keys.len() / changes.len();
             for at in self.writer.in_key_order(&keys) {
                 let key = &keys[at as usize * width..][..width];
+                let key = if is_keyed { RowKey::Stored(key) } else { RowKey::Number(row_number(key)) };
                 let by = &changes[at as usize].1;
                 self.update_one(&mut undo, key, schema, |row| change(row, by).into_result())?;
             }
@@ -59,20 +64,41 @@ impl<R: RowKind> TableMut<'_, R> {
         Ok(undo.changed)
     }
 
+    /// Changes the rows of a set, in order, and returns how many they are. As
+    /// [`update_many`](TableMut::update_many).
+    pub(crate) fn update_rows<C: Updated<Value = ()>>(
+        &mut self,
+        rows: &RowSet,
+        mut change: impl FnMut(&mut R::Buf) -> C,
+    ) -> Result<u64> {
+        let mut undo = Undo::new(C::CAN_FAIL || self.writer.has_unique_index());
+        let schema = self.held_schema();
+        for number in rows.runs().flatten() {
+            let row = RowKey::Number(number);
+            self.update_one(&mut undo, row, schema.borrow(), |row| change(row).into_result())?;
+        }
+        Ok(undo.changed)
+    }
+
+    /// Removes the rows of a set, and returns how many they are.
+    pub(crate) fn remove_rows(&mut self, rows: &RowSet) -> Result<u64> {
+        self.writer.remove_rows(rows)
+    }
+
     /// Changes one of many rows. After an error that takes the call back, all of them are as they were.
-    pub(super) fn update_one(
+    fn update_one(
         &mut self,
         undo: &mut Undo,
-        key: &[u8],
-        schema: &crate::schema::Schema,
+        key: RowKey<'_>,
+        schema: &Schema,
         change: impl FnOnce(&mut R::Buf) -> Result<()>,
     ) -> Result<()> {
         let session = self.writer.home.session();
-        let start = undo.befores.len();
+        let before = undo.befores.len();
         // Whether it was the caller's closure that failed.
         let mut refused = false;
         let updated = session.fail_on_panic(|| {
-            self.writer.update(key, |record| {
+            self.writer.update_row(key, |record| {
                 undo.note(key, record);
                 let mut row = R::buf(schema, record)?;
                 change(&mut row)
@@ -88,13 +114,30 @@ impl<R: RowKind> TableMut<'_, R> {
             }
             Err(error) => error,
         };
-        if undo.is_kept && (refused || matches!(error.kind(), ErrorKind::KeyExists | ErrorKind::Value)) {
-            undo.befores.truncate(start);
-            self.writer.restore(&undo.befores, key.len()).inspect_err(|_| session.fail())?;
+        let is_refused = refused || matches!(error.kind(), ErrorKind::KeyExists | ErrorKind::Value);
+        if undo.is_kept && is_refused {
+            undo.befores.truncate(before);
+            self.restore(undo).inspect_err(|_| session.fail())?;
         } else if undo.changed > 0 {
             session.fail();
         }
         Err(error)
+    }
+
+    /// Gives rows back what they were. Values that moved from row to row move back the same way, so that none
+    /// is ever in two rows.
+    fn restore(&mut self, undo: &Undo) -> Result<()> {
+        for (key, before) in undo.befores.iter().rev() {
+            let key = match key {
+                Some(number) => RowKey::Number(*number),
+                None => RowKey::Stored(&before[..self.schema().key_width()]),
+            };
+            self.writer.update_row(key, |record| {
+                record.copy_from_slice(before);
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     /// Keeps the rows for which `keep` returns `true`, in their order, and returns how many were removed.
@@ -278,23 +321,23 @@ impl TableMut<'_, Dyn> {
 }
 
 /// What rows were before a call that changes many of them, to take its changes back.
-pub(super) struct Undo {
+struct Undo {
     /// Whether anything can fail that takes the call back.
     is_kept: bool,
-    /// Each row after its key.
-    befores: Vec<u8>,
-    pub(super) changed: u64,
+    /// The number of each row, where it was given by that, and its bytes. Updates keep keys.
+    befores: Vec<(Option<u64>, Box<[u8]>)>,
+    changed: u64,
 }
 
 impl Undo {
-    pub(super) fn new(is_kept: bool) -> Undo {
+    fn new(is_kept: bool) -> Undo {
         Undo { is_kept, befores: Vec::new(), changed: 0 }
     }
 
-    fn note(&mut self, key: &[u8], record: &[u8]) {
+    fn note(&mut self, key: RowKey<'_>, record: &[u8]) {
         if self.is_kept {
-            self.befores.extend_from_slice(key);
-            self.befores.extend_from_slice(record);
+            let number = if let RowKey::Number(number) = key { Some(number) } else { None };
+            self.befores.push((number, record.into()));
         }
     }
 }

@@ -91,6 +91,9 @@ pub trait RowKind: sealed::Sealed + Sized + 'static {
     #[doc(hidden)]
     fn slice<'t>(schema: &'t Schema, bytes: &'t [u8]) -> Result<Self::Slice<'t>>;
 
+    #[doc(hidden)]
+    fn no_rows<'t>(schema: &'t Schema) -> Self::Slice<'t>;
+
     /// Rows that are one array, as elements that are found without a look at the schema; none where that
     /// cannot be.
     #[doc(hidden)]
@@ -158,6 +161,10 @@ impl<T: Record> RowKind for T {
     #[inline(always)]
     fn slice<'t>(_: &'t Schema, bytes: &'t [u8]) -> Result<&'t [T]> {
         cast(bytes)
+    }
+
+    fn no_rows(_: &Schema) -> &[T] {
+        &[]
     }
 
     fn elements(rows: &[u8]) -> &[T] {
@@ -232,6 +239,10 @@ impl RowKind for Dyn {
     #[inline]
     fn slice<'t>(schema: &'t Schema, bytes: &'t [u8]) -> Result<RowSlice<'t>> {
         Ok(RowSlice::new(schema, bytes))
+    }
+
+    fn no_rows<'t>(schema: &'t Schema) -> RowSlice<'t> {
+        RowSlice::new(schema, &[])
     }
 
     fn elements(_: &[u8]) -> &[Dyn] {

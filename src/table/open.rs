@@ -23,7 +23,7 @@ pub(crate) struct OpenTable {
 pub(crate) enum RowKey<'k> {
     /// The one with this key, in stored form.
     Stored(&'k [u8]),
-    /// The one with this number, in a table without a key.
+    /// The one with this number, in key order where there is a key.
     Number(u64),
 }
 

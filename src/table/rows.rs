@@ -109,7 +109,10 @@ impl<'t, R: RowKind> Rows<'t, R> {
         let reader = self.slices.reader;
         let schema = &reader.definition.schema;
         let joined = reader.view.join(self.numbers()).map_err(|error| reader.place_error(error))?;
-        joined.map(|bytes| R::slice(schema, bytes)).transpose()
+        // No bytes at all need not be aligned.
+        joined
+            .map(|bytes| if bytes.is_empty() { Ok(R::no_rows(schema)) } else { R::slice(schema, bytes) })
+            .transpose()
     }
 
     /// The rows as values of their own: `T` for `&T`, [`RowBuf`](crate::RowBuf) for [`Row`].

@@ -104,29 +104,24 @@ impl<'x> Writer<'x> {
         change: impl FnOnce(&mut [u8]) -> Result<R>,
     ) -> Result<Option<R>> {
         let key = if self.is_keyed() { RowKey::Stored(key) } else { RowKey::Number(row_number(key)) };
+        self.update_row(key, change)
+    }
+
+    /// The same for a row that is given by its key, or by its number.
+    pub(crate) fn update_row<R>(
+        &mut self,
+        row: RowKey<'_>,
+        change: impl FnOnce(&mut [u8]) -> Result<R>,
+    ) -> Result<Option<R>> {
         let session = self.home.session();
         session.check_failed()?;
-        let updated = self.table.update(session, key, change);
+        let updated = self.table.update(session, row, change);
         self.after_edit(updated)
     }
 
     /// Whether a change can be refused because another row has the same values.
     pub(crate) fn has_unique_index(&self) -> bool {
         self.table.has_unique_index()
-    }
-
-    /// Gives rows back what they were, which came to be in this order; each after its key in stored form, `key_width` bytes.
-    pub(crate) fn restore(&mut self, befores: &[u8], key_width: usize) -> Result<()> {
-        let width = key_width + self.table.definition.layout.width();
-        // Values that moved from row to row move back the same way, so that none is ever in two rows.
-        for before in befores.rchunks_exact(width) {
-            let (key, before) = before.split_at(key_width);
-            self.update(key, |record| {
-                record.copy_from_slice(before);
-                Ok(())
-            })?;
-        }
-        Ok(())
     }
 
     /// In which order to take keys, given in stored form side by side, so that those of one leaf come together.

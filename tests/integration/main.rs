@@ -1,6 +1,7 @@
 //! All integration tests, as one binary: a module a topic.
 
 mod backup;
+mod batches;
 mod child;
 mod compact;
 mod corruption;
@@ -25,6 +26,7 @@ mod loads;
 mod lookups;
 mod model;
 mod open_errors;
+mod owned;
 mod panics;
 mod power;
 mod processes;

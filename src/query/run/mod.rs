@@ -2,6 +2,7 @@
 //! answer.
 
 pub(super) mod batch;
+mod change;
 pub(super) mod distinct;
 pub(super) mod ends;
 pub(super) mod exact;
