@@ -316,18 +316,21 @@ impl Database {
         let shared = &self.inner.shared;
         for _ in 0..HELD_LOOKS {
             let newest = self.read()?;
-            let Some(held) = ReadTransaction::of_held(shared, reader.transaction)? else { return Ok(0) };
-            let space = derive_free_space(&shared.pages, newest.meta(), &[*held.meta()]);
+            let space = match ReadTransaction::of_held(shared, reader.transaction) {
+                Ok(None) => return Ok(0),
+                Ok(Some(held)) => derive_free_space(&shared.pages, newest.meta(), &[*held.meta()]),
+                Err(error) => Err(error),
+            };
             match space {
                 // A reader enters the table, then looks whether the state is still the newest. In between, a
                 // writer may use the pages of that state, and the reader takes a newer one. So may a writer
-                // where the reader left before this look.
-                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                // where the reader left before this look. A cut of the file shows the same.
+                Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Truncated) => {
                     derive_free_space(&shared.pages, newest.meta(), &[])?;
                 }
                 space => return space.map(|space| space.held_bytes()),
             }
-            drop((held, newest));
+            drop(newest);
             std::thread::sleep(Duration::from_millis(1));
         }
         fail!(
