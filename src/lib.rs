@@ -1,13 +1,14 @@
-//! Drystone: an embedded store for fixed-width records.
+//! Drystone is an embedded store for fixed-width records. A *database* is one file, or memory, that
+//! holds named *tables*. A table has a *schema*: an ordered list of *fields* of fixed width, the first
+//! of which may be its *key*. Rows are stored packed, in memory-mapped pages, and read in place.
 //!
-//! A *database* is one file, or memory, that holds named *tables*. A table has a *schema*: an ordered list of
-//! *fields* of fixed width, the first of which may be its *key*. Records are stored packed, in memory-mapped pages, without
-//! headers; a field is read by its byte offset.
+//! It is for 64-bit little-endian Linux. One transaction writes at a time; any number of threads and
+//! processes read. The guides in the module `guide` start from what you know.
 //!
-//! # A table of structs
+//! # Typed rows
 //!
 //! ```
-//! use drystone::{Database, LoadOptions, Record};
+//! use drystone::{Database, Record};
 //!
 //! #[derive(Clone, Copy, Debug, PartialEq, Record)]
 //! #[repr(C)]
@@ -18,12 +19,11 @@
 //! }
 //!
 //! # fn main() -> drystone::Result<()> {
-//! let db = Database::in_memory()?;
-//! let write = db.write()?;
-//! let mut points = write.create_table::<Point>("points")?;
-//! points.load((0..100_000).map(|x| Point { x, y: 2 * x, z: 0 }))?;
-//! drop(points);
-//! write.commit()?;
+//! let db = Database::in_memory()?; // or unsafe { Database::open("points.dry")? }
+//! db.update(|tx| {
+//!     let mut points = tx.create_table::<Point>("points")?;
+//!     points.load((0..100_000).map(|x| Point { x, y: 2 * x, z: 0 }))
+//! })?;
 //!
 //! let read = db.read()?;
 //! let points = read.table::<Point>("points")?;
@@ -34,24 +34,32 @@
 //! # }
 //! ```
 //!
-//! Without a key, rows are addressed by number: [`push`](TableMut::push), [`set`](TableMut::set), [`get`](Table::get),
-//! [`swap_remove`](TableMut::swap_remove). With `#[record(key)]` on its leading fields, a record is found by key:
-//! [`insert`](TableMut::insert), [`upsert`](TableMut::upsert), [`update`](TableMut::update), [`remove`](TableMut::remove),
-//! [`range`](Table::range), [`prefix`](Table::prefix), [`rank`](Table::rank), [`select`](Table::select).
+//! A table without a key addresses rows by number: [`push`](TableMut::push),
+//! [`set`](TableMut::set), [`get`](Table::get), [`swap_remove`](TableMut::swap_remove). With
+//! `#[record(key)]` on the leading fields, rows are found by key: [`insert`](TableMut::insert),
+//! [`upsert`](TableMut::upsert), [`update`](TableMut::update), [`remove`](TableMut::remove),
+//! [`range`](Table::range), [`prefix`](Table::prefix), [`rank`](Table::rank),
+//! [`select`](Table::select).
 //!
-//! # A table whose schema is known at run time
+//! Fields are integers, floats, [`Bool`], [`Text`], byte arrays, [`Date`], [`Timestamp`], [`Uuid`],
+//! enumerations and newtypes (`#[derive(FieldType)]`), and arrays of them; [`Nullable`] adds null at
+//! no cost.
+//!
+//! # Dynamic rows
+//!
+//! Where the schema is known only at run time, the kind of the rows is [`Dyn`]. Tables have the same
+//! methods, and a table that was created with a type can be opened as `Dyn`, and the other way round.
 //!
 //! ```
-//! use drystone::{Dyn, Database, RowBuf, Schema, Value};
+//! use drystone::{Database, Dyn, RowBuf, Schema, Value};
 //!
 //! # fn main() -> drystone::Result<()> {
 //! let schema: Schema = "id: u64 key, name: str[8], score: f32?".parse()?;
 //! let db = Database::in_memory()?;
-//! let write = db.write()?;
-//! let mut players = write.create_dyn_table("players", &schema)?;
-//! players.insert(&RowBuf::from_values(&schema, [Value::from(1), "Ada".into(), Value::Null])?)?;
-//! drop(players);
-//! write.commit()?;
+//! db.update(|tx| {
+//!     let mut players = tx.create_dyn_table("players", &schema)?;
+//!     players.insert(&RowBuf::from_values(&schema, [Value::from(1), "Ada".into(), Value::Null])?)
+//! })?;
 //!
 //! let read = db.read()?;
 //! let row = read.table::<Dyn>("players")?.get(&[1.into()])?.expect("inserted above");
@@ -61,35 +69,38 @@
 //! # }
 //! ```
 //!
-//! Both doors lead to the same bytes: a table made through one can be opened through the other.
-//!
 //! # Queries
 //!
-//! [`query`]: rows filtered, sorted, grouped and added up, by fields that are named by name or by byte offset, with predicates that are made
-//! in Rust or read from text: `flights.query().filter("carrier = 'UA' and delay > 60".parse()?).count()?`.
+//! The module [`query`] filters, sorts, groups and adds up rows. Fields are named by name or by byte
+//! offset; predicates are built in Rust or parsed from text:
+//! `flights.query().filter("carrier = 'UA' and delay > 60".parse()?).count()?`.
 //!
 //! # Transactions
 //!
-//! [`Database::read`] takes a snapshot: it never waits and does not change, and references into it live as long as it does.
-//! [`Database::write`] is the one transaction that writes; it sees its own changes, [`commit`](WriteTransaction::commit)
-//! makes them everyone's, all or nothing, and dropping it undoes them. What `commit` returned from survives a power cut,
-//! unless [`Durability::Eventual`] was asked for.
+//! - [`Database::update`] runs a closure in a write transaction. It commits if the closure returns
+//!   `Ok`, and undoes everything on an error or a panic.
+//! - [`Database::write`] begins the same transaction without a closure.
+//!   [`commit`](WriteTransaction::commit) publishes all changes atomically; dropping it without `commit`
+//!   discards them.
+//! - [`Database::read`] takes a snapshot. It never waits and never changes. References to rows live as
+//!   long as the snapshot.
+//! - [`Database::table`] opens a table that owns its snapshot: an [`OwnedTable`] has no lifetime.
+//!
+//! Once `commit` returns, the changes survive a power cut, unless you asked for
+//! [`Durability::Eventual`].
 //!
 //! # Errors
 //!
-//! One [`Error`] with an [`ErrorKind`]. Its message names the table, field, page or line, what was expected, what was found, and
-//! where there is one the way out. Damaged and hostile files give errors, never panics. Calls that take a
-//! [`Field`] handle and return no `Result` panic if another schema made it; no other call panics on what it is given.
+//! There is one [`Error`] with an [`ErrorKind`]. Its message names the table, field, page or line, what
+//! was expected, what was found, and the way out where there is one. Damaged and hostile files give
+//! errors, never panics. Calls that take a [`Field`] handle and return no `Result` panic if the handle
+//! is of another schema; no other call panics on its arguments.
 //!
 //! # Features
 //!
-//! - `derive` (default): `#[derive(Record)]`.
-//! - `csv`: the module `csv`, comma-separated values in and out, with inferred schemas.
-//! - `arrow`: the module `arrow`, record batches, Arrow files and streams in and out, the C stream interface.
-//! - `parquet`: the module `parquet`, the same for Parquet files.
-//! - `json`: the module `json`, an object a line in and out, with inferred schemas.
-//! - `numpy`: the module `numpy`, `.npy` files in and out, and the dtype of a schema.
-//! - `serde`: rows, values, schemas and the rows of a query to and from serde formats.
+#![cfg_attr(feature = "__docs", doc = document_features::document_features!())]
+#![cfg_attr(not(feature = "__docs"), doc = "`Cargo.toml` and the README list the features.")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backup;
 mod catalog;
@@ -98,6 +109,8 @@ mod database;
 mod diff;
 mod error;
 mod exchange;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 #[expect(unsafe_code, reason = "lends a value by a shared reference, one at a time")]
 mod lease;
 mod load;

@@ -17,6 +17,7 @@ mod files;
 mod flights;
 mod footprint;
 mod format;
+mod front_page;
 mod full_disk;
 mod golden;
 mod holders;
