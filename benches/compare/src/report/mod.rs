@@ -80,11 +80,6 @@ pub(crate) fn write(arguments: &Arguments) -> Result<()> {
     std::fs::create_dir_all(&folder)?;
     let charts = charts::write(&results, &folder)?;
     let mut text = String::from(HEAD);
-    machine(&mut text, &results)?;
-    text += "\n## Targets\n\n";
-    targets::write(&mut text, &results)?;
-    // Why a target is missed, and what it would take.
-    text += &written(&folder.join("notes.md"));
     for rows in results.rows() {
         table(&mut text, &results, rows)?;
     }
@@ -92,9 +87,15 @@ pub(crate) fn write(arguments: &Arguments) -> Result<()> {
     for (file, title) in charts {
         write!(text, "![{title}](benchmarks/{file})\n\n")?;
     }
+    // What other programs measured: queries and indexes. It begins with an empty line.
+    text += written(&folder.join("queries.md")).trim_start();
+    text += METHOD;
+    machine(&mut text, &results)?;
     settings(&mut text, &results)?;
-    // What other programs measured: queries and indexes.
-    text += &written(&folder.join("queries.md"));
+    text += "\n## Targets\n\n";
+    targets::write(&mut text, &results)?;
+    // Why a target is missed, and what it would take.
+    text += &written(&folder.join("notes.md"));
     std::fs::write(arguments.docs.join("benchmarks.md"), text)?;
     println!("wrote {}", arguments.docs.join("benchmarks.md").display());
     Ok(())
@@ -109,21 +110,31 @@ fn written(path: &Path) -> String {
 const HEAD: &str = "\
 # Benchmarks
 
-Drystone beside other embedded stores and beside plain memory. Made by one command, which runs each store in a process of its own, then
-writes this page (the page alone: `report` in place of `all`; some stores or workloads again: `--stores drystone --workloads get,scan`):
+Drystone beside other embedded stores and beside plain memory. A row is a random `u64` key and a
+value of three `i32`; `drystone-rows` and `vec` find the same values by row number. Everything is in
+the page cache; data larger than memory was not measured. Times are medians of wall time. The number
+in brackets is the time divided by that of a yardstick, measured before and after in the same
+process: on a machine that does other work too, it says more than the time. [How it was
+measured](#how-it-was-measured) has the details, [Targets](#targets) what was aimed at and missed.
+";
+
+const METHOD: &str = "
+## How it was measured
+
+One command measures each store in a process of its own, then writes this page. (The page alone:
+`report` in place of `all`. Some stores or workloads again: `--stores drystone --workloads
+get,scan`.)
 
 ```sh
 cargo run --release -p drystone-compare -- all --rows 1000000,10000000
 cargo run --release -p drystone-compare --features rocksdb -- all   # needs a C++ compiler and libclang; compiles for half an hour (where it misses stddef.h: BINDGEN_EXTRA_CLANG_ARGS=-I$(gcc -print-file-name=include))
 ```
 
-A row is a random `u64` key and a value of three `i32`; `drystone-rows` and `vec` find the same values by row number. Times are wall time, the median of
-several repeats; each repeat stands between two measurements of a yardstick in the same process, and the number in brackets is how many times
-the yardstick's time it took (the median of those ratios): `Vec<Point>` for reads, plain writes and one `fdatasync` for loads and
-commits. On a machine that does other work too, the ratio tells more than the time. What a workload reads is checked against what
-was stored. Everything is in the page cache; data on the disk would make all stores wait for the disk alike.
-
-`benches/instructions` counts the instructions of Drystone's hot paths, which do not depend on what else the machine does.
+A time is the median of several repeats. Each repeat stands between two measurements of a yardstick
+in the same process, and the number in brackets is the median of their ratios. The yardstick is
+`Vec<Point>` for reads, plain writes and one `fdatasync` for loads and commits. What a workload reads
+is compared with what was stored. `benches/instructions` counts the instructions of Drystone's hot
+paths, which do not depend on what else the machine does.
 ";
 
 fn machine(text: &mut String, results: &Results) -> Result<()> {
@@ -169,11 +180,11 @@ fn table(text: &mut String, results: &Results, rows: u64) -> Result<()> {
 }
 
 fn settings(text: &mut String, results: &Results) -> Result<()> {
-    writeln!(text, "## What each workload is held against\n\n| | yardstick |\n|---|---|")?;
+    writeln!(text, "\n### The yardstick of each workload\n\n| | yardstick |\n|---|---|")?;
     for workload in WORKLOADS.iter().filter(|workload| !workload.yardstick.is_empty()) {
         writeln!(text, "| {} | {} |", workload.title, workload.yardstick)?;
     }
-    writeln!(text, "\n## Versions and settings\n\n| store | crate's version | set up |\n|---|---|---|")?;
+    writeln!(text, "\n### Versions and settings\n\n| store | crate's version | set up |\n|---|---|---|")?;
     for store in ALL_STORES {
         if let Some(store) = results.settings.get(*store) {
             writeln!(text, "| {} | {} | {} |", store.store, store.version, store.settings)?;
