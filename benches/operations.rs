@@ -161,7 +161,6 @@ fn insert_and_commit(bencher: Bencher<'_, '_>, rows: u64) {
             table.insert(&keyed(row)).unwrap();
         }
         next += KEYS;
-        drop(table);
         write.commit().unwrap();
     });
 }

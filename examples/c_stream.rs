@@ -67,7 +67,6 @@ pub unsafe extern "C" fn table_from_stream(
         let options = arrow::Options::new().name("the stream");
         let mut reader = options.batch_reader(rows.schema(), Batches::from_c_stream(taken)?)?;
         rows.load_from(&mut reader, &LoadOptions::new())?;
-        drop(rows);
         write.commit()
     };
     message(take())

@@ -110,9 +110,8 @@ fn main() -> Result<()> {
         .and_then(zstd::Decoder::new)
         .map_err(|error| drystone::Error::io("cannot read flights-2013.csv.zst", error))?;
     let mut source = csv::Options::new().null("NA").name("flights-2013.csv").reader(schema, file)?;
-    let write = db.write()?;
-    let report = write.create_dyn_table("flights", schema)?.load_from(&mut source, &LoadOptions::new())?;
-    write.commit()?;
+    let report =
+        db.update(|tx| tx.create_dyn_table("flights", schema)?.load_from(&mut source, &LoadOptions::new()))?;
     let took = begun.elapsed();
     let file_bytes = db.stats()?.file_bytes;
     println!(
@@ -195,10 +194,8 @@ fn main() -> Result<()> {
     drop(read);
 
     println!("Change");
-    let write = db.write()?;
-    write.table::<Flight>("flights")?.update(key, |flight| flight.gate_closed_late(7))?;
     let begun = Instant::now();
-    write.commit()?;
+    db.update(|tx| tx.table::<Flight>("flights")?.update(key, |flight| flight.gate_closed_late(7)))?;
     println!("  one field of one row, durable after {:?}", begun.elapsed());
 
     println!("Open again");
@@ -216,9 +213,9 @@ fn main() -> Result<()> {
 
     println!("Footprint of a record of three integers, in bytes");
     let points = open(&folder.path().join("points.dry"))?;
-    let write = points.write()?;
-    write.create_table::<Point>("points")?.load((0..POINTS).map(|x| Point { x, y: -x, z: x / 2 }))?;
-    write.commit()?;
+    points.update(|tx| {
+        tx.create_table::<Point>("points")?.load((0..POINTS).map(|x| Point { x, y: -x, z: x / 2 }))
+    })?;
     let holders = [
         ("Python dict", 184.0),
         ("Python class instance", 96.0),

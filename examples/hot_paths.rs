@@ -127,7 +127,6 @@ fn main() -> Result<()> {
             for row in 0..operations {
                 table.insert(&Keyed { id: scatter(row), x: row as i32, y: 1, z: 2 })?;
             }
-            drop(table);
             write.commit()?;
         }
         path => panic!("no path {path:?}"),

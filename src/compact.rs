@@ -56,7 +56,6 @@ impl Database {
     /// for id in 0..10_000_u32 {
     ///     points.insert(&Point { id: id.wrapping_mul(0x9E37_79B1), x: 0 })?;
     /// }
-    /// drop(points);
     /// write.commit()?;
     /// assert!(db.read()?.table_stats("points")?.fill() < 0.9);
     ///

@@ -26,7 +26,6 @@ impl ReadTransaction {
     /// let mut players = write.create_dyn_table("players", &schema)?;
     /// players.insert(&row(1, "Ada")?)?;
     /// players.insert(&row(2, "Grace")?)?;
-    /// drop(players);
     /// write.commit()?;
     /// let old = db.read()?;
     ///

@@ -116,7 +116,6 @@ impl Load {
             records = records.aside(aside);
         }
         let loaded = self.load(&mut table, &mut records, &bar)?;
-        drop(table);
         write.commit()?;
         bar.finish_and_clear();
         self.say_what_was_done(&loaded, records.bad_lines(), &schema, start)?;

@@ -40,7 +40,6 @@ impl Remove {
                 say(format_args!("row {} is row {number} now", table.len()));
             }
         }
-        drop(table);
         write.commit()?;
         Ok(Outcome::Done)
     }

@@ -40,7 +40,6 @@ impl Set {
             key::say_not_found(&table.as_table(), &key);
             return Ok(Outcome::NotFound);
         }
-        drop(table);
         write.commit()?;
         Ok(Outcome::Done)
     }

@@ -23,7 +23,7 @@ const HELD_LOOKS: usize = 5;
 /// How often `wait_newer` looks, at least.
 const NEWER_LOOK: Duration = Duration::from_millis(2);
 
-/// An open database: a file, or memory. Cloning gives another handle to the same.
+/// An open database: a file, or memory. Cloning returns another handle to the same database.
 ///
 /// It is `Send` and `Sync`. Opening takes the same time at any size, after a crash too.
 ///
@@ -40,11 +40,7 @@ const NEWER_LOOK: Duration = Duration::from_millis(2);
 ///
 /// // SAFETY: nothing but Drystone writes this file while it is open.
 /// let db = unsafe { Database::open("points.dry")? };
-/// let write = db.write()?;
-/// let mut points = write.create_table::<Point>("points")?;
-/// points.push(&Point { x: 1, y: 2, z: 3 })?;
-/// drop(points);
-/// write.commit()?;
+/// db.update(|tx| tx.table_or_create::<Point>("points")?.push(&Point { x: 1, y: 2, z: 3 }))?;
 ///
 /// let read = db.read()?;
 /// let points = read.table::<Point>("points")?;
@@ -56,7 +52,7 @@ pub struct Database {
     inner: Arc<Inner>,
     durability: Durability,
     memory_bytes: usize,
-    /// Of this handle; another one of the same file may write.
+    /// This handle only; another handle to the same file may write.
     read_only: bool,
 }
 
@@ -104,7 +100,7 @@ impl Database {
     }
 
     /// A database in a new file in the system's folder for temporary files, deleted with the last handle: for
-    /// tests that shall meet a real file.
+    /// tests that need a real file.
     ///
     /// ```
     /// let db = drystone::Database::temporary()?;
@@ -126,7 +122,7 @@ impl Database {
         Ok(db)
     }
 
-    /// A database in memory, with the same behaviour: it goes with the last handle.
+    /// A database in memory, with the same behaviour. It is dropped with the last handle.
     ///
     /// # Errors
     /// `Io` if the system gives no memory or address space.
@@ -208,12 +204,12 @@ impl Database {
         Ok(value)
     }
 
-    /// Makes all commits durable and closes the database: what dropping the last handle does without a word
-    /// where it fails.
+    /// Makes all commits durable and closes the database. Dropping the last handle does the same, but does
+    /// not report errors.
     ///
     /// # Errors
     /// As for [`sync`](Database::sync). `Busy` if other handles, snapshots or transactions of this process
-    /// still use the database: they go on to work, and the last of them closes it.
+    /// still use the database: they keep working, and the last of them closes it.
     pub fn close(self) -> Result<()> {
         self.sync()?;
         let (handles, users) =
@@ -228,7 +224,7 @@ impl Database {
         Ok(())
     }
 
-    /// Begins to write, as soon as nobody else does, in this process or another.
+    /// Begins a write transaction. Waits until no other one is open, in this process or another.
     ///
     /// The first one after opening walks the branches (under 0.5 % of the file) to find the free space.
     ///
@@ -239,11 +235,11 @@ impl Database {
     pub fn write(&self) -> Result<WriteTransaction> {
         match self.begin(Wait::Forever)? {
             Some(transaction) => Ok(transaction),
-            None => fail!(Busy, "somebody else is writing"),
+            None => fail!(Busy, "another transaction is writing"),
         }
     }
 
-    /// Begins to write if nobody else does; `None` if somebody does.
+    /// Begins a write transaction, or returns `None` if another one is open.
     ///
     /// # Errors
     /// As for [`write`](Database::write).
@@ -251,7 +247,7 @@ impl Database {
         self.begin(Wait::Not)
     }
 
-    /// Begins to write, and waits for other writers so long at most.
+    /// Begins a write transaction, and waits for other writers for at most `timeout`.
     ///
     /// # Errors
     /// `Busy` when the time is over; else as for [`write`](Database::write).
@@ -259,7 +255,7 @@ impl Database {
         let wait = Instant::now().checked_add(timeout).map_or(Wait::Forever, Wait::Until);
         match self.begin(wait)? {
             Some(transaction) => Ok(transaction),
-            None => fail!(Busy, "somebody else was writing for all of {timeout:?}"),
+            None => fail!(Busy, "another transaction was writing for all of {timeout:?}"),
         }
     }
 
@@ -274,8 +270,8 @@ impl Database {
         WriteTransaction::begin(shared, database, wait, self.durability, self.memory_bytes)
     }
 
-    /// Makes commits of [`Durability::Eventual`] durable that are not yet. Takes the turn of a writer for it, and waits
-    /// for that as [`write`](Database::write) does.
+    /// Makes all commits of [`Durability::Eventual`] durable. Waits for other writers as
+    /// [`write`](Database::write) does.
     ///
     /// # Errors
     /// `Poisoned` if the sync fails; `Usage` if this thread has a write transaction open; `AfterFork`.

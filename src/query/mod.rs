@@ -51,7 +51,6 @@
 //! # for (carrier, delay) in [("UA", Some(70)), ("UA", Some(-5)), ("AA", None), ("AA", Some(90)), ("AA", Some(80))] {
 //! #     table.push(&Flight { carrier: Text::new(carrier)?, dep_delay: delay.try_into()? })?;
 //! # }
-//! # drop(table);
 //! # write.commit()?;
 //! let read = db.read()?;
 //! let flights = read.table::<Flight>("flights")?;
@@ -233,7 +232,6 @@ impl<'t> Query<'t> {
     /// # let write = db.write()?;
     /// # let mut points = write.create_table::<Point>("points")?;
     /// # points.extend((0..10_000).map(|x| Point { x, y: x % 7 }))?;
-    /// # drop(points);
     /// # write.commit()?;
     /// # let read = db.read()?;
     /// let points = read.table::<Dyn>("points")?;
@@ -272,7 +270,6 @@ impl<'t> Query<'t> {
     /// # let write = db.write()?;
     /// # let mut points = write.create_table::<Point>("points")?;
     /// # points.extend((0..10).map(|x| Point { x, y: x % 7 }))?;
-    /// # drop(points);
     /// # write.commit()?;
     /// # let read = db.read()?;
     /// use drystone::query::{at, sum};

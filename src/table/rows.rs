@@ -299,8 +299,6 @@ impl<R: RowKind> FusedIterator for Slices<'_, R> {}
 /// # let write = db.write()?;
 /// let mut points = write.create_dyn_table("points", &schema)?;
 /// points.extend((0..3).map(|x| RowBuf::from_values(&schema, [x, x * x]).unwrap()))?;
-/// let rows = points.as_table().as_slice()?;
-/// # drop(rows);
 /// # write.commit()?;
 /// # let read = db.read()?;
 /// let points = read.table::<Dyn>("points")?;

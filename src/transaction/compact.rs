@@ -71,14 +71,11 @@ impl WriteTransaction {
     /// # use drystone::{Database, Record};
     /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { #[record(key)] id: u32, x: i32 }
     /// # let db = Database::in_memory()?;
-    /// let write = db.write()?;
-    /// let mut points = write.create_table::<Point>("points")?;
-    /// for id in 0..10_000_u32 {
-    ///     points.insert(&Point { id: id.wrapping_mul(0x9E37_79B1), x: 0 })?;
-    /// }
-    /// drop(points);
-    /// write.compact_table("points")?;
-    /// write.commit()?;
+    /// db.update(|tx| {
+    ///     let mut points = tx.create_table::<Point>("points")?;
+    ///     (0..10_000_u32).try_for_each(|id| points.insert(&Point { id: id.wrapping_mul(0x9E37_79B1), x: 0 }))
+    /// })?;
+    /// db.update(|tx| tx.compact_table("points"))?;
     /// assert!(db.read()?.table_stats("points")?.contiguous);
     /// # Ok::<(), drystone::Error>(())
     /// ```

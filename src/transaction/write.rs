@@ -1,4 +1,4 @@
-//! `WriteTransaction`: edits, and the commit that makes them everyone's.
+//! `WriteTransaction`: edits, and the commit that publishes them.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use crate::schema::{FieldDef, Schema};
 use crate::storage::Mutant;
 use crate::table::{Dyn, IndexInfo, IndexOptions, OpenTable, RowKind, TableHome, TableMut, Writer};
 
-/// The one transaction that writes. Dropped without [`commit`](WriteTransaction::commit), it has never been.
+/// The one transaction that writes. Dropping it without [`commit`](WriteTransaction::commit) discards all changes.
 ///
 /// It reads its own writes. Edits are kept in memory up to a budget, and written to unused pages beyond it; nothing that
 /// a snapshot sees is touched.
@@ -226,9 +226,8 @@ impl WriteTransaction {
     /// let schema: Schema = "id: u64 key, mail: str[20]".parse()?;
     /// let db = Database::in_memory()?;
     /// let write = db.write()?;
-    /// let mut users = write.create_dyn_table("users", &schema)?;
-    /// users.insert(&RowBuf::from_values(&schema, [Value::from(1), "ada@example.org".into()])?)?;
-    /// drop(users);
+    /// let ada = RowBuf::from_values(&schema, [Value::from(1), "ada@example.org".into()])?;
+    /// write.create_dyn_table("users", &schema)?.insert(&ada)?;
     /// write.create_index_with("users", "by_mail", &["mail"], &IndexOptions::new().unique(true))?;
     ///
     /// let mut users = write.table::<Dyn>("users")?;

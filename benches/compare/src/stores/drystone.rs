@@ -144,7 +144,6 @@ impl<T: Kind> Store for Drystone<T> {
         } else if table.update_many(changes, |row, x| row.set_x(*x))? < changes.len() as u64 {
             return Err(missing(changes[0].0));
         }
-        drop(table);
         Ok(write.commit()?)
     }
 
