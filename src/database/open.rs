@@ -366,6 +366,7 @@ impl OpenOptions {
             writer: WriterPlace::new(WriterState { commits: Commits::new(newest), allocator: None }),
             scratch,
             process: Process::this(),
+            definitions: Mutex::default(),
         };
         self.with_inner(Arc::new(Inner {
             shared: Arc::new(shared),

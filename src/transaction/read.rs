@@ -30,7 +30,8 @@ use crate::tree::View;
 pub struct ReadTransaction {
     shared: Arc<Shared>,
     pin: Pin,
-    definitions: Definitions,
+    /// Shared by all snapshots of this state.
+    definitions: Arc<Definitions>,
 }
 
 impl fmt::Debug for ReadTransaction {
@@ -53,7 +54,8 @@ impl ReadTransaction {
         shared.check_process()?;
         let pages = &shared.pages;
         let pin = shared.readers.pin(|newest| Commits::adopt(pages, newest))?;
-        Ok(ReadTransaction { shared: Arc::clone(shared), pin, definitions: Definitions::default() })
+        let definitions = shared.definitions_of(pin.meta.transaction);
+        Ok(ReadTransaction { shared: Arc::clone(shared), pin, definitions })
     }
 
     /// A snapshot of the newest state of the same database.
@@ -72,7 +74,7 @@ impl ReadTransaction {
             shared.readers.unpin(pin);
             return Err(error);
         }
-        let definitions = Definitions::default();
+        let definitions = Arc::default();
         Ok(pin.map(|pin| ReadTransaction { shared: Arc::clone(shared), pin, definitions }))
     }
 
