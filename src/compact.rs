@@ -58,11 +58,11 @@ impl Database {
     /// }
     /// drop(points);
     /// write.commit()?;
-    /// assert!(db.read()?.table_stats("points")?.fill() < 0.9);
+    /// assert!(db.read()?.table::<Dyn>("points")?.stats()?.fill() < 0.9);
     ///
     /// let report = db.compact()?;
     /// assert_eq!(report.free_bytes, 0);
-    /// assert!(db.read()?.table_stats("points")?.contiguous);
+    /// assert!(db.read()?.table::<Dyn>("points")?.stats()?.contiguous);
     /// # Ok::<(), drystone::Error>(())
     /// ```
     ///

@@ -42,6 +42,7 @@ type OpenFiles = HashMap<(u64, u64), Weak<Inner>>;
 /// # Ok::<(), drystone::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct OpenOptions {
     create: bool,
     read_only: bool,

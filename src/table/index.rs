@@ -254,6 +254,10 @@ impl<'t, R: RowKind> Index<'t, R> {
         Ok(Index { reader: IndexReader::new(table, name)?, records: PhantomData })
     }
 
+    pub(crate) fn entries_reader(&self) -> Reader<'t> {
+        self.reader.entries
+    }
+
     /// Its name.
     pub fn name(&self) -> &'t str {
         &self.reader.entries.definition.name

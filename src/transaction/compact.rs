@@ -79,7 +79,7 @@ impl WriteTransaction {
     /// drop(points);
     /// write.compact_table("points")?;
     /// write.commit()?;
-    /// assert!(db.read()?.table_stats("points")?.contiguous);
+    /// assert!(db.read()?.table::<Dyn>("points")?.stats()?.contiguous);
     /// # Ok::<(), drystone::Error>(())
     /// ```
     ///

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Shared, TableStats};
+use super::Shared;
 use crate::catalog::{Catalog, Definition, Definitions, Role};
 use crate::error::Result;
 use crate::page::{Commits, Meta, Pages, Pin, highest_number};
@@ -27,6 +27,7 @@ use crate::tree::View;
 /// # Ok(())
 /// # }
 /// ```
+#[must_use]
 pub struct ReadTransaction {
     shared: Arc<Shared>,
     pin: Pin,
@@ -103,22 +104,6 @@ impl ReadTransaction {
         let catalog = self.catalog()?;
         let table = catalog.get(table)?;
         Ok(catalog.indexes(&table)?.iter().map(|index| IndexInfo::new(&table, index)).collect())
-    }
-
-    /// The measures of a table: rows, bytes, fill. O(branches).
-    ///
-    /// # Errors
-    /// `TableNotFound` if there is no such table; `Corrupt` if it cannot be read.
-    pub fn table_stats(&self, name: &str) -> Result<TableStats> {
-        stats_of(self.reader(name)?)
-    }
-
-    /// The measures of an index, whose rows are its entries. O(branches).
-    ///
-    /// # Errors
-    /// `IndexNotFound` if the table has no such index; `Corrupt` if it cannot be read.
-    pub fn index_stats(&self, table: &str, index: &str) -> Result<TableStats> {
-        stats_of(self.find_index(self.reader(table)?.definition, index)?)
     }
 
     /// The number of the transaction whose state this is. It grows with every commit, and no two states that were seen have
@@ -204,21 +189,4 @@ impl FindIndex for ReadTransaction {
         let indexes = self.catalog()?.indexes(table)?;
         indexes.iter().map(|index| self.find_index(table, &index.name)).collect()
     }
-}
-
-fn stats_of(reader: Reader<'_>) -> Result<TableStats> {
-    let counted = reader.stats()?;
-    let layout = &reader.definition.layout;
-    let offset = if counted.rows > 0 { reader.offset()? } else { None };
-    Ok(TableStats {
-        rows: counted.rows,
-        width: layout.width(),
-        leaf_rows: layout.leaf_rows(),
-        leaves: counted.leaves,
-        leaf_bytes: counted.leaf_bytes,
-        branch_bytes: counted.branch_bytes,
-        height: counted.height,
-        contiguous: offset.is_some(),
-        offset,
-    })
 }

@@ -43,6 +43,7 @@ use crate::table::{Dyn, IndexInfo, IndexOptions, OpenTable, RowKind, TableHome, 
 /// assert!(db.read()?.table_names()?.is_empty());
 /// # Ok::<(), drystone::Error>(())
 /// ```
+#[must_use = "dropping it without `commit` discards all changes"]
 pub struct WriteTransaction {
     pub(super) shared: Arc<Shared>,
     pub(super) turn: Turn,
