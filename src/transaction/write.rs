@@ -524,6 +524,7 @@ impl Drop for WriteTransaction {
 /// let options = drystone::TableOptions::new().leaf_rows(256);
 /// ```
 #[derive(Clone, Debug, Default)]
+#[must_use]
 pub struct TableOptions {
     leaf_rows: usize,
 }
@@ -536,7 +537,6 @@ impl TableOptions {
 
     /// Rows a leaf, which takes at least a page; a power of two where there is no key. Small leaves make random updates cheap,
     /// large ones make branches few. By default as small as the promised footprint allows.
-    #[must_use]
     pub fn leaf_rows(mut self, rows: usize) -> TableOptions {
         self.leaf_rows = rows;
         self
