@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use drystone::{OpenOptions, Record, Result, Text, Timestamp};
+use drystone::{Dyn, OpenOptions, Record, Result, Text, Timestamp};
 
 #[derive(Clone, Copy, Record)]
 #[repr(C, packed)]
@@ -65,11 +65,11 @@ fn measure(path: &std::path::Path, rows: u64) -> Result<()> {
     println!("{rows} rows of {} bytes, loaded unsorted: {load:.2} s", size_of::<Flight>());
     let read = db.read()?;
     for ((name, fields), builds) in indexes.iter().zip(&mut builds) {
-        let (build, stats) = (median(builds), read.index_stats("flights", name)?);
+        let (build, stats) = (median(builds), read.table::<Dyn>("flights")?.index(name)?.stats()?);
         println!(
             "index on {fields:?}: built in {build:.2} s, {:.2} of the load; {:.3} bytes an entry of {}",
             build / load,
-            stats.bytes_a_row(),
+            stats.bytes_per_row(),
             stats.width
         );
     }

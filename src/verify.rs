@@ -112,7 +112,7 @@ impl Database {
                 return Ok(check.report);
             }
         };
-        // The fields come first, to know where those of each table begin.
+        // Read fields first: tables refer to them.
         let mut fields = HashMap::new();
         check.tree(&catalog.fields, None, &mut |_, leaf| {
             for record in leaf.records.chunks_exact(catalog.fields.layout().width()) {
@@ -179,7 +179,7 @@ impl Database {
                 check.problem(Some(page), Some(&table.name), Error::new(ErrorKind::Corrupt, message));
             }
         }
-        // Where tables cannot be read, their fields are not to blame.
+        // Skip: the fields of unreadable tables cannot be matched.
         let all = places.taken.len() as u64 == catalog.tables.rows();
         let mut ownerless: Vec<(&u32, &u64)> =
             places.fields.iter().filter(|(number, _)| all && !places.taken.contains(number)).collect();

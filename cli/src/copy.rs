@@ -1,4 +1,4 @@
-//! `drystone copy`: one table into another database, or beside itself.
+//! `drystone copy`: one table into another database, or under another name in the same file.
 
 use drystone::Dyn;
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use std::io::BufWriter;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use drystone::{IndexInfo, IndexOptions, ReadTransaction, Result};
+use drystone::{Dyn, IndexInfo, IndexOptions, ReadTransaction, Result};
 use indicatif::HumanCount;
 
 use crate::grid::Grid;
@@ -98,7 +98,7 @@ pub(crate) fn show(read: &ReadTransaction, indexes: &[IndexInfo]) -> Result<()> 
         grid.column(name, true);
     }
     for index in indexes {
-        let stats = read.index_stats(&index.table, &index.name)?;
+        let stats = read.table::<Dyn>(&index.table)?.index(&index.name)?.stats()?;
         grid.row(vec![
             index.name.clone(),
             index.table.clone(),
@@ -106,7 +106,7 @@ pub(crate) fn show(read: &ReadTransaction, indexes: &[IndexInfo]) -> Result<()> 
             if index.unique { "yes" } else { "no" }.into(),
             HumanCount(stats.rows).to_string(),
             stats.width.to_string(),
-            format!("{:.3}", stats.bytes_a_row()),
+            format!("{:.3}", stats.bytes_per_row()),
             HumanCount(stats.leaf_bytes + stats.branch_bytes).to_string(),
         ])
         .map_err(failed)?;

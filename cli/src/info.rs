@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use clap::Args;
 use drystone::{
@@ -31,7 +31,7 @@ impl Info {
         match &self.table {
             None => self.show_tables(&db, &read)?,
             Some(name) => {
-                let stats = read.table_stats(name)?;
+                let stats = read.table::<Dyn>(name)?.stats()?;
                 let schema = read.table::<Dyn>(name)?.schema().clone();
                 show_table(name, &schema, &stats).map_err(failed)?;
                 if let Some(offset) = stats.offset {
@@ -64,14 +64,14 @@ impl Info {
         }
         grid.column("key", false);
         for name in read.table_names()? {
-            let stats = read.table_stats(&name)?;
+            let stats = read.table::<Dyn>(&name)?.stats()?;
             let key: Vec<&str> =
                 read.table::<Dyn>(&name)?.schema().key_fields().iter().map(FieldDef::name).collect();
             let cells = vec![
                 name,
                 HumanCount(stats.rows).to_string(),
                 stats.width.to_string(),
-                format!("{:.3}", stats.bytes_a_row()),
+                format!("{:.3}", stats.bytes_per_row()),
                 format!("{:.1} %", 100.0 * stats.fill()),
                 HumanCount(stats.leaf_bytes + stats.branch_bytes).to_string(),
                 if key.is_empty() { "row number".into() } else { key.join(", ") },
@@ -103,14 +103,14 @@ fn show_readers(db: &Database) -> Result<()> {
         return Ok(());
     }
     readers.sort_by_key(|reader| (reader.since, reader.process));
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = SystemTime::now();
     writeln!(stdout()).map_err(failed)?;
     let mut grid = Grid::new(BufWriter::new(stdout()));
     for name in ["reader", "transaction", "age", "bytes kept"] {
         grid.column(name, true);
     }
     for reader in &readers {
-        let age = HumanDuration(Duration::from_secs(now.saturating_sub(reader.since)));
+        let age = HumanDuration(now.duration_since(reader.since).unwrap_or_default());
         let kept = match db.held_bytes(reader) {
             Ok(bytes) => HumanCount(bytes).to_string(),
             // It has only begun to read.
@@ -166,7 +166,7 @@ fn show_table(name: &str, schema: &Schema, stats: &TableStats) -> io::Result<()>
     let lines = [
         ("rows", HumanCount(rows).to_string()),
         ("width", format!("{width} bytes, {} of them key", schema.key_width())),
-        ("bytes a row", format!("{:.3} in the file", stats.bytes_a_row())),
+        ("bytes a row", format!("{:.3} in the file", stats.bytes_per_row())),
         ("fill", format!("{:.1} %", 100.0 * stats.fill())),
         (
             "leaves",

@@ -106,7 +106,7 @@ fn main() -> ExitCode {
     match Arguments::parse().command.run() {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::NotFound | Outcome::Unsound | Outcome::Different) => ExitCode::from(1),
-        // Whoever reads the results has had enough of them.
+        // Broken pipe: the reader has closed its end. Not an error.
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
             say(format_args!("error: {error}"));

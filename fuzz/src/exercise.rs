@@ -66,11 +66,11 @@ fn read_all(db: &Database) -> bool {
     }
     let Some(read) = must(sound, db.read()) else { return false };
     for name in must(sound, read.table_names()).unwrap_or_default() {
-        must(sound, read.table_stats(&name));
+        must(sound, read.table::<Dyn>(&name)?.stats());
         if let Some(table) = must(sound, read.table::<Dyn>(&name)) {
             read_dynamic(sound, &table);
             for index in must(sound, read.indexes(&name)).unwrap_or_default() {
-                must(sound, read.index_stats(&name, &index.name));
+                must(sound, read.table::<Dyn>(&name)?.index(&index.name)?.stats());
                 if let Some(index) = must(sound, table.index(&index.name)) {
                     read_index(sound, &table, &index);
                 }

@@ -1,12 +1,12 @@
-//! `Definitions`: what a transaction has looked up in the catalog, kept for as long as it lives.
+//! `Definitions`: what was looked up in the catalog of one state, kept as long as a snapshot of that state is.
 
 use elsa::sync::FrozenMap;
 
 use super::Definition;
 use crate::error::Result;
 
-/// The definitions that a transaction has looked up. They stay where they are, so that tables and rows can borrow them for as
-/// long as the transaction lives.
+/// The definitions that the snapshots of one state have looked up. They stay where they are, so that tables and
+/// rows can borrow them for as long as a snapshot lives.
 #[derive(Default)]
 pub(crate) struct Definitions(FrozenMap<String, Box<Definition>>);
 

@@ -109,8 +109,8 @@ fn layout_of(schema: &Schema, key: &[FieldDef], leaf_rows: usize) -> Result<Layo
         Error::new(
             ErrorKind::Limit,
             format!(
-                "a leaf of {rows} rows of {} bytes cannot be: it has 4,096 to {} bytes, and without a key its rows must be a \
-                 power of two",
+                "a leaf of {rows} rows of {} bytes is outside the limits: choose rows that take 4,096 to {} bytes, and without a \
+                 key a power of two",
                 schema.width(),
                 Layout::LEAF_LIMIT
             ),

@@ -13,7 +13,7 @@ pub(crate) use open::{cannot_make, new_file_id};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{Durability, ReaderInfo};
 use crate::storage::TemporaryFolder;
-use crate::table::RowKind;
+use crate::table::{Dyn, RowKind};
 use crate::transaction::{
     OwnedTable, ReadTransaction, Shared, Turn, Wait, WriteTransaction, derive_free_space,
 };
@@ -353,7 +353,7 @@ impl Database {
         let names = read.table_names()?;
         let mut table_bytes = 0;
         for name in &names {
-            let stats = read.table_stats(name)?;
+            let stats = read.table::<Dyn>(name)?.stats()?;
             table_bytes += stats.leaf_bytes + stats.branch_bytes;
         }
         let file_bytes = self.file_bytes()?;

@@ -42,6 +42,7 @@ type OpenFiles = HashMap<(u64, u64), Weak<Inner>>;
 /// # Ok::<(), drystone::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct OpenOptions {
     create: bool,
     read_only: bool,
@@ -71,7 +72,6 @@ impl OpenOptions {
     }
 
     /// Whether a file is made where there is none.
-    #[must_use]
     pub fn create(mut self, create: bool) -> OpenOptions {
         self.create = create;
         self
@@ -80,21 +80,18 @@ impl OpenOptions {
     /// Opens without the right to write. The lock file is still used, so that writers keep what is read. Where it cannot be made or
     /// written, the state at opening is read throughout; a lock on the file itself keeps writers from opening it meanwhile, and while one has it
     /// open, opening it so is refused (`Busy`). Where the file system has no locks, nobody can open it to write.
-    #[must_use]
     pub fn read_only(mut self, read_only: bool) -> OpenOptions {
         self.read_only = read_only;
         self
     }
 
     /// What commits promise, unless a transaction says otherwise.
-    #[must_use]
     pub fn durability(mut self, durability: Durability) -> OpenOptions {
         self.durability = durability;
         self
     }
 
     /// How much memory the edits of a write transaction may take before they are written to unused pages. 256 MiB by default.
-    #[must_use]
     pub fn memory_bytes(mut self, bytes: usize) -> OpenOptions {
         self.memory_bytes = bytes;
         self
@@ -103,7 +100,6 @@ impl OpenOptions {
     /// Address space to reserve, so that the file can grow to this length without being mapped again. A file that outgrows it is mapped
     /// again, with twice as much; the first mapping stays until the database is closed. By default 16 GiB, or four times the file if
     /// that is more; read-only, the length of the file. Less where the system grants less.
-    #[must_use]
     pub fn reserve_bytes(mut self, bytes: u64) -> OpenOptions {
         self.reserve_bytes = Some(bytes);
         self
@@ -111,7 +107,6 @@ impl OpenOptions {
 
     /// The rights of a file that is made, and of its lock file, whatever the umask is: 0600, the owner's alone, by default. A lock file
     /// that is made beside an existing database gets the rights of that one, and its owner where the process is root.
-    #[must_use]
     pub fn mode(mut self, mode: u32) -> OpenOptions {
         self.mode = mode;
         self
@@ -366,6 +361,7 @@ impl OpenOptions {
             writer: WriterPlace::new(WriterState { commits: Commits::new(newest), allocator: None }),
             scratch,
             process: Process::this(),
+            definitions: Mutex::default(),
         };
         self.with_inner(Arc::new(Inner {
             shared: Arc::new(shared),

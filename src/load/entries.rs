@@ -23,14 +23,14 @@ pub(crate) struct EntryTarget<'x> {
     pub(crate) layout: &'x Layout,
     /// The shape of the fields that are indexed, which come first.
     pub(crate) indexed: &'x KeyShape,
-    /// The entries that there were, if they stay but for those that are said to have gone.
+    /// The old entries, if those that are not removed stay.
     pub(crate) existing: Option<View<'x>>,
     /// How many entries will come and go.
     pub(crate) changes: u64,
     /// The folder for temporary files, unless the options name another.
     pub(crate) scratch: PathBuf,
     pub(crate) options: &'x LoadOptions,
-    /// What is said to two neighbours, where there are such as must not both be.
+    /// The error for two adjacent entries that violate uniqueness.
     pub(crate) neighbours: Option<Neighbours<'x>>,
 }
 

@@ -29,6 +29,7 @@ pub use source::RecordSource;
 /// let options = LoadOptions::new().on_duplicate(OnDuplicate::Last).memory_bytes(64 << 20);
 /// ```
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct LoadOptions {
     on_duplicate: OnDuplicate,
     replace: bool,
@@ -82,28 +83,24 @@ impl LoadOptions {
     }
 
     /// What to do with a second row of one key.
-    #[must_use]
     pub fn on_duplicate(mut self, on_duplicate: OnDuplicate) -> LoadOptions {
         self.on_duplicate = on_duplicate;
         self
     }
 
     /// Whether the records take the place of all rows that there are.
-    #[must_use]
     pub fn replace(mut self, replace: bool) -> LoadOptions {
         self.replace = replace;
         self
     }
 
     /// How much memory sorting may take; at least 1 MiB is used.
-    #[must_use]
     pub fn memory_bytes(mut self, bytes: usize) -> LoadOptions {
         self.memory_bytes = bytes;
         self
     }
 
     /// The folder for temporary files; by default that of the database, or the system's for one in memory.
-    #[must_use]
     pub fn scratch_folder(mut self, folder: impl Into<PathBuf>) -> LoadOptions {
         let folder: PathBuf = folder.into();
         // The process may go to another folder while it loads.

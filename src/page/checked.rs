@@ -68,7 +68,7 @@ impl<'a> PageView<'a> {
         }
     }
 
-    /// The bytes of a node that was verified before, `None` if it was not: for ways down a tree that are gone often.
+    /// The bytes of a node that was verified before, `None` if it was not: for hot descents.
     #[inline(always)]
     pub(crate) fn read_again(&self, address: u64, len: usize) -> Option<&'a [u8]> {
         let bytes = self.window.slice(address, len)?;

@@ -93,7 +93,7 @@ impl Slot {
         }
     }
 
-    /// The newest state: nobody's, and of no time.
+    /// No pin: the newest state.
     fn published(meta: &Meta) -> Slot {
         let mut slot = Slot { process: 0, ..Slot::new(meta, 0) };
         slot.checksum = slot.sum();
@@ -142,8 +142,8 @@ pub struct ReaderInfo {
     pub process: u32,
     /// The transaction whose state it holds.
     pub transaction: u64,
-    /// When it began, in seconds since 1970.
-    pub since: u64,
+    /// When it began, to a second.
+    pub since: SystemTime,
 }
 
 impl Readers {
@@ -344,13 +344,13 @@ impl Readers {
             .map(|pinned| ReaderInfo {
                 process: std::process::id(),
                 transaction: pinned.meta.transaction,
-                since: pinned.since,
+                since: UNIX_EPOCH + Duration::from_secs(pinned.since),
             })
             .collect();
         list.extend(self.foreign_slots(&local)?.into_iter().map(|slot| ReaderInfo {
             process: slot.process,
             transaction: slot.transaction,
-            since: slot.since,
+            since: UNIX_EPOCH + Duration::from_secs(slot.since),
         }));
         Ok(list)
     }

@@ -134,12 +134,12 @@ impl WriteSession {
         self.state.lock().cleared
     }
 
-    /// Have the file cut to its needs when the transaction commits.
+    /// Truncate the file on commit.
     pub(crate) fn trim_at_commit(&self) {
         self.state.lock().trim = true;
     }
 
-    /// Have the transaction commit and the file cut, if there is nothing else to commit too.
+    /// Commit and truncate the file even if nothing else has changed.
     pub(crate) fn cut_at_commit(&self) {
         let mut state = self.state.lock();
         (state.trim, state.cut) = (true, true);
@@ -233,7 +233,7 @@ pub(crate) struct RunWriter<'s> {
     /// The present run, in pages: where it starts and how many are handed out.
     run_page: u64,
     run_pages: u64,
-    /// What of the run is not written yet starts here, at a page.
+    /// First page of the unwritten part of the run.
     buffer_page: u64,
     buffer: Vec<u8>,
     /// Where the last node started: at most one node starts in a page.

@@ -182,7 +182,7 @@ impl<'t> Query<'t> {
         self
     }
 
-    /// At most so many rows come out: the first ones. With an order, no more than about twice as many are kept in memory.
+    /// Returns at most `rows` rows. With an order, about twice as many at most are kept in memory.
     pub fn limit(mut self, rows: u64) -> Query<'t> {
         self.limit = Some(rows);
         self
@@ -193,14 +193,15 @@ impl<'t> Query<'t> {
         self.order_by(orders).limit(rows)
     }
 
-    /// Of rows that agree in all fields that come out, only one: sorted by them, unless told otherwise.
+    /// Removes duplicate result rows. They are sorted by the selected fields unless
+    /// [`order_by`](Query::order_by) is given.
     pub fn distinct(mut self) -> Query<'t> {
         self.distinct = true;
         self
     }
 
-    /// At most so many threads; without it, as many as the machine has processors. The answer is the same. Few rows are read by one
-    /// thread in any case.
+    /// Uses at most `threads` threads; by default, as many as the machine has processors. The answer is
+    /// the same. Small inputs are always read by one thread.
     pub fn threads(mut self, threads: usize) -> Query<'t> {
         self.threads = Some(threads.max(1));
         self
@@ -212,7 +213,7 @@ impl<'t> Query<'t> {
         self
     }
 
-    /// Answers it, in memory.
+    /// Runs the query and returns all result rows, in memory.
     ///
     /// # Errors
     /// `FieldNotFound` for a field that is not there; `Value` for values and aggregates that do not go with the type of their field; `Query` for

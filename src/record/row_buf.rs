@@ -186,7 +186,7 @@ impl RowBuf {
     /// The value of a field, as [`Row::get`].
     ///
     /// # Errors
-    /// As there.
+    /// As for [`Row::get`].
     pub fn get(&self, field: impl Selector) -> Result<Value<'_>> {
         self.as_row().get(field)
     }
@@ -194,7 +194,7 @@ impl RowBuf {
     /// The value of a field by its handle, as [`Row::field`].
     ///
     /// # Panics
-    /// As there.
+    /// As for [`Row::field`].
     #[inline]
     pub fn field<T: FieldType>(&self, field: Field<T>) -> T {
         field.get_in(&self.schema, &self.bytes)
@@ -203,7 +203,7 @@ impl RowBuf {
     /// The value at this byte, as [`Row::at`].
     ///
     /// # Errors
-    /// As there.
+    /// As for [`Row::at`].
     pub fn at<T: FieldType>(&self, offset: usize) -> Result<T> {
         at_offset(&self.bytes, offset)
     }
@@ -211,7 +211,7 @@ impl RowBuf {
     /// Whether a field is null, as [`Row::is_null`].
     ///
     /// # Errors
-    /// As there.
+    /// As for [`Row::is_null`].
     pub fn is_null(&self, field: impl Selector) -> Result<bool> {
         self.as_row().is_null(field)
     }
@@ -229,7 +229,7 @@ impl RowBuf {
     /// The typed record in this row, as [`Row::to_record`].
     ///
     /// # Errors
-    /// As there.
+    /// As for [`Row::to_record`].
     pub fn to_record<T: Record>(&self) -> Result<T> {
         self.as_row().to_record()
     }

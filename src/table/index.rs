@@ -22,6 +22,7 @@ use crate::schema::{FieldDef, Schema};
 /// let options = drystone::IndexOptions::new().unique(true);
 /// ```
 #[derive(Clone, Debug, Default)]
+#[must_use]
 pub struct IndexOptions {
     pub(super) unique: bool,
     memory_bytes: Option<usize>,
@@ -35,21 +36,18 @@ impl IndexOptions {
     }
 
     /// Whether no two rows may have the same values. As in SQL, rows of which one of the values is null are not compared.
-    #[must_use]
     pub fn unique(mut self, unique: bool) -> IndexOptions {
         self.unique = unique;
         self
     }
 
     /// How much memory sorting what there is may take; at least 1 MiB is used.
-    #[must_use]
     pub fn memory_bytes(mut self, bytes: usize) -> IndexOptions {
         self.memory_bytes = Some(bytes);
         self
     }
 
     /// The folder for temporary files; by default that of the database, or the system's for one in memory.
-    #[must_use]
     pub fn scratch_folder(mut self, folder: impl Into<PathBuf>) -> IndexOptions {
         self.scratch = Some(folder.into());
         self
@@ -252,6 +250,10 @@ impl<R: RowKind> fmt::Debug for Index<'_, R> {
 impl<'t, R: RowKind> Index<'t, R> {
     pub(super) fn new(table: Reader<'t>, name: &str) -> Result<Index<'t, R>> {
         Ok(Index { reader: IndexReader::new(table, name)?, records: PhantomData })
+    }
+
+    pub(crate) fn entries_reader(&self) -> Reader<'t> {
+        self.reader.entries
     }
 
     /// Its name.

@@ -222,7 +222,7 @@ pub(super) struct IndexScan<'t> {
     keys: Vec<u8>,
 }
 
-/// So many rows are looked up together at most.
+/// How many rows are looked up together, at most.
 const BATCH: usize = 64;
 
 impl<'t> IndexScan<'t> {

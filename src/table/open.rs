@@ -574,7 +574,8 @@ impl OpenTable {
     }
 }
 
-/// So many rows that are appended go into the indexes one by one, if there are many more before them.
+/// Appends of up to this many rows update indexes one by one; larger ones rebuild them, unless the table
+/// is much larger.
 const FEW_ROWS: u64 = 1 << 16;
 
 fn key_changed() -> Error {

@@ -1,4 +1,4 @@
-//! `OpenIndex`: an index that a write transaction works on, brought after every change of its table.
+//! `OpenIndex`: an index that a write transaction works on, updated on every change to its table.
 
 use std::path::Path;
 

@@ -21,6 +21,9 @@ pub(crate) use compact::Progress;
 pub(crate) use free_space::derive_free_space;
 pub(crate) use turn::{Turn, Wait, WriterPlace};
 
+use parking_lot::Mutex;
+
+use crate::catalog::Definitions;
 use crate::error::{Result, fail};
 use crate::page::{Allocator, Commits, Pages, Readers};
 use crate::storage::Process;
@@ -33,6 +36,9 @@ pub(crate) struct Shared {
     pub(crate) writer: WriterPlace,
     pub(crate) scratch: PathBuf,
     pub(crate) process: Process,
+    /// What was looked up in the catalog of the state with this number, the last one that was read. No
+    /// number is given twice.
+    pub(crate) definitions: Mutex<(u64, Arc<Definitions>)>,
 }
 
 /// The writer's memory between transactions.
@@ -43,6 +49,16 @@ pub(crate) struct WriterState {
 }
 
 impl Shared {
+    /// What was looked up in the catalog of this state. So a table that many snapshots of one state open is
+    /// looked up once.
+    fn definitions_of(&self, transaction: u64) -> Arc<Definitions> {
+        let mut definitions = self.definitions.lock();
+        if definitions.0 != transaction {
+            *definitions = (transaction, Arc::default());
+        }
+        Arc::clone(&definitions.1)
+    }
+
     /// A handle that came through `fork` must not be used: its locks are the parent's.
     pub(crate) fn check_process(&self) -> Result<()> {
         if Process::this() != self.process {

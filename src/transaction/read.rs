@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Shared, TableStats};
+use super::Shared;
 use crate::catalog::{Catalog, Definition, Definitions, Role};
 use crate::error::Result;
 use crate::page::{Commits, Meta, Pages, Pin, highest_number};
@@ -27,10 +27,12 @@ use crate::tree::View;
 /// # Ok(())
 /// # }
 /// ```
+#[must_use]
 pub struct ReadTransaction {
     shared: Arc<Shared>,
     pin: Pin,
-    definitions: Definitions,
+    /// Shared by all snapshots of this state.
+    definitions: Arc<Definitions>,
 }
 
 impl fmt::Debug for ReadTransaction {
@@ -53,7 +55,8 @@ impl ReadTransaction {
         shared.check_process()?;
         let pages = &shared.pages;
         let pin = shared.readers.pin(|newest| Commits::adopt(pages, newest))?;
-        Ok(ReadTransaction { shared: Arc::clone(shared), pin, definitions: Definitions::default() })
+        let definitions = shared.definitions_of(pin.meta.transaction);
+        Ok(ReadTransaction { shared: Arc::clone(shared), pin, definitions })
     }
 
     /// A snapshot of the newest state of the same database.
@@ -72,7 +75,7 @@ impl ReadTransaction {
             shared.readers.unpin(pin);
             return Err(error);
         }
-        let definitions = Definitions::default();
+        let definitions = Arc::default();
         Ok(pin.map(|pin| ReadTransaction { shared: Arc::clone(shared), pin, definitions }))
     }
 
@@ -101,22 +104,6 @@ impl ReadTransaction {
         let catalog = self.catalog()?;
         let table = catalog.get(table)?;
         Ok(catalog.indexes(&table)?.iter().map(|index| IndexInfo::new(&table, index)).collect())
-    }
-
-    /// The measures of a table: rows, bytes, fill. O(branches).
-    ///
-    /// # Errors
-    /// `TableNotFound` if there is no such table; `Corrupt` if it cannot be read.
-    pub fn table_stats(&self, name: &str) -> Result<TableStats> {
-        stats_of(self.reader(name)?)
-    }
-
-    /// The measures of an index, whose rows are its entries. O(branches).
-    ///
-    /// # Errors
-    /// `IndexNotFound` if the table has no such index; `Corrupt` if it cannot be read.
-    pub fn index_stats(&self, table: &str, index: &str) -> Result<TableStats> {
-        stats_of(self.find_index(self.reader(table)?.definition, index)?)
     }
 
     /// The number of the transaction whose state this is. It grows with every commit, and no two states that were seen have
@@ -202,21 +189,4 @@ impl FindIndex for ReadTransaction {
         let indexes = self.catalog()?.indexes(table)?;
         indexes.iter().map(|index| self.find_index(table, &index.name)).collect()
     }
-}
-
-fn stats_of(reader: Reader<'_>) -> Result<TableStats> {
-    let counted = reader.stats()?;
-    let layout = &reader.definition.layout;
-    let offset = if counted.rows > 0 { reader.offset()? } else { None };
-    Ok(TableStats {
-        rows: counted.rows,
-        width: layout.width(),
-        leaf_rows: layout.leaf_rows(),
-        leaves: counted.leaves,
-        leaf_bytes: counted.leaf_bytes,
-        branch_bytes: counted.branch_bytes,
-        height: counted.height,
-        contiguous: offset.is_some(),
-        offset,
-    })
 }

@@ -43,6 +43,7 @@ use crate::table::{Dyn, IndexInfo, IndexOptions, OpenTable, RowKind, TableHome, 
 /// assert!(db.read()?.table_names()?.is_empty());
 /// # Ok::<(), drystone::Error>(())
 /// ```
+#[must_use = "dropping it without `commit` discards all changes"]
 pub struct WriteTransaction {
     pub(super) shared: Arc<Shared>,
     pub(super) turn: Turn,
@@ -522,6 +523,7 @@ impl Drop for WriteTransaction {
 /// let options = drystone::TableOptions::new().leaf_rows(256);
 /// ```
 #[derive(Clone, Debug, Default)]
+#[must_use]
 pub struct TableOptions {
     leaf_rows: usize,
 }
@@ -534,7 +536,6 @@ impl TableOptions {
 
     /// Rows a leaf, which takes at least a page; a power of two where there is no key. Small leaves make random updates cheap,
     /// large ones make branches few. By default as small as the promised footprint allows.
-    #[must_use]
     pub fn leaf_rows(mut self, rows: usize) -> TableOptions {
         self.leaf_rows = rows;
         self

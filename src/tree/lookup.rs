@@ -1,6 +1,6 @@
-//! The beaten track: look-ups in a committed tree whose nodes on the way were all verified before. Whatever else is met, a node
-//! not read yet or one that is not as it should be, ends the way with `None`, and the checked way, which can say what
-//! is wrong, is gone instead.
+//! The fast path: look-ups in a committed tree whose nodes on the way were all verified before. On
+//! anything else it returns `None`, and the caller falls back to the checked path in `view.rs`, which
+//! can report the damage.
 
 use super::branch::u64_at;
 use super::key::Probe;

@@ -213,7 +213,7 @@ impl<'a> View<'a> {
     }
 
     /// The first record whose leading key fields, of this shape, are not below these stored values. O(height × log of the branch)
-    /// in a committed tree, where nearly all such records lie in the leaf that is gone to.
+    /// in a committed tree, where nearly all such records lie in the leaf that the descent reaches.
     #[inline(always)]
     pub(crate) fn first_from(&self, leading: &KeyShape, values: &[u8]) -> Result<Option<&'a [u8]>> {
         let width = self.layout.key().width();

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use drystone::{Database, ErrorKind, OpenOptions, ReadTransaction, Record, TableOptions, WriteTransaction};
+use drystone::{
+    Database, Dyn, ErrorKind, OpenOptions, ReadTransaction, Record, TableOptions, WriteTransaction,
+};
 
 use crate::temp::{self, Numbers, TempDb, assert_sound};
 
@@ -102,11 +104,11 @@ fn a_backup_has_the_rows_of_its_snapshot_and_only_live_pages() {
     };
     assert_eq!(lowest(&read), lowest(&held));
     // Packed: two meta pages, the rows, the index, a page a branch, two trees of the catalog; no gap, no half-full leaf.
-    let stats = read.table_stats("accounts").unwrap();
+    let stats = read.table::<Dyn>("accounts").unwrap().stats().unwrap();
     assert!(stats.contiguous && stats.leaf_rows == 256, "{stats:?}");
     let bytes = std::fs::metadata(&path).unwrap().len();
     assert_eq!(bytes, report.bytes);
-    let entries = read.index_stats("accounts", "by_amount").unwrap();
+    let entries = read.table::<Dyn>("accounts").unwrap().index("by_amount").unwrap().stats().unwrap();
     assert!(entries.contiguous, "{entries:?}");
     let branches = stats.branch_bytes + entries.branch_bytes;
     assert_eq!(bytes, 2 * (ACCOUNTS * 16).next_multiple_of(4096) + branches + 4 * 4096);
@@ -226,7 +228,7 @@ fn a_table_is_copied_to_another_database_or_beside_itself() {
     });
     let read = into.read().unwrap();
     assert_eq!(read.table_names().unwrap(), ["accounts", "also empty"]);
-    assert_eq!(read.table_stats("accounts").unwrap().leaf_rows, 256);
+    assert_eq!(read.table::<Dyn>("accounts").unwrap().stats().unwrap().leaf_rows, 256);
     assert_eq!(read.indexes("accounts").unwrap(), from.indexes("accounts").unwrap());
     assert_eq!(rows(&read)[..], rows(&from)[1..]);
     assert_sound(&into);

@@ -181,7 +181,8 @@ fn rows_by_number_are_retained_in_their_order() {
         table.extend(model.iter().copied()).unwrap();
         // Many, few near the end, one near the front, none, and by a predicate.
         let ends = [rows - 50, rows - 10];
-        let keeps: [Box<dyn Fn(&Number) -> bool>; 4] = [
+        type Keep = Box<dyn Fn(&Number) -> bool>;
+        let keeps: [Keep; 4] = [
             Box::new(|row| !row.value.is_multiple_of(3)),
             Box::new(move |row| row.other < ends[0] || row.other > ends[1]),
             Box::new(|row| row.other != 4),

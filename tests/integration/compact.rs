@@ -1,6 +1,6 @@
 //! `compact`: the promised footprint after any history, readers that see what they saw, and power cuts on the way.
 
-use drystone::{Database, IndexOptions, Record, WriteTransaction};
+use drystone::{Database, Dyn, IndexOptions, Record, WriteTransaction};
 
 use crate::temp::{Numbers, TempDb, assert_sound};
 
@@ -105,11 +105,14 @@ fn assert_rows(read: &drystone::ReadTransaction, ticks: u64, points: u64) {
 fn assert_packed(db: &Database) {
     let read = db.read().unwrap();
     for name in read.table_names().unwrap() {
-        let stats = read.table_stats(&name).unwrap();
+        let stats = read.table::<Dyn>(&name).unwrap().stats().unwrap();
         assert!(stats.contiguous, "{name}: {stats:?}");
         assert_eq!(stats.leaves, stats.rows.div_ceil(stats.leaf_rows as u64), "{name}: {stats:?}");
         for index in read.indexes(&name).unwrap() {
-            assert!(read.index_stats(&name, &index.name).unwrap().contiguous, "{index:?}");
+            assert!(
+                read.table::<Dyn>(&name).unwrap().index(&index.name).unwrap().stats().unwrap().contiguous,
+                "{index:?}"
+            );
         }
     }
 }
@@ -219,14 +222,14 @@ fn one_table_alone() {
     let temp = TempDb::new();
     let db = aged(&temp, 40_000, 20_000);
     assert!(db.compact_table("nothing").unwrap_err().to_string().contains("\"nothing\""));
-    let points = db.read().unwrap().table_stats("points").unwrap();
+    let points = db.read().unwrap().table::<Dyn>("points").unwrap().stats().unwrap();
     assert!(!points.contiguous);
     let before = temp.file_bytes();
     db.compact_table("ticks").unwrap();
     let read = db.read().unwrap();
-    assert_eq!(read.table_stats("points").unwrap(), points);
-    assert!(read.table_stats("ticks").unwrap().contiguous);
-    assert!(read.index_stats("ticks", "by_price").unwrap().contiguous);
+    assert_eq!(read.table::<Dyn>("points").unwrap().stats().unwrap(), points);
+    assert!(read.table::<Dyn>("ticks").unwrap().stats().unwrap().contiguous);
+    assert!(read.table::<Dyn>("ticks").unwrap().index("by_price").unwrap().stats().unwrap().contiguous);
     // The other one keeps its places all over the file, so there may be no gap; what was the first one's is free.
     assert!(temp.file_bytes() <= before + 40_000 * 32, "{} after {before} bytes", temp.file_bytes());
     assert_rows(&read, 40_000, 20_000);
@@ -257,7 +260,7 @@ fn a_table_is_compacted_in_a_transaction_among_other_edits() {
         write.compact_table("empty").unwrap();
         assert!(write.compact_table("nothing").is_err());
     });
-    assert!(db.read().unwrap().table_stats("ticks").unwrap().contiguous);
+    assert!(db.read().unwrap().table::<Dyn>("ticks").unwrap().stats().unwrap().contiguous);
     assert_rows(&db.read().unwrap(), 20_000, 10_000);
     assert_rows(&old, 20_000, 10_000);
     assert_sound(&db);
@@ -265,7 +268,7 @@ fn a_table_is_compacted_in_a_transaction_among_other_edits() {
     let write = db.write().unwrap();
     write.compact_table("points").unwrap();
     drop(write);
-    assert!(!db.read().unwrap().table_stats("points").unwrap().contiguous);
+    assert!(!db.read().unwrap().table::<Dyn>("points").unwrap().stats().unwrap().contiguous);
     assert_sound(&db);
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use drystone::{Database, Durability, LoadOptions, OpenOptions, Record, Schema, Value};
+use drystone::{Database, Durability, Dyn, LoadOptions, OpenOptions, Record, Schema, Value};
 
 use crate::child::{self, OtherProcess};
 use crate::temp::{self, TempDb, assert_sound};
@@ -78,7 +78,7 @@ fn a_million_points_by_number_take_their_width_and_a_thousandth() {
     let points = read.table::<Point>("points").unwrap();
     let slice = points.as_slice().unwrap().expect("one array");
     assert!(slice.iter().copied().eq((0..ROWS).map(point)));
-    let stats = read.table_stats("points").unwrap();
+    let stats = read.table::<Dyn>("points").unwrap().stats().unwrap();
     assert!(stats.leaf_bytes == 12 * ROWS && stats.branch_bytes <= 12 * ROWS / 1000 + PAGE, "{stats:?}");
 }
 
@@ -318,7 +318,7 @@ fn every_width_keeps_the_promise() {
         write.commit().unwrap();
         let most = most(rows, schema.width() as u64, schema.is_keyed());
         assert!(temp.file_bytes() <= most, "{schema}: {} bytes, promised are {most}", temp.file_bytes());
-        assert!(db.read().unwrap().table_stats("table").unwrap().contiguous, "{schema}");
+        assert!(db.read().unwrap().table::<Dyn>("table").unwrap().stats().unwrap().contiguous, "{schema}");
     }
 }
 

@@ -223,7 +223,8 @@ fn files_of_every_version_still_open() {
         }
         assert_eq!(report.rows, expected.iter().map(|(.., rows)| rows.len() as u64).sum::<u64>());
         assert!(
-            read.table_stats("edges").unwrap().height > 0 && read.table_stats("points").unwrap().height > 0
+            read.table::<Dyn>("edges").unwrap().stats().unwrap().height > 0
+                && read.table::<Dyn>("points").unwrap().stats().unwrap().height > 0
         );
         // And they take new commits, after which they are of the newest version.
         let write = db.write().unwrap();

@@ -230,9 +230,9 @@ fn an_entry_costs_the_indexed_fields_and_the_key() {
     let read = db.read().unwrap();
     for (table, index, width) in [("flights", "before", 16), ("flights", "after", 16), ("points", "by_x", 12)]
     {
-        let stats = read.index_stats(table, index).unwrap();
+        let stats = read.table::<Dyn>(table).unwrap().index(index).unwrap().stats().unwrap();
         assert_eq!((stats.rows, stats.width), (200_000, width));
-        assert!(stats.bytes_a_row() <= width as f64 * 1.01, "{index}: {}", stats.bytes_a_row());
+        assert!(stats.bytes_per_row() <= width as f64 * 1.01, "{index}: {}", stats.bytes_per_row());
     }
 }
 

@@ -144,7 +144,10 @@ fn reload(records: impl Fn(u64) -> Pairs, options: &LoadOptions, schema: &str, o
         assert_eq!(report.rows, 50_000 + round * 100);
         drop(table);
         write.commit().unwrap();
-        assert!(db.read().unwrap().table_stats("table").unwrap().contiguous, "round {round}");
+        assert!(
+            db.read().unwrap().table::<Dyn>("table").unwrap().stats().unwrap().contiguous,
+            "round {round}"
+        );
         let file = temp.file_bytes();
         assert!(file < bytes * 5, "round {round}: {file} bytes for {bytes}");
     }

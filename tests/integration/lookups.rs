@@ -216,7 +216,9 @@ fn rows_are_found_by_number_as_one_array_and_in_pieces() {
                 right.push(point(78));
             }
             let read = db.read().unwrap();
-            assert!(rows < 1000 || read.table_stats("points").unwrap().contiguous != edited);
+            assert!(
+                rows < 1000 || read.table::<Dyn>("points").unwrap().stats().unwrap().contiguous != edited
+            );
             let table = read.table::<Point>("points").unwrap();
             let asked: Vec<u64> =
                 (0..rows + 3).step_by(101).chain([rows - 1, rows, rows + 1, u64::MAX]).collect();

@@ -221,7 +221,7 @@ fn a_file_without_the_right_to_write_can_be_read() {
     let db = temp::open(temp.path(), &OpenOptions::new().read_only(true)).unwrap();
     assert_eq!(db.read().unwrap().table::<Dyn>("t").unwrap().len(), 10_000);
     let error = db.write().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert_eq!(error.kind(), ErrorKind::ReadOnly);
     assert!(error.to_string().contains("read-only"), "{error}");
 }
 

@@ -113,8 +113,8 @@ fn a_read_only_handle_does_not_write_and_leaves_the_others_their_rights() {
     let db = temp.open();
     set_all(&db, 1);
     let reader = temp::open(temp.path(), &OpenOptions::new().read_only(true)).unwrap();
-    assert_eq!(reader.write().unwrap_err().kind(), ErrorKind::Usage);
-    assert_eq!(reader.try_write().unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(reader.write().unwrap_err().kind(), ErrorKind::ReadOnly);
+    assert_eq!(reader.try_write().unwrap_err().kind(), ErrorKind::ReadOnly);
     set_all(&db, 2);
     assert_eq!(value_of_all(&reader), 2);
     drop((db, reader));
@@ -352,9 +352,9 @@ pub(crate) fn fork_while_writing(path: &Path) {
     let mut handles = Some((db.read().unwrap(), db.write().unwrap()));
     let in_child = temp::fork(|| {
         let (read, write) = handles.take().unwrap();
-        let refused = db.read().is_err_and(|error| error.kind() == ErrorKind::Usage)
-            && db.try_write().is_err_and(|error| error.kind() == ErrorKind::Usage)
-            && write.commit().is_err_and(|error| error.kind() == ErrorKind::Usage);
+        let refused = db.read().is_err_and(|error| error.kind() == ErrorKind::AfterFork)
+            && db.try_write().is_err_and(|error| error.kind() == ErrorKind::AfterFork)
+            && write.commit().is_err_and(|error| error.kind() == ErrorKind::AfterFork);
         drop(read);
         refused
     });

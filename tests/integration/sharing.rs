@@ -429,7 +429,7 @@ pub(crate) fn open_in_a_forked_child(path: &Path) {
     let db = temp::open(path, &OpenOptions::new()).unwrap();
     let held = db.read().unwrap();
     let in_child = temp::fork(|| {
-        let usage = |error: drystone::Error| error.kind() == ErrorKind::Usage;
+        let usage = |error: drystone::Error| error.kind() == ErrorKind::AfterFork;
         let refused = db.readers().is_err_and(usage) && held.table::<Count>("count").is_err_and(usage);
         let own = temp::open(path, &OpenOptions::new()).unwrap();
         transfer(&own, 1);

@@ -1,7 +1,7 @@
 //! How full leaves are after inserts one by one: full where rows come in order, whichever way and wherever they
 //! go, and no worse than half full on average where they do not.
 
-use drystone::{Database, Record};
+use drystone::{Database, Dyn, Record};
 
 use crate::temp::{Numbers, assert_sound};
 
@@ -32,7 +32,7 @@ fn fill_after(loaded: impl Iterator<Item = i64>, keys: impl Iterator<Item = i64>
     rows.load(loaded.map(|key| Row { key, n: 1 })).unwrap();
     drop(rows);
     write.commit().unwrap();
-    let before = db.read().unwrap().table_stats("rows").unwrap().rows;
+    let before = db.read().unwrap().table::<Dyn>("rows").unwrap().stats().unwrap().rows;
     let keys: Vec<i64> = keys.collect();
     for keys in keys.chunks(a_commit) {
         let write = db.write().unwrap();
@@ -44,7 +44,7 @@ fn fill_after(loaded: impl Iterator<Item = i64>, keys: impl Iterator<Item = i64>
         write.commit().unwrap();
     }
     assert_sound(&db);
-    let stats = db.read().unwrap().table_stats("rows").unwrap();
+    let stats = db.read().unwrap().table::<Dyn>("rows").unwrap().stats().unwrap();
     assert_eq!(stats.rows, before + keys.len() as u64);
     stats.fill()
 }
@@ -95,9 +95,9 @@ fn several_runs_at_once_leave_full_leaves() {
         write.commit().unwrap();
         assert_sound(&db);
         let read = db.read().unwrap();
-        let stats = read.table_stats("ticks").unwrap();
+        let stats = read.table::<Dyn>("ticks").unwrap().stats().unwrap();
         assert!(stats.fill() > 0.9, "{} in the table, descending: {descending}", stats.fill());
-        let stats = read.index_stats("ticks", "by_n").unwrap();
+        let stats = read.table::<Dyn>("ticks").unwrap().index("by_n").unwrap().stats().unwrap();
         assert!(stats.fill() > 0.9, "{} in the index, descending: {descending}", stats.fill());
     }
 }

@@ -112,7 +112,7 @@ fn a_thread_that_would_wait_for_itself_is_told() {
         let db = temp.open();
         refused(&db);
         write.commit().unwrap();
-        db.write().unwrap();
+        drop(db.write().unwrap());
         db.sync().unwrap();
         assert_eq!(rows(&db, "a"), 1);
     });

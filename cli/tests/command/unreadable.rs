@@ -40,10 +40,22 @@ impl Drop for Mount {
 }
 
 /// Puts a database on a disk that cannot read one page of it. `None` where that is not possible.
-///
-/// The page is written last, when the rest of the disk is full, so that it lies behind all others. Then the
-/// file that stands for the disk is cut before it.
 fn disk_without_page(folder: &Folder, bytes: &[u8], page: usize) -> Option<Mount> {
+    // The file system chooses places by chance.
+    for _ in 0..10 {
+        match lay_out(folder, bytes, page) {
+            Some(None) => {}
+            Some(mount) => return mount,
+            None => return None,
+        }
+    }
+    panic!("page {page} does not come to lie behind all others");
+}
+
+/// The page is written last, when the rest of the disk is full, so that it lies behind all others. Then the
+/// file that stands for the disk is cut before it. `None` where there can be no such disk, `Some(None)` where
+/// another page came to lie behind.
+fn lay_out(folder: &Folder, bytes: &[u8], page: usize) -> Option<Option<Mount>> {
     let (image, place) = (folder.path("disk"), folder.path("mounted"));
     File::create(&image).unwrap().set_len(DISK_BYTES as u64).unwrap();
     // ext2 keeps no blocks back for itself, so that it can be filled up.
@@ -87,13 +99,14 @@ fn disk_without_page(folder: &Folder, bytes: &[u8], page: usize) -> Option<Mount
     let blocks = std::fs::read(&image).unwrap();
     let place_of = |page: &[u8]| blocks.chunks_exact(PAGE).position(|block| block == page);
     let cut = place_of(&bytes[at..at + PAGE]).unwrap();
-    for (number, other) in bytes.chunks_exact(PAGE).enumerate().filter(|(number, _)| *number != page) {
-        assert!(place_of(other) < Some(cut), "page {number} lies behind the one that is to be lost");
+    let mut others = bytes.chunks_exact(PAGE).enumerate().filter(|(number, _)| *number != page);
+    if !others.all(|(_, other)| place_of(other) < Some(cut)) {
+        return Some(None);
     }
     // The device keeps its length, so the file system can be mounted, and then it loses its end.
     let mount = Mount::new(&image, &place).unwrap();
     File::options().write(true).open(&image).unwrap().set_len((cut * PAGE) as u64).unwrap();
-    Some(mount)
+    Some(Some(mount))
 }
 
 fn database() -> (Folder, Vec<u8>, usize) {

@@ -59,7 +59,7 @@ impl TableBatches {
         Ok(TableBatches { read, table: table.into(), arrow: to_schema(&schema), schema, next: 0, end })
     }
 
-    /// The stream of the Arrow C stream interface. Whoever takes it may be written in any language.
+    /// The stream of the Arrow C stream interface, for a consumer in any language.
     pub fn into_c_stream(self) -> FFI_ArrowArrayStream {
         FFI_ArrowArrayStream::new(Box::new(self))
     }

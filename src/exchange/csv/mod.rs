@@ -22,7 +22,7 @@ use split::{Lines, Problem};
 /// How a CSV is written: the delimiter, what stands for a missing value, and the name of the file for messages.
 ///
 /// The first line names the columns. Fields may stand in quotes, in which a quote is doubled and line breaks are allowed;
-/// lines end with LF, CRLF or CR; a byte-order mark at the beginning is passed over, and so are blank lines (but where the only
+/// lines end with LF, CRLF or CR; a byte-order mark at the beginning is skipped, and so are blank lines (but where the only
 /// column is that of a nullable field, a blank line is a missing value).
 ///
 /// ```

@@ -1,7 +1,9 @@
-//! A predicate bound to a schema: names become offsets, values sets of ordinals, and `not` is gone.
+//! A predicate bound to a schema: names become offsets, values sets of ordinals, and `not` is pushed
+//! down to the tests.
 //!
-//! Only rows of which the whole is true come, so unknown may be taken for false once no `not` stands above it. `not` is moved down to
-//! the tests first, where null has no part in either answer: a test gives the set of values for which it is true, or for which it is false.
+//! A row is returned only if the predicate is true. So once no `not` remains, *unknown* may be treated
+//! as false. In a test null has no part in either answer: it gives the set of values for which it is
+//! true, or the set for which it is false.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Indexes in a plan: the one that leaves the fewest rows to be read, or that has all that is asked for in its entries.
+//! Indexes in a plan: the one that leaves the fewest rows to be read, or that covers the query.
 //!
 //! Rows that an index finds are read in the order of the table, so that the answer is the same as without it. Entries are read instead of
 //! rows where their order does not show: in aggregates, and where all that are read have the same values.

@@ -2,7 +2,7 @@
 
 use bytemuck::Pod;
 
-/// So many rows are looked at at a time: their marks and what is computed of them stay in the nearest cache.
+/// The rows of a batch: their marks and what is computed of them stay in the nearest cache.
 pub(in crate::query) const BATCH_ROWS: usize = 1024;
 
 /// Rows side by side, and those of them that are wanted.

@@ -1,4 +1,4 @@
-//! Picking the rows of a batch that pass. Where few do, most are passed over many at a time.
+//! Picking the rows of a batch that pass. Where few pass, most are skipped many at a time.
 
 use super::batch::{BATCH_ROWS, Batch, Picked, Word, word};
 use super::kernel::{Kernel, Span};
@@ -11,7 +11,7 @@ pub(in crate::query) struct Picker {
 
 type Picks = [u16; BATCH_ROWS];
 
-/// So many rows are tested before those that pass are picked, and passed over at once if none does.
+/// Rows are tested in batches of this size; a batch with no match is skipped whole.
 const STEP_ROWS: usize = 128;
 
 impl Picker {

@@ -51,7 +51,11 @@ pub(super) fn read_all(db: &Database, rights: &Rights, written_anew: bool) -> bo
     for name in ["flights", "points"] {
         let right = if name == "points" { &rights.point_rows } else { &rights.flight_rows };
         let rows = right.len() as u64;
-        damaged |= right_or_damaged(read.table_stats(name).map(|stats| stats.rows), &rows, "statistics");
+        damaged |= right_or_damaged(
+            read.table::<Dyn>(name).and_then(|table| table.stats()).map(|stats| stats.rows),
+            &rows,
+            "statistics",
+        );
         // A table that cannot be opened is damaged, and that is all that can be said of it.
         match read.table::<Dyn>(name) {
             Ok(table) => damaged |= read_dynamic(&table, right),

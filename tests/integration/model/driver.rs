@@ -98,7 +98,7 @@ fn assert_same(read: &ReadTransaction, tables: &Tables) {
     assert_eq!(read.table_names().unwrap(), tables.keys().cloned().collect::<Vec<_>>());
     for (name, table) in tables {
         table.assert_same(&read.table::<Dyn>(name).unwrap());
-        let stats = read.table_stats(name).unwrap();
+        let stats = read.table::<Dyn>(name).unwrap().stats().unwrap();
         assert_eq!(stats.rows, table.len() as u64);
         assert_eq!(stats.leaf_bytes, stats.rows * stats.width as u64);
     }

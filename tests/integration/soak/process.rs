@@ -273,7 +273,7 @@ impl Worker {
             // Reported here, because the parent may be killed before it forks.
             self.reports.add(Report::Forked, 0);
             let refused = self.db.read().err().map(|error| error.kind());
-            assert_eq!(refused, Some(ErrorKind::Usage), "the parent's handle in a forked child");
+            assert_eq!(refused, Some(ErrorKind::AfterFork), "the parent's handle in a forked child");
             self.db = temp::open(&self.path, &self.options).unwrap();
             let of_parent = std::mem::take(&mut self.held);
             self.hold();
