@@ -8,6 +8,9 @@ use super::row_set::{RowSet, Runs};
 use crate::error::Result;
 use crate::page::{TreeRoot, WriteSession};
 
+/// Memory for the leaves that lose some of their rows.
+const EDITED_BYTES: usize = 128 << 20;
+
 /// The rows that are to go, as a descent comes by them.
 struct Going<'r> {
     runs: Runs<'r>,
@@ -66,10 +69,12 @@ impl Edited {
         builder.finish()
     }
 
-    /// Whether taking rows out leaf by leaf reads and writes less than building the tree again.
+    /// Whether taking rows out leaf by leaf reads and writes less than building the tree again, and needs no
+    /// more memory than edits usually do.
     pub(crate) fn is_few_leaves(&self, rows: &RowSet) -> bool {
-        let leaves = self.rows / self.layout.leaf_rows() as u64;
-        rows.runs().take(leaves as usize / 4 + 17).count() <= leaves as usize / 4 + 16
+        let leaves = (self.rows / self.layout.leaf_rows() as u64) as usize;
+        let most = (leaves / 4 + 16).min(EDITED_BYTES / self.layout.leaf_bytes());
+        rows.runs().take(most + 1).count() <= most
     }
 }
 
