@@ -274,7 +274,7 @@ fn write_all(db: &Database, sound: bool) -> bool {
                 match write.append_field(name, field) {
                     // A table may be as wide as a table can be.
                     Err(error) if error.kind() == ErrorKind::Schema => None,
-                    done => must(sound, done),
+                    done => must(sound, done).map(drop),
                 }
             }
             _ => None,

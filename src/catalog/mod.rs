@@ -462,7 +462,6 @@ impl CatalogEdit {
     }
 
     /// Writes down the fields and names of a table anew, where its schema was another one before.
-    #[allow(dead_code, reason = "for changes of schemas")]
     pub(crate) fn replace_fields(
         &mut self,
         session: &WriteSession,

@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use super::OnDuplicate;
 use super::source::RecordSource;
+use super::{DuplicateWords, OnDuplicate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{TreeRoot, WriteSession};
 use crate::tree::{Expected, Probe, Slices, TreeBuilder, View, lower_bound};
@@ -48,11 +48,11 @@ impl Clash {
     }
 
     /// The error as a person reads it.
-    pub(super) fn explain(self, describe_key: &dyn Fn(&[u8]) -> String, source: &dyn RecordSource) -> Error {
+    pub(super) fn explain(self, words: DuplicateWords<'_>, source: &dyn RecordSource) -> Error {
         match self {
             Clash::Failed(error) => error,
             Clash::Twice { record, first, second } => {
-                let key = describe_key(&record);
+                let key = (words.describe_key)(&record);
                 let second = source.describe(second);
                 let message = match first {
                     Known::InTable => format!("key {key} of {second} is in the table already"),
@@ -61,10 +61,7 @@ impl Clash {
                     }
                     Known::Before => format!("key {key} of {second} came before"),
                 };
-                Error::new(
-                    ErrorKind::KeyExists,
-                    format!("{message}; choose to keep the first or the last one to load both"),
-                )
+                Error::new(ErrorKind::KeyExists, format!("{message}; {}", words.way_out))
             }
         }
     }

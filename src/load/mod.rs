@@ -117,8 +117,16 @@ pub(crate) struct Target<'x> {
     pub(crate) replaced_rows: u64,
     /// The folder for temporary files, unless the options name another.
     pub(crate) scratch: PathBuf,
+    pub(crate) words: DuplicateWords<'x>,
+}
+
+/// What is said of two records with one key.
+#[derive(Clone, Copy)]
+pub(crate) struct DuplicateWords<'x> {
     /// The key of a record as a person writes it.
     pub(crate) describe_key: &'x dyn Fn(&[u8]) -> String,
+    /// What can be done about it.
+    pub(crate) way_out: &'x str,
 }
 
 /// What a load has found out that is to be done to the table.
@@ -213,7 +221,7 @@ fn load_keyed<P: Probe>(
     source: &mut dyn RecordSource,
     options: &LoadOptions,
 ) -> Result<(Loaded, LoadReport)> {
-    let Target { session, tree, replaced_rows, scratch, describe_key } = target;
+    let Target { session, tree, replaced_rows, scratch, words } = target;
     let folder = options.scratch.clone().unwrap_or(scratch);
     let mut sorter = Sorter::new(probe, layout.width(), true, options.memory_bytes.max(1 << 20), folder);
     // Records that begin in order are likely to go on so, and need not be held in memory.
@@ -227,7 +235,7 @@ fn load_keyed<P: Probe>(
         probe,
         on_duplicate: options.on_duplicate,
         replaced_rows,
-        describe_key,
+        words,
         report: LoadReport { in_order: sorter.is_in_order(), ..LoadReport::default() },
     };
     if !more && sorter.len() < few_rows(tree) {
@@ -259,7 +267,7 @@ struct KeyedLoad<'x, P> {
     probe: P,
     on_duplicate: OnDuplicate,
     replaced_rows: u64,
-    describe_key: &'x dyn Fn(&[u8]) -> String,
+    words: DuplicateWords<'x>,
     report: LoadReport,
 }
 
@@ -279,7 +287,7 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
         let mut merge = self.merge(tree, expected, Known::InTable);
         self.report.read += sorter.len() as u64;
         let begun = sorter.drain(|record, place| merge.push(record, place).map(drop));
-        begun.map_err(|clash| clash.explain(self.describe_key, source))?;
+        begun.map_err(|clash| clash.explain(self.words, source))?;
         let mut record = vec![0; self.layout.width()];
         loop {
             if !source.next_record(&mut record)? {
@@ -289,7 +297,7 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
             match merge.push(&record, source.place()) {
                 Ok(Pushed::Taken) => {}
                 Ok(Pushed::OutOfOrder) => break,
-                Err(clash) => return Err(clash.explain(self.describe_key, source)),
+                Err(clash) => return Err(clash.explain(self.words, source)),
             }
         }
         // Order ends here. What was built stands as a tree of its own, and the sorted rest is merged into it.
@@ -320,7 +328,7 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
         self.report.spilled_runs += sorted.spilled_runs();
         let mut merge = self.merge(tree, Expected::Rows(sorted.len() + tree.rows()), known);
         while let Some((record, place)) = sorted.next()? {
-            merge.push(record, place).map_err(|clash| clash.explain(self.describe_key, source))?;
+            merge.push(record, place).map_err(|clash| clash.explain(self.words, source))?;
         }
         drop(sorted);
         self.finish(merge)
@@ -346,7 +354,7 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
                 self.report.duplicates += 1;
                 match self.on_duplicate {
                     OnDuplicate::Error => {
-                        return Err(Clash::twice(record, first, place).explain(self.describe_key, source));
+                        return Err(Clash::twice(record, first, place).explain(self.words, source));
                     }
                     OnDuplicate::First => continue,
                     OnDuplicate::Last if last == Some(word) => records.truncate(records.len() - width),

@@ -4,6 +4,7 @@
 mod boolean;
 #[cfg(any(feature = "chrono", feature = "jiff", feature = "uuid"))]
 mod conversions;
+mod convert;
 pub mod derived;
 mod enumeration;
 mod field;

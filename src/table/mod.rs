@@ -1,5 +1,6 @@
 //! Tables: handles over one reader and one writer that work on bytes.
 
+mod alter;
 mod batch;
 mod entry;
 mod index;
@@ -23,6 +24,7 @@ pub use table::Table;
 pub use table_mut::TableMut;
 pub use updated::Updated;
 
+pub(crate) use alter::Entries;
 pub(crate) use entry::EntryShape;
 pub(crate) use open::OpenTable;
 pub(crate) use reader::{FindIndex, Indexes, Reader};

@@ -7,15 +7,15 @@ use super::open_index::{Change, OpenIndex, Rows, build_all, follow_all};
 use super::writer::describe_key;
 use crate::catalog::{Definition, no_index};
 use crate::error::{Error, ErrorKind, Result};
-use crate::load::{LoadOptions, LoadReport, Loaded, RecordSource, Target, load};
+use crate::load::{DuplicateWords, LoadOptions, LoadReport, Loaded, RecordSource, Target, load};
 use crate::page::{Room, WriteSession};
 use crate::tree::{Edited, Expected, Placed, RowSet, TreeBuilder, View};
 
 /// A table that a write transaction works on.
 pub(crate) struct OpenTable {
     pub(crate) definition: Definition,
-    tree: Edited,
-    indexes: Vec<OpenIndex>,
+    pub(super) tree: Edited,
+    pub(super) indexes: Vec<OpenIndex>,
 }
 
 /// Which row is meant.
@@ -368,14 +368,16 @@ impl OpenTable {
         options: &LoadOptions,
     ) -> Result<LoadReport> {
         let definition = self.definition.clone();
-        let describe_key = |record: &[u8]| describe_key(&definition, record);
         let before = self.tree.rows();
         let target = Target {
             session,
             tree: &mut self.tree,
             replaced_rows: 0,
             scratch: scratch.clone(),
-            describe_key: &describe_key,
+            words: DuplicateWords {
+                describe_key: &|record| describe_key(&definition, record),
+                way_out: "choose to keep the first or the last one to load both",
+            },
         };
         let (loaded, report) = load(target, source, options)?;
         match loaded {
@@ -463,34 +465,6 @@ impl OpenTable {
         let roots = build_all(&self.indexes, session, name, rows, scratch, options)?;
         let mut roots = self.indexes.iter_mut().zip(roots);
         roots.try_for_each(|(index, root)| index.replace(session, root)).inspect_err(|_| session.fail())
-    }
-
-    /// Writes the table anew with wider rows, each with these bytes at its end. Entries stay as they are.
-    pub(crate) fn widen(
-        &mut self,
-        session: &WriteSession,
-        definition: Definition,
-        fill: &[u8],
-    ) -> Result<()> {
-        let layout = definition.layout.clone();
-        let mut builder = TreeBuilder::new(session, layout.clone(), Expected::Rows(self.tree.rows()));
-        let mut wide = Vec::with_capacity(layout.width());
-        for slice in self.tree.view(session).slices(0..u64::MAX) {
-            for record in slice?.chunks_exact(self.tree.layout().width()) {
-                wide.clear();
-                wide.extend_from_slice(record);
-                wide.extend_from_slice(fill);
-                builder.push(&wide)?;
-            }
-        }
-        let mut widened = Edited::empty(layout);
-        widened.replace(session, builder.finish()?)?;
-        session.all_or_none(|| {
-            self.tree.clear(session)?;
-            self.tree = widened;
-            self.definition = definition;
-            self.indexes.iter_mut().try_for_each(|index| index.reshape(&self.definition))
-        })
     }
 
     /// Writes the rows, or the entries of an index, anew at another place. `written` hears of their bytes.

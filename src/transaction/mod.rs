@@ -1,5 +1,6 @@
 //! Transactions: a snapshot to read from, and the one that writes.
 
+mod alter;
 mod compact;
 mod copy;
 mod free_space;

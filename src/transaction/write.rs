@@ -12,12 +12,12 @@ use parking_lot::Mutex;
 use super::Shared;
 use super::free_space::{cut_tail, give_back_gaps, loose_bytes, snapshot_numbers};
 use super::turn::{Turn, Wait};
-use crate::catalog::{CatalogEdit, Definition, Role, check_name, field_rows, layout_for};
-use crate::error::{Error, Result, fail};
+use crate::catalog::{CatalogEdit, Definition, Role, check_name, layout_for};
+use crate::error::{Result, fail};
 use crate::lease::Lease;
 use crate::page::{Durability, Meta, PAGE_BYTES, WriteSession};
 use crate::record::Record;
-use crate::schema::{FieldDef, Schema};
+use crate::schema::Schema;
 use crate::storage::Mutant;
 use crate::table::{Dyn, IndexInfo, IndexOptions, OpenTable, RowKind, TableHome, TableMut, Writer};
 
@@ -53,7 +53,7 @@ pub struct WriteTransaction {
     /// Every table that was opened. They stay where they are, since handles borrow them.
     tables: FrozenVec<Box<Lease<OpenTable>>>,
     durability: Durability,
-    memory_bytes: usize,
+    pub(super) memory_bytes: usize,
     /// The open database: while a transaction runs, opening the file again gives the same one, which knows of the transaction.
     _database: Arc<dyn Any + Send + Sync>,
 }
@@ -319,41 +319,6 @@ impl WriteTransaction {
             state.open.insert(new_name.to_owned(), table);
         }
         Ok(())
-    }
-
-    /// Appends a field to a table's schema; rows that are there get its default, or null. Writes the table anew. O(n).
-    ///
-    /// # Errors
-    /// `Schema` if the field cannot be appended, or has neither a default nor null and the table has rows; `TableNotFound` if there is
-    /// no such table; `Usage` while a handle has it; `Io` if the disk is full.
-    pub fn append_field(&self, name: &str, field: FieldDef) -> Result<()> {
-        let session = self.session()?;
-        let mut writer = self.open(name)?;
-        let old = writer.table.definition.clone();
-        let place = |error: Error| error.within_table(name);
-        let schema = old.schema.append(field).map_err(place)?;
-        let Some(field) = schema.fields().last() else { return Ok(()) };
-        let fill = match field.default().or(field.null()) {
-            Some(fill) => fill,
-            None if writer.table.rows() == 0 => &[],
-            None => fail!(
-                Schema,
-                "table {name:?} has rows, and field {:?} gives them no value; declare it with a default, or nullable",
-                field.name()
-            ),
-        };
-        // Rows a leaf that somebody chose stay; where they were the default, the wider record has its own.
-        let chosen = old.layout.leaf_rows();
-        let default = layout_for(&old.schema, 0)?.leaf_rows();
-        let layout = layout_for(&schema, if chosen == default { 0 } else { chosen })?;
-        let definition = Definition { schema: schema.clone(), layout, ..old.clone() };
-        let fields = field_rows(&definition, old.schema.fields().len())?;
-        writer.table.widen(session, definition, fill).map_err(place)?;
-        let mut state = self.state.lock();
-        session.all_or_none(|| {
-            state.catalog.put_fields(session, &fields)?;
-            state.catalog.put(session, &writer.table.definition)
-        })
     }
 
     /// The names of all tables, in order, as this transaction has them.

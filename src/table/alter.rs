@@ -1,0 +1,297 @@
+//! Giving a table another shape: other fields, with its rows as they are or converted one by one, and
+//! the indexes after them. An error, or a panic of the conversion, leaves the table as it was.
+
+use std::iter::Fuse;
+use std::path::Path;
+
+use super::entry::entry_schema;
+use super::open::OpenTable;
+use super::open_index::{OpenIndex, Rows};
+use super::writer::describe_key;
+use crate::catalog::{Definition, Role, entry_layout, field_rows, layout_for};
+use crate::error::{Error, ErrorKind, Result};
+use crate::load::{DuplicateWords, LoadOptions, Loaded, RecordSource, Target, load};
+use crate::page::WriteSession;
+use crate::schema::{FieldDef, Schema};
+use crate::tree::{Edited, Slices, View};
+
+/// What a table is to be.
+pub(crate) struct NewShape {
+    definition: Definition,
+    /// Its indexes in the order in which the table has them, and whether their entries stay.
+    indexes: Vec<(Definition, bool)>,
+}
+
+/// What becomes of the entries of indexes.
+#[derive(Clone, Copy)]
+pub(crate) enum Entries {
+    /// They have the same bytes as before, and so have the rows.
+    Stay,
+    /// They are rebuilt where one of their fields has other bytes.
+    Follow,
+    /// They are rebuilt.
+    Rebuild,
+}
+
+/// Writes a row of the new shape from one of the old shape.
+pub(crate) type Convert<'c> = &'c mut dyn FnMut(&[u8], &mut [u8]) -> Result<()>;
+
+/// Writes a table or an index into the catalog: what it was, and what it is.
+pub(crate) type Enter<'e> = &'e mut dyn FnMut(&Definition, &Definition) -> Result<()>;
+
+impl OpenTable {
+    /// The names of the fields that an index of this table is on.
+    pub(crate) fn indexed(index: &Definition) -> impl Iterator<Item = &str> {
+        let fields = if let Role::Index { fields, .. } = index.role { fields } else { 0 };
+        index.schema.fields().iter().take(fields.into()).map(FieldDef::name)
+    }
+
+    /// What the table and its indexes are to be with this schema. `renamed` has the old and the new
+    /// name of a field. A leaf size that was chosen is kept where the new rows allow it.
+    pub(crate) fn shape(
+        &self,
+        schema: &Schema,
+        entries: Entries,
+        renamed: Option<(&str, &str)>,
+    ) -> Result<NewShape> {
+        let old = &self.definition;
+        let chosen = old.layout.leaf_rows();
+        let is_default = chosen == layout_for(&old.schema, 0)?.leaf_rows();
+        let layout = match entries {
+            Entries::Stay => layout_for(schema, chosen)?,
+            _ if is_default => layout_for(schema, 0)?,
+            _ => layout_for(schema, chosen).or_else(|_| layout_for(schema, 0))?,
+        };
+        let definition = Definition { schema: schema.clone(), layout, ..old.clone() };
+        field_rows(&definition, 0)?;
+        let new_name = |name| match renamed {
+            Some((old, new)) if old == name => new,
+            _ => name,
+        };
+        let (mut indexes, mut refused) = (Vec::new(), Vec::new());
+        for index in self.indexes() {
+            let names: Vec<&str> = OpenTable::indexed(index).map(new_name).collect();
+            let entry = entry_schema(schema, &names);
+            match entry.and_then(|entry| new_index(index, &entry, entries, schema.is_keyed())) {
+                Ok(index) => indexes.push(index),
+                Err(error) => refused.push(format!("index {:?} cannot be kept: {error}", index.name)),
+            }
+        }
+        if !refused.is_empty() {
+            let message = format!("{}; drop what cannot be kept first, with drop_index", refused.join("; "));
+            return Err(Error::new(ErrorKind::Schema, message));
+        }
+        Ok(NewShape { definition, indexes })
+    }
+
+    /// Gives the table a shape in which its rows and entries have the same bytes. O(1).
+    pub(crate) fn relabel(
+        &mut self,
+        session: &WriteSession,
+        shape: NewShape,
+        enter: Enter<'_>,
+    ) -> Result<()> {
+        session.all_or_none(|| {
+            let old = std::mem::replace(&mut self.definition, shape.definition);
+            enter(&old, &self.definition)?;
+            for (index, (definition, _)) in self.indexes.iter_mut().zip(shape.indexes) {
+                let old = std::mem::replace(&mut index.definition, definition);
+                enter(&old, &index.definition)?;
+                index.reshape(&self.definition)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Calls `look` with all rows, until an error, which is returned with the row that it is about.
+    pub(crate) fn each_row(
+        &self,
+        session: &WriteSession,
+        look: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let look = &mut |row: &[u8], _: &mut [u8]| look(row);
+        let mut rows = OldRows::new(&self.definition, self.view(session), look);
+        while rows.next_record(&mut [])? {}
+        Ok(())
+    }
+
+    /// Gives the table a shape in which its rows are what `convert` makes of them, sorted by their new
+    /// key. Everything is built beside what there is, and takes its place when it is whole.
+    pub(crate) fn rebuild(
+        &mut self,
+        session: &WriteSession,
+        shape: NewShape,
+        convert: Convert<'_>,
+        (scratch, options): (&Path, &LoadOptions),
+        enter: Enter<'_>,
+    ) -> Result<()> {
+        let mut tree = self.convert_rows(session, &shape.definition, convert, (scratch, options))?;
+        let indexes = match build_indexes(session, &shape, &tree, (scratch, options)) {
+            Ok(indexes) => indexes,
+            Err(error) => {
+                tree.clear(session)?;
+                return Err(error);
+            }
+        };
+        session.all_or_none(|| {
+            self.tree.clear(session)?;
+            self.tree = tree;
+            // In the catalog it starts nowhere until the tree is flushed.
+            let definition = Definition { root: Default::default(), ..shape.definition };
+            let old = std::mem::replace(&mut self.definition, definition);
+            enter(&old, &self.definition)?;
+            let new = shape.indexes.into_iter().zip(indexes);
+            for (index, ((definition, _), rebuilt)) in self.indexes.iter_mut().zip(new) {
+                let old = match rebuilt {
+                    Some(rebuilt) => {
+                        index.clear(session)?;
+                        std::mem::replace(index, rebuilt).definition
+                    }
+                    None => std::mem::replace(&mut index.definition, definition),
+                };
+                enter(&old, &index.definition)?;
+                index.reshape(&self.definition)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The rows as `convert` makes them, as a tree of their own.
+    fn convert_rows(
+        &self,
+        session: &WriteSession,
+        new: &Definition,
+        convert: Convert<'_>,
+        (scratch, options): (&Path, &LoadOptions),
+    ) -> Result<Edited> {
+        let mut source = OldRows::new(&self.definition, self.view(session), convert);
+        let mut tree = Edited::empty(new.layout.clone());
+        let words = DuplicateWords {
+            describe_key: &|record| describe_key(new, record),
+            way_out: "the rows must have different keys; remove one, or choose another key",
+        };
+        let (replaced_rows, scratch) = (self.rows(), scratch.to_owned());
+        let target = Target { session, tree: &mut tree, replaced_rows, scratch, words };
+        let root = match load(target, &mut source, options)?.0 {
+            Loaded::Tree { root, .. } => root,
+            Loaded::Few(_) | Loaded::Appended => tree.flush(session)?,
+        };
+        let mut tree = Edited::empty(new.layout.clone());
+        tree.replace(session, root)?;
+        Ok(tree)
+    }
+}
+
+/// What an index is to be that has such entries, and whether those that it has can stay.
+fn new_index(
+    old: &Definition,
+    entry: &Schema,
+    entries: Entries,
+    is_keyed: bool,
+) -> Result<(Definition, bool)> {
+    let (from, to) = (old.schema.fields(), entry.fields());
+    let stays = match entries {
+        Entries::Stay => true,
+        Entries::Rebuild => false,
+        Entries::Follow => {
+            // The last field is the number of the row where there is no key, whatever its name is.
+            let named = to.len() - usize::from(!is_keyed);
+            from.len() == to.len()
+                && from.iter().zip(to).all(|(from, to)| from.has_same_bytes(to))
+                && from.iter().zip(to).take(named).all(|(from, to)| from.name() == to.name())
+        }
+    };
+    let leaf_rows = if stays { old.layout.leaf_rows() } else { 0 };
+    let definition =
+        Definition { schema: entry.clone(), layout: entry_layout(entry, leaf_rows)?, ..old.clone() };
+    field_rows(&definition, 0)?;
+    Ok((definition, stays))
+}
+
+/// Builds those indexes whose entries do not stay. After an error nothing is left of them.
+fn build_indexes(
+    session: &WriteSession,
+    shape: &NewShape,
+    tree: &Edited,
+    (scratch, options): (&Path, &LoadOptions),
+) -> Result<Vec<Option<OpenIndex>>> {
+    let mut built: Vec<Option<OpenIndex>> = Vec::new();
+    for (definition, stays) in &shape.indexes {
+        if *stays {
+            built.push(None);
+            continue;
+        }
+        let empty = Definition { root: Default::default(), ..definition.clone() };
+        let index = OpenIndex::new(session, &shape.definition, empty).and_then(|mut index| {
+            let name = &shape.definition.name;
+            let root = index.build(session, name, Rows::All(tree), scratch, options)?;
+            index.replace(session, root).map(|()| index)
+        });
+        match index {
+            Ok(index) => built.push(Some(index)),
+            Err(error) => {
+                built.iter_mut().flatten().try_for_each(|index| index.clear(session))?;
+                return Err(error);
+            }
+        }
+    }
+    Ok(built)
+}
+
+/// The rows of a table as a source of converted ones.
+struct OldRows<'s, 'c> {
+    definition: &'s Definition,
+    view: View<'s>,
+    slices: Fuse<Slices<'s>>,
+    /// What is left of the present slice.
+    slice: &'s [u8],
+    /// How many rows were converted.
+    done: u64,
+    convert: Convert<'c>,
+}
+
+impl<'s, 'c> OldRows<'s, 'c> {
+    fn new(definition: &'s Definition, view: View<'s>, convert: Convert<'c>) -> OldRows<'s, 'c> {
+        let slices = view.slices(0..view.rows()).fuse();
+        OldRows { definition, view, slices, slice: &[], done: 0, convert }
+    }
+
+    fn describe_row(&self, number: u64, record: &[u8]) -> String {
+        match self.definition.schema.is_keyed() {
+            true => format!("row {}", describe_key(self.definition, record)),
+            false => format!("row {number}"),
+        }
+    }
+}
+
+impl RecordSource for OldRows<'_, '_> {
+    fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
+        if self.slice.is_empty() {
+            match self.slices.next() {
+                Some(slice) => self.slice = slice?,
+                None => return Ok(false),
+            }
+        }
+        let (old, rest) = self.slice.split_at(self.definition.layout.width());
+        (self.convert)(old, record).map_err(|error| error.within(self.describe_row(self.done, old)))?;
+        self.slice = rest;
+        self.done += 1;
+        Ok(true)
+    }
+
+    fn place(&self) -> u64 {
+        self.done
+    }
+
+    fn describe(&self, place: u64) -> String {
+        let number = place.saturating_sub(1);
+        match self.view.record(number) {
+            Ok(Some(record)) => self.describe_row(number, record),
+            _ => format!("row {number}"),
+        }
+    }
+
+    fn rows_hint(&self) -> Option<u64> {
+        Some(self.view.rows() - self.done)
+    }
+}
