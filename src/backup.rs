@@ -29,6 +29,14 @@ pub struct BackupReport {
 impl Database {
     /// Writes a copy of the newest state to a new file. See [`ReadTransaction::backup`].
     ///
+    /// ```
+    /// let db = drystone::Database::temporary()?;
+    /// let monday = db.path().unwrap().with_file_name("monday.dry");
+    /// db.backup(&monday)?;
+    /// assert!(monday.exists());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for that one.
     pub fn backup(&self, path: impl AsRef<Path>) -> Result<BackupReport> {

@@ -57,11 +57,11 @@ impl Database {
     ///     points.insert(&Point { id: id.wrapping_mul(0x9E37_79B1), x: 0 })?;
     /// }
     /// write.commit()?;
-    /// assert!(db.read()?.table::<Dyn>("points")?.stats()?.fill() < 0.9);
+    /// assert!(db.read()?.table::<Point>("points")?.stats()?.fill() < 0.9);
     ///
     /// let report = db.compact()?;
     /// assert_eq!(report.free_bytes, 0);
-    /// assert!(db.read()?.table::<Dyn>("points")?.stats()?.contiguous);
+    /// assert!(db.read()?.table::<Point>("points")?.stats()?.contiguous);
     /// # Ok::<(), drystone::Error>(())
     /// ```
     ///

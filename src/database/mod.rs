@@ -124,6 +124,12 @@ impl Database {
 
     /// A database in memory, with the same behaviour. It is dropped with the last handle.
     ///
+    /// ```
+    /// let db = drystone::Database::in_memory()?;
+    /// assert!(db.path().is_none());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `Io` if the system gives no memory or address space.
     pub fn in_memory() -> Result<Database> {
@@ -131,6 +137,17 @@ impl Database {
     }
 
     /// Begins to read: takes a snapshot of the newest state. Never waits.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// let read = db.read()?;
+    /// db.update(|tx| tx.create_table::<Point>("points").map(drop))?;
+    /// assert!(read.table_names()?.is_empty()); // a snapshot does not change
+    /// assert_eq!(db.read()?.table_names()?, ["points"]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `AfterFork` in a process that was forked off after opening; `Io` if the lock file cannot be used.
@@ -207,6 +224,15 @@ impl Database {
     /// Makes all commits durable and closes the database. Dropping the last handle does the same, but does
     /// not report errors.
     ///
+    /// ```
+    /// let db = drystone::Database::temporary()?;
+    /// let read = db.read()?;
+    /// assert_eq!(db.clone().close().unwrap_err().kind(), drystone::ErrorKind::Busy);
+    /// drop(read);
+    /// db.close()?;
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`sync`](Database::sync). `Busy` if other handles, snapshots or transactions of this process
     /// still use the database: they keep working, and the last of them closes it.
@@ -228,6 +254,16 @@ impl Database {
     ///
     /// The first one after opening walks the branches (under 0.5 % of the file) to find the free space.
     ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// let write = db.write()?;
+    /// write.create_table::<Point>("points")?.push(&Point { x: 1, y: 2 })?;
+    /// write.commit()?;
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `ReadOnly` if the database was opened so; `AfterFork`; `Usage` if this thread has a write transaction open, so that it would
     /// wait for itself. A transaction belongs to the thread that last used it. `Corrupt` if the state of the file does not allow to write; `Poisoned`
@@ -241,6 +277,15 @@ impl Database {
 
     /// Begins a write transaction, or returns `None` if another one is open.
     ///
+    /// ```
+    /// let db = drystone::Database::in_memory()?;
+    /// if let Some(write) = db.try_write()? {
+    ///     write.create_dyn_table("points", &"x: i32".parse()?)?;
+    ///     write.commit()?;
+    /// }
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`write`](Database::write).
     pub fn try_write(&self) -> Result<Option<WriteTransaction>> {
@@ -248,6 +293,14 @@ impl Database {
     }
 
     /// Begins a write transaction, and waits for other writers for at most `timeout`.
+    ///
+    /// ```
+    /// let db = drystone::Database::in_memory()?;
+    /// let write = db.try_write_for(std::time::Duration::from_millis(100))?;
+    /// write.create_dyn_table("points", &"x: i32".parse()?)?;
+    /// write.commit()?;
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `Busy` when the time is over; else as for [`write`](Database::write).
@@ -273,6 +326,18 @@ impl Database {
     /// Makes all commits of [`Durability::Eventual`] durable. Waits for other writers as
     /// [`write`](Database::write) does.
     ///
+    /// ```
+    /// use drystone::{Database, Durability};
+    ///
+    /// let db = Database::temporary()?;
+    /// let mut write = db.write()?;
+    /// write.set_durability(Durability::Eventual);
+    /// write.create_dyn_table("points", &"x: i32".parse()?)?;
+    /// write.commit()?; // fast: a power cut may still take it away
+    /// db.sync()?; // now it may not
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `Poisoned` if the sync fails; `Usage` if this thread has a write transaction open; `AfterFork`.
     pub fn sync(&self) -> Result<()> {
@@ -293,6 +358,16 @@ impl Database {
     }
 
     /// Who holds snapshots, in this process and others.
+    ///
+    /// ```
+    /// let db = drystone::Database::in_memory()?;
+    /// let read = db.read()?;
+    /// let readers = db.readers()?;
+    /// assert_eq!(readers.len(), 1);
+    /// assert_eq!(readers[0].transaction, read.transaction());
+    /// assert_eq!(db.held_bytes(&readers[0])?, 0);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `Io` if the lock file cannot be read.

@@ -548,8 +548,8 @@ impl OpenTable {
     }
 }
 
-/// Appends of up to this many rows update indexes one by one; larger ones rebuild them, unless the table
-/// is much larger.
+/// Up to this many changed rows update the indexes one by one, where the table has many times as many
+/// rows; more of them are sorted and merged.
 const FEW_ROWS: u64 = 1 << 16;
 
 fn key_changed() -> Error {

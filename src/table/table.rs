@@ -143,6 +143,18 @@ impl<'t, R: RowKind> Table<'t, R> {
 
     /// The row with this key, or with this number where the table has no key. O(log n).
     ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
+    /// # let read = db.read()?;
+    /// let users = read.table::<User>("users")?;
+    /// assert_eq!(users.get(8)?, Some(&User { id: 8, score: 80 }));
+    /// assert_eq!(users.get(6)?, None);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `Corrupt` if a page on the way does not match its checksum; in a [`Dyn`] table, `Usage` or
     /// `Value` if this is not a key of the table.
@@ -208,6 +220,17 @@ impl<'t, R: RowKind> Table<'t, R> {
 
     /// Whether there is a row with this key, or number. O(log n).
     ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
+    /// # let read = db.read()?;
+    /// let users = read.table::<User>("users")?;
+    /// assert!(users.contains(7)? && !users.contains(6)?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`get`](Table::get).
     pub fn contains(&self, key: R::Key<'_>) -> Result<bool> {
@@ -215,6 +238,18 @@ impl<'t, R: RowKind> Table<'t, R> {
     }
 
     /// The row with this number, in key order where there is a key: the n-th smallest. O(log n).
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
+    /// # let read = db.read()?;
+    /// let users = read.table::<User>("users")?;
+    /// assert_eq!(users.select(1)?.unwrap().id, 8); // the second in the order of the key
+    /// assert_eq!(users.select(3)?, None);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `Corrupt` if a page on the way does not match its checksum.
@@ -228,6 +263,17 @@ impl<'t, R: RowKind> Table<'t, R> {
 
     /// The first row: the one with the lowest key, or number 0.
     ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
+    /// # let read = db.read()?;
+    /// let users = read.table::<User>("users")?;
+    /// assert_eq!(users.first()?.unwrap().id, 7);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`select`](Table::select).
     pub fn first(&self) -> Result<Option<R::Row<'t>>> {
@@ -236,6 +282,17 @@ impl<'t, R: RowKind> Table<'t, R> {
 
     /// The last row: the one with the highest key, or number.
     ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
+    /// # let read = db.read()?;
+    /// let users = read.table::<User>("users")?;
+    /// assert_eq!(users.last()?.unwrap().id, 9);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`select`](Table::select).
     pub fn last(&self) -> Result<Option<R::Row<'t>>> {
@@ -243,6 +300,18 @@ impl<'t, R: RowKind> Table<'t, R> {
     }
 
     /// How many rows have a lower key (or number): the row's position. O(log n).
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
+    /// # let read = db.read()?;
+    /// let users = read.table::<User>("users")?;
+    /// assert_eq!(users.rank(9)?, 2);
+    /// assert_eq!(users.rank(100)?, 3); // the key need not be in the table
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`get`](Table::get).
@@ -296,18 +365,60 @@ impl<'t, R: RowKind> Table<'t, R> {
 
     /// The rows with these numbers, in key order where there is a key; those beyond the end are left
     /// out. O(log n).
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
+    /// # let read = db.read()?;
+    /// let points = read.table::<Point>("points")?;
+    /// assert_eq!(points.rows(10..20).len(), 10);
+    /// assert_eq!(points.rows(90..200).len(), 10); // what lies beyond the end is left out
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn rows(&self, numbers: Range<u64>) -> Rows<'t, R> {
         let end = numbers.end.min(self.len());
         Rows::new(self.reader, numbers.start.min(end)..end)
     }
 
     /// All rows, in order.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
+    /// # let read = db.read()?;
+    /// let points = read.table::<Point>("points")?;
+    /// let mut sum = 0;
+    /// for point in points.iter().rev() {
+    ///     sum += point?.y;
+    /// }
+    /// assert_eq!(sum, 100);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn iter(&self) -> Rows<'t, R> {
         Rows::new(self.reader, 0..self.len())
     }
 
     /// All rows, in order, as slices, one for each leaf: the fastest way over a table that is not one
     /// slice.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
+    /// # let read = db.read()?;
+    /// let points = read.table::<Point>("points")?;
+    /// let mut sum = 0;
+    /// for slice in points.slices() {
+    ///     sum += slice?.iter().map(|point| point.y).sum::<i32>();
+    /// }
+    /// assert_eq!(sum, 100);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn slices(&self) -> Slices<'t, R> {
         Slices::new(self.reader, 0..self.len())
     }
@@ -319,6 +430,18 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// The first call verifies what was not read before, at the speed of the checksum; later ones look
     /// at one bit for each leaf.
     ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
+    /// # let read = db.read()?;
+    /// let points = read.table::<Point>("points")?;
+    /// let all: &[Point] = points.as_slice()?.expect("loaded in one run");
+    /// assert_eq!(all[99].x, 99);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `Corrupt` if any page of the table does not match its checksum.
     pub fn as_slice(&self) -> Result<Option<R::Slice<'t>>> {
@@ -329,6 +452,17 @@ impl<'t, R: RowKind> Table<'t, R> {
 impl<'t, T: Record + Keyed> Table<'t, T> {
     /// The rows whose keys begin with these leading fields: `edges.prefix((7,))`. Fields of other types
     /// than those of the key do not compile: see [`PrefixOf`].
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Edge { #[record(key)] from: u32, #[record(key)] to: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # db.update(|tx| tx.create_table::<Edge>("edges")?.load([(1, 2), (7, 1), (7, 3)].map(|(from, to)| Edge { from, to })))?;
+    /// # let read = db.read()?;
+    /// let edges = read.table::<Edge>("edges")?;
+    /// assert_eq!(edges.prefix((7,))?.len(), 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`get`](Table::get).
@@ -342,6 +476,17 @@ impl<'t, T: Record + Keyed> Table<'t, T> {
 
 impl<'t> Table<'t, Dyn> {
     /// The rows whose keys begin with these values; in a table without a key, the row with this number.
+    ///
+    /// ```
+    /// # use drystone::{Database, Dyn, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Edge { #[record(key)] from: u32, #[record(key)] to: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # db.update(|tx| tx.create_table::<Edge>("edges")?.load([(1, 2), (7, 1), (7, 3)].map(|(from, to)| Edge { from, to })))?;
+    /// # let read = db.read()?;
+    /// let edges = read.table::<Dyn>("edges")?;
+    /// assert_eq!(edges.prefix(&[7_u32.into()])?.len(), 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`get`](Table::get).

@@ -391,6 +391,18 @@ impl<'x, R: RowKind> TableMut<'x, R> {
 impl<R: RowKind + Keyed> TableMut<'_, R> {
     /// Inserts a row with a new key. O(log n).
     ///
+    /// ```
+    /// # use drystone::{Database, ErrorKind, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// let mut users = write.create_table::<User>("users")?;
+    /// users.insert(&User { id: 7, score: 1 })?;
+    /// let again = users.insert(&User { id: 7, score: 2 });
+    /// assert_eq!(again.unwrap_err().kind(), ErrorKind::KeyExists);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `KeyExists` if there is a row with this key, or with the same values in a unique index; `Corrupt`
     /// or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has no key,
@@ -401,6 +413,18 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     }
 
     /// Inserts a row, or replaces the one with its key; `true` if there was one. O(log n).
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// let mut users = write.create_table::<User>("users")?;
+    /// users.upsert(&User { id: 7, score: 1 })?;
+    /// users.upsert(&User { id: 7, score: 2 })?;
+    /// assert_eq!(users.get(7)?.unwrap().score, 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`insert`](TableMut::insert), but a row with this key is not an error.
@@ -438,6 +462,18 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     }
 
     /// Takes the row with this key out. O(log n).
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// let mut users = write.create_table::<User>("users")?;
+    /// users.insert(&User { id: 7, score: 1 })?;
+    /// assert_eq!(users.remove(7)?, Some(User { id: 7, score: 1 }));
+    /// assert_eq!(users.remove(7)?, None);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `Corrupt` or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has no
@@ -479,6 +515,19 @@ impl TableMut<'_, Dyn> {
     }
 
     /// A row of this table with the default of every field, to be filled in.
+    ///
+    /// ```
+    /// # use drystone::{Database, Schema};
+    /// # let schema: Schema = "id: u64 key, name: str[8]".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// let mut players = write.create_dyn_table("players", &schema)?;
+    /// let mut row = players.new_row();
+    /// row.set("id", 7)?;
+    /// row.set("name", "Ada")?;
+    /// players.insert(&row)?;
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn new_row(&self) -> RowBuf {
         RowBuf::new(self.schema())
     }
@@ -486,6 +535,17 @@ impl TableMut<'_, Dyn> {
 
 impl<R: RowKind + Unkeyed> TableMut<'_, R> {
     /// Appends a row and returns its number. O(1) amortised.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// let mut points = write.create_table::<Point>("points")?;
+    /// assert_eq!(points.push(&Point { x: 1, y: 2 })?, 0);
+    /// assert_eq!(points.push(&Point { x: 3, y: 4 })?, 1);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has a key, `Schema` if
@@ -535,6 +595,18 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
 
     /// Overwrites the row with this number. O(log n).
     ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// let mut points = write.create_table::<Point>("points")?;
+    /// points.push(&Point { x: 1, y: 2 })?;
+    /// points.set(0, &Point { x: 1, y: 3 })?;
+    /// assert_eq!(points.get(0)?.unwrap().y, 3);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `OutOfRange` if there is no such row; else as for [`push`](TableMut::push).
     pub fn set(&mut self, number: u64, row: &R::Buf) -> Result<()> {
@@ -543,6 +615,18 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
     }
 
     /// Keeps the first `rows` rows; all of them if there are no more.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// let mut points = write.create_table::<Point>("points")?;
+    /// points.extend((0..10).map(|x| Point { x, y: 0 }))?;
+    /// points.truncate(4)?;
+    /// assert_eq!(points.len(), 4);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `Corrupt` or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has a
@@ -554,6 +638,18 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
 
     /// Takes a row out by moving the last one to its place. O(log n).
     ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// let mut points = write.create_table::<Point>("points")?;
+    /// points.extend((0..10).map(|x| Point { x, y: 0 }))?;
+    /// assert_eq!(points.swap_remove(2)?.x, 2);
+    /// assert_eq!(points.get(2)?.unwrap().x, 9); // the last row took its place
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `OutOfRange` if there is no such row; else as for [`truncate`](TableMut::truncate).
     pub fn swap_remove(&mut self, number: u64) -> Result<R::Buf> {
@@ -563,6 +659,18 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
     }
 
     /// Takes the last row out. `None` if there is none.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// let mut points = write.create_table::<Point>("points")?;
+    /// points.push(&Point { x: 1, y: 2 })?;
+    /// assert_eq!(points.pop()?, Some(Point { x: 1, y: 2 }));
+    /// assert_eq!(points.pop()?, None);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`truncate`](TableMut::truncate).

@@ -76,7 +76,7 @@ impl WriteTransaction {
     ///     (0..10_000_u32).try_for_each(|id| points.insert(&Point { id: id.wrapping_mul(0x9E37_79B1), x: 0 }))
     /// })?;
     /// db.update(|tx| tx.compact_table("points"))?;
-    /// assert!(db.read()?.table::<Dyn>("points")?.stats()?.contiguous);
+    /// assert!(db.read()?.table::<Point>("points")?.stats()?.contiguous);
     /// # Ok::<(), drystone::Error>(())
     /// ```
     ///

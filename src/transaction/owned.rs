@@ -128,6 +128,20 @@ impl<R: RowKind> OwnedTable<R> {
 
     /// Another table in the same snapshot.
     ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// db.update(|tx| {
+    ///     tx.create_table::<Point>("old")?.push(&Point { x: 1, y: 2 })?;
+    ///     tx.create_table::<Point>("new").map(drop)
+    /// })?;
+    /// let old = db.table::<Point>("old")?;
+    /// let new = old.sibling::<Point>("new")?; // of the same state
+    /// assert_eq!((old.len(), new.len()), (1, 0));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`ReadTransaction::table`].
     pub fn sibling<Other: RowKind>(&self, name: &str) -> Result<OwnedTable<Other>> {

@@ -104,6 +104,13 @@ impl WriteTransaction {
     }
 
     /// How much memory edits may take before they are written to unused pages.
+    ///
+    /// ```
+    /// let db = drystone::Database::in_memory()?;
+    /// let mut write = db.write()?;
+    /// write.set_memory_bytes(16 << 20);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn set_memory_bytes(&mut self, bytes: usize) {
         self.memory_bytes = bytes;
     }
@@ -130,6 +137,12 @@ impl WriteTransaction {
     }
 
     /// Makes a table of a schema that is known only at run time.
+    ///
+    /// ```
+    /// let db = drystone::Database::in_memory()?;
+    /// db.update(|tx| tx.create_dyn_table("points", &"x: i32, y: i32".parse()?).map(drop))?;
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`create_table`](WriteTransaction::create_table).
@@ -199,6 +212,15 @@ impl WriteTransaction {
     /// Opens a table of this schema, which is known only at run time, and makes it first if there is none
     /// of this name.
     ///
+    /// ```
+    /// let db = drystone::Database::in_memory()?;
+    /// let schema = "x: i32".parse()?;
+    /// for _ in 0..2 {
+    ///     db.update(|tx| tx.dyn_table_or_create("points", &schema).map(drop))?;
+    /// }
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`table_or_create`](WriteTransaction::table_or_create).
     pub fn dyn_table_or_create(&self, name: &str, schema: &Schema) -> Result<TableMut<'_, Dyn>> {
@@ -263,6 +285,18 @@ impl WriteTransaction {
 
     /// Drops an index; its table stays as it is. O(branches).
     ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// db.update(|tx| {
+    ///     tx.create_table::<User>("users")?.create_index("by_score", &["score"])?;
+    ///     tx.drop_index("users", "by_score")
+    /// })?;
+    /// assert!(db.read()?.indexes("users")?.is_empty());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `IndexNotFound` if the table has no such index; `Usage` while a handle has the table.
     pub fn drop_index(&self, table: &str, name: &str) -> Result<()> {
@@ -283,6 +317,14 @@ impl WriteTransaction {
 
     /// Drops a table with all its rows and indexes. O(branches).
     ///
+    /// ```
+    /// # let db = drystone::Database::in_memory()?;
+    /// # db.update(|tx| tx.create_dyn_table("points", &"x: i32, y: i32".parse()?).map(drop))?;
+    /// db.update(|tx| tx.drop_table("points"))?;
+    /// assert!(db.read()?.table_names()?.is_empty());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `TableNotFound` if there is no such table; `Usage` while a handle has it.
     pub fn drop_table(&self, name: &str) -> Result<()> {
@@ -301,6 +343,14 @@ impl WriteTransaction {
     }
 
     /// Gives a table another name.
+    ///
+    /// ```
+    /// # let db = drystone::Database::in_memory()?;
+    /// # db.update(|tx| tx.create_dyn_table("points", &"x: i32, y: i32".parse()?).map(drop))?;
+    /// db.update(|tx| tx.rename_table("points", "places"))?;
+    /// assert_eq!(db.read()?.table_names()?, ["places"]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `TableNotFound` if there is no such table; `AlreadyExists` if there is one of the new name; `Usage` while a handle has it.
