@@ -6,7 +6,7 @@ use crate::error::{Error, Result, fail};
 use crate::load::LoadOptions;
 use crate::record::{Record, Row, RowBuf};
 use crate::schema::{FieldDef, Schema, Type};
-use crate::table::{Dyn, Entries, OpenTable, RowKind, TableHome, Writer};
+use crate::table::{Convert, Dyn, Entries, OpenTable, RowKind, TableHome, Writer};
 
 /// # Changes of a schema
 ///
@@ -363,7 +363,7 @@ impl WriteTransaction {
         table: &str,
         mut convert: impl FnMut(Old::Row<'_>) -> New,
     ) -> Result<u64> {
-        self.rewrite_rows::<Old>(table, New::schema(), &mut |old, new| {
+        self.rewrite_rows::<Old>(table, New::schema(), |old, new| {
             new.copy_from_slice(bytemuck::bytes_of(&convert(old)));
             Ok(())
         })
@@ -406,7 +406,7 @@ impl WriteTransaction {
         table: &str,
         mut convert: impl FnMut(Old::Row<'_>) -> Result<New>,
     ) -> Result<u64> {
-        self.rewrite_rows::<Old>(table, New::schema(), &mut |old, new| {
+        self.rewrite_rows::<Old>(table, New::schema(), |old, new| {
             new.copy_from_slice(bytemuck::bytes_of(&convert(old)?));
             Ok(())
         })
@@ -441,7 +441,7 @@ impl WriteTransaction {
         schema: &Schema,
         mut convert: impl FnMut(Row<'_>) -> Result<RowBuf>,
     ) -> Result<u64> {
-        self.rewrite_rows::<Dyn>(table, schema, &mut |old, new| {
+        self.rewrite_rows::<Dyn>(table, schema, |old, new| {
             new.copy_from_slice(Dyn::bytes(schema, &convert(old)?)?);
             Ok(())
         })
@@ -451,7 +451,7 @@ impl WriteTransaction {
         &self,
         table: &str,
         schema: &Schema,
-        convert: &mut dyn FnMut(Old::Row<'_>, &mut [u8]) -> Result<()>,
+        mut convert: impl FnMut(Old::Row<'_>, &mut [u8]) -> Result<()>,
     ) -> Result<u64> {
         let mut writer = self.open_to_alter(table)?;
         self.within(table, || {
@@ -508,7 +508,7 @@ impl WriteTransaction {
         writer: &mut Writer<'_>,
         schema: &Schema,
         entries: Entries,
-        convert: &mut dyn FnMut(&[u8], &mut [u8]) -> Result<()>,
+        convert: Convert<'_>,
     ) -> Result<u64> {
         let shape = writer.table.shape(schema, entries, None)?;
         let options = LoadOptions::new().memory_bytes(self.memory_bytes);

@@ -25,10 +25,10 @@ fn row(schema: &Schema, n: u32) -> RowBuf {
     }
     row.set("x", (n % 100) as i32).unwrap();
     row.set("real", f64::from(n) / 2.0).unwrap();
-    if n % 5 > 0 {
+    if !n.is_multiple_of(5) {
         row.set("note", format!("n{}", n % 7)).unwrap();
     }
-    if n % 3 > 0 {
+    if !n.is_multiple_of(3) {
         row.set("side", ["buy", "sell"][n as usize % 2]).unwrap();
     }
     row
