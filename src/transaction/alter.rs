@@ -154,7 +154,7 @@ impl WriteTransaction {
     ///
     /// let db = Database::in_memory()?;
     /// let write = db.write()?;
-    /// write.create_table::<Point>("points")?.extend(&[Point { x: 1, y: 2 }, Point { x: 300, y: 2 }])?;
+    /// write.create_table::<Point>("points")?.extend([Point { x: 1, y: 2 }, Point { x: 300, y: 2 }])?;
     /// write.change_type("points", "y", Type::U8)?;
     /// let error = write.change_type("points", "x", Type::U8).unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::Value);
