@@ -11,15 +11,16 @@ use crate::{Outcome, open, wrong_use};
 
 /// Change the fields of a table, or its name
 ///
-/// Rows, indexes and defaults are kept. A change that would lose a value is refused, and nothing is changed.
+/// Rows, indexes and defaults are kept. A change that would lose a value is refused, and nothing is
+/// changed.
 #[derive(Args)]
 pub(crate) struct Alter {
     /// The database file
     db: PathBuf,
     /// The table
     table: String,
-    /// Say what would happen and how many rows are written again, and change nothing. The change is tried
-    /// and undone, so errors are found as well. The file may be longer until the next change
+    /// Say what would happen and how many rows are written again, and change nothing. The change is
+    /// tried and undone, so errors are found as well. The file may be longer until the next change
     #[arg(long, global = true)]
     dry_run: bool,
     #[command(subcommand)]
@@ -148,7 +149,8 @@ fn retype(write: &WriteTransaction, table: &str, field: &str, text: &str) -> Res
             "{text:?} is more than a type; only a type and a question mark are changed"
         ));
     }
-    // Null is forbidden before, and allowed after the change: so only values that are there must fit.
+    // Null is forbidden before, and allowed after the change: so only values that are there must
+    // fit.
     if !new.is_nullable() {
         write.set_nullable(table, field, false)?;
     }

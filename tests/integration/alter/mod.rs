@@ -1,5 +1,5 @@
-//! Changes of a table's schema: what becomes of rows, indexes and defaults, what is refused, and that
-//! a call that fails leaves the table as it was.
+//! Changes of a table's schema: what becomes of rows, indexes and defaults, what is refused, and
+//! that a call that fails leaves the table as it was.
 
 mod random;
 
@@ -69,7 +69,8 @@ fn committed(db: &Database, name: &str) -> (String, Vec<String>) {
 }
 
 /// Makes a change of both tables, with few and many rows and none. Afterwards the schema is the one
-/// that is expected, each row is what `expected` makes of it, and a snapshot still has the old ones.
+/// that is expected, each row is what `expected` makes of it, and a snapshot still has the old
+/// ones.
 #[track_caller]
 fn check(
     change: impl Fn(&WriteTransaction, &str) -> Result<u64>,

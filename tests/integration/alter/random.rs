@@ -39,7 +39,8 @@ impl Model {
         self.indexes.iter().any(|(_, fields)| fields.iter().any(|there| there == field))
     }
 
-    /// Gives rows another schema; `value` tells what becomes of the value of a field of the new one.
+    /// Gives rows another schema; `value` tells what becomes of the value of a field of the new
+    /// one.
     fn remake(&mut self, schema: Schema, value: impl Fn(&RowBuf, &FieldDef) -> Option<Value<'static>>) {
         for row in &mut self.rows {
             let mut new = RowBuf::new(&schema);
@@ -99,7 +100,8 @@ fn kept(value: &Value<'_>, field: &FieldDef) -> Option<Value<'static>> {
 const TYPES: [&str; 10] =
     ["i8", "i16", "i32", "i64", "u8", "u16", "f64", "str[2]", "str[6]", "enum[0, 1, 2, a, b, c]"];
 
-/// Makes a random change in both, and returns which one. What the model cannot do the table must refuse.
+/// Makes a random change in both, and returns which one. What the model cannot do the table must
+/// refuse.
 fn change(write: &WriteTransaction, model: &mut Model, random: &mut Random) -> usize {
     model.made += 1;
     let new_name = format!("f{}", model.made);
