@@ -1,5 +1,6 @@
 //! The `drystone` command: load, query and check files of fixed-width records.
 
+mod alter;
 mod backup;
 mod check;
 mod compact;
@@ -56,6 +57,7 @@ enum Command {
     Export(export::Export),
     Set(set::Set),
     Remove(remove::Remove),
+    Alter(alter::Alter),
     Index(index::Index),
     Info(info::Info),
     Check(check::Check),
@@ -87,6 +89,7 @@ impl Command {
             Command::Export(export) => export.run(),
             Command::Set(set) => set.run(),
             Command::Remove(remove) => remove.run(),
+            Command::Alter(alter) => alter.run(),
             Command::Index(index) => index.run(),
             Command::Info(info) => info.run(),
             Command::Check(check) => check.run(),

@@ -26,8 +26,8 @@ impl FieldDef {
     /// another type, and another type a text, by its text form.
     ///
     /// # Errors
-    /// `Value` unless the value is kept exactly: converted back it must be what it was. `Corrupt` if
-    /// the bytes are no value of this field.
+    /// `Value` unless the value is kept exactly: converted back it must be what it was. `Corrupt`
+    /// if the bytes are no value of this field.
     pub(crate) fn convert(&self, stored: &[u8], to: &FieldDef, out: &mut [u8]) -> Result<()> {
         if self.is_null(stored) {
             let Some(null) = to.null() else {

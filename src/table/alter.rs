@@ -1,5 +1,5 @@
-//! Giving a table another shape: other fields, with its rows as they are or converted one by one, and
-//! the indexes after them. An error, or a panic of the conversion, leaves the table as it was.
+//! Giving a table another shape: other fields, with its rows as they are or converted one by one,
+//! and the indexes after them. An error, or a panic of the conversion, leaves the table as it was.
 
 use std::iter::Fuse;
 use std::path::Path;
@@ -115,8 +115,8 @@ impl OpenTable {
         Ok(())
     }
 
-    /// Gives the table a shape in which its rows are what `convert` makes of them, sorted by their new
-    /// key. Everything is built beside what there is, and takes its place when it is whole.
+    /// Gives the table a shape in which its rows are what `convert` makes of them, sorted by their
+    /// new key. Everything is built beside what there is, and takes its place when it is whole.
     pub(crate) fn rebuild(
         &mut self,
         session: &WriteSession,

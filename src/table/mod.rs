@@ -24,7 +24,7 @@ pub use table::Table;
 pub use table_mut::TableMut;
 pub use updated::Updated;
 
-pub(crate) use alter::Entries;
+pub(crate) use alter::{Convert, Entries};
 pub(crate) use entry::EntryShape;
 pub(crate) use open::OpenTable;
 pub(crate) use reader::{FindIndex, Indexes, Reader};

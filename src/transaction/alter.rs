@@ -6,15 +6,15 @@ use crate::error::{Error, Result, fail};
 use crate::load::LoadOptions;
 use crate::record::{Record, Row, RowBuf};
 use crate::schema::{FieldDef, Schema, Type};
-use crate::table::{Dyn, Entries, OpenTable, RowKind, TableHome, Writer};
+use crate::table::{Convert, Dyn, Entries, OpenTable, RowKind, TableHome, Writer};
 
 /// # Changes of a schema
 ///
-/// Each of these calls changes one table within the transaction. Indexes, defaults, nullability and a
-/// leaf size that was chosen are kept (a leaf size as far as the new rows allow it). Snapshots that
-/// were taken before keep the old rows. After an error the table is as it was, and the transaction
-/// can go on. Each call returns how many rows it wrote again; where that is 0, only the catalog
-/// changed.
+/// Each of these calls changes one table within the transaction. Indexes, defaults, nullability and
+/// a leaf size that was chosen are kept (a leaf size as far as the new rows allow it). Snapshots
+/// that were taken before keep the old rows. After an error the table is as it was, and the
+/// transaction can go on. Each call returns how many rows it wrote again; where that is 0, only the
+/// catalog changed.
 impl WriteTransaction {
     /// Appends a field to a table. Rows that are there get its default, or null. Writes all rows
     /// again: O(n). Returns how many these are.
@@ -32,9 +32,9 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `Schema` if the field cannot be appended, or has neither a default nor null and the table has
-    /// rows; `NotFound` if there is no such table; `Usage` while a handle has it; `Io` if the disk is
-    /// full.
+    /// `Schema` if the field cannot be appended, or has neither a default nor null and the table
+    /// has rows; `TableNotFound` if there is no such table; `Usage` while a handle has it; `Io` if the
+    /// disk is full.
     pub fn append_field(&self, table: &str, field: FieldDef) -> Result<u64> {
         self.remake(table, |old| {
             let schema = old.definition.schema.append(field)?;
@@ -49,8 +49,8 @@ impl WriteTransaction {
         })
     }
 
-    /// Gives a field another name. Indexes on it follow, and it may be part of the key. O(1): no row
-    /// is written, and 0 is returned.
+    /// Gives a field another name. Indexes on it follow, and it may be part of the key. O(1): no
+    /// row is written, and 0 is returned.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -60,13 +60,15 @@ impl WriteTransaction {
     /// write.create_table::<Point>("points")?.push(&Point { x: 1, y: 2 })?;
     /// write.rename_field("points", "y", "height")?;
     /// write.commit()?;
-    /// assert_eq!(db.read()?.table::<drystone::Dyn>("points")?.schema().to_string(), "x: i32, height: i32");
+    /// let read = db.read()?;
+    /// let points = read.table::<drystone::Dyn>("points")?;
+    /// assert_eq!(points.schema().to_string(), "x: i32, height: i32");
     /// # Ok::<(), drystone::Error>(())
     /// ```
     ///
     /// # Errors
-    /// `NotFound` if there is no such table or field; `AlreadyExists` if the table has a field of the
-    /// new name; `Schema` if the new name cannot be one; `Usage` while a handle has the table.
+    /// `TableNotFound` or `FieldNotFound` if there is none; `AlreadyExists` if the table has a field of
+    /// the new name; `Schema` if the new name cannot be one; `Usage` while a handle has the table.
     pub fn rename_field(&self, table: &str, field: &str, new_name: &str) -> Result<u64> {
         let mut writer = self.open_to_alter(table)?;
         self.within(table, || {
@@ -98,9 +100,9 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `NotFound` if there is no such table or field; `Schema` if the field is part of the key, has an
-    /// index on it, or is the only field; `Usage` while a handle has the table; `Io` if the disk is
-    /// full.
+    /// `TableNotFound` or `FieldNotFound` if there is none; `Schema` if the field is part of the key, has
+    /// an index on it, or is the only field; `Usage` while a handle has the table; `Io` if the disk
+    /// is full.
     pub fn drop_field(&self, table: &str, field: &str) -> Result<u64> {
         self.remake(table, |old| {
             let schema = &old.definition.schema;
@@ -133,14 +135,14 @@ impl WriteTransaction {
         })
     }
 
-    /// Gives a field another type, if every value is kept exactly: whole numbers and floats that the
-    /// new type can hold, longer or shorter texts and arrays of other numbers. A text becomes an
-    /// enumeration, a number, a date or another type that is written so, and back. Whether the field
-    /// may be null stays as it is (see [`set_nullable`](WriteTransaction::set_nullable)).
+    /// Gives a field another type, if every value is kept exactly: whole numbers and floats that
+    /// the new type can hold, longer or shorter texts and arrays of other numbers. A text becomes
+    /// an enumeration, a number, a date or another type that is written so, and back. Whether the
+    /// field may be null stays as it is (see [`set_nullable`](WriteTransaction::set_nullable)).
     ///
-    /// Writes all rows again: O(n). Returns how many these are. Indexes on the field are rebuilt. If
-    /// the field is part of the key, rows are sorted by the new key, and all indexes are rebuilt:
-    /// O(n log n).
+    /// Writes all rows again: O(n). Returns how many these are. Indexes on the field are rebuilt.
+    /// If the field is part of the key, rows are sorted by the new key, and all indexes are
+    /// rebuilt: O(n log n).
     ///
     /// ```
     /// use drystone::{Database, ErrorKind, Record, Type};
@@ -154,7 +156,8 @@ impl WriteTransaction {
     ///
     /// let db = Database::in_memory()?;
     /// let write = db.write()?;
-    /// write.create_table::<Point>("points")?.extend([Point { x: 1, y: 2 }, Point { x: 300, y: 2 }])?;
+    /// let rows = [Point { x: 1, y: 2 }, Point { x: 300, y: 2 }];
+    /// write.create_table::<Point>("points")?.extend(rows)?;
     /// write.change_type("points", "y", Type::U8)?;
     /// let error = write.change_type("points", "x", Type::U8).unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::Value);
@@ -164,9 +167,9 @@ impl WriteTransaction {
     ///
     /// # Errors
     /// `Value` if a value, or the default, is not kept exactly; the error names the first one.
-    /// `Schema` if the type cannot be that of a key field, or an index cannot be on it; `NotFound` if
-    /// there is no such table or field; `Usage` while a handle has the table; `Corrupt` if rows cannot
-    /// be read; `Io` if the disk is full.
+    /// `Schema` if the type cannot be that of a key field, or an index cannot be on it; `TableNotFound` or `FieldNotFound`
+    /// if there is no such table or field; `Usage` while a handle has the table; `Corrupt` if rows
+    /// cannot be read; `Io` if the disk is full.
     pub fn change_type(&self, table: &str, field: &str, new_type: impl Into<Type>) -> Result<u64> {
         let new_type = new_type.into();
         self.remake(table, |old| {
@@ -198,7 +201,7 @@ impl WriteTransaction {
     /// # Errors
     /// `Value` if a row has null where there is to be none, or the value that would then mean null;
     /// the error names the first such row. `Schema` if the field is part of the key, which is never
-    /// null; `NotFound` if there is no such table or field; `Usage` while a handle has the table;
+    /// null; `TableNotFound` or `FieldNotFound` if there is none; `Usage` while a handle has the table;
     /// `Corrupt` if rows cannot be read.
     pub fn set_nullable(&self, table: &str, field: &str, nullable: bool) -> Result<u64> {
         let session = self.session()?;
@@ -235,9 +238,9 @@ impl WriteTransaction {
         })
     }
 
-    /// Puts the fields of a table in another order. All of them are named, and those of the key come
-    /// first. Writes all rows again: O(n), and O(n log n) where the key changes its order. Returns how
-    /// many rows these are.
+    /// Puts the fields of a table in another order. All of them are named, and those of the key
+    /// come first. Writes all rows again: O(n), and O(n log n) where the key changes its order.
+    /// Returns how many rows these are.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -247,14 +250,16 @@ impl WriteTransaction {
     /// write.create_table::<Point>("points")?;
     /// write.reorder("points", &["y", "x"])?;
     /// write.commit()?;
-    /// assert_eq!(db.read()?.table::<drystone::Dyn>("points")?.schema().to_string(), "y: i32, x: i32");
+    /// let read = db.read()?;
+    /// let points = read.table::<drystone::Dyn>("points")?;
+    /// assert_eq!(points.schema().to_string(), "y: i32, x: i32");
     /// # Ok::<(), drystone::Error>(())
     /// ```
     ///
     /// # Errors
-    /// `NotFound` if there is no such table or field; `Schema` if a field is missing or named twice,
-    /// or a key field would come after one that is none; `Usage` while a handle has the table; `Io` if
-    /// the disk is full.
+    /// `TableNotFound` or `FieldNotFound` if there is none; `Schema` if a field is missing or named
+    /// twice, or a key field would come after one that is none; `Usage` while a handle has the
+    /// table; `Io` if the disk is full.
     pub fn reorder<S: AsRef<str>>(&self, table: &str, names: &[S]) -> Result<u64> {
         self.remake(table, |old| {
             let schema = &old.definition.schema;
@@ -298,9 +303,10 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `NotFound` if there is no such table or field; `Schema` if the field is no enumeration, or a
-    /// name cannot be one or is there already; `Limit` if the names of all enumerations of the table
-    /// are too long for the catalog; `Usage` while a handle has the table; `Io` if the disk is full.
+    /// `TableNotFound` or `FieldNotFound` if there is none; `Schema` if the field is no enumeration, or a
+    /// name cannot be one or is there already; `Limit` if the names of all enumerations of the
+    /// table are too long for the catalog; `Usage` while a handle has the table; `Io` if the disk
+    /// is full.
     pub fn add_names<S: AsRef<str>>(&self, table: &str, field: &str, names: &[S]) -> Result<u64> {
         let mut writer = self.open_to_alter(table)?;
         self.within(table, || {
@@ -313,13 +319,13 @@ impl WriteTransaction {
         })
     }
 
-    /// Makes another record of every row: `convert` gets each row as it is, and returns what it is to
-    /// be. The table then has the schema of `New`, and is sorted by its key where it has one; without
-    /// a key rows keep their order. `Old` may be [`Dyn`], which fits any table.
+    /// Makes another record of every row: `convert` gets each row as it is, and returns what it is
+    /// to be. The table then has the schema of `New`, and is sorted by its key where it has one;
+    /// without a key rows keep their order. `Old` may be [`Dyn`], which fits any table.
     ///
-    /// Writes all rows again, and rebuilds all indexes: O(n log n), O(n) where neither is there to be
-    /// sorted. Returns how many rows these are. An index needs all of its fields in `New`; an index
-    /// that cannot be kept must be dropped before.
+    /// Writes all rows again, and rebuilds all indexes: O(n log n), O(n) where neither is there to
+    /// be sorted. Returns how many rows these are. An index needs all of its fields in `New`; an
+    /// index that cannot be kept must be dropped before.
     ///
     /// ```
     /// use drystone::{Database, Record};
@@ -352,9 +358,10 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `Schema` if the rows of the table are no `Old`s, or an index cannot be kept; `KeyExists` if two
-    /// rows get one key, or the same values in a unique index; `NotFound` if there is no such table;
-    /// `Usage` while a handle has the table; `Corrupt` if rows cannot be read; `Io` if the disk is full.
+    /// `Schema` if the rows of the table are no `Old`s, or an index cannot be kept; `KeyExists` if
+    /// two rows get one key, or the same values in a unique index; `TableNotFound` if there is no such
+    /// table; `Usage` while a handle has the table; `Corrupt` if rows cannot be read; `Io` if the
+    /// disk is full.
     ///
     /// # Panics
     /// If `convert` does. The table is then what it was, and the transaction can go on.
@@ -363,15 +370,15 @@ impl WriteTransaction {
         table: &str,
         mut convert: impl FnMut(Old::Row<'_>) -> New,
     ) -> Result<u64> {
-        self.rewrite_rows::<Old>(table, New::schema(), &mut |old, new| {
+        self.rewrite_rows::<Old>(table, New::schema(), |old, new| {
             new.copy_from_slice(bytemuck::bytes_of(&convert(old)));
             Ok(())
         })
     }
 
-    /// As [`rewrite_table`](WriteTransaction::rewrite_table) with a conversion that can fail. Its first
-    /// error ends the call; it is returned with the row that it is about, and the table is what it
-    /// was.
+    /// As [`rewrite_table`](WriteTransaction::rewrite_table) with a conversion that can fail. Its
+    /// first error ends the call; it is returned with the row that it is about, and the table is
+    /// what it was.
     ///
     /// ```
     /// use drystone::{Database, Dyn, Error, ErrorKind, Record};
@@ -387,9 +394,9 @@ impl WriteTransaction {
     /// let write = db.write()?;
     /// write.create_dyn_table("points", &"x: str[4], y: str[4]".parse()?)?;
     /// write.try_rewrite_table::<Dyn, Point>("points", |old| {
-    ///     let number = |name| match old.get(name)?.as_str().and_then(|text| text.trim().parse().ok()) {
-    ///         Some(number) => Ok(number),
-    ///         None => Err(Error::new(ErrorKind::Value, "no number")),
+    ///     let number = |name| {
+    ///         let text = String::try_from(old.get(name)?)?;
+    ///         text.trim().parse().map_err(|_| Error::new(ErrorKind::Value, "no number"))
     ///     };
     ///     Ok(Point { x: number("x")?, y: number("y")? })
     /// })?;
@@ -397,7 +404,8 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// The first error of `convert`; else as for [`rewrite_table`](WriteTransaction::rewrite_table).
+    /// The first error of `convert`; else as for
+    /// [`rewrite_table`](WriteTransaction::rewrite_table).
     ///
     /// # Panics
     /// As there.
@@ -406,14 +414,14 @@ impl WriteTransaction {
         table: &str,
         mut convert: impl FnMut(Old::Row<'_>) -> Result<New>,
     ) -> Result<u64> {
-        self.rewrite_rows::<Old>(table, New::schema(), &mut |old, new| {
+        self.rewrite_rows::<Old>(table, New::schema(), |old, new| {
             new.copy_from_slice(bytemuck::bytes_of(&convert(old)?));
             Ok(())
         })
     }
 
-    /// As [`try_rewrite_table`](WriteTransaction::try_rewrite_table), to a schema that is known only at
-    /// run time.
+    /// As [`try_rewrite_table`](WriteTransaction::try_rewrite_table), to a schema that is known
+    /// only at run time.
     ///
     /// ```
     /// # use drystone::{Database, Dyn, RowBuf, Schema};
@@ -441,7 +449,7 @@ impl WriteTransaction {
         schema: &Schema,
         mut convert: impl FnMut(Row<'_>) -> Result<RowBuf>,
     ) -> Result<u64> {
-        self.rewrite_rows::<Dyn>(table, schema, &mut |old, new| {
+        self.rewrite_rows::<Dyn>(table, schema, |old, new| {
             new.copy_from_slice(Dyn::bytes(schema, &convert(old)?)?);
             Ok(())
         })
@@ -451,7 +459,7 @@ impl WriteTransaction {
         &self,
         table: &str,
         schema: &Schema,
-        convert: &mut dyn FnMut(Old::Row<'_>, &mut [u8]) -> Result<()>,
+        mut convert: impl FnMut(Old::Row<'_>, &mut [u8]) -> Result<()>,
     ) -> Result<u64> {
         let mut writer = self.open_to_alter(table)?;
         self.within(table, || {
@@ -508,7 +516,7 @@ impl WriteTransaction {
         writer: &mut Writer<'_>,
         schema: &Schema,
         entries: Entries,
-        convert: &mut dyn FnMut(&[u8], &mut [u8]) -> Result<()>,
+        convert: Convert<'_>,
     ) -> Result<u64> {
         let shape = writer.table.shape(schema, entries, None)?;
         let options = LoadOptions::new().memory_bytes(self.memory_bytes);

@@ -1,5 +1,6 @@
 //! All integration tests, as one binary: a module a topic.
 
+mod alter;
 mod backup;
 mod batches;
 mod child;

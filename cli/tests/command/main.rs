@@ -1,5 +1,6 @@
 //! The `drystone` command, run as a process.
 
+mod altering;
 mod checking;
 mod exchanging;
 mod flights;
