@@ -336,6 +336,11 @@ impl World<'_> {
             return Ok(Done::Killed);
         }
         let Err(error) = outcome else { return Ok(Done::Well) };
+        if error.kind() == ErrorKind::Busy {
+            // Another process stands still while it enters the reader table, or could not clear its slot.
+            self.tell(actor, format!("{what}: {error}"));
+            return Ok(Done::Well);
+        }
         if self.disk.failures_of(actor.process) == actor.failures {
             return Err(format!("{what}: an error without a cause: {error}"));
         }
@@ -539,9 +544,7 @@ impl World<'_> {
         self.tell(actor, "asks who holds what");
         let outcome = db
             .readers()
-            .and_then(|readers| readers.iter().try_for_each(|reader| db.held_bytes(reader).map(drop)))
-            // A reader that is only entering the table, and in this world does not get on meanwhile.
-            .or_else(|error| if error.kind() == ErrorKind::Busy { Ok(()) } else { Err(error) });
+            .and_then(|readers| readers.iter().try_for_each(|reader| db.held_bytes(reader).map(drop)));
         self.after(actor, outcome, "asking who holds what")
     }
 

@@ -29,7 +29,7 @@ fn a_process_that_cannot_open_for_others_who_do_says_so() {
 /// The run in which a process asks what a reader holds that has only begun to enter the reader table.
 #[test]
 fn a_reader_that_only_enters_the_table_is_no_damage() {
-    for run in [382_029, 1_072_236] {
+    for run in [382_029, 1_072_236, 1_235_334] {
         Together::new(Search::of(4), None).unwrap().explore(run).unwrap();
     }
 }

@@ -8,7 +8,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::free_space::{derive_free_space, snapshot_numbers};
 use super::{Shared, WriterState};
-use crate::error::{Result, fail};
+use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{Allocator, Meta};
 use crate::storage::Mutant;
 
@@ -196,7 +196,9 @@ impl Turn {
                             std::thread::yield_now();
                         };
                         if again == snapshots {
-                            return Err(error);
+                            // The state to build on may be damaged itself.
+                            derive_free_space(&shared.pages, &base, &[])?;
+                            return Err(unheld(&error));
                         }
                         snapshots = again;
                     }
@@ -222,6 +224,16 @@ impl Drop for Turn {
         }
         self.shared.writer.give_back(self.writer.take());
     }
+}
+
+/// The reader table names a state that cannot be read: by a process that stands still while it enters the table,
+/// or that could not clear its slot. What it may hold is not known, so nothing can be freed or written.
+fn unheld(error: &Error) -> Error {
+    let message = format!(
+        "another process names a state in the reader table that cannot be read ({error}); try again when the processes \
+         that `drystone info` lists as readers have ended"
+    );
+    Error::new(ErrorKind::Busy, message)
 }
 
 fn lock_out_processes(shared: &Shared, wait: Wait) -> Result<bool> {
