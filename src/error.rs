@@ -157,6 +157,13 @@ impl Error {
         self
     }
 
+    /// The same error, of the same things, with another message that holds this one.
+    #[must_use]
+    pub(crate) fn restated(mut self, message: String) -> Error {
+        self.0.message = message;
+        self
+    }
+
     /// The same error with the table put before its message: `table "flights": …`.
     #[must_use]
     pub(crate) fn within_table(self, name: &str) -> Error {

@@ -10,6 +10,7 @@ mod damage;
 mod diff;
 mod edits;
 mod enumerations;
+mod examples;
 #[cfg(feature = "parquet")]
 mod exchange;
 mod fallback;

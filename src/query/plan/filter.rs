@@ -270,7 +270,10 @@ fn comparable(left: &Place, right: &Place) -> Result<()> {
 
 fn at_column(test: &Test, error: Error) -> Error {
     match &test.source {
-        Some(source) => marked(&source.text, source.column, error.kind(), error),
+        Some(source) => {
+            let message = marked(&source.text, source.column, error.kind(), &error).to_string();
+            error.restated(message)
+        }
         None => error.within(format_args!("predicate {test}")),
     }
 }
@@ -279,7 +282,8 @@ fn at_value(test: &Test, value: usize, error: Error) -> Error {
     match &test.source {
         Some(source) => {
             let at = source.values.get(value).copied().unwrap_or(source.column);
-            marked(&source.text, at, error.kind(), error)
+            let message = marked(&source.text, at, error.kind(), &error).to_string();
+            error.restated(message)
         }
         None => error.within(format_args!("predicate {test}")),
     }
