@@ -10,7 +10,7 @@ use super::search::{
     Guess, Span, first_guess, prefetch_around, prefetch_at, prefetch_near, search_branch, search_near,
     second_guess, whole,
 };
-use super::view::{Place as KeyPlace, View};
+use super::view::View;
 use crate::page::PAGE_BYTES;
 
 /// How many keys go down the tree together. More would not overlap any further: a core waits for a dozen lines or two.
@@ -79,31 +79,6 @@ impl<'a> View<'a> {
         let target = probe.stored(values);
         let below = P::before(target)?;
         self.lookup_leaf(probe, below, target)?.first_from(self, probe, target)
-    }
-
-    /// How many rows have a lower key, and whether there is a row with this one, where the leaves are one array: then the
-    /// number of a leaf says how many rows come before it.
-    #[inline(never)]
-    pub(super) fn lookup_place<P: Probe>(&self, probe: P, target: P::Word) -> Option<KeyPlace> {
-        self.array?;
-        let leaf = self.lookup_leaf(probe, target, target)?;
-        let width = self.layout.width();
-        let row = search_near(probe, leaf.records, leaf.rows, width, target, leaf.nearer);
-        let record = leaf.records.get(row * width..(row + 1) * width);
-        let found = record.is_some_and(|record| probe.stored(record) == target);
-        let before = leaf.number.checked_mul(self.layout.leaf_rows() as u64)?;
-        Some(KeyPlace { rank: before.checked_add(row as u64)?.min(self.rows), found })
-    }
-
-    /// The leaf that holds a row, if the leaves are one array and it was verified before, and the number of its first row.
-    #[inline]
-    pub(super) fn lookup_leaf_of(&self, row: u64) -> Option<(&'a [u8], u64)> {
-        let array = self.array?.get();
-        let leaf_rows = self.layout.leaf_rows() as u64;
-        let first = row - row % leaf_rows;
-        let rows = leaf_rows.min(self.rows.checked_sub(first)?) as usize;
-        let address = array.checked_add(first.checked_mul(self.layout.width() as u64)?)?;
-        Some((self.pages.read_again(address, rows * self.layout.width())?, first))
     }
 
     /// The leaf that a key belongs to, looked at twice for another one.
@@ -227,7 +202,7 @@ impl<'a> View<'a> {
         let (rows, width) = (node.rows as usize, self.layout.width());
         let records = self.pages.read_again(node.address, rows * width)?;
         let guess = first_guess(probe, records, rows, width, target, node.known.then_some(node.span));
-        Some(Leaf { records, rows, number: node.number, guess, nearer: None })
+        Some(Leaf { records, rows, guess, nearer: None })
     }
 }
 
@@ -326,8 +301,6 @@ impl<W: Copy> Branch<'_, W> {
 struct Leaf<'a, P: Probe> {
     records: &'a [u8],
     rows: usize,
-    /// How many leaves come before it, in a tree whose leaves are one array.
-    number: u64,
     guess: Option<Guess<P>>,
     /// Near which row the key is thought to be.
     nearer: Option<f64>,

@@ -242,9 +242,6 @@ impl<'a> View<'a> {
     }
 
     fn place_with<P: Probe>(&self, probe: P, target: P::Word) -> Result<Place> {
-        if let Some(place) = self.lookup_place(probe, target) {
-            return Ok(place);
-        }
         let (mut child, mut rows, mut level, mut rank) = (self.root, self.rows, self.height, 0u64);
         while level > 0 {
             let branch = self.branch(child, level, rows)?;
