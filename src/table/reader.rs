@@ -7,7 +7,7 @@ use crate::catalog::Definition;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{PAGE_BYTES, WriteSession};
 use crate::schema::KEY_BYTES;
-use crate::tree::{Place, View, Visit};
+use crate::tree::{Found, Place, View, Visit};
 
 /// A table to read from: its definition and its tree, as long as the snapshot or the borrow lives.
 #[derive(Clone, Copy)]
@@ -111,42 +111,37 @@ impl<'t> Reader<'t> {
 
     /// The rows between two bounds. A bound is a whole key, or its leading fields, and then stands for all keys that begin
     /// with them.
-    pub(crate) fn rows_between(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Result<Range<u64>> {
-        let start = match from {
-            Bound::Unbounded => 0,
-            Bound::Included(key) => self.edge(key, 0x00)?,
-            Bound::Excluded(key) => self.edge(key, 0xFF)?,
-        };
-        let end = match to {
-            Bound::Unbounded => self.rows(),
-            Bound::Included(key) => self.edge(key, 0xFF)?,
-            Bound::Excluded(key) => self.edge(key, 0x00)?,
-        };
-        Ok(start..end.max(start))
+    pub(crate) fn between(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Result<Found<'t>> {
+        if !self.definition.layout.is_keyed() {
+            let behind = |key| row_number(key).saturating_add(1).min(self.rows());
+            let before = |key| row_number(key).min(self.rows());
+            let start = match from {
+                Bound::Unbounded => 0,
+                Bound::Included(key) => before(key),
+                Bound::Excluded(key) => behind(key),
+            };
+            let end = match to {
+                Bound::Unbounded => self.rows(),
+                Bound::Included(key) => behind(key),
+                Bound::Excluded(key) => before(key),
+            };
+            return Ok(Found { rows: start..end.max(start), front: &[] });
+        }
+        let width = self.definition.layout.key().width();
+        for bound in [from, to] {
+            if let Bound::Included(key) | Bound::Excluded(key) = bound
+                && key.len() > width
+            {
+                let name = &self.definition.name;
+                fail!(Usage, "table {name:?}: a key has {width} bytes, this one {}", key.len());
+            }
+        }
+        self.view.between(from, to).map_err(|error| self.place_error(error))
     }
 
-    /// How many rows come before the keys that begin like this (filled with 0x00), or before what follows them (0xFF).
-    fn edge(&self, prefix: &[u8], fill: u8) -> Result<u64> {
-        let layout = &self.definition.layout;
-        if !layout.is_keyed() {
-            let row = row_number(prefix);
-            return Ok(row.saturating_add(u64::from(fill != 0)).min(self.rows()));
-        }
-        let key = layout.key();
-        let mut stored = vec![0; key.width()];
-        let Some(into) = stored.get_mut(..prefix.len()) else {
-            fail!(
-                Usage,
-                "table {:?}: a key has {} bytes, this one {}",
-                self.definition.name,
-                key.width(),
-                prefix.len()
-            );
-        };
-        into.copy_from_slice(prefix);
-        let normal = key.normal(&stored).prefix(prefix.len(), fill);
-        let place = self.view.place_of(&normal).map_err(|error| self.place_error(error))?;
-        Ok(place.rank + u64::from(fill != 0 && place.found))
+    /// The numbers of the rows between two bounds.
+    pub(crate) fn rows_between(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Result<Range<u64>> {
+        self.between(from, to).map(|found| found.rows)
     }
 
     /// Where the records begin in the file, if they lie side by side in it. O(branches).

@@ -10,7 +10,7 @@ use super::reader::Reader;
 use crate::error::{Error, Result};
 use crate::record::Row;
 use crate::schema::Schema;
-use crate::tree;
+use crate::tree::{self, Found};
 
 /// The rows of a table in a range, in order: an iterator of `Result<&T>` (of `Result<Row>` in a
 /// [`Dyn`](crate::Dyn) table) from both ends.
@@ -57,6 +57,19 @@ impl<R: RowKind> fmt::Debug for Rows<'_, R> {
 impl<'t, R: RowKind> Rows<'t, R> {
     pub(super) fn new(reader: Reader<'t>, rows: Range<u64>) -> Rows<'t, R> {
         Rows { slices: Slices::new(reader, rows), front: &[], back: &[] }
+    }
+
+    /// A range of which the search for its ends met the first rows.
+    #[inline]
+    pub(super) fn of_found(reader: Reader<'t>, found: Found<'t>) -> Result<Rows<'t, R>> {
+        let Found { rows: Range { start, end }, front } = found;
+        let schema = &reader.definition.schema;
+        if front.is_empty() {
+            return Ok(Rows::new(reader, start..end));
+        }
+        R::slice(schema, front).map_err(|error| reader.place_error(error))?;
+        let rest = start + (front.len() / schema.width()) as u64..end;
+        Ok(Rows { slices: Slices::new(reader, rest), front, back: &[] })
     }
 
     fn begun(&self, rows: &[u8]) -> u64 {
@@ -108,6 +121,9 @@ impl<'t, R: RowKind> Rows<'t, R> {
     pub fn as_slice(&self) -> Result<Option<R::Slice<'t>>> {
         let reader = self.slices.reader;
         let schema = &reader.definition.schema;
+        if self.slices.rows() == 0 && self.back.is_empty() && !self.front.is_empty() {
+            return R::slice(schema, self.front).map(Some);
+        }
         let joined = reader.view.join(self.numbers()).map_err(|error| reader.place_error(error))?;
         // No bytes at all need not be aligned.
         joined

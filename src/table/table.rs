@@ -10,6 +10,7 @@ use super::rows::{Rows, Slices};
 use crate::error::Result;
 use crate::record::{Keyed, PrefixOf, Record, Value};
 use crate::schema::Schema;
+use crate::tree::Found;
 
 /// A table to read from: of `T`s, or of rows whose schema is known only at run time ([`Dyn`]).
 ///
@@ -344,11 +345,15 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # Errors
     /// As for [`get`](Table::get).
     pub fn range<'k>(&self, keys: impl RangeBounds<R::Key<'k>>) -> Result<Rows<'t, R>> {
-        let rows = self.numbers_between(keys)?;
-        Ok(Rows::new(self.reader, rows))
+        let found = self.found_between(keys)?;
+        Rows::of_found(self.reader, found)
     }
 
     pub(super) fn numbers_between<'k>(&self, keys: impl RangeBounds<R::Key<'k>>) -> Result<Range<u64>> {
+        self.found_between(keys).map(|found| found.rows)
+    }
+
+    fn found_between<'k>(&self, keys: impl RangeBounds<R::Key<'k>>) -> Result<Found<'t>> {
         let encode = |bound: Bound<&R::Key<'k>>| match bound {
             Bound::Unbounded => Ok(Bound::Unbounded),
             Bound::Included(key) => {
@@ -360,7 +365,7 @@ impl<'t, R: RowKind> Table<'t, R> {
         };
         let (from, to) = (encode(keys.start_bound()), encode(keys.end_bound()));
         let (from, to) = (self.place_error(from)?, self.place_error(to)?);
-        self.reader.rows_between(from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice))
+        self.reader.between(from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice))
     }
 
     /// The rows with these numbers, in key order where there is a key; those beyond the end are left
@@ -467,10 +472,10 @@ impl<'t, T: Record + Keyed> Table<'t, T> {
     /// # Errors
     /// As for [`get`](Table::get).
     pub fn prefix<P: PrefixOf<T::Key>>(&self, fields: P) -> Result<Rows<'t, T>> {
-        let rows = with_key(fields, |fields| {
-            self.reader.rows_between(Bound::Included(fields), Bound::Included(fields))
+        let found = with_key(fields, |fields| {
+            self.reader.between(Bound::Included(fields), Bound::Included(fields))
         })?;
-        Ok(Rows::new(self.reader, rows))
+        Rows::of_found(self.reader, found)
     }
 }
 

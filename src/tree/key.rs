@@ -192,6 +192,8 @@ pub(crate) trait Probe: Copy {
     }
     /// The greatest word below another one.
     fn before(word: Self::Word) -> Option<Self::Word>;
+    /// The lowest word whose first `len` bytes are those of this one, or the highest.
+    fn edge(self, word: Self::Word, len: usize, highest: bool) -> Self::Word;
 }
 
 /// The first fields of longer keys.
@@ -233,6 +235,10 @@ impl<P: Probe> Probe for Leading<P> {
 
     fn before(word: P::Word) -> Option<P::Word> {
         P::before(word)
+    }
+
+    fn edge(self, word: P::Word, len: usize, highest: bool) -> P::Word {
+        self.probe.edge(word, len, highest)
     }
 }
 
@@ -291,6 +297,12 @@ impl<const N: usize> Probe for UnsignedProbe<N> {
     fn before(word: u64) -> Option<u64> {
         word.checked_sub(1)
     }
+
+    #[inline(always)]
+    fn edge(self, word: u64, len: usize, highest: bool) -> u64 {
+        let filled = u64::MAX.unbounded_shr(8 * (8 - N.saturating_sub(len)) as u32);
+        if highest { word | filled } else { word & !filled }
+    }
 }
 
 /// One signed little-endian field of N bytes.
@@ -338,6 +350,12 @@ impl<const N: usize> Probe for SignedProbe<N> {
     #[inline(always)]
     fn before(word: u64) -> Option<u64> {
         word.checked_sub(1)
+    }
+
+    #[inline(always)]
+    fn edge(self, word: u64, len: usize, highest: bool) -> u64 {
+        let filled = u64::MAX.unbounded_shr(8 * (8 - N.saturating_sub(len)) as u32);
+        if highest { word | filled } else { word & !filled }
     }
 }
 
@@ -403,6 +421,12 @@ impl Probe for WordProbe<'_> {
     fn before(word: u128) -> Option<u128> {
         word.checked_sub(1)
     }
+
+    #[inline(always)]
+    fn edge(self, word: u128, len: usize, highest: bool) -> u128 {
+        let filled = u128::MAX.unbounded_shr(8 * (16 - self.0.width.saturating_sub(len)) as u32);
+        if highest { word | filled } else { word & !filled }
+    }
 }
 
 #[inline]
@@ -454,6 +478,11 @@ impl Probe for WideProbe<'_> {
         word[last] -= 1;
         word[last + 1..].fill(0xFF);
         Some(word)
+    }
+
+    fn edge(self, mut word: Self::Word, len: usize, highest: bool) -> Self::Word {
+        word[len.min(self.0.width)..self.0.width].fill(if highest { 0xFF } else { 0x00 });
+        word
     }
 }
 

@@ -4,13 +4,13 @@
 
 use super::branch::u64_at;
 use super::key::Probe;
-use super::layout::{BRANCH_HEADER, DENSE_CHILDREN};
+use super::layout::{BRANCH_HEADER, DENSE_CHILDREN, Layout};
 use super::node::ChildRef;
 use super::search::{
     Guess, Span, first_guess, prefetch_around, prefetch_at, prefetch_near, search_branch, search_near,
     second_guess, whole,
 };
-use super::view::View;
+use super::view::{Spot, View};
 use crate::page::PAGE_BYTES;
 
 /// How many keys go down the tree together. More would not overlap any further: a core waits for a dozen lines or two.
@@ -97,6 +97,36 @@ impl<'a> View<'a> {
         }
         leaf.look_again(self, probe, target);
         Some(leaf)
+    }
+
+    /// Where the first key that is not below this one is, in the leaf that this one belongs to. How many
+    /// rows come before the leaf follows from its number where the leaves are one array, and else is
+    /// added up from the branches on the way.
+    #[inline(never)]
+    pub(super) fn lookup_spot<P: Probe>(&self, probe: P, target: P::Word) -> Option<Spot<'a>> {
+        let (mut place, mut before) = (self.start(target)?, 0_u64);
+        for level in (1..=self.height).rev() {
+            let branch = self.approach(probe, target, place)?;
+            place = if level > 1 {
+                branch.descend(self, probe, target, level)?
+            } else {
+                branch.descend_to_leaf(self, probe, target)?
+            };
+            if self.array.is_none() {
+                before = before.wrapping_add(branch.rows_before(self.layout, &place)?);
+            }
+        }
+        if self.array.is_some() {
+            before = place.number.wrapping_mul(self.layout.leaf_rows() as u64);
+        }
+        let mut leaf = self.approach_leaf(probe, target, place)?;
+        let width = self.layout.width();
+        if let Some(guess) = &leaf.guess {
+            prefetch_around(leaf.records, guess.row * width);
+        }
+        leaf.look_again(self, probe, target);
+        let index = search_near(probe, leaf.records, leaf.rows, width, target, leaf.nearer);
+        Some(Spot { leaf: leaf.records, before, index })
     }
 
     /// Looks up as many keys side by side: what each of them will read next is asked for, for all of them, before any of it is
@@ -274,6 +304,15 @@ impl<W: Copy> Branch<'_, W> {
             span,
             known,
         })
+    }
+
+    /// How many rows are below the children before this one.
+    #[inline(always)]
+    fn rows_before(&self, layout: &Layout, child: &Place<W>) -> Option<u64> {
+        let child = child.number.wrapping_sub(self.numbered(layout.children())) as usize;
+        let rows = self.page.get(layout.rows_at()..)?.get(..child.checked_mul(8)?)?;
+        let rows = rows.as_chunks().0.iter().map(|rows| u64::from_le_bytes(*rows));
+        Some(rows.fold(0, u64::wrapping_add))
     }
 
     /// The number of its first child. Wraps in a tree so high that only a forged file has it.

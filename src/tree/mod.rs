@@ -14,6 +14,7 @@ mod key;
 mod layout;
 mod lookup;
 mod node;
+mod range;
 mod remove_rows;
 mod rescue;
 mod row_set;
@@ -33,6 +34,7 @@ pub(crate) use key::{
     Form, KeyShape, Part, Probe, SignedProbe, UnsignedProbe, WideProbe, WordProbe, with_probe,
 };
 pub(crate) use layout::Layout;
+pub(crate) use range::Found;
 pub(crate) use rescue::{Rescue, Rescued};
 pub(crate) use row_set::RowSet;
 pub(crate) use scan::Slices;

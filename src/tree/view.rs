@@ -33,6 +33,16 @@ pub(crate) struct Place {
     pub(crate) found: bool,
 }
 
+/// Where a key is in its leaf, or would be.
+#[derive(Clone, Copy)]
+pub(super) struct Spot<'a> {
+    pub(super) leaf: &'a [u8],
+    /// How many rows come before the leaf.
+    pub(super) before: u64,
+    /// How many rows of the leaf have a lower key.
+    pub(super) index: usize,
+}
+
 impl<'a> View<'a> {
     /// A committed tree.
     pub(crate) fn new(pages: PageView<'a>, layout: &'a Layout, root: TreeRoot) -> Result<View<'a>> {
@@ -233,15 +243,40 @@ impl<'a> View<'a> {
 
     /// The place of a stored key. O(height × children).
     pub(crate) fn place(&self, key: &[u8]) -> Result<Place> {
-        self.place_of(&self.layout.key().normal(key))
+        with_probe!(self.layout.key(), probe => self.place_with(probe, probe.stored(key)))
     }
 
     /// How many rows have a key below this one, which is in normal form and may be no row's.
-    pub(crate) fn place_of(&self, key: &Normal) -> Result<Place> {
+    fn place_of(&self, key: &Normal) -> Result<Place> {
         with_probe!(self.layout.key(), probe => self.place_with(probe, probe.normal(key)))
     }
 
     fn place_with<P: Probe>(&self, probe: P, target: P::Word) -> Result<Place> {
+        let spot = self.spot(probe, target)?;
+        let record = spot.leaf.get(spot.index * self.layout.width()..);
+        let found = record.is_some_and(|record| !record.is_empty() && probe.stored(record) == target);
+        Ok(Place { rank: self.rank(&spot, spot.index), found })
+    }
+
+    /// The number of a row of a leaf. A damaged file may count more rows in its branches than at its
+    /// root; no caller may get past the rows there are.
+    pub(super) fn rank(&self, spot: &Spot<'_>, index: usize) -> u64 {
+        spot.before.wrapping_add(index as u64).min(self.rows)
+    }
+
+    /// Where the first key that is not below this one is, in the leaf that this one belongs to.
+    #[inline(always)]
+    pub(super) fn spot<P: Probe>(&self, probe: P, target: P::Word) -> Result<Spot<'a>> {
+        match self.lookup_spot(probe, target) {
+            Some(spot) => Ok(spot),
+            None => self.spot_checked(probe, target),
+        }
+    }
+
+    /// The same on any way, through nodes that are in memory or were not read before.
+    #[cold]
+    #[inline(never)]
+    fn spot_checked<P: Probe>(&self, probe: P, target: P::Word) -> Result<Spot<'a>> {
         let (mut child, mut rows, mut level, mut rank) = (self.root, self.rows, self.height, 0u64);
         while level > 0 {
             let branch = self.branch(child, level, rows)?;
@@ -255,10 +290,7 @@ impl<'a> View<'a> {
         let leaf = self.leaf(child, rows)?;
         let width = self.layout.width();
         let index = search_leaf(probe, leaf, leaf.len() / width, width, target, None);
-        let found =
-            leaf.get(index * width..(index + 1) * width).is_some_and(|record| probe.stored(record) == target);
-        // A damaged file may count more rows in its branches than at its root; no caller may get past the rows there are.
-        Ok(Place { rank: rank.wrapping_add(index as u64).min(self.rows), found })
+        Ok(Spot { leaf, before: rank, index })
     }
 
     /// The branch that a child is. `rows` is what its parent says is below it.

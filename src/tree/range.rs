@@ -1,0 +1,133 @@
+//! The rows between two keys. Both ends of a short range mostly lie in one leaf, which is descended to
+//! once.
+
+use std::ops::{Bound, Range};
+
+use super::KEY_LIMIT;
+use super::key::{Probe, with_probe};
+use super::search::lower_bound;
+use super::view::{Spot, View};
+use crate::error::Result;
+
+/// The rows of a range.
+#[derive(Clone)]
+pub(crate) struct Found<'a> {
+    /// Their numbers.
+    pub(crate) rows: Range<u64>,
+    /// The records of the first ones, which the search met on its way. There may be none.
+    pub(crate) front: &'a [u8],
+}
+
+/// An end of a range: before all keys like this word, or behind them.
+#[derive(Clone, Copy)]
+struct Edge<W> {
+    word: W,
+    behind: bool,
+}
+
+impl<'a> View<'a> {
+    /// The rows between two bounds. A bound is a stored key, or its leading fields, and then stands for
+    /// all keys that begin with them. O(height × children).
+    pub(crate) fn between(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Result<Found<'a>> {
+        with_probe!(self.layout.key(), probe => self.between_with(probe, from, to))
+    }
+
+    #[inline(never)]
+    fn between_with<P: Probe>(&self, probe: P, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Result<Found<'a>> {
+        let from = match from {
+            Bound::Unbounded => None,
+            Bound::Included(fields) => Some(edge(probe, fields, false)),
+            Bound::Excluded(fields) => Some(edge(probe, fields, true)),
+        };
+        let to = match to {
+            Bound::Unbounded => None,
+            Bound::Included(fields) => Some(edge(probe, fields, true)),
+            Bound::Excluded(fields) => Some(edge(probe, fields, false)),
+        };
+        let from = from.map(|edge| self.spot_at(probe, edge)).transpose()?;
+        let start = from.as_ref().map_or(0, |from| self.rank(from, from.index));
+        let end = to.map_or(Ok(self.rows), |to| self.end(probe, from.as_ref(), to))?;
+        let rows = start..end.max(start);
+        let front = from.map_or(&[][..], |from| self.front(&from, rows.end - rows.start));
+        Ok(Found { rows, front })
+    }
+
+    /// How many rows come before the upper edge.
+    #[inline(always)]
+    fn end<P: Probe>(&self, probe: P, from: Option<&Spot<'a>>, to: Edge<P::Word>) -> Result<u64> {
+        if let Some(from) = from
+            && let Some(index) = self.end_in_leaf(probe, from, to)
+        {
+            return Ok(self.rank(from, index));
+        }
+        let to = self.spot_at(probe, to)?;
+        Ok(self.rank(&to, to.index))
+    }
+
+    fn spot_at<P: Probe>(&self, probe: P, edge: Edge<P::Word>) -> Result<Spot<'a>> {
+        let mut spot = self.spot(probe, edge.word)?;
+        if edge.behind {
+            let record = spot.leaf.get(spot.index * self.layout.width()..);
+            let found = record.is_some_and(|record| !record.is_empty() && probe.stored(record) == edge.word);
+            spot.index += usize::from(found);
+        }
+        Ok(spot)
+    }
+
+    /// Where an edge is in the leaf of a lower one, if a row of that leaf is behind it. The steps double:
+    /// the rows of a short range are all that is read.
+    #[inline(always)]
+    fn end_in_leaf<P: Probe>(&self, probe: P, from: &Spot<'a>, edge: Edge<P::Word>) -> Option<usize> {
+        let width = self.layout.width();
+        let rows = from.leaf.get(from.index * width..)?;
+        let before = |row: usize| {
+            let word = probe.stored(&rows[row * width..]);
+            word < edge.word || edge.behind && word == edge.word
+        };
+        let count = rows.len() / width;
+        let (mut low, mut step) = (0, 1);
+        loop {
+            let row = low + step - 1;
+            if row >= count {
+                return None;
+            }
+            if !before(row) {
+                // Among `step - 1` rows from `low` on.
+                let inside = lower_bound(step - 1, true, |at| !before(low + at));
+                return Some(from.index + low + inside);
+            }
+            low = row + 1;
+            step *= 2;
+        }
+    }
+
+    /// The records of the leaf from a row on, so many at most. None where the leaf is not as long as its
+    /// parent says, which scanning reports.
+    fn front(&self, from: &Spot<'a>, rows: u64) -> &'a [u8] {
+        let width = self.layout.width();
+        let first = from.before.wrapping_add(from.index as u64);
+        let there = (from.leaf.len() / width).saturating_sub(from.index) as u64;
+        if first.checked_add(there).is_none_or(|end| end > self.rows) {
+            return &[];
+        }
+        let start = from.index * width;
+        from.leaf.get(start..start + rows.min(there) as usize * width).unwrap_or_default()
+    }
+}
+
+/// The edge of the keys that begin with these stored fields.
+#[inline(always)]
+fn edge<P: Probe>(probe: P, fields: &[u8], behind: bool) -> Edge<P::Word> {
+    let len = fields.len();
+    let word = if probe.width() <= 16 {
+        // Eight bytes more, so that each field can be read as a word.
+        let mut stored = [0; 24];
+        stored[..len].copy_from_slice(fields);
+        probe.stored(&stored)
+    } else {
+        let mut stored = [0; KEY_LIMIT];
+        stored[..len].copy_from_slice(fields);
+        probe.stored(&stored)
+    };
+    Edge { word: probe.edge(word, len, behind), behind }
+}
