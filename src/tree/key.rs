@@ -72,6 +72,8 @@ pub(crate) enum Form {
     I64,
     U32,
     I32,
+    /// Two `u32`, as the edges of a graph have them.
+    Pair,
     /// At most 16 bytes.
     Word,
     Wide,
@@ -88,6 +90,7 @@ impl KeyShape {
             [Part::Signed(8)] => Form::I64,
             [Part::Unsigned(4)] => Form::U32,
             [Part::Signed(4)] => Form::I32,
+            [Part::Unsigned(4), Part::Unsigned(4)] => Form::Pair,
             _ if width <= 16 => Form::Word,
             _ => Form::Wide,
         };
@@ -359,6 +362,59 @@ impl<const N: usize> Probe for SignedProbe<N> {
     }
 }
 
+/// Two unsigned little-endian fields of four bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct PairProbe;
+
+impl Probe for PairProbe {
+    type Word = u64;
+    type Ruler = f64;
+
+    #[inline(always)]
+    fn width(self) -> usize {
+        8
+    }
+
+    #[inline(always)]
+    fn stored(self, record: &[u8]) -> u64 {
+        UnsignedProbe::<8>.stored(record).rotate_left(32)
+    }
+
+    #[inline(always)]
+    fn normal(self, key: &[u8]) -> u64 {
+        UnsignedProbe::<8>.normal(key)
+    }
+
+    #[inline(always)]
+    fn count_up_to<const WINDOW: usize>(self, keys: &[u8], target: u64) -> usize {
+        UnsignedProbe::<8>.count_up_to::<WINDOW>(keys, target)
+    }
+
+    #[inline(always)]
+    fn ruler(low: u64, high: u64) -> f64 {
+        1.0 / half_distance(low, high)
+    }
+
+    #[inline(always)]
+    fn distance(ruler: f64, from: u64, to: u64) -> f64 {
+        half_distance(from, to) * ruler
+    }
+
+    fn sort(words: &mut [(u64, u32)]) {
+        radsort::sort_by_key(words, |(word, _)| *word);
+    }
+
+    #[inline(always)]
+    fn before(word: u64) -> Option<u64> {
+        word.checked_sub(1)
+    }
+
+    #[inline(always)]
+    fn edge(self, word: u64, len: usize, highest: bool) -> u64 {
+        UnsignedProbe::<8>.edge(word, len, highest)
+    }
+}
+
 /// Half of how far one number is above another. Signed numbers become floats in one instruction, unsigned ones in many.
 #[inline(always)]
 fn half_distance(from: u64, to: u64) -> f64 {
@@ -489,7 +545,7 @@ impl Probe for WideProbe<'_> {
 /// Compiles an expression once for each kind of key, and picks the one that fits this shape.
 macro_rules! with_probe {
     ($shape:expr, $probe:ident => $body:expr) => {{
-        use $crate::tree::{Form, SignedProbe, UnsignedProbe, WideProbe, WordProbe};
+        use $crate::tree::{Form, PairProbe, SignedProbe, UnsignedProbe, WideProbe, WordProbe};
         let shape = $shape;
         match shape.form() {
             Form::U64 => {
@@ -506,6 +562,10 @@ macro_rules! with_probe {
             }
             Form::I32 => {
                 let $probe = SignedProbe::<4>;
+                $body
+            }
+            Form::Pair => {
+                let $probe = PairProbe;
                 $body
             }
             Form::Word => {

@@ -31,7 +31,7 @@ pub(crate) use diff::{Difference, Differences};
 pub(crate) use edit::{Edited, Placed};
 pub(crate) use inspect::Finding;
 pub(crate) use key::{
-    Form, KeyShape, Part, Probe, SignedProbe, UnsignedProbe, WideProbe, WordProbe, with_probe,
+    Form, KeyShape, PairProbe, Part, Probe, SignedProbe, UnsignedProbe, WideProbe, WordProbe, with_probe,
 };
 pub(crate) use layout::Layout;
 pub(crate) use range::Found;
