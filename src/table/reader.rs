@@ -59,9 +59,7 @@ impl<'t> Reader<'t> {
     /// Puts the table's name before an error's message.
     #[cold]
     pub(crate) fn place_error(&self, error: Error) -> Error {
-        let what = if self.definition.is_table() { "table" } else { "index" };
-        let error = error.within(format!("{what} {:?}", self.definition.name));
-        if self.definition.is_table() { error.of_table(&self.definition.name) } else { error }
+        place_error(self.definition, error)
     }
 
     /// The record with this number, counted in key order where there is a key.
@@ -170,6 +168,14 @@ impl<'t> Reader<'t> {
             .map_err(|error| self.place_error(error))?;
         Ok(stats)
     }
+}
+
+/// Puts the name of a table or index before an error's message.
+#[cold]
+pub(super) fn place_error(definition: &Definition, error: Error) -> Error {
+    let what = if definition.is_table() { "table" } else { "index" };
+    let error = error.within(format!("{what} {:?}", definition.name));
+    if definition.is_table() { error.of_table(&definition.name) } else { error }
 }
 
 /// What [`Reader::stats`] counts.

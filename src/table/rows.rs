@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::kind::RowKind;
-use super::reader::Reader;
+use super::reader::{Reader, place_error};
+use crate::catalog::Definition;
 use crate::error::{Error, Result};
 use crate::record::Row;
 use crate::schema::Schema;
@@ -36,27 +37,27 @@ use crate::tree::{self, Found};
 /// ```
 pub struct Rows<'t, R> {
     slices: Slices<'t, R>,
-    /// What is left of the leaf that was begun at the front, and of the one at the back. As bytes, so that
-    /// the lifetime can be shortened.
-    front: &'t [u8],
+    /// What is left of the leaf that was begun at the back. As bytes, so that the lifetime can be
+    /// shortened.
     back: &'t [u8],
 }
 
 impl<R> Clone for Rows<'_, R> {
     fn clone(&self) -> Self {
-        Rows { slices: self.slices.clone(), front: self.front, back: self.back }
+        Rows { slices: self.slices.clone(), back: self.back }
     }
 }
 
 impl<R: RowKind> fmt::Debug for Rows<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Rows({:?}, {} left)", self.slices.reader.definition.name, self.len())
+        write!(f, "Rows({:?}, {} left)", self.slices.definition.name, self.len())
     }
 }
 
 impl<'t, R: RowKind> Rows<'t, R> {
+    #[inline]
     pub(super) fn new(reader: Reader<'t>, rows: Range<u64>) -> Rows<'t, R> {
-        Rows { slices: Slices::new(reader, rows), front: &[], back: &[] }
+        Rows { slices: Slices::new(reader, rows), back: &[] }
     }
 
     /// A range of which the search for its ends met the first rows.
@@ -64,22 +65,17 @@ impl<'t, R: RowKind> Rows<'t, R> {
     pub(super) fn of_found(reader: Reader<'t>, found: Found<'t>) -> Result<Rows<'t, R>> {
         let Found { rows: Range { start, end }, front } = found;
         let schema = &reader.definition.schema;
-        if front.is_empty() {
-            return Ok(Rows::new(reader, start..end));
+        if !front.is_empty() {
+            R::slice(schema, front).map_err(|error| reader.place_error(error))?;
         }
-        R::slice(schema, front).map_err(|error| reader.place_error(error))?;
         let rest = start + (front.len() / schema.width()) as u64..end;
-        Ok(Rows { slices: Slices::new(reader, rest), front, back: &[] })
-    }
-
-    fn begun(&self, rows: &[u8]) -> u64 {
-        (rows.len() / self.slices.reader.definition.schema.width()) as u64
+        Ok(Rows { slices: Slices { begun: front, ..Slices::new(reader, rest) }, back: &[] })
     }
 
     /// How many rows are left. (`ExactSizeIterator` is not implemented: damage may end the iteration
     /// early, and a table may have more rows than a `usize` can count.)
     pub fn len(&self) -> u64 {
-        self.slices.rows() + self.begun(self.front) + self.begun(self.back)
+        self.slices.rows() + self.slices.rows_in(self.back)
     }
 
     /// Whether no row is left.
@@ -89,13 +85,13 @@ impl<'t, R: RowKind> Rows<'t, R> {
 
     /// The numbers of the rows that are left, counted in key order where there is a key.
     pub fn numbers(&self) -> Range<u64> {
-        let end = self.slices.inner.rows().end + self.begun(self.back);
+        let end = self.slices.inner.rows().end + self.slices.rows_in(self.back);
         end - self.len()..end
     }
 
     /// The rows that are left as slices, one for each leaf: the fastest way over many rows.
     pub fn slices(self) -> Slices<'t, R> {
-        Slices::new(self.slices.reader, self.numbers())
+        if self.back.is_empty() { self.slices } else { self.slices.again(self.numbers()) }
     }
 
     /// The rows that are left as one slice, if they lie side by side in the file: within one leaf, or
@@ -119,12 +115,12 @@ impl<'t, R: RowKind> Rows<'t, R> {
     /// # Errors
     /// `Corrupt` if a page does not match its checksum.
     pub fn as_slice(&self) -> Result<Option<R::Slice<'t>>> {
-        let reader = self.slices.reader;
-        let schema = &reader.definition.schema;
-        if self.slices.rows() == 0 && self.back.is_empty() && !self.front.is_empty() {
-            return R::slice(schema, self.front).map(Some);
+        let Slices { definition, inner, begun, .. } = &self.slices;
+        let schema = &definition.schema;
+        if inner.rows().is_empty() && self.back.is_empty() && !begun.is_empty() {
+            return R::slice(schema, begun).map(Some);
         }
-        let joined = reader.view.join(self.numbers()).map_err(|error| reader.place_error(error))?;
+        let joined = inner.view().join(self.numbers()).map_err(|error| place_error(definition, error))?;
         // No bytes at all need not be aligned.
         joined
             .map(|bytes| if bytes.is_empty() { Ok(R::no_rows(schema)) } else { R::slice(schema, bytes) })
@@ -150,13 +146,14 @@ impl<'t, R: RowKind> Rows<'t, R> {
     /// Cuts the range into `parts` ranges of equal length (to a row), in order: one for each thread.
     /// There are at most as many parts as rows, and at least one.
     pub fn split(self, parts: usize) -> Vec<Rows<'t, R>> {
-        split(self.numbers(), parts).map(|rows| Rows::new(self.slices.reader, rows)).collect()
+        let parts = split(self.numbers(), parts);
+        parts.map(|rows| Rows { slices: self.slices.again(rows), back: &[] }).collect()
     }
 
     /// What was taken from the other end is given up too: no row comes after a gap.
     #[cold]
     fn end_with<A>(&mut self, error: Error) -> Option<Result<A>> {
-        (self.front, self.back) = (&[], &[]);
+        (self.slices.begun, self.back) = (&[], &[]);
         Some(Err(error))
     }
 }
@@ -166,14 +163,14 @@ impl<'t, R: RowKind> Iterator for Rows<'t, R> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let schema = &self.slices.reader.definition.schema;
+        let schema = &self.slices.definition.schema;
         loop {
-            if let Some((first, rest)) = R::split_first(schema, self.front) {
-                self.front = rest;
+            if let Some((first, rest)) = R::split_first(schema, self.slices.begun) {
+                self.slices.begun = rest;
                 return Some(Ok(first));
             }
             match self.slices.next_bytes() {
-                Some(Ok(slice)) => self.front = slice,
+                Some(Ok(slice)) => self.slices.begun = slice,
                 Some(Err(error)) => return self.end_with(error),
                 None => {
                     let (first, rest) = R::split_first(schema, self.back)?;
@@ -193,7 +190,7 @@ impl<'t, R: RowKind> Iterator for Rows<'t, R> {
 
 impl<R: RowKind> DoubleEndedIterator for Rows<'_, R> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let schema = &self.slices.reader.definition.schema;
+        let schema = &self.slices.definition.schema;
         loop {
             if let Some((last, rest)) = R::split_last(schema, self.back) {
                 self.back = rest;
@@ -203,8 +200,8 @@ impl<R: RowKind> DoubleEndedIterator for Rows<'_, R> {
                 Some(Ok(slice)) => self.back = slice,
                 Some(Err(error)) => return self.end_with(error),
                 None => {
-                    let (last, rest) = R::split_last(schema, self.front)?;
-                    self.front = rest;
+                    let (last, rest) = R::split_last(schema, self.slices.begun)?;
+                    self.slices.begun = rest;
                     return Some(Ok(last));
                 }
             }
@@ -233,47 +230,59 @@ impl<R: RowKind> FusedIterator for Rows<'_, R> {}
 /// # Ok::<(), drystone::Error>(())
 /// ```
 pub struct Slices<'t, R> {
-    reader: Reader<'t>,
+    definition: &'t Definition,
     inner: tree::Slices<'t>,
+    /// What is left of the leaf that was begun at the front, and comes before the others.
+    begun: &'t [u8],
     records: PhantomData<fn() -> R>,
 }
 
 impl<R> Clone for Slices<'_, R> {
     fn clone(&self) -> Self {
-        Slices { reader: self.reader, inner: self.inner.clone(), records: PhantomData }
+        Slices { inner: self.inner.clone(), ..*self }
     }
 }
 
 impl<R: RowKind> fmt::Debug for Slices<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Slices({:?}, {} rows left)", self.reader.definition.name, self.rows())
+        write!(f, "Slices({:?}, {} rows left)", self.definition.name, self.rows())
     }
 }
 
 impl<'t, R: RowKind> Slices<'t, R> {
     pub(super) fn new(reader: Reader<'t>, rows: Range<u64>) -> Slices<'t, R> {
-        Slices { reader, inner: reader.view.slices(rows), records: PhantomData }
+        let Reader { definition, view, .. } = reader;
+        Slices { definition, inner: view.slices(rows), begun: &[], records: PhantomData }
+    }
+
+    /// Other rows of the same table.
+    fn again(&self, rows: Range<u64>) -> Slices<'t, R> {
+        Slices { inner: self.inner.view().slices(rows), begun: &[], ..*self }
     }
 
     /// How many rows are left.
     pub fn rows(&self) -> u64 {
         let rows = self.inner.rows();
-        rows.end - rows.start
+        rows.end - rows.start + self.rows_in(self.begun)
+    }
+
+    fn rows_in(&self, rows: &[u8]) -> u64 {
+        (rows.len() / self.definition.schema.width()) as u64
     }
 
     /// Bytes that can be taken apart into rows.
     #[inline]
     fn checked(&self, slice: Result<&'t [u8]>) -> Result<&'t [u8]> {
         slice
-            .and_then(|slice| R::slice(&self.reader.definition.schema, slice).map(|_| slice))
-            .map_err(|error| self.reader.place_error(error))
+            .and_then(|slice| R::slice(&self.definition.schema, slice).map(|_| slice))
+            .map_err(|error| place_error(self.definition, error))
     }
 
     #[inline]
     fn decode(&self, slice: Result<&'t [u8]>) -> Result<R::Slice<'t>> {
         slice
-            .and_then(|slice| R::slice(&self.reader.definition.schema, slice))
-            .map_err(|error| self.reader.place_error(error))
+            .and_then(|slice| R::slice(&self.definition.schema, slice))
+            .map_err(|error| place_error(self.definition, error))
     }
 
     fn next_bytes(&mut self) -> Option<Result<&'t [u8]>> {
@@ -292,6 +301,10 @@ impl<'t, R: RowKind> Iterator for Slices<'t, R> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
+        if !self.begun.is_empty() {
+            let begun = std::mem::take(&mut self.begun);
+            return Some(self.decode(Ok(begun)));
+        }
         let slice = self.inner.next()?;
         Some(self.decode(slice))
     }
@@ -299,7 +312,11 @@ impl<'t, R: RowKind> Iterator for Slices<'t, R> {
 
 impl<R: RowKind> DoubleEndedIterator for Slices<'_, R> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let slice = self.inner.next_back()?;
+        let slice = match self.inner.next_back() {
+            Some(slice) => slice,
+            None if self.begun.is_empty() => return None,
+            None => Ok(std::mem::take(&mut self.begun)),
+        };
         Some(self.decode(slice))
     }
 }

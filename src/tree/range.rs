@@ -122,7 +122,11 @@ fn edge<P: Probe>(probe: P, fields: &[u8], behind: bool) -> Edge<P::Word> {
     let word = if probe.width() <= 16 {
         // Eight bytes more, so that each field can be read as a word.
         let mut stored = [0; 24];
-        stored[..len].copy_from_slice(fields);
+        match fields.first_chunk::<4>() {
+            // The most usual width, without a call to copy it.
+            Some(field) if len == 4 => stored[..4].copy_from_slice(field),
+            _ => stored[..len].copy_from_slice(fields),
+        }
         probe.stored(&stored)
     } else {
         let mut stored = [0; KEY_LIMIT];

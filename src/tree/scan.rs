@@ -27,6 +27,7 @@ struct Near<'a> {
 
 impl<'a> View<'a> {
     /// The records of these rows, cut to the rows that there are.
+    #[inline]
     pub(crate) fn slices(&self, rows: Range<u64>) -> Slices<'a> {
         let end = rows.end.min(self.rows);
         Slices { view: *self, rows: rows.start.min(end)..end, near: None }
@@ -49,6 +50,11 @@ impl<'a> View<'a> {
 }
 
 impl<'a> Slices<'a> {
+    /// The tree whose rows these are.
+    pub(crate) fn view(&self) -> &View<'a> {
+        &self.view
+    }
+
     /// The rows that are left.
     pub(crate) fn rows(&self) -> Range<u64> {
         self.rows.clone()
