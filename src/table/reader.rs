@@ -123,7 +123,8 @@ impl<'t> Reader<'t> {
                 Bound::Included(key) => behind(key),
                 Bound::Excluded(key) => before(key),
             };
-            return Ok(Found { rows: start..end.max(start), front: &[] });
+            let rows = start..end.max(start);
+            return Ok(Found { rest: rows.clone(), rows, front: &[] });
         }
         let width = self.definition.layout.key().width();
         for bound in [from, to] {

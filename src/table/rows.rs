@@ -63,12 +63,10 @@ impl<'t, R: RowKind> Rows<'t, R> {
     /// A range of which the search for its ends met the first rows.
     #[inline]
     pub(super) fn of_found(reader: Reader<'t>, found: Found<'t>) -> Result<Rows<'t, R>> {
-        let Found { rows: Range { start, end }, front } = found;
-        let schema = &reader.definition.schema;
+        let Found { front, rest, .. } = found;
         if !front.is_empty() {
-            R::slice(schema, front).map_err(|error| reader.place_error(error))?;
+            R::slice(&reader.definition.schema, front).map_err(|error| reader.place_error(error))?;
         }
-        let rest = start + (front.len() / schema.width()) as u64..end;
         Ok(Rows { slices: Slices { begun: front, ..Slices::new(reader, rest) }, back: &[] })
     }
 

@@ -473,9 +473,8 @@ impl<'t, T: Record + Keyed> Table<'t, T> {
     /// As for [`get`](Table::get).
     #[inline]
     pub fn prefix<P: PrefixOf<T::Key>>(&self, fields: P) -> Result<Rows<'t, T>> {
-        let found = with_key(fields, |fields| {
-            self.reader.between(Bound::Included(fields), Bound::Included(fields))
-        })?;
+        let found =
+            with_key(fields, |fields| self.reader.between(Bound::Included(fields), Bound::Included(fields)))?;
         Rows::of_found(self.reader, found)
     }
 }

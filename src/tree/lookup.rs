@@ -126,7 +126,7 @@ impl<'a> View<'a> {
         }
         leaf.look_again(self, probe, target);
         let index = search_near(probe, leaf.records, leaf.rows, width, target, leaf.nearer);
-        Some(Spot { leaf: leaf.records, before, index })
+        Some(Spot { leaf: leaf.records, rows: leaf.rows, before, index })
     }
 
     /// Looks up as many keys side by side: what each of them will read next is asked for, for all of them, before any of it is

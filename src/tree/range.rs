@@ -16,6 +16,8 @@ pub(crate) struct Found<'a> {
     pub(crate) rows: Range<u64>,
     /// The records of the first ones, which the search met on its way. There may be none.
     pub(crate) front: &'a [u8],
+    /// The numbers of the others.
+    pub(crate) rest: Range<u64>,
 }
 
 /// An end of a range: before all keys like this word, or behind them.
@@ -48,8 +50,9 @@ impl<'a> View<'a> {
         let start = from.as_ref().map_or(0, |from| self.rank(from, from.index));
         let end = to.map_or(Ok(self.rows), |to| self.end(probe, from.as_ref(), to))?;
         let rows = start..end.max(start);
-        let front = from.map_or(&[][..], |from| self.front(&from, rows.end - rows.start));
-        Ok(Found { rows, front })
+        let (front, met) = from.map_or((&[][..], 0), |from| self.front(&from, rows.end - rows.start));
+        let rest = rows.start + met..rows.end;
+        Ok(Found { rows, front, rest })
     }
 
     /// How many rows come before the upper edge.
@@ -84,7 +87,7 @@ impl<'a> View<'a> {
             let word = probe.stored(&rows[row * width..]);
             word < edge.word || edge.behind && word == edge.word
         };
-        let count = rows.len() / width;
+        let count = from.rows.saturating_sub(from.index);
         let (mut low, mut step) = (0, 1);
         loop {
             let row = low + step - 1;
@@ -101,17 +104,20 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The records of the leaf from a row on, so many at most. None where the leaf is not as long as its
-    /// parent says, which scanning reports.
-    fn front(&self, from: &Spot<'a>, rows: u64) -> &'a [u8] {
-        let width = self.layout.width();
+    /// The records of the leaf from a row on, so many at most, and how many they are. None where the leaf
+    /// has more rows than its parents say, which scanning reports.
+    fn front(&self, from: &Spot<'a>, rows: u64) -> (&'a [u8], u64) {
+        let there = from.rows.saturating_sub(from.index) as u64;
         let first = from.before.wrapping_add(from.index as u64);
-        let there = (from.leaf.len() / width).saturating_sub(from.index) as u64;
         if first.checked_add(there).is_none_or(|end| end > self.rows) {
-            return &[];
+            return (&[], 0);
         }
+        let (width, rows) = (self.layout.width(), rows.min(there));
         let start = from.index * width;
-        from.leaf.get(start..start + rows.min(there) as usize * width).unwrap_or_default()
+        match from.leaf.get(start..start + rows as usize * width) {
+            Some(front) => (front, rows),
+            None => (&[], 0),
+        }
     }
 }
 
@@ -134,4 +140,36 @@ fn edge<P: Probe>(probe: P, fields: &[u8], behind: bool) -> Edge<P::Word> {
         probe.stored(&stored)
     };
     Edge { word: probe.edge(word, len, behind), behind }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tree::{KeyShape, PairProbe, Part, Probe, SignedProbe, UnsignedProbe, WideProbe, WordProbe};
+
+    /// The edges of all prefixes of a key are those of its normal form, filled up.
+    fn edges<P: Probe>(probe: P, shape: &KeyShape, stored: &[u8]) {
+        for len in 0..=shape.width() {
+            for highest in [false, true] {
+                let mut normal = shape.normal(stored).to_vec();
+                normal[len..].fill(if highest { 0xFF } else { 0 });
+                let expected = probe.normal(&normal);
+                assert!(probe.edge(probe.stored(stored), len, highest) == expected, "{len} {highest}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_edges_of_a_prefix_are_its_normal_form_filled_up() {
+        let stored: Vec<u8> = (0..24).map(|byte| 0x93_u8.wrapping_mul(byte + 1)).collect();
+        let shape = |parts: &[Part]| KeyShape::new(parts.to_vec());
+        edges(UnsignedProbe::<8>, &shape(&[Part::Unsigned(8)]), &stored);
+        edges(UnsignedProbe::<4>, &shape(&[Part::Unsigned(4)]), &stored);
+        edges(SignedProbe::<8>, &shape(&[Part::Signed(8)]), &stored);
+        edges(SignedProbe::<4>, &shape(&[Part::Signed(4)]), &stored);
+        edges(PairProbe, &shape(&[Part::Unsigned(4); 2]), &stored);
+        let words = shape(&[Part::Bytes(3), Part::Signed(2), Part::Float(8)]);
+        edges(WordProbe(&words), &words, &stored);
+        let wide = shape(&[Part::Bytes(12), Part::Unsigned(8)]);
+        edges(WideProbe(&wide), &wide, &stored);
+    }
 }

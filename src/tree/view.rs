@@ -37,7 +37,9 @@ pub(crate) struct Place {
 #[derive(Clone, Copy)]
 pub(super) struct Spot<'a> {
     pub(super) leaf: &'a [u8],
-    /// How many rows come before the leaf.
+    /// How many rows the leaf has.
+    pub(super) rows: usize,
+    /// How many rows come before it.
     pub(super) before: u64,
     /// How many rows of the leaf have a lower key.
     pub(super) index: usize,
@@ -289,8 +291,9 @@ impl<'a> View<'a> {
         }
         let leaf = self.leaf(child, rows)?;
         let width = self.layout.width();
-        let index = search_leaf(probe, leaf, leaf.len() / width, width, target, None);
-        Ok(Spot { leaf, before: rank, index })
+        let rows = leaf.len() / width;
+        let index = search_leaf(probe, leaf, rows, width, target, None);
+        Ok(Spot { leaf, rows, before: rank, index })
     }
 
     /// The branch that a child is. `rows` is what its parent says is below it.
