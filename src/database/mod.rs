@@ -100,7 +100,8 @@ impl Database {
     }
 
     /// A database in a new file in the system's folder for temporary files, deleted with the last handle: for
-    /// tests that need a real file.
+    /// tests that need a real file. The file has a folder of its own, which is deleted with everything in
+    /// it: a backup beside the file needs no other name and no cleaning up.
     ///
     /// ```
     /// let db = drystone::Database::temporary()?;
