@@ -299,11 +299,13 @@ impl<'t, R: RowKind> Iterator for Slices<'t, R> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if !self.begun.is_empty() {
-            let begun = std::mem::take(&mut self.begun);
-            return Some(self.decode(Ok(begun)));
-        }
-        let slice = self.inner.next()?;
+        let slice = match self.begun {
+            [] => self.inner.next()?,
+            begun => {
+                self.begun = &[];
+                Ok(begun)
+            }
+        };
         Some(self.decode(slice))
     }
 }
