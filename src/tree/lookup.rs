@@ -81,6 +81,18 @@ impl<'a> View<'a> {
         self.lookup_leaf(probe, below, target)?.first_from(self, probe, target)
     }
 
+    /// The leaf that holds a row and the number of its first row, if the leaves are one array and the
+    /// leaf was verified before.
+    #[inline]
+    pub(super) fn lookup_leaf_of(&self, row: u64) -> Option<(&'a [u8], u64)> {
+        let array = self.array?.get();
+        let leaf_rows = self.layout.leaf_rows() as u64;
+        let first = row - row % leaf_rows;
+        let rows = leaf_rows.min(self.rows.checked_sub(first)?) as usize;
+        let address = array.checked_add(first.checked_mul(self.layout.width() as u64)?)?;
+        Some((self.pages.read_again(address, rows * self.layout.width())?, first))
+    }
+
     /// The leaf that a key belongs to, looked at twice for another one.
     #[inline(always)]
     fn lookup_leaf<P: Probe>(&self, probe: P, key: P::Word, target: P::Word) -> Option<Leaf<'a, P>> {

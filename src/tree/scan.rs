@@ -62,6 +62,9 @@ impl<'a> Slices<'a> {
 
     /// The whole leaf that holds a row, and the number of its first row.
     fn leaf(&mut self, row: u64) -> Result<(&'a [u8], u64)> {
+        if let Some(leaf) = self.view.lookup_leaf_of(row) {
+            return Ok(leaf);
+        }
         if self.view.height == 0 {
             return Ok((self.view.leaf(self.view.root, self.view.rows)?, 0));
         }
