@@ -102,11 +102,10 @@
 #![cfg_attr(not(feature = "__docs"), doc = "`Cargo.toml` and the README list the features.")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod backup;
+mod admin;
 mod catalog;
-mod compact;
+mod commit;
 mod database;
-mod diff;
 mod error;
 mod exchange;
 #[cfg(any(doc, doctest))]
@@ -117,25 +116,26 @@ mod load;
 mod page;
 pub mod query;
 mod record;
-mod salvage;
 mod schema;
 #[cfg(feature = "simulation")]
 #[doc(hidden)]
 pub mod simulation;
+mod space;
 mod storage;
 mod table;
 mod transaction;
 mod tree;
-mod verify;
 
 /// The crate whose traits say that any bytes are a value of a type: a [`Record`] is
 /// `bytemuck::Pod`.
 pub use bytemuck;
 
-pub use backup::BackupReport;
-pub use compact::CompactReport;
+pub use admin::{
+    BackupReport, CheckReport, CompactReport, Diff, DiffStats, Loss, Problem, RowChange, RowChanges,
+    SalvageReport, TableDiff,
+};
+pub use commit::{Durability, ReaderInfo};
 pub use database::{Database, DatabaseStats, OpenOptions};
-pub use diff::{Diff, DiffStats, RowChange, RowChanges, TableDiff};
 #[cfg(feature = "derive")]
 pub use drystone_derive::{FieldType, Record};
 pub use error::{Error, ErrorKind, Result};
@@ -150,7 +150,6 @@ pub use exchange::numpy;
 #[cfg(feature = "parquet")]
 pub use exchange::parquet;
 pub use load::{LoadOptions, LoadReport, OnDuplicate, RecordSource};
-pub use page::{Durability, ReaderInfo};
 #[cfg(feature = "serde")]
 pub use record::RowSeed;
 #[doc(hidden)]
@@ -159,14 +158,12 @@ pub use record::{
     Bool, Date, Enum, EnumRepr, Enumerated, Enumeration, Field, FieldType, Key, Keyed, Nullable, PrefixOf,
     Record, Reserve, Row, RowBuf, Selector, Text, Timestamp, Unkeyed, Uuid, Value, Values,
 };
-pub use salvage::{Loss, SalvageReport};
 pub use schema::{EnumNames, FieldDef, Number, Schema, SchemaBuilder, Type};
 pub use table::{
     Dyn, Index, IndexInfo, IndexKey, IndexOptions, IndexRows, RowKind, RowSlice, Rows, Slices, Table,
     TableMut, Updated,
 };
 pub use transaction::{OwnedRows, OwnedTable, ReadTransaction, TableOptions, TableStats, WriteTransaction};
-pub use verify::{CheckReport, Problem};
 
 /// The examples of the README, compiled and run.
 #[cfg(doctest)]

@@ -1,6 +1,6 @@
 //! For tests of crash safety: a database on a simulated disk, and bugs to plant in it. No promise of stability.
 
-pub use crate::page::empty_image;
+pub use crate::commit::empty_image;
 pub use crate::storage::{CrashDisk, Event, Fault, Hook, Making, Mutant, Operation, Verdict, record_making};
 
 use crate::database::{Database, OpenOptions};

@@ -15,8 +15,9 @@ use fields::field_key;
 pub(crate) use fields::{FieldRow, field_rows};
 
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::page::{PageView, TreeRoot, WriteSession};
+use crate::page::{PageView, TreeRoot};
 use crate::schema::{FieldDef, KEY_BYTES, Schema, Type};
+use crate::space::WriteSession;
 use crate::tree::{Edited, KeyShape, Layout, Part, View};
 
 /// The longest name of a table, in bytes.
@@ -558,7 +559,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::page::{Allocator, FIRST_ADDRESS, Pages};
+    use crate::page::{FIRST_ADDRESS, Pages};
+    use crate::space::Allocator;
     use crate::storage::MappedFile;
 
     fn session() -> WriteSession {

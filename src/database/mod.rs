@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 pub use open::OpenOptions;
 pub(crate) use open::{cannot_make, new_file_id};
 
+use crate::commit::{Durability, ReaderInfo};
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::page::{Durability, ReaderInfo};
 use crate::storage::TemporaryFolder;
 use crate::table::{Dyn, RowKind};
 use crate::transaction::{

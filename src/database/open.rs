@@ -9,11 +9,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use parking_lot::Mutex;
 
 use super::{Database, Inner};
-use crate::error::{Error, ErrorKind, Result, fail};
-use crate::page::{
-    Commits, Durability, FIRST_ADDRESS, LOCK_FILE_BYTES, LOCK_FILE_LIMIT, LOCK_FILE_MAGIC, Meta, Pages,
-    Readers, create_meta,
+use crate::commit::{
+    Commits, Durability, LOCK_FILE_BYTES, LOCK_FILE_LIMIT, LOCK_FILE_MAGIC, Meta, Readers, create_meta,
 };
+use crate::error::{Error, ErrorKind, Result, fail};
+use crate::page::{FIRST_ADDRESS, Pages};
 use crate::storage::{self, Claim, LockFile, MappedFile, NewFile, OsLockFile, Process, Rights, Storage};
 use crate::transaction::{Shared, WriterPlace, WriterState};
 

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use super::LoadOptions;
 use super::sort::{Sorted, Sorter};
 use crate::error::{Result, fail};
-use crate::page::{TreeRoot, WriteSession};
+use crate::page::TreeRoot;
+use crate::space::WriteSession;
 use crate::tree::{Expected, KeyShape, Layout, Probe, Slices, TreeBuilder, View, with_probe};
 
 /// What becomes of an entry.

@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 use super::source::RecordSource;
 use super::{DuplicateWords, OnDuplicate};
 use crate::error::{Error, ErrorKind, Result};
-use crate::page::{TreeRoot, WriteSession};
+use crate::page::TreeRoot;
+use crate::space::WriteSession;
 use crate::tree::{Expected, Probe, Slices, TreeBuilder, View, lower_bound};
 
 /// What became of a record that was pushed.

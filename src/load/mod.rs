@@ -13,7 +13,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 
 use crate::error::Result;
-use crate::page::{TreeRoot, WriteSession};
+use crate::page::TreeRoot;
+use crate::space::WriteSession;
 use crate::tree::{Edited, Expected, Layout, Probe, TreeBuilder, with_probe};
 
 pub(crate) use entries::{Entry, EntryTarget, load_entries};

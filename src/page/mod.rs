@@ -1,29 +1,16 @@
-//! Pages and runs of pages: addresses, checksums, checked reads, free space, readers, and the order of a commit.
+//! Pages: addresses, checksums and checked reads.
 //!
-//! Nothing here knows what a key is, or which runs hold rows and which hold branches.
+//! Used by every room that reads or writes the file. Nothing here knows what a key is, which pages
+//! are free, or what a commit is.
 
-mod allocate;
 mod buffer;
 mod checked;
-mod commit;
-mod meta;
-mod readers;
-mod run;
+
+use bytemuck::{Pod, Zeroable};
 
 pub(crate) use crate::storage::prefetch;
-pub(crate) use allocate::Allocator;
 pub(crate) use buffer::Buffer;
 pub(crate) use checked::{PageView, Pages};
-pub(crate) use commit::Commits;
-pub use commit::Durability;
-#[cfg(feature = "simulation")]
-pub use meta::empty_image;
-pub(crate) use meta::{
-    Meta, TreeRoot, create as create_meta, damaged_meta_pages, highest_number, meta_page_of,
-};
-pub use readers::ReaderInfo;
-pub(crate) use readers::{LOCK_FILE_BYTES, LOCK_FILE_LIMIT, LOCK_FILE_MAGIC, Pin, Readers};
-pub(crate) use run::{Room, RunWriter, WriteSession};
 
 /// The unit of allocation, and the size of a branch.
 pub(crate) const PAGE_BYTES: usize = 4096;
@@ -39,6 +26,25 @@ pub(crate) struct Link {
     pub(crate) address: u64,
     /// CRC-32 (IEEE) of the node's bytes.
     pub(crate) checksum: u32,
+}
+
+/// The root of a tree, as it is stored.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Pod, Zeroable)]
+pub(crate) struct TreeRoot {
+    pub(crate) address: u64,
+    pub(crate) rows: u64,
+    pub(crate) checksum: u32,
+    /// Branches between the root and a leaf: 0 where the root is a leaf, or where there are no rows.
+    pub(crate) height: u16,
+    /// 1 where the leaves lie side by side in order, all of them full but the last: the rows are one array. Else 0.
+    pub(crate) array: u16,
+}
+
+impl TreeRoot {
+    pub(crate) fn link(&self) -> Link {
+        Link { address: self.address, checksum: self.checksum }
+    }
 }
 
 /// The checksum of everything in the file.

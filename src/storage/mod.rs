@@ -34,6 +34,7 @@ pub use making::{Making, record_making};
 pub(crate) use mmap::{MappedFile, Mapping, Window, prefetch};
 #[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "only tests have the door"))]
 pub use mutant::Mutant;
+pub(crate) use mutant::faulted;
 pub(crate) use scratch::{Scratch, TemporaryFolder};
 
 /// A file, or something that behaves like one: it grows, is written at an offset, and keeps for certain only what was synced.

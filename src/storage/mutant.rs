@@ -119,3 +119,13 @@ impl dyn Storage + '_ {
         cfg!(feature = "simulation") && self.planted() == Some(bug)
     }
 }
+
+/// The right expression, or what a planted bug does instead: `faulted!(storage, right; Bug => wrong)`.
+/// The right one always comes first. A bug that shows only under a condition is written
+/// `Bug if condition => wrong`. Only one of the expressions is evaluated.
+macro_rules! faulted {
+    ($storage:expr, $right:expr; $($bug:ident $(if $when:expr)? => $wrong:expr),+ $(,)?) => {
+        $(if $storage.plants($crate::storage::Mutant::$bug) $(&& $when)? { $wrong } else)+ { $right }
+    };
+}
+pub(crate) use faulted;

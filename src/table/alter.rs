@@ -11,8 +11,8 @@ use super::writer::describe_key;
 use crate::catalog::{Definition, Role, entry_layout, field_rows, layout_for};
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::{DuplicateWords, LoadOptions, Loaded, RecordSource, Target, load};
-use crate::page::WriteSession;
 use crate::schema::{FieldDef, Schema};
+use crate::space::WriteSession;
 use crate::tree::{Edited, Slices, View};
 
 /// What a table is to be.

@@ -8,7 +8,7 @@ use super::writer::describe_key;
 use crate::catalog::{Definition, no_index};
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::{DuplicateWords, LoadOptions, LoadReport, Loaded, RecordSource, Target, load};
-use crate::page::{Room, WriteSession};
+use crate::space::{Room, WriteSession};
 use crate::tree::{Edited, Expected, Placed, RowSet, TreeBuilder, View};
 
 /// A table that a write transaction works on.

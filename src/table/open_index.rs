@@ -6,7 +6,8 @@ use super::entry::{EntryShape, twice};
 use crate::catalog::{Definition, Role};
 use crate::error::{Error, Result, fail};
 use crate::load::{Entry, EntryTarget, LoadOptions, load_entries};
-use crate::page::{TreeRoot, WriteSession};
+use crate::page::TreeRoot;
+use crate::space::WriteSession;
 use crate::tree::{Edited, Expected, KeyShape, Placed, Probe, RowSet, TreeBuilder, View, with_probe};
 
 /// An index of a table that a write transaction works on.

@@ -5,8 +5,9 @@ use std::ops::{Bound, Range};
 use super::open::OpenTable;
 use crate::catalog::Definition;
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::page::{PAGE_BYTES, WriteSession};
+use crate::page::PAGE_BYTES;
 use crate::schema::KEY_BYTES;
+use crate::space::WriteSession;
 use crate::tree::{Found, Place, View, Visit};
 
 /// A table to read from: its definition and its tree, as long as the snapshot or the borrow lives.

@@ -10,8 +10,8 @@ use crate::catalog::Definition;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::lease::Held;
 use crate::load::{LoadOptions, LoadReport, RecordSource};
-use crate::page::WriteSession;
 use crate::schema::Schema;
+use crate::space::WriteSession;
 use crate::tree::{Placed, Probe, RowSet, with_probe};
 
 /// What a table needs of the transaction that it belongs to.

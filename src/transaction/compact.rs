@@ -10,7 +10,7 @@ use super::WriteTransaction;
 use super::free_space::cut_tail;
 use crate::catalog::{Definition, Role};
 use crate::error::{Error, Result};
-use crate::page::Room;
+use crate::space::Room;
 use crate::tree::View;
 
 /// Of what is taken in the file, so much may be free after it was compacted: moving everything for less is not worth it.

@@ -2,8 +2,10 @@
 
 use super::Shared;
 use crate::catalog::{Catalog, fields_layout, tables_layout};
+use crate::commit::Meta;
 use crate::error::{Error, Result};
-use crate::page::{Allocator, Meta, PAGE_BYTES, Pages};
+use crate::page::{PAGE_BYTES, Pages};
+use crate::space::Allocator;
 use crate::tree::{View, Visit};
 
 /// Walks everything that the newest state and the pinned snapshots reach; the rest of the file is free. O(branches).

@@ -25,8 +25,10 @@ pub(crate) use turn::{Turn, Wait, WriterPlace};
 use parking_lot::Mutex;
 
 use crate::catalog::Definitions;
+use crate::commit::{Commits, Readers};
 use crate::error::{Result, fail};
-use crate::page::{Allocator, Commits, Pages, Readers};
+use crate::page::Pages;
+use crate::space::Allocator;
 use crate::storage::Process;
 
 /// What the transactions of one open database share.

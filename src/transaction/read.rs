@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::Shared;
 use crate::catalog::{Catalog, Definition, Definitions, Role};
+use crate::commit::{Commits, Meta, Pin, highest_number};
 use crate::error::Result;
-use crate::page::{Commits, Meta, Pages, Pin, highest_number};
+use crate::page::Pages;
 use crate::table::{FindIndex, IndexInfo, Indexes, Reader, RowKind, Table};
 use crate::tree::View;
 

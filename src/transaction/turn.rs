@@ -8,8 +8,9 @@ use parking_lot::{Condvar, Mutex};
 
 use super::free_space::{derive_free_space, snapshot_numbers};
 use super::{Shared, WriterState};
+use crate::commit::Meta;
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::page::{Allocator, Meta};
+use crate::space::Allocator;
 use crate::storage::Mutant;
 
 /// How long to wait for another writer.

@@ -13,11 +13,13 @@ use super::Shared;
 use super::free_space::{cut_tail, give_back_gaps, loose_bytes, snapshot_numbers};
 use super::turn::{Turn, Wait};
 use crate::catalog::{CatalogEdit, Definition, Role, check_name, layout_for};
+use crate::commit::{Durability, Meta};
 use crate::error::{Result, fail};
 use crate::lease::Lease;
-use crate::page::{Durability, Meta, PAGE_BYTES, WriteSession};
+use crate::page::PAGE_BYTES;
 use crate::record::Record;
 use crate::schema::Schema;
+use crate::space::WriteSession;
 use crate::storage::Mutant;
 use crate::table::{Dyn, IndexInfo, IndexOptions, OpenTable, RowKind, TableHome, TableMut, Writer};
 

@@ -5,7 +5,8 @@ use super::edit::Edited;
 use super::layout::Layout;
 use super::view::View;
 use crate::error::Result;
-use crate::page::{Link, PAGE_BYTES, Room, RunWriter, TreeRoot, WriteSession};
+use crate::page::{Link, PAGE_BYTES, TreeRoot};
+use crate::space::{Room, RunWriter, WriteSession};
 
 /// Takes records in key order (or row order) and lays them down as one array.
 ///

@@ -16,7 +16,8 @@ use super::split::{Split, increment, split_at};
 use super::view::View;
 use super::walk::{Visit, walk_stored};
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::page::{Buffer, Link, PAGE_BYTES, TreeRoot, WriteSession};
+use crate::page::{Buffer, Link, PAGE_BYTES, TreeRoot};
+use crate::space::WriteSession;
 
 /// A tree that a write transaction works on.
 #[derive(Debug)]
@@ -645,7 +646,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::page::{Allocator, FIRST_ADDRESS, Pages};
+    use crate::page::{FIRST_ADDRESS, Pages};
+    use crate::space::Allocator;
     use crate::storage::MappedFile;
     use crate::tree::{KeyShape, Part};
 

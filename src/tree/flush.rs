@@ -5,7 +5,8 @@ use super::edit::Edited;
 use super::layout::Layout;
 use super::node::{Child, Node};
 use crate::error::{Result, fail};
-use crate::page::{Link, PAGE_BYTES, Room, RunWriter, TreeRoot, WriteSession};
+use crate::page::{Link, PAGE_BYTES, TreeRoot};
+use crate::space::{Room, RunWriter, WriteSession};
 
 impl Edited {
     /// Writes every owned node to new pages, leaves in order first, and forgets the copies in memory. Returns the root.

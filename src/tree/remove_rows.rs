@@ -6,7 +6,8 @@ use super::edit::{Edit, Edited};
 use super::node::{Branch, Child};
 use super::row_set::{RowSet, Runs};
 use crate::error::Result;
-use crate::page::{TreeRoot, WriteSession};
+use crate::page::TreeRoot;
+use crate::space::WriteSession;
 
 /// Memory for the leaves that lose some of their rows.
 const EDITED_BYTES: usize = 128 << 20;

@@ -8,7 +8,8 @@ use super::inspect::Misplaced;
 use super::node::ChildRef;
 use super::view::View;
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::page::{Allocator, Link, PAGE_BYTES};
+use crate::page::{Link, PAGE_BYTES};
+use crate::space::Allocator;
 
 /// What a rescue comes by, in row order.
 #[derive(Debug)]

@@ -6,7 +6,8 @@ use super::branch::encode;
 use super::inspect::Finding;
 use super::{Edited, KeyShape, Layout, Part, View};
 use crate::error::ErrorKind;
-use crate::page::{Allocator, FIRST_ADDRESS, Link, PAGE_BYTES, Pages, TreeRoot, WriteSession, checksum};
+use crate::page::{FIRST_ADDRESS, Link, PAGE_BYTES, Pages, TreeRoot, checksum};
+use crate::space::{Allocator, WriteSession};
 use crate::storage::{MappedFile, Storage};
 
 const LEAF_ROWS: usize = 512;

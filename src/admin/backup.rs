@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::commit::create_meta;
 use crate::database::{Database, OpenOptions, cannot_make, new_file_id};
 use crate::error::{Result, fail};
-use crate::page::{FIRST_ADDRESS, create_meta};
+use crate::page::FIRST_ADDRESS;
 use crate::storage::{NewFile, Storage};
 use crate::transaction::{Progress, ReadTransaction};
 

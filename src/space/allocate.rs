@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::meta::WrittenRun;
-use super::{FIRST_ADDRESS, PAGE_BYTES, page_of};
+use super::commit_list::WrittenRun;
 use crate::error::{Result, fail};
+use crate::page::{FIRST_ADDRESS, PAGE_BYTES, page_of};
 
 /// One page in so many may be free before a commit that fits nowhere in one piece is torn over gaps. In one piece it is
 /// written several times as fast.

@@ -2,9 +2,9 @@
 
 use std::mem::take;
 
+use crate::commit::Durability;
 use crate::database::Database;
 use crate::error::Result;
-use crate::page::Durability;
 use crate::table::Dyn;
 use crate::transaction::Progress;
 

@@ -1,0 +1,16 @@
+//! Administration: checking, salvaging, compacting, copying and comparing whole databases.
+//!
+//! Everything here is called by users only. It stands on the public interface and on the rooms below,
+//! and no room below knows of it.
+
+mod backup;
+mod check;
+mod compact;
+mod diff;
+mod salvage;
+
+pub use backup::BackupReport;
+pub use check::{CheckReport, Problem};
+pub use compact::CompactReport;
+pub use diff::{Diff, DiffStats, RowChange, RowChanges, TableDiff};
+pub use salvage::{Loss, SalvageReport};
