@@ -1,4 +1,5 @@
-//! `Database::backup`: a consistent copy in a new file, of the pages that live and no more, while others read and write.
+//! `Database::backup`: a consistent copy in a new file, of the pages that live and no more, while
+//! others read and write.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -58,12 +59,14 @@ impl Database {
 }
 
 impl ReadTransaction {
-    /// Writes a copy of this snapshot to a new file, while others read and write: every table as one array of full leaves, the
-    /// catalog, and nothing else. O(n).
+    /// Writes a copy of this snapshot to a new file, while others read and write: every table as
+    /// one array of full leaves, the catalog, and nothing else. O(n).
     ///
-    /// The rows are verified as they are read. The file gets its name when it is whole and durable, and a process that dies before leaves
-    /// nothing (on a file system without unnamed files, a hidden file called `.drystone-…`). The copy is a database of its own: it has another identity, and goes on from
-    /// the same transaction number. From a database in memory it is the way to a file.
+    /// The rows are verified as they are read. The file gets its name when it is whole and durable,
+    /// and a process that dies before leaves nothing (on a file system without unnamed files, a
+    /// hidden file called `.drystone-…`). The copy is a database of its own: it has another
+    /// identity, and goes on from the same transaction number. From a database in memory it is the
+    /// way to a file.
     ///
     /// ```no_run
     /// # let db = drystone::Database::in_memory()?;
@@ -73,14 +76,14 @@ impl ReadTransaction {
     /// ```
     ///
     /// # Errors
-    /// `AlreadyExists` if there is such a file; `Corrupt` if something does not hold; `Io` if a page cannot be read, or the disk is
-    /// full. Then there is no copy.
+    /// `AlreadyExists` if there is such a file; `Corrupt` if something does not hold; `Io` if a
+    /// page cannot be read, or the disk is full. Then there is no copy.
     pub fn backup(&self, path: impl AsRef<Path>) -> Result<BackupReport> {
         self.backup_with(path, |_, _| {})
     }
 
-    /// As [`backup`](ReadTransaction::backup), and calls `progress` with the bytes of rows that are copied,
-    /// and how many there are.
+    /// As [`backup`](ReadTransaction::backup), and calls `progress` with the bytes of rows that are
+    /// copied, and how many there are.
     ///
     /// # Errors
     /// As for [`backup`](ReadTransaction::backup).
@@ -93,7 +96,8 @@ impl ReadTransaction {
         let failed = |error| cannot_make(path, error);
         let names = self.table_names()?;
         let file = Arc::new(NewFile::new(path, MODE).map_err(failed)?);
-        // The one commit that fills it has the number of the snapshot. Without tables there is nothing to commit.
+        // The one commit that fills it has the number of the snapshot. Without tables there is
+        // nothing to commit.
         let first = self.transaction() - u64::from(!names.is_empty());
         file.grow(FIRST_ADDRESS)
             .and_then(|()| file.write_at(0, &create_meta(new_file_id(), first)))

@@ -1,4 +1,5 @@
-//! `Database::compact`: every table as one array of full leaves, and the file as short as that allows.
+//! `Database::compact`: every table as one array of full leaves, and the file as short as that
+//! allows.
 
 use std::mem::take;
 
@@ -8,7 +9,8 @@ use crate::error::Result;
 use crate::table::Dyn;
 use crate::transaction::Progress;
 
-/// So many steps at most, should others write all the while. Five are usual: pack, sink, lift, sink, cut.
+/// So many steps at most, should others write all the while. Five are usual: pack, sink, lift,
+/// sink, cut.
 const ROUNDS: usize = 16;
 
 /// What [`Database::compact`] did.
@@ -21,23 +23,26 @@ pub struct CompactReport {
     pub bytes_after: u64,
     /// Bytes of rows that were written, those that were written twice counted twice.
     pub bytes_written: u64,
-    /// Bytes in the file that are kept for snapshots alone. A later call, when they are gone, can do without.
+    /// Bytes in the file that are kept for snapshots alone. A later call, when they are gone, can
+    /// do without.
     pub held_bytes: u64,
     /// Bytes between what is taken that are free: what comes next goes there first.
     pub free_bytes: u64,
 }
 
 impl Database {
-    /// Writes every table that is not packed anew, as one array of full leaves, and moves tables down until the file
-    /// can be cut behind them. Readers and their snapshots are not disturbed; writers get their turn between the steps. Each step is a
-    /// commit, all or nothing. `progress` hears how many bytes of rows were written, and how many are to be, as far as is known.
+    /// Writes every table that is not packed anew, as one array of full leaves, and moves tables
+    /// down until the file can be cut behind them. Readers and their snapshots are not disturbed;
+    /// writers get their turn between the steps. Each step is a commit, all or nothing. `progress`
+    /// hears how many bytes of rows were written, and how many are to be, as far as is known.
     ///
-    /// Where nobody holds a snapshot, no more than a four-thousandth of the file is free afterwards, and a table costs what it
-    /// costs after a bulk load. Pages that snapshots of before see stay where they are as long as they are held, and the file with
-    /// them. A database in memory keeps its length.
+    /// Where nobody holds a snapshot, no more than a four-thousandth of the file is free
+    /// afterwards, and a table costs what it costs after a bulk load. Pages that snapshots of
+    /// before see stay where they are as long as they are held, and the file with them. A database
+    /// in memory keeps its length.
     ///
-    /// O(bytes of what moves): nothing moves that is packed and has no gap below. On the way the file grows by up to the bytes of all
-    /// tables, so the disk must have room for them.
+    /// O(bytes of what moves): nothing moves that is packed and has no gap below. On the way the
+    /// file grows by up to the bytes of all tables, so the disk must have room for them.
     ///
     /// ```
     /// use drystone::{Database, Record};
@@ -66,14 +71,15 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// Those of [`write`](Database::write) and [`commit`](crate::WriteTransaction::commit): `Corrupt` if a table cannot be read, `Io` if the
-    /// disk is full. What was committed until then stands, and every row is where it was or at its new place.
+    /// Those of [`write`](Database::write) and [`commit`](crate::WriteTransaction::commit):
+    /// `Corrupt` if a table cannot be read, `Io` if the disk is full. What was committed until then
+    /// stands, and every row is where it was or at its new place.
     pub fn compact(&self) -> Result<CompactReport> {
         self.compact_with(|_, _| {})
     }
 
-    /// As [`compact`](Database::compact), and calls `progress` with the bytes that were moved, and how many
-    /// there are to move as far as is known.
+    /// As [`compact`](Database::compact), and calls `progress` with the bytes that were moved, and
+    /// how many there are to move as far as is known.
     ///
     /// # Errors
     /// As for [`compact`](Database::compact).

@@ -10,11 +10,13 @@ use crate::transaction::ReadTransaction;
 use crate::tree::{Difference, Differences};
 
 impl ReadTransaction {
-    /// What is different in a newer state, of this database or of another: tables that are new, or gone, or have another schema, and by
-    /// [`TableDiff::rows`] the rows that were added, removed and changed. O(tables); rows are looked at when they are asked for.
+    /// What is different in a newer state, of this database or of another: tables that are new, or
+    /// gone, or have another schema, and by [`TableDiff::rows`] the rows that were added, removed
+    /// and changed. O(tables); rows are looked at when they are asked for.
     ///
-    /// Of two states of one database, open in one process, only what differs is read: both share the pages that no transaction between them
-    /// wrote. Of two files everything is read and compared.
+    /// Of two states of one database, open in one process, only what differs is read: both share
+    /// the pages that no transaction between them wrote. Of two files everything is read and
+    /// compared.
     ///
     /// ```
     /// use drystone::{Dyn, Database, RowBuf, RowChange, Schema, Value};
@@ -118,12 +120,14 @@ impl<'d> TableDiff<'d> {
         self.new.map(|reader| &reader.definition.schema)
     }
 
-    /// Whether both states have it with the same schema: then [`rows`](TableDiff::rows) can be compared.
+    /// Whether both states have it with the same schema: then [`rows`](TableDiff::rows) can be
+    /// compared.
     pub fn is_comparable(&self) -> bool {
         self.old_schema().is_some() && self.old_schema() == self.new_schema()
     }
 
-    /// Whether it has the same indexes in both: names, fields, uniqueness. What they hold follows from the rows.
+    /// Whether it has the same indexes in both: names, fields, uniqueness. What they hold follows
+    /// from the rows.
     pub fn has_same_indexes(&self) -> bool {
         self.same_indexes
     }
@@ -134,9 +138,10 @@ impl<'d> TableDiff<'d> {
         (rows(self.old), rows(self.new))
     }
 
-    /// The rows that were added, removed and changed, in the order of keys, or of their numbers where there is no key: there a
-    /// table that is longer or shorter has rows added or removed at its end. A table that only one state has is one of which all rows
-    /// were added or removed. O(what differs) within a file, O(n) between files.
+    /// The rows that were added, removed and changed, in the order of keys, or of their numbers
+    /// where there is no key: there a table that is longer or shorter has rows added or removed at
+    /// its end. A table that only one state has is one of which all rows were added or removed.
+    /// O(what differs) within a file, O(n) between files.
     ///
     /// # Errors
     /// `Schema` if the schemas differ, showing both.
@@ -164,7 +169,8 @@ impl<'d> TableDiff<'d> {
     }
 }
 
-/// A row that is not the same in two states. `number` is that of the row, counted in key order where there is a key.
+/// A row that is not the same in two states. `number` is that of the row, counted in key order
+/// where there is a key.
 #[derive(Clone, Copy, Debug)]
 pub enum RowChange<'d> {
     /// Only the old state has it.
@@ -208,7 +214,8 @@ pub struct DiffStats {
     pub branches_read: u64,
 }
 
-/// The rows of a table that are not the same in two states: an iterator of `Result<RowChange>`. An error comes once and ends it.
+/// The rows of a table that are not the same in two states: an iterator of `Result<RowChange>`. An
+/// error comes once and ends it.
 pub struct RowChanges<'d> {
     table: Reader<'d>,
     changes: Differences<'d>,

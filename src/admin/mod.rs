@@ -1,7 +1,7 @@
 //! Administration: checking, salvaging, compacting, copying and comparing whole databases.
 //!
-//! Everything here is called by users only. It stands on the public interface and on the rooms below,
-//! and no room below knows of it.
+//! Everything here is called by users only. It stands on the public interface and on the rooms
+//! below, and no room below knows of it.
 
 mod backup;
 mod check;

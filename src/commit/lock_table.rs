@@ -1,11 +1,17 @@
-//! The file `NAME.dry-lock`, through which processes see each other: the newest state, and a slot for
-//! each snapshot that is held. Only `readers.rs` uses it.
+//! The file `NAME.dry-lock`, through which processes see each other: the newest state, and a slot
+//! for each snapshot that is held. Only `readers.rs` uses it.
 //!
 //! ```text
-//!    0  magic "drylock1"     8  newest transaction u64      16  file id (16 bytes)     32  device, inode of the database
-//!  128  the newest state, if its number is even     256  if it is odd     4096  a slot for each pinned snapshot
-//!       each 128 bytes: transaction, root of the tables, root of the fields, file_bytes, since, process, next table, CRC
-//! locks: byte 0 held (shared) by all who have the file open · byte 1 by the writer · byte 1024 + i by the owner of slot i
+//!    0  magic "drylock1"                      32  device and inode of the database
+//!    8  newest transaction u64                128  the newest state, if its number is even
+//!   16  file id (16 bytes)                    256  the newest state, if its number is odd
+//!                                            4096  a slot for each pinned snapshot
+//!
+//! a state or slot: 128 bytes: transaction, root of the tables, root of the fields, file_bytes,
+//! since, process, next table, CRC
+//!
+//! locks: byte 0, shared, by all processes that have the file open; byte 1 by the writer;
+//! byte 1024 + i by the owner of slot i
 //! ```
 
 use std::io;
@@ -43,12 +49,13 @@ struct Header {
     magic: u64,
     newest: u64,
     file_id: [u8; 16],
-    /// Device and inode. A copy that took the place of an open database has the same id, but is another
-    /// file.
+    /// Device and inode. A copy that took the place of an open database has the same id, but is
+    /// another file.
     identity: [u64; 2],
 }
 
-/// A state of the database, as the lock file shows it to other processes: the newest, or a pinned one.
+/// A state of the database, as the lock file shows it to other processes: the newest, or a pinned
+/// one.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 pub(super) struct ReaderSlot {
@@ -135,8 +142,8 @@ impl LockTable {
         self.0.try_exclusive(ALIVE).map_err(unusable)
     }
 
-    /// Writes a table without readers. What an earlier process left is not believed. If it is the same
-    /// nothing is written, so that opening waits for no journal of the file system.
+    /// Writes a table without readers. What an earlier process left is not believed. If it is the
+    /// same nothing is written, so that opening waits for no journal of the file system.
     pub(super) fn start(&self, newest: &Meta, identity: (u64, u64)) -> Result<()> {
         let header = Header {
             magic: MAGIC,
@@ -156,8 +163,8 @@ impl LockTable {
         self.0.share(ALIVE).map_err(unusable)
     }
 
-    /// Whether the file is this start and shows no reader. Of the two places for a state only the one
-    /// at `state` counts.
+    /// Whether the file is this start and shows no reader. Of the two places for a state only the
+    /// one at `state` counts.
     fn starts_with(&self, start: &[u8], state: usize) -> io::Result<bool> {
         if self.0.len()? != start.len() as u64 {
             return Ok(false);
@@ -204,8 +211,8 @@ impl LockTable {
         Ok(u64::from_le_bytes(newest))
     }
 
-    /// The newest state that was published. It is read again only if two commits overwrite it meanwhile,
-    /// so a writer that stands still holds nobody up.
+    /// The newest state that was published. It is read again only if two commits overwrite it
+    /// meanwhile, so a writer that stands still holds nobody up.
     pub(super) fn published_state(&self, file_id: [u8; 16]) -> Result<Meta> {
         for _ in 0..TRIES {
             let newest = self.published_number()?;
@@ -227,8 +234,8 @@ impl LockTable {
     /// Publishes a state, unless it is published already.
     ///
     /// The state is written first, to the place that the published number does not name, then the
-    /// number. If the writer is stopped or killed in between, the number names a whole state, and no
-    /// reader waits.
+    /// number. If the writer is stopped or killed in between, the number names a whole state, and
+    /// no reader waits.
     pub(super) fn publish(&self, meta: &Meta) -> Result<()> {
         if self.published_number()? == meta.transaction {
             return Ok(());
@@ -277,8 +284,8 @@ impl LockTable {
         Ok(alive)
     }
 
-    /// A slot of another process, unless it is empty or that process has died. `tries` counts how often
-    /// slots were read again.
+    /// A slot of another process, unless it is empty or that process has died. `tries` counts how
+    /// often slots were read again.
     fn slot_if_alive(
         &self,
         index: u64,
@@ -290,9 +297,9 @@ impl LockTable {
             if dead && self.clear_dead_slot(index).map_err(unreadable)? {
                 return Ok(None);
             }
-            // Another process may have taken a dead one's slot this moment, without having written it
-            // yet. Then the dead one's state counts as held once more. That is safe: it was counted
-            // until now, so its pages are still there.
+            // Another process may have taken a dead one's slot this moment, without having written
+            // it yet. Then the dead one's state counts as held once more. That is safe: it was
+            // counted until now, so its pages are still there.
             if slot.is_whole() {
                 return Ok(Some(slot));
             }
@@ -360,7 +367,8 @@ mod tests {
 
     #[test]
     fn a_state_is_not_published_over_the_one_before() {
-        // A reader that comes while a writer stands still between its two writes finds the state before whole.
+        // A reader that comes while a writer stands still between its two writes finds the state
+        // before whole.
         for transaction in [1, 2, 7, 1000] {
             let before = state_offset(transaction - 1);
             assert!(before.abs_diff(state_offset(transaction)) >= SLOT_BYTES);

@@ -1,12 +1,14 @@
-//! The meta page: the state of the database that a commit leaves behind. There are two, in two slots,
-//! which take turns. Recovery and the order of commits use it; what is believed is decided there.
+//! The meta page: the state of the database that a commit leaves behind. There are two, in two
+//! slots, which take turns. Recovery and the order of commits use it; what is believed is decided
+//! there.
 //!
 //! ```text
-//!    0  magic "drystone"            40  file_bytes u64            104  commit list, 248 entries of 16 bytes:
-//!    8  version u32                 48  root of the tables (24)        address u64, bytes u32, checksum u32
-//!   12  sealed u32                  72  root of the fields (24)   4072  zeros
-//!   16  file id (16 bytes)          96  next table id u32         4092  CRC-32 of all before it
-//!   32  transaction u64            100  entries in the list u32
+//!    0  magic "drystone"         48  root of the tables (24)    104  commit list, 248 entries:
+//!    8  version u32              72  root of the fields (24)          address u64, bytes u32,
+//!   12  sealed u32               96  next table id u32                checksum u32
+//!   16  file id (16 bytes)      100  entries in the list u32   4072  zeros
+//!   32  transaction u64                                        4092  CRC-32 of all before it
+//!   40  file_bytes u64
 //! ```
 
 use std::time::Duration;
@@ -45,8 +47,9 @@ struct MetaPage {
 const _: () = assert!(size_of::<MetaPage>() == PAGE_BYTES);
 const CHECKED_BYTES: usize = PAGE_BYTES - 4;
 
-/// The higher of the numbers in the two meta pages, as they are at this moment. No state is published before a
-/// meta page has its number; but a number may be there whose commit is still under way, or failed.
+/// The higher of the numbers in the two meta pages, as they are at this moment. No state is
+/// published before a meta page has its number; but a number may be there whose commit is still
+/// under way, or failed.
 #[inline]
 pub(crate) fn highest_number(mapping: &Mapping) -> u64 {
     let at = std::mem::offset_of!(MetaPage, transaction) as u64;
@@ -67,7 +70,8 @@ pub(crate) struct Meta {
 }
 
 impl Meta {
-    /// The page as it is written. A sealed page says that the commit is known to be durable; it needs no list.
+    /// The page as it is written. A sealed page says that the commit is known to be durable; it
+    /// needs no list.
     pub(super) fn encode(&self, sealed: bool, runs: &[WrittenRun]) -> [u8; PAGE_BYTES] {
         self.encode_as(FORMAT_VERSION, sealed, runs)
     }
@@ -91,7 +95,8 @@ impl Meta {
     }
 }
 
-/// The first two pages of a new database: the empty state, sealed, in both. Transactions are counted from this number.
+/// The first two pages of a new database: the empty state, sealed, in both. Transactions are
+/// counted from this number.
 pub(crate) fn create(file_id: [u8; 16], transaction: u64) -> Vec<u8> {
     let meta = Meta {
         file_id,
@@ -173,8 +178,8 @@ fn decode(storage: &dyn Storage, index: usize, page: MetaPage) -> Found {
 }
 
 impl MetaPage {
-    /// Whether a commit may have written this list. A seal lists nothing; a list is never longer than
-    /// opening is willing to read; and every run lies in the file.
+    /// Whether a commit may have written this list. A seal lists nothing; a list is never longer
+    /// than opening is willing to read; and every run lies in the file.
     fn lists_only(&self, runs: &[WrittenRun]) -> bool {
         let inside = |run: &WrittenRun| {
             let end = run.address.checked_add(run.bytes.into());
@@ -187,8 +192,8 @@ impl MetaPage {
 /// What tells meta pages apart.
 pub(super) type Signature = [[u8; 8]; 2];
 
-/// Of both meta pages the checksum that they hold, and that of their bytes: while they do not change, nobody has committed, and no
-/// write was cut off in the middle.
+/// Of both meta pages the checksum that they hold, and that of their bytes: while they do not
+/// change, nobody has committed, and no write was cut off in the middle.
 pub(super) fn signature(storage: &dyn Storage) -> Result<Signature> {
     let mut signature = [[0; 8]; 2];
     for (slot, part) in signature.iter_mut().enumerate() {
@@ -205,8 +210,8 @@ pub(super) fn page_signature(page: &[u8]) -> [u8; 8] {
     part
 }
 
-/// The meta pages that do not hold, by page number. A writer may be at work: what is read in the middle of its writing
-/// is not what is read again a moment later.
+/// The meta pages that do not hold, by page number. A writer may be at work: what is read in the
+/// middle of its writing is not what is read again a moment later.
 pub(crate) fn damaged_meta_pages(storage: &dyn Storage) -> Vec<(u64, Error)> {
     let mut damaged = Vec::new();
     for slot in 0..2 {
@@ -235,7 +240,8 @@ pub(crate) fn damaged_meta_pages(storage: &dyn Storage) -> Vec<(u64, Error)> {
                 damaged.push((slot as u64, Error::new(ErrorKind::Corrupt, message)));
                 break;
             }
-            // On a simulated disk nobody writes meanwhile, and there are millions of torn meta pages.
+            // On a simulated disk nobody writes meanwhile, and there are millions of torn meta
+            // pages.
             if !cfg!(feature = "simulation") {
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -244,7 +250,8 @@ pub(crate) fn damaged_meta_pages(storage: &dyn Storage) -> Vec<(u64, Error)> {
     damaged
 }
 
-/// The first meta page that tells this state, by page number. One that cannot be read does not tell it.
+/// The first meta page that tells this state, by page number. One that cannot be read does not tell
+/// it.
 pub(crate) fn meta_page_of(storage: &dyn Storage, meta: &Meta) -> Option<u64> {
     (0..2).find_map(|slot| match read_slot(storage, slot) {
         Ok(Found::Good(found)) if found.meta == *meta => Some(slot as u64),

@@ -1,17 +1,17 @@
-//! The order of a commit: which write comes before which sync. Write transactions and opening use it;
-//! recovery relies on it.
+//! The order of a commit: which write comes before which sync. Write transactions and opening use
+//! it; recovery relies on it.
 //!
 //! # Rules that recovery relies on
 //!
-//! 1. The slot of the last durable commit is not written until a newer commit is durable in the other
-//!    slot.
-//! 2. No page that a durable commit or a later unsynced one reaches is written until a newer commit is
-//!    durable.
-//! 3. A commit that is not synced lists every run that was written since the last durable one, with its
-//!    checksum.
-//! 4. No page on the list of the last durable commit is written until a newer commit is durable, even if
-//!    nothing reaches the page any more. Until the seal is durable, the list is the only proof that the
-//!    commit is whole.
+//! 1. The slot of the last durable commit is not written until a newer commit is durable in the
+//!    other slot.
+//! 2. No page that a durable commit or a later unsynced one reaches is written until a newer commit
+//!    is durable.
+//! 3. A commit that is not synced lists every run that was written since the last durable one, with
+//!    its checksum.
+//! 4. No page on the list of the last durable commit is written until a newer commit is durable,
+//!    even if nothing reaches the page any more. Until the seal is durable, the list is the only
+//!    proof that the commit is whole.
 //! 5. A seal is a second copy of the meta page. It is written only after its commit was synced.
 
 use super::meta::{self, Meta};
@@ -28,9 +28,9 @@ pub enum Durability {
     /// The commit survives a power cut.
     #[default]
     Immediate,
-    /// The commit is visible, and survives the end of the process. A power cut may lose the last such
-    /// commits, whole and in order, but never the consistency. A later `Immediate` commit makes them
-    /// durable too.
+    /// The commit is visible, and survives the end of the process. A power cut may lose the last
+    /// such commits, whole and in order, but never the consistency. A later `Immediate` commit
+    /// makes them durable too.
     Eventual,
 }
 
@@ -42,8 +42,8 @@ pub(crate) struct Commits {
     durable: u64,
     /// The slot that holds it.
     durable_slot: usize,
-    /// The two meta pages as this process last read or wrote them. While they are the same, no other
-    /// process has committed.
+    /// The two meta pages as this process last read or wrote them. While they are the same, no
+    /// other process has committed.
     signature: meta::Signature,
     /// Runs written since the durable commit.
     unsynced: Vec<WrittenRun>,
@@ -70,7 +70,8 @@ impl Commits {
         }
     }
 
-    /// The state that a new or just opened file has. Reads at most the meta pages and one commit list.
+    /// The state that a new or just opened file has. Reads at most the meta pages and one commit
+    /// list.
     pub(crate) fn recover(pages: &Pages) -> Result<Meta> {
         let newest = recover(pages.storage())?.meta;
         recover::check_mapping(pages.storage(), newest.transaction)?;
@@ -87,8 +88,8 @@ impl Commits {
         recover::recognise(storage)
     }
 
-    /// Prepares for reading a state that another process published. That process may have written any
-    /// page, and the file may have grown.
+    /// Prepares for reading a state that another process published. That process may have written
+    /// any page, and the file may have grown.
     pub(crate) fn adopt(pages: &Pages, newest: &Meta) -> Result<()> {
         faulted!(pages.storage(), pages.forget_all(); KeepMarks => ());
         recover::check_mapping(pages.storage(), newest.transaction)?;
@@ -108,16 +109,17 @@ impl Commits {
         self.durable
     }
 
-    /// Runs that must stay as they are until a newer commit is durable, even if nothing reaches them.
+    /// Runs that must stay as they are until a newer commit is durable, even if nothing reaches
+    /// them.
     pub(crate) fn listed(&self) -> &[WrittenRun] {
         &self.listed
     }
 
-    /// Prepares for writing. The caller holds the right to write, and has written nothing yet. Returns
-    /// the state to build on, which is then durable in one slot and sealed in the other.
+    /// Prepares for writing. The caller holds the right to write, and has written nothing yet.
+    /// Returns the state to build on, which is then durable in one slot and sealed in the other.
     ///
-    /// If no other process has committed since this one did, there is nothing to do. Else the state in
-    /// the file is found as in opening, settled, and published.
+    /// If no other process has committed since this one did, there is nothing to do. Else the state
+    /// in the file is found as in opening, settled, and published.
     pub(crate) fn prepare(&mut self, pages: &Pages, readers: &Readers) -> Result<Meta> {
         self.check_poison()?;
         let storage = pages.storage();
@@ -136,8 +138,8 @@ impl Commits {
         self.durable = found.meta.transaction;
         self.unsynced.clear();
         self.listed = found.runs;
-        // Nothing may be written until the state is published: a reader that pins the published state
-        // relies on it being the newest.
+        // Nothing may be written until the state is published: a reader that pins the published
+        // state relies on it being the newest.
         self.signature = UNKNOWN;
         match last_lost {
             Some(last_lost) => self.renumber(pages, readers, last_lost)?,
@@ -152,14 +154,15 @@ impl Commits {
 
     /// Makes a state durable that was found in the file.
     ///
-    /// All that is known of it is that its pages can be read. The process that wrote it may have died
-    /// before the sync. Or the sync failed: then the kernel may call pages clean that never reached the
-    /// disk, and the next sync skips them. So everything that no successful sync is known to have
-    /// covered is written again with the same bytes: the runs on the list, and the meta page.
+    /// All that is known of it is that its pages can be read. The process that wrote it may have
+    /// died before the sync. Or the sync failed: then the kernel may call pages clean that never
+    /// reached the disk, and the next sync skips them. So everything that no successful sync is
+    /// known to have covered is written again with the same bytes: the runs on the list, and the
+    /// meta page.
     ///
     /// After that the other slot is overwritten by the seal. It may hold a commit that was cut off,
-    /// whose runs a new commit could complete by chance. If the state gets a new number, that commit
-    /// overwrites the slot, and `seals` is false.
+    /// whose runs a new commit could complete by chance. If the state gets a new number, that
+    /// commit overwrites the slot, and `seals` is false.
     fn settle(&mut self, pages: &Pages, found: &Recovered, seals: bool) -> Result<()> {
         let storage = pages.storage();
         faulted!(storage, write_again(storage, found)?; SettleWithoutWriting => ());
@@ -173,28 +176,31 @@ impl Commits {
 
     /// Commits the newest state again, under the number after `last_lost`.
     ///
-    /// Commits that were not synced can be lost without a power cut, when a later write fails midway.
-    /// Readers may have seen them and may still hold them. If their numbers were given a second time, a
-    /// reader would take the new state for the one that it has, and the writer would take pages that
-    /// are held for free ones. The new commit overwrites the meta page of the lost one, so the file
-    /// never has only lower numbers than the lock file shows.
+    /// Commits that were not synced can be lost without a power cut, when a later write fails
+    /// midway. Readers may have seen them and may still hold them. If their numbers were given a
+    /// second time, a reader would take the new state for the one that it has, and the writer would
+    /// take pages that are held for free ones. The new commit overwrites the meta page of the lost
+    /// one, so the file never has only lower numbers than the lock file shows.
     fn renumber(&mut self, pages: &Pages, readers: &Readers, last_lost: u64) -> Result<()> {
         let next = Meta { transaction: last_lost + 1, ..self.newest };
         self.commit(pages, readers, next, Some(Vec::new()), Durability::Immediate)
     }
 
-    /// Commits a state whose pages are written. `written` is `None` if they are too many for a list.
+    /// Commits a state whose pages are written. `written` is `None` if they are too many for a
+    /// list.
     ///
-    /// **A small commit** lists its runs in its meta page, so one sync makes the pages and the meta page
-    /// durable together, in whatever order the disk takes them. Until that sync returns, recovery may
-    /// find a run missing, and then keeps the durable slot. `Eventual` leaves the sync to a later commit.
+    /// **A small commit** lists its runs in its meta page, so one sync makes the pages and the meta
+    /// page durable together, in whatever order the disk takes them. Until that sync returns,
+    /// recovery may find a run missing, and then keeps the durable slot. `Eventual` leaves the sync
+    /// to a later commit.
     ///
-    /// **A large commit** has no list. Its pages are synced first, then its meta page is written and
-    /// synced. That is so for `Eventual` too: a meta page without a list must not become durable when
-    /// its pages are not, or outlive pages that later commits reuse.
+    /// **A large commit** has no list. Its pages are synced first, then its meta page is written
+    /// and synced. That is so for `Eventual` too: a meta page without a list must not become
+    /// durable when its pages are not, or outlive pages that later commits reuse.
     ///
-    /// Once the sync has returned the commit is durable. What follows can fail without losing it: the
-    /// seal, which saves the next opening from reading the list, and showing it to other processes.
+    /// Once the sync has returned the commit is durable. What follows can fail without losing it:
+    /// the seal, which saves the next opening from reading the list, and showing it to other
+    /// processes.
     pub(crate) fn commit(
         &mut self,
         pages: &Pages,
@@ -229,7 +235,8 @@ impl Commits {
         self.publish(readers, next)
     }
 
-    /// The list of a small commit: all that was written since the durable one. `None` if it is too long.
+    /// The list of a small commit: all that was written since the durable one. `None` if it is too
+    /// long.
     fn commit_list(&self, storage: &dyn Storage, written: Vec<WrittenRun>) -> Option<Vec<WrittenRun>> {
         let unsynced = faulted!(storage, &self.unsynced[..]; ForgetUnsynced => &[]);
         let runs = [unsynced, &written[..]].concat();
@@ -244,8 +251,8 @@ impl Commits {
         self.listed = listed;
     }
 
-    /// Shows a durable or eventual commit to other processes. If that fails the commit is not undone,
-    /// but others do not see it yet.
+    /// Shows a durable or eventual commit to other processes. If that fails the commit is not
+    /// undone, but others do not see it yet.
     fn publish(&mut self, readers: &Readers, next: Meta) -> Result<()> {
         readers.publish(next).map_err(|error| {
             self.poisoned = true;
@@ -254,7 +261,8 @@ impl Commits {
         })
     }
 
-    /// Makes the newest state durable, whichever process wrote it. The caller holds the right to write.
+    /// Makes the newest state durable, whichever process wrote it. The caller holds the right to
+    /// write.
     pub(crate) fn sync_all(&mut self, pages: &Pages, readers: &Readers) -> Result<()> {
         self.prepare(pages, readers)?;
         self.sync_own(pages)
@@ -283,8 +291,8 @@ impl Commits {
         self.seal(pages, &newest)
     }
 
-    /// Copies a durable state into the other slot, marked as durable. Not synced: the next commit's sync
-    /// covers it.
+    /// Copies a durable state into the other slot, marked as durable. Not synced: the next commit's
+    /// sync covers it.
     fn seal(&mut self, pages: &Pages, meta: &Meta) -> Result<()> {
         self.write_meta(pages, 1 - self.durable_slot, meta, true, &[])
     }
@@ -310,8 +318,8 @@ impl Commits {
 
     fn sync(&mut self, pages: &Pages) -> Result<()> {
         pages.storage().sync().map_err(|error| {
-            // After a failed sync the kernel may have dropped what it could not write, and report the
-            // next sync as good.
+            // After a failed sync the kernel may have dropped what it could not write, and report
+            // the next sync as good.
             self.poisoned = faulted!(pages.storage(), true; RetrySync => false);
             let message = format!(
                 "the sync failed, so nothing since the last commit is certain; open the database again: {error}"
@@ -357,7 +365,8 @@ mod tests {
     use crate::page::{FIRST_ADDRESS, Link, checksum};
     use crate::storage::MappedFile;
 
-    /// A file of an empty state and a page behind it, which was verified, and holds other bytes now.
+    /// A file of an empty state and a page behind it, which was verified, and holds other bytes
+    /// now.
     fn written_by_another_process() -> (Pages, Meta, Link) {
         let file = MappedFile::anonymous(FIRST_ADDRESS + PAGE_BYTES as u64, 0).unwrap();
         let pages = Pages::new(Box::new(file));

@@ -24,8 +24,8 @@ struct Local {
     pins: BTreeMap<u64, Pinned>,
     /// Slots of the lock file whose lock this process holds, but which it does not use now.
     spare_slots: Vec<u64>,
-    /// Slots that could not be cleared, with the state that they still show. Other processes count it
-    /// as held, so this one does too, until the slot is cleared.
+    /// Slots that could not be cleared, with the state that they still show. Other processes count
+    /// it as held, so this one does too, until the slot is cleared.
     uncleared: Vec<(u64, Meta)>,
 }
 
@@ -67,11 +67,12 @@ impl Readers {
     }
 
     /// Joins the processes that have this database open. The first one finds the newest state with
-    /// `recover`, whatever an earlier lock file says. The others `adopt` the state that is published.
+    /// `recover`, whatever an earlier lock file says. The others `adopt` the state that is
+    /// published.
     ///
     /// # Errors
-    /// `Busy` if other processes keep starting to open the database and give up; `Usage` if the lock
-    /// file belongs to another file.
+    /// `Busy` if other processes keep starting to open the database and give up; `Usage` if the
+    /// lock file belongs to another file.
     pub(crate) fn join(
         lock: Box<dyn LockFile>,
         identity: (u64, u64),
@@ -116,8 +117,8 @@ impl Readers {
         Readers { local: Mutex::new(Local::new(newest)), shared: Some(table) }
     }
 
-    /// States that some process has seen: the published one, the newest of this process, and those that
-    /// are held.
+    /// States that some process has seen: the published one, the newest of this process, and those
+    /// that are held.
     pub(crate) fn seen(&self) -> Result<Vec<Meta>> {
         let mut seen = self.snapshots()?;
         let local = self.local.lock();
@@ -156,9 +157,9 @@ impl Readers {
                 None => None,
             };
             local.pins.insert(meta.transaction, Pinned { meta, count: 1, slot, since });
-            // The pin is in the table. If the state is still the newest, no writer has read the table
-            // since the state became old, so the pin holds. If not, a writer may have read it before
-            // the pin was there: try again.
+            // The pin is in the table. If the state is still the newest, no writer has read the
+            // table since the state became old, so the pin holds. If not, a writer may have read it
+            // before the pin was there: try again.
             fence(Ordering::SeqCst);
             match self.published() {
                 Ok(published) if published.is_none_or(|published| published == meta.transaction) => {
@@ -172,9 +173,10 @@ impl Readers {
         }
     }
 
-    /// Pins a state that a slot of the lock file names, so that it can be looked at; `None` if no slot
-    /// does. The state may be gone all the same: its holder may only be entering the table, or have left
-    /// it before this pin was there. What is read of it is verified, so that shows as damage.
+    /// Pins a state that a slot of the lock file names, so that it can be looked at; `None` if no
+    /// slot does. The state may be gone all the same: its holder may only be entering the table, or
+    /// have left it before this pin was there. What is read of it is verified, so that shows as
+    /// damage.
     pub(crate) fn pin_named(&self, transaction: u64) -> Result<Option<Pin>> {
         let mut local = self.local.lock();
         if let Some(pinned) = local.pins.get_mut(&transaction) {
@@ -204,9 +206,11 @@ impl Readers {
         self.shared.as_ref().map_or(Ok(()), |table| table.publish(&meta))
     }
 
-    /// The states that are held, in any process. Slots of processes that died are cleared on the way.
+    /// The states that are held, in any process. Slots of processes that died are cleared on the
+    /// way.
     pub(crate) fn snapshots(&self) -> Result<Vec<Meta>> {
-        // What was published before must be visible to a reader that pins after this look at the table.
+        // What was published before must be visible to a reader that pins after this look at the
+        // table.
         fence(Ordering::SeqCst);
         let mut local = self.local.lock();
         if let Some(table) = &self.shared {

@@ -1,5 +1,5 @@
-//! Recovery: which of the two meta pages is believed, when a file is opened or another process may have
-//! written it. Used by the order of commits. It only reads.
+//! Recovery: which of the two meta pages is believed, when a file is opened or another process may
+//! have written it. Used by the order of commits. It only reads.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -18,8 +18,8 @@ pub(super) struct Recovered {
     pub(super) runs: Vec<WrittenRun>,
     /// The slot of that page. The next commit goes to the other one.
     pub(super) slot: usize,
-    /// Whether the other slot holds the seal of this page, so that the state is known to be durable.
-    /// Of two seals it is not known which one was synced: they are not settled.
+    /// Whether the other slot holds the seal of this page, so that the state is known to be
+    /// durable. Of two seals it is not known which one was synced: they are not settled.
     pub(super) settled: bool,
 }
 
@@ -34,13 +34,14 @@ impl Recovered {
 /// 1. The meta pages that match their checksums are the candidates, the newer one first.
 /// 2. A sealed page is believed. It was written after its commit was durable. A page of that state
 ///    that does not match its checksum is damage, which reading reports.
-/// 3. An unsealed page is believed if the file holds every run that it lists. If not, a crash cut its
-///    commit off, and the state of the other page is the last one: it was durable before that commit
-///    began.
+/// 3. An unsealed page is believed if the file holds every run that it lists. If not, a crash cut
+///    its commit off, and the state of the other page is the last one: it was durable before that
+///    commit began.
 /// 4. The file must be as long as the state needs.
 ///
 /// # Errors
-/// `NotADatabase`, `EmptyFile`, `Truncated`, `FutureFormat`, and `Corrupt` if no page can be believed.
+/// `NotADatabase`, `EmptyFile`, `Truncated`, `FutureFormat`, and `Corrupt` if no page can be
+/// believed.
 pub(super) fn recover(storage: &dyn Storage) -> Result<Recovered> {
     let len = database_length(storage)?;
     let recovered = match candidates(storage)? {
@@ -86,7 +87,8 @@ fn candidates(storage: &dyn Storage) -> Result<(MetaSlot, Option<MetaSlot>)> {
     }
 }
 
-/// The other page is damaged. If the commit of this one was cut off as well, no whole state is known.
+/// The other page is damaged. If the commit of this one was cut off as well, no whole state is
+/// known.
 fn believe_the_only(storage: &dyn Storage, only: MetaSlot, len: u64) -> Result<Recovered> {
     if only.sealed || holds(storage, &only, len)? {
         return Ok(Recovered::new(only, false));
@@ -119,8 +121,8 @@ fn believe_one_of_two(
     }
 }
 
-/// Whether every run that the page lists is in the file as it was written. A run that cannot be read
-/// is an error: treating it as never written would fall back from a commit that is durable.
+/// Whether every run that the page lists is in the file as it was written. A run that cannot be
+/// read is an error: treating it as never written would fall back from a commit that is durable.
 fn holds(storage: &dyn Storage, slot: &MetaSlot, len: u64) -> Result<bool> {
     if slot.meta.file_bytes > len {
         return Ok(false);
@@ -180,8 +182,8 @@ pub(super) fn recognise(storage: &dyn Storage) -> Result<()> {
     fail!(NotADatabase, "not a Drystone database: it does not start with \"drystone\"")
 }
 
-/// Makes sure that the mapping shows the file that others write, at least up to this transaction. On an
-/// overlay file system it may show an older copy: then the file is mapped again.
+/// Makes sure that the mapping shows the file that others write, at least up to this transaction.
+/// On an overlay file system it may show an older copy: then the file is mapped again.
 pub(super) fn check_mapping(storage: &dyn Storage, transaction: u64) -> Result<()> {
     /// Where a meta page has the number of its transaction.
     const NUMBER: u64 = 32;

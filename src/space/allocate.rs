@@ -1,6 +1,8 @@
-//! Free space: which pages are taken, which will be free once nobody can see them, and where the next run goes.
+//! Free space: which pages are taken, which will be free once nobody can see them, and where the
+//! next run goes.
 //!
-//! Nothing of this is stored. The caller walks the live trees and marks what it finds; the rest of the file is free.
+//! Nothing of this is stored. The caller walks the live trees and marks what it finds; the rest of
+//! the file is free.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,8 +10,8 @@ use super::commit_list::WrittenRun;
 use crate::error::{Result, fail};
 use crate::page::{FIRST_ADDRESS, PAGE_BYTES, page_of};
 
-/// One page in so many may be free before a commit that fits nowhere in one piece is torn over gaps. In one piece it is
-/// written several times as fast.
+/// One page in so many may be free before a commit that fits nowhere in one piece is torn over
+/// gaps. In one piece it is written several times as fast.
 const SPARE_PART: u64 = 5;
 
 /// Bytes that a transaction stopped using.
@@ -25,8 +27,8 @@ pub(crate) struct Freed {
 
 /// The map of the file's pages, for the one writer.
 ///
-/// A page can hold the end of one node and the start of the next, never more: so two bits a page, `starts` and
-/// `crossed`, say all, and a page is free when neither is set.
+/// A page can hold the end of one node and the start of the next, never more: so two bits a page,
+/// `starts` and `crossed`, say all, and a page is free when neither is set.
 #[derive(Default)]
 pub(crate) struct Allocator {
     /// A node starts in this page.
@@ -44,23 +46,28 @@ pub(crate) struct Allocator {
     held: BTreeMap<u64, Vec<Freed>>,
     /// Freed by the running transaction.
     leaving: Vec<Freed>,
-    /// Free, but not given back to the file system since it was written; and how many pages that are.
+    /// Free, but not given back to the file system since it was written; and how many pages that
+    /// are.
     stale: Bits,
     stale_pages: u64,
-    /// Bytes that commits freed since gaps were last given back, less those that they took. In steady use
-    /// commits take as much as they free, and this stays near 0. What snapshots hold is not counted.
+    /// Bytes that commits freed since gaps were last given back, less those that they took. In
+    /// steady use commits take as much as they free, and this stays near 0. What snapshots hold is
+    /// not counted.
     loose: u64,
     /// When pages were written, where a snapshot is older than that.
     births: HashMap<u64, u64>,
-    /// While snapshots of before the walk are held: the nodes that they reach. What else the walk found is younger than they.
+    /// While snapshots of before the walk are held: the nodes that they reach. What else the walk
+    /// found is younger than they.
     old: Bits,
     /// The transaction whose state the walk found.
     walked: u64,
     /// Where the last search ended.
     cursor: u64,
-    /// The shortest gap that was looked for in vain since pages last became free; there is none so long.
+    /// The shortest gap that was looked for in vain since pages last became free; there is none so
+    /// long.
     missed: u64,
-    /// While marking: pages of which one part is taken, and the offset at which that part starts or ends.
+    /// While marking: pages of which one part is taken, and the offset at which that part starts or
+    /// ends.
     edges: HashMap<u64, u64>,
     /// The transaction whose tree this map describes.
     transaction: u64,
@@ -69,8 +76,8 @@ pub(crate) struct Allocator {
 }
 
 impl Allocator {
-    /// An empty map for the state of this transaction; [`mark`](Allocator::mark) what it reaches, then
-    /// [`marked`](Allocator::marked).
+    /// An empty map for the state of this transaction; [`mark`](Allocator::mark) what it reaches,
+    /// then [`marked`](Allocator::marked).
     pub(crate) fn new(transaction: u64) -> Allocator {
         let mut allocator =
             Allocator { transaction, walked: transaction, missed: u64::MAX, ..Allocator::default() };
@@ -81,8 +88,8 @@ impl Allocator {
     }
 
     /// Plants the bug `UnknownIsYoung`.
-    pub(crate) fn plant_unknown_is_young(&mut self, planted: bool) {
-        self.unknown_is_young = planted;
+    pub(crate) fn plant_unknown_is_young(&mut self) {
+        self.unknown_is_young = true;
     }
 
     /// The transaction whose tree this map describes.
@@ -90,7 +97,8 @@ impl Allocator {
         self.transaction
     }
 
-    /// Notes a node that a live root reaches. A node that overlaps one that is marked already is damage.
+    /// Notes a node that a live root reaches. A node that overlaps one that is marked already is
+    /// damage.
     pub(crate) fn mark(&mut self, address: u64, bytes: u64) -> Result<()> {
         let (first, last) = span(address, bytes);
         let start = address % PAGE_BYTES as u64;
@@ -123,11 +131,13 @@ impl Allocator {
         Ok(())
     }
 
-    /// Notes a node that only the snapshot of an earlier transaction reaches, unless the newest state reaches it too.
+    /// Notes a node that only the snapshot of an earlier transaction reaches, unless the newest
+    /// state reaches it too.
     ///
-    /// The pages of a state that is held are not used for anything else. If they are, the state is not held: a reader has
-    /// only just entered it in the table, and will find that it came too late. Its nodes must not be noted, because pages
-    /// of the newest state would become free with them.
+    /// The pages of a state that is held are not used for anything else. If they are, the state is
+    /// not held: a reader has only just entered it in the table, and will find that it came too
+    /// late. Its nodes must not be noted, because pages of the newest state would become free with
+    /// them.
     pub(crate) fn mark_held(&mut self, address: u64, bytes: u64, snapshot: u64) -> Result<()> {
         let (first, last) = span(address, bytes);
         if self.starts.get(first) {
@@ -162,8 +172,8 @@ impl Allocator {
         self.edges = HashMap::new();
     }
 
-    /// Makes pages available that no snapshot, and no state that a crash may fall back to, reaches any more, nor its list
-    /// names.
+    /// Makes pages available that no snapshot, and no state that a crash may fall back to, reaches
+    /// any more, nor its list names.
     pub(crate) fn release(&mut self, durable: u64, listed: &[WrittenRun], snapshots: &[u64]) {
         self.listed = Bits::default();
         self.missed = u64::MAX;
@@ -203,9 +213,10 @@ impl Allocator {
         }
     }
 
-    /// Hands out a run of free pages: `wanted` of them if there is such a run in the file. If not, they come from the file's end
-    /// as long as little of the file is free; then from gaps that hold the half of them, or the half of that, but at least
-    /// `least`. Returns the first page and how many.
+    /// Hands out a run of free pages: `wanted` of them if there is such a run in the file. If not,
+    /// they come from the file's end as long as little of the file is free; then from gaps that
+    /// hold the half of them, or the half of that, but at least `least`. Returns the first page and
+    /// how many.
     pub(crate) fn allocate(&mut self, wanted: u64, least: u64) -> (u64, u64) {
         let mut size = wanted;
         let mut found = None;
@@ -227,8 +238,8 @@ impl Allocator {
         (page, pages)
     }
 
-    /// Hands out the start of the first gap of at least `gap` pages, `pages` of it at most, or pages at the end. The run can
-    /// be lengthened as far as the gap goes.
+    /// Hands out the start of the first gap of at least `gap` pages, `pages` of it at most, or
+    /// pages at the end. The run can be lengthened as far as the gap goes.
     pub(crate) fn allocate_run(&mut self, gap: u64, pages: u64) -> (u64, u64) {
         let (page, pages) =
             self.search(gap, gap).map_or((self.end(), pages), |(page, gap)| (page, gap.min(pages)));
@@ -298,7 +309,8 @@ impl Allocator {
             None => 0,
         };
         let freed = self.transaction + 1;
-        // Neighbours that a load laid down side by side leave as one, unless the last page is shared by what starts in it.
+        // Neighbours that a load laid down side by side leave as one, unless the last page is
+        // shared by what starts in it.
         if let Some(before) = self.leaving.last_mut()
             && before.address + before.bytes == address
             && before.born == born
@@ -382,8 +394,8 @@ impl Allocator {
         }
     }
 
-    /// Clears the marks of one node, or of neighbours that are freed as one: nodes that start inside go with it, a
-    /// node that starts in the last page behind it stays.
+    /// Clears the marks of one node, or of neighbours that are freed as one: nodes that start
+    /// inside go with it, a node that starts in the last page behind it stays.
     fn clear(&mut self, address: u64, bytes: u64) {
         let (first, last) = span(address, bytes);
         self.starts.clear(first);
@@ -407,16 +419,16 @@ impl Allocator {
         ![&self.starts, &self.crossed, &self.fresh, &self.listed].iter().any(|taken| taken.get(page))
     }
 
-    /// The first run of at least `least` free pages below the end, cut to `wanted`. Looks from where the last search ended,
-    /// and then from the beginning.
+    /// The first run of at least `least` free pages below the end, cut to `wanted`. Looks from
+    /// where the last search ended, and then from the beginning.
     fn search(&self, least: u64, wanted: u64) -> Option<(u64, u64)> {
         let end = self.end();
         let from = self.cursor.min(end);
         self.first_run(from, end, least, wanted).or_else(|| self.first_run(0, end, least, wanted))
     }
 
-    /// The first run of at least `least` free pages in this range, cut to `wanted`. A word of the maps at a time: O(pages / 64)
-    /// and the gaps between them.
+    /// The first run of at least `least` free pages in this range, cut to `wanted`. A word of the
+    /// maps at a time: O(pages / 64) and the gaps between them.
     fn first_run(&self, from: u64, end: u64, least: u64, wanted: u64) -> Option<(u64, u64)> {
         let (mut start, mut page) = (from, from);
         while page < end {
@@ -436,24 +448,25 @@ impl Allocator {
         None
     }
 
-    /// The gaps of at least so many pages below the end: their first pages, and how many. O(pages / 64).
+    /// The gaps of at least so many pages below the end: their first pages, and how many. O(pages /
+    /// 64).
     pub(crate) fn gaps(&self, least: u64) -> impl Iterator<Item = (u64, u64)> {
         let end = self.end();
         let next = move |(page, pages): (u64, u64)| self.first_run(page + pages, end, least, u64::MAX);
         std::iter::successors(next((0, 0)), move |gap| next(*gap))
     }
 
-    /// Whether so much was freed that it is worth looking for gaps to give back to the file system: free pages
-    /// take more than `least` bytes there, and enough was freed since the last look to pay for another one at
-    /// the whole map. O(1).
+    /// Whether so much was freed that it is worth looking for gaps to give back to the file system:
+    /// free pages take more than `least` bytes there, and enough was freed since the last look to
+    /// pay for another one at the whole map. O(1).
     pub(crate) fn is_loose(&self, least: u64) -> bool {
         // What this commit freed is stale only after `release`.
         let stale = (self.stale_pages * PAGE_BYTES as u64).max(self.loose);
         stale > least && self.loose > (stale / 256).max(self.end() * PAGE_BYTES as u64 / 16_384)
     }
 
-    /// The gaps of at least so many pages below the end, for the caller to give back to the file system, but
-    /// for those that it has given back already. O(pages / 64), and the pages in them.
+    /// The gaps of at least so many pages below the end, for the caller to give back to the file
+    /// system, but for those that it has given back already. O(pages / 64), and the pages in them.
     pub(crate) fn give_up_gaps(&mut self, least: u64) -> Vec<(u64, u64)> {
         let mut gaps: Vec<(u64, u64)> = self.gaps(least).collect();
         gaps.retain(|(page, pages)| (*page..page + pages).any(|page| self.stale.get(page)));

@@ -8,7 +8,8 @@ use crate::page::{page_of, pages_for};
 /// How many runs a commit list holds.
 pub(crate) const LIST_RUNS: usize = 248;
 
-/// How many bytes the runs of a commit list may have in all: what opening after a crash may have to read.
+/// How many bytes the runs of a commit list may have in all: what opening after a crash may have to
+/// read.
 pub(crate) const LIST_BYTES: u64 = 1 << 20;
 
 /// A run of whole pages that a commit wrote, and what it must sum to.

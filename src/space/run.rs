@@ -5,11 +5,12 @@ use super::session::WriteSession;
 use crate::error::Result;
 use crate::page::{Link, PAGE_BYTES, checksum, page_of, pages_for};
 
-/// What is gathered before it is written, up to a multiple of this in the file: with large aligned writes the page cache takes
-/// folios of 2 MiB, and the mapping huge pages, without asking.
+/// What is gathered before it is written, up to a multiple of this in the file: with large aligned
+/// writes the page cache takes folios of 2 MiB, and the mapping huge pages, without asking.
 const CHUNK_BYTES: usize = 2 << 20;
 
-/// The same for edits: what fits into a processor's own cache, and needs no folio that is hard to come by.
+/// The same for edits: what fits into a processor's own cache, and needs no folio that is hard to
+/// come by.
 const PIECE_BYTES: usize = 256 << 10;
 
 /// Pages by which a run of unknown length is lengthened.
@@ -17,8 +18,8 @@ const STEP_PAGES: u64 = 16 * (CHUNK_BYTES / PAGE_BYTES) as u64;
 
 /// Places nodes one behind the other in runs of free pages.
 ///
-/// A node is written once, to pages that no snapshot reaches. What was placed is on its way to the file after
-/// [`finish`](RunWriter::finish), and durable after the commit.
+/// A node is written once, to pages that no snapshot reaches. What was placed is on its way to the
+/// file after [`finish`](RunWriter::finish), and durable after the commit.
 pub(crate) struct RunWriter<'s> {
     session: &'s WriteSession,
     room: Room,
@@ -59,7 +60,8 @@ impl<'s> RunWriter<'s> {
         }
     }
 
-    /// Places a node right behind the one before it. Nodes of one table in order make one array of records that way.
+    /// Places a node right behind the one before it. Nodes of one table in order make one array of
+    /// records that way.
     pub(crate) fn push_packed(&mut self, node: &[u8]) -> Result<Link> {
         let next = self.position();
         if page_of(next) == page_of(self.last_start) {

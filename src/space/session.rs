@@ -1,5 +1,5 @@
-//! The write session: what the tables of one write transaction share. It holds the free space and the
-//! list of what was written. The trees write through it; the commit takes it apart.
+//! The write session: what the tables of one write transaction share. It holds the free space and
+//! the list of what was written. The trees write through it; the commit takes it apart.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,20 +22,22 @@ const PREPARED_BYTES: u64 = 1 << 20;
 pub(crate) struct WriteSession {
     pages: Arc<Pages>,
     state: Mutex<SessionState>,
-    /// Bytes of the file that may be written. Behind them, a thread that makes the file longer may still be writing zeros.
+    /// Bytes of the file that may be written. Behind them, a thread that makes the file longer may
+    /// still be writing zeros.
     length: Mutex<u64>,
-    /// Set by the thread whose call failed, which still holds its table. Other threads see it at `commit` at the latest, since
-    /// that takes the whole transaction.
+    /// Set by the thread whose call failed, which still holds its table. Other threads see it at
+    /// `commit` at the latest, since that takes the whole transaction.
     failed: AtomicBool,
 }
 
 struct SessionState {
     allocator: Allocator,
     written: Vec<WrittenRun>,
-    /// Whether no commit list will hold what was written, or would stay true: runs need not be noted any more, and the commit
-    /// takes two syncs.
+    /// Whether no commit list will hold what was written, or would stay true: runs need not be
+    /// noted any more, and the commit takes two syncs.
     large: bool,
-    /// Whether the file is cut to what it needs at commit: after a load, which grows it in large steps.
+    /// Whether the file is cut to what it needs at commit: after a load, which grows it in large
+    /// steps.
     trim: bool,
     /// Whether the commit is to be made though it changes nothing but the length of the file.
     cut: bool,
@@ -65,8 +67,9 @@ impl WriteSession {
     /// The transaction no longer reaches this node.
     pub(crate) fn free(&self, link: Link, bytes: usize) {
         let mut state = self.state.lock();
-        // What this transaction wrote itself is free at once, and may be written again, by this transaction or the next: then the
-        // checksum in the commit list would no longer hold, and a commit that stands would look like one that was cut off.
+        // What this transaction wrote itself is free at once, and may be written again, by this
+        // transaction or the next: then the checksum in the commit list would no longer hold, and a
+        // commit that stands would look like one that was cut off.
         let end = link.address + bytes as u64;
         let listed = state.written.iter().any(|run| run.overlaps(link.address, end));
         if faulted!(self.pages.storage(), listed; ListGivenUp => false) {
@@ -76,12 +79,14 @@ impl WriteSession {
         state.allocator.free(link.address, bytes as u64);
     }
 
-    /// After a write that failed part of the way nothing that was edited can be relied on: the transaction must not commit.
+    /// After a write that failed part of the way nothing that was edited can be relied on: the
+    /// transaction must not commit.
     pub(crate) fn fail(&self) {
         self.failed.store(true, Ordering::Release);
     }
 
-    /// Runs steps of which all or none may be committed. If one of them fails or panics, the session has failed.
+    /// Runs steps of which all or none may be committed. If one of them fails or panics, the
+    /// session has failed.
     pub(crate) fn all_or_none<R>(&self, steps: impl FnOnce() -> Result<R>) -> Result<R> {
         self.fail_on_panic(|| steps().inspect_err(|_| self.fail()))
     }
@@ -100,7 +105,8 @@ impl WriteSession {
         result
     }
 
-    /// An error if the session has failed: what was edited is not whole, and must neither be edited further nor committed.
+    /// An error if the session has failed: what was edited is not whole, and must neither be edited
+    /// further nor committed.
     #[inline]
     pub(crate) fn check_failed(&self) -> Result<()> {
         if self.failed.load(Ordering::Acquire) {
@@ -172,8 +178,8 @@ impl WriteSession {
         gap.map(|(page, _)| page * PAGE_BYTES as u64)
     }
 
-    /// Ends the session: the free space as it is now, the runs that were written (or `None` if they are too many for
-    /// a commit list), and whether to trim the file.
+    /// Ends the session: the free space as it is now, the runs that were written (or `None` if they
+    /// are too many for a commit list), and whether to trim the file.
     pub(crate) fn finish(self) -> (Allocator, Option<Vec<WrittenRun>>, bool) {
         let state = self.state.into_inner();
         (state.allocator, (!state.large).then_some(state.written), state.trim)
@@ -208,9 +214,9 @@ impl WriteSession {
 
     /// Makes the file at least `pages` pages long.
     ///
-    /// Edits are followed by more edits, so what is added beyond `pages` is written with zeros too, if it is little.
-    /// The lock is held until the zeros are written: another thread of the transaction may own pages among them, and
-    /// must not write those before.
+    /// Edits are followed by more edits, so what is added beyond `pages` is written with zeros too,
+    /// if it is little. The lock is held until the zeros are written: another thread of the
+    /// transaction may own pages among them, and must not write those before.
     pub(super) fn ensure_length(&self, pages: u64, edits: bool) -> Result<()> {
         let needed = pages * PAGE_BYTES as u64;
         let mut length = self.length.lock();
@@ -229,8 +235,8 @@ impl WriteSession {
         // None in a file in the making, which is not mapped and sees no other commit.
         let added = storage.mapping().len().saturating_sub(needed);
         if prepares && added > 0 {
-            // The first sync of a place where nothing was ever written waits for the file system's journal as well: one in many
-            // small commits does, for all of them.
+            // The first sync of a place where nothing was ever written waits for the file system's
+            // journal as well: one in many small commits does, for all of them.
             storage
                 .write_at(needed, &vec![0; added as usize])
                 .map_err(|error| Error::io(format!("cannot write {added} bytes at {needed}"), error))?;

@@ -1,4 +1,5 @@
-//! Making files: whole before they have a name, so that a crash or a kill leaves no half-made one.
+//! Making files. A file gets its name when it is whole, so a crash or a kill leaves no half-made
+//! one. Opening, `backup` and `salvage` use it.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;
@@ -6,16 +7,16 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
+use nix::unistd::linkat;
 use parking_lot::Mutex;
 use tempfile::NamedTempFile;
 
-#[cfg(feature = "simulation")]
-use super::crash::Event;
-#[cfg(feature = "simulation")]
-use super::making::{Making, note};
-use super::mmap::{allocate, link};
+use super::file::{MappedFile, allocate};
 use super::own::descriptor_path;
-use super::{MappedFile, Mapping, Storage};
+#[cfg(feature = "simulation")]
+use super::simulated::{Event, Making, note};
+use super::{Mapping, Storage};
 
 /// How many links the system follows, one after another.
 const LINKS: usize = 40;
@@ -31,15 +32,15 @@ pub(crate) struct Rights {
     pub(crate) group: Option<u32>,
 }
 
-/// Makes a file of zeros with these rights, with its blocks reserved. `AlreadyExists` if something has its name. Not durable: the
-/// file is of no use after a power cut.
+/// Makes a file of zeros with these rights, with its blocks reserved. `AlreadyExists` if a file has
+/// its name. It is not made durable: a lock file is of no use after a power cut.
 pub(super) fn create_zeros(path: &Path, rights: Rights, bytes: u64) -> io::Result<()> {
     let file = Temporary::new(path, rights)?;
     allocate(file.file(), 0, bytes)?;
     file.name(path)
 }
 
-/// Where a path leads: a symbolic link to what it names, also where nothing is there yet.
+/// The path with its symbolic links resolved, also if there is no file at the end of it yet.
 pub(crate) fn real_path(path: &Path) -> PathBuf {
     let mut real = path.to_owned();
     for _ in 0..LINKS {
@@ -62,7 +63,8 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// A file beside the place where it is to be. When it is dropped, or the process dies, it is gone.
+/// A file in the folder where it will get its name. It is deleted when it is dropped or the process
+/// dies.
 enum Temporary {
     Unnamed(File),
     /// For file systems without unnamed files. This one stays if the process is killed.
@@ -76,9 +78,9 @@ impl Temporary {
             .read(true)
             .write(true)
             .mode(rights.mode)
-            .custom_flags(libc::O_TMPFILE | libc::O_CLOEXEC)
+            .custom_flags((OFlag::O_TMPFILE | OFlag::O_CLOEXEC).bits())
             .open(folder);
-        // It gets its name by way of /proc, which may not be mounted.
+        // It gets its name through /proc, which may not be mounted.
         let unnamed = unnamed.and_then(|file| descriptor_path(&file).metadata().map(|_| file));
         let temporary = match unnamed {
             Ok(file) => Temporary::Unnamed(file),
@@ -96,7 +98,7 @@ impl Temporary {
         if user.is_some() || group.is_some() {
             std::os::unix::fs::fchown(file, user, group)?;
         }
-        // Last: the umask has cut the mode, and changing the owner may have.
+        // Last, because the umask has changed the mode, and a change of the owner may have.
         file.set_permissions(Permissions::from_mode(rights.mode))?;
         Ok(temporary)
     }
@@ -108,7 +110,7 @@ impl Temporary {
         }
     }
 
-    /// A path by which the file can be opened as long as it has no other.
+    /// A path by which the file can be opened while it has no other.
     fn path(&self) -> PathBuf {
         match self {
             Temporary::Unnamed(file) => descriptor_path(file),
@@ -116,17 +118,20 @@ impl Temporary {
         }
     }
 
-    /// Gives the file its name. `AlreadyExists` if something has it.
+    /// Gives the file its name. `AlreadyExists` if another file has it.
     fn name(self, path: &Path) -> io::Result<()> {
         match self {
-            Temporary::Unnamed(file) => link(&file, path),
+            Temporary::Unnamed(file) => {
+                let from = descriptor_path(&file);
+                Ok(linkat(AT_FDCWD, &from, AT_FDCWD, path, AtFlags::AT_SYMLINK_FOLLOW)?)
+            }
             Temporary::Named(file) => file.persist_noclobber(path).map(drop).map_err(|error| error.error),
         }
     }
 }
 
-/// A file in the making, beside its place and without its name. It is written and not mapped: what is read through its mapping is
-/// not there. Dropped before [`keep`](NewFile::keep), it is gone.
+/// A new file before it has its name. It is written, but not mapped: its mapping is empty. It is
+/// deleted if it is dropped before [`keep`](NewFile::keep).
 pub(crate) struct NewFile {
     file: Temporary,
     path: PathBuf,
@@ -135,12 +140,12 @@ pub(crate) struct NewFile {
 }
 
 impl NewFile {
-    /// An empty file that will have this name. `AlreadyExists` if something has it.
+    /// An empty file that will have this name. `AlreadyExists` if a file has it.
     pub(crate) fn new(path: &Path, mode: u32) -> io::Result<NewFile> {
         if path.symlink_metadata().is_ok() {
             return Err(io::Error::from(io::ErrorKind::AlreadyExists));
         }
-        // The folder that the process is in may change until the file gets its name.
+        // The current folder of the process may change before the file gets its name.
         let path = std::path::absolute(path)?;
         let file = Temporary::new(&path, Rights { mode, user: None, group: None })?;
         Ok(NewFile { file, path, len: Mutex::new(0), nothing: MappedFile::anonymous(0, 0)? })
@@ -151,13 +156,14 @@ impl NewFile {
         self.file.path()
     }
 
-    /// Makes the file durable, then gives it its name. `AlreadyExists` if something has got it meanwhile.
+    /// Makes the file durable, then gives it its name. `AlreadyExists` if another file has it by
+    /// now.
     pub(crate) fn keep(self) -> io::Result<()> {
         self.file.file().sync_all()?;
         #[cfg(feature = "simulation")]
         note(Making::Content(Event::Sync));
-        // The name is durable only with the folder that holds it. A folder that cannot be synced is an error before the file is
-        // in it.
+        // The name is durable only if its folder is synced. The folder is opened before the file
+        // gets its name, so that a folder that cannot be opened is an error in time.
         let folder = File::open(folder_of(&self.path))?;
         self.file.name(&self.path)?;
         #[cfg(feature = "simulation")]

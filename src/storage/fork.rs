@@ -1,27 +1,29 @@
-//! What happens to open files when the process forks. Unsafe code: the handlers of the C library.
+//! What happens to open files when the process forks. Unsafe code: handlers that the C library
+//! calls.
 
 use std::io;
 use std::sync::Once;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
-/// The process that opened something. What a child has of it after `fork` is the parent's, and must be left alone.
+/// The process that opened a file. After a fork the child's copy of it belongs to the parent, and
+/// must not be used.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process(u64);
 
-/// How many forks lie between the first process and this one.
+/// The number of forks between the first process and this one.
 static FORKS: AtomicU64 = AtomicU64::new(0);
-/// Forks of this process that began, and that ended.
+/// Forks of this process that have begun, and that have ended.
 static FORKS_BEGUN: AtomicU64 = AtomicU64::new(0);
 static FORKS_ENDED: AtomicU64 = AtomicU64::new(0);
 
-/// How many forks of this process have begun; `None` while one is going on.
+/// How many forks of this process have begun; `None` while one is in progress.
 pub(super) fn forks() -> Option<u64> {
     let begun = FORKS_BEGUN.load(Ordering::SeqCst);
     (begun == FORKS_ENDED.load(Ordering::SeqCst)).then_some(begun)
 }
 
 impl Process {
-    /// The one that runs.
+    /// The process that runs.
     pub(crate) fn this() -> Process {
         static WATCH: Once = Once::new();
         extern "C" fn before() {
@@ -32,13 +34,14 @@ impl Process {
         }
         extern "C" fn in_child() {
             FORKS.fetch_add(1, Ordering::Relaxed);
-            // Other threads of the parent, that may have been forking, are not here.
+            // Threads of the parent that may have been forking do not exist here.
             FORKS_ENDED.store(FORKS_BEGUN.load(Ordering::SeqCst), Ordering::SeqCst);
-            let_go_of_own_files();
+            detach_own_files();
         }
         WATCH.call_once(|| {
-            // SAFETY: the handlers are async-signal-safe (atomics and system calls), and code is never unloaded from under
-            // them: the C library forgets the handlers of a library that is.
+            // SAFETY: the handlers are async-signal-safe (atomics and system calls). Their code is
+            // not unloaded before them: the C library drops the handlers of a library that is
+            // unloaded.
             unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
         });
         Process(FORKS.load(Ordering::Relaxed))
@@ -49,7 +52,8 @@ impl Process {
     }
 }
 
-/// A place for a descriptor. Places are never given back to the allocator, so that the child of a fork can walk them without a lock.
+/// A place for a descriptor. Places are never freed, so that the child of a fork can walk them
+/// without a lock.
 pub(super) struct Entry {
     descriptor: AtomicI32,
     next: Option<&'static Entry>,
@@ -66,11 +70,12 @@ impl Entry {
 
     fn all() -> impl Iterator<Item = &'static Entry> {
         let last = ENTRIES.load(Ordering::SeqCst);
-        // SAFETY: null, or an entry that was leaked, so it is there for ever and only shared.
+        // SAFETY: null, or an entry that was leaked, so it lives forever and is only shared.
         std::iter::successors(unsafe { last.as_ref() }, |entry| entry.next)
     }
 
-    /// A place that is free, or a new one, with this descriptor. Without a lock, which a forked child might find locked.
+    /// A free place, or a new one, with this descriptor. It takes no lock, because a forked child
+    /// might find the lock taken.
     pub(super) fn take(descriptor: i32) -> &'static Entry {
         let set = |entry: &&Entry| {
             let place = &entry.descriptor;
@@ -92,10 +97,11 @@ impl Entry {
     }
 }
 
-/// In the child of a fork: makes the descriptors of the parent's files mean an empty file in memory, so that its locks end with
-/// the parent. They are not just closed: whoever has them here closes them once more, and by then the numbers may be other
-/// files'. Only calls that are async-signal-safe: no allocation, no lock.
-fn let_go_of_own_files() {
+/// In the child of a fork: points the descriptors of the parent's files at an empty file in memory,
+/// so that the locks end with the parent. The descriptors are not just closed, because their owners
+/// here close them again later, and by then the numbers may belong to other files. It makes only
+/// calls that are async-signal-safe: no allocation, no lock.
+fn detach_own_files() {
     let mut empty = NO_DESCRIPTOR;
     for entry in Entry::all() {
         let descriptor = entry.descriptor.swap(NO_DESCRIPTOR, Ordering::SeqCst);
@@ -103,8 +109,9 @@ fn let_go_of_own_files() {
             continue;
         }
         if empty == NO_DESCRIPTOR {
-            // So that there is a number to be had, though the process may have as many files open as it is allowed.
-            // SAFETY: the descriptor is one of an `OwnFile`, whose owner gets another file under its number below.
+            // Close one first: the process may have as many files open as it is allowed. SAFETY:
+            // the descriptor belongs to an `OwnFile`, which gets another file under its number
+            // below.
             unsafe { libc::close(descriptor) };
             // SAFETY: the name is a NUL-terminated string; the call has no other precondition.
             empty = unsafe { libc::memfd_create(c"forked".as_ptr(), libc::MFD_CLOEXEC) };
@@ -112,7 +119,8 @@ fn let_go_of_own_files() {
                 continue;
             }
         }
-        // SAFETY: takes numbers only; whoever has `descriptor` goes on to have a file of that number.
+        // SAFETY: takes numbers only; the owner of `descriptor` keeps an open file under that
+        // number.
         unsafe { libc::dup3(empty, descriptor, libc::O_CLOEXEC) };
     }
 }

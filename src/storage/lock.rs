@@ -1,4 +1,5 @@
-//! The lock file beside a database: a few bytes that processes share, and byte locks that die with their holder.
+//! The lock file beside a database, and the locks on the database itself. Opening takes them; the
+//! room `commit` gives the bytes of the lock file their meaning.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -6,26 +7,31 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+
 use super::LockFile;
+use super::byte_lock::{Hold, is_locked, lock_byte};
 use super::create::{Rights, create_zeros};
-use super::mmap::{Hold, allocate, is_locked, lock_byte};
+use super::file::allocate;
 use super::own::OwnFile;
 
-/// Whether an error says that a file system has no locks, as opposed to a lock that could not be had.
+/// Whether an error means that the file system has no locks.
 pub(crate) fn has_no_locks(error: &io::Error) -> bool {
-    let codes = [libc::ENOLCK, libc::EOPNOTSUPP, libc::ENOSYS, libc::EINVAL];
-    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+    let codes = [Errno::ENOLCK, Errno::EOPNOTSUPP, Errno::ENOSYS, Errno::EINVAL];
+    error.raw_os_error().is_some_and(|code| codes.contains(&Errno::from_raw(code)))
 }
 
-/// An open lock file. Every lock taken through it goes when it is dropped or the process dies.
+/// An open lock file. Every lock that was taken through it ends when it is dropped or the process
+/// dies.
 pub(crate) struct OsLockFile(OwnFile);
 
 impl OsLockFile {
-    /// Opens a lock file that is there, and changes nothing in it: one that begins with `magic`, or that nobody has used yet, so
-    /// that it has only zeros. Any other file is somebody else's: `InvalidData`.
+    /// Opens an existing lock file and changes nothing in it. It begins with `magic`, or has only
+    /// zeros if it was never used. Any other file belongs to another program: `InvalidData`.
     pub(crate) fn open(path: &Path, magic: &[u8; 8], most_bytes: u64) -> io::Result<OsLockFile> {
-        let flags = libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
-        let open = || OpenOptions::new().read(true).write(true).custom_flags(flags).open(path);
+        let flags = OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+        let open = || OpenOptions::new().read(true).write(true).custom_flags(flags.bits()).open(path);
         let lock = OsLockFile(OwnFile::new(open)?);
         let metadata = lock.0.metadata()?;
         if !metadata.is_file() {
@@ -36,7 +42,7 @@ impl OsLockFile {
         if start != *magic {
             let mut all = vec![0; metadata.len().min(most_bytes) as usize];
             lock.read_at(0, &mut all)?;
-            // Another process may just have begun to use it.
+            // Another process may have begun to use it since the first read.
             let used = all.starts_with(magic);
             if metadata.len() > most_bytes || !used && all.iter().any(|byte| *byte != 0) {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "it holds something else than locks"));
@@ -45,7 +51,8 @@ impl OsLockFile {
         Ok(lock)
     }
 
-    /// Makes a lock file with these rights that nobody has used yet. `AlreadyExists` if something has its name.
+    /// Makes a lock file with these rights that was never used. `AlreadyExists` if a file has its
+    /// name.
     pub(crate) fn create(path: &Path, rights: Rights, bytes: u64) -> io::Result<()> {
         create_zeros(path, rights, bytes)
     }
@@ -104,27 +111,29 @@ impl LockFile for OsLockFile {
     }
 }
 
-/// Locks on the database itself, far behind its last byte. The lock file is found by the database's name; these hold
-/// whatever name somebody came by, and when the lock file was deleted or cannot be used.
+// Locks on the database itself, far beyond its last byte. The lock file is found by the database's
+// name. These locks work whatever name the database was opened by, and if the lock file was deleted
+// or cannot be used.
 const WRITERS: u64 = 1 << 62;
 const LONE_READERS: u64 = WRITERS + 1;
-/// A byte for each lock file that there can be: who shares it uses that one.
+/// A byte for each possible lock file. Processes that use the same lock file share the same byte.
 const LOCK_FILES: Range<u64> = WRITERS + (1 << 32)..WRITERS + (2 << 32);
 
-/// What came of the wish to use a database file.
+/// Whether a database file may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Claim {
     Granted,
-    /// Others use it, and see each other in another lock file: the file has a second name, or its lock file was deleted.
+    /// Others use it with another lock file: the file has a second name, or its lock file was
+    /// deleted.
     OtherLockFile,
-    /// Others read it without a lock file, so that it must not be written.
+    /// Others read it without a lock file, so it must not be written.
     LoneReaders,
-    /// Others may write it, so that it must not be read without a lock file.
+    /// Others may write it, so it must not be read without a lock file.
     Writers,
 }
 
-/// Whether others use the database in a way that does not go together with ours, where there is no lock file yet. Takes no
-/// lock, so that it says nothing of those who come later.
+/// Whether others use the database in a way that excludes ours, if there is no lock file yet. Takes
+/// no lock, so it says nothing about processes that open the file later.
 pub(super) fn look(database: &File, writes: bool) -> io::Result<Claim> {
     if is_locked(database, LOCK_FILES)? {
         return Ok(Claim::OtherLockFile);
@@ -133,8 +142,9 @@ pub(super) fn look(database: &File, writes: bool) -> io::Result<Claim> {
     Ok(if read_alone { Claim::LoneReaders } else { Claim::Granted })
 }
 
-/// Takes locks on the database that show what this process does with it, then looks whether others do what does not go
-/// together with that. Each does it in this order, so of two one sees the other.
+/// Takes locks on the database that show how this process uses it, then looks whether others use it
+/// in a way that excludes that. Every process does it in this order, so of two at least one sees
+/// the other.
 pub(super) fn claim(database: &File, lock: Option<&OsLockFile>, writes: bool) -> io::Result<Claim> {
     let share = |byte| lock_byte(database, byte, Hold::Shared, false);
     let Some(lock) = lock else {

@@ -1,98 +1,100 @@
-//! Where the bytes live: a mapped file, on a disk or in memory, behind one trait that a simulated disk can take too.
+//! Storage: a mapped file, on a disk or in memory, behind one trait that a simulated disk
+//! implements too.
 //!
-//! Reads come from a [`Mapping`]; every write goes through a call that can fail. Nothing here knows what a page means.
+//! Reads come from a [`Mapping`]; every write goes through a call that can fail. Nothing here knows
+//! what a page means. No other room touches files.
 
-#[cfg(feature = "simulation")]
-mod crash;
+mod byte_lock;
 mod create;
 #[cfg(test)]
 mod failing;
+mod faults;
+#[expect(unsafe_code, reason = "hands on the contract of the mapping; one system call")]
+mod file;
 #[expect(unsafe_code, reason = "handlers that the C library calls around a fork")]
 mod fork;
 mod lock;
-#[cfg(feature = "simulation")]
-mod making;
-#[expect(unsafe_code, reason = "mapped memory, file growth, locks")]
-mod mmap;
-mod mutant;
+#[expect(unsafe_code, reason = "mapped memory, prefetch")]
+mod map;
 mod own;
 mod scratch;
 #[cfg(feature = "simulation")]
-mod simulated_lock;
+mod simulated;
 
 use std::io;
 
-#[cfg(feature = "simulation")]
-pub use crash::{CrashDisk, Event, Fault, Hook, Operation, Verdict};
 pub(crate) use create::{NewFile, Rights, real_path};
 #[cfg(test)]
 pub(crate) use failing::Failing;
+#[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "only tests have the door"))]
+pub use faults::Mutant;
+pub(crate) use faults::faulted;
+pub(crate) use file::MappedFile;
 pub(crate) use fork::Process;
 pub(crate) use lock::{Claim, OsLockFile, has_no_locks};
-#[cfg(feature = "simulation")]
-pub use making::{Making, record_making};
-pub(crate) use mmap::{MappedFile, Mapping, Window, prefetch};
-#[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "only tests have the door"))]
-pub use mutant::Mutant;
-pub(crate) use mutant::faulted;
+pub(crate) use map::{Mapping, Window, prefetch};
 pub(crate) use scratch::{Scratch, TemporaryFolder};
+#[cfg(feature = "simulation")]
+pub use simulated::{CrashDisk, Event, Fault, Hook, Making, Operation, Verdict, record_making};
 
-/// A file, or something that behaves like one: it grows, is written at an offset, and keeps for certain only what was synced.
+/// A file that grows, is written at an offset, and keeps what was synced.
 ///
-/// The commit order relies on three things: a `read_at` sees every earlier `write_at`; after `sync` returned,
-/// all earlier writes and growth survive a power cut; a write that was not followed by a `sync` may survive
-/// whole, in part (in units of 512 bytes) or not at all.
+/// The order of commits relies on three things. `read_at` sees every earlier `write_at`. Once
+/// `sync` has returned, all earlier writes and growth survive a power cut. A write that was not
+/// followed by a `sync` may survive whole, in part (in units of 512 bytes) or not at all.
 pub(crate) trait Storage: Send + Sync {
-    /// The bytes as shared memory, for pages that no one writes while they are read.
+    /// The bytes as shared memory, for pages that are not written while they are read.
     fn mapping(&self) -> &Mapping;
 
-    /// Copies bytes out, for places that may be written at the same time (the meta pages).
+    /// Copies bytes that may be written at the same time (the meta pages).
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()>;
 
-    /// Brings these bytes into memory, so that they can be read through the mapping, or says why they
-    /// cannot be read. Called before each node is read for the first time.
+    /// Reads these bytes into memory, so that they can be read through the mapping, or reports why
+    /// they cannot be read. Called before each node is read for the first time.
     ///
-    /// Memory that runs short may lose them again. They are then read a second time without a call.
+    /// If memory runs short the system may drop them again. It then reads them again without a
+    /// call.
     fn fetch(&self, offset: u64, bytes: u64) -> io::Result<()>;
 
     /// Writes below the current length. Not durable before [`sync`](Storage::sync).
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
-    /// Starts to bring bytes to the disk that were written and will not be written again soon, so that the next
-    /// [`sync`](Storage::sync) has less to wait for. Promises nothing.
+    /// Starts writing bytes to the disk that will not be written again soon, so that the next
+    /// [`sync`](Storage::sync) waits for less. Promises nothing.
     fn write_behind(&self, _offset: u64, _bytes: u64) {}
 
-    /// Makes the file at least this long, with its blocks reserved, so that a full disk is an error here and
-    /// not a signal later.
+    /// Makes the file at least this long, with its blocks reserved, so that a full disk is an error
+    /// here and not a signal later.
     fn grow(&self, bytes: u64) -> io::Result<()>;
 
-    /// Cuts the file to this length. Only for a tail that no snapshot reaches.
+    /// Truncates the file to this length. Only for a tail that no snapshot reaches.
     fn shrink(&self, bytes: u64) -> io::Result<()>;
 
-    /// Gives the room of these bytes back to the file system; the file keeps its length. Only for pages that no snapshot and no
-    /// durable state reaches. What they hold afterwards is not said.
+    /// Gives the blocks of these bytes back to the file system; the file keeps its length. Only for
+    /// pages that no snapshot and no durable state reaches. Their content afterwards is undefined.
     fn discard(&self, offset: u64, bytes: u64) -> io::Result<()>;
 
-    /// So many bytes side by side are worth discarding; what is shorter will soon be filled.
+    /// The least number of adjacent bytes that is worth discarding. Shorter gaps are filled soon.
     fn least_discard(&self) -> u64 {
         1 << 20
     }
 
-    /// Asks how long the file is now: another process may have grown it.
+    /// The length of the file now: another process may have grown it.
     fn refresh(&self) -> io::Result<u64>;
 
-    /// Whether the mapping shows these bytes at this offset, as the file has them. With an overlay file system it may not: a
-    /// file is copied when it is opened to be written, and what was mapped before stays the old one.
+    /// Whether the mapping shows these bytes at this offset, as the file has them. On an overlay
+    /// file system it may not: a file is copied when it is first opened for writing, and an earlier
+    /// mapping shows the old file.
     fn shows(&self, _offset: u64, _bytes: &[u8]) -> bool {
         true
     }
 
-    /// Maps the file once more. References into the old mapping go on to hold.
+    /// Maps the file again. References into the old mapping stay valid.
     fn map_anew(&self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Makes everything written so far survive a power cut.
+    /// Makes everything that was written so far survive a power cut.
     fn sync(&self) -> io::Result<()>;
 
     /// The bug that a test has planted.
@@ -101,19 +103,20 @@ pub(crate) trait Storage: Send + Sync {
     }
 }
 
-/// An open lock file beside a database: a few bytes that processes share, and locks on single bytes. The locks belong to this handle,
-/// and go when it is dropped or its process dies.
+/// An open lock file beside a database: bytes that processes share, and locks on single bytes. The
+/// locks belong to this handle, and end when it is dropped or its process dies.
 pub(crate) trait LockFile: Send + Sync {
-    /// Takes the byte for this handle alone; `false` when another holds it.
+    /// Locks the byte for this handle alone; `false` if another handle holds it.
     fn try_exclusive(&self, byte: u64) -> io::Result<bool>;
 
-    /// Waits until the byte can be shared, and shares it. From exclusive to shared there is no gap.
+    /// Waits until the byte can be shared, and shares it. A handle that holds it exclusively never
+    /// loses it in between.
     fn share(&self, byte: u64) -> io::Result<()>;
 
-    /// Waits until the byte is this handle's alone.
+    /// Waits until no other handle holds the byte, and locks it for this one alone.
     fn exclusive(&self, byte: u64) -> io::Result<()>;
 
-    /// Gives the byte up.
+    /// Releases the byte.
     fn release(&self, byte: u64) -> io::Result<()>;
 
     /// Whether another handle holds the byte.
@@ -125,9 +128,9 @@ pub(crate) trait LockFile: Send + Sync {
     /// Writes the bytes at this offset.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
-    /// How long the file is.
+    /// The length of the file.
     fn len(&self) -> io::Result<u64>;
 
-    /// Cuts the file: the first process to open a database does not believe what an earlier one left.
+    /// Truncates the file.
     fn cut(&self, bytes: u64) -> io::Result<()>;
 }

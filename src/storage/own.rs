@@ -1,4 +1,5 @@
-//! Files whose locks end with the process that took them, though it may have forked.
+//! Files whose locks end with the process that took them, even if it has forked. The database file
+//! and the lock file are such files.
 
 use std::fs::File;
 use std::io;
@@ -6,14 +7,16 @@ use std::ops::Deref;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
+use super::byte_lock::release_all;
 use super::fork::{Entry, Process, forks};
-use super::mmap::release_all;
 
-/// How often a file is opened again because another thread forks meanwhile. Not for ever: that thread may wait for this one.
+/// How often a file is opened again because another thread forks meanwhile. There is a limit,
+/// because that thread may be waiting for this one.
 const TRIES: usize = 1000;
 
-/// A file that may carry locks. They belong to the open file, which a forked child shares with its parent: as long as the child
-/// lives, it would hold its parent's locks. So in a child the descriptor is made to mean another file at once.
+/// A file that may carry locks. They belong to the open file, which a forked child shares with its
+/// parent: as long as the child lived, it would hold its parent's locks. So in a child the
+/// descriptor is pointed at another file at once.
 pub(super) struct OwnFile {
     file: File,
     entry: &'static Entry,
@@ -31,7 +34,8 @@ impl OwnFile {
                 if before == forks() {
                     return Ok(own);
                 }
-                // A child may have got the descriptor before it was noted, and keeps it: open the file once more.
+                // A child may have got the descriptor before it was noted, and keeps it: open the
+                // file again.
             }
             std::thread::yield_now();
         }
@@ -67,9 +71,10 @@ impl Drop for OwnFile {
     }
 }
 
-/// The same file as another open file, to be mapped. A mapping keeps the open file that it was made from, and with it the
-/// locks that were taken through that one; a forked child has the mappings of its parent. Where /proc is not mounted it is the
-/// same open file after all, and the locks on the database last as long as the child.
+/// The same file opened again, to be mapped. A mapping keeps the open file that it was made from,
+/// and with it the locks that were taken through that one; and a forked child has the mappings of
+/// its parent. If /proc is not mounted it is the same open file, and the locks on the database last
+/// as long as the child.
 pub(super) fn to_map(file: &File) -> io::Result<File> {
     File::open(descriptor_path(file)).or_else(|_| file.try_clone())
 }

@@ -1,11 +1,12 @@
-//! Temporary files: one without a name, for sorting more than fits into memory, which is gone with its handle or
-//! the process, and a folder for a temporary database.
+//! Temporary files: one without a name, for sorting more than fits into memory, which is gone with
+//! its handle or the process, and a folder for a temporary database.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// A folder for the files of a temporary database. It is deleted with all that is in it when this is dropped.
+/// A folder for the files of a temporary database. It is deleted with all that is in it when this
+/// is dropped.
 #[derive(Debug)]
 pub(crate) struct TemporaryFolder(tempfile::TempDir);
 

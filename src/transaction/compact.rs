@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::WriteTransaction;
-use super::free_space::cut_tail;
+use super::free_space::truncate_tail;
 use crate::catalog::{Definition, Role};
 use crate::error::{Error, Result};
 use crate::space::Room;
@@ -153,7 +153,7 @@ impl WriteTransaction {
         let needed = self.session()?.end();
         let is_durable = self.turn.writer()?.commits.durable() == self.base.transaction;
         if is_durable && self.base.file_bytes <= needed {
-            cut_tail(&self.shared, self.base.file_bytes, true);
+            truncate_tail(&self.shared, self.base.file_bytes, true);
             return Ok(());
         }
         self.session()?.cut_at_commit();

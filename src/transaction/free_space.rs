@@ -1,14 +1,67 @@
-//! Free space, derived: what no live state reaches.
+//! Free space, derived by walking the trees: what no live state reaches. Also the truncation of the file
+//! and the holes in it, after a commit.
 
 use super::Shared;
 use crate::catalog::{Catalog, fields_layout, tables_layout};
 use crate::commit::Meta;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::page::{PAGE_BYTES, Pages};
 use crate::space::Allocator;
 use crate::tree::{View, Visit};
 
-/// Walks everything that the newest state and the pinned snapshots reach; the rest of the file is free. O(branches).
+/// How often the reader table is read again in search of a change.
+const LOOKS: usize = 1000;
+
+/// The free space around a state, and the snapshots that are held. `held` are those at first;
+/// `snapshots` reads the reader table again.
+///
+/// The walk may fail at a snapshot whose reader is still entering the reader table: its state is gone,
+/// and the reader will notice that. So the walk is repeated as long as the table changes.
+///
+/// # Errors
+/// `Busy` if the table keeps naming a state that cannot be read; as for reading if the newest state
+/// cannot be read.
+pub(super) fn derive_with_snapshots(
+    shared: &Shared,
+    base: &Meta,
+    mut held: Vec<Meta>,
+    snapshots: impl Fn() -> Result<Vec<Meta>>,
+) -> Result<(Allocator, Vec<Meta>)> {
+    loop {
+        let error = match derive_free_space(&shared.pages, base, &held) {
+            Ok(allocator) => return Ok((allocator, held)),
+            Err(error) => error,
+        };
+        let mut changed = None;
+        for _ in 0..LOOKS {
+            let now = snapshots()?;
+            if now != held {
+                changed = Some(now);
+                break;
+            }
+            std::thread::yield_now();
+        }
+        let Some(now) = changed else {
+            // The newest state itself may be damaged.
+            derive_free_space(&shared.pages, base, &[])?;
+            return Err(unreadable_snapshot(&error));
+        };
+        held = now;
+    }
+}
+
+/// A process names a state that cannot be read: it was stopped while it entered the table, or could not
+/// clear its slot. It is not known what it holds, so nothing can be freed or written.
+fn unreadable_snapshot(error: &Error) -> Error {
+    let message = format!(
+        "another process names a state in the reader table that cannot be read ({error}); try again when the processes \
+         that `drystone info` lists as readers have ended"
+    );
+    Error::new(ErrorKind::Busy, message)
+}
+
+/// Walks everything that the newest state and the pinned snapshots reach. The rest of the file is free.
+/// O(branches).
 pub(crate) fn derive_free_space(pages: &Pages, newest: &Meta, snapshots: &[Meta]) -> Result<Allocator> {
     let mut allocator = Allocator::new(newest.transaction);
     for_each_node(pages, newest, &mut |address, bytes| allocator.mark(address, bytes))?;
@@ -39,9 +92,9 @@ fn for_each_node(pages: &Pages, meta: &Meta, visit: &mut dyn FnMut(u64, u64) -> 
     Ok(())
 }
 
-/// Cuts off a tail of the file that nobody reaches, after a load or where it is large. Every snapshot keeps the length
-/// that it was promised, and a failure only leaves the file longer than it needs to be.
-pub(super) fn cut_tail(shared: &Shared, needed: u64, after_load: bool) {
+/// Truncates a tail of the file that no state reaches, after a load or if it is large. The file stays
+/// as long as every snapshot needs it. A failure only leaves the file longer than necessary.
+pub(super) fn truncate_tail(shared: &Shared, needed: u64, after_load: bool) {
     let storage = shared.pages.storage();
     let Ok(snapshots) = shared.readers.snapshots() else { return };
     let needed = snapshots.iter().map(|snapshot| snapshot.file_bytes).fold(needed, u64::max);
@@ -51,29 +104,29 @@ pub(super) fn cut_tail(shared: &Shared, needed: u64, after_load: bool) {
     }
 }
 
-/// More bytes than this in free pages are worth a search for gaps to give back. Small commits take what earlier
-/// ones freed, so they do not search.
+/// If more bytes than this are in free pages, a search for gaps to give back is worth its time. Small
+/// commits take what earlier ones freed, so they do not search.
 pub(super) fn loose_bytes(shared: &Shared) -> u64 {
     4 * shared.pages.storage().least_discard()
 }
 
-/// Gives the room of large gaps back to the file system, so that a table that was dropped, cleared or replaced by a
-/// load is not paid for until the next one. A later commit that fills the gap takes the room again, and gets an error
-/// if the disk is full. A failure only leaves the room taken.
+/// Gives the blocks of large gaps back to the file system, so that a table that was dropped, cleared or
+/// replaced by a load takes no room on the disk. A later commit that fills the gap takes the room again,
+/// and gets an error if the disk is full. A failure only leaves the room taken.
 pub(super) fn give_back_gaps(shared: &Shared, allocator: &mut Allocator) {
     let bytes = |pages: u64| pages * PAGE_BYTES as u64;
     let storage = shared.pages.storage();
     for (page, pages) in allocator.give_up_gaps(storage.least_discard() / PAGE_BYTES as u64) {
         let _ = storage.discard(bytes(page), bytes(pages));
     }
-    // The length stays what the commit promised, until the next one.
+    // The file keeps the length that the commit needs. The tail beyond that is given back too.
     let tail = storage.mapping().len().saturating_sub(bytes(allocator.end()));
     if tail >= storage.least_discard() {
         let _ = storage.discard(bytes(allocator.end()), tail);
     }
 }
 
-/// The transactions whose states are held.
-pub(super) fn snapshot_numbers(snapshots: &[Meta]) -> Vec<u64> {
+/// The numbers of the transactions whose states are held.
+pub(super) fn numbers(snapshots: &[Meta]) -> Vec<u64> {
     snapshots.iter().map(|snapshot| snapshot.transaction).collect()
 }

@@ -1,6 +1,7 @@
 //! Transactions: a snapshot to read from, and the one that writes.
 
 mod alter;
+mod commit;
 mod compact;
 mod copy;
 mod free_space;

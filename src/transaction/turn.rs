@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::free_space::{derive_free_space, snapshot_numbers};
+use super::free_space::{derive_with_snapshots, numbers};
 use super::{Shared, WriterState};
 use crate::commit::Meta;
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Result, fail};
 use crate::space::Allocator;
-use crate::storage::Mutant;
+use crate::storage::faulted;
 
 /// How long to wait for another writer.
 #[derive(Clone, Copy, Debug)]
@@ -169,47 +169,23 @@ impl Turn {
     /// The state to build on, and the free space around it.
     pub(super) fn prepare(&mut self) -> Result<(Meta, Allocator)> {
         let shared = Arc::clone(&self.shared);
+        let storage = shared.pages.storage();
         let writer = self.writer()?;
         let base = writer.commits.prepare(&shared.pages, &shared.readers)?;
-        let storage = shared.pages.storage();
-        let look = || {
-            if storage.plants(Mutant::IgnoreReaders) { Ok(Vec::new()) } else { shared.readers.snapshots() }
+        let snapshots = || faulted!(storage, shared.readers.snapshots(); IgnoreReaders => Ok(Vec::new()));
+        let is_current = |allocator: &Allocator| {
+            // Another process may have committed since this one last wrote.
+            faulted!(storage, allocator.transaction() == base.transaction; StaleFreeSpace => true)
         };
-        let mut snapshots = look()?;
-        let mut allocator = match writer.allocator.take() {
-            Some(allocator)
-                if allocator.transaction() == base.transaction || storage.plants(Mutant::StaleFreeSpace) =>
-            {
-                allocator
-            }
-            _ => loop {
-                match derive_free_space(&shared.pages, &base, &snapshots) {
-                    Ok(allocator) => break allocator,
-                    Err(error) => {
-                        // A reader may have been about to enter with a state that is gone, and has taken it back by now.
-                        let mut tries = 0;
-                        let again = loop {
-                            let again = look()?;
-                            tries += 1;
-                            if again != snapshots || tries > 1000 {
-                                break again;
-                            }
-                            std::thread::yield_now();
-                        };
-                        if again == snapshots {
-                            // The state to build on may be damaged itself.
-                            derive_free_space(&shared.pages, &base, &[])?;
-                            return Err(unheld(&error));
-                        }
-                        snapshots = again;
-                    }
-                }
-            },
+        let held = snapshots()?;
+        let (mut allocator, held) = match writer.allocator.take().filter(is_current) {
+            Some(allocator) => (allocator, held),
+            None => derive_with_snapshots(&shared, &base, held, snapshots)?,
         };
-        let durable = if storage.plants(Mutant::ReuseTooEarly) { u64::MAX } else { writer.commits.durable() };
-        let listed = if storage.plants(Mutant::ReuseListed) { &[] } else { writer.commits.listed() };
-        allocator.plant_unknown_is_young(storage.plants(Mutant::UnknownIsYoung));
-        allocator.release(durable, listed, &snapshot_numbers(&snapshots));
+        let durable = faulted!(storage, writer.commits.durable(); ReuseTooEarly => u64::MAX);
+        let listed = faulted!(storage, writer.commits.listed(); ReuseListed => &[]);
+        faulted!(storage, (); UnknownIsYoung => allocator.plant_unknown_is_young());
+        allocator.release(durable, listed, &numbers(&held));
         Ok((base, allocator))
     }
 }
@@ -225,16 +201,6 @@ impl Drop for Turn {
         }
         self.shared.writer.give_back(self.writer.take());
     }
-}
-
-/// The reader table names a state that cannot be read: by a process that stands still while it enters the table,
-/// or that could not clear its slot. What it may hold is not known, so nothing can be freed or written.
-fn unheld(error: &Error) -> Error {
-    let message = format!(
-        "another process names a state in the reader table that cannot be read ({error}); try again when the processes \
-         that `drystone info` lists as readers have ended"
-    );
-    Error::new(ErrorKind::Busy, message)
 }
 
 fn lock_out_processes(shared: &Shared, wait: Wait) -> Result<bool> {

@@ -1,4 +1,4 @@
-//! `WriteTransaction`: edits, and the commit that publishes them.
+//! `WriteTransaction`: the tables that it opens, creates, changes and drops.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -10,17 +10,14 @@ use elsa::sync::FrozenVec;
 use parking_lot::Mutex;
 
 use super::Shared;
-use super::free_space::{cut_tail, give_back_gaps, loose_bytes, snapshot_numbers};
 use super::turn::{Turn, Wait};
 use crate::catalog::{CatalogEdit, Definition, Role, check_name, layout_for};
 use crate::commit::{Durability, Meta};
 use crate::error::{Result, fail};
 use crate::lease::Lease;
-use crate::page::PAGE_BYTES;
 use crate::record::Record;
 use crate::schema::Schema;
 use crate::space::WriteSession;
-use crate::storage::Mutant;
 use crate::table::{Dyn, IndexInfo, IndexOptions, OpenTable, RowKind, TableHome, TableMut, Writer};
 
 /// The one transaction that writes. Dropping it without [`commit`](WriteTransaction::commit) discards all changes.
@@ -50,11 +47,11 @@ pub struct WriteTransaction {
     pub(super) shared: Arc<Shared>,
     pub(super) turn: Turn,
     pub(super) base: Meta,
-    session: Option<WriteSession>,
+    pub(super) session: Option<WriteSession>,
     pub(super) state: Mutex<Tables>,
     /// Every table that was opened. They stay where they are, since handles borrow them.
-    tables: FrozenVec<Box<Lease<OpenTable>>>,
-    durability: Durability,
+    pub(super) tables: FrozenVec<Box<Lease<OpenTable>>>,
+    pub(super) durability: Durability,
     pub(super) memory_bytes: usize,
     /// The open database: while a transaction runs, opening the file again gives the same one, which knows of the transaction.
     _database: Arc<dyn Any + Send + Sync>,
@@ -64,7 +61,7 @@ pub struct WriteTransaction {
 pub(super) struct Tables {
     pub(super) catalog: CatalogEdit,
     /// Where in `tables` each name is. Ordered, so that the same edits make the same file.
-    open: BTreeMap<String, usize>,
+    pub(super) open: BTreeMap<String, usize>,
 }
 
 impl fmt::Debug for WriteTransaction {
@@ -380,84 +377,6 @@ impl WriteTransaction {
     pub fn table_names(&self) -> Result<Vec<String>> {
         let session = self.session()?;
         self.state.lock().catalog.view(session).tables().map(|table| table.map(|table| table.name)).collect()
-    }
-
-    /// Makes all changes the database's newest state, all of them or none, and with
-    /// [`Durability::Immediate`] so that a power cut cannot take them away.
-    ///
-    /// Handles of tables need not be dropped before: the compiler refuses to use them afterwards.
-    ///
-    /// # Errors
-    /// `Usage` if a call in the transaction ended halfway, by an error while it wrote or by a panic: nothing was changed.
-    /// `Io` if the disk is full or fails: then nothing was changed. `Poisoned` if the sync failed, so that it is not known what
-    /// the disk holds: the database must be opened anew.
-    pub fn commit(mut self) -> Result<()> {
-        self.shared.check_process()?;
-        self.shared.writer.used_here();
-        let Some(session) = self.session.take() else { return Ok(()) };
-        let next = self.write_pages(&session);
-        let (mut allocator, written, trim) = session.finish();
-        let writer = self.turn.writer()?;
-        let mut next = match next {
-            Ok(Some(next)) => next,
-            nothing => {
-                allocator.abort();
-                writer.allocator = Some(allocator);
-                return nothing.map(drop);
-            }
-        };
-        let shared = &self.shared;
-        next.file_bytes = allocator.end() * PAGE_BYTES as u64;
-        if shared.pages.storage().plants(Mutant::CutBeforeCommit) {
-            cut_tail(shared, next.file_bytes, trim);
-        }
-        writer.commits.commit(&shared.pages, &shared.readers, next, written, self.durability)?;
-        if writer.commits.durable() == next.transaction {
-            // Not before: the state that a crash may fall back to was promised the length that it had.
-            cut_tail(shared, next.file_bytes, trim);
-        }
-        let early = shared.pages.storage().plants(Mutant::DiscardTooEarly);
-        let unreadable = |error| {
-            if shared.pages.storage().plants(Mutant::UnreadableIsEmpty) { Ok(Vec::new()) } else { Err(error) }
-        };
-        match shared.readers.snapshots().or_else(unreadable) {
-            Ok(snapshots) => {
-                let snapshots = snapshot_numbers(&snapshots);
-                allocator.commit(&snapshots);
-                let may_give_back = early || writer.commits.durable() == next.transaction;
-                let least = loose_bytes(shared);
-                if may_give_back && (trim || allocator.is_loose(least)) {
-                    allocator.release(next.transaction, writer.commits.listed(), &snapshots);
-                    // Where snapshots hold what was freed, there is nothing to give back yet.
-                    if trim || allocator.is_loose(least) {
-                        give_back_gaps(shared, &mut allocator);
-                    }
-                }
-            }
-            // The commit stands. Any state may be held, so nothing is freed until the table can be read again.
-            Err(_) => allocator.commit(&[0]),
-        }
-        writer.allocator = Some(allocator);
-        Ok(())
-    }
-
-    /// Writes what is in memory to new pages. `None` if nothing was changed.
-    fn write_pages(&mut self, session: &WriteSession) -> Result<Option<Meta>> {
-        session.check_failed()?;
-        let (state, tables) = (self.state.get_mut(), self.tables.as_mut());
-        for index in state.open.values() {
-            let table = tables[*index].get_mut();
-            table.flush(session, &mut |moved| state.catalog.put(session, moved))?;
-        }
-        let next = Meta {
-            transaction: self.base.transaction + 1,
-            tables: state.catalog.tables.flush(session)?,
-            fields: state.catalog.fields.flush(session)?,
-            next_table: state.catalog.next_table,
-            ..self.base
-        };
-        let changed = next.tables != self.base.tables || next.fields != self.base.fields || session.cuts();
-        Ok(changed.then_some(next))
     }
 
     pub(super) fn session(&self) -> Result<&WriteSession> {

@@ -1,4 +1,5 @@
-//! The check of the catalog: its rows, the fields that they refer to, and that tables and indexes agree.
+//! The check of the catalog: its rows, the fields that they refer to, and that tables and indexes
+//! agree.
 
 use std::collections::{HashMap, HashSet};
 
@@ -170,7 +171,8 @@ impl<P: FnMut(u64, u64)> Check<P> {
 
     /// Checks that every field belongs to a table.
     pub(super) fn fields_without_a_table(&mut self, catalog: &Catalog<'_>, known: &Known) {
-        // The numbers of tables that cannot be read are not known, so their fields cannot be matched.
+        // The numbers of tables that cannot be read are not known, so their fields cannot be
+        // matched.
         if known.numbers.len() as u64 != catalog.tables.rows() {
             return;
         }

@@ -65,13 +65,13 @@ impl fmt::Display for Problem {
 }
 
 impl Database {
-    /// Reads every page of the newest state and verifies it. Damage does not end the check: all of it is
-    /// reported.
+    /// Reads every page of the newest state and verifies it. Damage does not end the check: all of
+    /// it is reported.
     ///
     /// It checks both meta pages; the checksum, address and level of every node; the counts in
-    /// branches; the order of keys within and across leaves; the catalog; that no two nodes overlap;
-    /// that every value is one of its type; that every index has exactly one entry for each row of its
-    /// table; and that unused bytes are zeros. O(bytes of the database).
+    /// branches; the order of keys within and across leaves; the catalog; that no two nodes
+    /// overlap; that every value is one of its type; that every index has exactly one entry for
+    /// each row of its table; and that unused bytes are zeros. O(bytes of the database).
     ///
     /// ```
     /// let db = drystone::Database::in_memory()?;
@@ -80,14 +80,14 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// As for [`Database::read`]. Damage is in the report, not an error, and so are pages that the disk
-    /// cannot read (of kind `Io`).
+    /// As for [`Database::read`]. Damage is in the report, not an error, and so are pages that the
+    /// disk cannot read (of kind `Io`).
     pub fn check(&self) -> Result<CheckReport> {
         self.check_with(|_, _| {})
     }
 
-    /// As [`check`](Database::check), and calls `progress` from time to time with the bytes that are
-    /// checked, and how many there are at most.
+    /// As [`check`](Database::check), and calls `progress` from time to time with the bytes that
+    /// are checked, and how many there are at most.
     ///
     /// ```
     /// let db = drystone::Database::in_memory()?;
@@ -123,8 +123,8 @@ impl Database {
     }
 }
 
-/// The greatest number of problems in a report. The last one says that there are more: a forged file
-/// could have millions.
+/// The greatest number of problems in a report. The last one says that there are more: a forged
+/// file could have millions.
 const PROBLEMS: usize = 10_000;
 const LAST_PROBLEM: usize = PROBLEMS - 1;
 

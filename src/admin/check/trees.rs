@@ -55,8 +55,8 @@ impl<P: FnMut(u64, u64)> Check<P> {
         self.report.problems.len() == problems
     }
 
-    /// Checks the entries of an index, each against its row. The rows of a table that is damaged are
-    /// left out: its damage was reported.
+    /// Checks the entries of an index, each against its row. The rows of a table that is damaged
+    /// are left out: its damage was reported.
     pub(super) fn index(&mut self, pages: PageView<'_>, index: &Definition, page: u64, table: &Table) {
         let Table { definition: table, is_sound, .. } = table;
         self.report.indexes += 1;
@@ -105,8 +105,8 @@ impl<P: FnMut(u64, u64)> Check<P> {
                 // An address beyond the file is reported by reading it, not here.
                 let inside = address.checked_add(bytes).is_some_and(|end| end <= self.total);
                 let marked = if inside { self.taken.mark(address, bytes) } else { Ok(()) };
-                // A node that overlaps another one is not read: the links of a forged file may lead to one
-                // place many times.
+                // A node that overlaps another one is not read: the links of a forged file may lead
+                // to one place many times.
                 marked.map_err(|error| self.problem(Some(page_of(address)), table, error)).is_ok()
             }
             Finding::Records { address, records, first_row } => {

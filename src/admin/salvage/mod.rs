@@ -1,5 +1,6 @@
-//! `Database::salvage`: copies the sound part of a damaged database into a new one, and lists the rest.
-//! It reads the damaged database only, and writes the other one through a transaction like any user.
+//! `Database::salvage`: copies the sound part of a damaged database into a new one, and lists the
+//! rest. It reads the damaged database only, and writes the other one through a transaction like
+//! any user.
 
 mod source;
 
@@ -38,8 +39,8 @@ pub struct SalvageReport {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Loss {
-    /// The table; `None` if the catalog itself is damaged, so that tables may be missing whose names
-    /// are not known.
+    /// The table; `None` if the catalog itself is damaged, so that tables may be missing whose
+    /// names are not known.
     pub table: Option<String>,
     /// The index, if one could not be built again.
     pub index: Option<String>,
@@ -50,7 +51,8 @@ pub struct Loss {
     pub after: Option<String>,
     /// The key of the first row after them that was copied, if there is one.
     pub before: Option<String>,
-    /// How many rows were left out because another row with their key was copied; 0 for other losses.
+    /// How many rows were left out because another row with their key was copied; 0 for other
+    /// losses.
     pub duplicates: u64,
     /// What is wrong.
     pub error: Error,
@@ -106,8 +108,8 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// `AlreadyExists` if the file exists; else as for [`salvage`](Database::salvage). After an error
-    /// there is no new file.
+    /// `AlreadyExists` if the file exists; else as for [`salvage`](Database::salvage). After an
+    /// error there is no new file.
     pub fn salvage_to(&self, path: impl AsRef<Path>) -> Result<SalvageReport> {
         let path = path.as_ref();
         let (good, file) = OpenOptions::new().unnamed(path)?;
@@ -117,14 +119,14 @@ impl Database {
         Ok(report)
     }
 
-    /// Copies every table and row of this database that can still be verified into another database,
-    /// in one transaction. The other database is best a new one.
+    /// Copies every table and row of this database that can still be verified into another
+    /// database, in one transaction. The other database is best a new one.
     ///
-    /// Nothing is guessed. A row is copied if its leaf and all branches above it match their checksums,
-    /// and if each of its values is one of its type, as in [`check`](Database::check). So the other
-    /// database is sound. A row with a text that is not UTF-8 is listed as lost as a whole; this
-    /// database still has it. In a table without a key, rows get lower numbers if rows before them are
-    /// lost. Indexes are built again. O(bytes of the database).
+    /// Nothing is guessed. A row is copied if its leaf and all branches above it match their
+    /// checksums, and if each of its values is one of its type, as in [`check`](Database::check).
+    /// So the other database is sound. A row with a text that is not UTF-8 is listed as lost as a
+    /// whole; this database still has it. In a table without a key, rows get lower numbers if rows
+    /// before them are lost. Indexes are built again. O(bytes of the database).
     ///
     /// ```
     /// use drystone::Database;
@@ -135,8 +137,8 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// `AlreadyExists` if the other database has a table of the same name; `Io` if it cannot be written.
-    /// Damage in this database is in the report, not an error.
+    /// `AlreadyExists` if the other database has a table of the same name; `Io` if it cannot be
+    /// written. Damage in this database is in the report, not an error.
     pub fn salvage(&self, good: &Database) -> Result<SalvageReport> {
         let read = self.read()?;
         let meta = read.meta();
@@ -188,8 +190,8 @@ struct Salvage<'s> {
 }
 
 impl Salvage<'_> {
-    /// The numbers of the tables that have fields, to notice tables that the catalog has lost. Damage
-    /// is passed over here: the tables that need those fields are lost, and are listed.
+    /// The numbers of the tables that have fields, to notice tables that the catalog has lost.
+    /// Damage is passed over here: the tables that need those fields are lost, and are listed.
     fn field_owners(&self, catalog: &Catalog<'_>) -> HashSet<u32> {
         let mut owners = HashSet::new();
         for rescued in catalog.fields.rescue(&self.taken) {

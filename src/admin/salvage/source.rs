@@ -10,8 +10,8 @@ use crate::schema::FieldDef;
 use crate::table::describe_key;
 use crate::tree::{Rescue, Rescued};
 
-/// The greatest number of losses of single rows that are listed for a table. After that, a leaf with
-/// such a row is lost whole: a forged file could have millions.
+/// The greatest number of losses of single rows that are listed for a table. After that, a leaf
+/// with such a row is lost whole: a forged file could have millions.
 const LOSSES: usize = 10_000;
 
 /// The sound rows of a damaged table, as a source of a load.
@@ -93,8 +93,8 @@ impl<'a> RescueSource<'a> {
         })
     }
 
-    /// Notes rows that are lost because of their values: one row, or the rest of a leaf. If such rows are
-    /// right before it, all are one loss.
+    /// Notes rows that are lost because of their values: one row, or the rest of a leaf. If such
+    /// rows are right before it, all are one loss.
     fn lose_values(&mut self, rows: Range<u64>, error: Error) {
         if let Some(Loss { rows: Some(last), .. }) = self.lost[self.bounded..].last_mut()
             && self.last_lost_values == rows.start
@@ -133,8 +133,8 @@ impl RecordSource for RescueSource<'_> {
         self.given
     }
 
-    /// The rows that the table had, lost ones included. Without it the load would let the file of a small
-    /// table grow in large steps.
+    /// The rows that the table had, lost ones included. Without it the load would let the file of a
+    /// small table grow in large steps.
     fn rows_hint(&self) -> Option<u64> {
         Some(self.table.root.rows.saturating_sub(self.given))
     }

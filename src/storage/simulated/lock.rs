@@ -1,13 +1,14 @@
-//! The lock file on a simulated disk: its bytes, and a table of who holds which byte, as the kernel keeps one for open files.
+//! The lock file on a simulated disk: its bytes, and a table of the processes that hold each byte,
+//! as the kernel keeps one for open files.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use super::LockFile;
-use super::crash::{Disk, Operation, State, Verdict};
+use super::disk::{Disk, Operation, State, Verdict};
+use crate::storage::LockFile;
 
-/// Who holds which byte.
+/// Which processes hold which byte.
 #[derive(Default)]
 pub(super) struct ByteLocks {
     held: BTreeMap<u64, Holders>,
@@ -21,7 +22,7 @@ struct Holders {
 }
 
 impl ByteLocks {
-    /// Takes the byte, or changes how it is held; `false` when another process is in the way.
+    /// Takes the byte, or changes how it is held; `false` if another process excludes that.
     fn take(&mut self, process: u64, byte: u64, exclusive: bool) -> bool {
         let holders = self.held.entry(byte).or_default();
         let others = holders.processes.iter().any(|holder| *holder != process);
@@ -59,7 +60,7 @@ impl ByteLocks {
         self.held.get(&byte).is_some_and(|holders| holders.processes.iter().any(|holder| *holder != process))
     }
 
-    /// How often something was taken or given up.
+    /// How often a lock was taken or released.
     pub(super) fn changes(&self) -> u64 {
         self.changes
     }
@@ -92,7 +93,7 @@ impl SimulatedLockFile {
         self.disk.run(self.process, operation, verdict, pass, part)
     }
 
-    fn take_at_last(&self, byte: u64, exclusive: bool) -> io::Result<()> {
+    fn take_waiting(&self, byte: u64, exclusive: bool) -> io::Result<()> {
         let mut verdict = self.disk.ask(self.process, Operation::Lock, byte);
         loop {
             let take = |state: &mut State| Ok(state.locks.take(self.process, byte, exclusive));
@@ -120,11 +121,11 @@ impl LockFile for SimulatedLockFile {
     }
 
     fn share(&self, byte: u64) -> io::Result<()> {
-        self.take_at_last(byte, false)
+        self.take_waiting(byte, false)
     }
 
     fn exclusive(&self, byte: u64) -> io::Result<()> {
-        self.take_at_last(byte, true)
+        self.take_waiting(byte, true)
     }
 
     fn release(&self, byte: u64) -> io::Result<()> {
@@ -151,7 +152,8 @@ impl LockFile for SimulatedLockFile {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        // What lies in one page arrives whole or not at all, where no power is cut: it is one copy in memory.
+        // Without a power cut, bytes of one page arrive as a whole or not at all: it is one copy in
+        // memory.
         let half = &bytes[..bytes.len() / 2 / 4096 * 4096];
         let pass = |state: &mut State| {
             write(state, offset, bytes);

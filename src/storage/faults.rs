@@ -1,4 +1,5 @@
-//! Bugs that a test can plant in the commit protocol, to prove that the simulated disk would find them.
+//! Bugs that a test can plant in the commit protocol, to prove that the simulated disk would find
+//! them.
 
 #![cfg_attr(
     not(feature = "simulation"),
@@ -113,15 +114,16 @@ impl Mutant {
 }
 
 impl dyn Storage + '_ {
-    /// Whether this bug is planted. Without the feature `simulation` none ever is, and the compiler knows.
+    /// Whether this bug is planted. Without the feature `simulation` none ever is, and the compiler
+    /// knows.
     #[inline]
     pub(crate) fn plants(&self, bug: Mutant) -> bool {
         cfg!(feature = "simulation") && self.planted() == Some(bug)
     }
 }
 
-/// The right expression, or what a planted bug does instead: `faulted!(storage, right; Bug => wrong)`.
-/// The right one always comes first. A bug that shows only under a condition is written
+/// The right expression, or what a planted bug does instead: `faulted!(storage, right; Bug =>
+/// wrong)`. The right one always comes first. A bug that shows only under a condition is written
 /// `Bug if condition => wrong`. Only one of the expressions is evaluated.
 macro_rules! faulted {
     ($storage:expr, $right:expr; $($bug:ident $(if $when:expr)? => $wrong:expr),+ $(,)?) => {

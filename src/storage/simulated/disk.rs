@@ -1,5 +1,5 @@
-//! A simulated disk: it notes everything that is done to it, so that a power cut can be played at any moment, fails
-//! when it is told to, and outlives the "processes" that use it.
+//! The simulated disk. It records everything that is done to it, so that a power cut can be
+//! replayed at any moment. It fails when it is told to, and outlives the "processes" that use it.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::simulated_lock::{ByteLocks, SimulatedLockFile};
-use super::{LockFile, MappedFile, Mapping, Mutant, Storage};
+use super::lock::{ByteLocks, SimulatedLockFile};
+use crate::storage::{LockFile, MappedFile, Mapping, Mutant, Storage};
 
 /// The longest file that the disk holds.
 const CAPACITY: u64 = 64 << 20;
 const PAGE: usize = 4096;
 
-/// Something that was done to the disk. What a power cut leaves of it is for the reader of the recording to play.
+/// Something that was done to the disk. The reader of the recording decides what a power cut leaves
+/// of it.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// Bytes were written at this offset.
@@ -26,10 +27,10 @@ pub enum Event {
     },
     /// The file got this length.
     Length(u64),
-    /// Everything before is certain, but for what an earlier failed sync left uncertain.
+    /// Everything before is durable, except what an earlier failed sync left uncertain.
     Sync,
-    /// A sync that failed: what was written since the last one is uncertain for ever, though reads still show it. That is what
-    /// kernels do: they call the pages clean, and the next sync has nothing to say of them.
+    /// A sync that failed. What was written since the last one stays uncertain, though reads still
+    /// show it. Kernels do that: they call the pages clean, and the next sync skips them.
     FailedSync,
 }
 
@@ -58,43 +59,45 @@ pub enum Operation {
 
 const OPERATIONS: usize = Operation::Unlock as usize + 1;
 
-/// What becomes of an operation.
+/// The outcome of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It happens.
     Pass,
-    /// It fails. Of a write a part arrives.
+    /// It fails. A part of a write arrives.
     Fail,
     /// The process is killed before it.
     Kill,
-    /// The process is killed in the middle of it: of a write the first half of its pages arrives.
+    /// The process is killed in the middle of it. The first half of the pages of a write arrives.
     KillMidway,
-    /// A write is acknowledged, and never happens.
+    /// A write is reported as done, but never happens.
     Lose,
 }
 
-/// Hears of every operation of processes that share the disk, before it happens, in the thread that does it: so it can have
-/// other processes run first.
+/// Called before every operation of processes that share the disk, in the thread that does it. So
+/// it can run other processes first.
 pub trait Hook: Send + Sync {
-    /// Decides what becomes of the operation, at this place of its file if it has one.
+    /// Decides the outcome of the operation, at this offset of its file if it has one.
     fn before(&self, process: u64, operation: Operation, offset: u64) -> Verdict;
 
-    /// The process waits for a lock that another one holds. Called again and again until it gets it.
+    /// The process waits for a lock that another one holds. Called repeatedly until it gets the
+    /// lock.
     fn wait(&self, process: u64);
 }
 
-/// A failure to come.
+/// A failure that is injected.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault {
     /// What fails.
     pub operation: Operation,
-    /// How many operations of its kind pass before, from now on.
+    /// How many operations of this kind succeed first.
     pub after: usize,
-    /// How many fail then.
+    /// How many fail after that.
     pub times: usize,
 }
 
-/// A disk with one file on it, and the lock file beside it. Handles to the file stand for processes that have it open.
+/// A disk with one file on it, and the lock file beside it. Each handle to the file stands for a
+/// process that has it open.
 #[derive(Clone)]
 pub struct CrashDisk(Arc<Disk>);
 
@@ -117,7 +120,7 @@ pub(super) struct State {
     len: u64,
     /// The number of the next process.
     next_process: u64,
-    /// Processes that run, with the failures that each has met.
+    /// The processes that run, with the number of failures that each has met.
     alive: BTreeMap<u64, usize>,
     counts: [usize; OPERATIONS],
     fault: Option<Fault>,
@@ -125,9 +128,9 @@ pub(super) struct State {
     failed_syncs: u64,
     /// The next write is lost.
     loses: bool,
-    /// Bytes that cannot be read any more.
+    /// Bytes that can no longer be read.
     spoiled: Option<std::ops::Range<u64>>,
-    /// The lock file: no power cut keeps it, and nobody believes what one leaves of it.
+    /// The lock file. A power cut empties it: after one, its content is not believed anyway.
     pub(super) lock_file: Vec<u8>,
     pub(super) locks: ByteLocks,
 }
@@ -142,7 +145,7 @@ impl State {
         }
     }
 
-    /// A process is gone, and its locks with it.
+    /// A process has ended, and its locks with it.
     fn end(&mut self, process: u64) {
         self.alive.remove(&process);
         self.locks.release_all(process);
@@ -150,20 +153,20 @@ impl State {
 }
 
 impl CrashDisk {
-    /// A disk with an empty file. A database on it has this bug.
+    /// A disk with an empty file. This bug is planted in databases on it.
     ///
     /// # Errors
-    /// When the system gives no memory.
+    /// If the system has no memory.
     pub fn new(planted: Option<Mutant>) -> io::Result<CrashDisk> {
         let file = MappedFile::anonymous(CAPACITY, CAPACITY)?;
         file.show(0);
         Ok(CrashDisk(Arc::new(Disk { file, planted, state: Mutex::default(), hook: Mutex::new(None) })))
     }
 
-    /// Puts these bytes on the disk, all of them certain, and begins a new recording.
+    /// Puts these bytes on the disk, all of them durable, and begins a new recording.
     ///
     /// # Errors
-    /// When a database still has the disk open, or the bytes are too many.
+    /// If a database still has the disk open, or there are too many bytes.
     pub fn load(&mut self, image: &[u8]) -> io::Result<()> {
         let Some(disk) = Arc::get_mut(&mut self.0) else {
             return Err(io::Error::other("the disk is in use"));
@@ -200,7 +203,7 @@ impl CrashDisk {
         self.0.state.lock().counts[operation as usize]
     }
 
-    /// Has operations fail.
+    /// Makes operations fail.
     pub fn inject(&self, fault: Fault) {
         self.0.state.lock().fault = Some(fault);
     }
@@ -210,7 +213,8 @@ impl CrashDisk {
         self.0.state.lock().failures
     }
 
-    /// Whoever had the file open is killed: nothing that they still do has an effect. The disk keeps its power.
+    /// Kills all processes that have the file open: nothing that they still do has an effect. The
+    /// disk keeps its power.
     pub fn end_process(&self) {
         let state = &mut *self.0.state.lock();
         for process in std::mem::take(&mut state.alive).into_keys() {
@@ -218,12 +222,12 @@ impl CrashDisk {
         }
     }
 
-    /// The same for one of several.
+    /// Kills one process.
     pub fn kill(&self, process: u64) {
         self.0.state.lock().end(process);
     }
 
-    /// Whether the process was neither killed nor ended.
+    /// Whether the process still runs.
     pub fn is_alive(&self, process: u64) -> bool {
         self.0.state.lock().alive.contains_key(&process)
     }
@@ -233,22 +237,22 @@ impl CrashDisk {
         self.0.state.lock().alive.get(&process).copied().unwrap_or_default()
     }
 
-    /// Grows whenever somebody takes a lock or gives one up.
+    /// A counter of the locks that were taken and released.
     pub fn lock_changes(&self) -> u64 {
         self.0.state.lock().locks.changes()
     }
 
-    /// Has these bytes fail to be read from now on.
+    /// Makes reads of these bytes fail from now on.
     pub fn spoil(&self, bytes: std::ops::Range<u64>) {
         self.0.state.lock().spoiled = Some(bytes);
     }
 
-    /// Has somebody hear of what processes do that share the disk.
+    /// Calls this hook before every operation of processes that share the disk.
     pub fn set_hook(&self, hook: Option<Arc<dyn Hook>>) {
         *self.0.hook.lock() = hook;
     }
 
-    /// A new process, by its number.
+    /// Starts a process, and returns its number.
     pub fn start_process(&self) -> u64 {
         let state = &mut *self.0.state.lock();
         state.next_process += 1;
@@ -276,13 +280,14 @@ impl CrashDisk {
 }
 
 impl Disk {
-    /// Asks the hook what becomes of an operation of a process that shares the disk. Nothing is locked meanwhile.
+    /// Asks the hook for the outcome of an operation of a process that shares the disk. Nothing is
+    /// locked meanwhile.
     pub(super) fn ask(&self, process: u64, operation: Operation, offset: u64) -> Verdict {
         let hook = self.hook.lock().clone();
         hook.map_or(Verdict::Pass, |hook| hook.before(process, operation, offset))
     }
 
-    /// Lets others run until they may have given up a lock.
+    /// Lets other processes run until they may have released a lock.
     pub(super) fn wait(&self, process: u64) -> io::Result<()> {
         let hook = self.hook.lock().clone();
         let Some(hook) = hook else { return Err(io::Error::from(io::ErrorKind::WouldBlock)) };
@@ -290,8 +295,8 @@ impl Disk {
         Ok(())
     }
 
-    /// Runs an operation, unless it is to fail, or the process was killed. `part` is what happens of one that is cut off: told
-    /// whether by a failure.
+    /// Runs an operation, unless it has to fail or the process was killed. `part` does what happens
+    /// of an operation that is cut off; its argument says whether a failure cut it off.
     pub(super) fn run<R>(
         &self,
         process: u64,
@@ -357,9 +362,11 @@ impl State {
 struct Handle {
     disk: Arc<Disk>,
     process: u64,
-    /// Its own mapping, where others use the disk too: what they add is not seen before it asks for the length.
+    /// Its own mapping, if others use the disk too. What they append is not visible before it asks
+    /// for the length.
     own: Option<MappedFile>,
-    /// Of the syncs that failed, those that it knows of. The kernel tells each open file once.
+    /// How many of the failed syncs were reported to it. The kernel reports each once per open
+    /// file.
     failed_syncs: Mutex<u64>,
 }
 
@@ -400,7 +407,7 @@ impl Handle {
             if self.own.is_none() {
                 return Err(io::Error::other(format!("a write at {offset}, beyond the end of the file")));
             }
-            // Another process has cut the file. Writing behind the end makes it longer.
+            // Another process has truncated the file. Writing beyond the end makes it longer.
             state.len = end;
             state.events.push(Event::Length(end));
         }
@@ -461,7 +468,7 @@ impl Storage for Handle {
     fn shrink(&self, bytes: u64) -> io::Result<()> {
         let shrink = |state: &mut State| {
             if bytes < state.len {
-                // What is cut off reads as zeros when the file grows over it again.
+                // Truncated bytes read as zeros when the file grows over them again.
                 self.disk.file.write_at(bytes, &vec![0; (state.len - bytes) as usize])?;
                 self.set_len(state, bytes);
             }
@@ -471,7 +478,7 @@ impl Storage for Handle {
     }
 
     fn discard(&self, offset: u64, bytes: u64) -> io::Result<()> {
-        // A power cut finds any part of it done, as it does of a write.
+        // A power cut may find any part of it done, as with a write.
         let punch = |state: &mut State| self.write(state, offset, &vec![0; bytes as usize]);
         self.run(Operation::Resize, offset, punch, |_, _| Ok(()))
     }
@@ -488,7 +495,7 @@ impl Storage for Handle {
 
     fn sync(&self) -> io::Result<()> {
         let sync = |state: &mut State| {
-            // A sync of somebody else has failed since: this one is told too.
+            // A sync of another process has failed since. This one gets the error too.
             if self.own.is_some() && *self.failed_syncs.lock() < state.failed_syncs {
                 *self.failed_syncs.lock() = state.failed_syncs;
                 return Err(state.fail(self.process, Operation::Sync, |_, _| Ok(())));

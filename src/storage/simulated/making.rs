@@ -1,13 +1,14 @@
-//! How a new file is made, step by step, for tests that cut the power in between. Recorded in the thread that asks for it.
+//! The steps by which a new file is made, recorded for tests that cut the power in between.
+//! Recorded only in the thread that asks for it.
 
 use std::cell::RefCell;
 
-use super::crash::Event;
+use super::disk::Event;
 
 /// A step in the making of a file.
 #[derive(Clone, Debug)]
 pub enum Making {
-    /// Something was done to what the file holds.
+    /// The content of the file changed.
     Content(Event),
     /// The file got its name.
     Named,
@@ -19,7 +20,7 @@ thread_local! {
     static STEPS: RefCell<Option<Vec<Making>>> = const { RefCell::new(None) };
 }
 
-pub(super) fn note(step: Making) {
+pub(in crate::storage) fn note(step: Making) {
     STEPS.with_borrow_mut(|steps| {
         if let Some(steps) = steps {
             steps.push(step);
@@ -27,9 +28,9 @@ pub(super) fn note(step: Making) {
     });
 }
 
-/// Does something, and tells how the new file came about that it made.
-pub fn record_making<R>(does: impl FnOnce() -> R) -> (R, Vec<Making>) {
+/// Calls the closure, and returns the steps by which it made a new file.
+pub fn record_making<R>(makes: impl FnOnce() -> R) -> (R, Vec<Making>) {
     STEPS.set(Some(Vec::new()));
-    let result = does();
+    let result = makes();
     (result, STEPS.take().unwrap_or_default())
 }
