@@ -1,4 +1,4 @@
-//! `alter`: the fields of a table, and its name.
+//! `drystone alter`: the fields of a table, and its name.
 
 use crate::Folder;
 
@@ -76,7 +76,7 @@ fn a_dry_run_tells_and_changes_nothing() {
     assert!(refused.contains("row (256): field \"id\": 256 is no u8"), "{refused}");
     assert_eq!(schema(&folder, "t"), SCHEMA);
     folder.done(&["check", "a.dry"]);
-    // What was tried lies behind the old end.
+    // The pages that the dry run wrote are behind the old end.
     let after = std::fs::read(folder.path("a.dry")).unwrap();
     assert!(after.starts_with(&before) && !before.is_empty());
 }

@@ -1,85 +1,63 @@
-//! Records to load, out of whatever format a file has.
+//! Records to load from a file, whatever its format. `load` uses it. The library parses the
+//! formats; this file only picks the one that applies.
 
 use std::fs::File;
 use std::io::{BufWriter, Read};
 use std::path::Path;
 
 use clap::ValueEnum;
+use clap::builder::TypedValueParser;
 use drystone::{RecordSource, Result, Schema, arrow, csv, json, numpy, parquet};
 use indicatif::ProgressBar;
 
-use crate::input::Input;
-use crate::wrong_use;
+use super::Format;
+use super::input::Input;
+use crate::report::wrong_use;
 
-/// The formats that can be loaded.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Comma-separated values; the first line names the columns
-    Csv,
-    /// JSON, an object a line
-    #[value(alias = "json", alias = "ndjson")]
-    Jsonl,
-    /// An Arrow file, also called Feather, or an Arrow stream
-    #[value(alias = "feather", alias = "arrows")]
-    Arrow,
-    /// Parquet
-    Parquet,
-    /// An array of NumPy
-    Npy,
-}
-
-/// The formats of other systems begin so.
+/// The first bytes of files in each format.
 const ARROW_FILE: &[u8] = b"ARROW1";
 const ARROW_STREAM: &[u8] = &[0xFF; 4];
 const PARQUET: &[u8] = b"PAR1";
 const NPY: &[u8] = b"\x93NUMPY";
 
-impl Format {
-    /// The format that a name ends with, but for `.gz` and `.zst`.
-    pub(crate) fn of_name(path: &Path) -> Option<Format> {
-        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
-        let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-        Some(match name.rsplit_once('.')?.1 {
-            "csv" => Format::Csv,
-            "jsonl" | "ndjson" | "json" => Format::Jsonl,
-            "arrow" | "feather" | "ipc" | "arrows" => Format::Arrow,
-            "parquet" | "pq" => Format::Parquet,
-            "npy" => Format::Npy,
-            _ => return None,
-        })
-    }
-
-    fn of_head(head: &[u8]) -> Option<Format> {
-        if head.starts_with(ARROW_FILE) || head.starts_with(ARROW_STREAM) {
-            Some(Format::Arrow)
-        } else if head.starts_with(PARQUET) {
-            Some(Format::Parquet)
-        } else if head.starts_with(NPY) {
-            Some(Format::Npy)
-        } else {
-            None
-        }
-    }
-
-    /// Whether the file says itself what types its columns have.
-    pub(crate) fn is_typed(self) -> bool {
-        !matches!(self, Format::Csv | Format::Jsonl)
+fn format_of_head(head: &[u8]) -> Option<Format> {
+    if head.starts_with(ARROW_FILE) || head.starts_with(ARROW_STREAM) {
+        Some(Format::Arrow)
+    } else if head.starts_with(PARQUET) {
+        Some(Format::Parquet)
+    } else if head.starts_with(NPY) {
+        Some(Format::Npy)
+    } else {
+        None
     }
 }
 
-/// What there is to say of a load's input besides its format.
+/// The format that a name stands for, without the suffix of a compression.
+fn format_of_name(path: &Path) -> Option<Format> {
+    let is_compression =
+        |suffix: &std::ffi::OsStr| ["gz", "zst"].iter().any(|it| suffix.eq_ignore_ascii_case(it));
+    let format = if path.extension().is_some_and(is_compression) {
+        Format::of_name(&path.with_extension(""))
+    } else {
+        Format::of_name(path)
+    };
+    // A table for people cannot be loaded.
+    format.filter(|format| *format != Format::Table)
+}
+
+/// How to read an input, whatever its format.
 #[derive(Default)]
 pub(crate) struct Choices<'c> {
-    /// Spellings of a missing value.
+    /// Spellings of a missing value, for CSV.
     pub(crate) nulls: &'c [String],
     pub(crate) ignore_unknown: bool,
-    /// Whether bad lines are passed over.
+    /// Whether bad lines are skipped.
     pub(crate) skip_bad: bool,
-    /// Whether an enumeration is picked for few texts.
+    /// Whether to infer an enumeration for a column of few different texts.
     pub(crate) enums: bool,
 }
 
-/// A file to load, in the format that it has.
+/// A file to load, and its format.
 pub(crate) struct Loading<'c> {
     input: Input,
     format: Format,
@@ -87,12 +65,18 @@ pub(crate) struct Loading<'c> {
 }
 
 impl<'c> Loading<'c> {
-    /// Opens it. What its first bytes say goes before what its name says.
+    /// The formats that can be loaded, as an argument.
+    pub(crate) fn formats() -> impl TypedValueParser<Value = Format> {
+        let loadable = Format::value_variants().iter().filter(|format| **format != Format::Table);
+        Format::parser(loadable.filter_map(ValueEnum::to_possible_value))
+    }
+
+    /// Opens it. The first bytes count more than the name.
     pub(crate) fn open(path: &Path, format: Option<Format>, choices: Choices<'c>) -> Result<Loading<'c>> {
         let input = Input::open(path)?;
         let format = format
-            .or_else(|| Format::of_head(input.head()))
-            .or_else(|| Format::of_name(path))
+            .or_else(|| format_of_head(input.head()))
+            .or_else(|| format_of_name(path))
             .unwrap_or(Format::Csv);
         if format != Format::Csv {
             let meant = if choices.skip_bad { "--skip-bad" } else { "--null" };
@@ -103,20 +87,21 @@ impl<'c> Loading<'c> {
         Ok(Loading { input, format, choices })
     }
 
+    /// Whether the file itself has the types of its columns.
     pub(crate) fn is_typed(&self) -> bool {
-        self.format.is_typed()
+        self.format.is_binary()
     }
 
-    /// Looks through it for the schema that holds it, with these fields as the key, and says what there is in a line a column.
+    /// Infers the schema, with these fields as the key. Returns also a report, a line per column.
     pub(crate) fn infer(&mut self, key: &[String]) -> Result<(Schema, String)> {
         self.input.keep()?;
         let doing = "looking";
         let (inferred, bar) = match self.format {
-            Format::Csv => {
+            Format::Csv | Format::Table => {
                 let (text, bar) = self.input.read(doing)?;
                 (self.csv().infer(text)?, bar)
             }
-            Format::Jsonl => {
+            Format::Json => {
                 let (text, bar) = self.input.read(doing)?;
                 (self.json().infer(text)?, bar)
             }
@@ -128,11 +113,11 @@ impl<'c> Loading<'c> {
                 let (input, bar) = self.input.seek(doing)?;
                 (self.parquet().infer(input)?, bar)
             }
-            Format::Arrow if self.is_stream() => {
+            Format::Arrow | Format::Arrows if self.is_stream() => {
                 let (input, bar) = self.input.read(doing)?;
                 (self.arrow().infer_stream(input)?, bar)
             }
-            Format::Arrow => {
+            Format::Arrow | Format::Arrows => {
                 let (input, bar) = self.input.seek(doing)?;
                 (self.arrow().infer(input)?, bar)
             }
@@ -142,15 +127,15 @@ impl<'c> Loading<'c> {
         Ok((schema, inferred.to_string()))
     }
 
-    /// The records of this schema, and the bar that shows how far they were read. Bad lines go to `aside`.
+    /// The records, for this schema, and the bar that shows how far they were read.
     pub(crate) fn records(&mut self, schema: &Schema) -> Result<(Source, ProgressBar)> {
         let doing = "loading";
         Ok(match self.format {
-            Format::Csv => {
+            Format::Csv | Format::Table => {
                 let (text, bar) = self.input.read(doing)?;
                 (Source::Csv(Box::new(self.csv().reader(schema, text)?)), bar)
             }
-            Format::Jsonl => {
+            Format::Json => {
                 let (text, bar) = self.input.read(doing)?;
                 (Source::Json(Box::new(self.json().reader(schema, text)?)), bar)
             }
@@ -162,11 +147,11 @@ impl<'c> Loading<'c> {
                 let (input, bar) = self.input.seek(doing)?;
                 (Source::Arrow(Box::new(self.parquet().reader(schema, input)?)), bar)
             }
-            Format::Arrow if self.is_stream() => {
+            Format::Arrow | Format::Arrows if self.is_stream() => {
                 let (input, bar) = self.input.read(doing)?;
                 (Source::Arrow(Box::new(self.arrow().stream_reader(schema, input)?)), bar)
             }
-            Format::Arrow => {
+            Format::Arrow | Format::Arrows => {
                 let (input, bar) = self.input.seek(doing)?;
                 (Source::Arrow(Box::new(self.arrow().reader(schema, input)?)), bar)
             }
@@ -207,13 +192,13 @@ impl<'c> Loading<'c> {
             .ignore_unknown(self.choices.ignore_unknown)
     }
 
-    /// Whether this is an Arrow stream, which can be compressed as a whole, unlike a file.
+    /// Whether this is an Arrow stream, which is read in order. An Arrow file is read at any place.
     fn is_stream(&self) -> bool {
         self.input.head().starts_with(ARROW_STREAM)
     }
 }
 
-/// Records on their way in.
+/// The records of a file, in any format.
 pub(crate) enum Source {
     Csv(Box<csv::Reader<Box<dyn Read + Send>>>),
     CsvAside(Box<csv::Reader<Box<dyn Read + Send>, BufWriter<File>>>),
@@ -223,7 +208,7 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// Sets bad lines aside.
+    /// Writes bad lines here. Only CSV has them.
     pub(crate) fn aside(self, output: BufWriter<File>) -> Source {
         match self {
             Source::Csv(reader) => Source::CsvAside(Box::new(reader.skip_bad_to(output))),
@@ -231,7 +216,7 @@ impl Source {
         }
     }
 
-    /// How many bad lines were passed over.
+    /// How many bad lines were skipped.
     pub(crate) fn bad_lines(&self) -> u64 {
         match self {
             Source::Csv(reader) => reader.bad_lines(),

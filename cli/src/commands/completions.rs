@@ -1,13 +1,13 @@
-//! `drystone completions`: a script that completes commands and options in a shell.
+//! `drystone completions`: a script with which a shell completes commands and options, generated
+//! from the command line itself.
 
 use std::io::Write;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::{Shell, generate};
 use drystone::Result;
 
-use crate::output::{failed, stdout};
-use crate::{Arguments, Outcome};
+use crate::report::{Outcome, failed, stdout};
 
 /// Print a script that completes commands and options in this shell
 #[derive(Args)]
@@ -17,9 +17,9 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn run(&self) -> Result<Outcome> {
+    pub(crate) fn run(&self, mut command: clap::Command) -> Result<Outcome> {
         let mut script = Vec::new();
-        generate(self.shell, &mut Arguments::command(), "drystone", &mut script);
+        generate(self.shell, &mut command, "drystone", &mut script);
         stdout().write_all(&script).map_err(failed)?;
         Ok(Outcome::Done)
     }

@@ -1,14 +1,14 @@
-//! `drystone copy`: one table into another database, or under another name in the same file.
+//! `drystone copy`: one table into another database, or under another name in the same file. The
+//! library copies the rows; this file opens both databases, or the one that is both.
 
-use drystone::Dyn;
 use std::path::PathBuf;
 
 use clap::Args;
-use drystone::Result;
+use drystone::{Dyn, Result};
 use indicatif::HumanCount;
 
-use crate::output::report;
-use crate::{Outcome, open, progress};
+use crate::report::{Outcome, report};
+use crate::{open, progress};
 
 /// Copy a table to another database, or to another name
 #[derive(Args)]
@@ -17,15 +17,15 @@ pub(crate) struct Copy {
     db: PathBuf,
     /// The table
     table: String,
-    /// The database to copy it to; it is made where there is none, and may be the same
+    /// The database to copy it to, which may be the same; it is made if it does not exist
     to: PathBuf,
-    /// The name of the copy, if it is to be another
+    /// The name of the copy, if it differs
     name: Option<String>,
 }
 
 impl Copy {
     pub(crate) fn run(&self) -> Result<Outcome> {
-        // First, so that a file that is both is open to be written, too.
+        // Opened first: if it is also the target, it must be open for writing.
         let from = if self.is_one_file() { open::to_write(&self.db)? } else { open::to_read(&self.db)? };
         let read = from.read()?;
         read.table::<Dyn>(&self.table)?;

@@ -1,4 +1,5 @@
-//! `drystone index`: makes, drops and lists secondary indexes.
+//! `drystone index`: creates, drops and lists secondary indexes. `drystone info` lists them with
+//! the same table.
 
 use std::io::BufWriter;
 use std::path::PathBuf;
@@ -7,11 +8,12 @@ use clap::{Args, Subcommand};
 use drystone::{Dyn, IndexInfo, IndexOptions, ReadTransaction, Result};
 use indicatif::HumanCount;
 
-use crate::grid::Grid;
-use crate::output::{failed, stdout};
-use crate::{Outcome, open};
+use crate::formats::bytes;
+use crate::formats::grid::Grid;
+use crate::open;
+use crate::report::{Outcome, failed, stdout};
 
-/// Make, drop and list indexes, which queries and look-ups by other fields than the key use
+/// Create, drop and list indexes, which find rows by other fields than the key
 #[derive(Args)]
 pub(crate) struct Index {
     /// The database file
@@ -22,20 +24,20 @@ pub(crate) struct Index {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Make an index on fields of a table
+    /// Create an index on fields of a table
     Create {
         /// The table
         table: String,
-        /// The name of the index, which nothing else in the database may have
+        /// The name of the index, which must be unique in the database
         name: String,
         /// The fields, in order
         #[arg(required = true)]
         fields: Vec<String>,
-        /// No two rows may have the same values; those with a null are not compared
+        /// Refuse two rows with the same values; rows with a null are not compared
         #[arg(long)]
         unique: bool,
-        /// How much memory sorting may take, in MiB
-        #[arg(long, value_name = "MIB", default_value_t = 256)]
+        /// How much memory to use for sorting
+        #[arg(long, value_name = "BYTES", default_value = "256M", value_parser = bytes::parse)]
         memory: usize,
     },
     /// Drop an index; its table stays as it is
@@ -58,8 +60,7 @@ impl Index {
             Action::Create { table, name, fields, unique, memory } => {
                 let db = open::to_write(&self.db)?;
                 let write = db.write()?;
-                let options =
-                    IndexOptions::new().unique(*unique).memory_bytes(memory.saturating_mul(1 << 20));
+                let options = IndexOptions::new().unique(*unique).memory_bytes(*memory);
                 write.create_index_with(table, name, fields, &options)?;
                 write.commit()?;
             }
@@ -85,7 +86,7 @@ impl Index {
     }
 }
 
-/// Indexes with their measures, a line each; nothing where there are none.
+/// Prints indexes with their sizes, a line each. Prints nothing if there are none.
 pub(crate) fn show(read: &ReadTransaction, indexes: &[IndexInfo]) -> Result<()> {
     if indexes.is_empty() {
         return Ok(());

@@ -1,23 +1,26 @@
-//! `drystone remove`: one row.
+//! `drystone remove`: one row, by its key or its number.
 
-use drystone::Dyn;
 use std::path::PathBuf;
 
 use clap::Args;
-use drystone::Result;
+use drystone::{Dyn, Result};
 
-use crate::{Outcome, key, open, say};
+use crate::formats::key;
+use crate::open;
+use crate::report::{Outcome, say};
 
 /// Remove the row with this key
 ///
-/// In a table without a key, the last row takes the number of the one that is removed.
+/// In a table without a key, the last row takes the number of the removed one.
+///
+/// Exit code 0: removed; 1: there is no such row; 2: wrong use or failure.
 #[derive(Args)]
 pub(crate) struct Remove {
     /// The database file
     db: PathBuf,
     /// The table
     table: String,
-    /// The key, one argument a part; in a table without a key, the row number, counted from 0
+    /// The key, one argument per part; in a table without a key, the row number, counted from 0
     #[arg(required = true, allow_negative_numbers = true)]
     key: Vec<String>,
 }

@@ -1,4 +1,5 @@
-//! `drystone info`: what is in a database, or in a table of it.
+//! `drystone info`: what is in a database, or in a table of it. It reads sizes and schemas, and no
+//! row.
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -11,16 +12,17 @@ use drystone::{
 };
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
-use crate::grid::Grid;
-use crate::output::{failed, stdout};
-use crate::{Outcome, index, open};
+use super::index;
+use crate::formats::grid::Grid;
+use crate::open;
+use crate::report::{Outcome, failed, stdout};
 
-/// Show tables and their measures, or the schema of a table with its byte offsets
+/// Show tables and their sizes, or the schema of a table with its byte offsets
 #[derive(Args)]
 pub(crate) struct Info {
     /// The database file
     db: PathBuf,
-    /// A table; all of them, in short, without it
+    /// A table; a summary of all tables without it
     table: Option<String>,
 }
 
@@ -43,7 +45,7 @@ impl Info {
         Ok(Outcome::Done)
     }
 
-    /// How NumPy maps the rows as they lie there.
+    /// Prints the Python expression that maps the rows with NumPy.
     fn show_memmap(&self, schema: &Schema, stats: &TableStats, offset: u64) -> io::Result<()> {
         let path = self.db.display().to_string().replace('\\', "\\\\").replace('\'', "\\'");
         let (dtype, rows) = (numpy::dtype(schema), stats.rows);
@@ -95,7 +97,8 @@ fn show_indexes(read: &ReadTransaction, indexes: &[IndexInfo]) -> Result<()> {
     index::show(read, indexes)
 }
 
-/// Who holds snapshots, for how long, and what that costs; nothing if nobody but this command does.
+/// Prints which processes hold snapshots, for how long, and how many bytes that keeps in use.
+/// Leaves this process out.
 fn show_readers(db: &Database) -> Result<()> {
     let mut readers = db.readers()?;
     readers.retain(|reader| reader.process != std::process::id());
@@ -113,7 +116,7 @@ fn show_readers(db: &Database) -> Result<()> {
         let age = HumanDuration(now.duration_since(reader.since).unwrap_or_default());
         let kept = match db.held_bytes(reader) {
             Ok(bytes) => HumanCount(bytes).to_string(),
-            // It has only begun to read.
+            // The reader has only just begun.
             Err(error) if error.kind() == ErrorKind::Busy => "not yet known".to_owned(),
             Err(error) => return Err(error),
         };
@@ -131,7 +134,13 @@ fn show_readers(db: &Database) -> Result<()> {
 fn show_table(name: &str, schema: &Schema, stats: &TableStats) -> io::Result<()> {
     let mut output = stdout();
     writeln!(output, "table {name:?}: {schema}\n")?;
-    let mut grid = Grid::new(&mut output);
+    show_fields(schema, &mut output)?;
+    writeln!(output)?;
+    show_sizes(schema, stats, &mut output)
+}
+
+fn show_fields(schema: &Schema, output: &mut impl Write) -> io::Result<()> {
+    let mut grid = Grid::new(output);
     grid.column("offset", true);
     grid.column("width", true);
     grid.column("field", false);
@@ -152,14 +161,17 @@ fn show_table(name: &str, schema: &Schema, stats: &TableStats) -> io::Result<()>
             field.width().to_string(),
             field.name().to_owned(),
             match field.names() {
-                // The first line has them all.
+                // The line above the fields lists them all.
                 Some(names) if names.len() > 8 => format!("enum{null} of {} names", names.len()),
                 _ => format!("{}{null}", field.ty()),
             },
             notes.join(", "),
         ])?;
     }
-    grid.finish()?;
+    grid.finish()
+}
+
+fn show_sizes(schema: &Schema, stats: &TableStats, output: &mut impl Write) -> io::Result<()> {
     let TableStats { rows, width, leaf_rows, leaves, leaf_bytes, branch_bytes, height, contiguous, .. } =
         *stats;
     let side_by_side = if contiguous { ", side by side in the file" } else { "" };
@@ -174,7 +186,6 @@ fn show_table(name: &str, schema: &Schema, stats: &TableStats) -> io::Result<()>
         ),
         ("branches", format!("{height} levels, {}", bytes(branch_bytes))),
     ];
-    writeln!(output)?;
     lines.iter().try_for_each(|(name, text)| writeln!(output, "{name:<11}  {text}"))
 }
 

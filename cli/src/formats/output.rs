@@ -1,109 +1,15 @@
-//! Results on standard output or in a file: rows as a table, and in the formats of other systems.
+//! Rows on standard output or in a file, in any format. Commands that print rows use it. The
+//! library writes the formats; this file only picks the one that applies.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Read, Seek, Write};
-use std::path::Path;
 
-use clap::ValueEnum;
-use drystone::{Error, ErrorKind, Result, Row, Schema, arrow, csv, json, numpy, parquet};
+use drystone::{Result, Row, Schema, arrow, csv, json, numpy, parquet};
 
-use crate::grid::Grid;
-use crate::projection::Projection;
-
-/// How rows are printed.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Aligned columns, for people
-    Table,
-    /// A header line, then a line a row; missing values are empty
-    Csv,
-    /// An object a line
-    #[value(alias = "jsonl")]
-    Json,
-    /// An Arrow file, also called Feather
-    #[value(alias = "feather")]
-    Arrow,
-    /// An Arrow stream, for pipes
-    Arrows,
-    /// Parquet, compressed with zstd
-    Parquet,
-    /// An array of NumPy
-    Npy,
-}
-
-impl Format {
-    /// The format that a name ends with.
-    pub(crate) fn of_name(path: &Path) -> Option<Format> {
-        Some(match &*path.extension()?.to_str()?.to_ascii_lowercase() {
-            "csv" => Format::Csv,
-            "json" | "jsonl" | "ndjson" => Format::Json,
-            "arrow" | "feather" | "ipc" => Format::Arrow,
-            "arrows" => Format::Arrows,
-            "parquet" | "pq" => Format::Parquet,
-            "npy" => Format::Npy,
-            "txt" => Format::Table,
-            _ => return None,
-        })
-    }
-
-    fn is_binary(self) -> bool {
-        matches!(self, Format::Arrow | Format::Arrows | Format::Parquet | Format::Npy)
-    }
-}
-
-/// Standard output, which may be closed by its reader.
-pub(crate) struct Stdout(io::Stdout);
-
-/// Standard output.
-pub(crate) fn stdout() -> Stdout {
-    Stdout(io::stdout())
-}
-
-impl Write for Stdout {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes).map_err(closed)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush().map_err(closed)
-    }
-}
-
-/// What an error of [`Stdout`] carries if nobody reads any longer: another pipe that breaks is a failure, this one is not.
-#[derive(Debug)]
-struct Closed;
-
-impl fmt::Display for Closed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("standard output is closed")
-    }
-}
-
-impl std::error::Error for Closed {}
-
-fn closed(error: io::Error) -> io::Error {
-    if error.kind() == io::ErrorKind::BrokenPipe { io::Error::new(error.kind(), Closed) } else { error }
-}
-
-/// Whether this error says that nobody reads standard output any longer.
-pub(crate) fn is_closed(error: &Error) -> bool {
-    error.io_error().and_then(io::Error::get_ref).is_some_and(|source| source.is::<Closed>())
-}
-
-/// Prints a report of what was done, or found. If nobody reads it, that changes nothing of what is to be done, or of the
-/// exit code.
-pub(crate) fn report(text: &str) -> Result<()> {
-    match writeln!(stdout(), "{text}").map_err(failed) {
-        Err(error) if is_closed(&error) => Ok(()),
-        written => written,
-    }
-}
-
-/// An error for output that could not be written.
-pub(crate) fn failed(error: io::Error) -> Error {
-    Error::io("cannot write what was found", error)
-}
+use super::Format;
+use super::grid::Grid;
+use super::projection::Projection;
+use crate::report::{failed, stdout, wrong_use};
 
 /// Prints these fields of rows to standard output.
 pub(crate) fn print_rows<'t>(
@@ -113,12 +19,11 @@ pub(crate) fn print_rows<'t>(
 ) -> Result<()> {
     let mut printer = Printer::new(format, projection.schema())?;
     let printed = rows.try_for_each(|row| printer.row(projection.apply(row?)?));
-    // What came before an error is printed in any case.
+    // Rows before an error are printed in any case.
     printer.finish()?;
     printed
 }
 
-/// Where rows are printed to.
 type Sink = BufWriter<Box<dyn Write + Send>>;
 
 /// Prints rows of one schema.
@@ -129,11 +34,11 @@ pub(crate) enum Printer {
     Arrow(arrow::Writer<Sink>),
     Parquet(Box<parquet::Writer<Sink>>),
     Npy(numpy::Writer<Sink>),
-    /// Until it is known how many rows there are, which such a file says first, they are kept in a temporary one.
+    /// NumPy, if the number of rows is not known: the file begins with it.
     Spooled(Spool),
 }
 
-/// Rows in a temporary file, and where they are to go.
+/// Keeps rows in a temporary file until their number is known.
 pub(crate) struct Spool {
     schema: Schema,
     rows: BufWriter<File>,
@@ -142,16 +47,17 @@ pub(crate) struct Spool {
 }
 
 impl Printer {
-    /// To standard output.
+    /// Prints to standard output. Refuses to send a binary format to a terminal.
     pub(crate) fn new(format: Format, schema: &Schema) -> Result<Printer> {
         if format.is_binary() && io::stdout().is_terminal() {
-            let message = "this format is not for terminals; send it to a file or to another program";
-            return Err(Error::new(ErrorKind::Usage, message));
+            return wrong_use(
+                "this format is not for terminals; send it to a file or to another program".into(),
+            );
         }
         Printer::to(format, schema, None, Box::new(stdout()))
     }
 
-    /// To wherever. `rows` is how many there will be, if that is known.
+    /// Prints to `output`. `rows` is how many there will be, if that is known.
     pub(crate) fn to(
         format: Format,
         schema: &Schema,
@@ -199,7 +105,7 @@ impl Printer {
         }
     }
 
-    /// Packed records of the schema, which must be whole.
+    /// Prints whole packed records of the schema that the printer was made for.
     pub(crate) fn records(&mut self, schema: &Schema, records: &[u8]) -> Result<()> {
         match self {
             Printer::Csv(writer) => writer.write_records(records),

@@ -1,4 +1,5 @@
-//! `drystone compact`: full leaves side by side, and a file as short as that allows.
+//! `drystone compact`: full leaves side by side, and a shorter file. The library writes it; this
+//! file shows its progress, and reports the result.
 
 use std::path::PathBuf;
 
@@ -6,18 +7,19 @@ use clap::Args;
 use drystone::Result;
 use indicatif::{HumanBytes, HumanCount};
 
-use crate::output::report;
-use crate::{Outcome, open, progress};
+use crate::report::{Outcome, report};
+use crate::{open, progress};
 
-/// Write tables anew, without gaps, and shorten the file
+/// Rewrite tables without gaps, and shorten the file
 ///
-/// Readers are not disturbed. Tables that are packed stay where they are, unless there is a gap below them. On the way the file grows
-/// by up to the size of its tables.
+/// Readers are not disturbed. Packed tables stay where they are, unless there is a gap below them.
+/// While it runs, the file grows by up to the size of its tables.
 #[derive(Args)]
 pub(crate) struct Compact {
     /// The database file
     db: PathBuf,
-    /// A table; all of them without it. The others stay where they are, so one alone may not shorten the file
+    /// A table; all of them without it. The others stay where they are, so compacting one may not
+    /// shorten the file
     table: Option<String>,
 }
 

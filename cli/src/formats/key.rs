@@ -1,4 +1,5 @@
-//! Keys as they are given on the command line: one argument a part, or a row number. Values of an index are given the same way.
+//! Keys as arguments: one argument per part, or a row number. Values of an index are given the same
+//! way. Used by every command that takes a key.
 
 use std::ops::Bound;
 
@@ -6,14 +7,14 @@ use drystone::{
     Dyn, Error, ErrorKind, FieldDef, Index, IndexRows, Result, Rows, Schema, Table, Timestamp, Type, Value,
 };
 
-use crate::wrong_use;
+use crate::report::{say, wrong_use};
 
 /// How many arguments a key of this schema is.
 pub(crate) fn parts(schema: &Schema) -> usize {
     schema.key_fields().len().max(1)
 }
 
-/// The key in these arguments: all of it.
+/// The key in these arguments, all parts of it.
 pub(crate) fn parse(table: &str, schema: &Schema, arguments: &[String]) -> Result<Vec<Value<'static>>> {
     if arguments.len() != parts(schema) {
         return wrong_use(format!("{}, not {}", describe(table, schema), arguments.len()));
@@ -21,7 +22,7 @@ pub(crate) fn parse(table: &str, schema: &Schema, arguments: &[String]) -> Resul
     parse_leading(table, schema, arguments)
 }
 
-/// The key in these arguments, or as many of its parts as are given.
+/// The key in these arguments, or its leading parts.
 pub(crate) fn parse_leading(
     table: &str,
     schema: &Schema,
@@ -30,29 +31,31 @@ pub(crate) fn parse_leading(
     if arguments.len() > parts(schema) {
         return wrong_use(format!("{}, not {}", describe(table, schema), arguments.len()));
     }
-    let place = |error: Error| error.within(format_args!("table {table:?}"));
+    let in_table = |error: Error| error.within(format_args!("table {table:?}"));
     if !schema.is_keyed() {
         let row = |text: &String| {
             text.parse::<u64>().map(Value::from).map_err(|_| {
                 let message = format!("{text:?} is no row number; the table has no key");
-                place(Error::new(ErrorKind::Value, message))
+                in_table(Error::new(ErrorKind::Value, message))
             })
         };
         return arguments.iter().map(row).collect();
     }
     let parse = |(field, text): (&FieldDef, &String)| parse_value(field, text);
-    schema.key_fields().iter().zip(arguments).map(parse).collect::<Result<_>>().map_err(place)
+    schema.key_fields().iter().zip(arguments).map(parse).collect::<Result<_>>().map_err(in_table)
 }
 
-/// The rows between two keys, or all; the last one is included, and leading parts of a key stand for all keys that begin so.
+/// The rows between two keys; an empty key is no bound. The last key is included. Leading parts of
+/// a key include all keys that begin with them.
 pub(crate) fn range<'t>(table: &Table<'t, Dyn>, from: &[String], to: &[String]) -> Result<Rows<'t, Dyn>> {
     let from = parse_leading(table.name(), table.schema(), from)?;
     let to = parse_leading(table.name(), table.schema(), to)?;
     table.range((bound(&from), bound(&to)))
 }
 
-/// The values in these arguments, of the first fields of an index; an empty one is null. After the indexed fields come those that
-/// tell its entries apart: the key of the table, or the number of the row.
+/// The values in these arguments, for the first fields of an index; an empty argument is null.
+/// After the indexed fields come those that make its entries unique: the key of the table, or the
+/// number of the row.
 pub(crate) fn parse_indexed(index: &Index<'_, Dyn>, arguments: &[String]) -> Result<Vec<Value<'static>>> {
     let fields = index.schema().fields();
     if arguments.len() > fields.len() {
@@ -64,7 +67,7 @@ pub(crate) fn parse_indexed(index: &Index<'_, Dyn>, arguments: &[String]) -> Res
     values.map_err(|error| error.within(format_args!("index {:?}", index.name())))
 }
 
-/// The rows between two places in an index, or all, in its order; with bounds as in [`range`].
+/// The rows between two positions in an index, in its order, with bounds as in [`range`].
 pub(crate) fn indexed_range<'t>(
     index: &Index<'t, Dyn>,
     from: &[String],
@@ -78,7 +81,7 @@ fn bound<'k, 'v>(key: &'k [Value<'v>]) -> Bound<&'k [Value<'v>]> {
     if key.is_empty() { Bound::Unbounded } else { Bound::Included(key) }
 }
 
-/// The value of a field in this text. A date alone is a timestamp, too: its midnight, UTC.
+/// The value of a field in this text. A date is also a timestamp: its midnight, UTC.
 pub(crate) fn parse_value(field: &FieldDef, text: &str) -> Result<Value<'static>> {
     if field.ty() == Type::Timestamp
         && let Ok(date) = text.parse()
@@ -90,7 +93,8 @@ pub(crate) fn parse_value(field: &FieldDef, text: &str) -> Result<Value<'static>
     field.load(&stored).map(Value::into_owned)
 }
 
-/// The value of a field in this text, where an empty one is null if the field can be that; an empty text then is `""`.
+/// The value of a field in this text. In a nullable field an empty text is null, and `""` is the
+/// empty text.
 pub(crate) fn parse_or_null(field: &FieldDef, text: &str) -> Result<Value<'static>> {
     match text {
         "" if field.is_nullable() => Ok(Value::Null),
@@ -99,21 +103,19 @@ pub(crate) fn parse_or_null(field: &FieldDef, text: &str) -> Result<Value<'stati
     }
 }
 
-/// Says that there is no such row.
+/// Prints that there is no row with this key.
 pub(crate) fn say_not_found(table: &Table<'_, Dyn>, key: &[Value<'_>]) {
     let what = if table.schema().is_keyed() { "row with key" } else { "row number" };
     let name = table.name();
-    crate::say(format_args!("table {name:?}: no {what} {} among {} rows", join(key), table.len()));
+    say(format_args!("table {name:?}: no {what} {} among {} rows", join(key), table.len()));
 }
 
-/// Says that no row has these values.
+/// Prints that no row has these values in an index.
 pub(crate) fn say_not_indexed(table: &Table<'_, Dyn>, index: &Index<'_, Dyn>, values: &[Value<'_>]) {
     let names: Vec<&str> = index.schema().fields().iter().take(values.len()).map(FieldDef::name).collect();
     let (table, rows, index) = (table.name(), table.len(), index.name());
     let (names, values) = (names.join(" "), join(values));
-    crate::say(format_args!(
-        "table {table:?}, index {index:?}: no row with {names} {values} among {rows} rows"
-    ));
+    say(format_args!("table {table:?}, index {index:?}: no row with {names} {values} among {rows} rows"));
 }
 
 fn join(values: &[Value<'_>]) -> String {

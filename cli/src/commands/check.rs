@@ -1,4 +1,5 @@
-//! `drystone check`: reads and verifies everything.
+//! `drystone check`: reads and verifies everything. The library finds the problems; this file lists
+//! them, and tells a damaged database from one that cannot be checked.
 
 use std::path::PathBuf;
 
@@ -6,12 +7,12 @@ use clap::Args;
 use drystone::{CheckReport, Error, ErrorKind, Problem, Result};
 use indicatif::{HumanBytes, HumanCount};
 
-use crate::output::report;
-use crate::{Outcome, open, progress};
+use crate::report::{Outcome, report};
+use crate::{open, progress};
 
 /// Read and verify everything: checksums, structure, the order of keys, values
 ///
-/// Exit code 0: sound; 1: damaged, and each page concerned is named; 2: the check could not be made.
+/// Exit code 0: sound; 1: damaged, and each damaged page is named; 2: the check could not be made.
 #[derive(Args)]
 pub(crate) struct Check {
     /// The database file
@@ -29,7 +30,7 @@ impl Check {
                 report(&self.describe(&found))?;
                 Ok(if found.is_sound() { Outcome::Done } else { Outcome::Unsound })
             }
-            // Too damaged to be opened at all.
+            // Too damaged to be opened.
             Err(error) if is_damage(&error) => {
                 report(&error.to_string())?;
                 Ok(Outcome::Unsound)

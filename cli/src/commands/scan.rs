@@ -1,14 +1,16 @@
-//! `drystone scan`: rows in the order of their key, or of an index.
+//! `drystone scan`: rows in the order of their key, or of an index. `formats` parses the keys and
+//! prints the rows.
 
-use drystone::Dyn;
 use std::path::PathBuf;
 
 use clap::Args;
-use drystone::Result;
+use drystone::{Dyn, Result};
 
-use crate::output::{Format, print_rows};
-use crate::projection::Projection;
-use crate::{Outcome, key, open};
+use crate::formats::output::print_rows;
+use crate::formats::projection::Projection;
+use crate::formats::{Format, key};
+use crate::open;
+use crate::report::Outcome;
 
 /// Print rows in the order of their key, of their numbers where there is no key, or of an index
 #[derive(Args)]
@@ -17,22 +19,24 @@ pub(crate) struct Scan {
     db: PathBuf,
     /// The table
     table: String,
-    /// Print rows in the order of this index; keys are then values of its fields, and an empty argument is null
+    /// Print rows in the order of this index; keys are then values of its fields, and an empty
+    /// argument is null
     #[arg(long, value_name = "NAME")]
     index: Option<String>,
-    /// The first key, one argument a part; leading parts stand for the first key that begins so
+    /// The first key, one argument per part; leading parts mean the first key that begins with them
     #[arg(long, value_name = "KEY", num_args = 1.., allow_negative_numbers = true)]
     from: Vec<String>,
-    /// The last key, included, one argument a part; leading parts stand for all keys that begin so
+    /// The last key, included, one argument per part; leading parts include all keys that begin
+    /// with them
     #[arg(long, value_name = "KEY", num_args = 1.., allow_negative_numbers = true)]
     to: Vec<String>,
-    /// Only rows whose key begins with these parts, one argument a part
+    /// Only rows whose key begins with these parts, one argument per part
     #[arg(long, value_name = "KEY", num_args = 1.., allow_negative_numbers = true, conflicts_with_all = ["from", "to"])]
     prefix: Vec<String>,
     /// The fields to print
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     select: Vec<String>,
-    /// How many rows to print at most
+    /// Print at most this many rows
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     /// How to print them
@@ -47,7 +51,7 @@ impl Scan {
         let table = read.table::<Dyn>(&self.table)?;
         let mut projection = Projection::new(table.schema(), &self.select, &[])?;
         let limit = self.limit.unwrap_or(usize::MAX);
-        // What begins with the parts of a key is what lies from them to them.
+        // Leading parts of a key include all keys that begin with them, at both ends of a range.
         let (from, to) =
             if self.prefix.is_empty() { (&self.from, &self.to) } else { (&self.prefix, &self.prefix) };
         match &self.index {

@@ -1,21 +1,24 @@
-//! `drystone diff`: what differs between two databases.
+//! `drystone diff`: what differs between two databases. The library finds the changes; this file
+//! prints them, as text or as JSON.
 
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, TypedValueParser};
 use drystone::{Dyn, Result, Row, RowChange, Schema, TableDiff};
 use indicatif::HumanCount;
 
-use crate::output::{failed, stdout};
-use crate::{Outcome, open};
+use crate::formats::Format;
+use crate::open;
+use crate::report::{Outcome, failed, stdout};
 
 /// Show the tables and rows that differ between two databases
 ///
-/// A line begins with + for a row that only NEW has, - for one that only OLD has, ~ for one with other values. Rows are the same if they have
-/// the same key, or the same number in a table without a key.
+/// A line begins with + for a row that only NEW has, - for one that only OLD has, ~ for one with
+/// other values. Rows are matched by their key, or by their number in a table without a key.
 ///
-/// Exit code 0: no difference; 1: there are some; 2: they could not be compared.
+/// Exit code 0: no difference; 1: differences; 2: the databases could not be compared.
 #[derive(Args)]
 pub(crate) struct Diff {
     /// The database as it was, such as a backup
@@ -25,20 +28,19 @@ pub(crate) struct Diff {
     /// Only this table; may be given more than once
     #[arg(long, value_name = "TABLE")]
     table: Vec<String>,
-    /// How many rows of each table to print at most; all are counted
+    /// Print at most this many rows of each table; all are counted
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
     /// How to print
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = formats())]
     format: Format,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    /// A line a row, and one that sums up a table
-    Text,
-    /// An object a line
-    Json,
+fn formats() -> impl TypedValueParser<Value = Format> {
+    Format::parser([
+        PossibleValue::new("text").help("A line per row, and a line that sums up each table"),
+        PossibleValue::new("json").help("An object per line"),
+    ])
 }
 
 impl Diff {
@@ -48,7 +50,7 @@ impl Diff {
         let diff = old.diff(&new)?;
         for name in &self.table {
             if diff.table(name).is_none() {
-                // Says which there are.
+                // An error that lists the tables.
                 new.table::<Dyn>(name)?;
             }
         }
@@ -63,27 +65,10 @@ impl Diff {
         Ok(if same { Outcome::Done } else { Outcome::Different })
     }
 
-    /// Whether the table is the same in both.
+    /// Prints how a table differs. Returns whether it is the same in both.
     fn compare(&self, table: &TableDiff<'_>, output: &mut impl Write) -> Result<bool> {
-        let name = table.name();
-        let (old_rows, new_rows) = table.row_counts();
-        let whole = match (table.old_schema(), table.new_schema()) {
-            (None, Some(schema)) => Some(("added", format!("only in NEW, {}: {schema}", rows(new_rows)))),
-            (Some(schema), None) => Some(("removed", format!("only in OLD, {}: {schema}", rows(old_rows)))),
-            (Some(old), Some(new)) if !table.is_comparable() => {
-                Some(("schema", format!("other fields, so rows are not compared\n- {old}\n+ {new}")))
-            }
-            _ => None,
-        };
-        if let Some((change, said)) = whole {
-            match self.format {
-                Format::Text => writeln!(output, "table {name:?}: {said}").map_err(failed)?,
-                Format::Json => {
-                    let text = |schema: Option<&Schema>| schema.map(ToString::to_string);
-                    let (old, new) = (text(table.old_schema()), text(table.new_schema()));
-                    write_json(output, name, change, &[("old", &old), ("new", &new)])?;
-                }
-            }
+        if let Some((change, text)) = whole_change(table) {
+            self.print_whole(table, change, &text, output)?;
             return Ok(false);
         }
         let mut changes = table.rows()?;
@@ -94,19 +79,21 @@ impl Diff {
             found += 1;
             if left > 0 {
                 left -= 1;
-                self.print(name, &change, output)?;
+                self.print(table.name(), &change, output)?;
             }
         }
-        let stats = changes.stats();
         let same = found == 0 && table.has_same_indexes();
-        if !same && matches!(self.format, Format::Text) {
-            let indexes = if table.has_same_indexes() { "" } else { ", and other indexes" };
+        if !same && !self.is_json() {
+            let stats = changes.stats();
+            let (old_rows, new_rows) = table.row_counts();
             writeln!(
                 output,
-                "table {name:?}: {} added, {} removed, {} changed{indexes}; {} before, {} now",
+                "table {:?}: {} added, {} removed, {} changed{}; {} before, {} now",
+                table.name(),
                 HumanCount(stats.added),
                 HumanCount(stats.removed),
                 HumanCount(stats.changed),
+                if table.has_same_indexes() { "" } else { ", and other indexes" },
                 rows(old_rows),
                 rows(new_rows)
             )
@@ -115,27 +102,59 @@ impl Diff {
         Ok(same)
     }
 
+    fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    fn print_whole(
+        &self,
+        table: &TableDiff<'_>,
+        change: &str,
+        text: &str,
+        output: &mut impl Write,
+    ) -> Result<()> {
+        if !self.is_json() {
+            return writeln!(output, "table {:?}: {text}", table.name()).map_err(failed);
+        }
+        let schema = |schema: Option<&Schema>| schema.map(ToString::to_string);
+        let (old, new) = (schema(table.old_schema()), schema(table.new_schema()));
+        write_json(output, table.name(), change, &[("old", &old), ("new", &new)])
+    }
+
     fn print(&self, table: &str, change: &RowChange<'_>, output: &mut impl Write) -> Result<()> {
-        match (self.format, *change) {
-            (Format::Text, RowChange::Added { number, row }) => write_row(output, '+', number, row, None),
-            (Format::Text, RowChange::Removed { number, row }) => write_row(output, '-', number, row, None),
-            (Format::Text, RowChange::Changed { number, old, new }) => {
-                write_row(output, '~', number, new, Some(old))
-            }
-            (Format::Json, RowChange::Added { number, row }) => {
+        let is_json = self.is_json();
+        match *change {
+            RowChange::Added { number, row } if is_json => {
                 write_json(output, table, "added", &[("number", &number), ("row", &row)])
             }
-            (Format::Json, RowChange::Removed { number, row }) => {
+            RowChange::Removed { number, row } if is_json => {
                 write_json(output, table, "removed", &[("number", &number), ("row", &row)])
             }
-            (Format::Json, RowChange::Changed { number, old, new }) => {
+            RowChange::Changed { number, old, new } if is_json => {
                 write_json(output, table, "changed", &[("number", &number), ("old", &old), ("new", &new)])
             }
+            RowChange::Added { number, row } => write_row(output, '+', number, row, None),
+            RowChange::Removed { number, row } => write_row(output, '-', number, row, None),
+            RowChange::Changed { number, old, new } => write_row(output, '~', number, new, Some(old)),
         }
     }
 }
 
-/// What [`write_json`] writes.
+/// A change of a table whose rows are not compared: its name in JSON, and the text that describes
+/// it. `None` if the table is in both databases with the same fields.
+fn whole_change(table: &TableDiff<'_>) -> Option<(&'static str, String)> {
+    let (old_rows, new_rows) = table.row_counts();
+    match (table.old_schema(), table.new_schema()) {
+        (None, Some(schema)) => Some(("added", format!("only in NEW, {}: {schema}", rows(new_rows)))),
+        (Some(schema), None) => Some(("removed", format!("only in OLD, {}: {schema}", rows(old_rows)))),
+        (Some(old), Some(new)) if !table.is_comparable() => {
+            Some(("schema", format!("other fields, so rows are not compared\n- {old}\n+ {new}")))
+        }
+        _ => None,
+    }
+}
+
+/// A value for [`write_json`]: `serde::Serialize`, behind a reference to any type.
 trait ToJson {
     fn to_json(&self) -> serde_json::Result<String>;
 }
@@ -146,7 +165,7 @@ impl<T: serde::Serialize> ToJson for T {
     }
 }
 
-/// A line with an object of these parts.
+/// Writes an object with these members, as a line.
 fn write_json(
     output: &mut impl Write,
     table: &str,
@@ -161,7 +180,7 @@ fn write_json(
     writeln!(output, "{line}}}").map_err(failed)
 }
 
-/// The key, or the number, and the other fields; those that are not as they were, if `old` is given.
+/// Writes the key, or the number, and the other fields. With `old`, only the fields that changed.
 fn write_row(
     output: &mut impl Write,
     sign: char,
@@ -195,7 +214,7 @@ fn write_row(
     writeln!(output, "{line}").map_err(failed)
 }
 
-/// Whether a field holds the same in two rows. By its bytes: no two numbers that are not one are equal as values.
+/// Whether a field has the same bytes in two rows. Values do not tell: NaN is not equal to itself.
 fn same_bytes(one: Row<'_>, other: Row<'_>, position: usize) -> bool {
     let Some(field) = one.schema().fields().get(position) else { return true };
     let bytes = field.offset()..field.offset() + field.width();

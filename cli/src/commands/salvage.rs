@@ -1,4 +1,5 @@
-//! `drystone salvage`: brings what still holds of a damaged database into a new file.
+//! `drystone salvage`: rescues what still verifies in a damaged database into a new file. The
+//! library does it; this file lists what was lost.
 
 use std::path::PathBuf;
 
@@ -6,10 +7,10 @@ use clap::Args;
 use drystone::Result;
 use indicatif::HumanCount;
 
-use crate::output::report;
-use crate::{Outcome, open, wrong_use};
+use crate::open;
+use crate::report::{Outcome, report, wrong_use};
 
-/// Bring every table and row that still verifies into a new file, and list what is lost
+/// Copy every table and row that still verifies to a new file, and list what is lost
 ///
 /// Exit code 0: nothing is lost; 1: something is, and it is listed; 2: failure.
 #[derive(Args)]

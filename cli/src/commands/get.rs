@@ -1,4 +1,5 @@
-//! `drystone get`: one row by its key, or rows by the values of indexed fields.
+//! `drystone get`: one row by its key, or rows by the values of indexed fields. `formats::key`
+//! parses them, and `formats::output` prints the rows.
 
 use std::io::BufWriter;
 use std::path::PathBuf;
@@ -6,31 +7,36 @@ use std::path::PathBuf;
 use clap::Args;
 use drystone::{Dyn, Index, Result, Row, Table};
 
-use crate::grid::Grid;
-use crate::output::{Format, Printer, failed, print_rows, stdout};
-use crate::projection::{Place, Projection};
-use crate::{Outcome, key, open};
+use crate::formats::grid::Grid;
+use crate::formats::output::{Printer, print_rows};
+use crate::formats::projection::{Projection, RawValue};
+use crate::formats::{Format, key};
+use crate::open;
+use crate::report::{Outcome, failed, stdout};
 
 /// Print the row with this key, or the rows that an index finds
+///
+/// Exit code 0: found; 1: there is no such row; 2: wrong use or failure.
 #[derive(Args)]
 pub(crate) struct Get {
     /// The database file
     db: PathBuf,
     /// The table
     table: String,
-    /// The key, one argument a part; in a table without a key, the row number, counted from 0. With --index, the values of its
-    /// fields, or of the first of them; an empty argument is null
+    /// The key, one argument per part; in a table without a key, the row number, counted from 0.
+    /// With --index, the values of its fields, or of the first of them; an empty argument is null
     #[arg(required = true, allow_negative_numbers = true)]
     key: Vec<String>,
     /// Print all rows with these values, in the order of this index
     #[arg(long, value_name = "NAME")]
     index: Option<String>,
-    /// A field to print; may be given more than once
-    #[arg(long, value_name = "NAME")]
-    field: Vec<String>,
-    /// A value to print by the byte offset at which it begins in the row, such as 12:i16; may be given more than once
+    /// The fields to print
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    select: Vec<String>,
+    /// A value to print by its byte offset in the row and its type, such as 12:i16; may be given
+    /// more than once
     #[arg(long, value_name = "OFFSET:TYPE")]
-    at: Vec<Place>,
+    at: Vec<RawValue>,
     /// How to print it
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     format: Format,
@@ -41,7 +47,7 @@ impl Get {
         let db = open::to_read(&self.db)?;
         let read = db.read()?;
         let table = read.table::<Dyn>(&self.table)?;
-        let mut projection = Projection::new(table.schema(), &self.field, &self.at)?;
+        let mut projection = Projection::new(table.schema(), &self.select, &self.at)?;
         if let Some(name) = &self.index {
             return self.find(&table, &table.index(name)?, projection);
         }
@@ -54,7 +60,7 @@ impl Get {
         Ok(Outcome::Done)
     }
 
-    /// Any number of rows, so they are printed as `scan` does.
+    /// Prints any number of rows, as `scan` does.
     fn find(
         &self,
         table: &Table<'_, Dyn>,
@@ -81,7 +87,7 @@ impl Get {
     }
 }
 
-/// A line a field, as one row with many fields is hard to read in one line.
+/// Prints a line per field: one row with many fields is hard to read in one line.
 fn print_upright(row: Row<'_>) -> Result<()> {
     let mut grid = Grid::new(BufWriter::new(stdout()));
     grid.column("field", false);

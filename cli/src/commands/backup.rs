@@ -1,4 +1,5 @@
-//! `drystone backup`: a consistent copy while others work.
+//! `drystone backup`: a consistent copy of a database that is in use. The library writes it; this
+//! file shows its progress, and reports the result.
 
 use std::path::PathBuf;
 
@@ -6,12 +7,13 @@ use clap::Args;
 use drystone::Result;
 use indicatif::{HumanBytes, HumanCount};
 
-use crate::output::report;
-use crate::{Outcome, open, progress};
+use crate::report::{Outcome, report};
+use crate::{open, progress};
 
 /// Write a copy of the newest state to a new file, while others read and write
 ///
-/// Every row is verified as it is read. The copy has no gaps, and has its name only when it is whole and durable.
+/// Every row is verified as it is read. The copy has no gaps. It gets its name when it is whole and
+/// durable.
 #[derive(Args)]
 pub(crate) struct Backup {
     /// The database file

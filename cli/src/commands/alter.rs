@@ -1,4 +1,5 @@
-//! `drystone alter`: changes the schema of a table, or its name.
+//! `drystone alter`: changes the schema of a table, or its name. The work is the library's; this
+//! file reads the arguments, and shows what a dry run would do.
 
 use std::path::PathBuf;
 
@@ -6,8 +7,8 @@ use clap::{Args, Subcommand};
 use drystone::{Dyn, Error, ErrorKind, FieldDef, Result, Schema, WriteTransaction};
 use indicatif::HumanCount;
 
-use crate::output::{failed, stdout};
-use crate::{Outcome, open, wrong_use};
+use crate::open;
+use crate::report::{Outcome, failed, stdout, wrong_use};
 
 /// Change the fields of a table, or its name
 ///
@@ -19,8 +20,9 @@ pub(crate) struct Alter {
     db: PathBuf,
     /// The table
     table: String,
-    /// Say what would happen and how many rows are written again, and change nothing. The change is
-    /// tried and undone, so errors are found as well. The file may be longer until the next change
+    /// Say what would happen and how many rows would be written again, and change nothing. The
+    /// change is tried and undone, so errors are found as well. The file may be longer until the
+    /// next change
     #[arg(long, global = true)]
     dry_run: bool,
     #[command(subcommand)]
@@ -29,7 +31,7 @@ pub(crate) struct Alter {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Append a field; rows that are there get its default, or null
+    /// Append a field; existing rows get its default, or null
     Append {
         /// The field, such as 'delay: i16?' or 'price: f64 = 0'
         field: String,
@@ -115,7 +117,7 @@ impl Alter {
 }
 
 impl Action {
-    /// Makes the change, and returns how many rows were written again.
+    /// Makes the change. Returns how many rows were written again.
     fn run(&self, write: &WriteTransaction, table: &str) -> Result<u64> {
         match self {
             Action::Append { field } => write.append_field(table, one_field(field)?),
@@ -129,7 +131,7 @@ impl Action {
     }
 }
 
-/// The field in the text form of a schema that has only one.
+/// The only field of a schema in text form.
 fn one_field(text: &str) -> Result<FieldDef> {
     let schema: Schema = text.parse()?;
     match schema.fields() {
@@ -138,7 +140,7 @@ fn one_field(text: &str) -> Result<FieldDef> {
     }
 }
 
-/// Gives a field a type, and says whether it may be null.
+/// Gives a field a type, which says whether null is allowed.
 fn retype(write: &WriteTransaction, table: &str, field: &str, text: &str) -> Result<u64> {
     let parsed: Schema = format!("field: {text}").parse().map_err(|error: Error| {
         Error::new(ErrorKind::Usage, format!("{text:?} is no type, such as i32 or str[8]?: {error}"))
@@ -149,8 +151,8 @@ fn retype(write: &WriteTransaction, table: &str, field: &str, text: &str) -> Res
             "{text:?} is more than a type; only a type and a question mark are changed"
         ));
     }
-    // Null is forbidden before, and allowed after the change: so only values that are there must
-    // fit.
+    // Null is forbidden before the change and allowed after it, so that no more values have to fit
+    // than the table has.
     if !new.is_nullable() {
         write.set_nullable(table, field, false)?;
     }
@@ -161,7 +163,6 @@ fn retype(write: &WriteTransaction, table: &str, field: &str, text: &str) -> Res
     Ok(written)
 }
 
-/// Names without the spaces around them.
 fn trimmed(names: &[String]) -> Vec<&str> {
     names.iter().map(|name| name.trim()).collect()
 }

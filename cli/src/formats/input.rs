@@ -1,4 +1,5 @@
-//! A file to load: plain, gzip or zstd, from a path or from standard input, read once or again, in order or at any place.
+//! The bytes of a file to load: plain, gzip or zstd, from a path or from standard input, read in
+//! order or at any place, and again if needed. It knows no format of rows.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
@@ -13,7 +14,7 @@ use crate::progress;
 const GZIP: &[u8] = &[0x1F, 0x8B];
 const ZSTD: &[u8] = &[0x28, 0xB5, 0x2F, 0xFD];
 
-/// So many bytes tell what a file is.
+/// How many of the first bytes tell the format of a file.
 const HEAD_BYTES: u64 = 8;
 
 /// An input that can be read from its beginning, again if it is a file.
@@ -23,7 +24,7 @@ pub(crate) struct Input {
     start: u64,
     /// The length, if it is a file.
     length: Option<u64>,
-    /// The first bytes. What is no file has given them away already.
+    /// The first bytes, which can be read only once from a pipe.
     head: Vec<u8>,
 }
 
@@ -43,7 +44,7 @@ impl Input {
             return Err(failed(io::ErrorKind::IsADirectory.into()));
         }
         let is_file = metadata.is_file();
-        // Standard input may be a file of which somebody has read the beginning.
+        // Standard input may be a file whose beginning has been read already.
         let start = if is_file { file.stream_position().map_err(failed)? } else { 0 };
         let length = is_file.then_some(metadata.len().saturating_sub(start));
         let mut head = Vec::new();
@@ -51,17 +52,17 @@ impl Input {
         Ok(Input { name, file, start, length, head })
     }
 
-    /// What messages call it.
+    /// The name for messages.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The first bytes, as they stand.
+    /// The first bytes, not decompressed.
     pub(crate) fn head(&self) -> &[u8] {
         &self.head
     }
 
-    /// Sees to it that it can be read again: what is no file is copied to a temporary one first.
+    /// Makes sure that it can be read again. Copies a pipe to a temporary file.
     pub(crate) fn keep(&mut self) -> Result<()> {
         if self.length.is_none() {
             let (input, bar) = self.raw("copying")?;
@@ -70,7 +71,7 @@ impl Input {
         Ok(())
     }
 
-    /// The bytes from their beginning, decompressed, and the bar that shows how far they were read.
+    /// The bytes from the beginning, decompressed, and the bar that shows how far they were read.
     pub(crate) fn read(&mut self, doing: &'static str) -> Result<(Box<dyn Read + Send>, ProgressBar)> {
         let (input, bar) = self.raw(doing)?;
         let failed = |error| Error::io(format_args!("cannot read {}", self.name), error);
@@ -84,7 +85,8 @@ impl Input {
         Ok((input, bar))
     }
 
-    /// The bytes, decompressed, to be read at any place. What is no plain file is copied to a temporary one first.
+    /// The bytes, decompressed, to read at any place. Copies all but a plain file to a temporary
+    /// one.
     pub(crate) fn seek(&mut self, doing: &'static str) -> Result<(ProgressBarIter<File>, ProgressBar)> {
         if self.length.is_none() || self.start > 0 || self.is_compressed() {
             let (input, bar) = self.read("copying")?;
@@ -94,12 +96,11 @@ impl Input {
         Ok((bar.wrap_read(self.again()?), bar))
     }
 
-    /// Whether it has to be decompressed first.
     fn is_compressed(&self) -> bool {
         self.head.starts_with(GZIP) || self.head.starts_with(ZSTD)
     }
 
-    /// The bytes from their beginning, as they stand.
+    /// The bytes from the beginning, not decompressed.
     fn raw(&mut self, doing: &'static str) -> Result<(impl Read + Send + use<>, ProgressBar)> {
         let bar = progress::bytes(self.length, doing);
         let file = self.again()?;
@@ -115,7 +116,7 @@ impl Input {
         self.file.try_clone().map_err(failed)
     }
 
-    /// Goes on with a copy of these bytes.
+    /// Replaces the input by a temporary file with these bytes.
     fn copy(&mut self, mut input: impl Read, bar: &ProgressBar) -> Result<()> {
         let failed = |error| Error::io(format_args!("cannot copy {}", self.name), error);
         let mut copy = tempfile::tempfile().map_err(failed)?;

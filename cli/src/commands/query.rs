@@ -1,4 +1,5 @@
-//! `drystone query`: rows that are filtered, grouped, added up, sorted.
+//! `drystone query`: rows filtered, grouped, aggregated and sorted. The library parses and answers
+//! the query; this file passes it the options, and prints the rows.
 
 use std::path::PathBuf;
 
@@ -6,10 +7,12 @@ use clap::Args;
 use drystone::query::{Predicate, Query as Asked, parse_aggregates, parse_exprs, parse_orders};
 use drystone::{Dyn, Error, Result};
 
-use crate::output::{Format, Printer, report};
-use crate::{Outcome, open};
+use crate::formats::Format;
+use crate::formats::output::Printer;
+use crate::open;
+use crate::report::{Outcome, report};
 
-/// Print rows for which something is true, or what is computed of them
+/// Print the rows that match a condition, or aggregates of them
 #[derive(Args)]
 #[command(after_help = "\
 A condition compares fields with values: 'carrier = \"UA\" and (dep_delay > 60 or dep_delay is null)'.
@@ -22,33 +25,33 @@ pub(crate) struct Query {
     db: PathBuf,
     /// The table
     table: String,
-    /// Only rows for which this is true
+    /// Only rows for which this condition is true
     #[arg(long = "where", value_name = "CONDITION")]
     filter: Option<String>,
-    /// The fields to print; `delay as late` gives one another name
+    /// The fields to print; `delay as late` renames one
     #[arg(long, value_name = "A,B", conflicts_with_all = ["group_by", "aggregate"])]
     select: Option<String>,
-    /// A line for each group of rows that agree in these fields, or in steps of them: carrier,
-    /// floor(time, 1 h) as hour
+    /// Print a line for each group of rows that agree in these fields, or in steps of them:
+    /// carrier, floor(time, 1 h) as hour
     #[arg(long, value_name = "LIST")]
     group_by: Option<String>,
-    /// What to compute, of each group or of all rows: count, count(x), count_distinct(x), sum(x),
+    /// What to compute, for each group or for all rows: count, count(x), count_distinct(x), sum(x),
     /// min(x), max(x), mean(x), first(x), last(x); `as` gives a name
     #[arg(long, value_name = "LIST")]
     aggregate: Option<String>,
     /// What to sort by, with a minus for the greatest first: -count,carrier
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     order_by: Option<String>,
-    /// How many lines to print at most
+    /// Print at most this many lines
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
     /// Print each line once, sorted
     #[arg(long, conflicts_with_all = ["group_by", "aggregate"])]
     distinct: bool,
-    /// Print how it would be answered, and do not
+    /// Print the plan of the query instead of its answer
     #[arg(long)]
     explain: bool,
-    /// How many threads to use at most; all processors if it is not given
+    /// Use at most this many threads; by default one per processor
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
     /// How to print
@@ -76,7 +79,7 @@ impl Query {
                 Err(error) => printed = Err(error),
             }
         }
-        // What came before an error is printed in any case.
+        // Rows before an error are printed in any case.
         printer.finish()?;
         printed
     }

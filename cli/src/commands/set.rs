@@ -1,21 +1,26 @@
-//! `drystone set`: fields of one row.
+//! `drystone set`: fields of one row. It never changes a key.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use drystone::{Dyn, Result, RowBuf, Schema, Value};
 
-use crate::{Outcome, key, open, wrong_use};
+use crate::formats::key;
+use crate::open;
+use crate::report::{Outcome, wrong_use};
 
 /// Set fields of the row with this key
+///
+/// Exit code 0: set; 1: there is no such row; 2: wrong use or failure.
 #[derive(Args)]
 pub(crate) struct Set {
     /// The database file
     db: PathBuf,
     /// The table
     table: String,
-    /// The key, one argument a part (or the row number), then FIELD=VALUE once or more. FIELD= with nothing behind it is null in a
-    /// field that may be null; there, FIELD='""' is the empty text
+    /// The key, one argument per part (or the row number), then FIELD=VALUE once or more. FIELD=
+    /// with nothing behind it is null in a field that allows null; there, FIELD='""' is the empty
+    /// text
     #[arg(required = true, value_name = "KEY... FIELD=VALUE", allow_negative_numbers = true)]
     arguments: Vec<String>,
 }

@@ -1,4 +1,5 @@
-//! `drystone load`: a file into a table.
+//! `drystone load`: a file into a table. `formats::source` reads the records; this file picks the
+//! schema and the table, and reports what was loaded.
 
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -13,62 +14,65 @@ use drystone::{
 };
 use indicatif::{HumanCount, ProgressBar};
 
-use crate::output::report;
-use crate::source::{Choices, Format, Loading, Source};
-use crate::{Outcome, open, say, wrong_use};
+use crate::formats::source::{Choices, Loading, Source};
+use crate::formats::{Format, bytes};
+use crate::open;
+use crate::report::{Outcome, report, say, wrong_use};
 
 /// Load a file into a table, all of it or nothing
 ///
-/// CSV, JSON lines, Arrow (Feather), Parquet and NumPy; what it is, its first bytes or its name say. Columns are matched to the fields by
-/// name. In a CSV the first line names them, and an empty field is a missing value. The file may be compressed with gzip or zstd,
-/// and `-` is standard input.
+/// CSV, JSON lines, Arrow (Feather), Parquet and NumPy; the first bytes of the file or its name
+/// tell which. Columns are matched to fields by name. In a CSV the first line names them, and an
+/// empty field is a missing value. The file may be compressed with gzip or zstd; `-` is standard
+/// input.
 ///
-/// Without --schema, --schema-file or --infer, the table is one that exists, to whose rows these are added; a new one takes the types
-/// of a file that has any.
+/// Without --schema, --schema-file or --infer, the rows are added to a table that exists. A new
+/// table then takes the types of the file, if its format has types.
 #[derive(Args)]
 pub(crate) struct Load {
-    /// The database file; it is made where there is none
+    /// The database file; it is made if it does not exist
     db: PathBuf,
     /// The table
     table: String,
     /// The file, such as FILE.csv, FILE.csv.zst, FILE.parquet, or - for standard input
     file: PathBuf,
-    /// The format, where neither the first bytes nor the name say it
-    #[arg(long, value_name = "FORMAT", visible_alias = "format")]
-    from: Option<Format>,
+    /// The format, if neither the first bytes nor the name tell
+    #[arg(long, value_name = "FORMAT", value_parser = Loading::formats())]
+    format: Option<Format>,
     /// The schema of a new table, such as "id: u64 key, x: i32, delay: i16?"
     #[arg(long, value_name = "TEXT", group = "types")]
     schema: Option<Schema>,
     /// A file with the schema of a new table
     #[arg(long, value_name = "FILE", group = "types")]
     schema_file: Option<PathBuf>,
-    /// Look through the file first, and pick types that hold it: the narrowest ones for text
+    /// Read the file first, and pick types that hold its values: the narrowest ones for text
     #[arg(long, group = "types")]
     infer: bool,
     /// With --infer: pick an enumeration for a column of at most 256 different texts, each in four
-    /// rows on average
+    /// rows or more on average
     #[arg(long, requires = "infer")]
     enums: bool,
-    /// The fields that are the key, in their order
+    /// The fields of the key, in order
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     key: Vec<String>,
-    /// A spelling of a missing value besides the empty field, such as NA; may be given more than once
+    /// A spelling of a missing value besides the empty field, such as NA; may be given more than
+    /// once
     #[arg(long, value_name = "NA", allow_hyphen_values = true)]
     null: Vec<String>,
-    /// Pass over columns that the table has no field for
+    /// Skip columns that the table has no field for
     #[arg(long)]
     ignore_unknown: bool,
-    /// What to do with a second row of one key
+    /// What to do with a second row of the same key
     #[arg(long, value_name = "WHICH", default_value = "error")]
     on_duplicate: Duplicates,
-    /// Replace what the table has
+    /// Replace the rows of the table, and its schema if it differs
     #[arg(long)]
     replace: bool,
-    /// Set bad lines aside in this file, and count them; without this, the first one ends the load
+    /// Write bad lines to this file, and count them; without this, the first one ends the load
     #[arg(long, value_name = "FILE")]
     skip_bad: Option<PathBuf>,
     /// How much memory to use for sorting, and for edits
-    #[arg(long, value_name = "BYTES", default_value = "256M", value_parser = parse_bytes)]
+    #[arg(long, value_name = "BYTES", default_value = "256M", value_parser = bytes::parse)]
     memory: usize,
 }
 
@@ -76,7 +80,7 @@ pub(crate) struct Load {
 enum Duplicates {
     /// Nothing is loaded
     Error,
-    /// The first one stays; rows that the table has come first
+    /// The first one stays; existing rows of the table come first
     First,
     /// The last one stays
     Last,
@@ -91,11 +95,11 @@ impl Load {
             skip_bad: self.skip_bad.is_some(),
             enums: self.enums,
         };
-        let mut input = Loading::open(&self.file, self.from, choices)?;
+        let mut input = Loading::open(&self.file, self.format, choices)?;
         let aside =
             self.skip_bad.as_deref().map(|path| create_aside(path, [&self.file, &self.db])).transpose()?;
         let schema = self.schema(&mut input)?;
-        // What is wrong with the header is found before a database is made.
+        // Errors in the header are found before a database is made.
         let mut records = None;
         match &schema {
             Some(schema) => records = Some(input.records(schema)?),
@@ -122,7 +126,7 @@ impl Load {
         Ok(Outcome::Done)
     }
 
-    /// The schema that was asked for, if one was.
+    /// The schema from the options or the file. `None`: that of the table.
     fn schema(&self, input: &mut Loading<'_>) -> Result<Option<Schema>> {
         let schema = match (&self.schema, &self.schema_file) {
             (Some(schema), _) => schema.clone(),
@@ -146,19 +150,18 @@ impl Load {
         if self.key.is_empty() { Ok(Some(schema)) } else { schema.with_key(&self.key).map(Some) }
     }
 
-    /// Looks through the input, and says what it finds.
+    /// Infers the schema from the input, and prints it.
     fn inferred(&self, input: &mut Loading<'_>) -> Result<Schema> {
         let (schema, found) = input.infer(&self.key)?;
         report(&format!("{found}\nschema: {schema}"))?;
         Ok(schema)
     }
 
-    /// Whether the table is there.
     fn has_table(&self) -> Result<bool> {
         Ok(self.db.exists() && open::to_read(&self.db)?.read()?.table_names()?.contains(&self.table))
     }
 
-    /// The table to load into.
+    /// The table to load into; creates it, or replaces it if that was asked for.
     fn table<'w>(&self, write: &'w WriteTransaction, schema: Option<Schema>) -> Result<TableMut<'w, Dyn>> {
         let (name, db) = (&self.table, &self.db);
         let exists = write.table_names()?.contains(name);
@@ -231,7 +234,7 @@ impl Load {
 const NEEDS_SCHEMA: &str =
     "a new table needs a schema: give it with --schema or --schema-file, or have it found with --infer";
 
-/// Says on the bar when everything has been read.
+/// A source that shows on the bar when all of it has been read.
 struct Watched<'b> {
     source: &'b mut Source,
     bar: &'b ProgressBar,
@@ -259,7 +262,7 @@ impl RecordSource for Watched<'_> {
     }
 }
 
-/// Makes the file for bad lines, unless it is one of those that are in use.
+/// Creates the file for bad lines. Refuses to write over a file that is in use.
 fn create_aside(path: &Path, in_use: [&Path; 2]) -> Result<BufWriter<File>> {
     let identity = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
     if let Some(other) =
@@ -274,36 +277,4 @@ fn create_aside(path: &Path, in_use: [&Path; 2]) -> Result<BufWriter<File>> {
     let file = File::create(path);
     file.map(BufWriter::new)
         .map_err(|error| Error::io(format_args!("cannot create {}", path.display()), error))
-}
-
-/// A number of bytes: `64M`, `1G`, `65536`.
-fn parse_bytes(text: &str) -> Result<usize, String> {
-    let digits = text.trim_end_matches(|letter: char| !letter.is_ascii_digit());
-    let shift = match &*text[digits.len()..].to_ascii_uppercase() {
-        "" | "B" => 0,
-        "K" | "KB" | "KIB" => 10,
-        "M" | "MB" | "MIB" => 20,
-        "G" | "GB" | "GIB" => 30,
-        "T" | "TB" | "TIB" => 40,
-        _ => return Err(NO_BYTES.into()),
-    };
-    let number: usize = digits.parse().map_err(|_| NO_BYTES)?;
-    number.checked_mul(1 << shift).ok_or_else(|| "more than this machine can address".into())
-}
-
-const NO_BYTES: &str = "a number of bytes is expected, such as 256M or 1G";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_are_counted_in_powers_of_1024() {
-        assert_eq!(parse_bytes("65536"), Ok(65_536));
-        assert_eq!(parse_bytes("256M"), Ok(256 << 20));
-        assert_eq!(parse_bytes("1gib"), Ok(1 << 30));
-        for wrong in ["", "M", "-1M", "1.5G", "1Q", "99999999999T"] {
-            assert!(parse_bytes(wrong).is_err(), "{wrong:?}");
-        }
-    }
 }

@@ -1,6 +1,7 @@
-//! `drystone export`: rows of a table into a file of another format.
+//! `drystone export`: rows of a table into a file of another format. This file picks the rows and
+//! the fields; the room `formats` writes them.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -10,34 +11,39 @@ use clap::Args;
 use drystone::{Dyn, Error, Result, Row, Rows, Schema};
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
 
-use crate::output::{Format, Printer, report};
-use crate::projection::Projection;
-use crate::{Outcome, key, open, progress, wrong_use};
+use crate::formats::output::Printer;
+use crate::formats::projection::Projection;
+use crate::formats::{Format, key, whole_file};
+use crate::report::{Outcome, report, wrong_use};
+use crate::{open, progress};
 
 /// Write rows of a table to a file: CSV, JSON lines, Arrow (Feather), Parquet, NumPy
 ///
-/// The file is written beside its place and moved there when it is whole. What `drystone load` reads of it are the same rows.
+/// The file is written under a temporary name, and renamed when it is whole. `drystone load` reads
+/// the same rows from it.
 #[derive(Args)]
 pub(crate) struct Export {
     /// The database file
     db: PathBuf,
     /// The table
     table: String,
-    /// The file to write, such as FILE.csv, FILE.jsonl, FILE.arrow, FILE.parquet, or - for standard output
+    /// The file to write, such as FILE.csv, FILE.jsonl, FILE.arrow, FILE.parquet, or - for standard
+    /// output
     file: PathBuf,
-    /// The format, where the name does not say it
+    /// The format, if the name of the file does not tell
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
-    /// The first key, one argument a part; leading parts stand for the first key that begins so
+    /// The first key, one argument per part; leading parts mean the first key that begins with them
     #[arg(long, value_name = "KEY", num_args = 1.., allow_negative_numbers = true)]
     from: Vec<String>,
-    /// The last key, included, one argument a part; leading parts stand for all keys that begin so
+    /// The last key, included, one argument per part; leading parts include all keys that begin
+    /// with them
     #[arg(long, value_name = "KEY", num_args = 1.., allow_negative_numbers = true)]
     to: Vec<String>,
     /// The fields to write
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     select: Vec<String>,
-    /// How many rows to write at most
+    /// Write at most this many rows
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
 }
@@ -60,14 +66,15 @@ impl Export {
         }
         let place = self.file.display();
         let failed = |error| Error::io(format_args!("cannot write {place}"), error);
-        let file = self.temporary().map_err(failed)?;
+        self.check_target().map_err(failed)?;
+        let file = whole_file::begin(&self.file).map_err(failed)?;
         let output = file.reopen().map_err(failed)?;
         let printer = Printer::to(format, projection.schema(), Some(count), Box::new(output));
         printer
             .and_then(|printer| write(printer, &mut projection, rows, table.schema(), count, &bar))
             .map_err(|error| error.within(&place))?;
         let bytes = file.as_file().metadata().map_err(failed)?.len();
-        file.persist(&self.file).map_err(|error| failed(error.error))?;
+        whole_file::finish(file, &self.file).map_err(failed)?;
         bar.finish_and_clear();
         let (rows, bytes, seconds) = (HumanCount(count), HumanBytes(bytes), start.elapsed().as_secs_f64());
         report(&format!(
@@ -81,23 +88,19 @@ impl Export {
         match self.format.or_else(|| Format::of_name(&self.file)) {
             Some(format) => Ok(format),
             None => wrong_use(format!(
-                "{} does not say by its name what it is to be; give --format, or call it .csv, .jsonl, .arrow, .parquet or .npy",
+                "the name {} does not tell the format; give --format, or a suffix .csv, .jsonl, .arrow, .parquet or .npy",
                 self.file.display()
             )),
         }
     }
 
-    /// The file to write, beside its place, with the rights that a file made there would have.
-    fn temporary(&self) -> io::Result<tempfile::NamedTempFile> {
+    /// Refuses to replace the database itself.
+    fn check_target(&self) -> io::Result<()> {
         let identity = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
         if identity(&self.file).is_some_and(|file| identity(&self.db) == Some(file)) {
             return Err(io::Error::other("it is the database"));
         }
-        if self.file.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        let folder = self.file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-        tempfile::Builder::new().prefix(".drystone-").make_in(folder, |path| File::create_new(path))
+        Ok(())
     }
 }
 

@@ -1,11 +1,12 @@
-//! Text in aligned columns. The first rows say how wide the columns are; the rest streams.
+//! Text in aligned columns, for people. The first rows decide how wide the columns are; the rest is
+//! printed as it comes.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-/// So many rows are kept back to find the widths.
+/// How many rows are kept back to find the widths.
 const ROWS_AHEAD: usize = 1000;
 const GAP: &str = "  ";
 
@@ -34,7 +35,7 @@ impl<W: Write> Grid<W> {
         self.columns.push(Column { width: name.width(), name, is_right });
     }
 
-    /// Adds a row, with a cell a column.
+    /// Adds a row, with a cell per column.
     pub(crate) fn row(&mut self, cells: Vec<String>) -> io::Result<()> {
         let cells: Vec<String> = cells.into_iter().map(printable).collect();
         if self.has_begun {
@@ -47,7 +48,7 @@ impl<W: Write> Grid<W> {
         if self.waiting.len() == ROWS_AHEAD { self.begin() } else { Ok(()) }
     }
 
-    /// Prints what is still kept back.
+    /// Prints the rows that are still kept back.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         if !self.has_begun {
             self.begin()?;
@@ -78,7 +79,7 @@ fn write_row(output: &mut impl Write, columns: &[Column], cells: &[String]) -> i
     output.write_all(line.as_bytes())
 }
 
-/// Control characters would break the columns, and could play with the terminal.
+/// Escapes control characters: they would break the columns, and could control the terminal.
 fn printable(text: String) -> String {
     if !text.contains(char::is_control) {
         return text;
