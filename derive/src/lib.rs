@@ -53,7 +53,8 @@ use syn::{Data, DeriveInput, Error, parse_macro_input};
 ///     delay: Nullable<i16>,
 /// }
 ///
-/// assert_eq!(Flight::schema().to_string(), "id: u64 key, carrier: str[2], \"dep delay\": i16? = null");
+/// let schema = "id: u64 key, carrier: str[2], \"dep delay\": i16? = null";
+/// assert_eq!(Flight::schema().to_string(), schema);
 /// ```
 #[proc_macro_derive(Record, attributes(record))]
 pub fn derive_record(input: TokenStream) -> TokenStream {

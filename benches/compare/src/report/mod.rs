@@ -1,4 +1,5 @@
-//! `docs/benchmarks.md` and its charts, from the results. Of figures that were measured again, the last one counts.
+//! `docs/benchmarks.md` and its charts, from the results. If a figure was measured more than once,
+//! the last one counts.
 
 mod charts;
 mod targets;
@@ -7,13 +8,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::STORES;
 use crate::arguments::Arguments;
 use crate::data::Result;
 use crate::figure::{Figure, Line, Machine, Settings, WORKLOADS, read};
 use crate::show::{cell, grouped, number};
+use crate::stores::STORES;
 
-/// What was measured, by rows, workload and store.
+/// The figures, by rows, workload and store.
 #[derive(Default)]
 pub(crate) struct Results {
     figures: BTreeMap<(u64, String, String), Figure>,
@@ -42,7 +43,7 @@ impl Results {
         self.figures.get(&(rows, workload.to_owned(), store.to_owned()))
     }
 
-    /// Numbers of rows, ascending.
+    /// The numbers of rows, ascending.
     pub(crate) fn rows(&self) -> Vec<u64> {
         self.machines.keys().copied().collect()
     }
@@ -58,7 +59,7 @@ impl Results {
     }
 }
 
-/// Those that were not built in may be in the results.
+/// Stores that were not built in may be in the results.
 const ALL_STORES: &[&str] = &[
     "drystone",
     "drystone-rows",
@@ -87,7 +88,7 @@ pub(crate) fn write(arguments: &Arguments) -> Result<()> {
     for (file, title) in charts {
         write!(text, "![{title}](benchmarks/{file})\n\n")?;
     }
-    // What other programs measured: queries and indexes. It begins with an empty line.
+    // Figures of other programs: queries and indexes. The text begins with an empty line.
     text += written(&folder.join("queries.md")).trim_start();
     text += METHOD;
     machine(&mut text, &results)?;
@@ -101,7 +102,7 @@ pub(crate) fn write(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// What people wrote, without the comment at its head.
+/// A text that people wrote, without the comment at its beginning.
 fn written(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.lines().skip_while(|line| line.starts_with("<!--")).map(|line| format!("{line}\n")).collect()
