@@ -8,8 +8,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::axis::Axis;
+use super::captions::{left_out, other_groups, summary};
 use super::collect::{Chart, Panel, Scale};
-use super::{left_out, other_groups, summary};
 
 const BARS: RGBColor = RGBColor(0xC2, 0x57, 0x1A);
 const INK: RGBColor = RGBColor(0x33, 0x38, 0x3D);

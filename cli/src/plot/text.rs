@@ -5,8 +5,8 @@ use indicatif::HumanCount;
 use unicode_width::UnicodeWidthStr;
 
 use super::axis::Axis;
+use super::captions::{left_out, other_groups, summary};
 use super::collect::{Chart, Panel, Scale};
-use super::{left_out, other_groups, summary};
 
 /// Eighths of a character: bars that grow upwards, and to the right.
 const UP: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use super::Results;
+use super::results::Results;
 use crate::data::Result;
 use crate::figure::{Unit, Workload, find};
 use crate::show::{grouped, number};

@@ -2,77 +2,17 @@
 //! the last one counts.
 
 mod charts;
+mod results;
 mod targets;
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 use crate::arguments::Arguments;
 use crate::data::Result;
-use crate::figure::{Figure, Line, Machine, Settings, WORKLOADS, read};
+use crate::figure::{WORKLOADS, read};
 use crate::show::{cell, grouped, number};
-use crate::stores::STORES;
-
-/// The figures, by rows, workload and store.
-#[derive(Default)]
-pub(crate) struct Results {
-    figures: BTreeMap<(u64, String, String), Figure>,
-    settings: BTreeMap<String, Settings>,
-    /// The newest run of each number of rows.
-    machines: BTreeMap<u64, Machine>,
-}
-
-impl Results {
-    fn gather(lines: Vec<Line>) -> Results {
-        let mut results = Results::default();
-        for line in lines {
-            match line {
-                Line::Machine(machine) => drop(results.machines.insert(machine.rows, machine)),
-                Line::Store(settings) => drop(results.settings.insert(settings.store.clone(), settings)),
-                Line::Figure(figure) => {
-                    let key = (figure.rows, figure.workload.clone(), figure.store.clone());
-                    results.figures.insert(key, figure);
-                }
-            }
-        }
-        results
-    }
-
-    pub(crate) fn figure(&self, rows: u64, workload: &str, store: &str) -> Option<&Figure> {
-        self.figures.get(&(rows, workload.to_owned(), store.to_owned()))
-    }
-
-    /// The numbers of rows, ascending.
-    pub(crate) fn rows(&self) -> Vec<u64> {
-        self.machines.keys().copied().collect()
-    }
-
-    /// The stores that have a figure of this workload, in the order of the tables.
-    pub(crate) fn stores(&self, rows: u64, workload: Option<&str>) -> Vec<&str> {
-        let has = |store: &str| {
-            self.figures.keys().any(|key| {
-                key.0 == rows && key.2 == store && workload.is_none_or(|workload| key.1 == workload)
-            })
-        };
-        ALL_STORES.iter().copied().filter(|store| has(store)).collect()
-    }
-}
-
-/// Stores that were not built in may be in the results.
-const ALL_STORES: &[&str] = &[
-    "drystone",
-    "drystone-rows",
-    "lmdb",
-    "redb",
-    "rocksdb",
-    "fjall",
-    "sqlite",
-    "vec",
-    "sorted-vec",
-    "hashmap",
-];
-const _: () = assert!(STORES.len() <= ALL_STORES.len());
+use results::{ALL_STORES, Results};
 
 /// Writes the page and the charts.
 pub(crate) fn write(arguments: &Arguments) -> Result<()> {

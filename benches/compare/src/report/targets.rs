@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::Results;
+use super::results::Results;
 use crate::data::Result;
 use crate::show::{grouped, number};
 
