@@ -1,5 +1,6 @@
-//! Single operations, in memory, at sizes that run in seconds: `cargo bench`, or `cargo bench --
-//! get` for some of them. `benches/compare` measures other stores too, at larger sizes.
+//! Single operations, in memory, at sizes that run in seconds: `cargo bench`, or
+//! `cargo bench -- get` for some of them. `benches/compare` measures other stores too, at larger
+//! sizes.
 
 use divan::{Bencher, black_box, counter::ItemsCount};
 use drystone::{Database, Record, Table};

@@ -1,5 +1,5 @@
-//! `#[derive(FieldType)]` of a struct around one field: it is stored as that field. Its `unsafe
-//! impl`s rely on `#[repr(transparent)]`.
+//! `#[derive(FieldType)]` of a struct around one field: it is stored as that field. Its
+//! `unsafe impl`s rely on `#[repr(transparent)]`.
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -1,5 +1,5 @@
-//! What all workloads of a store share: its rows, the yardstick, and how a figure is kept. `run` and
-//! `reads` measure with it.
+//! What all workloads of a store share: its rows, the yardstick, and how a figure is kept. `run`
+//! and `reads` measure with it.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! The measured figures, by rows, workload and store. The page, its charts and its targets read them.
+//! The measured figures, by rows, workload and store. The page, its charts and its targets read
+//! them.
 
 use std::collections::BTreeMap;
 
