@@ -258,3 +258,14 @@ fn words_of(text: &str) -> Vec<(String, bool)> {
     }
     words
 }
+
+#[test]
+fn use_statements_are_expanded() {
+    let text = "pub(crate) use a::{self, b::{C as D, E}, f};\nuse crate::g;\n";
+    let found = uses(text);
+    let paths: Vec<String> = found.iter().map(|used| used.path.join("::")).collect();
+    assert_eq!(paths, ["a", "a::b::C", "a::b::E", "a::f", "crate::g"]);
+    let names: Vec<&str> = found.iter().map(|used| &*used.name).collect();
+    assert_eq!(names, ["a", "D", "E", "f", "g"]);
+    assert!(found[0].is_public && !found[4].is_public);
+}
