@@ -121,7 +121,7 @@ impl Ledger {
         let what = match known().find(|version| version.transaction == found.0) {
             Some(version) if *version.state == found.1 => "which is older",
             Some(_) => "with other rows than that had",
-            None => "which nobody has committed",
+            None => "which was never committed",
         };
         Err(format!("shows transaction {} instead of {since} or a later one, {what}", found.0))
     }

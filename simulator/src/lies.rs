@@ -211,7 +211,7 @@ fn write_on(db: &Database, found: &State) -> Result<(), Refused> {
 /// The error must name a failed disk or a damaged file.
 fn detected(error: &drystone::Error) -> Result<(), Broken> {
     let text = error.to_string();
-    let of_the_model = text.contains("nobody wrote") || text.contains("other rows than its table");
+    let of_the_model = text.contains("never written") || text.contains("other rows than its table");
     match error.kind() {
         _ if of_the_model => Err(text),
         ErrorKind::Io | ErrorKind::Corrupt | ErrorKind::Poisoned | ErrorKind::Truncated => Ok(()),

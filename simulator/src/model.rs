@@ -284,7 +284,7 @@ fn check(agrees: bool) -> Result<()> {
     if agrees {
         return Ok(());
     }
-    Err(drystone::Error::new(drystone::ErrorKind::Corrupt, "a row holds what nobody wrote"))
+    Err(drystone::Error::new(drystone::ErrorKind::Corrupt, "a row holds what was never written"))
 }
 
 fn edit_keyed(

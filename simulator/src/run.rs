@@ -310,7 +310,7 @@ impl Runner<'_> {
     fn reopen(&mut self, sound: bool) -> Result<(), Broken> {
         self.disk.end_process();
         self.held.clear();
-        let (db, version) = within("opened anew", open_in_spite(self.disk, &self.allowed))?;
+        let (db, version) = within("opened again", open_in_spite(self.disk, &self.allowed))?;
         if sound && version.transaction != self.newest.transaction {
             let (found, lost) = (version.transaction, self.newest.transaction);
             return Err(format!("a killed process lost transaction {lost}: found {found}"));

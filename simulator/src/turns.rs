@@ -252,7 +252,7 @@ impl Hook for Turns {
                 self.give(other);
                 self.wait_for_turn(me);
             }
-            _ => self.break_off("everybody waits for somebody else".to_owned()),
+            _ => self.break_off("all processes wait for each other".to_owned()),
         }
         locked(&self.state).waiting[me] = None;
     }

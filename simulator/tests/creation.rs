@@ -39,7 +39,7 @@ fn hold_it_against_bugs(steps: &[Making], wanted: &(u64, State)) {
 }
 
 #[test]
-#[expect(unsafe_code, reason = "opening is unsafe: nobody but drystone may write the file")]
+#[expect(unsafe_code, reason = "opening is unsafe: only drystone may write the file")]
 fn a_new_database_is_whole_or_not_there() {
     let folder = Folder::new("new");
     // SAFETY: only this test uses the folder.

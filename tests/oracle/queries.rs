@@ -431,5 +431,5 @@ fn queries_give_the_answers_of_sqlite_and_those_in_the_document() {
         std::fs::write(&path, &document).unwrap();
     }
     let there = std::fs::read_to_string(&path).unwrap();
-    assert!(there == document, "docs/queries.md is not what comes out; DRYSTONE_ORACLE=write writes it anew");
+    assert!(there == document, "docs/queries.md has other answers; DRYSTONE_ORACLE=write rewrites it");
 }

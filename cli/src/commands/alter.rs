@@ -136,23 +136,21 @@ fn one_field(text: &str) -> Result<FieldDef> {
     let schema: Schema = text.parse()?;
     match schema.fields() {
         [field] => Ok(field.clone()),
-        fields => wrong_use(format!("{} fields, where one is appended at a time", fields.len())),
+        fields => wrong_use(format!("{} fields; append one at a time", fields.len())),
     }
 }
 
 /// Gives a field a type, which says whether null is allowed.
 fn retype(write: &WriteTransaction, table: &str, field: &str, text: &str) -> Result<u64> {
     let parsed: Schema = format!("field: {text}").parse().map_err(|error: Error| {
-        Error::new(ErrorKind::Usage, format!("{text:?} is no type, such as i32 or str[8]?: {error}"))
+        Error::new(ErrorKind::Usage, format!("{text:?} is not a type, such as i32 or str[8]?: {error}"))
     })?;
     let [new] = parsed.fields() else { return wrong_use(format!("{text:?} is more than a type")) };
     if new.is_key() || new.default().is_some() {
-        return wrong_use(format!(
-            "{text:?} is more than a type; only a type and a question mark are changed"
-        ));
+        return wrong_use(format!("{text:?} is more than a type; give a type and perhaps a question mark"));
     }
-    // Null is forbidden before the change and allowed after it, so that no more values have to fit
-    // than the table has.
+    // Forbid null before the type changes, and allow it after: then only values that the table holds
+    // must fit the new type.
     if !new.is_nullable() {
         write.set_nullable(table, field, false)?;
     }

@@ -104,7 +104,7 @@ impl Load {
         match &schema {
             Some(schema) => records = Some(input.records(schema)?),
             None if !self.db.exists() => {
-                return wrong_use(format!("{:?} is not there yet, and {NEEDS_SCHEMA}", self.db));
+                return wrong_use(format!("{:?} does not exist, and {NEEDS_SCHEMA}", self.db));
             }
             None => {}
         }

@@ -53,7 +53,7 @@ impl Set {
 /// The field and the value of `FIELD=VALUE`.
 fn parse_change<'c>(schema: &Schema, change: &'c str) -> Result<(&'c str, Value<'static>)> {
     let Some((name, text)) = change.split_once('=') else {
-        return wrong_use(format!("{change:?} is no FIELD=VALUE"));
+        return wrong_use(format!("{change:?} is not FIELD=VALUE"));
     };
     let field = schema.field(name)?;
     if field.is_key() {

@@ -35,7 +35,7 @@ pub(crate) fn parse_leading(
     if !schema.is_keyed() {
         let row = |text: &String| {
             text.parse::<u64>().map(Value::from).map_err(|_| {
-                let message = format!("{text:?} is no row number; the table has no key");
+                let message = format!("{text:?} is not a row number; the table has no key");
                 in_table(Error::new(ErrorKind::Value, message))
             })
         };

@@ -81,7 +81,7 @@ impl<'c> Loading<'c> {
         if format != Format::Csv {
             let meant = if choices.skip_bad { "--skip-bad" } else { "--null" };
             if choices.skip_bad || !choices.nulls.is_empty() {
-                return wrong_use(format!("{meant} is for CSV; {} is none", input.name()));
+                return wrong_use(format!("{meant} is for CSV; {} is not CSV", input.name()));
             }
         }
         Ok(Loading { input, format, choices })

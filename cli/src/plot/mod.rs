@@ -62,7 +62,10 @@ impl Plot {
         if let Some(path) = &self.out
             && path.extension().is_none_or(|suffix| !suffix.eq_ignore_ascii_case("svg"))
         {
-            return wrong_use(format!("{} is no name of an SVG; give it the suffix .svg", path.display()));
+            return wrong_use(format!(
+                "{} is not the name of an SVG; give it the suffix .svg",
+                path.display()
+            ));
         }
         let db = open::to_read(&self.db)?;
         let read = db.read()?;

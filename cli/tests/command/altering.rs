@@ -92,8 +92,8 @@ fn what_cannot_be_altered_is_said() {
     refused(&["drop", "note"], "field \"note\" is in index \"by_x\"; drop that first");
     refused(&["drop", "id"], "is part of the key");
     refused(&["append", "y: u8"], "declare it with a default, or nullable");
-    refused(&["append", "y: u8 = 1, z: u8 = 2"], "2 fields, where one is appended at a time");
-    refused(&["type", "x", "i17"], "\"i17\" is no type");
+    refused(&["append", "y: u8 = 1, z: u8 = 2"], "2 fields; append one at a time");
+    refused(&["type", "x", "i17"], "\"i17\" is not a type");
     refused(&["type", "x", "i8 = 3"], "is more than a type");
     refused(&["type", "x", "i8, y: u8"], "is more than a type");
     refused(&["reorder", "x,id,note,side"], "the fields of the key come first: \"id\"");

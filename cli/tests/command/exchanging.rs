@@ -99,7 +99,7 @@ fn mistakes_are_named_and_leave_no_file() {
         (&["load", "b.dry", "t", "half.parquet"], "half.parquet: it is no sound Parquet file"),
         (&["load", "b.dry", "t", "not.arrow"], "not.arrow: it is no sound Arrow file: "),
         (&["load", "b.dry", "t", "x.parquet", "--format", "arrow"], "x.parquet: it is no sound Arrow file: "),
-        (&["load", "b.dry", "t", "x.parquet", "--null", "NA"], "--null is for CSV; x.parquet is none"),
+        (&["load", "b.dry", "t", "x.parquet", "--null", "NA"], "--null is for CSV; x.parquet is not CSV"),
         (&["load", "b.dry", "t", "x.parquet", "--skip-bad", "bad"], "--skip-bad is for CSV"),
         (&["export", "a.dry", "t", "x.what"], "the name x.what does not tell the format; give --format"),
         (&["export", "a.dry", "t", "a.dry", "--format", "csv"], "cannot write a.dry: it is the database"),

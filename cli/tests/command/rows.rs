@@ -56,7 +56,7 @@ fn wrong_use_is_exit_code_2() {
     for (wrong, because) in [
         (&["get", "a.dry", "k", "2013-01-01"][..], "the key of table \"k\" is day n: 2 arguments, not 1"),
         (&["get", "a.dry", "n", "1", "2"], "table \"n\" has no key, and a row is given by its number"),
-        (&["get", "a.dry", "n", "-1"], "\"-1\" is no row number"),
+        (&["get", "a.dry", "n", "-1"], "\"-1\" is not a row number"),
         (&["get", "a.dry", "k", "2013-01-01", "300"], "out of range, which is -128 to 127"),
         (&["get", "a.dry", "k", "2013-01-01", "5", "--select", "y"], "no field \"y\""),
         (&["get", "a.dry", "k", "2013-01-01", "5", "--at", "20:i64"], "a row has 22 bytes"),
@@ -69,7 +69,7 @@ fn wrong_use_is_exit_code_2() {
         (&["scan", "a.dry", "k", "--select", "x,x"], "a second field of this name"),
         (&["scan", "a.dry", "k", "--format", "xml"], "possible values: table, csv, json"),
         (&["set", "a.dry", "k", "2013-01-01", "5"], "nothing to set"),
-        (&["set", "a.dry", "k", "2013-01-01", "5", "x"], "\"x\" is no FIELD=VALUE"),
+        (&["set", "a.dry", "k", "2013-01-01", "5", "x"], "\"x\" is not FIELD=VALUE"),
         (&["set", "a.dry", "k", "2013-01-01", "5", "x=1", "y=2"], "no field \"y\""),
         (&["set", "a.dry", "k", "2013-01-01", "5", "ok=7"], "\"7\" is no bool?"),
         (&["set", "a.dry", "k", "2013-01-01", "5", "n=6"], "field \"n\" is part of the key"),
