@@ -149,8 +149,8 @@ fn retype(write: &WriteTransaction, table: &str, field: &str, text: &str) -> Res
     if new.is_key() || new.default().is_some() {
         return wrong_use(format!("{text:?} is more than a type; give a type and perhaps a question mark"));
     }
-    // Forbid null before the type changes, and allow it after: then only values that the table holds
-    // must fit the new type.
+    // Forbid null before the type changes, and allow it after: then only values that the table
+    // holds must fit the new type.
     if !new.is_nullable() {
         write.set_nullable(table, field, false)?;
     }
