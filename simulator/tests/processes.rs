@@ -1,5 +1,5 @@
-//! Several processes with one database: a short search, and the proof that it would find what is wrong. The long one is
-//! `cargo run --release -p drystone-simulator -- --processes 4 --minutes 3`.
+//! Several processes with one database: a short search, and the proof that it would find a bug. The
+//! long search is `cargo run --release -p drystone-simulator -- --processes 4 --minutes 3`.
 
 use drystone::simulation::Mutant;
 use drystone_simulator::explore::{Explorer, Plan};
@@ -20,13 +20,14 @@ fn no_process_sees_what_it_should_not_whoever_is_killed() {
     }
 }
 
-/// The run in which several processes stand still while they open the database.
+/// The run in which several processes are stopped while they open the database.
 #[test]
 fn a_process_that_cannot_open_for_others_who_do_says_so() {
     Together::new(Search::of(4), None).unwrap().explore(1_028_069).unwrap();
 }
 
-/// The run in which a process asks what a reader holds that has only begun to enter the reader table.
+/// The run in which a process asks what a reader holds that has only begun to enter the reader
+/// table.
 #[test]
 fn a_reader_that_only_enters_the_table_is_no_damage() {
     for run in [382_029, 1_072_236, 1_235_334] {
@@ -46,7 +47,7 @@ fn the_same_seed_is_the_same_run() {
     assert_eq!(tally(), tally());
 }
 
-/// By which search each must be caught, and in how many runs.
+/// For each bug, the search that must catch it, and in how many runs.
 const PLANTED: [(Mutant, Search, u64); 7] = [
     (Mutant::IgnoreReaders, Search::of(3), 200),
     (Mutant::StaleFreeSpace, Search::of(3), 500),
@@ -63,7 +64,7 @@ fn bugs_among_processes_are_caught() {
         let caught = catch(mutant, search, 1, runs).unwrap();
         let caught = caught.unwrap_or_else(|| panic!("{mutant:?} was not caught"));
         println!("{mutant:?}, by run {}: {}", caught.seed, caught.broken.lines().next().unwrap_or_default());
-        // It is the bug that it finds.
+        // Without the bug, the same search finds nothing.
         let mut search = Together::new(search, None).unwrap();
         search.explore(caught.seed).unwrap();
     }

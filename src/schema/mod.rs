@@ -354,24 +354,13 @@ fn problem(fields: &[FieldDef]) -> Option<(Option<usize>, String)> {
     None
 }
 
-/// The name among these that was most likely meant, if one is near.
+/// The name among these that was most likely meant, if one is similar enough.
 fn nearest<'n>(wanted: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let wanted: Vec<char> = wanted.chars().take(field::NAME_BYTES + 1).flat_map(char::to_lowercase).collect();
-    let scored = names.map(|name| (distance(&wanted, name), name));
+    let lowercase = |name: &str| name.chars().flat_map(char::to_lowercase).collect::<String>();
+    // Longer than any name, a wanted one cannot be similar: do not compare all of it.
+    let wanted: String = wanted.chars().take(field::NAME_BYTES + 1).collect();
+    let wanted = lowercase(&wanted);
+    let scored = names.map(|name| (strsim::levenshtein(&wanted, &lowercase(name)), name));
     let (changes, name) = scored.min_by_key(|(changes, _)| *changes)?;
-    (changes <= 1 + wanted.len() / 4).then_some(name)
-}
-
-/// How many letters must be put in, taken out or changed to make one name of the other (Levenshtein).
-fn distance(from: &[char], to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=from.len()).collect();
-    for (j, letter) in to.chars().flat_map(char::to_lowercase).enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], j + 1);
-        for i in 0..from.len() {
-            let substituted = diagonal + usize::from(from[i] != letter);
-            diagonal = row[i + 1];
-            row[i + 1] = substituted.min(row[i] + 1).min(diagonal + 1);
-        }
-    }
-    row[from.len()]
+    (changes <= 1 + wanted.chars().count() / 4).then_some(name)
 }

@@ -4,6 +4,7 @@
 //! Reads come from a [`Mapping`]; every write goes through a call that can fail. Nothing here knows
 //! what a page means. No other room touches files.
 
+mod blocks;
 mod byte_lock;
 mod create;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod fork;
 mod lock;
 #[expect(unsafe_code, reason = "mapped memory, prefetch")]
 mod map;
+mod new_file;
 mod own;
 mod scratch;
 #[cfg(feature = "simulation")]
@@ -23,7 +25,7 @@ mod simulated;
 
 use std::io;
 
-pub(crate) use create::{NewFile, Rights, real_path};
+pub(crate) use create::{Rights, real_path};
 #[cfg(test)]
 pub(crate) use failing::Failing;
 #[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "only tests have the door"))]
@@ -33,6 +35,7 @@ pub(crate) use file::MappedFile;
 pub(crate) use fork::Process;
 pub(crate) use lock::{Claim, OsLockFile, has_no_locks};
 pub(crate) use map::{Mapping, Window, prefetch};
+pub(crate) use new_file::NewFile;
 pub(crate) use scratch::{Scratch, TemporaryFolder};
 #[cfg(feature = "simulation")]
 pub use simulated::{CrashDisk, Event, Fault, Hook, Making, Operation, Verdict, record_making};

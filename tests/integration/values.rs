@@ -1,4 +1,5 @@
-//! Values of every type: as text and as stored bytes, there and back, at the extremes and with null.
+//! Values of every type, as text and as stored bytes, converted both ways, at the extremes and with
+//! null.
 
 use drystone::{Date, EnumNames, ErrorKind, FieldDef, Number, Timestamp, Type, Uuid, Value};
 use proptest::prelude::*;
@@ -42,7 +43,8 @@ pub(crate) fn any_type() -> impl Strategy<Value = Type> {
     ]
 }
 
-/// Stored bytes that are a value of this type, null in no field, and, in floats, no other NaN than the usual one.
+/// Stored bytes that are a value of this type: not null in any field, and in floats no NaN but the
+/// usual one.
 pub(crate) fn any_value(ty: Type) -> impl Strategy<Value = Vec<u8>> {
     let field = FieldDef::new("x", &ty).unwrap().nullable().unwrap();
     let of_width = |byte: BoxedStrategy<u8>| proptest::collection::vec(byte, ty.width());

@@ -1,4 +1,4 @@
-//! `.npy` files: what NumPy writes, what it makes of what is written here, and headers of all kinds.
+//! `.npy` files: those that NumPy writes, what NumPy reads from ours, and headers of all kinds.
 
 use drystone::numpy::{Options, dtype};
 use drystone::{ErrorKind, Result, Row, Schema};

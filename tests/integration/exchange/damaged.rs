@@ -1,4 +1,5 @@
-//! Files that were cut, changed or are something else: errors, never panics, and never records that were not written.
+//! Files that were truncated, changed or are something else: errors, never panics, and never
+//! records that were not written.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};

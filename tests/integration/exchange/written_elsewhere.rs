@@ -1,4 +1,5 @@
-//! Files that pyarrow, pandas and polars wrote (tests/data/exchange/write.py): types, values, and what is refused.
+//! Files that pyarrow, pandas and polars wrote (tests/data/exchange/write.py): types, values, and
+//! what is refused.
 
 use std::fs::File;
 

@@ -1,77 +1,18 @@
-//! `docs/benchmarks.md` and its charts, from the results. Of figures that were measured again, the last one counts.
+//! `docs/benchmarks.md` and its charts, from the results. If a figure was measured more than once,
+//! the last one counts.
 
 mod charts;
+mod results;
 mod targets;
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::STORES;
 use crate::arguments::Arguments;
 use crate::data::Result;
-use crate::figure::{Figure, Line, Machine, Settings, WORKLOADS, read};
+use crate::figure::{WORKLOADS, read};
 use crate::show::{cell, grouped, number};
-
-/// What was measured, by rows, workload and store.
-#[derive(Default)]
-pub(crate) struct Results {
-    figures: BTreeMap<(u64, String, String), Figure>,
-    settings: BTreeMap<String, Settings>,
-    /// The newest run of each number of rows.
-    machines: BTreeMap<u64, Machine>,
-}
-
-impl Results {
-    fn gather(lines: Vec<Line>) -> Results {
-        let mut results = Results::default();
-        for line in lines {
-            match line {
-                Line::Machine(machine) => drop(results.machines.insert(machine.rows, machine)),
-                Line::Store(settings) => drop(results.settings.insert(settings.store.clone(), settings)),
-                Line::Figure(figure) => {
-                    let key = (figure.rows, figure.workload.clone(), figure.store.clone());
-                    results.figures.insert(key, figure);
-                }
-            }
-        }
-        results
-    }
-
-    pub(crate) fn figure(&self, rows: u64, workload: &str, store: &str) -> Option<&Figure> {
-        self.figures.get(&(rows, workload.to_owned(), store.to_owned()))
-    }
-
-    /// Numbers of rows, ascending.
-    pub(crate) fn rows(&self) -> Vec<u64> {
-        self.machines.keys().copied().collect()
-    }
-
-    /// The stores that have a figure of this workload, in the order of the tables.
-    pub(crate) fn stores(&self, rows: u64, workload: Option<&str>) -> Vec<&str> {
-        let has = |store: &str| {
-            self.figures.keys().any(|key| {
-                key.0 == rows && key.2 == store && workload.is_none_or(|workload| key.1 == workload)
-            })
-        };
-        ALL_STORES.iter().copied().filter(|store| has(store)).collect()
-    }
-}
-
-/// Those that were not built in may be in the results.
-const ALL_STORES: &[&str] = &[
-    "drystone",
-    "drystone-rows",
-    "lmdb",
-    "redb",
-    "rocksdb",
-    "fjall",
-    "sqlite",
-    "vec",
-    "sorted-vec",
-    "hashmap",
-];
-const _: () = assert!(STORES.len() <= ALL_STORES.len());
+use results::{ALL_STORES, Results};
 
 /// Writes the page and the charts.
 pub(crate) fn write(arguments: &Arguments) -> Result<()> {
@@ -87,7 +28,7 @@ pub(crate) fn write(arguments: &Arguments) -> Result<()> {
     for (file, title) in charts {
         write!(text, "![{title}](benchmarks/{file})\n\n")?;
     }
-    // What other programs measured: queries and indexes. It begins with an empty line.
+    // Figures of other programs: queries and indexes. The text begins with an empty line.
     text += written(&folder.join("queries.md")).trim_start();
     text += METHOD;
     machine(&mut text, &results)?;
@@ -101,7 +42,7 @@ pub(crate) fn write(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// What people wrote, without the comment at its head.
+/// A text that people wrote, without the comment at its beginning.
 fn written(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.lines().skip_while(|line| line.starts_with("<!--")).map(|line| format!("{line}\n")).collect()
