@@ -1,7 +1,7 @@
 //! The arguments of the program, for `main.rs`.
 
 use clap::Parser;
-use drystone::simulation::Mutant;
+use drystone::simulation::Bug;
 
 /// Cuts the power of a simulated disk at every event of short scripts and of random ones, and looks
 /// for a lost commit.
@@ -44,7 +44,7 @@ pub(crate) struct Options {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Planted {
     All,
-    One(Mutant),
+    One(Bug),
 }
 
 impl Planted {
@@ -52,14 +52,14 @@ impl Planted {
         if name == "all" {
             return Ok(Planted::All);
         }
-        let found = Mutant::ALL.into_iter().find(|mutant| format!("{mutant:?}") == name);
-        found.map(Planted::One).ok_or_else(|| format!("there is no bug {name}; there are {:?}", Mutant::ALL))
+        let found = Bug::ALL.into_iter().find(|mutant| format!("{mutant:?}") == name);
+        found.map(Planted::One).ok_or_else(|| format!("there is no bug {name}; there are {:?}", Bug::ALL))
     }
 }
 
 impl Options {
     /// The bug to plant, if it is one.
-    pub(crate) fn bug(&self) -> Option<Mutant> {
+    pub(crate) fn bug(&self) -> Option<Bug> {
         match self.planted {
             Some(Planted::One(mutant)) => Some(mutant),
             Some(Planted::All) | None => None,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use drystone::simulation::{CrashDisk, Event, Fault, Mutant, Operation, empty_image};
+use drystone::simulation::{Bug, CrashDisk, Event, Fault, Operation, empty_image};
 
 use crate::crash::{Disk, Limits};
 use crate::model::State;
@@ -107,12 +107,12 @@ pub struct Caught {
 ///
 /// # Errors
 /// When the system has no memory.
-pub fn catch(planted: Mutant) -> std::io::Result<Option<Caught>> {
+pub fn catch(planted: Bug) -> std::io::Result<Option<Caught>> {
     let mut points = 0;
     let mut short = short_scripts();
     let (first, rest): (Vec<Script>, Vec<Script>) =
         short.drain(..).partition(|script| script.name == shows_soonest(planted));
-    if planted == Mutant::SettleOnce {
+    if planted == Bug::SettleOnce {
         let mut explorer = Explorer::new(Plan::EVERY_CUT, 0, Some(planted))?.followed_by(again_and_drop());
         let script = again_script();
         let outcome = explorer.explore(&script);
@@ -134,14 +134,14 @@ pub fn catch(planted: Mutant) -> std::io::Result<Option<Caught>> {
 }
 
 /// The short script to begin with. This only saves time.
-fn shows_soonest(planted: Mutant) -> &'static str {
+fn shows_soonest(planted: Bug) -> &'static str {
     match planted {
-        Mutant::IgnoreReaders => "snapshots",
-        Mutant::ReuseTooEarly | Mutant::ForgetUnsynced => "eventual",
-        Mutant::ReuseListed | Mutant::ReadErrorIsTorn => "killed",
-        Mutant::MetaBeforePages | Mutant::LargeNotSynced | Mutant::ListGivenUp => "spill",
-        Mutant::HalfMeta => "many tables",
-        Mutant::CutBeforeCommit | Mutant::DiscardTooEarly => "shrink",
+        Bug::IgnoreReaders => "snapshots",
+        Bug::ReuseTooEarly | Bug::ForgetUnsynced => "eventual",
+        Bug::ReuseListed | Bug::ReadErrorIsTorn => "killed",
+        Bug::MetaBeforePages | Bug::LargeNotSynced | Bug::ListGivenUp => "spill",
+        Bug::HalfMeta => "many tables",
+        Bug::CutBeforeCommit | Bug::DiscardTooEarly => "shrink",
         _ => "small",
     }
 }
@@ -159,7 +159,7 @@ pub struct Points {
 
 /// Searches scripts, and counts what it tries.
 pub struct Explorer {
-    planted: Option<Mutant>,
+    planted: Option<Bug>,
     plan: Plan,
     /// One per level.
     disks: Vec<CrashDisk>,
@@ -173,7 +173,7 @@ impl Explorer {
     ///
     /// # Errors
     /// When the system has no memory.
-    pub fn new(plan: Plan, seed: u64, planted: Option<Mutant>) -> std::io::Result<Explorer> {
+    pub fn new(plan: Plan, seed: u64, planted: Option<Bug>) -> std::io::Result<Explorer> {
         let disks = (0..plan.depths.len() + 1).map(|_| CrashDisk::new(planted)).collect::<Result<_, _>>()?;
         let random = Random::new(seed);
         Ok(Explorer {
@@ -262,7 +262,7 @@ impl Explorer {
         level: usize,
         depth: Depth,
     ) -> Result<(), Broken> {
-        let mut disk = Disk::new(image.to_vec(), self.planted == Some(Mutant::GrowthNotSynced));
+        let mut disk = Disk::new(image.to_vec(), self.planted == Some(Bug::GrowthNotSynced));
         // A cut in a recovery that has written nothing leaves the same image.
         let from = if level == 0 { from } else { from.max(1) };
         for count in 0..=run.events.len() {

@@ -1,7 +1,7 @@
 //! A disk that lies: one write of a run is lost, goes to another place or happens twice, or some
 //! bytes cannot be read any more. Whatever the lie, the answer is the right rows or an error.
 
-use drystone::simulation::{self, CrashDisk, Event, Mutant, empty_image};
+use drystone::simulation::{self, Bug, CrashDisk, Event, empty_image};
 use drystone::{Database, ErrorKind};
 
 use crate::crash::{Disk, Limits};
@@ -56,7 +56,7 @@ impl Outcomes {
 ///
 /// # Errors
 /// A wrong answer.
-pub fn search(seed: u64, lies: u64, planted: Option<Mutant>) -> Result<Outcomes, Broken> {
+pub fn search(seed: u64, lies: u64, planted: Option<Bug>) -> Result<Outcomes, Broken> {
     let failed = |error| format!("the simulated disk: {error}");
     let mut disk = CrashDisk::new(planted).map_err(failed)?;
     disk.load(&empty_image()).map_err(failed)?;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use arguments::{Options, Planted};
 use clap::Parser;
-use drystone::simulation::Mutant;
+use drystone::simulation::Bug;
 use drystone_simulator::explore::{Explorer, Plan, Points, catch};
 use drystone_simulator::lies::{Outcomes, search};
 use drystone_simulator::script::{Script, large_script, random_script, short_scripts};
@@ -64,10 +64,10 @@ fn cutting(options: &Options) -> ExitCode {
 /// Shows that the search finds each planted bug.
 fn catch_all() -> ExitCode {
     let mut missed = 0;
-    for mutant in Mutant::ALL {
-        let of_several = Mutant::OF_SEVERAL.contains(&mutant) && mutant != Mutant::SettleOnce;
+    for mutant in Bug::ALL {
+        let of_several = Bug::OF_SEVERAL.contains(&mutant) && mutant != Bug::SettleOnce;
         let caught = if of_several {
-            let lies = matches!(mutant, Mutant::KeepMarks | Mutant::ForgetFirstPage);
+            let lies = matches!(mutant, Bug::KeepMarks | Bug::ForgetFirstPage);
             let runs = if lies { Runs::lying(3) } else { Runs::of(3) };
             let caught = together::catch(mutant, runs, 1, 30_000);
             caught.map(|caught| caught.map(|caught| format!("run {}: {}", caught.seed, caught.broken)))
@@ -88,7 +88,7 @@ fn catch_all() -> ExitCode {
             Err(error) => println!("{mutant:?}: {error}"),
         }
     }
-    println!("{} of {} planted bugs caught", Mutant::ALL.len() - missed, Mutant::ALL.len());
+    println!("{} of {} planted bugs caught", Bug::ALL.len() - missed, Bug::ALL.len());
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -101,7 +101,7 @@ struct Search {
     random: bool,
     wanted_points: u64,
     until: Option<Instant>,
-    planted: Option<Mutant>,
+    planted: Option<Bug>,
     next: AtomicU64,
     tried: Mutex<Tried>,
 }

@@ -1,7 +1,7 @@
 //! Searches runs of several processes: plays them, cuts the power on the way, and lets several
 //! processes continue from what is left.
 
-use drystone::simulation::{CrashDisk, Mutant, empty_image};
+use drystone::simulation::{Bug, CrashDisk, empty_image};
 
 use crate::crash::{Disk, Limits};
 use crate::ledger::AfterCut;
@@ -62,7 +62,7 @@ pub struct Caught {
 ///
 /// # Errors
 /// When the system has no memory.
-pub fn catch(planted: Mutant, search: Search, first: u64, runs: u64) -> std::io::Result<Option<Caught>> {
+pub fn catch(planted: Bug, search: Search, first: u64, runs: u64) -> std::io::Result<Option<Caught>> {
     let mut search = Together::new(search, Some(planted))?;
     for seed in first..first + runs {
         if let Err(broken) = search.explore(seed) {
@@ -109,7 +109,7 @@ impl Tally {
 /// Plays runs, and counts what it tries.
 pub struct Together {
     search: Search,
-    planted: Option<Mutant>,
+    planted: Option<Bug>,
     disk: CrashDisk,
     left: CrashDisk,
     tally: Tally,
@@ -120,7 +120,7 @@ impl Together {
     ///
     /// # Errors
     /// When the system has no memory.
-    pub fn new(search: Search, planted: Option<Mutant>) -> std::io::Result<Together> {
+    pub fn new(search: Search, planted: Option<Bug>) -> std::io::Result<Together> {
         let (disk, left) = (CrashDisk::new(planted)?, CrashDisk::new(planted)?);
         Ok(Together { search, planted, disk, left, tally: Tally::default() })
     }
@@ -176,7 +176,7 @@ impl Together {
         random: &mut Random,
         deeper: bool,
     ) -> Result<(), Broken> {
-        let mut disk = Disk::new(image.to_vec(), self.planted == Some(Mutant::GrowthNotSynced));
+        let mut disk = Disk::new(image.to_vec(), self.planted == Some(Bug::GrowthNotSynced));
         for count in 0..=played.events.len() {
             if let Some(event) = count.checked_sub(1).map(|last| &played.events[last]) {
                 disk.advance(event);

@@ -1,7 +1,7 @@
 //! Crash safety: a short search for a lost commit, and the proof that the search would find one.
 //! The long search is `cargo run --release -p drystone-simulator -- --points 1000000`.
 
-use drystone::simulation::Mutant;
+use drystone::simulation::Bug;
 use drystone_simulator::explore::{Caught, Explorer, Plan, catch};
 use drystone_simulator::script::{Script, random_script, short_scripts};
 
@@ -33,8 +33,8 @@ const FAILING: [&str; 2] = ["small", "killed"];
 #[test]
 fn every_planted_bug_is_caught() {
     // The others are caught by runs of several processes, or with a disk that lies.
-    let alone = |mutant: &Mutant| !Mutant::OF_SEVERAL.contains(mutant) || *mutant == Mutant::SettleOnce;
-    let caught: Vec<Caught> = Mutant::ALL
+    let alone = |mutant: &Bug| !Bug::OF_SEVERAL.contains(mutant) || *mutant == Bug::SettleOnce;
+    let caught: Vec<Caught> = Bug::ALL
         .into_iter()
         .filter(alone)
         .map(|mutant| {

@@ -1,7 +1,7 @@
 //! Several processes with one database: a short search, and the proof that it would find a bug. The
 //! long search is `cargo run --release -p drystone-simulator -- --processes 4 --minutes 3`.
 
-use drystone::simulation::Mutant;
+use drystone::simulation::Bug;
 use drystone_simulator::explore::{Explorer, Plan};
 use drystone_simulator::script::{again_and_drop, again_script};
 use drystone_simulator::together::{Search, Together, catch};
@@ -48,14 +48,14 @@ fn the_same_seed_is_the_same_run() {
 }
 
 /// For each bug, the search that must catch it, and in how many runs.
-const PLANTED: [(Mutant, Search, u64); 7] = [
-    (Mutant::IgnoreReaders, Search::of(3), 200),
-    (Mutant::StaleFreeSpace, Search::of(3), 500),
-    (Mutant::UnknownIsYoung, Search::of(3), 2_000),
-    (Mutant::UnreadableIsEmpty, Search::of(3), 20_000),
-    (Mutant::FallBackBelowPin, Search::of(3), 20_000),
-    (Mutant::KeepMarks, Search::lying(3), 5_000),
-    (Mutant::ForgetFirstPage, Search::lying(3), 5_000),
+const PLANTED: [(Bug, Search, u64); 7] = [
+    (Bug::IgnoreReaders, Search::of(3), 200),
+    (Bug::StaleFreeSpace, Search::of(3), 500),
+    (Bug::UnknownIsYoung, Search::of(3), 2_000),
+    (Bug::UnreadableIsEmpty, Search::of(3), 20_000),
+    (Bug::FallBackBelowPin, Search::of(3), 20_000),
+    (Bug::KeepMarks, Search::lying(3), 5_000),
+    (Bug::ForgetFirstPage, Search::lying(3), 5_000),
 ];
 
 #[test]

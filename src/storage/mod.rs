@@ -5,11 +5,11 @@
 //! what a page means. No other room touches files.
 
 mod blocks;
+mod bugs;
 mod byte_lock;
 mod create;
 #[cfg(test)]
 mod failing;
-mod faults;
 #[expect(unsafe_code, reason = "hands on the contract of the mapping; one system call")]
 mod file;
 #[expect(unsafe_code, reason = "handlers that the C library calls around a fork")]
@@ -25,12 +25,12 @@ mod simulated;
 
 use std::io;
 
+#[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "only tests have the door"))]
+pub use bugs::Bug;
+pub(crate) use bugs::or_bug;
 pub(crate) use create::{Rights, real_path};
 #[cfg(test)]
 pub(crate) use failing::Failing;
-#[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "only tests have the door"))]
-pub use faults::Mutant;
-pub(crate) use faults::faulted;
 pub(crate) use file::MappedFile;
 pub(crate) use fork::Process;
 pub(crate) use lock::{Claim, OsLockFile, has_no_locks};
@@ -101,7 +101,7 @@ pub(crate) trait Storage: Send + Sync {
     fn sync(&self) -> io::Result<()>;
 
     /// The bug that a test has planted.
-    fn planted(&self) -> Option<Mutant> {
+    fn planted(&self) -> Option<Bug> {
         None
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::byte_locks::ByteLocks;
-use crate::storage::{MappedFile, Mapping, Mutant, Storage};
+use crate::storage::{Bug, MappedFile, Mapping, Storage};
 
 /// The longest file that the disk holds.
 const CAPACITY: u64 = 64 << 20;
@@ -109,7 +109,7 @@ impl std::fmt::Debug for CrashDisk {
 
 pub(super) struct Disk {
     file: MappedFile,
-    pub(super) planted: Option<Mutant>,
+    pub(super) planted: Option<Bug>,
     pub(super) state: Mutex<State>,
     hook: Mutex<Option<Arc<dyn Hook>>>,
 }
@@ -157,7 +157,7 @@ impl CrashDisk {
     ///
     /// # Errors
     /// If the system has no memory.
-    pub fn new(planted: Option<Mutant>) -> io::Result<CrashDisk> {
+    pub fn new(planted: Option<Bug>) -> io::Result<CrashDisk> {
         let file = MappedFile::anonymous(CAPACITY, CAPACITY)?;
         file.show(0);
         Ok(CrashDisk(Arc::new(Disk { file, planted, state: Mutex::default(), hook: Mutex::new(None) })))
@@ -512,7 +512,7 @@ impl Storage for Handle {
         self.run(Operation::Sync, 0, sync, part)
     }
 
-    fn planted(&self) -> Option<Mutant> {
+    fn planted(&self) -> Option<Bug> {
         self.disk.planted
     }
 }

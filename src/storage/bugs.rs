@@ -11,7 +11,7 @@ use super::Storage;
 /// A bug of the commit protocol, planted in one database. For tests of the tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Mutant {
+pub enum Bug {
     /// A commit returns without a sync.
     SkipSync,
     /// A large commit writes its meta page before its pages are synced.
@@ -69,47 +69,47 @@ pub enum Mutant {
 }
 
 #[cfg(feature = "simulation")]
-impl Mutant {
+impl Bug {
     /// All of them.
-    pub const ALL: [Mutant; 27] = [
-        Mutant::SkipSync,
-        Mutant::MetaBeforePages,
-        Mutant::LargeNotSynced,
-        Mutant::ReuseTooEarly,
-        Mutant::ReuseListed,
-        Mutant::IgnoreReaders,
-        Mutant::BelieveEveryList,
-        Mutant::ReadErrorIsTorn,
-        Mutant::WrongChecksum,
-        Mutant::ListGivenUp,
-        Mutant::ForgetUnsynced,
-        Mutant::HalfMeta,
-        Mutant::GrowthNotSynced,
-        Mutant::SealBeforeSync,
-        Mutant::OverwriteDurable,
-        Mutant::NoSettle,
-        Mutant::SettleWithoutWriting,
-        Mutant::CutBeforeCommit,
-        Mutant::DiscardTooEarly,
-        Mutant::RetrySync,
-        Mutant::StaleFreeSpace,
-        Mutant::UnknownIsYoung,
-        Mutant::SettleOnce,
-        Mutant::KeepMarks,
-        Mutant::ForgetFirstPage,
-        Mutant::FallBackBelowPin,
-        Mutant::UnreadableIsEmpty,
+    pub const ALL: [Bug; 27] = [
+        Bug::SkipSync,
+        Bug::MetaBeforePages,
+        Bug::LargeNotSynced,
+        Bug::ReuseTooEarly,
+        Bug::ReuseListed,
+        Bug::IgnoreReaders,
+        Bug::BelieveEveryList,
+        Bug::ReadErrorIsTorn,
+        Bug::WrongChecksum,
+        Bug::ListGivenUp,
+        Bug::ForgetUnsynced,
+        Bug::HalfMeta,
+        Bug::GrowthNotSynced,
+        Bug::SealBeforeSync,
+        Bug::OverwriteDurable,
+        Bug::NoSettle,
+        Bug::SettleWithoutWriting,
+        Bug::CutBeforeCommit,
+        Bug::DiscardTooEarly,
+        Bug::RetrySync,
+        Bug::StaleFreeSpace,
+        Bug::UnknownIsYoung,
+        Bug::SettleOnce,
+        Bug::KeepMarks,
+        Bug::ForgetFirstPage,
+        Bug::FallBackBelowPin,
+        Bug::UnreadableIsEmpty,
     ];
 
     /// Those that take several processes, or a disk that lies, to show.
-    pub const OF_SEVERAL: [Mutant; 7] = [
-        Mutant::StaleFreeSpace,
-        Mutant::UnknownIsYoung,
-        Mutant::SettleOnce,
-        Mutant::KeepMarks,
-        Mutant::ForgetFirstPage,
-        Mutant::FallBackBelowPin,
-        Mutant::UnreadableIsEmpty,
+    pub const OF_SEVERAL: [Bug; 7] = [
+        Bug::StaleFreeSpace,
+        Bug::UnknownIsYoung,
+        Bug::SettleOnce,
+        Bug::KeepMarks,
+        Bug::ForgetFirstPage,
+        Bug::FallBackBelowPin,
+        Bug::UnreadableIsEmpty,
     ];
 }
 
@@ -117,17 +117,17 @@ impl dyn Storage + '_ {
     /// Whether this bug is planted. Without the feature `simulation` none ever is, and the compiler
     /// knows.
     #[inline]
-    pub(crate) fn plants(&self, bug: Mutant) -> bool {
+    pub(crate) fn has(&self, bug: Bug) -> bool {
         cfg!(feature = "simulation") && self.planted() == Some(bug)
     }
 }
 
-/// The right expression, or what a planted bug does instead: `faulted!(storage, right; Bug =>
+/// The right expression, or what a planted bug does instead: `or_bug!(storage, right; Bug =>
 /// wrong)`. The right one always comes first. A bug that shows only under a condition is written
 /// `Bug if condition => wrong`. Only one of the expressions is evaluated.
-macro_rules! faulted {
+macro_rules! or_bug {
     ($storage:expr, $right:expr; $($bug:ident $(if $when:expr)? => $wrong:expr),+ $(,)?) => {
-        $(if $storage.plants($crate::storage::Mutant::$bug) $(&& $when)? { $wrong } else)+ { $right }
+        $(if $storage.has($crate::storage::Bug::$bug) $(&& $when)? { $wrong } else)+ { $right }
     };
 }
-pub(crate) use faulted;
+pub(crate) use or_bug;
