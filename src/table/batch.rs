@@ -313,6 +313,20 @@ impl TableMut<'_, Dyn> {
     /// Removes the rows whose keys begin with these values, and returns how many there were: as
     /// [`remove_range`](TableMut::remove_range).
     ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema};
+    /// # let schema: Schema = "from: u32 key, to: u32 key".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_dyn_table("edges", &schema)?;
+    /// # for pair in [[1, 2], [1, 3], [2, 1]] {
+    /// #     edges.insert(&RowBuf::from_values(&schema, pair)?)?;
+    /// # }
+    /// assert_eq!(edges.remove_prefix(&[1_u32.into()])?, 2);
+    /// assert_eq!(edges.len(), 1);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`remove_many`](TableMut::remove_many).
     pub fn remove_prefix(&mut self, fields: &[Value<'_>]) -> Result<u64> {

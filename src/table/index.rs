@@ -66,6 +66,26 @@ impl IndexOptions {
 }
 
 /// An index, as the catalog describes it.
+///
+/// ```
+/// # use drystone::{Database, Record};
+/// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+/// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut edges = write.create_table::<Edge>("edges")?;
+/// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+/// #     edges.insert(&Edge { from, to, weight })?;
+/// # }
+/// # edges.create_index("by_weight", &["weight"])?;
+/// # write.commit()?;
+/// # let read = db.read()?;
+/// let indexes = read.indexes("edges")?;
+/// assert_eq!((&*indexes[0].name, &*indexes[0].table), ("by_weight", "edges"));
+/// assert_eq!(indexes[0].fields, ["weight"]);
+/// assert_eq!(indexes[0].entry.to_string(), "weight: u32, from: u32, to: u32");
+/// # Ok::<(), drystone::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IndexInfo {
@@ -292,6 +312,23 @@ impl<'t, R: RowKind> Index<'t, R> {
     /// literal its type: `by_price.get(2.5_f32)`. A nullable field is looked up by a
     /// [`Nullable`](crate::Nullable), or by a plain value.
     ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+    /// #     edges.insert(&Edge { from, to, weight })?;
+    /// # }
+    /// # edges.create_index("by_weight", &["weight"])?;
+    /// let by_weight = edges.index("by_weight")?;
+    /// assert_eq!(by_weight.get(4_u32)?, Some(&Edge { from: 1, to: 3, weight: 4 }));
+    /// assert_eq!(by_weight.get(5_u32)?, None);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `Usage` if the types, or the number of values, are others; `Value` if a value does not fit its
     /// field, or a plain value is the one that stands for null there; `Corrupt` if a page on the way does
@@ -306,6 +343,22 @@ impl<'t, R: RowKind> Index<'t, R> {
 
     /// Whether there is a row with these values of all indexed fields. O(log n).
     ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+    /// #     edges.insert(&Edge { from, to, weight })?;
+    /// # }
+    /// # edges.create_index("by_weight", &["weight"])?;
+    /// let by_weight = edges.index("by_weight")?;
+    /// assert!(by_weight.contains(9_u32)? && !by_weight.contains(5_u32)?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`get`](Index::get).
     pub fn contains<K: IndexKey>(&self, values: K) -> Result<bool> {
@@ -314,6 +367,26 @@ impl<'t, R: RowKind> Index<'t, R> {
 
     /// The rows with these values of the first indexed fields, in the order of the index. Finding them,
     /// and how many they are, is O(log n).
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+    /// #     edges.insert(&Edge { from, to, weight })?;
+    /// # }
+    /// # edges.create_index("by_weight", &["weight"])?;
+    /// let by_weight = edges.index("by_weight")?;
+    /// let heavy = by_weight.prefix(9_u32)?;
+    /// assert_eq!(heavy.len(), 2);
+    /// for edge in heavy {
+    ///     assert_eq!(edge?.weight, 9);
+    /// }
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`get`](Index::get).
@@ -324,6 +397,23 @@ impl<'t, R: RowKind> Index<'t, R> {
 
     /// The rows between two bounds, each of values of the first indexed fields. A bound stands for all
     /// rows that begin with it, so an included upper bound includes every one of them.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+    /// #     edges.insert(&Edge { from, to, weight })?;
+    /// # }
+    /// # edges.create_index("by_weight", &["weight"])?;
+    /// let by_weight = edges.index("by_weight")?;
+    /// assert_eq!(by_weight.range(5_u32..)?.len(), 2);
+    /// assert_eq!(by_weight.range(..=9_u32)?.len(), 3);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`get`](Index::get).
@@ -341,11 +431,43 @@ impl<'t, R: RowKind> Index<'t, R> {
     }
 
     /// All rows, in the order of the index.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+    /// #     edges.insert(&Edge { from, to, weight })?;
+    /// # }
+    /// # edges.create_index("by_weight", &["weight"])?;
+    /// let weights: Result<Vec<u32>, _> =
+    ///     edges.index("by_weight")?.iter().map(|edge| edge.map(|edge| edge.weight)).collect();
+    /// assert_eq!(weights?, [4, 9, 9]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn iter(&self) -> IndexRows<'t, R> {
         self.rows(0..self.len())
     }
 
     /// The first row in the order of the index.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+    /// #     edges.insert(&Edge { from, to, weight })?;
+    /// # }
+    /// # edges.create_index("by_weight", &["weight"])?;
+    /// assert_eq!(edges.index("by_weight")?.first()?.unwrap().weight, 4);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`get`](Index::get).
@@ -354,6 +476,21 @@ impl<'t, R: RowKind> Index<'t, R> {
     }
 
     /// The last row in the order of the index.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+    /// #     edges.insert(&Edge { from, to, weight })?;
+    /// # }
+    /// # edges.create_index("by_weight", &["weight"])?;
+    /// assert_eq!(edges.index("by_weight")?.last()?.unwrap().weight, 9);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`get`](Index::get).
@@ -383,6 +520,23 @@ impl<'t, R: RowKind> IntoIterator for &Index<'t, R> {
 /// [`Dyn`] table) from both ends.
 ///
 /// Rows are looked up by their keys, several side by side. An error comes once and ends the iteration.
+///
+/// ```
+/// # use drystone::{Database, Record};
+/// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+/// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut edges = write.create_table::<Edge>("edges")?;
+/// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+/// #     edges.insert(&Edge { from, to, weight })?;
+/// # }
+/// # edges.create_index("by_weight", &["weight"])?;
+/// let by_weight = edges.index("by_weight")?;
+/// let heaviest = by_weight.iter().next_back().unwrap()?;
+/// assert_eq!((heaviest.from, heaviest.to), (2, 1));
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub struct IndexRows<'t, R> {
     scan: IndexScan<'t>,
     records: PhantomData<fn() -> R>,
@@ -414,6 +568,24 @@ impl<'t, R: RowKind> IndexRows<'t, R> {
 
     /// The entries alone, without a look at the rows: the indexed fields and the key, as rows of the
     /// [schema of the index](Index::schema). Much faster, if that is all that you need.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+    /// #     edges.insert(&Edge { from, to, weight })?;
+    /// # }
+    /// # edges.create_index("by_weight", &["weight"])?;
+    /// let entries = edges.index("by_weight")?.prefix(4_u32)?.entries();
+    /// for entry in entries {
+    ///     assert_eq!(entry?.to_string(), "weight: 4, from: 1, to: 3");
+    /// }
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn entries(self) -> Rows<'t, Dyn> {
         self.scan.into_entries()
     }

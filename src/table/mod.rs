@@ -9,6 +9,7 @@ mod kind;
 mod load_rows;
 mod open;
 mod open_index;
+mod own_rows;
 mod reader;
 mod rows;
 #[expect(clippy::module_inception, reason = "the room is named after its main type")]

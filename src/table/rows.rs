@@ -75,12 +75,40 @@ impl<'t, R: RowKind> Rows<'t, R> {
     }
 
     /// The numbers of the rows that are left, counted in key order where there is a key.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.load([7, 8, 9].map(|id| User { id, score: id * 10 }))?;
+    /// assert_eq!(users.range(8..)?.numbers(), 1..3);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn numbers(&self) -> Range<u64> {
         let end = self.slices.inner.rows().end + self.begun(self.back);
         end - self.len()..end
     }
 
     /// The rows that are left as slices, one for each leaf: the fastest way over many rows.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.load([7, 8, 9].map(|id| User { id, score: id * 10 }))?;
+    /// let mut rows = 0;
+    /// for slice in users.range(8..)?.slices() {
+    ///     rows += slice?.len();
+    /// }
+    /// assert_eq!(rows, 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn slices(self) -> Slices<'t, R> {
         Slices::new(self.slices.reader, self.numbers())
     }
@@ -133,6 +161,30 @@ impl<'t, R: RowKind> Rows<'t, R> {
 
     /// Cuts the range into `parts` ranges of equal length (to a row), in order: one for each thread.
     /// There are at most as many parts as rows, and at least one.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut points = write.create_table::<Point>("points")?;
+    /// # points.extend((0..10).map(|x| Point { x, y: x % 3 }))?;
+    /// # write.commit()?;
+    /// # let read = db.read()?;
+    /// let points = read.table::<Point>("points")?;
+    /// let sums: Vec<i32> = std::thread::scope(|scope| {
+    ///     let sum = |rows: drystone::Rows<'_, Point>| -> drystone::Result<i32> {
+    ///         rows.map(|point| point.map(|point| point.x)).sum()
+    ///     };
+    ///     let parts = points.iter().split(2);
+    ///     let threads: Vec<_> =
+    ///         parts.into_iter().map(|rows| scope.spawn(move || sum(rows))).collect();
+    ///     threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Result<_, _>>()
+    /// })?;
+    /// assert_eq!(sums, [10, 35]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn split(self, parts: usize) -> Vec<Rows<'t, R>> {
         split(self.numbers(), parts).map(|rows| Rows::new(self.slices.reader, rows)).collect()
     }
@@ -335,6 +387,22 @@ impl<'t> RowSlice<'t> {
     }
 
     /// The row at this place, counted from 0.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema};
+    /// # let schema: Schema = "from: u32 key, to: u32 key".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_dyn_table("edges", &schema)?;
+    /// # for pair in [[1, 2], [1, 3], [2, 1]] {
+    /// #     edges.insert(&RowBuf::from_values(&schema, pair)?)?;
+    /// # }
+    /// let table = edges.as_table();
+    /// let rows = table.as_slice()?.expect("within one leaf");
+    /// assert_eq!(rows.get(2).unwrap().get("from")?, 2);
+    /// assert!(rows.get(3).is_none());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn get(&self, at: usize) -> Option<Row<'t>> {
         let width = self.schema.width();
         let start = at.checked_mul(width)?;
@@ -343,12 +411,44 @@ impl<'t> RowSlice<'t> {
     }
 
     /// The rows, in order.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema};
+    /// # let schema: Schema = "from: u32 key, to: u32 key".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_dyn_table("edges", &schema)?;
+    /// # for pair in [[1, 2], [1, 3], [2, 1]] {
+    /// #     edges.insert(&RowBuf::from_values(&schema, pair)?)?;
+    /// # }
+    /// let table = edges.as_table();
+    /// let rows = table.as_slice()?.expect("within one leaf");
+    /// let shown: Vec<String> = rows.iter().map(|row| row.to_string()).collect();
+    /// assert_eq!(shown[0], "from: 1, to: 2");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Row<'t>> + DoubleEndedIterator + use<'t> {
         let schema = self.schema;
         self.bytes.chunks_exact(schema.width()).map(move |bytes| Row::of_width(schema, bytes))
     }
 
     /// The rows as packed bytes, [`width`](Schema::width) of them for each.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema};
+    /// # let schema: Schema = "from: u32 key, to: u32 key".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_dyn_table("edges", &schema)?;
+    /// # for pair in [[1, 2], [1, 3], [2, 1]] {
+    /// #     edges.insert(&RowBuf::from_values(&schema, pair)?)?;
+    /// # }
+    /// let table = edges.as_table();
+    /// let rows = table.as_slice()?.expect("within one leaf");
+    /// assert_eq!(rows.as_bytes().len(), rows.len() * rows.schema().width());
+    /// assert_eq!(rows.as_bytes()[..4], [1, 0, 0, 0]); // little-endian
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn as_bytes(&self) -> &'t [u8] {
         self.bytes
     }

@@ -124,6 +124,24 @@ impl<'t, R: RowKind> Table<'t, R> {
 
     /// An index on this table, by its name. Open it once and look up many times.
     ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+    /// #     edges.insert(&Edge { from, to, weight })?;
+    /// # }
+    /// # edges.create_index("by_weight", &["weight"])?;
+    /// # write.commit()?;
+    /// # let read = db.read()?;
+    /// let by_weight = read.table::<Edge>("edges")?.index("by_weight")?;
+    /// assert_eq!(by_weight.prefix(9_u32)?.len(), 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// `IndexNotFound` if the table has no index of this name, naming those it has; `Corrupt` if the catalog
     /// cannot be read.

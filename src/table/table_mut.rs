@@ -1,21 +1,20 @@
-//! `TableMut`: a table in the write transaction. Changes of many rows at once are in `batch`.
+//! `TableMut`: a table in the write transaction. Its reads are in `own_rows`, changes of many rows
+//! at once in `batch`.
 
 use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::RangeBounds;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use super::index::{Index, IndexOptions};
+use super::index::IndexOptions;
 use super::kind::{Dyn, RowKind};
 use super::load_rows::{RowSource, TryRowSource};
-use super::rows::{Rows, Slices};
 use super::table::Table;
 use super::updated::Updated;
 use super::writer::Writer;
 use crate::error::{Result, fail};
 use crate::load::{LoadOptions, LoadReport, RecordSource};
-use crate::record::{Keyed, PrefixOf, Record, RowBuf, Selector, Unkeyed, Value};
+use crate::record::{Keyed, RowBuf, Selector, Unkeyed, Value};
 use crate::schema::Schema;
 
 /// A table to read and to change: of `T`s, or of rows whose schema is known only at run time
@@ -81,6 +80,20 @@ impl<'x, R: RowKind> TableMut<'x, R> {
     }
 
     /// The table as it is now, with all the ways to read it. Its rows live as long as this borrow.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.load([7, 8, 9].map(|id| User { id, score: id * 10 }))?;
+    /// let table = users.as_table();
+    /// assert_eq!(table.rank(9)?, 2);
+    /// assert_eq!(table.query().filter("score > 75".parse()?).count()?, 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn as_table(&self) -> Table<'_, R> {
         Table::unchecked(self.writer.reader())
     }
@@ -103,73 +116,6 @@ impl<'x, R: RowKind> TableMut<'x, R> {
     /// Whether it has no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// The row with this key, or number: see [`Table::get`].
-    ///
-    /// # Errors
-    /// As for [`Table::get`].
-    #[inline]
-    pub fn get(&self, key: R::Key<'_>) -> Result<Option<R::Row<'_>>> {
-        self.as_table().get(key)
-    }
-
-    /// Whether there is a row with this key, or number: see [`Table::contains`].
-    ///
-    /// # Errors
-    /// As for [`Table::get`].
-    pub fn contains(&self, key: R::Key<'_>) -> Result<bool> {
-        self.as_table().contains(key)
-    }
-
-    /// The row with this number in key order: see [`Table::select`].
-    ///
-    /// # Errors
-    /// As for [`Table::select`].
-    pub fn select(&self, row: u64) -> Result<Option<R::Row<'_>>> {
-        self.as_table().select(row)
-    }
-
-    /// The first row: see [`Table::first`].
-    ///
-    /// # Errors
-    /// As for [`Table::select`].
-    pub fn first(&self) -> Result<Option<R::Row<'_>>> {
-        self.as_table().first()
-    }
-
-    /// The last row: see [`Table::last`].
-    ///
-    /// # Errors
-    /// As for [`Table::select`].
-    pub fn last(&self) -> Result<Option<R::Row<'_>>> {
-        self.as_table().last()
-    }
-
-    /// The rows whose keys lie in a range: see [`Table::range`].
-    ///
-    /// # Errors
-    /// As for [`Table::get`].
-    pub fn range<'k>(&self, keys: impl RangeBounds<R::Key<'k>>) -> Result<Rows<'_, R>> {
-        self.as_table().range(keys)
-    }
-
-    /// All rows, in order.
-    pub fn iter(&self) -> Rows<'_, R> {
-        self.as_table().iter()
-    }
-
-    /// All rows as slices: see [`Table::slices`].
-    pub fn slices(&self) -> Slices<'_, R> {
-        self.as_table().slices()
-    }
-
-    /// An index on the table: see [`Table::index`].
-    ///
-    /// # Errors
-    /// As for [`Table::index`].
-    pub fn index(&self, name: &str) -> Result<Index<'_, R>> {
-        self.as_table().index(name)
     }
 
     /// What makes a key or a row of the table, held apart from the table while that is changed.
@@ -344,6 +290,24 @@ impl<'x, R: RowKind> TableMut<'x, R> {
     /// Loads the records of a source: a CSV, an Arrow file, or whatever else is a [`RecordSource`]. Its
     /// records must be laid out as the schema of the table says.
     ///
+    /// ```
+    /// # use drystone::{Database, Schema};
+    /// use drystone::{LoadOptions, query};
+    ///
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let schema: Schema = "carrier: str[2], delay: i16".parse()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let row = flights.new_row();
+    /// # flights.push(&row)?;
+    /// // The rows of a query are a source, and so are the readers of CSV, Arrow and other formats.
+    /// let delays = flights.as_table().query().select(["delay"]).run()?;
+    /// let mut copy = write.create_dyn_table("delays", delays.schema())?;
+    /// let report = copy.load_from(&mut delays.source(), &LoadOptions::new())?;
+    /// assert_eq!(report.rows, 1);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// What the source returns; else as for [`load_with`](TableMut::load_with). The table is then what it
     /// was.
@@ -354,6 +318,19 @@ impl<'x, R: RowKind> TableMut<'x, R> {
     /// Makes an index on the table: see
     /// [`WriteTransaction::create_index`](crate::WriteTransaction::create_index).
     ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.load([7, 8, 9].map(|id| User { id, score: id * 10 }))?;
+    /// users.create_index("by_score", &["score"])?;
+    /// assert!(users.index("by_score")?.contains(80_u64)?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`WriteTransaction::create_index`](crate::WriteTransaction::create_index).
     pub fn create_index<S: AsRef<str>>(&mut self, name: &str, fields: &[S]) -> Result<()> {
@@ -361,6 +338,20 @@ impl<'x, R: RowKind> TableMut<'x, R> {
     }
 
     /// Makes an index on the table, with options.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.load([7, 8, 9].map(|id| User { id, score: id * 10 }))?;
+    /// let options = drystone::IndexOptions::new().unique(true);
+    /// users.create_index_with("by_score", &["score"], &options)?;
+    /// assert!(users.insert(&User { id: 1, score: 80 }).is_err()); // user 8 has this score
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`WriteTransaction::create_index`](crate::WriteTransaction::create_index).
@@ -374,6 +365,19 @@ impl<'x, R: RowKind> TableMut<'x, R> {
     }
 
     /// Removes all rows. O(nodes).
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.load([7, 8, 9].map(|id| User { id, score: id * 10 }))?;
+    /// users.clear()?;
+    /// assert!(users.is_empty());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `Corrupt` or `Io` if the pages to be given up cannot be read.
@@ -495,25 +499,7 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     }
 }
 
-impl<T: Record + Keyed> TableMut<'_, T> {
-    /// The rows whose keys begin with these leading fields: see [`Table::prefix`].
-    ///
-    /// # Errors
-    /// As for [`Table::get`].
-    pub fn prefix<P: PrefixOf<T::Key>>(&self, fields: P) -> Result<Rows<'_, T>> {
-        self.as_table().prefix(fields)
-    }
-}
-
 impl TableMut<'_, Dyn> {
-    /// The rows whose keys begin with these values: see [`Table::prefix`].
-    ///
-    /// # Errors
-    /// As for [`Table::get`].
-    pub fn prefix(&self, fields: &[Value<'_>]) -> Result<Rows<'_, Dyn>> {
-        self.as_table().prefix(fields)
-    }
-
     /// A row of this table with the default of every field, to be filled in.
     ///
     /// ```
@@ -558,6 +544,18 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
     }
 
     /// Appends rows.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut points = write.create_table::<Point>("points")?;
+    /// points.extend((0..1000).map(|x| Point { x, y: 0 }))?;
+    /// assert_eq!(points.len(), 1000);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`push`](TableMut::push); none of the rows is appended then, nor if the iterator panics.
