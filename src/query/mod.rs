@@ -73,10 +73,10 @@
 mod ask;
 mod plan;
 mod run;
+mod stream;
 mod text;
 
 use std::fmt::{self, Write as _};
-use std::iter::FusedIterator;
 
 pub use ask::aggregate::{Aggregate, count, count_distinct, count_of, first, last, max, mean, min, sum};
 pub use ask::column::{Column, at, col};
@@ -84,6 +84,8 @@ pub use ask::expr::{Expr, Step, floor};
 pub use ask::order::Order;
 pub use ask::predicate::{Operand, Predicate};
 pub use run::rows::{QueryRows, QueryRowsIter};
+pub use stream::QueryStream;
+pub use text::{parse_aggregates, parse_exprs, parse_orders};
 
 use crate::error::{Result, fail};
 use crate::record::Value;
@@ -126,6 +128,21 @@ impl fmt::Debug for Query<'_> {
 impl<'t, R: RowKind> Table<'t, R> {
     /// A query over its rows, by names or offsets; see [`query`](crate::query) for the same in Rust's own
     /// terms.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// assert_eq!(flights.query().filter("delay > 60".parse()?).count()?, 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn query(&self) -> Query<'t> {
         Query::new(self.reader())
     }
@@ -148,6 +165,24 @@ impl<'t> Query<'t> {
     }
 
     /// Only rows for which this is true; several filters must all be.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// use drystone::query::col;
+    ///
+    /// let late = flights.query().filter(col("delay").gt(60)).filter("carrier = 'UA'".parse()?);
+    /// assert_eq!(late.count()?, 1);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn filter(mut self, predicate: Predicate) -> Query<'t> {
         self.filters.push(predicate);
         self
@@ -155,6 +190,24 @@ impl<'t> Query<'t> {
 
     /// These fields come out, in this order; without it, all do. A field can have another name in
     /// the result: `col("dep_delay").named("delay")`.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// use drystone::query::col;
+    ///
+    /// let rows = flights.query().select([col("delay").named("late_by")]).run()?;
+    /// assert_eq!(rows.schema().to_string(), "late_by: i16?");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn select<E: Into<Expr>>(mut self, fields: impl IntoIterator<Item = E>) -> Query<'t> {
         self.select.extend(fields.into_iter().map(Into::into));
         self
@@ -164,12 +217,48 @@ impl<'t> Query<'t> {
     /// aggregates. Null is a group of its own. The groups come in the order of the fields, null
     /// first, unless told otherwise. With [`floor`], rows agree if their values are in the same
     /// step.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// use drystone::query::count;
+    ///
+    /// let rows = flights.query().group_by(["carrier"]).aggregate([count()]).run()?;
+    /// assert_eq!(rows.get(0).unwrap().to_string(), "carrier: AA, count: 2");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn group_by<E: Into<Expr>>(mut self, fields: impl IntoIterator<Item = E>) -> Query<'t> {
         self.group_by.extend(fields.into_iter().map(Into::into));
         self
     }
 
     /// These are computed, of each group or of all rows.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// use drystone::query::{count, max};
+    ///
+    /// let rows = flights.query().aggregate([count(), max("delay")]).run()?;
+    /// assert_eq!(rows.get(0).unwrap().to_string(), "count: 4, max(delay): 90");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn aggregate(mut self, aggregates: impl IntoIterator<Item = Aggregate>) -> Query<'t> {
         self.aggregates.extend(aggregates);
         self
@@ -177,24 +266,92 @@ impl<'t> Query<'t> {
 
     /// Sorts the result by this, then by that. Rows that agree in all stay in the order of the table, groups in that of their
     /// fields.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// use drystone::query::col;
+    ///
+    /// let rows = flights.query().order_by([col("carrier").asc(), col("delay").desc()]).run()?;
+    /// let shown: Vec<String> = rows.iter().map(|row| row.to_string()).collect();
+    /// assert_eq!(shown[0], "carrier: AA, delay: 90");
+    /// assert_eq!(shown[1], "carrier: AA, delay: null");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn order_by<O: Into<Order>>(mut self, orders: impl IntoIterator<Item = O>) -> Query<'t> {
         self.order_by.extend(orders.into_iter().map(Into::into));
         self
     }
 
     /// Returns at most `rows` rows. With an order, about twice as many at most are kept in memory.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// assert_eq!(flights.query().limit(3).run()?.len(), 3);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn limit(mut self, rows: u64) -> Query<'t> {
         self.limit = Some(rows);
         self
     }
 
     /// The first `rows` by this order: [`order_by`](Query::order_by) and [`limit`](Query::limit) in one.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// use drystone::query::col;
+    ///
+    /// let latest = flights.query().top(1, [col("delay").desc()]).run()?;
+    /// assert_eq!(latest.get(0).unwrap().get("delay")?, 90);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn top<O: Into<Order>>(self, rows: u64, orders: impl IntoIterator<Item = O>) -> Query<'t> {
         self.order_by(orders).limit(rows)
     }
 
     /// Removes duplicate result rows. They are sorted by the selected fields unless
     /// [`order_by`](Query::order_by) is given.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// assert_eq!(flights.query().select(["carrier"]).distinct().run()?.len(), 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn distinct(mut self) -> Query<'t> {
         self.distinct = true;
         self
@@ -202,18 +359,71 @@ impl<'t> Query<'t> {
 
     /// Uses at most `threads` threads; by default, as many as the machine has processors. The answer is
     /// the same. Small inputs are always read by one thread.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// let query = flights.query().filter("delay > 60".parse()?);
+    /// assert_eq!(query.clone().threads(1).run()?, query.run()?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn threads(mut self, threads: usize) -> Query<'t> {
         self.threads = Some(threads.max(1));
         self
     }
 
     /// How much memory the result may take, groups and sorting included; 1 GiB without it. More is an error of kind `Limit`.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// use drystone::ErrorKind;
+    ///
+    /// let query = flights.query().order_by(["delay"]).memory_bytes(4);
+    /// assert_eq!(query.run().unwrap_err().kind(), ErrorKind::Limit);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn memory_bytes(mut self, bytes: usize) -> Query<'t> {
         self.memory_bytes = bytes;
         self
     }
 
     /// Runs the query and returns all result rows, in memory.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// let rows = flights.query().filter("delay > 60".parse()?).run()?;
+    /// for row in &rows {
+    ///     assert!(row.get("delay")?.as_i64() > Some(60));
+    /// }
+    /// assert_eq!(rows.len(), 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `FieldNotFound` for a field that is not there; `Value` for values and aggregates that do not go with the type of their field; `Query` for
@@ -250,14 +460,11 @@ impl<'t> Query<'t> {
         let job = self.job()?;
         if !job.order.is_empty() || matches!(job.shape, Shape::Aggregates(_)) {
             let rows = job.run()?;
-            return Ok(QueryStream(Batches::Whole { schema: rows.schema().clone(), rows: Some(rows) }));
+            return Ok(QueryStream::of_rows(rows));
         }
         let Job { reader, plan, shape, limit, .. } = job;
         match shape {
-            Shape::Rows(projection) => {
-                let stream = Box::new(Stream::new(reader, plan, projection, limit));
-                Ok(QueryStream(Batches::Scan { stream, is_done: false }))
-            }
+            Shape::Rows(projection) => Ok(QueryStream::of_scan(Stream::new(reader, plan, projection, limit))),
             Shape::Aggregates(_) => fail!(Usage, "a query that computes is no stream"),
         }
     }
@@ -288,6 +495,25 @@ impl<'t> Query<'t> {
     }
 
     /// One aggregate of the rows that pass the filters; null if there is no value to compute it of.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// use drystone::query::{max, mean};
+    ///
+    /// assert_eq!(flights.query().value(max("delay"))?, 90);
+    /// let none = flights.query().filter("carrier = 'VX'".parse()?);
+    /// assert!(none.value(mean("delay"))?.is_null());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`run`](Query::run); `Query` if there are groups or other aggregates.
@@ -431,77 +657,4 @@ impl Job<'_> {
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// The answer to a query in batches, from [`Query::stream`]: an iterator whose items are batches of
-/// at least one row.
-///
-/// After an error it ends. An error is `Corrupt` if a page does not match its checksum.
-#[must_use]
-pub struct QueryStream<'t>(Batches<'t>);
-
-enum Batches<'t> {
-    /// Rows as they are read, until the end or an error.
-    Scan { stream: Box<Stream<'t>>, is_done: bool },
-    /// An answer that is there as a whole.
-    Whole { schema: Schema, rows: Option<QueryRows> },
-}
-
-impl fmt::Debug for QueryStream<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "QueryStream({})", self.schema())
-    }
-}
-
-impl QueryStream<'_> {
-    /// The fields of the rows.
-    pub fn schema(&self) -> &Schema {
-        match &self.0 {
-            Batches::Scan { stream, .. } => stream.schema(),
-            Batches::Whole { schema, .. } => schema,
-        }
-    }
-}
-
-impl Iterator for QueryStream<'_> {
-    type Item = Result<QueryRows>;
-
-    fn next(&mut self) -> Option<Result<QueryRows>> {
-        match &mut self.0 {
-            Batches::Scan { is_done: true, .. } => None,
-            Batches::Scan { stream, is_done } => {
-                let batch = stream.next().transpose();
-                *is_done = !matches!(batch, Some(Ok(_)));
-                batch
-            }
-            Batches::Whole { rows, .. } => rows.take().filter(|rows| !rows.is_empty()).map(Ok),
-        }
-    }
-}
-
-impl FusedIterator for QueryStream<'_> {}
-
-/// Fields in their text form, separated by commas: `carrier, at(12, i16), floor(time, 1 h) as
-/// hour`.
-///
-/// # Errors
-/// `Query`, with a mark under the column at which the text goes wrong.
-pub fn parse_exprs(text: &str) -> Result<Vec<Expr>> {
-    text::parse::exprs(text)
-}
-
-/// Aggregates in their text form, separated by commas: `count, mean(dep_delay) as delay`.
-///
-/// # Errors
-/// As for [`parse_exprs`].
-pub fn parse_aggregates(text: &str) -> Result<Vec<Aggregate>> {
-    text::parse::aggregates(text)
-}
-
-/// Orders in their text form, separated by commas: `-count, carrier`.
-///
-/// # Errors
-/// As for [`parse_exprs`].
-pub fn parse_orders(text: &str) -> Result<Vec<Order>> {
-    text::parse::orders(text)
 }

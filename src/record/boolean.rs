@@ -26,11 +26,23 @@ impl Bool {
     pub(super) const RESERVED: Bool = Bool(0xFF);
 
     /// This truth value.
+    ///
+    /// ```
+    /// use drystone::Bool;
+    ///
+    /// assert_eq!(Bool::new(true), Bool::TRUE);
+    /// ```
     pub const fn new(value: bool) -> Bool {
         Bool(value as u8)
     }
 
     /// The truth value. A byte that is neither 0 nor 1 counts as true here; the dynamic door reports it.
+    ///
+    /// ```
+    /// use drystone::Bool;
+    ///
+    /// assert!(Bool::TRUE.get() && !Bool::FALSE.get());
+    /// ```
     pub const fn get(self) -> bool {
         self.0 != 0
     }

@@ -31,17 +31,72 @@ pub trait Enumeration: Copy + Send + Sync + 'static {
     const NAMES: &'static [&'static str];
 
     /// The position of this value, counted from 0.
+    ///
+    /// ```
+    /// use drystone::{Enum, Enumeration, FieldType};
+    ///
+    /// #[derive(Clone, Copy, Debug, PartialEq, FieldType)]
+    /// #[repr(u8)]
+    /// enum Side {
+    ///     Buy,
+    ///     Sell,
+    /// }
+    ///
+    /// assert_eq!(Side::Sell.ordinal(), 1);
+    /// ```
     fn ordinal(self) -> u16;
 
     /// The value at this position.
+    ///
+    /// ```
+    /// use drystone::{Enum, Enumeration, FieldType};
+    ///
+    /// #[derive(Clone, Copy, Debug, PartialEq, FieldType)]
+    /// #[repr(u8)]
+    /// enum Side {
+    ///     Buy,
+    ///     Sell,
+    /// }
+    ///
+    /// assert_eq!(Side::from_ordinal(0), Some(Side::Buy));
+    /// assert_eq!(Side::from_ordinal(2), None);
+    /// ```
     fn from_ordinal(ordinal: u16) -> Option<Self>;
 
     /// The name of this value.
+    ///
+    /// ```
+    /// use drystone::{Enum, Enumeration, FieldType};
+    ///
+    /// #[derive(Clone, Copy, Debug, PartialEq, FieldType)]
+    /// #[repr(u8)]
+    /// enum Side {
+    ///     Buy,
+    ///     Sell,
+    /// }
+    ///
+    /// assert_eq!(Side::Sell.name(), "sell");
+    /// ```
     fn name(self) -> &'static str {
         Self::NAMES.get(usize::from(self.ordinal())).copied().unwrap_or_default()
     }
 
     /// The value of this name.
+    ///
+    /// ```
+    /// use drystone::{Enum, Enumeration, FieldType};
+    ///
+    /// #[derive(Clone, Copy, Debug, PartialEq, FieldType)]
+    /// #[repr(u8)]
+    /// enum Side {
+    ///     Buy,
+    ///     Sell,
+    /// }
+    ///
+    /// assert_eq!(Side::from_name("sell")?, Side::Sell);
+    /// assert!(Side::from_name("hold").is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Value`](ErrorKind::Value), listing the names that there are.
@@ -152,11 +207,39 @@ impl<E: Enumeration> Enumerated<E::Repr, PhantomData<E>> {
     pub(super) const RESERVED: Self = Enumerated(E::Repr::GREATEST, PhantomData);
 
     /// This value.
+    ///
+    /// ```
+    /// use drystone::{Enum, Enumeration, FieldType};
+    ///
+    /// #[derive(Clone, Copy, Debug, PartialEq, FieldType)]
+    /// #[repr(u8)]
+    /// enum Side {
+    ///     Buy,
+    ///     Sell,
+    /// }
+    ///
+    /// let side: Enum<Side> = Enum::<Side>::new(Side::Sell); // or Side::Sell.into()
+    /// assert_eq!(side.ordinal(), 1);
+    /// ```
     pub fn new(value: E) -> Self {
         Enumerated(E::Repr::of(value.ordinal()), PhantomData)
     }
 
     /// The value.
+    ///
+    /// ```
+    /// use drystone::{Enum, Enumeration, FieldType};
+    ///
+    /// #[derive(Clone, Copy, Debug, PartialEq, FieldType)]
+    /// #[repr(u8)]
+    /// enum Side {
+    ///     Buy,
+    ///     Sell,
+    /// }
+    ///
+    /// assert_eq!(Enum::<Side>::new(Side::Sell).get()?, Side::Sell);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Corrupt`](ErrorKind::Corrupt) when the bytes, which may come from any file, are the
@@ -174,6 +257,20 @@ impl<E: Enumeration> Enumerated<E::Repr, PhantomData<E>> {
     }
 
     /// The name.
+    ///
+    /// ```
+    /// use drystone::{Enum, Enumeration, FieldType};
+    ///
+    /// #[derive(Clone, Copy, Debug, PartialEq, FieldType)]
+    /// #[repr(u8)]
+    /// enum Side {
+    ///     Buy,
+    ///     Sell,
+    /// }
+    ///
+    /// assert_eq!(Enum::<Side>::new(Side::Sell).name()?, "sell");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`get`](Self::get).

@@ -67,6 +67,13 @@ pub trait Reserve: FieldType {
     const RESERVED: Self;
 
     /// Whether this is the value that means null.
+    ///
+    /// ```
+    /// use drystone::{Reserve, Text};
+    ///
+    /// assert!(i16::MIN.is_reserved() && !0_i16.is_reserved());
+    /// assert!(!Text::<2>::lit("UA").is_reserved());
+    /// ```
     fn is_reserved(&self) -> bool {
         bytes_of(self) == bytes_of(&Self::RESERVED)
     }
@@ -152,6 +159,15 @@ const fn length<const N: usize>() -> u16 {
 /// What a field is called by: its name, its position, or a [`Field`] handle.
 pub trait Selector: Copy + fmt::Debug + selector::Sealed {
     /// The position of the field in this schema.
+    ///
+    /// ```
+    /// use drystone::{Schema, Selector};
+    ///
+    /// let schema: Schema = "id: u64, delay: i16?".parse()?;
+    /// assert_eq!("delay".position(&schema)?, 1);
+    /// assert!(2_usize.position(&schema).is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`FieldNotFound`](ErrorKind::FieldNotFound) when the schema has no such field.
@@ -241,6 +257,14 @@ impl<T: FieldType> Field<T> {
 
     /// The value in these bytes of a row.
     ///
+    /// ```
+    /// # use drystone::Schema;
+    /// let schema: Schema = "id: u16, x: i8".parse()?;
+    /// let x = schema.handle::<i8>("x")?;
+    /// assert_eq!(x.get(&[7, 0, 0xFF]), -1);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Panics
     /// When the row is not as wide as those of the schema that made this handle.
     #[inline]
@@ -250,6 +274,16 @@ impl<T: FieldType> Field<T> {
     }
 
     /// Puts the value into these bytes of a row.
+    ///
+    /// ```
+    /// # use drystone::Schema;
+    /// let schema: Schema = "id: u16, x: i8".parse()?;
+    /// let x = schema.handle::<i8>("x")?;
+    /// let mut bytes = [7, 0, 0];
+    /// x.set(&mut bytes, -1);
+    /// assert_eq!(bytes, [7, 0, 0xFF]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Panics
     /// As [`get`](Field::get).
@@ -315,6 +349,16 @@ impl<T: FieldType> Field<T> {
 
 impl Schema {
     /// A handle to the field of this name, as the type `T`: `Nullable<i16>` for `i16?`.
+    ///
+    /// ```
+    /// use drystone::{Nullable, Schema};
+    ///
+    /// let schema: Schema = "id: u64, delay: i16?".parse()?;
+    /// let delay = schema.handle::<Nullable<i16>>("delay")?;
+    /// assert_eq!(delay.offset(), 8);
+    /// assert!(schema.handle::<i16>("delay").is_err()); // it may be null
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`FieldNotFound`](ErrorKind::FieldNotFound) when there is no such field, [`Schema`](ErrorKind::Schema) when it has another type.

@@ -38,6 +38,14 @@ pub trait Key: Copy + sealed::Sealed {
 
     /// Writes the key as it stands in the record: little-endian, packed.
     ///
+    /// ```
+    /// use drystone::Key;
+    ///
+    /// let mut stored = [0; 3];
+    /// (7_u16, 1_u8).encode(&mut stored);
+    /// assert_eq!(stored, [7, 0, 1]);
+    /// ```
+    ///
     /// # Panics
     /// When there are not [`WIDTH`](Key::WIDTH) bytes.
     fn encode(&self, out: &mut [u8]);

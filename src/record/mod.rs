@@ -55,6 +55,20 @@ pub trait Record: Pod + Send + Sync {
     type Key: Key;
 
     /// The schema that describes this type.
+    ///
+    /// ```
+    /// use drystone::Record;
+    ///
+    /// #[derive(Clone, Copy, Record)]
+    /// #[repr(C)]
+    /// struct Point {
+    ///     #[record(key)]
+    ///     id: u32,
+    ///     x: i32,
+    /// }
+    ///
+    /// assert_eq!(Point::schema().to_string(), "id: u32 key, x: i32");
+    /// ```
     fn schema() -> &'static Schema;
 }
 

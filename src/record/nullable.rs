@@ -31,6 +31,14 @@ impl<T: Reserve> Nullable<T> {
 
     /// This value.
     ///
+    /// ```
+    /// use drystone::Nullable;
+    ///
+    /// assert_eq!(Nullable::new(5_i16)?, Some(5));
+    /// assert!(Nullable::new(i16::MIN).is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Value`](crate::ErrorKind::Value) when it is the one that is set aside to mean null.
     #[inline]
@@ -61,12 +69,26 @@ impl<T: Reserve> Nullable<T> {
     }
 
     /// The value, or this one when null.
+    ///
+    /// ```
+    /// use drystone::Nullable;
+    ///
+    /// assert_eq!(Nullable::<i16>::NULL.unwrap_or(0), 0);
+    /// ```
     #[inline]
     pub fn unwrap_or(self, other: T) -> T {
         self.get().unwrap_or(other)
     }
 
     /// The value, `None` when null.
+    ///
+    /// ```
+    /// use drystone::Nullable;
+    ///
+    /// assert_eq!(Nullable::new(5_i16)?.get(), Some(5));
+    /// assert_eq!(Nullable::<i16>::NULL.get(), None);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     #[inline]
     pub fn get(self) -> Option<T> {
         if self.is_null() { None } else { Some(self.0) }

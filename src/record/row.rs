@@ -31,6 +31,15 @@ pub struct Row<'a> {
 impl<'a> Row<'a> {
     /// The row in these bytes.
     ///
+    /// ```
+    /// use drystone::{Row, Schema};
+    ///
+    /// let schema: Schema = "id: u16, x: i8".parse()?;
+    /// assert_eq!(Row::new(&schema, &[7, 0, 0xFF])?.get("x")?, -1);
+    /// assert!(Row::new(&schema, &[7, 0]).is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Value`](crate::ErrorKind::Value) when there are not [`width`](Schema::width) of them.
     pub fn new(schema: &'a Schema, bytes: &'a [u8]) -> Result<Row<'a>> {
@@ -45,6 +54,20 @@ impl<'a> Row<'a> {
     }
 
     /// A typed record, seen by the dynamic door. Nothing is copied.
+    ///
+    /// ```
+    /// use drystone::{Record, Row};
+    ///
+    /// #[derive(Clone, Copy, Record)]
+    /// #[repr(C)]
+    /// struct Point {
+    ///     x: i32,
+    ///     y: i32,
+    /// }
+    ///
+    /// let point = Point { x: 1, y: 2 };
+    /// assert_eq!(Row::from_record(&point).to_string(), "x: 1, y: 2");
+    /// ```
     pub fn from_record<T: Record>(record: &'a T) -> Row<'a> {
         Row { schema: T::schema(), bytes: bytemuck::bytes_of(record) }
     }
@@ -67,6 +90,16 @@ impl<'a> Row<'a> {
 
     /// The value of a field: `row.get("x")?` or `row.get(1)?`.
     ///
+    /// ```
+    /// # use drystone::{Row, Schema};
+    /// let schema: Schema = "id: u32, carrier: str[2], delay: i16".parse()?;
+    /// let row = Row::new(&schema, b"\x07\0\0\0UA\xFD\xFF")?;
+    /// assert_eq!(row.get("delay")?, -3);
+    /// assert_eq!(row.get(1)?, "UA");
+    /// assert!(row.get("dely").is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) when there is no such field, [`Corrupt`](crate::ErrorKind::Corrupt) when its
     /// bytes are no value of it, such as text that is not UTF-8.
@@ -77,6 +110,15 @@ impl<'a> Row<'a> {
 
     /// The value of a field by its handle: one load.
     ///
+    /// ```
+    /// # use drystone::{Row, Schema};
+    /// let schema: Schema = "id: u32, carrier: str[2], delay: i16".parse()?;
+    /// let row = Row::new(&schema, b"\x07\0\0\0UA\xFD\xFF")?;
+    /// let delay = schema.handle::<i16>("delay")?;
+    /// assert_eq!(row.field(delay), -3);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Panics
     /// When the handle was made by another schema.
     #[inline]
@@ -86,6 +128,15 @@ impl<'a> Row<'a> {
 
     /// The value of type `T` that begins at this byte, whatever the schema says of it.
     ///
+    /// ```
+    /// # use drystone::{Row, Schema};
+    /// let schema: Schema = "id: u32, carrier: str[2], delay: i16".parse()?;
+    /// let row = Row::new(&schema, b"\x07\0\0\0UA\xFD\xFF")?;
+    /// assert_eq!(row.at::<i16>(6)?, -3);
+    /// assert!(row.at::<i64>(6).is_err()); // the row has 8 bytes
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`OutOfRange`](crate::ErrorKind::OutOfRange) when the row ends before it does.
     pub fn at<T: FieldType>(&self, offset: usize) -> Result<T> {
@@ -93,6 +144,15 @@ impl<'a> Row<'a> {
     }
 
     /// Whether a field is null.
+    ///
+    /// ```
+    /// use drystone::{RowBuf, Schema};
+    ///
+    /// let schema: Schema = "id: u32, delay: i16?".parse()?;
+    /// let row = RowBuf::from_values(&schema, [7])?;
+    /// assert!(row.as_row().is_null("delay")?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) when there is no such field.
@@ -103,6 +163,15 @@ impl<'a> Row<'a> {
 
     /// A field and its stored bytes.
     ///
+    /// ```
+    /// # use drystone::{Row, Schema};
+    /// let schema: Schema = "id: u32, carrier: str[2], delay: i16".parse()?;
+    /// let row = Row::new(&schema, b"\x07\0\0\0UA\xFD\xFF")?;
+    /// let (field, bytes) = row.stored("carrier")?;
+    /// assert_eq!((field.offset(), bytes), (4, &b"UA"[..]));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) when there is no such field.
     pub fn stored(&self, field: impl Selector) -> Result<(&'a FieldDef, &'a [u8])> {
@@ -111,21 +180,65 @@ impl<'a> Row<'a> {
     }
 
     /// The values, in order; an error stands where bytes are no value of their field.
+    ///
+    /// ```
+    /// # use drystone::{Row, Schema};
+    /// let schema: Schema = "id: u32, carrier: str[2], delay: i16".parse()?;
+    /// let row = Row::new(&schema, b"\x07\0\0\0UA\xFD\xFF")?;
+    /// let values: Vec<drystone::Value<'_>> = row.values().collect::<Result<_, _>>()?;
+    /// assert_eq!(values[2], -3);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn values(&self) -> Values<'a> {
         Values { row: *self, fields: self.schema.fields().iter() }
     }
 
     /// Names and values, in order.
+    ///
+    /// ```
+    /// # use drystone::{Row, Schema};
+    /// let schema: Schema = "id: u32, carrier: str[2], delay: i16".parse()?;
+    /// let row = Row::new(&schema, b"\x07\0\0\0UA\xFD\xFF")?;
+    /// for (name, value) in row.iter() {
+    ///     println!("{name} is {}", value?);
+    /// }
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a str, Result<Value<'a>>)> + use<'a> {
         self.schema.fields().iter().map(FieldDef::name).zip(self.values())
     }
 
     /// A copy that owns its bytes and can be changed.
+    ///
+    /// ```
+    /// # use drystone::{Row, Schema};
+    /// let schema: Schema = "id: u32, carrier: str[2], delay: i16".parse()?;
+    /// let row = Row::new(&schema, b"\x07\0\0\0UA\xFD\xFF")?;
+    /// let mut copy = row.to_buf();
+    /// copy.set("delay", 5)?;
+    /// assert_eq!((row.get("delay")?, copy.get("delay")?), ((-3).into(), 5.into()));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn to_buf(&self) -> RowBuf {
         RowBuf::from_row(*self)
     }
 
     /// The typed record in this row.
+    ///
+    /// ```
+    /// use drystone::{Record, RowBuf};
+    ///
+    /// #[derive(Clone, Copy, Debug, PartialEq, Record)]
+    /// #[repr(C)]
+    /// struct Point {
+    ///     x: i32,
+    ///     y: i32,
+    /// }
+    ///
+    /// let row = RowBuf::from_values(Point::schema(), [1, 2])?;
+    /// assert_eq!(row.as_row().to_record::<Point>()?, Point { x: 1, y: 2 });
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Schema`](crate::ErrorKind::Schema) when the schemas differ; it shows both.
@@ -149,6 +262,15 @@ impl<'a> IntoIterator for Row<'a> {
 }
 
 /// The values of a [`Row`], in order.
+///
+/// ```
+/// # use drystone::{Row, Schema};
+/// let schema: Schema = "id: u32, carrier: str[2], delay: i16".parse()?;
+/// let row = Row::new(&schema, b"\x07\0\0\0UA\xFD\xFF")?;
+/// let backwards: Vec<_> = row.values().rev().collect::<Result<_, _>>()?;
+/// assert_eq!(backwards[0], -3);
+/// # Ok::<(), drystone::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Values<'a> {
     row: Row<'a>,

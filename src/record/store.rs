@@ -24,6 +24,17 @@ impl FieldDef {
     /// text. Other text goes into text fields only; what is written out as text is for
     /// [`parse_text`](FieldDef::parse_text).
     ///
+    /// ```
+    /// use drystone::{Schema, Value};
+    ///
+    /// let schema: Schema = "delay: i16?".parse()?;
+    /// let (field, mut stored) = (schema.field("delay")?, [0; 2]);
+    /// field.store(&Value::from(-3), &mut stored)?;
+    /// assert_eq!(i16::from_le_bytes(stored), -3);
+    /// assert!(field.store(&Value::from(40_000), &mut stored).is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Value`](ErrorKind::Value) when the value is of another kind, out of range or too long, null in a field that is
     /// not nullable, or the one set aside for null in a field that is. The bytes are then unspecified.
@@ -44,6 +55,16 @@ impl FieldDef {
 
     /// The value in these stored bytes. Text and bytes are borrowed from them; the name of an
     /// enumeration, which is a text too, is borrowed from the field.
+    ///
+    /// ```
+    /// use drystone::Schema;
+    ///
+    /// let schema: Schema = "delay: i16?".parse()?;
+    /// let field = schema.field("delay")?;
+    /// assert_eq!(field.load(&(-3_i16).to_le_bytes())?, -3);
+    /// assert!(field.load(&i16::MIN.to_le_bytes())?.is_null());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Corrupt`](ErrorKind::Corrupt) when the bytes are no value of this field: text that is not UTF-8, a `bool` that is
@@ -89,6 +110,14 @@ impl FieldDef {
 
 impl SchemaBuilder {
     /// Gives the field added last a default; `None` is null.
+    ///
+    /// ```
+    /// use drystone::{Schema, Type};
+    ///
+    /// let schema = Schema::builder().nullable("delay", Type::I16).default(0).build()?;
+    /// assert_eq!(schema.to_string(), "delay: i16? = 0");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn default<'v>(self, value: impl Into<Value<'v>>) -> SchemaBuilder {
         let value = value.into();
         self.default_stored(|field, out| field.store(&value, out))

@@ -66,6 +66,14 @@ impl<const N: usize> Text<N> {
 
     /// This text.
     ///
+    /// ```
+    /// use drystone::Text;
+    ///
+    /// assert_eq!(Text::<2>::new("UA")?, "UA");
+    /// assert!(Text::<2>::new("UAL").is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Value`](ErrorKind::Value) when it has more than `N` bytes or holds a NUL character.
     pub fn new(text: &str) -> Result<Text<N>> {
@@ -80,6 +88,13 @@ impl<const N: usize> Text<N> {
 
     /// The text without its padding.
     ///
+    /// ```
+    /// use drystone::Text;
+    ///
+    /// assert_eq!(Text::<8>::lit("Ada").to_str()?, "Ada");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Corrupt`](ErrorKind::Corrupt) when the bytes, which may come from any file, are not UTF-8.
     pub fn to_str(&self) -> Result<&str> {
@@ -89,12 +104,24 @@ impl<const N: usize> Text<N> {
     }
 
     /// The text, with a � for every sequence of bytes that is not UTF-8.
+    ///
+    /// ```
+    /// use drystone::Text;
+    ///
+    /// assert_eq!(Text::<8>::lit("Ada").to_string_lossy(), "Ada");
+    /// ```
     pub fn to_string_lossy(&self) -> Cow<'_, str> {
         let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(N);
         String::from_utf8_lossy(&self.0[..end])
     }
 
     /// All bytes, padding included.
+    ///
+    /// ```
+    /// use drystone::Text;
+    ///
+    /// assert_eq!(Text::<4>::lit("UA").as_bytes(), b"UA\0\0");
+    /// ```
     pub const fn as_bytes(&self) -> &[u8; N] {
         &self.0
     }

@@ -50,6 +50,12 @@ impl Date {
     pub const MAX: Date = Date(i32::MAX);
 
     /// Today, by the system's clock, in UTC.
+    ///
+    /// ```
+    /// use drystone::{Date, Timestamp};
+    ///
+    /// assert!(Date::today() <= Timestamp::now().date());
+    /// ```
     pub fn today() -> Date {
         Timestamp::now().date()
     }
@@ -73,16 +79,38 @@ impl Date {
     }
 
     /// How many days this is after the other one; negative where it is before.
+    ///
+    /// ```
+    /// use drystone::Date;
+    ///
+    /// let (first, last) = (Date::from_ymd(2024, 2, 1)?, Date::from_ymd(2024, 3, 1)?);
+    /// assert_eq!(last.days_since(first), 29);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub const fn days_since(self, other: Date) -> i64 {
         self.0 as i64 - other.0 as i64
     }
 
     /// The day this many days after 1970-01-01.
+    ///
+    /// ```
+    /// use drystone::Date;
+    ///
+    /// assert_eq!(Date::from_days(365).to_string(), "1971-01-01");
+    /// ```
     pub const fn from_days(days: i32) -> Date {
         Date(days)
     }
 
     /// The day of this year, month (1 to 12) and day (1 to 31).
+    ///
+    /// ```
+    /// use drystone::Date;
+    ///
+    /// assert_eq!(Date::from_ymd(2013, 1, 31)?.to_string(), "2013-01-31");
+    /// assert!(Date::from_ymd(2013, 2, 29).is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Value`](ErrorKind::Value) when there is no such day, or it is over 5.8 million years away.
@@ -116,6 +144,13 @@ impl Timestamp {
 
     /// The moment this many seconds after 1970-01-01T00:00:00Z.
     ///
+    /// ```
+    /// use drystone::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_secs(60)?.to_string(), "1970-01-01T00:01:00Z");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Value`](ErrorKind::Value) when it is over 290,000 years away.
     pub fn from_secs(secs: i64) -> Result<Timestamp> {
@@ -127,6 +162,13 @@ impl Timestamp {
 
     /// The moment this many milliseconds after 1970-01-01T00:00:00Z.
     ///
+    /// ```
+    /// use drystone::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_millis(1500)?.to_string(), "1970-01-01T00:00:01.5Z");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Value`](ErrorKind::Value) when it is over 290,000 years away.
     pub fn from_millis(millis: i64) -> Result<Timestamp> {
@@ -137,11 +179,23 @@ impl Timestamp {
     }
 
     /// Whole seconds since 1970-01-01T00:00:00Z, rounded towards the past.
+    ///
+    /// ```
+    /// use drystone::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_micros(-1).secs(), -1);
+    /// ```
     pub const fn secs(self) -> i64 {
         self.0.div_euclid(1_000_000)
     }
 
     /// Whole milliseconds since 1970-01-01T00:00:00Z, rounded towards the past.
+    ///
+    /// ```
+    /// use drystone::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_micros(1_999).millis(), 1);
+    /// ```
     pub const fn millis(self) -> i64 {
         self.0.div_euclid(1000)
     }
@@ -164,11 +218,30 @@ impl Timestamp {
     }
 
     /// The moment this much earlier, as [`checked_add`](Timestamp::checked_add).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use drystone::Timestamp;
+    ///
+    /// let minute = Duration::from_secs(60);
+    /// assert_eq!(Timestamp::from_secs(90)?.checked_sub(minute), Some(Timestamp::from_secs(30)?));
+    /// assert_eq!(Timestamp::MIN.checked_sub(minute), None);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub const fn checked_sub(self, duration: Duration) -> Option<Timestamp> {
         self.moved(duration.as_micros(), -1)
     }
 
     /// The moment this much later, or [`MAX`](Timestamp::MAX).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use drystone::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::MAX.saturating_add(Duration::from_secs(1)), Timestamp::MAX);
+    /// ```
     pub const fn saturating_add(self, duration: Duration) -> Timestamp {
         match self.checked_add(duration) {
             Some(moment) => moment,
@@ -177,6 +250,14 @@ impl Timestamp {
     }
 
     /// The moment this much earlier, or [`MIN`](Timestamp::MIN).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use drystone::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::MIN.saturating_sub(Duration::from_secs(1)), Timestamp::MIN);
+    /// ```
     pub const fn saturating_sub(self, duration: Duration) -> Timestamp {
         match self.checked_sub(duration) {
             Some(moment) => moment,
@@ -185,6 +266,17 @@ impl Timestamp {
     }
 
     /// How long this is after an earlier moment; `None` where that one is later.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use drystone::Timestamp;
+    ///
+    /// let (first, last) = (Timestamp::from_secs(30)?, Timestamp::from_secs(90)?);
+    /// assert_eq!(last.duration_since(first), Some(Duration::from_secs(60)));
+    /// assert_eq!(first.duration_since(last), None);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub const fn duration_since(self, earlier: Timestamp) -> Option<Duration> {
         if self.0 < earlier.0 { None } else { Some(Duration::from_micros(self.0.abs_diff(earlier.0))) }
     }
@@ -200,11 +292,25 @@ impl Timestamp {
     }
 
     /// The moment this many microseconds after 1970-01-01T00:00:00Z.
+    ///
+    /// ```
+    /// use drystone::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_micros(1).to_string(), "1970-01-01T00:00:00.000001Z");
+    /// ```
     pub const fn from_micros(micros: i64) -> Timestamp {
         Timestamp(micros)
     }
 
     /// The midnight (UTC) with which this day begins.
+    ///
+    /// ```
+    /// use drystone::{Date, Timestamp};
+    ///
+    /// let midnight = Timestamp::from_date(Date::from_ymd(2013, 7, 4)?)?;
+    /// assert_eq!(midnight.to_string(), "2013-07-04T00:00:00Z");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Value`](ErrorKind::Value) when it is over 290,000 years away.
@@ -216,6 +322,16 @@ impl Timestamp {
     }
 
     /// Midnight (UTC) of this year, month and day; add [`micros`](Timestamp::micros) for a time of day.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use drystone::Timestamp;
+    ///
+    /// let noon = Timestamp::from_ymd(2013, 7, 4)? + Duration::from_secs(12 * 3600);
+    /// assert_eq!(noon.to_string(), "2013-07-04T12:00:00Z");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Date::from_ymd`] and [`from_date`](Timestamp::from_date).
@@ -240,11 +356,28 @@ impl Timestamp {
     }
 
     /// The time since midnight (UTC).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use drystone::Timestamp;
+    ///
+    /// let moment: Timestamp = "2013-07-04T00:01:30Z".parse()?;
+    /// assert_eq!(moment.time_of_day(), Duration::from_secs(90));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub const fn time_of_day(self) -> Duration {
         Duration::from_micros(self.0.rem_euclid(DAY_MICROS) as u64)
     }
 
     /// The present moment, by the system's clock.
+    ///
+    /// ```
+    /// use drystone::Timestamp;
+    ///
+    /// assert!(Timestamp::now() > "2024-01-01T00:00:00Z".parse()?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn now() -> Timestamp {
         // A clock that is over 290,000 years off is as good as one at the end.
         SystemTime::now().try_into().unwrap_or(Timestamp::MAX)

@@ -25,11 +25,24 @@ pub struct Uuid([u8; 16]);
 
 impl Uuid {
     /// A uuid of these bytes.
+    ///
+    /// ```
+    /// use drystone::Uuid;
+    ///
+    /// assert_eq!(Uuid::from_bytes([0; 16]).to_string(), "00000000-0000-0000-0000-000000000000");
+    /// ```
     pub const fn from_bytes(bytes: [u8; 16]) -> Uuid {
         Uuid(bytes)
     }
 
     /// A uuid of this number, whose first digits are its highest.
+    ///
+    /// ```
+    /// use drystone::Uuid;
+    ///
+    /// let id = Uuid::from_u128(0x67e55044_10b1_426f_9247_bb680e5fe0c8);
+    /// assert_eq!(id.to_string(), "67e55044-10b1-426f-9247-bb680e5fe0c8");
+    /// ```
     pub const fn from_u128(number: u128) -> Uuid {
         Uuid(number.to_be_bytes())
     }

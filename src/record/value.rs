@@ -60,21 +60,48 @@ impl<'a> Value<'a> {
     }
 
     /// The truth value, when it is one.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// assert_eq!(Value::from(true).as_bool(), Some(true));
+    /// assert_eq!(Value::from(1).as_bool(), None);
+    /// ```
     pub fn as_bool(&self) -> Option<bool> {
         if let Value::Bool(value) = self { Some(*value) } else { None }
     }
 
     /// The whole number, when it is one and an `i64` can hold it.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// assert_eq!(Value::from(7_u8).as_i64(), Some(7));
+    /// assert_eq!(Value::from(u64::MAX).as_i64(), None);
+    /// ```
     pub fn as_i64(&self) -> Option<i64> {
         i64::try_from(self.as_i128()?).ok()
     }
 
     /// The whole number, when it is one and a `u64` can hold it.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// assert_eq!(Value::from(7_i8).as_u64(), Some(7));
+    /// assert_eq!(Value::from(-7).as_u64(), None);
+    /// ```
     pub fn as_u64(&self) -> Option<u64> {
         u64::try_from(self.as_u128()?).ok()
     }
 
     /// The whole number, when it is one and an `i128` can hold it.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// assert_eq!(Value::from(-7).as_i128(), Some(-7));
+    /// ```
     pub fn as_i128(&self) -> Option<i128> {
         match self {
             Value::Signed(number) => Some(*number),
@@ -84,6 +111,12 @@ impl<'a> Value<'a> {
     }
 
     /// The whole number, when it is one and a `u128` can hold it.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// assert_eq!(Value::from(u128::MAX).as_u128(), Some(u128::MAX));
+    /// ```
     pub fn as_u128(&self) -> Option<u128> {
         match self {
             Value::Signed(number) => u128::try_from(*number).ok(),
@@ -93,6 +126,13 @@ impl<'a> Value<'a> {
     }
 
     /// The number, when it is a float or a whole number; the latter rounded to the nearest `f64`.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// assert_eq!(Value::from(0.5_f32).as_f64(), Some(0.5));
+    /// assert_eq!(Value::from("0.5").as_f64(), None);
+    /// ```
     pub fn as_f64(&self) -> Option<f64> {
         match self {
             Value::F32(number) => Some((*number).into()),
@@ -104,16 +144,38 @@ impl<'a> Value<'a> {
     }
 
     /// The text, when it is one.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// assert_eq!(Value::from("UA").as_str(), Some("UA"));
+    /// assert_eq!(Value::Null.as_str(), None);
+    /// ```
     pub fn as_str(&self) -> Option<&str> {
         if let Value::Text(text) = self { Some(text) } else { None }
     }
 
     /// The bytes, when it is bytes.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// assert_eq!(Value::from([1_u8, 2]).as_bytes(), Some(&[1, 2][..]));
+    /// ```
     pub fn as_bytes(&self) -> Option<&[u8]> {
         if let Value::Bytes(bytes) = self { Some(bytes) } else { None }
     }
 
     /// The value as a `T`, `None` when it is null.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// assert_eq!(Value::from(7).optional::<i16>()?, Some(7));
+    /// assert_eq!(Value::Null.optional::<i16>()?, None);
+    /// assert!(Value::from("seven").optional::<i16>().is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Value`](ErrorKind::Value) when it is neither a `T` nor null.
@@ -122,6 +184,16 @@ impl<'a> Value<'a> {
     }
 
     /// The same value, borrowing nothing.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// let owned: Value<'static> = {
+    ///     let text = String::from("UA");
+    ///     Value::from(text.as_str()).into_owned()
+    /// };
+    /// assert_eq!(owned, "UA");
+    /// ```
     pub fn into_owned(self) -> Value<'static> {
         match self {
             Value::Null => Value::Null,

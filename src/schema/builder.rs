@@ -5,6 +5,19 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Makes a [`Schema`] field by field; from [`Schema::builder`]. The first mistake is reported by
 /// [`build`](SchemaBuilder::build).
+///
+/// ```
+/// use drystone::{Schema, Type};
+///
+/// let schema = Schema::builder()
+///     .key("id", Type::U64)
+///     .field("day", Type::Date)
+///     .default_text("2013-01-31")
+///     .nullable("delay", Type::I16)
+///     .build()?;
+/// assert_eq!(schema.to_string(), "id: u64 key, day: date = 2013-01-31, delay: i16?");
+/// # Ok::<(), drystone::Error>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct SchemaBuilder {
@@ -33,11 +46,27 @@ impl SchemaBuilder {
     }
 
     /// Gives the field added last a default, written as text: `.default_text("2013-01-31")`.
+    ///
+    /// ```
+    /// use drystone::{Schema, Type};
+    ///
+    /// let schema = Schema::builder().field("day", Type::Date).default_text("2013-01-31").build()?;
+    /// assert!(schema.field("day")?.default().is_some());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn default_text(self, text: &str) -> SchemaBuilder {
         self.default_stored(|field, out| field.parse_text(text, out))
     }
 
     /// The schema.
+    ///
+    /// ```
+    /// use drystone::{Schema, Type};
+    ///
+    /// assert_eq!(Schema::builder().field("x", Type::I32).build()?.width(), 4);
+    /// assert!(Schema::builder().field("x", Type::I32).key("id", Type::U64).build().is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// The first mistake made on the way, or that of [`Schema::new`].

@@ -59,6 +59,13 @@ impl FieldDef {
     /// The same field, which may be null. A default stays, and is null if it is the value that
     /// means null.
     ///
+    /// ```
+    /// use drystone::{FieldDef, Type};
+    ///
+    /// assert!(FieldDef::new("delay", Type::I16)?.nullable()?.is_nullable());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Schema`](ErrorKind::Schema) when it is part of a key.
     pub fn nullable(self) -> Result<FieldDef> {
@@ -66,6 +73,14 @@ impl FieldDef {
     }
 
     /// The same field as part of the key.
+    ///
+    /// ```
+    /// use drystone::{FieldDef, Type};
+    ///
+    /// assert!(FieldDef::new("id", Type::U64)?.key()?.is_key());
+    /// assert!(FieldDef::new("delay", Type::I16)?.nullable()?.key().is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Schema`](ErrorKind::Schema) when it may be null, and when it is an array, which has no
@@ -77,6 +92,14 @@ impl FieldDef {
 
     /// The same field with another name.
     ///
+    /// ```
+    /// use drystone::Schema;
+    ///
+    /// let schema: Schema = "delay: i16?".parse()?;
+    /// assert_eq!(schema.field("delay")?.clone().renamed("dep_delay")?.name(), "dep_delay");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`new`](FieldDef::new).
     pub fn renamed(self, name: &str) -> Result<FieldDef> {
@@ -85,6 +108,14 @@ impl FieldDef {
 
     /// The same field with this default, as stored bytes.
     ///
+    /// ```
+    /// use drystone::{FieldDef, Schema, Type};
+    ///
+    /// let delay = FieldDef::new("delay", Type::I16)?.default_bytes(&[5, 0])?;
+    /// assert_eq!(Schema::new(vec![delay])?.to_string(), "delay: i16 = 5");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Value`](ErrorKind::Value) when the bytes are not a value of this field.
     pub fn default_bytes(self, stored: &[u8]) -> Result<FieldDef> {
@@ -92,6 +123,14 @@ impl FieldDef {
     }
 
     /// The same field with this default, as text: see [`parse_text`](FieldDef::parse_text).
+    ///
+    /// ```
+    /// use drystone::{FieldDef, Type};
+    ///
+    /// let day = FieldDef::new("day", Type::Date)?.default_text("1970-01-02")?;
+    /// assert_eq!(day.default(), Some(&[1, 0, 0, 0][..]));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Value`](ErrorKind::Value) when the text is not a value of this field.
@@ -205,6 +244,14 @@ impl FieldDef {
     }
 
     /// Whether these stored bytes mean null here. Never so in a field that is not nullable: there all values are data.
+    ///
+    /// ```
+    /// use drystone::Schema;
+    ///
+    /// let schema: Schema = "delay: i16?".parse()?;
+    /// assert!(schema.field("delay")?.is_null(&i16::MIN.to_le_bytes()));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     #[inline]
     pub fn is_null(&self, stored: &[u8]) -> bool {
         match (&self.null, &self.ty) {

@@ -81,6 +81,17 @@ struct Layout {
 impl Schema {
     /// A schema of these fields; their offsets are computed here.
     ///
+    /// ```
+    /// use drystone::{FieldDef, Schema, Type};
+    ///
+    /// let schema = Schema::new(vec![
+    ///     FieldDef::new("id", Type::U64)?.key()?,
+    ///     FieldDef::new("delay", Type::I16)?.nullable()?,
+    /// ])?;
+    /// assert_eq!(schema.to_string(), "id: u64 key, delay: i16?");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Schema`](ErrorKind::Schema) when there are no fields or too many, two of one name, a key field behind one that is
     /// none, or more bytes than a record or a key may have.
@@ -111,6 +122,15 @@ impl Schema {
     }
 
     /// This schema with one more field at its end.
+    ///
+    /// ```
+    /// use drystone::{FieldDef, Schema, Type};
+    ///
+    /// let schema: Schema = "id: u64 key".parse()?;
+    /// let longer = schema.append(FieldDef::new("x", Type::I32)?)?;
+    /// assert_eq!(longer.to_string(), "id: u64 key, x: i32");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Schema`](ErrorKind::Schema) when the field is a key field or the result cannot be, as in [`new`](Schema::new).
@@ -182,6 +202,16 @@ impl Schema {
 
     /// The field of this name.
     ///
+    /// ```
+    /// use drystone::Schema;
+    ///
+    /// let schema: Schema = "id: u64, delay: i16?".parse()?;
+    /// assert_eq!(schema.field("delay")?.offset(), 8);
+    /// let error = schema.field("dely").unwrap_err();
+    /// assert!(error.to_string().contains("did you mean \"delay\"?"));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`FieldNotFound`](ErrorKind::FieldNotFound), naming the nearest and all that there are.
     pub fn field(&self, name: &str) -> Result<&FieldDef> {
@@ -189,6 +219,15 @@ impl Schema {
     }
 
     /// The position of the field of this name.
+    ///
+    /// ```
+    /// use drystone::Schema;
+    ///
+    /// let schema: Schema = "id: u64, delay: i16?".parse()?;
+    /// assert_eq!(schema.position("delay"), Some(1));
+    /// assert_eq!(schema.position("carrier"), None);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn position(&self, name: &str) -> Option<usize> {
         let by_name = &self.0.by_name;
         let found = by_name.binary_search_by(|&at| self.fields()[usize::from(at)].name().cmp(name));
@@ -224,6 +263,14 @@ impl Schema {
 
     /// A row in which nobody set anything: each field's default, else null where it may be null, else zeros (0, `false`,
     /// empty text, 1970-01-01).
+    ///
+    /// ```
+    /// use drystone::Schema;
+    ///
+    /// let schema: Schema = "x: u8, y: u8 = 5".parse()?;
+    /// assert_eq!(schema.default_bytes(), [0, 5]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn default_bytes(&self) -> &[u8] {
         &self.0.initial
     }

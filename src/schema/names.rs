@@ -57,6 +57,14 @@ struct Listed {
 impl EnumNames {
     /// These names, in this order.
     ///
+    /// ```
+    /// use drystone::EnumNames;
+    ///
+    /// assert_eq!(EnumNames::new(["buy", "sell"])?.len(), 2);
+    /// assert!(EnumNames::new(["buy", "buy"]).is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Schema`](crate::ErrorKind::Schema) when there are no names or more than 65,536, when two
     /// are the same, and when a name is empty, longer than 64 bytes or has a control character in
@@ -92,6 +100,14 @@ impl EnumNames {
     }
 
     /// The name at this position.
+    ///
+    /// ```
+    /// use drystone::EnumNames;
+    ///
+    /// let names = EnumNames::new(["buy", "sell"])?;
+    /// assert_eq!((names.get(1), names.get(2)), (Some("sell"), None));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn get(&self, position: usize) -> Option<&str> {
         match &self.names {
             Names::Fixed(names) => names.get(position).copied(),
@@ -100,6 +116,14 @@ impl EnumNames {
     }
 
     /// The position of this name.
+    ///
+    /// ```
+    /// use drystone::EnumNames;
+    ///
+    /// let names = EnumNames::new(["buy", "sell"])?;
+    /// assert_eq!((names.position("sell"), names.position("hold")), (Some(1), None));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn position(&self, name: &str) -> Option<usize> {
         match &self.names {
             Names::Fixed(names) => names.iter().position(|there| *there == name),
@@ -112,12 +136,27 @@ impl EnumNames {
     }
 
     /// The names, in order.
+    ///
+    /// ```
+    /// use drystone::EnumNames;
+    ///
+    /// assert!(EnumNames::new(["buy", "sell"])?.iter().eq(["buy", "sell"]));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
         (0..self.count).map(|position| self.get(position).unwrap_or_default())
     }
 
     /// These names, and more at the end. Stored values keep their meaning; their width changes
     /// where there were up to 256 names, and now are more.
+    ///
+    /// ```
+    /// use drystone::EnumNames;
+    ///
+    /// let names = EnumNames::new(["buy", "sell"])?.append(["hold"])?;
+    /// assert_eq!(names.position("hold"), Some(2));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`new`](EnumNames::new).

@@ -53,6 +53,16 @@ impl FieldDef {
     /// `2013-01-31T10:00:00Z` with a fraction where there is one, bytes as `0x` and digits, arrays as `[1, 2, 3]`, text as
     /// it is.
     ///
+    /// ```
+    /// use drystone::Schema;
+    ///
+    /// let schema: Schema = "day: date".parse()?;
+    /// let mut text = String::new();
+    /// schema.field("day")?.write_text(&1_i32.to_le_bytes(), &mut text)?;
+    /// assert_eq!(text, "1970-01-02");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Corrupt`](ErrorKind::Corrupt) when the bytes are no value of this field: text that is not UTF-8, a `bool` that is
     /// neither 0 nor 1, an enumeration's value that has no name.
@@ -72,6 +82,15 @@ impl FieldDef {
     }
 
     /// An error unless these stored bytes are a value of this field or its null.
+    ///
+    /// ```
+    /// use drystone::Schema;
+    ///
+    /// let schema: Schema = "carrier: str[2]".parse()?;
+    /// assert!(schema.field("carrier")?.check(b"UA").is_ok());
+    /// assert!(schema.field("carrier")?.check(&[0xC3, 0x28]).is_err()); // not UTF-8
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Corrupt`](ErrorKind::Corrupt) as in [`write_text`](FieldDef::write_text), [`Value`](ErrorKind::Value) for a wrong

@@ -116,6 +116,12 @@ const PLAIN: [(&str, Type); 16] = [
 
 impl Type {
     /// The width of a stored value, in bytes.
+    ///
+    /// ```
+    /// use drystone::Type;
+    ///
+    /// assert_eq!((Type::Timestamp.width(), Type::Str(20).width()), (8, 20));
+    /// ```
     #[inline]
     pub const fn width(&self) -> usize {
         match self {
@@ -141,6 +147,13 @@ impl Type {
     }
 
     /// This type as a number, when it is one.
+    ///
+    /// ```
+    /// use drystone::{Number, Type};
+    ///
+    /// assert_eq!(Type::I16.number(), Some(Number::I16));
+    /// assert_eq!(Type::Date.number(), None);
+    /// ```
     pub const fn number(&self) -> Option<Number> {
         Some(match self {
             Type::U8 => Number::U8,
@@ -172,6 +185,13 @@ impl Type {
     /// The element code is that of a number (2 to 13), and 0 in all that are no arrays; the length is 0 where there
     /// is none. That of an enumeration is the number of its names, with 0 for 65,536. These numbers
     /// never change.
+    ///
+    /// ```
+    /// use drystone::{Number, Type};
+    ///
+    /// assert_eq!(Type::Str(20).code(), (14, 0, 20));
+    /// assert_eq!(Type::Array(Number::F32, 3).code(), (19, 12, 3));
+    /// ```
     pub const fn code(&self) -> (u8, u8, u16) {
         match self {
             Type::Bool => (1, 0, 0),
@@ -201,6 +221,14 @@ impl Type {
     pub(crate) const ENUM_CODE: u8 = 20;
 
     /// The type of which [`code`](Type::code) gives these numbers.
+    ///
+    /// ```
+    /// use drystone::Type;
+    ///
+    /// assert_eq!(Type::from_code(14, 0, 20)?, Type::Str(20));
+    /// assert!(Type::from_code(99, 0, 0).is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when no type has them, and for an enumeration, whose
@@ -279,6 +307,12 @@ impl Number {
     }
 
     /// The type of a field that holds one such number.
+    ///
+    /// ```
+    /// use drystone::{Number, Type};
+    ///
+    /// assert_eq!(Number::F32.as_type(), Type::F32);
+    /// ```
     pub const fn as_type(self) -> Type {
         match self {
             Number::U8 => Type::U8,

@@ -61,31 +61,134 @@ pub(in crate::query) enum Function {
 }
 
 /// How many rows there are.
+///
+/// ```
+/// # use drystone::{Database, RowBuf, Schema, Value};
+/// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut flights = write.create_dyn_table("flights", &schema)?;
+/// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+/// # for (carrier, delay) in delays {
+/// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+/// # }
+/// # let flights = flights.as_table();
+/// use drystone::query::count;
+///
+/// assert_eq!(flights.query().value(count())?, 4);
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub fn count() -> Aggregate {
     Aggregate::new(Function::Count, None)
 }
 
 /// In how many rows the field is not null.
+///
+/// ```
+/// # use drystone::{Database, RowBuf, Schema, Value};
+/// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut flights = write.create_dyn_table("flights", &schema)?;
+/// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+/// # for (carrier, delay) in delays {
+/// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+/// # }
+/// # let flights = flights.as_table();
+/// use drystone::query::count_of;
+///
+/// assert_eq!(flights.query().value(count_of("delay"))?, 3);
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub fn count_of(column: impl Into<Column>) -> Aggregate {
     Aggregate::new(Function::Count, Some(column.into()))
 }
 
 /// The sum of a field of numbers.
+///
+/// ```
+/// # use drystone::{Database, RowBuf, Schema, Value};
+/// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut flights = write.create_dyn_table("flights", &schema)?;
+/// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+/// # for (carrier, delay) in delays {
+/// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+/// # }
+/// # let flights = flights.as_table();
+/// use drystone::query::sum;
+///
+/// assert_eq!(flights.query().value(sum("delay"))?, 155);
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub fn sum(column: impl Into<Column>) -> Aggregate {
     Aggregate::new(Function::Sum, Some(column.into()))
 }
 
 /// The least value of a field.
+///
+/// ```
+/// # use drystone::{Database, RowBuf, Schema, Value};
+/// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut flights = write.create_dyn_table("flights", &schema)?;
+/// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+/// # for (carrier, delay) in delays {
+/// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+/// # }
+/// # let flights = flights.as_table();
+/// use drystone::query::min;
+///
+/// assert_eq!(flights.query().value(min("delay"))?, -5);
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub fn min(column: impl Into<Column>) -> Aggregate {
     Aggregate::new(Function::Min, Some(column.into()))
 }
 
 /// The greatest value of a field.
+///
+/// ```
+/// # use drystone::{Database, RowBuf, Schema, Value};
+/// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut flights = write.create_dyn_table("flights", &schema)?;
+/// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+/// # for (carrier, delay) in delays {
+/// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+/// # }
+/// # let flights = flights.as_table();
+/// use drystone::query::max;
+///
+/// assert_eq!(flights.query().value(max("delay"))?, 90);
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub fn max(column: impl Into<Column>) -> Aggregate {
     Aggregate::new(Function::Max, Some(column.into()))
 }
 
 /// The mean of a field of numbers.
+///
+/// ```
+/// # use drystone::{Database, RowBuf, Schema, Value};
+/// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut flights = write.create_dyn_table("flights", &schema)?;
+/// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+/// # for (carrier, delay) in delays {
+/// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+/// # }
+/// # let flights = flights.as_table();
+/// use drystone::query::mean;
+///
+/// let united = flights.query().filter("carrier = 'UA'".parse()?);
+/// assert_eq!(united.value(mean("delay"))?, 32.5);
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub fn mean(column: impl Into<Column>) -> Aggregate {
     Aggregate::new(Function::Mean, Some(column.into()))
 }
@@ -138,6 +241,23 @@ pub fn first(column: impl Into<Column>) -> Aggregate {
 }
 
 /// The field in the last row of the group, in the order of the table; see [`first`].
+///
+/// ```
+/// # use drystone::{Database, RowBuf, Schema, Value};
+/// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut flights = write.create_dyn_table("flights", &schema)?;
+/// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+/// # for (carrier, delay) in delays {
+/// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+/// # }
+/// # let flights = flights.as_table();
+/// use drystone::query::last;
+///
+/// assert_eq!(flights.query().value(last("carrier"))?, "AA");
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub fn last(column: impl Into<Column>) -> Aggregate {
     Aggregate::new(Function::Last, Some(column.into()))
 }
@@ -150,17 +270,37 @@ impl Aggregate {
     /// The name of the field in the result; without one it is the text form, such as
     /// `mean(dep_delay)`. As text it is `mean(dep_delay) as delay`. Two fields of one name are an
     /// error of kind `Schema`.
+    ///
+    /// ```
+    /// use drystone::query::mean;
+    ///
+    /// assert_eq!(mean("delay").named("average").to_string(), "mean(delay) as average");
+    /// ```
     pub fn named(mut self, name: impl Into<String>) -> Aggregate {
         self.name = Some(name.into());
         self
     }
 
     /// As what a result is sorted by, the least first.
+    ///
+    /// ```
+    /// use drystone::query::count;
+    ///
+    /// assert_eq!(count().asc().to_string(), "count");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn asc(self) -> Order {
         self.into()
     }
 
     /// As what a result is sorted by, the greatest first.
+    ///
+    /// ```
+    /// use drystone::query::count;
+    ///
+    /// assert_eq!(count().desc().to_string(), "count desc");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn desc(self) -> Order {
         self.asc().descending()
     }

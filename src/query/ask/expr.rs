@@ -105,17 +105,35 @@ pub(in crate::query) enum Size {
 impl Expr {
     /// The name of the field in the result. Without one it is that of the field, or the text form,
     /// such as `floor(at, 1 min)`.
+    ///
+    /// ```
+    /// use drystone::query::floor;
+    ///
+    /// assert_eq!(floor("delay", 15).named("step").to_string(), "floor(delay, 15) as step");
+    /// ```
     pub fn named(mut self, name: impl Into<String>) -> Expr {
         self.name = Some(name.into());
         self
     }
 
     /// As what a result is sorted by, the least first.
+    ///
+    /// ```
+    /// use drystone::query::floor;
+    ///
+    /// assert_eq!(floor("delay", 15).asc().to_string(), "floor(delay, 15)");
+    /// ```
     pub fn asc(self) -> Order {
         self.into()
     }
 
     /// As what a result is sorted by, the greatest first.
+    ///
+    /// ```
+    /// use drystone::query::floor;
+    ///
+    /// assert_eq!(floor("delay", 15).desc().to_string(), "floor(delay, 15) desc");
+    /// ```
     pub fn desc(self) -> Order {
         self.asc().descending()
     }

@@ -43,18 +43,39 @@ impl Order {
     }
 
     /// The greatest first.
+    ///
+    /// ```
+    /// use drystone::query::Order;
+    ///
+    /// assert_eq!(Order::from("delay").descending(), "-delay".parse()?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn descending(mut self) -> Order {
         self.is_descending = true;
         self
     }
 
     /// Null before all values.
+    ///
+    /// ```
+    /// use drystone::query::Order;
+    ///
+    /// assert_eq!(Order::from("delay").nulls_first(), "delay nulls first".parse()?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn nulls_first(mut self) -> Order {
         self.nulls_last = Some(false);
         self
     }
 
     /// Null after all values.
+    ///
+    /// ```
+    /// use drystone::query::Order;
+    ///
+    /// assert_eq!(Order::from("delay").nulls_last(), "delay nulls last".parse()?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn nulls_last(mut self) -> Order {
         self.nulls_last = Some(true);
         self

@@ -116,12 +116,26 @@ impl Predicate {
     }
 
     /// Both.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// let late = col("delay").gt(60).and(col("carrier").eq("UA"));
+    /// assert_eq!(late.to_string(), "delay > 60 and carrier = 'UA'");
+    /// ```
     #[must_use]
     pub fn and(self, other: Predicate) -> Predicate {
         Predicate(Node::and(vec![self.0, other.0]))
     }
 
     /// Either, or both.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// let late = col("delay").gt(60).or(col("delay").is_null());
+    /// assert_eq!(late.to_string(), "delay > 60 or delay is null");
+    /// ```
     #[must_use]
     pub fn or(self, other: Predicate) -> Predicate {
         Predicate(Node::or(vec![self.0, other.0]))
