@@ -92,6 +92,14 @@ pub enum ErrorKind {
 
 impl Error {
     /// An error of this kind with this message.
+    ///
+    /// ```
+    /// use drystone::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Value, "\"five\" is not a number");
+    /// assert_eq!(error.kind(), ErrorKind::Value);
+    /// assert_eq!(error.to_string(), "\"five\" is not a number");
+    /// ```
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
         let (message, place) = (message.into(), Place::default());
         Error(Box::new(Inner { kind, message, place, source: None }))
@@ -101,12 +109,33 @@ impl Error {
     ///
     /// The message holds the cause. So [`source`](std::error::Error::source) does not repeat it; it
     /// returns only what lies behind the cause.
+    ///
+    /// ```
+    /// use std::fs::File;
+    ///
+    /// use drystone::{Error, ErrorKind};
+    ///
+    /// let cause = File::open("/no/such/file").unwrap_err();
+    /// let error = Error::io("cannot open \"/no/such/file\"", cause);
+    /// assert_eq!(error.kind(), ErrorKind::FileNotFound);
+    /// assert!(error.to_string().starts_with("cannot open \"/no/such/file\": No such file"));
+    /// ```
     pub fn io(doing: impl fmt::Display, source: io::Error) -> Error {
         let source = without_place(source);
         Error::new(kind_of(&source), format!("{doing}: {source}")).with_source(source)
     }
 
     /// The same error with its cause, whose text the message should hold.
+    ///
+    /// ```
+    /// use std::error::Error as _;
+    ///
+    /// use drystone::{Error, ErrorKind};
+    ///
+    /// let cause = "five".parse::<i32>().unwrap_err();
+    /// let error = Error::new(ErrorKind::Value, "\"five\" is not an age").with_source(cause);
+    /// assert_eq!(error.source().unwrap().to_string(), "invalid digit found in string");
+    /// ```
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Source>) -> Error {
         self.0.source = Some(source.into());
@@ -114,6 +143,13 @@ impl Error {
     }
 
     /// The error of the operating system behind this one, where there is one: for its code.
+    ///
+    /// ```
+    /// use drystone::Error;
+    ///
+    /// let error = Error::io("cannot write", std::io::Error::from_raw_os_error(28));
+    /// assert_eq!(error.io_error().unwrap().raw_os_error(), Some(28));
+    /// ```
     pub fn io_error(&self) -> Option<&io::Error> {
         self.0.source.as_ref()?.downcast_ref()
     }
@@ -151,6 +187,13 @@ impl Error {
     }
 
     /// The same error with a place put before its message: `flights.csv: …`.
+    ///
+    /// ```
+    /// use drystone::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Input, "no header").within("flights.csv");
+    /// assert_eq!(error.to_string(), "flights.csv: no header");
+    /// ```
     #[must_use]
     pub fn within(mut self, place: impl fmt::Display) -> Error {
         self.0.message = format!("{place}: {}", self.0.message);

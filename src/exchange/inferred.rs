@@ -7,6 +7,19 @@ use crate::schema::{FieldDef, Schema, Type};
 
 /// The schema of records that hold an input, found by looking through it with `infer` of the
 /// format's `Options`. It prints as a list with a line per column.
+///
+/// ```
+/// # #[cfg(feature = "csv")] {
+/// use drystone::csv;
+///
+/// let inferred = csv::Options::new().infer("id,delay\n7,-3\n300,\n".as_bytes())?;
+/// assert_eq!(inferred.schema().to_string(), "id: u16, delay: i8?");
+/// assert_eq!(inferred.rows(), Some(2));
+/// let delay = &inferred.columns()[1];
+/// assert_eq!((delay.name(), delay.missing(), delay.is_nullable()), ("delay", 1, true));
+/// # }
+/// # Ok::<(), drystone::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Inferred {
     schema: Schema,
@@ -42,6 +55,17 @@ impl Inferred {
     }
 
     /// The same with these fields as the key, which come first then.
+    ///
+    /// ```
+    /// # #[cfg(feature = "csv")] {
+    /// use drystone::csv;
+    ///
+    /// let inferred = csv::Options::new().infer("delay,id\n-3,7\n,300\n".as_bytes())?;
+    /// assert_eq!(inferred.with_key(&["id"])?.to_string(), "id: u16 key, delay: i8?");
+    /// assert!(inferred.with_key(&["delay"]).is_err()); // values are missing
+    /// # }
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Schema::with_key`]; a column in which values are missing cannot be part of a key.

@@ -26,7 +26,11 @@ pub use source::RecordSource;
 /// ```
 /// use drystone::{LoadOptions, OnDuplicate};
 ///
-/// let options = LoadOptions::new().on_duplicate(OnDuplicate::Last).memory_bytes(64 << 20);
+/// let options = LoadOptions::new()
+///     .on_duplicate(OnDuplicate::Last) // of rows with one key, keep the last
+///     .replace(true) // the new rows take the place of those in the table
+///     .memory_bytes(64 << 20) // sort within 64 MiB
+///     .scratch_folder("/var/tmp"); // for what does not fit
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
@@ -83,12 +87,44 @@ impl LoadOptions {
     }
 
     /// What to do with a second row of one key.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.load([7, 8, 9].map(|id| User { id, score: id * 10 }))?;
+    /// use drystone::{LoadOptions, OnDuplicate};
+    ///
+    /// let options = LoadOptions::new().on_duplicate(OnDuplicate::First);
+    /// let rows = [User { id: 7, score: 1 }, User { id: 6, score: 1 }];
+    /// let report = users.load_with(rows, &options)?;
+    /// assert_eq!((report.duplicates, users.get(7)?.unwrap().score), (1, 70));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn on_duplicate(mut self, on_duplicate: OnDuplicate) -> LoadOptions {
         self.on_duplicate = on_duplicate;
         self
     }
 
     /// Whether the records take the place of all rows that there are.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.load([7, 8, 9].map(|id| User { id, score: id * 10 }))?;
+    /// use drystone::LoadOptions;
+    ///
+    /// users.load_with([User { id: 1, score: 5 }], &LoadOptions::new().replace(true))?;
+    /// assert_eq!(users.len(), 1);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn replace(mut self, replace: bool) -> LoadOptions {
         self.replace = replace;
         self

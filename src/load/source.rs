@@ -6,6 +6,35 @@ use crate::error::Result;
 ///
 /// [`TableMut::load`](crate::TableMut::load) makes one of any iterator of rows; a reader of CSV is
 /// another, and [`TableMut::load_from`](crate::TableMut::load_from) takes any.
+///
+/// ```
+/// use drystone::{Database, LoadOptions, RecordSource, Result, Schema};
+///
+/// /// The numbers 0 to 9 as records of one `u32`.
+/// struct Numbers(u32);
+///
+/// impl RecordSource for Numbers {
+///     fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
+///         if self.0 == 10 {
+///             return Ok(false);
+///         }
+///         record.copy_from_slice(&self.0.to_le_bytes());
+///         self.0 += 1;
+///         Ok(true)
+///     }
+///
+///     fn place(&self) -> u64 {
+///         self.0.into()
+///     }
+/// }
+///
+/// let schema: Schema = "number: u32".parse()?;
+/// let db = Database::in_memory()?;
+/// let write = db.write()?;
+/// let mut table = write.create_dyn_table("numbers", &schema)?;
+/// assert_eq!(table.load_from(&mut Numbers(0), &LoadOptions::new())?.rows, 10);
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub trait RecordSource {
     /// Fills in the next record, all of it; `false` at the end, and then always.
     ///

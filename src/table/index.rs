@@ -16,10 +16,16 @@ use crate::load::LoadOptions;
 use crate::record::{Key, Value};
 use crate::schema::{FieldDef, Schema};
 
-/// How an index is made.
+/// How an index is made. Give it to
+/// [`TableMut::create_index_with`](crate::TableMut::create_index_with).
 ///
 /// ```
-/// let options = drystone::IndexOptions::new().unique(true);
+/// use drystone::IndexOptions;
+///
+/// let options = IndexOptions::new()
+///     .unique(true) // no two rows with the same values
+///     .memory_bytes(64 << 20) // sort the rows that are there within 64 MiB
+///     .scratch_folder("/var/tmp"); // for what does not fit
 /// ```
 #[derive(Clone, Debug, Default)]
 #[must_use]

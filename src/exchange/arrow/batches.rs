@@ -57,6 +57,16 @@ impl fmt::Debug for Batches {
 
 impl Batches {
     /// Batches of this schema.
+    ///
+    /// ```
+    /// use drystone::{Schema, arrow};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let batch = arrow::record_batch(&schema, &[7, 8])?;
+    /// let batches = arrow::Batches::new(batch.schema(), [Ok(batch)].into_iter());
+    /// assert_eq!(arrow::Options::new().infer_batches(batches)?.schema(), &schema);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn new<B>(schema: SchemaRef, batches: B) -> Batches
     where
         B: Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
@@ -66,11 +76,37 @@ impl Batches {
     }
 
     /// What a reader of batches gives.
+    ///
+    /// ```
+    /// use drystone::{Schema, arrow};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let batch = arrow::record_batch(&schema, &[7, 8])?;
+    /// use drystone::arrow::arrow_array::RecordBatchIterator;
+    ///
+    /// let reader = RecordBatchIterator::new([Ok(batch.clone())], batch.schema());
+    /// let batches = arrow::Batches::from_reader(Box::new(reader));
+    /// assert_eq!(arrow::Options::new().infer_batches(batches)?.schema(), &schema);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn from_reader(reader: Box<dyn RecordBatchReader + Send>) -> Batches {
         Batches::new(reader.schema(), reader)
     }
 
     /// What comes through the C stream interface: from another library in the same process.
+    ///
+    /// ```
+    /// use drystone::arrow::{Batches, TableBatches};
+    /// use drystone::{Database, Schema};
+    ///
+    /// let schema: Schema = "x: i32".parse()?;
+    /// let db = Database::in_memory()?;
+    /// db.update(|tx| tx.create_dyn_table("points", &schema).map(drop))?;
+    /// // In place of a stream that another library exports.
+    /// let stream = TableBatches::new(db.read()?, "points")?.into_c_stream();
+    /// assert_eq!(Batches::from_c_stream(stream)?.schema().field(0).name(), "x");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Input`](ErrorKind::Input) when the stream was given away before, or has no schema.

@@ -49,6 +49,17 @@ pub(super) use {batches::guarded, encode::Gathered};
 /// assert_eq!(row.to_string(), "id: 7, carrier: UA");
 /// # Ok::<(), drystone::Error>(())
 /// ```
+///
+/// With all settings:
+///
+/// ```
+/// use drystone::arrow;
+///
+/// let options = arrow::Options::new()
+///     .name("flights.arrow") // for messages
+///     .ignore_unknown(true) // skip columns that are not in the schema
+///     .enums(true); // infer enumerations
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
@@ -86,6 +97,20 @@ impl Options {
 
     /// What is written: a file, which is the default, or a stream. What is read says itself what it
     /// is.
+    ///
+    /// ```
+    /// use drystone::arrow::{Format, Options};
+    /// use drystone::{RecordSource, Schema};
+    ///
+    /// let schema: Schema = "x: u8".parse()?;
+    /// let mut writer = Options::new().format(Format::Stream).writer(&schema, Vec::new())?;
+    /// writer.write_records(&[7])?;
+    /// let stream = std::io::Cursor::new(writer.finish()?);
+    /// let mut record = [0];
+    /// assert!(Options::new().stream_reader(&schema, stream)?.next_record(&mut record)?);
+    /// assert_eq!(record, [7]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn format(mut self, format: Format) -> Options {
         self.format = format;
         self
@@ -98,6 +123,20 @@ impl Options {
     /// null. A value that cannot be stored in its field exactly is an error that names the row and
     /// the column; nothing is rounded, except `float64` into an `f32` that was asked for.
     ///
+    /// ```
+    /// use drystone::{RecordSource, Schema, arrow};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// # let mut writer = arrow::Options::new().writer(&schema, Vec::new())?;
+    /// # writer.write_records(&[7, 8])?;
+    /// # let file = std::io::Cursor::new(writer.finish()?);
+    /// let mut reader = arrow::Options::new().reader(&schema, file)?;
+    /// let mut record = [0; 2];
+    /// assert!(reader.next_record(&mut record)?);
+    /// assert_eq!(record, [7, 8]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) when it is no Arrow file, or cut off, when there is a
     /// column that the schema has not, or one of a type that no field holds, and when there is none
@@ -108,6 +147,21 @@ impl Options {
 
     /// The same out of an Arrow stream, which comes through pipes and sockets and needs no `Seek`.
     ///
+    /// ```
+    /// use drystone::{RecordSource, Schema, arrow};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// # let options = arrow::Options::new().format(arrow::Format::Stream);
+    /// # let mut writer = options.writer(&schema, Vec::new())?;
+    /// # writer.write_records(&[7, 8])?;
+    /// # let stream = std::io::Cursor::new(writer.finish()?);
+    /// let mut reader = arrow::Options::new().stream_reader(&schema, stream)?;
+    /// let mut record = [0; 2];
+    /// assert!(reader.next_record(&mut record)?);
+    /// assert_eq!(record, [7, 8]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`reader`](Options::reader).
     pub fn stream_reader<R: Read + Send + 'static>(&self, schema: &Schema, input: R) -> Result<Reader> {
@@ -115,6 +169,18 @@ impl Options {
     }
 
     /// The same out of batches that are there already.
+    ///
+    /// ```
+    /// use drystone::{RecordSource, Schema, arrow};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let batch = arrow::record_batch(&schema, &[7, 8])?;
+    /// let mut reader = arrow::Options::new().batch_reader(&schema, batch)?;
+    /// let mut record = [0; 2];
+    /// assert!(reader.next_record(&mut record)?);
+    /// assert_eq!(record, [7, 8]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`reader`](Options::reader).
@@ -133,6 +199,17 @@ impl Options {
     /// - Where values are missing, the field may be null. Whole numbers that would be taken for
     ///   null are then given the next wider type.
     ///
+    /// ```
+    /// use drystone::{Schema, arrow};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// # let mut writer = arrow::Options::new().writer(&schema, Vec::new())?;
+    /// # writer.write_records(&[7, 8])?;
+    /// # let file = std::io::Cursor::new(writer.finish()?);
+    /// assert_eq!(arrow::Options::new().infer(file)?.schema(), &schema);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) when a column is of a type that no field holds, and when
     /// the batches cannot be read.
@@ -142,6 +219,18 @@ impl Options {
 
     /// The same of an Arrow stream, which needs no `Seek`.
     ///
+    /// ```
+    /// use drystone::{Schema, arrow};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// # let options = arrow::Options::new().format(arrow::Format::Stream);
+    /// # let mut writer = options.writer(&schema, Vec::new())?;
+    /// # writer.write_records(&[7, 8])?;
+    /// # let stream = std::io::Cursor::new(writer.finish()?);
+    /// assert_eq!(arrow::Options::new().infer_stream(stream)?.schema(), &schema);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`infer`](Options::infer).
     pub fn infer_stream<R: Read + Send + 'static>(&self, input: R) -> Result<Inferred> {
@@ -150,6 +239,15 @@ impl Options {
 
     /// The same of batches that are there already.
     ///
+    /// ```
+    /// use drystone::{Schema, arrow};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let batch = arrow::record_batch(&schema, &[7, 8])?;
+    /// assert_eq!(arrow::Options::new().infer_batches(batch)?.schema(), &schema);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`infer`](Options::infer).
     pub fn infer_batches(&self, batches: impl Into<Batches>) -> Result<Inferred> {
@@ -157,6 +255,16 @@ impl Options {
     }
 
     /// Writes rows of this schema as a file, or as a stream.
+    ///
+    /// ```
+    /// use drystone::{Schema, arrow};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = arrow::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write_records(&[7, 8, 9, 10])?;
+    /// assert!(writer.finish()?.starts_with(b"ARROW1"));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io) when the beginning cannot be written.

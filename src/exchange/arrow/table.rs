@@ -49,6 +49,20 @@ impl fmt::Debug for TableBatches {
 impl TableBatches {
     /// All rows of a table.
     ///
+    /// ```
+    /// use drystone::arrow::TableBatches;
+    /// # use drystone::{Database, RowBuf, Schema};
+    /// # let schema: Schema = "x: i32".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let row = RowBuf::from_values(&schema, [7])?;
+    /// # db.update(|tx| tx.create_dyn_table("points", &schema)?.push(&row))?;
+    ///
+    /// let mut batches = TableBatches::new(db.read()?, "points")?;
+    /// assert_eq!(batches.next().unwrap().unwrap().num_rows(), 1);
+    /// assert!(batches.next().is_none());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`TableNotFound`](crate::ErrorKind::TableNotFound) when there is no such table.
     pub fn new(read: ReadTransaction, table: &str) -> Result<TableBatches> {
@@ -60,6 +74,20 @@ impl TableBatches {
     }
 
     /// The stream of the Arrow C stream interface, for a consumer in any language.
+    ///
+    /// ```
+    /// use drystone::arrow::TableBatches;
+    /// # use drystone::{Database, RowBuf, Schema};
+    /// # let schema: Schema = "x: i32".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let row = RowBuf::from_values(&schema, [7])?;
+    /// # db.update(|tx| tx.create_dyn_table("points", &schema)?.push(&row))?;
+    ///
+    /// let stream = TableBatches::new(db.read()?, "points")?.into_c_stream();
+    /// let batches = drystone::arrow::Batches::from_c_stream(stream)?;
+    /// assert_eq!(batches.schema().field(0).name(), "x");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn into_c_stream(self) -> FFI_ArrowArrayStream {
         FFI_ArrowArrayStream::new(Box::new(self))
     }

@@ -13,6 +13,12 @@ use crate::record::Row;
 use crate::schema::Schema;
 
 /// The two forms in which Arrow is written.
+///
+/// ```
+/// use drystone::arrow::{Format, Options};
+///
+/// let options = Options::new().format(Format::Stream);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
@@ -75,6 +81,16 @@ impl<W: Write> Writer<W> {
 
     /// Writes a row.
     ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, arrow};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = arrow::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write(RowBuf::from_values(&schema, [7, 8])?.as_row())?;
+    /// let file = std::io::Cursor::new(writer.finish()?);
+    /// assert_eq!(arrow::Options::new().infer(file)?.schema(), &schema);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Schema`](ErrorKind::Schema) when the row has another schema, [`Corrupt`](ErrorKind::Corrupt) when bytes are no values
     /// of their fields, [`Io`](ErrorKind::Io) when they cannot be written.
@@ -85,6 +101,15 @@ impl<W: Write> Writer<W> {
 
     /// Writes packed records, any number of whole ones.
     ///
+    /// ```
+    /// # use drystone::{Schema, arrow};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = arrow::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write_records(&[7, 8, 9, 10])?; // two records of two bytes
+    /// assert!(writer.write_records(&[11]).is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Value`](ErrorKind::Value) when they are not whole, else as [`write`](Writer::write).
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
@@ -93,6 +118,15 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes rows, one after the other, such as those of a [`QueryRows`](crate::query::QueryRows).
+    ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, arrow};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = arrow::Options::new().writer(&schema, Vec::new())?;
+    /// let rows = [RowBuf::from_values(&schema, [7, 8])?, RowBuf::from_values(&schema, [9, 10])?];
+    /// writer.write_all(rows.iter().map(RowBuf::as_row))?;
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`write`](Writer::write).
@@ -106,6 +140,14 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes what is still in memory and the end, and gives the output back.
+    ///
+    /// ```
+    /// # use drystone::{Schema, arrow};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let writer = arrow::Options::new().writer(&schema, Vec::new())?;
+    /// assert!(writer.finish()?.ends_with(b"ARROW1"));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`write`](Writer::write).

@@ -70,12 +70,28 @@ impl Options {
     }
 
     /// Another delimiter: `b';'`, `b'\t'`.
+    ///
+    /// ```
+    /// use drystone::csv;
+    ///
+    /// let inferred = csv::Options::new().delimiter(b';').infer("x;y\n1;2\n".as_bytes())?;
+    /// assert_eq!(inferred.schema().to_string(), "x: u8, y: u8");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn delimiter(mut self, delimiter: u8) -> Options {
         self.delimiter = delimiter;
         self
     }
 
     /// One more spelling of a missing value, such as `NA`.
+    ///
+    /// ```
+    /// use drystone::csv;
+    ///
+    /// let inferred = csv::Options::new().null("NA").infer("x\n1\nNA\n".as_bytes())?;
+    /// assert_eq!(inferred.schema().to_string(), "x: u8?");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn null(mut self, spelling: impl Into<Box<str>>) -> Options {
         self.nulls.push(spelling.into());
         self
@@ -88,6 +104,16 @@ impl Options {
     }
 
     /// Whether columns that the schema has no field for are skipped. Otherwise they are an error.
+    ///
+    /// ```
+    /// use drystone::{Schema, csv};
+    ///
+    /// let schema: Schema = "y: u8".parse()?;
+    /// let text = "x,y\n1,2\n".as_bytes();
+    /// assert!(csv::Options::new().reader(&schema, text).is_err());
+    /// assert!(csv::Options::new().ignore_unknown(true).reader(&schema, text).is_ok());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn ignore_unknown(mut self, ignore: bool) -> Options {
         self.ignore_unknown = ignore;
         self
@@ -95,6 +121,14 @@ impl Options {
 
     /// Whether bad lines are skipped and counted. Otherwise the first one is an error.
     /// [`Reader::skip_bad_to`] also keeps them.
+    ///
+    /// ```
+    /// use drystone::csv;
+    ///
+    /// let inferred = csv::Options::new().skip_bad(true).infer("x,y\n1,2\n3\n".as_bytes())?;
+    /// assert_eq!((inferred.rows(), inferred.bad_lines()), (Some(1), 1));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn skip_bad(mut self, skip: bool) -> Options {
         self.skip_bad = skip;
         self
@@ -120,6 +154,19 @@ impl Options {
     /// Reads records of this schema, which are matched to the columns by name. Large reads are made; the input needs no buffer.
     ///
     /// A field that no column gives takes its default, or null.
+    ///
+    /// ```
+    /// use drystone::{Database, LoadOptions, Schema, csv};
+    ///
+    /// let schema: Schema = "id: u64 key, delay: i16".parse()?;
+    /// let db = Database::in_memory()?;
+    /// let write = db.write()?;
+    /// let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// let mut reader = csv::Options::new().reader(&schema, "delay,id\n-3,7\n".as_bytes())?;
+    /// flights.load_from(&mut reader, &LoadOptions::new())?;
+    /// assert_eq!(flights.get(&[7.into()])?.unwrap().get("delay")?, -3);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) when there is no header, when it names a column twice or one that the schema has
@@ -158,6 +205,16 @@ impl Options {
 
     /// Writes rows of this schema, beginning with the header. What [`reader`](Options::reader) reads of it with the same
     /// options are the same values.
+    ///
+    /// ```
+    /// use drystone::{RowBuf, Schema, csv};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = csv::Options::new().delimiter(b';').writer(&schema, Vec::new())?;
+    /// writer.write(RowBuf::from_values(&schema, [7, 8])?.as_row())?;
+    /// assert_eq!(writer.finish()?, b"x;y\n7;8\n");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io) when the header cannot be written.

@@ -82,6 +82,24 @@ impl<R: Read> Reader<R> {
     /// Sets bad lines aside, as they stand, to be looked at and loaded again: the line of names first, then they.
     ///
     /// Each makes two or three small writes; a file should be given in a `BufWriter`.
+    ///
+    /// ```
+    /// use drystone::{RecordSource, Schema, csv};
+    ///
+    /// let schema: Schema = "id: u8".parse()?;
+    /// let mut bad = Vec::new();
+    /// let mut reader = csv::Options::new()
+    ///     .reader(&schema, "id\n7\nseven\n8\n".as_bytes())?
+    ///     .skip_bad_to(&mut bad);
+    /// let (mut record, mut read) = ([0], Vec::new());
+    /// while reader.next_record(&mut record)? {
+    ///     read.push(record[0]);
+    /// }
+    /// assert_eq!((read, reader.bad_lines()), (vec![7, 8], 1));
+    /// drop(reader);
+    /// assert_eq!(bad, b"id\nseven\n");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn skip_bad_to<W: Write>(self, output: W) -> Reader<R, W> {
         Reader {
             lines: self.lines,

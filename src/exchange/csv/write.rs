@@ -56,6 +56,15 @@ impl<W: Write> Writer<W> {
 
     /// Writes a row.
     ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, csv};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = csv::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write(RowBuf::from_values(&schema, [7, 8])?.as_row())?;
+    /// assert_eq!(writer.finish()?, b"x,y\n7,8\n");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Schema`](crate::ErrorKind::Schema) when the row has another schema, [`Corrupt`](crate::ErrorKind::Corrupt) when its
     /// bytes are no values of its fields, [`Io`](crate::ErrorKind::Io) when it cannot be written.
@@ -75,6 +84,15 @@ impl<W: Write> Writer<W> {
 
     /// Writes packed records, any number of whole ones.
     ///
+    /// ```
+    /// # use drystone::{Schema, csv};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = csv::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write_records(&[7, 8, 9, 10])?; // two records of two bytes
+    /// assert_eq!(writer.finish()?, b"x,y\n7,8\n9,10\n");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Value`](crate::ErrorKind::Value) when they are not whole, else as
     /// [`write`](Writer::write).
@@ -85,6 +103,16 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes rows, one after the other, such as those of a [`QueryRows`](crate::query::QueryRows).
+    ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, csv};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = csv::Options::new().writer(&schema, Vec::new())?;
+    /// let rows = [RowBuf::from_values(&schema, [7, 8])?, RowBuf::from_values(&schema, [9, 10])?];
+    /// writer.write_all(rows.iter().map(RowBuf::as_row))?;
+    /// assert_eq!(writer.finish()?, b"x,y\n7,8\n9,10\n");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`write`](Writer::write).
@@ -98,6 +126,14 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes out what is still in memory, and gives the output back.
+    ///
+    /// ```
+    /// # use drystone::{Schema, csv};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let writer = csv::Options::new().writer(&schema, Vec::new())?;
+    /// assert_eq!(writer.finish()?, b"x,y\n"); // the header alone
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io) when it cannot be written.

@@ -36,6 +36,17 @@ use line::Lines;
 /// assert_eq!(row.to_string(), "id: 7, seen: 2013-07-04T12:00:00Z, delay: null");
 /// # Ok::<(), drystone::Error>(())
 /// ```
+///
+/// With all settings:
+///
+/// ```
+/// use drystone::json;
+///
+/// let options = json::Options::new()
+///     .name("flights.jsonl") // for messages
+///     .ignore_unknown(true) // skip members that are not in the schema
+///     .enums(true); // infer enumerations
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
@@ -74,6 +85,19 @@ impl Options {
     /// are made; the input needs no buffer. A field that a line does not give takes its default, or
     /// null.
     ///
+    /// ```
+    /// use drystone::{Database, LoadOptions, Schema, json};
+    ///
+    /// let schema: Schema = "id: u64 key, delay: i16?".parse()?;
+    /// let db = Database::in_memory()?;
+    /// let write = db.write()?;
+    /// let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// let mut reader = json::Options::new().reader(&schema, &b"{\"id\": 7}\n"[..])?;
+    /// flights.load_from(&mut reader, &LoadOptions::new())?;
+    /// assert!(flights.get(&[7.into()])?.unwrap().is_null("delay")?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// None so far: what is wrong with a line is found when it is read.
     pub fn reader<R: Read>(&self, schema: &Schema, input: R) -> Result<Reader<R>> {
@@ -86,6 +110,15 @@ impl Options {
     /// of numbers, always of one length, is an array. Members that are null or left out in some
     /// lines may be null.
     ///
+    /// ```
+    /// use drystone::json;
+    ///
+    /// let text = "{\"id\": 7, \"at\": [0.5, 1]}\n{\"id\": 300, \"at\": [1, 2]}\n";
+    /// let inferred = json::Options::new().infer(text.as_bytes())?;
+    /// assert_eq!(inferred.schema().to_string(), "id: u16, at: f32[2]");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) for a line that is no object, for objects in objects, for
     /// lists of anything but numbers or of several lengths, and for an input without any rows.
@@ -94,6 +127,16 @@ impl Options {
     }
 
     /// Writes rows of this schema.
+    ///
+    /// ```
+    /// use drystone::{RowBuf, Schema, json};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = json::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write(RowBuf::from_values(&schema, [7, 8])?.as_row())?;
+    /// assert_eq!(writer.finish()?, b"{\"x\":7,\"y\":8}\n");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// None so far: nothing is written before the first row.

@@ -16,6 +16,17 @@ use crate::schema::{FieldDef, Schema, Type};
 ///
 /// A line that cannot be read as a record is an error that names file, line and field. After an
 /// error, the next call goes on with the next line.
+///
+/// ```
+/// use drystone::{RecordSource, Schema, json};
+///
+/// let schema: Schema = "id: u8".parse()?;
+/// let options = json::Options::new().name("flights.jsonl");
+/// let mut reader = options.reader(&schema, &b"{\"id\": \"seven\"}\n"[..])?;
+/// let error = reader.next_record(&mut [0]).unwrap_err();
+/// assert!(error.to_string().starts_with("line 1 of flights.jsonl: field \"id\": "), "{error}");
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub struct Reader<R> {
     lines: Lines<R>,
     ignore_unknown: bool,

@@ -41,6 +41,15 @@ impl<W: Write> Writer<W> {
 
     /// Writes a row.
     ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, json};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = json::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write(RowBuf::from_values(&schema, [7, 8])?.as_row())?;
+    /// assert_eq!(writer.finish()?, b"{\"x\":7,\"y\":8}\n");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Schema`](crate::ErrorKind::Schema) when the row has another schema, [`Corrupt`](crate::ErrorKind::Corrupt) when its
     /// bytes are no values of its fields, [`Io`](crate::ErrorKind::Io) when it cannot be written.
@@ -55,6 +64,15 @@ impl<W: Write> Writer<W> {
 
     /// Writes packed records, any number of whole ones.
     ///
+    /// ```
+    /// # use drystone::{Schema, json};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = json::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write_records(&[7, 8, 9, 10])?; // two records of two bytes
+    /// assert_eq!(writer.finish()?, b"{\"x\":7,\"y\":8}\n{\"x\":9,\"y\":10}\n");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Value`](crate::ErrorKind::Value) when they are not whole, else as [`write`](Writer::write).
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
@@ -64,6 +82,16 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes rows, one after the other, such as those of a [`QueryRows`](crate::query::QueryRows).
+    ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, json};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = json::Options::new().writer(&schema, Vec::new())?;
+    /// let rows = [RowBuf::from_values(&schema, [7, 8])?, RowBuf::from_values(&schema, [9, 10])?];
+    /// writer.write_all(rows.iter().map(RowBuf::as_row))?;
+    /// assert_eq!(writer.finish()?, b"{\"x\":7,\"y\":8}\n{\"x\":9,\"y\":10}\n");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`write`](Writer::write).
@@ -77,6 +105,14 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes out what is still in memory, and gives the output back.
+    ///
+    /// ```
+    /// # use drystone::{Schema, json};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let writer = json::Options::new().writer(&schema, Vec::new())?;
+    /// assert_eq!(writer.finish()?, b""); // no row, no line
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io) when it cannot be written.

@@ -40,6 +40,17 @@ use crate::schema::Schema;
 /// assert_eq!(row.to_string(), "x: 7");
 /// # Ok::<(), drystone::Error>(())
 /// ```
+///
+/// With all settings:
+///
+/// ```
+/// use drystone::numpy;
+///
+/// let options = numpy::Options::new()
+///     .name("flights.npy") // for messages
+///     .ignore_unknown(true) // skip columns that are not in the schema
+///     .rows(1000); // how many rows a writer will get
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
@@ -68,6 +79,15 @@ impl Options {
 
     /// How many rows a writer will be given. It has to be known before: an `.npy` file begins with
     /// it.
+    ///
+    /// ```
+    /// use drystone::{ErrorKind, Schema, numpy};
+    ///
+    /// let schema: Schema = "x: u8".parse()?;
+    /// let writer = numpy::Options::new().rows(2).writer(&schema, Vec::new())?;
+    /// assert_eq!(writer.finish().unwrap_err().kind(), ErrorKind::Usage); // two rows are missing
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn rows(mut self, rows: u64) -> Options {
         self.rows = Some(rows);
         self
@@ -76,6 +96,20 @@ impl Options {
     /// Reads records of this schema, whose fields are matched to those of the array by name. Large
     /// reads are made; the input needs no buffer. A field that is not there takes its default, or
     /// null.
+    ///
+    /// ```
+    /// use drystone::{RecordSource, Schema, numpy};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// # let mut writer = numpy::Options::new().rows(1).writer(&schema, Vec::new())?;
+    /// # writer.write_records(&[7, 8])?;
+    /// # let file = writer.finish()?;
+    /// let mut reader = numpy::Options::new().reader(&schema, &*file)?;
+    /// let mut record = vec![0; schema.width()];
+    /// assert!(reader.next_record(&mut record)?);
+    /// assert_eq!((reader.rows(), record), (1, vec![7, 8]));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) when it is no `.npy` file, when no record can hold its
@@ -93,6 +127,17 @@ impl Options {
     /// `bytes`; days and weeks are `date`, other moments `timestamp`, and may be null if one is
     /// NaT.
     ///
+    /// ```
+    /// use drystone::{Schema, numpy};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// # let mut writer = numpy::Options::new().rows(1).writer(&schema, Vec::new())?;
+    /// # writer.write_records(&[7, 8])?;
+    /// # let file = writer.finish()?;
+    /// assert_eq!(numpy::Options::new().infer(&*file)?.schema(), &schema);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) when it is no `.npy` file, when it is cut off, or a
     /// column has a name or a width that no field has.
@@ -102,6 +147,16 @@ impl Options {
 
     /// Writes rows of this schema, as many as [`rows`](Options::rows) says. Small writes are made
     /// for single rows; a file should be given in a `BufWriter`.
+    ///
+    /// ```
+    /// use drystone::{Schema, numpy};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = numpy::Options::new().rows(2).writer(&schema, Vec::new())?;
+    /// writer.write_records(&[7, 8, 9, 10])?;
+    /// assert!(writer.finish()?.ends_with(&[7, 8, 9, 10]));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Usage`](crate::ErrorKind::Usage) when the number of rows was not said,

@@ -49,6 +49,16 @@ impl<W: Write> Writer<W> {
 
     /// Writes a row.
     ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, numpy};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = numpy::Options::new().rows(2).writer(&schema, Vec::new())?;
+    /// writer.write(RowBuf::from_values(&schema, [7, 8])?.as_row())?;
+    /// writer.write(RowBuf::from_values(&schema, [9, 10])?.as_row())?;
+    /// assert!(writer.finish()?.ends_with(&[7, 8, 9, 10]));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Schema`](crate::ErrorKind::Schema) when the row has another schema, [`Usage`](crate::ErrorKind::Usage) when it is one
     /// more than was said, [`Io`](crate::ErrorKind::Io) when it cannot be written.
@@ -58,6 +68,15 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes packed records, any number of whole ones.
+    ///
+    /// ```
+    /// # use drystone::{Schema, numpy};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = numpy::Options::new().rows(2).writer(&schema, Vec::new())?;
+    /// writer.write_records(&[7, 8, 9, 10])?; // two records of two bytes
+    /// assert!(writer.write_records(&[11, 12]).is_err()); // one more than was said
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Value`](crate::ErrorKind::Value) when they are not whole, else as [`write`](Writer::write).
@@ -77,6 +96,16 @@ impl<W: Write> Writer<W> {
 
     /// Writes rows, one after the other, such as those of a [`QueryRows`](crate::query::QueryRows).
     ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, numpy};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = numpy::Options::new().rows(2).writer(&schema, Vec::new())?;
+    /// let rows = [RowBuf::from_values(&schema, [7, 8])?, RowBuf::from_values(&schema, [9, 10])?];
+    /// writer.write_all(rows.iter().map(RowBuf::as_row))?;
+    /// assert!(writer.finish()?.ends_with(&[7, 8, 9, 10]));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`write`](Writer::write).
     pub fn write_all<'r>(&mut self, rows: impl IntoIterator<Item = Row<'r>>) -> Result<()> {
@@ -89,6 +118,14 @@ impl<W: Write> Writer<W> {
     }
 
     /// Gives the output back.
+    ///
+    /// ```
+    /// # use drystone::{Schema, numpy};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let writer = numpy::Options::new().rows(2).writer(&schema, Vec::new())?;
+    /// assert!(writer.finish().is_err()); // the header says two rows
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Usage`](crate::ErrorKind::Usage) when there were fewer rows than was said.

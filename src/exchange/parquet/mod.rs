@@ -34,6 +34,17 @@ use crate::schema::Schema;
 /// assert_eq!(row.to_string(), "id: 7, delay: -3");
 /// # Ok::<(), drystone::Error>(())
 /// ```
+///
+/// With all settings:
+///
+/// ```
+/// use drystone::parquet;
+///
+/// let options = parquet::Options::new()
+///     .name("flights.parquet") // for messages
+///     .ignore_unknown(true) // skip columns that are not in the schema
+///     .enums(true); // infer enumerations
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
@@ -71,6 +82,20 @@ impl Options {
     /// Reads records of this schema. Fields are matched to columns by name, and values are stored
     /// as by [`arrow::Options::reader`](crate::arrow::Options::reader).
     ///
+    /// ```
+    /// use drystone::{RecordSource, Schema, parquet};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// # let mut writer = parquet::Options::new().writer(&schema, Vec::new())?;
+    /// # writer.write_records(&[7, 8])?;
+    /// # let file = std::io::Cursor::new(writer.finish()?);
+    /// let mut reader = parquet::Options::new().reader(&schema, file)?;
+    /// let mut record = [0; 2];
+    /// assert!(reader.next_record(&mut record)?);
+    /// assert_eq!(record, [7, 8]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) when it is no Parquet file, or cut off, when there is a
     /// column that the schema has not, or one of a type that no field holds, and when there is none
@@ -82,6 +107,17 @@ impl Options {
     /// The schema of records that hold everything, by the rules of
     /// [`arrow::Options::infer`](crate::arrow::Options::infer).
     ///
+    /// ```
+    /// use drystone::{Schema, parquet};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// # let mut writer = parquet::Options::new().writer(&schema, Vec::new())?;
+    /// # writer.write_records(&[7, 8])?;
+    /// # let file = std::io::Cursor::new(writer.finish()?);
+    /// assert_eq!(parquet::Options::new().infer(file)?.schema(), &schema);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) when it is no Parquet file, or cut off, and when a column
     /// is of a type that no field holds.
@@ -90,6 +126,16 @@ impl Options {
     }
 
     /// Writes rows of this schema.
+    ///
+    /// ```
+    /// use drystone::{Schema, parquet};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = parquet::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write_records(&[7, 8, 9, 10])?;
+    /// assert!(writer.finish()?.starts_with(b"PAR1"));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io) when the beginning cannot be written.

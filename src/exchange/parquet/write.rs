@@ -24,6 +24,16 @@ const GROUP_BYTES: usize = 128 << 20;
 ///
 /// The types of columns are those of [`arrow::to_schema`](crate::arrow::to_schema), and the fields stand in the metadata, so that
 /// what [`Options::reader`](super::Options::reader) reads is what was written.
+///
+/// ```
+/// # use drystone::{RowBuf, Schema, parquet};
+/// # let schema: Schema = "x: u8, y: u8".parse()?;
+/// let mut writer = parquet::Options::new().writer(&schema, Vec::new())?;
+/// writer.write(RowBuf::from_values(&schema, [7, 8])?.as_row())?;
+/// let file = std::io::Cursor::new(writer.finish()?);
+/// assert_eq!(parquet::Options::new().infer(file)?.schema(), &schema);
+/// # Ok::<(), drystone::Error>(())
+/// ```
 #[must_use = "call `finish`, which writes the end"]
 pub struct Writer<W: Write + Send> {
     output: ArrowWriter<W>,
@@ -50,6 +60,15 @@ impl<W: Write + Send> Writer<W> {
 
     /// Writes a row.
     ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, parquet};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = parquet::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write(RowBuf::from_values(&schema, [7, 8])?.as_row())?;
+    /// assert!(writer.finish()?.starts_with(b"PAR1"));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Schema`](ErrorKind::Schema) when the row has another schema, [`Corrupt`](ErrorKind::Corrupt) when bytes are no values
     /// of their fields, [`Io`](ErrorKind::Io) when they cannot be written.
@@ -60,6 +79,15 @@ impl<W: Write + Send> Writer<W> {
 
     /// Writes packed records, any number of whole ones.
     ///
+    /// ```
+    /// # use drystone::{Schema, parquet};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = parquet::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write_records(&[7, 8, 9, 10])?; // two records of two bytes
+    /// assert!(writer.write_records(&[11]).is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Value`](ErrorKind::Value) when they are not whole, else as [`write`](Writer::write).
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
@@ -68,6 +96,15 @@ impl<W: Write + Send> Writer<W> {
     }
 
     /// Writes rows, one after the other, such as those of a [`QueryRows`](crate::query::QueryRows).
+    ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, parquet};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = parquet::Options::new().writer(&schema, Vec::new())?;
+    /// let rows = [RowBuf::from_values(&schema, [7, 8])?, RowBuf::from_values(&schema, [9, 10])?];
+    /// writer.write_all(rows.iter().map(RowBuf::as_row))?;
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`write`](Writer::write).
@@ -81,6 +118,14 @@ impl<W: Write + Send> Writer<W> {
     }
 
     /// Writes what is still in memory and the end, and gives the output back.
+    ///
+    /// ```
+    /// # use drystone::{Schema, parquet};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let writer = parquet::Options::new().writer(&schema, Vec::new())?;
+    /// assert!(writer.finish()?.ends_with(b"PAR1"));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`write`](Writer::write).
