@@ -1,4 +1,5 @@
-//! The default of a field: a literal, as the text that the schema will read, checked here as far as the type's name tells.
+//! The default of a field: a literal, as the text that the schema will read, checked here as far as
+//! the type's name tells.
 
 use proc_macro2::Span;
 use syn::spanned::Spanned;
@@ -15,7 +16,8 @@ pub(crate) struct Default {
 pub(crate) fn read(literal: &Expr, ty: &Type) -> Result<Default> {
     let span = literal.span();
     if is_null(literal) {
-        // Whether the field may be null is for the compiler to say, who sees through aliases of types.
+        // Whether the field may be null is for the compiler to say, who sees through aliases of
+        // types.
         return Ok(Default { text: None, span });
     }
     let text = text(literal)?;

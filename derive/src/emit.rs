@@ -16,8 +16,8 @@ pub(crate) fn record(record: &Record<'_>) -> TokenStream {
     let key = key(&record.fields);
     let marker = if record.fields.iter().any(|field| field.key) { quote!(Keyed) } else { quote!(Unkeyed) };
     let type_name = ident.to_string();
-    // Sound because `repr(C)` keeps the fields in order, the assertions find padding, and `field::<T>` takes no type but
-    // those of which any bytes are a value.
+    // Sound because `repr(C)` keeps the fields in order, the assertions find padding, and
+    // `field::<T>` takes no type but those of which any bytes are a value.
     quote! {
         const _: () = {
             #assertions
@@ -114,13 +114,14 @@ fn assertions(record: &Record<'_>) -> TokenStream {
     quote!(#no_padding #width #key_width #(#not_null)* #(#defaults)*)
 }
 
-/// An assertion whose failure is shown at this place. What it asserts counts as written by the macro, so that lints leave
-/// it alone.
+/// An assertion whose failure is shown at this place. What it asserts counts as written by the
+/// macro, so that lints leave it alone.
 pub(crate) fn assertion(place: Span, holds: &TokenStream, message: &str) -> TokenStream {
     quote_spanned!(place => ::core::assert!(#holds, #message);)
 }
 
-/// That a field whose default is null may be null, and that the default of a text field is no longer than the field.
+/// That a field whose default is null may be null, and that the default of a text field is no
+/// longer than the field.
 fn default_fits(krate: &syn::Path, field: &Field<'_>) -> Option<TokenStream> {
     let default = field.default.as_ref()?;
     let (ident, ty) = (field.ident, field.ty);

@@ -1,4 +1,5 @@
-//! One field of the struct: its attributes, and what is wrong with its type as far as its text shows.
+//! One field of the struct: its attributes, and what is wrong with its type as far as its text
+//! shows.
 
 use proc_macro2::Span;
 use syn::ext::IdentExt;
@@ -95,8 +96,8 @@ pub(crate) fn parameters(ty: &Type) -> impl Iterator<Item = &Type> {
     })
 }
 
-/// An error for the types that people reach for and that no record can hold. All others are the compiler's to judge,
-/// which knows what a name stands for.
+/// An error for the types that people reach for and that no record can hold. All others are the
+/// compiler's to judge, which knows what a name stands for.
 pub(crate) fn check_type(ty: &Type) -> Result<()> {
     let problem = match ty {
         Type::Reference(_) | Type::Ptr(_) => {

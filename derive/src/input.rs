@@ -115,7 +115,8 @@ pub(crate) fn has_repr(attributes: &[Attribute], wanted: &str) -> Result<bool> {
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("repr")) {
         attribute.parse_nested_meta(|meta| {
             found |= meta.path.is_ident(wanted);
-            // `packed(2)`, `align(8)`: the number does not matter here, the padding is found by the sizes.
+            // `packed(2)`, `align(8)`: the number does not matter here, the padding is found by the
+            // sizes.
             if meta.input.peek(syn::token::Paren) {
                 let arguments;
                 syn::parenthesized!(arguments in meta.input);

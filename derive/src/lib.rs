@@ -15,8 +15,9 @@ use syn::{Data, DeriveInput, Error, parse_macro_input};
 
 /// Makes a plain struct a record: its fields become the schema, in their order.
 ///
-/// The struct has named fields of types that a record can hold, no padding, `#[repr(C)]` or `#[repr(C, packed)]`, and is
-/// `Clone + Copy`. Where there would be padding, the compiler says so; then put the widest fields first, or pack the struct.
+/// The struct has named fields of types that a record can hold, no padding, `#[repr(C)]` or
+/// `#[repr(C, packed)]`, and is `Clone + Copy`. Where there would be padding, the compiler says so;
+/// then put the widest fields first, or pack the struct.
 ///
 /// The struct also gets a method `key`, which returns the key, if it has one.
 ///
@@ -29,10 +30,11 @@ use syn::{Data, DeriveInput, Error, parse_macro_input};
 /// Attributes of a field:
 /// - `#[record(key)]`: part of the key. Key fields come first.
 /// - `#[record(rename = "dep time")]`: the name in the schema.
-/// - `#[record(default = 5)]`: what rows have here that were written before there was such a field, and what
-///   `RowBuf::new` fills in; a number, `true`, `false`, `null`, an array `[1, 2, 3]`, or the text of the value in quotes,
-///   such as `"2013-01-31"`. Dates, timestamps, uuids, bytes and arrays are read when the schema is first used, which then panics if
-///   the text is none; all else is checked when the program is compiled.
+/// - `#[record(default = 5)]`: what rows have here that were written before there was such a field,
+///   and what `RowBuf::new` fills in; a number, `true`, `false`, `null`, an array `[1, 2, 3]`, or
+///   the text of the value in quotes, such as `"2013-01-31"`. Dates, timestamps, uuids, bytes and
+///   arrays are read when the schema is first used, which then panics if the text is none; all else
+///   is checked when the program is compiled.
 ///
 /// ```
 /// use drystone::{Nullable, Record, Text};
@@ -47,7 +49,8 @@ use syn::{Data, DeriveInput, Error, parse_macro_input};
 ///     delay: Nullable<i16>,
 /// }
 ///
-/// assert_eq!(Flight::schema().to_string(), "id: u64 key, carrier: str[2], \"dep delay\": i16? = null");
+/// let schema = "id: u64 key, carrier: str[2], \"dep delay\": i16? = null";
+/// assert_eq!(Flight::schema().to_string(), schema);
 /// ```
 #[proc_macro_derive(Record, attributes(record))]
 pub fn derive_record(input: TokenStream) -> TokenStream {

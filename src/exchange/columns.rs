@@ -6,8 +6,8 @@ use crate::error::{Result, fail};
 use crate::schema::text::shown;
 use crate::schema::{FieldDef, Schema};
 
-/// For each column the position of its field, by name; none if the column is to be ignored. `input` is what messages call the
-/// input, `listing` the place in it that has the names.
+/// For each column the position of its field, by name; none if the column is to be ignored. `input`
+/// is what messages call the input, `listing` the place in it that has the names.
 pub(super) fn match_columns(
     input: &str,
     listing: &str,

@@ -1,4 +1,5 @@
-//! Other formats in and out: records come in as a [`RecordSource`](crate::RecordSource) and go out row by row.
+//! Other formats in and out: records come in as a [`RecordSource`](crate::RecordSource) and go out
+//! row by row.
 //!
 //! All five formats have the same shape, so that a program that knows one knows the others:
 //!

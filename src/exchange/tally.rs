@@ -42,7 +42,8 @@ struct Seen<T> {
     bounds: Option<(T, T)>,
 }
 
-/// A whole number between the least `i128` and the greatest `u128`; the order of the variants is theirs.
+/// A whole number between the least `i128` and the greatest `u128`; the order of the variants is
+/// theirs.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 enum Whole {
     Negative(i128),
@@ -252,7 +253,8 @@ fn parse_whole(text: &str) -> Option<Whole> {
     }
 }
 
-/// A finite number with a point or an exponent, or negative zero; no plus sign, no needless zeros at its beginning.
+/// A finite number with a point or an exponent, or negative zero; no plus sign, no needless zeros
+/// at its beginning.
 fn parse_real(text: &str) -> Option<f64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let is_plain = match digits.as_bytes() {

@@ -1,4 +1,5 @@
-//! Building the tree of an index: entries that came and entries that went, sorted, merged with those that there were.
+//! Building the tree of an index: entries that came and entries that went, sorted, merged with
+//! those that there were.
 
 use std::cmp::Ordering;
 use std::path::PathBuf;
@@ -42,8 +43,9 @@ pub(crate) type Feed<'f> = &'f mut dyn FnMut(&mut dyn FnMut(Entry, &[u8]) -> Res
 
 /// Builds a tree of entries and returns its root. What there was stays as it is.
 ///
-/// The entries must come in the order of what follows their indexed fields, which is the order of their rows. So sorting
-/// them by the indexed fields alone, in which equal ones keep their order, sorts them altogether.
+/// The entries must come in the order of what follows their indexed fields, which is the order of
+/// their rows. So sorting them by the indexed fields alone, in which equal ones keep their order,
+/// sorts them altogether.
 pub(crate) fn load_entries(target: EntryTarget<'_>, feed: Feed<'_>) -> Result<TreeRoot> {
     with_probe!(target.indexed, probe => load_with(target, probe, feed))
 }
@@ -51,7 +53,8 @@ pub(crate) fn load_entries(target: EntryTarget<'_>, feed: Feed<'_>) -> Result<Tr
 fn load_with<P: Probe>(target: EntryTarget<'_>, probe: P, feed: Feed<'_>) -> Result<TreeRoot> {
     let EntryTarget { layout, options, .. } = target;
     let folder = options.scratch.clone().unwrap_or(target.scratch);
-    // What becomes of an entry is kept as its place. Where there was none, all are new, and it need not be kept.
+    // What becomes of an entry is kept as its place. Where there was none, all are new, and it need
+    // not be kept.
     let has_fates = target.existing.is_some();
     let memory_bytes = options.memory_bytes.max(1 << 20);
     let mut sorter = Sorter::new(probe, layout.width(), has_fates, memory_bytes, folder);

@@ -1,8 +1,9 @@
-//! Bulk loading: records from any source, sorted if they must be, laid down as full leaves in one run.
+//! Bulk loading: records from any source, sorted if they must be, laid down as full leaves in one
+//! run.
 //!
-//! Sorted input streams through. Input that is not sorted is sorted within a memory budget (runs in temporary files, merged).
-//! Either way the rows of the table are merged in, and a tree is built beside the old one; only when it is whole
-//! does it take the old one's place.
+//! Sorted input streams through. Input that is not sorted is sorted within a memory budget (runs in
+//! temporary files, merged). Either way the rows of the table are merged in, and a tree is built
+//! beside the old one; only when it is whole does it take the old one's place.
 
 mod entries;
 mod merge;
@@ -41,7 +42,8 @@ pub struct LoadOptions {
     scratch: Option<PathBuf>,
 }
 
-/// What a bulk load does with a second row of one key. The rows that the table has count as the first ones.
+/// What a bulk load does with a second row of one key. The rows that the table has count as the
+/// first ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnDuplicate {
     /// The load fails, naming the key and both places.
@@ -136,7 +138,8 @@ impl LoadOptions {
         self
     }
 
-    /// The folder for temporary files; by default that of the database, or the system's for one in memory.
+    /// The folder for temporary files; by default that of the database, or the system's for one in
+    /// memory.
     pub fn scratch_folder(mut self, folder: impl Into<PathBuf>) -> LoadOptions {
         let folder: PathBuf = folder.into();
         // The process may go to another folder while it loads.
@@ -149,7 +152,8 @@ impl LoadOptions {
 pub(crate) struct Target<'x> {
     pub(crate) session: &'x WriteSession,
     pub(crate) tree: &'x mut Edited,
-    /// The rows that the table had, where the tree is one that takes its place: there will be about as many.
+    /// The rows that the table had, where the tree is one that takes its place: there will be about
+    /// as many.
     pub(crate) replaced_rows: u64,
     /// The folder for temporary files, unless the options name another.
     pub(crate) scratch: PathBuf,
@@ -175,8 +179,8 @@ pub(crate) enum Loaded {
     Appended,
 }
 
-/// Loads all records of the source, and says what is to be done to the table, which is what it was, but for rows appended.
-/// After an error, or a panic of the source, it is what it was.
+/// Loads all records of the source, and says what is to be done to the table, which is what it was,
+/// but for rows appended. After an error, or a panic of the source, it is what it was.
 pub(crate) fn load(
     target: Target<'_>,
     source: &mut dyn RecordSource,
@@ -291,7 +295,8 @@ fn load_keyed<P: Probe>(
 /// Records that are looked at for their order before they are written as they come.
 const BEGINNING_ROWS: usize = 1 << 16;
 
-/// So many records into a table are so few that editing its leaves is cheaper than writing all of them anew.
+/// So many records into a table are so few that editing its leaves is cheaper than writing all of
+/// them anew.
 fn few_rows(tree: &Edited) -> usize {
     (tree.rows() / tree.layout().leaf_rows() as u64 / 4) as usize
 }
@@ -336,7 +341,8 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
                 Err(clash) => return Err(clash.explain(self.words, source)),
             }
         }
-        // Order ends here. What was built stands as a tree of its own, and the sorted rest is merged into it.
+        // Order ends here. What was built stands as a tree of its own, and the sorted rest is
+        // merged into it.
         self.report.in_order = false;
         sorter.push(&record, source.place());
         self.report.read -= 1;
@@ -348,7 +354,8 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
         whole.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    /// Sorts the records in the sorter and all that are still to come, and merges them with the tree.
+    /// Sorts the records in the sorter and all that are still to come, and merges them with the
+    /// tree.
     fn sort(
         &mut self,
         source: &mut dyn RecordSource,
@@ -370,8 +377,8 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
         self.finish(merge)
     }
 
-    /// The records that are to be put into the tree where they are few, in order, and how many of them have new keys. No
-    /// duplicate is in the way of any.
+    /// The records that are to be put into the tree where they are few, in order, and how many of
+    /// them have new keys. No duplicate is in the way of any.
     fn few(&mut self, source: &dyn RecordSource, sorter: Sorter<P>, tree: &Edited) -> Result<(Vec<u8>, u64)> {
         self.report.read += sorter.taken();
         let mut sorted = sorter.finish()?;

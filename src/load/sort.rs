@@ -1,4 +1,5 @@
-//! Sorting records by key within a memory budget: what does not fit goes to temporary files in sorted runs.
+//! Sorting records by key within a memory budget: what does not fit goes to temporary files in
+//! sorted runs.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -77,10 +78,12 @@ impl<P: Probe> Sorter<P> {
         self.fill_to(source, self.capacity)
     }
 
-    /// Takes records until there are so many in memory, or it is full; `false` when the source has no more.
+    /// Takes records until there are so many in memory, or it is full; `false` when the source has
+    /// no more.
     pub(super) fn fill_to(&mut self, source: &mut dyn RecordSource, rows: usize) -> Result<bool> {
         let rows = rows.min(self.capacity);
-        // Only address space: memory is used as it is written. Growing would copy, and need twice as much.
+        // Only address space: memory is used as it is written. Growing would copy, and need twice
+        // as much.
         let expected = source.rows_hint().map_or(rows, |hint| rows.min((hint as usize).saturating_add(1)));
         self.reserve(expected.max(self.rows) - self.rows);
         let mut record = vec![0; self.width];
@@ -105,8 +108,9 @@ impl<P: Probe> Sorter<P> {
         Ok(())
     }
 
-    /// Room for so many more records, if there is so much. The number comes from a memory budget or the hint
-    /// of a source, which may name more than the machine has: then the buffers grow as they are filled.
+    /// Room for so many more records, if there is so much. The number comes from a memory budget or
+    /// the hint of a source, which may name more than the machine has: then the buffers grow as
+    /// they are filled.
     fn reserve(&mut self, rows: usize) {
         let places = self.places.as_mut().map(|places| places.try_reserve_exact(rows));
         if places.is_none_or(|places| places.is_ok()) {

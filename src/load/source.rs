@@ -39,10 +39,12 @@ pub trait RecordSource {
     /// Fills in the next record, all of it; `false` at the end, and then always.
     ///
     /// # Errors
-    /// Whatever keeps the source from giving the record. The load ends there, and the table stays what it was.
+    /// Whatever keeps the source from giving the record. The load ends there, and the table stays
+    /// what it was.
     fn next_record(&mut self, record: &mut [u8]) -> Result<bool>;
 
-    /// The number by which the source knows the record that it gave last: counted from 1, or a line of a file.
+    /// The number by which the source knows the record that it gave last: counted from 1, or a line
+    /// of a file.
     fn place(&self) -> u64;
 
     /// How a person calls a place: `record 7`, `line 7 of flights.csv`.
@@ -50,8 +52,8 @@ pub trait RecordSource {
         format!("record {place}")
     }
 
-    /// How many records are still to come, if that is known. Only a hint: where it is right, the load finds a gap in the file
-    /// that it fits.
+    /// How many records are still to come, if that is known. Only a hint: where it is right, the
+    /// load finds a gap in the file that it fits.
     fn rows_hint(&self) -> Option<u64> {
         None
     }

@@ -1,6 +1,8 @@
-//! Queries: rows filtered, sorted, grouped and added up, over fields that are named by name or by byte offset and type.
+//! Queries: rows filtered, sorted, grouped and added up, over fields that are named by name or by
+//! byte offset and type.
 //!
-//! A query over a table whose schema is known at run time is built with [`Query`]; its predicates are made in Rust or read from text:
+//! A query over a table whose schema is known at run time is built with [`Query`]; its predicates
+//! are made in Rust or read from text:
 //!
 //! ```
 //! use drystone::query::{count, mean};
@@ -11,7 +13,8 @@
 //! let db = Database::in_memory()?;
 //! let write = db.write()?;
 //! let mut flights = write.create_dyn_table("flights", &schema)?;
-//! for (carrier, delay) in [("UA", Some(70)), ("UA", Some(-5)), ("AA", None), ("AA", Some(90)), ("AA", Some(80))] {
+//! let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", Some(80))];
+//! for (carrier, delay) in delays {
 //!     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
 //! }
 //! let flights = flights.as_table();
@@ -30,7 +33,8 @@
 //! # }
 //! ```
 //!
-//! Over a table of structs, iterators and slices say the same in Rust, and run as fast as a loop over memory:
+//! Over a table of structs, iterators and slices say the same in Rust, and run as fast as a loop
+//! over memory:
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -48,7 +52,8 @@
 //! # let db = Database::in_memory()?;
 //! # let write = db.write()?;
 //! # let mut table = write.create_table::<Flight>("flights")?;
-//! # for (carrier, delay) in [("UA", Some(70)), ("UA", Some(-5)), ("AA", None), ("AA", Some(90)), ("AA", Some(80))] {
+//! # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", Some(80))];
+//! # for (carrier, delay) in delays {
 //! #     table.push(&Flight { carrier: Text::new(carrier)?, dep_delay: delay.try_into()? })?;
 //! # }
 //! # write.commit()?;
@@ -100,7 +105,8 @@ use run::threads::Stream;
 /// Memory that a result may take unless told otherwise.
 const MEMORY_BYTES: usize = 1 << 30;
 
-/// A question to a table, put together call by call and answered by [`run`](Query::run) or [`stream`](Query::stream).
+/// A question to a table, put together call by call and answered by [`run`](Query::run) or
+/// [`stream`](Query::stream).
 ///
 /// Made by [`Table::query`]. Names are looked up when it runs, so a mistake is an error of `run`.
 /// A clone is a query of its own, and one query can run more than once.
@@ -126,8 +132,8 @@ impl fmt::Debug for Query<'_> {
 }
 
 impl<'t, R: RowKind> Table<'t, R> {
-    /// A query over its rows, by names or offsets; see [`query`](crate::query) for the same in Rust's own
-    /// terms.
+    /// A query over its rows, by names or offsets; see [`query`](crate::query) for the same in
+    /// Rust's own terms.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -264,8 +270,8 @@ impl<'t> Query<'t> {
         self
     }
 
-    /// Sorts the result by this, then by that. Rows that agree in all stay in the order of the table, groups in that of their
-    /// fields.
+    /// Sorts the result by this, then by that. Rows that agree in all stay in the order of the
+    /// table, groups in that of their fields.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -312,7 +318,8 @@ impl<'t> Query<'t> {
         self
     }
 
-    /// The first `rows` by this order: [`order_by`](Query::order_by) and [`limit`](Query::limit) in one.
+    /// The first `rows` by this order: [`order_by`](Query::order_by) and [`limit`](Query::limit) in
+    /// one.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -357,8 +364,8 @@ impl<'t> Query<'t> {
         self
     }
 
-    /// Uses at most `threads` threads; by default, as many as the machine has processors. The answer is
-    /// the same. Small inputs are always read by one thread.
+    /// Uses at most `threads` threads; by default, as many as the machine has processors. The
+    /// answer is the same. Small inputs are always read by one thread.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -380,7 +387,8 @@ impl<'t> Query<'t> {
         self
     }
 
-    /// How much memory the result may take, groups and sorting included; 1 GiB without it. More is an error of kind `Limit`.
+    /// How much memory the result may take, groups and sorting included; 1 GiB without it. More is
+    /// an error of kind `Limit`.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -426,15 +434,16 @@ impl<'t> Query<'t> {
     /// ```
     ///
     /// # Errors
-    /// `FieldNotFound` for a field that is not there; `Value` for values and aggregates that do not go with the type of their field; `Query` for
-    /// parts that do not go together; `Limit` if the result takes too much memory or a sum more than 128 bits; `Corrupt` if a page
-    /// does not match its checksum.
+    /// `FieldNotFound` for a field that is not there; `Value` for values and aggregates that do not
+    /// go with the type of their field; `Query` for parts that do not go together; `Limit` if the
+    /// result takes too much memory or a sum more than 128 bits; `Corrupt` if a page does not match
+    /// its checksum.
     pub fn run(&self) -> Result<QueryRows> {
         self.job()?.run()
     }
 
-    /// Answers it batch by batch. Where nothing is sorted, grouped or computed, rows are read as they are asked for, and only one batch is
-    /// in memory.
+    /// Answers it batch by batch. Where nothing is sorted, grouped or computed, rows are read as
+    /// they are asked for, and only one batch is in memory.
     ///
     /// ```
     /// # use drystone::{Dyn, Database, Record};
@@ -537,7 +546,8 @@ impl<'t> Query<'t> {
         }
     }
 
-    /// How it would be answered: which rows are read, what is asked of each, and by how many threads. For people; the words may change.
+    /// How it would be answered: which rows are read, what is asked of each, and by how many
+    /// threads. For people; the words may change.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -545,9 +555,11 @@ impl<'t> Query<'t> {
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut flights = write.create_dyn_table("flights", &schema)?;
-    /// # flights.insert(&RowBuf::from_values(&schema, [Value::from("UA"), Value::from(1545), Value::from(2)])?)?;
+    /// # let row = [Value::from("UA"), Value::from(1545), Value::from(2)];
+    /// # flights.insert(&RowBuf::from_values(&schema, row)?)?;
     /// # let flights = flights.as_table();
-    /// let query = flights.query().filter("carrier = 'UA' and flight < 2000 and delay > 60".parse()?);
+    /// let late = "carrier = 'UA' and flight < 2000 and delay > 60".parse()?;
+    /// let query = flights.query().filter(late);
     /// assert_eq!(
     ///     query.explain()?,
     ///     "table \"flights\", 1 rows\n\

@@ -24,7 +24,7 @@ use crate::schema::text::{shown, write_bytes};
     note = "put #[derive(Clone, Copy, drystone::FieldType)] and #[repr(u8)] on the enum"
 )]
 pub trait Enumeration: Copy + Send + Sync + 'static {
-    /// What a stored value is: a `u8` where there are up to 256 names, else a `u16`.
+    /// The type of a stored value: `u8` for up to 256 names, else `u16`.
     type Repr: EnumRepr;
 
     /// The names, in the order of the variants.
@@ -99,7 +99,7 @@ pub trait Enumeration: Copy + Send + Sync + 'static {
     /// ```
     ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value), listing the names that there are.
+    /// [`Value`](ErrorKind::Value) if there is no such name. The message lists the names.
     fn from_name(name: &str) -> Result<Self> {
         let found = Self::NAMES.iter().position(|there| *there == name);
         match found.and_then(|position| Self::from_ordinal(position as u16)) {
@@ -114,7 +114,7 @@ pub trait Enumeration: Copy + Send + Sync + 'static {
     }
 }
 
-/// What an enumeration's values are stored as: `u8` or `u16`.
+/// The type in which values of an enumeration are stored: `u8` or `u16`.
 pub trait EnumRepr: Pod + Send + Sync + sealed::Sealed {
     /// The value that means null in a nullable field.
     #[doc(hidden)]
@@ -203,7 +203,7 @@ impl<R: Copy, P: Copy> Clone for Enumerated<R, P> {
 impl<R: Copy, P: Copy> Copy for Enumerated<R, P> {}
 
 impl<E: Enumeration> Enumerated<E::Repr, PhantomData<E>> {
-    /// The bytes that stand for null in a nullable field.
+    /// The bytes that mean null in a nullable field.
     pub(super) const RESERVED: Self = Enumerated(E::Repr::GREATEST, PhantomData);
 
     /// This value.
@@ -242,8 +242,7 @@ impl<E: Enumeration> Enumerated<E::Repr, PhantomData<E>> {
     /// ```
     ///
     /// # Errors
-    /// [`Corrupt`](ErrorKind::Corrupt) when the bytes, which may come from any file, are the
-    /// position of no name.
+    /// [`Corrupt`](ErrorKind::Corrupt) if the stored position has no name.
     pub fn get(self) -> Result<E> {
         match E::from_ordinal(self.ordinal()) {
             Some(value) => Ok(value),
@@ -273,7 +272,7 @@ impl<E: Enumeration> Enumerated<E::Repr, PhantomData<E>> {
     /// ```
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// As for [`get`](Self::get).
     pub fn name(self) -> Result<&'static str> {
         match E::NAMES.get(usize::from(self.ordinal())) {
             Some(name) => Ok(name),
@@ -365,8 +364,8 @@ impl<E: Enumeration> fmt::Debug for Enumerated<E::Repr, PhantomData<E>> {
 }
 
 impl<E: Enumeration> From<Enumerated<E::Repr, PhantomData<E>>> for Value<'_> {
-    /// The name. What has none, which only a hostile file can hold, becomes its number, and no
-    /// enumeration takes that.
+    /// The name. A position without a name, which only a hostile file contains, becomes a number,
+    /// which no enumeration accepts.
     fn from(value: Enumerated<E::Repr, PhantomData<E>>) -> Self {
         match value.name() {
             Ok(name) => Value::Text(name.into()),
@@ -384,7 +383,7 @@ impl<E: Enumeration> TryFrom<Value<'_>> for Enumerated<E::Repr, PhantomData<E>> 
     }
 }
 
-/// The value of an enum that a text names.
+/// The value of an enum with this name.
 pub fn enum_of_value<E: Enumeration>(value: &Value<'_>) -> Result<E> {
     match value {
         Value::Text(name) => E::from_name(name),

@@ -9,7 +9,7 @@ use super::field::Reserve;
 use super::{Bool, Date, Enum, Enumeration, Text, Timestamp, Uuid};
 use crate::error::{Error, Result, fail};
 
-/// A `T` or null, as wide as a `T`: one value of `T` is set aside to mean null.
+/// A `T` or null, as wide as a `T`: one value of `T` is reserved to mean null.
 ///
 /// ```
 /// use drystone::Nullable;
@@ -40,7 +40,7 @@ impl<T: Reserve> Nullable<T> {
     /// ```
     ///
     /// # Errors
-    /// [`Value`](crate::ErrorKind::Value) when it is the one that is set aside to mean null.
+    /// [`Value`](crate::ErrorKind::Value) if it is the one that is reserved to mean null.
     #[inline]
     pub fn new(value: T) -> Result<Nullable<T>> {
         if value.is_reserved() {
@@ -49,7 +49,7 @@ impl<T: Reserve> Nullable<T> {
         Ok(Nullable(value))
     }
 
-    /// This value, or null where there is none.
+    /// This value, or null for `None`.
     ///
     /// ```
     /// use drystone::{Nullable, Text};
@@ -63,12 +63,12 @@ impl<T: Reserve> Nullable<T> {
     /// ```
     ///
     /// # Errors
-    /// As [`new`](Nullable::new).
+    /// As for [`new`](Nullable::new).
     pub fn from_option(value: Option<T>) -> Result<Nullable<T>> {
         value.map_or(Ok(Nullable::NULL), Nullable::new)
     }
 
-    /// The value, or this one when null.
+    /// The value, or `other` if this is null.
     ///
     /// ```
     /// use drystone::Nullable;
@@ -80,7 +80,7 @@ impl<T: Reserve> Nullable<T> {
         self.get().unwrap_or(other)
     }
 
-    /// The value, `None` when null.
+    /// The value, or `None` if this is null.
     ///
     /// ```
     /// use drystone::Nullable;
@@ -108,7 +108,7 @@ impl<T: Reserve> Default for Nullable<T> {
     }
 }
 
-/// `TryFrom<Option<T>>` for types that lose a value to null.
+/// `TryFrom<Option<T>>` for types of which one value is reserved for null.
 macro_rules! lossy {
     ($([$($generics:tt)*] $rust:ty;)*) => {$(
         impl<$($generics)*> TryFrom<Option<$rust>> for Nullable<$rust> {
@@ -130,7 +130,7 @@ lossy! {
 }
 
 impl From<Option<Bool>> for Nullable<Bool> {
-    /// No truth value means null, so none is lost.
+    /// No truth value means null, so the conversion cannot fail.
     fn from(value: Option<Bool>) -> Nullable<Bool> {
         value.map_or(Nullable::NULL, Nullable)
     }
@@ -143,15 +143,16 @@ impl From<Option<bool>> for Nullable<Bool> {
 }
 
 impl<const N: usize> From<Option<Text<N>>> for Nullable<Text<N>> {
-    /// No text means null, so none is lost. Bytes of a damaged file that are no text may be null.
+    /// No text means null, so the conversion cannot fail. Bytes of a damaged file that are not
+    /// UTF-8 may mean null.
     fn from(value: Option<Text<N>>) -> Nullable<Text<N>> {
         value.map_or(Nullable::NULL, Nullable)
     }
 }
 
 impl<E: Enumeration> From<Option<Enum<E>>> for Nullable<Enum<E>> {
-    /// No name means null, so none is lost. An enum with 256 (or 65,536) variants, the last of
-    /// which would mean null, does not compile here.
+    /// No name means null, so the conversion cannot fail. An enum with 256 (or 65,536) variants,
+    /// the last of which would mean null, does not compile here.
     fn from(value: Option<Enum<E>>) -> Nullable<Enum<E>> {
         const { assert!(!matches!(E::NAMES.len(), 256 | 65_536), "the last variant would mean null") };
         value.map_or(Nullable::NULL, Nullable)

@@ -1,4 +1,4 @@
-//! `Row`: a borrowed record whose schema is known at run time, read by name, by position, by byte offset or by handle.
+//! `Row`: a borrowed record whose schema is known at run time.
 
 use std::fmt;
 
@@ -8,7 +8,8 @@ use crate::error::Result;
 use crate::schema::text::write_bytes;
 use crate::schema::{FieldDef, Schema};
 
-/// A record by the dynamic door: a schema and the bytes of one row, both borrowed. Copying it copies two references.
+/// A record whose schema is known at run time: a schema and the bytes of one row, both borrowed.
+/// Copying it copies two references.
 ///
 /// ```
 /// use drystone::{Row, Schema};
@@ -41,19 +42,19 @@ impl<'a> Row<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`Value`](crate::ErrorKind::Value) when there are not [`width`](Schema::width) of them.
+    /// [`Value`](crate::ErrorKind::Value) if their number is not [`width`](Schema::width).
     pub fn new(schema: &'a Schema, bytes: &'a [u8]) -> Result<Row<'a>> {
         schema.check_width(bytes.len())?;
         Ok(Row::of_width(schema, bytes))
     }
 
-    /// The row in these bytes, which the caller knows to be as many as the schema says.
+    /// The row in these bytes, whose number the caller has checked.
     pub(crate) fn of_width(schema: &'a Schema, bytes: &'a [u8]) -> Row<'a> {
         debug_assert_eq!(bytes.len(), schema.width());
         Row { schema, bytes }
     }
 
-    /// A typed record, seen by the dynamic door. Nothing is copied.
+    /// A typed record as a row. Copies nothing.
     ///
     /// ```
     /// use drystone::{Record, Row};
@@ -101,8 +102,9 @@ impl<'a> Row<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) when there is no such field, [`Corrupt`](crate::ErrorKind::Corrupt) when its
-    /// bytes are no value of it, such as text that is not UTF-8.
+    /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) if there is no such field;
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) if its bytes are not a valid value, such as text that
+    /// is not UTF-8.
     pub fn get(&self, field: impl Selector) -> Result<Value<'a>> {
         let (field, stored) = self.stored(field)?;
         field.load(stored)
@@ -120,13 +122,13 @@ impl<'a> Row<'a> {
     /// ```
     ///
     /// # Panics
-    /// When the handle was made by another schema.
+    /// If the handle was made by another schema.
     #[inline]
     pub fn field<T: FieldType>(&self, field: Field<T>) -> T {
         field.get_in(self.schema, self.bytes)
     }
 
-    /// The value of type `T` that begins at this byte, whatever the schema says of it.
+    /// The value of type `T` that begins at this byte. The schema is not consulted.
     ///
     /// ```
     /// # use drystone::{Row, Schema};
@@ -138,7 +140,7 @@ impl<'a> Row<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`OutOfRange`](crate::ErrorKind::OutOfRange) when the row ends before it does.
+    /// [`OutOfRange`](crate::ErrorKind::OutOfRange) if the row ends before the value does.
     pub fn at<T: FieldType>(&self, offset: usize) -> Result<T> {
         at_offset(self.bytes, offset)
     }
@@ -155,7 +157,7 @@ impl<'a> Row<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) when there is no such field.
+    /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) if there is no such field.
     pub fn is_null(&self, field: impl Selector) -> Result<bool> {
         let (field, stored) = self.stored(field)?;
         Ok(field.is_null(stored))
@@ -173,13 +175,13 @@ impl<'a> Row<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) when there is no such field.
+    /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) if there is no such field.
     pub fn stored(&self, field: impl Selector) -> Result<(&'a FieldDef, &'a [u8])> {
         let field = &self.schema.fields()[field.position(self.schema)?];
         Ok((field, self.bytes_of(field)))
     }
 
-    /// The values, in order; an error stands where bytes are no value of their field.
+    /// The values, in order. Bytes that are not a valid value of their field give an error.
     ///
     /// ```
     /// # use drystone::{Row, Schema};
@@ -241,7 +243,7 @@ impl<'a> Row<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`Schema`](crate::ErrorKind::Schema) when the schemas differ; it shows both.
+    /// [`Schema`](crate::ErrorKind::Schema) if the schemas differ. The message shows both.
     pub fn to_record<T: Record>(&self) -> Result<T> {
         self.schema.check_same(std::any::type_name::<T>(), T::schema())?;
         Ok(bytemuck::pod_read_unaligned(self.bytes))
@@ -316,7 +318,7 @@ impl std::hash::Hash for Row<'_> {
     }
 }
 
-/// A value for people: `<invalid 0x07>` where the bytes are none.
+/// A value for people: `<invalid 0x07>` if the bytes are not valid.
 struct Shown<'a> {
     field: &'a FieldDef,
     stored: &'a [u8],

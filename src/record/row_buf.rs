@@ -1,4 +1,4 @@
-//! `RowBuf`: a record of its own whose schema is known at run time; made, changed and read by name or position.
+//! `RowBuf`: an owned record whose schema is known at run time.
 
 use std::fmt;
 
@@ -7,7 +7,8 @@ use super::{Field, FieldType, Record, Row, Selector, Value, Values};
 use crate::error::{Result, fail};
 use crate::schema::{FieldDef, Schema};
 
-/// A record by the dynamic door that owns its bytes and can be changed. [`Row`] is its borrowed form.
+/// A record whose schema is known at run time, which owns its bytes and can be changed. [`Row`] is
+/// its borrowed form.
 ///
 /// ```
 /// use drystone::{RowBuf, Schema, Value};
@@ -30,8 +31,8 @@ pub struct RowBuf {
 }
 
 impl RowBuf {
-    /// A row in which every field has its default; where there is none, null where the field may be null, else zeros
-    /// (0, `false`, empty text, 1970-01-01).
+    /// A row in which every field has its default. Without a default it is null if the field is
+    /// nullable, else zero (0, `false`, empty text, 1970-01-01).
     ///
     /// ```
     /// use drystone::{RowBuf, Schema};
@@ -55,14 +56,14 @@ impl RowBuf {
     /// ```
     ///
     /// # Errors
-    /// [`Value`](crate::ErrorKind::Value) when there are not [`width`](Schema::width) of them.
+    /// [`Value`](crate::ErrorKind::Value) if their number is not [`width`](Schema::width).
     pub fn from_bytes(schema: &Schema, bytes: Vec<u8>) -> Result<RowBuf> {
         schema.check_width(bytes.len())?;
         Ok(RowBuf { schema: schema.clone(), bytes })
     }
 
-    /// A row of these values, in the order of the fields. Those that are missing at the end take their default, or null
-    /// where the field may be null.
+    /// A row of these values, in the order of the fields. Fields at the end without a value get
+    /// their default, or null if they are nullable.
     ///
     /// ```
     /// use drystone::{RowBuf, Schema, Value};
@@ -75,8 +76,8 @@ impl RowBuf {
     /// ```
     ///
     /// # Errors
-    /// [`Value`](crate::ErrorKind::Value) when a value does not fit its field, when there are too many, or when one is missing
-    /// whose field has no default and cannot be null.
+    /// [`Value`](crate::ErrorKind::Value) if a value does not fit its field, if there are too many
+    /// values, or if a field without a value has no default and is not nullable.
     pub fn from_values<'v, V: Into<Value<'v>>>(
         schema: &Schema,
         values: impl IntoIterator<Item = V>,
@@ -94,8 +95,8 @@ impl RowBuf {
         Ok(row)
     }
 
-    /// A row of these names and values, in any order. Fields that are not named take their default, or null where the
-    /// field may be null.
+    /// A row of these names and values, in any order. Fields that are not named get their default,
+    /// or null if they are nullable.
     ///
     /// ```
     /// use drystone::{RowBuf, Schema, Value};
@@ -107,7 +108,8 @@ impl RowBuf {
     /// ```
     ///
     /// # Errors
-    /// As [`from_values`](RowBuf::from_values), and [`FieldNotFound`](crate::ErrorKind::FieldNotFound) for a name that no field has.
+    /// As for [`from_values`](RowBuf::from_values);
+    /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) if no field has a name.
     pub fn from_named<'v, S: Selector, V: Into<Value<'v>>>(
         schema: &Schema,
         values: impl IntoIterator<Item = (S, V)>,
@@ -163,14 +165,14 @@ impl RowBuf {
     /// ```
     ///
     /// # Errors
-    /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) when there is no such field, [`Value`](crate::ErrorKind::Value) when the value does not fit
-    /// it; the row is then as it was.
+    /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) if there is no such field;
+    /// [`Value`](crate::ErrorKind::Value) if the value does not fit it. The row is then unchanged.
     pub fn set<'v>(&mut self, field: impl Selector, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();
         self.change(field, |field, out| field.store(&value, out))
     }
 
-    /// Sets a field from text, as it stands in a CSV: see [`FieldDef::parse_text`].
+    /// Sets a field from text, parsed as in a CSV: see [`FieldDef::parse_text`].
     ///
     /// ```
     /// # use drystone::{RowBuf, Schema};
@@ -182,7 +184,7 @@ impl RowBuf {
     /// ```
     ///
     /// # Errors
-    /// As [`set`](RowBuf::set).
+    /// As for [`set`](RowBuf::set).
     pub fn set_text(&mut self, field: impl Selector, text: &str) -> Result<()> {
         self.change(field, |field, out| field.parse_text(text, out))
     }
@@ -200,13 +202,13 @@ impl RowBuf {
     /// ```
     ///
     /// # Panics
-    /// When the handle was made by another schema.
+    /// If the handle was made by another schema.
     #[inline]
     pub fn set_field<T: FieldType>(&mut self, field: Field<T>, value: T) {
         field.set_in(&self.schema, &mut self.bytes, value);
     }
 
-    /// Writes the value at this byte of the row, whatever the schema says of it.
+    /// Writes the value at this byte of the row. The schema is not consulted.
     ///
     /// ```
     /// # use drystone::{RowBuf, Schema};
@@ -218,7 +220,7 @@ impl RowBuf {
     /// ```
     ///
     /// # Errors
-    /// [`OutOfRange`](crate::ErrorKind::OutOfRange) when the row ends before the value would.
+    /// [`OutOfRange`](crate::ErrorKind::OutOfRange) if the row ends before the value would.
     pub fn set_at<T: FieldType>(&mut self, offset: usize, value: T) -> Result<()> {
         at_offset::<T>(&self.bytes, offset)?;
         self.bytes[offset..offset + size_of::<T>()].copy_from_slice(bytemuck::bytes_of(&value));
@@ -237,7 +239,7 @@ impl RowBuf {
     /// ```
     ///
     /// # Errors
-    /// As [`set`](RowBuf::set).
+    /// As for [`set`](RowBuf::set).
     pub fn replace<'v, S: Selector, V: Into<Value<'v>>>(
         mut self,
         changes: impl IntoIterator<Item = (S, V)>,
@@ -259,7 +261,7 @@ impl RowBuf {
     /// # Ok::<(), drystone::Error>(())
     /// ```
     pub fn as_row(&self) -> Row<'_> {
-        // Every constructor has seen to the width, and nothing changes it.
+        // Every constructor has checked the width, and nothing changes it.
         Row::of_width(&self.schema, &self.bytes)
     }
 
@@ -273,8 +275,8 @@ impl RowBuf {
         &self.bytes
     }
 
-    /// The bytes of the record, to be changed in place. Bytes that are no value of their field are then an error when the
-    /// field is read.
+    /// The bytes of the record, to be changed in place. If they are not a valid value of their
+    /// field, reading the field returns an error.
     ///
     /// ```
     /// # use drystone::{RowBuf, Schema};
@@ -425,7 +427,7 @@ impl RowBuf {
         self.as_row().to_record()
     }
 
-    /// Lets `write` put a field's stored bytes, and puts the old ones back when it fails.
+    /// Calls `write` on a field's stored bytes, and restores the old ones if it fails.
     fn change(
         &mut self,
         field: impl Selector,
@@ -448,12 +450,12 @@ impl RowBuf {
     }
 }
 
-/// An error if a field is not given that must be.
+/// An error if a required field has no value.
 pub(super) fn check_given(schema: &Schema, given: &[bool]) -> Result<()> {
     check_missing(schema.fields().iter().zip(given).filter(|(_, given)| !**given).map(|(field, _)| field))
 }
 
-/// An error if one of these fields, to which nothing is given, has neither a default nor null.
+/// An error if one of these fields, which have no value, has no default and is not nullable.
 fn check_missing<'f>(fields: impl IntoIterator<Item = &'f FieldDef>) -> Result<()> {
     match fields.into_iter().find(|field| field.default().is_none() && !field.is_nullable()) {
         None => Ok(()),

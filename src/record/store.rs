@@ -1,4 +1,5 @@
-//! Between a `Value` and the stored bytes of a field: what fits is stored, what would be lost is an error.
+//! Between a `Value` and the stored bytes of a field: what fits is stored, what would be lost is an
+//! error.
 
 use bytemuck::{Pod, bytes_of, pod_read_unaligned};
 
@@ -17,12 +18,13 @@ enum Misfit {
 }
 
 impl FieldDef {
-    /// Writes a value as the stored bytes of this field, of which there must be [`width`](FieldDef::width).
+    /// Encodes a value into the stored bytes of this field. `out` must have
+    /// [`width`](FieldDef::width) bytes.
     ///
-    /// A number is stored where the field can hold exactly that number: 2.0 as an `i32`, but not 1.5. An `f64` into an
-    /// `f32` field is rounded to the nearest, as a literal is. A name goes into an enumeration as
-    /// text. Other text goes into text fields only; what is written out as text is for
-    /// [`parse_text`](FieldDef::parse_text).
+    /// A number is stored if the field can hold exactly that number: 2.0 as an `i32`, but not 1.5.
+    /// An `f64` in an `f32` field is rounded to the nearest, like a literal. A value of an
+    /// enumeration is given as text. Any other text can be stored only in text fields; to parse
+    /// text into a field of another type, use [`parse_text`](FieldDef::parse_text).
     ///
     /// ```
     /// use drystone::{Schema, Value};
@@ -36,8 +38,9 @@ impl FieldDef {
     /// ```
     ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when the value is of another kind, out of range or too long, null in a field that is
-    /// not nullable, or the one set aside for null in a field that is. The bytes are then unspecified.
+    /// [`Value`](ErrorKind::Value) if the value is of another kind, out of range or too long, if it
+    /// is null and the field is not nullable, or if it is the value that is reserved for null. The
+    /// bytes are then unspecified.
     pub fn store(&self, value: &Value<'_>, out: &mut [u8]) -> Result<()> {
         self.check_width(out.len())?;
         if value.is_null() {
@@ -67,8 +70,8 @@ impl FieldDef {
     /// ```
     ///
     /// # Errors
-    /// [`Corrupt`](ErrorKind::Corrupt) when the bytes are no value of this field: text that is not UTF-8, a `bool` that is
-    /// neither 0 nor 1, an enumeration's value that has no name.
+    /// [`Corrupt`](ErrorKind::Corrupt) if the bytes are not a valid value of this field: text that
+    /// is not UTF-8, a `bool` that is neither 0 nor 1, a value of an enumeration without a name.
     pub fn load<'a>(&'a self, stored: &'a [u8]) -> Result<Value<'a>> {
         self.check_width(stored.len())?;
         if self.is_null(stored) {
@@ -109,7 +112,7 @@ impl FieldDef {
 }
 
 impl SchemaBuilder {
-    /// Gives the field added last a default; `None` is null.
+    /// Sets the default of the field that was added last; `None` is null.
     ///
     /// ```
     /// use drystone::{Schema, Type};

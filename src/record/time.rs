@@ -27,7 +27,8 @@ use crate::schema::text::shown;
 #[repr(transparent)]
 pub struct Date(i32);
 
-/// A moment, as microseconds since 1970-01-01T00:00:00Z: the type of a `timestamp` field. Leap seconds do not count.
+/// A moment, as microseconds since 1970-01-01T00:00:00Z: the type of a `timestamp` field. Leap
+/// seconds do not count.
 ///
 /// ```
 /// use drystone::Timestamp;
@@ -43,10 +44,9 @@ pub struct Date(i32);
 pub struct Timestamp(i64);
 
 impl Date {
-    /// The first day that a date can be, over 5.8 million years ago. In a field that may be null it
-    /// stands for null.
+    /// The first date, over 5.8 million years ago. In a nullable field it means null.
     pub const MIN: Date = Date(i32::MIN);
-    /// The last day that a date can be.
+    /// The last date.
     pub const MAX: Date = Date(i32::MAX);
 
     /// Today, by the system's clock, in UTC.
@@ -60,8 +60,8 @@ impl Date {
         Timestamp::now().date()
     }
 
-    /// The day this many days later, or earlier where it is negative. `None` where no date is that
-    /// far away.
+    /// The day this many days later, or earlier if `days` is negative. `None` if that is out of
+    /// range.
     ///
     /// ```
     /// use drystone::Date;
@@ -78,7 +78,7 @@ impl Date {
         }
     }
 
-    /// How many days this is after the other one; negative where it is before.
+    /// The number of days from `other` to this day; negative if this day is earlier.
     ///
     /// ```
     /// use drystone::Date;
@@ -113,7 +113,8 @@ impl Date {
     /// ```
     ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when there is no such day, or it is over 5.8 million years away.
+    /// [`Value`](ErrorKind::Value) if there is no such day, or if it is over 5.8 million years
+    /// away.
     pub fn from_ymd(year: i32, month: u8, day: u8) -> Result<Date> {
         let days = calendar::days_from_ymd(year.into(), month, day).and_then(|days| i32::try_from(days).ok());
         match days {
@@ -136,10 +137,9 @@ impl Date {
 }
 
 impl Timestamp {
-    /// The first moment that a timestamp can be, over 290,000 years ago. In a field that may be
-    /// null it stands for null.
+    /// The first timestamp, over 290,000 years ago. In a nullable field it means null.
     pub const MIN: Timestamp = Timestamp(i64::MIN);
-    /// The last moment that a timestamp can be.
+    /// The last timestamp.
     pub const MAX: Timestamp = Timestamp(i64::MAX);
 
     /// The moment this many seconds after 1970-01-01T00:00:00Z.
@@ -152,7 +152,7 @@ impl Timestamp {
     /// ```
     ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when it is over 290,000 years away.
+    /// [`Value`](ErrorKind::Value) if it is over 290,000 years away.
     pub fn from_secs(secs: i64) -> Result<Timestamp> {
         match secs.checked_mul(1_000_000) {
             Some(micros) => Ok(Timestamp(micros)),
@@ -170,7 +170,7 @@ impl Timestamp {
     /// ```
     ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when it is over 290,000 years away.
+    /// [`Value`](ErrorKind::Value) if it is over 290,000 years away.
     pub fn from_millis(millis: i64) -> Result<Timestamp> {
         match millis.checked_mul(1000) {
             Some(micros) => Ok(Timestamp(micros)),
@@ -200,8 +200,8 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// The moment this much later. What is finer than a microsecond is cut off. `None` where no
-    /// timestamp is that far away.
+    /// The moment this much later. Fractions of a microsecond are cut off. `None` if that is out of
+    /// range.
     ///
     /// ```
     /// use std::time::Duration;
@@ -217,7 +217,8 @@ impl Timestamp {
         self.moved(duration.as_micros(), 1)
     }
 
-    /// The moment this much earlier, as [`checked_add`](Timestamp::checked_add).
+    /// The moment this much earlier. Fractions of a microsecond are cut off. `None` if that is out
+    /// of range.
     ///
     /// ```
     /// use std::time::Duration;
@@ -265,7 +266,7 @@ impl Timestamp {
         }
     }
 
-    /// How long this is after an earlier moment; `None` where that one is later.
+    /// The time from `earlier` to this moment; `None` if `earlier` is later than this.
     ///
     /// ```
     /// use std::time::Duration;
@@ -302,7 +303,7 @@ impl Timestamp {
         Timestamp(micros)
     }
 
-    /// The midnight (UTC) with which this day begins.
+    /// The midnight (UTC) at which this day begins.
     ///
     /// ```
     /// use drystone::{Date, Timestamp};
@@ -313,7 +314,7 @@ impl Timestamp {
     /// ```
     ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when it is over 290,000 years away.
+    /// [`Value`](ErrorKind::Value) if it is over 290,000 years away.
     pub fn from_date(date: Date) -> Result<Timestamp> {
         match i64::from(date.0).checked_mul(DAY_MICROS) {
             Some(micros) => Ok(Timestamp(micros)),
@@ -321,7 +322,7 @@ impl Timestamp {
         }
     }
 
-    /// Midnight (UTC) of this year, month and day; add [`micros`](Timestamp::micros) for a time of day.
+    /// Midnight (UTC) of this year, month and day. Add a [`Duration`] for a time of day.
     ///
     /// ```
     /// use std::time::Duration;
@@ -334,7 +335,7 @@ impl Timestamp {
     /// ```
     ///
     /// # Errors
-    /// As [`Date::from_ymd`] and [`from_date`](Timestamp::from_date).
+    /// As for [`Date::from_ymd`] and [`from_date`](Timestamp::from_date).
     pub fn from_ymd(year: i32, month: u8, day: u8) -> Result<Timestamp> {
         Date::from_ymd(year, month, day).and_then(Timestamp::from_date)
     }
@@ -379,7 +380,7 @@ impl Timestamp {
     /// # Ok::<(), drystone::Error>(())
     /// ```
     pub fn now() -> Timestamp {
-        // A clock that is over 290,000 years off is as good as one at the end.
+        // A clock that is over 290,000 years off is taken as the last timestamp.
         SystemTime::now().try_into().unwrap_or(Timestamp::MAX)
     }
 }
@@ -388,7 +389,7 @@ impl Add<Duration> for Timestamp {
     type Output = Timestamp;
 
     /// # Panics
-    /// Where no timestamp is that far away; see [`checked_add`](Timestamp::checked_add).
+    /// If the result is out of range; see [`checked_add`](Timestamp::checked_add).
     fn add(self, duration: Duration) -> Timestamp {
         match self.checked_add(duration) {
             Some(moment) => moment,
@@ -401,7 +402,7 @@ impl Sub<Duration> for Timestamp {
     type Output = Timestamp;
 
     /// # Panics
-    /// Where no timestamp is that far away; see [`checked_sub`](Timestamp::checked_sub).
+    /// If the result is out of range; see [`checked_sub`](Timestamp::checked_sub).
     fn sub(self, duration: Duration) -> Timestamp {
         match self.checked_sub(duration) {
             Some(moment) => moment,
@@ -425,7 +426,7 @@ impl SubAssign<Duration> for Timestamp {
 impl TryFrom<SystemTime> for Timestamp {
     type Error = Error;
 
-    /// What is finer than a microsecond is cut off, towards the past.
+    /// Fractions of a microsecond are cut off, towards the past.
     fn try_from(time: SystemTime) -> Result<Timestamp> {
         let nanos = match time.duration_since(SystemTime::UNIX_EPOCH) {
             Ok(after) => after.as_nanos() as i128,

@@ -1,4 +1,4 @@
-//! `Uuid`: sixteen bytes, written as hyphenated digits.
+//! `Uuid`: 16 bytes, written as hyphenated digits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,8 +8,8 @@ use bytemuck::{Pod, Zeroable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::text::{parse_uuid, shown, write_uuid};
 
-/// The type of a `uuid` field in a typed record: 16 bytes in the order in which they are written, which is also the order
-/// of sorting.
+/// The type of a `uuid` field in a typed record: 16 bytes in the order in which they are written,
+/// which is also the order of sorting.
 ///
 /// ```
 /// use drystone::Uuid;
@@ -24,7 +24,7 @@ use crate::schema::text::{parse_uuid, shown, write_uuid};
 pub struct Uuid([u8; 16]);
 
 impl Uuid {
-    /// A uuid of these bytes.
+    /// The uuid with these bytes.
     ///
     /// ```
     /// use drystone::Uuid;
@@ -35,7 +35,7 @@ impl Uuid {
         Uuid(bytes)
     }
 
-    /// A uuid of this number, whose first digits are its highest.
+    /// The uuid with this number. The most significant digits come first.
     ///
     /// ```
     /// use drystone::Uuid;

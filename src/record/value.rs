@@ -1,4 +1,4 @@
-//! `Value`: a value whose type is known at run time only.
+//! `Value`: a value whose type is known only at run time.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,11 +7,12 @@ use super::{Bool, Date, Nullable, Reserve, Text, Timestamp, Uuid};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::text::{shown, write_bytes, write_f32, write_f64};
 
-/// A value of a field, by the dynamic door. Text and bytes are borrowed from the row where they can be.
+/// A value of a field whose type is known only at run time. Text and bytes are borrowed from the
+/// row if possible.
 ///
-/// Made with [`From`] from the usual Rust types, `None` being null, and taken apart with [`TryFrom`], a `match`, or the
-/// methods that begin with `as_`. Whole numbers are equal when they are the same number, whatever their sign's type;
-/// the two floats likewise.
+/// Use [`From`] to make one from the usual Rust types (`None` is null), and [`TryFrom`], a `match`
+/// or the methods that begin with `as_` to take it apart. Two whole numbers are equal if they are
+/// the same number, signed or unsigned; two floats likewise.
 ///
 /// ```
 /// use drystone::{RowBuf, Schema, Value};
@@ -59,7 +60,7 @@ impl<'a> Value<'a> {
         matches!(self, Value::Null)
     }
 
-    /// The truth value, when it is one.
+    /// The truth value, if it is one.
     ///
     /// ```
     /// use drystone::Value;
@@ -71,7 +72,7 @@ impl<'a> Value<'a> {
         if let Value::Bool(value) = self { Some(*value) } else { None }
     }
 
-    /// The whole number, when it is one and an `i64` can hold it.
+    /// The whole number, if it is one and an `i64` can hold it.
     ///
     /// ```
     /// use drystone::Value;
@@ -83,7 +84,7 @@ impl<'a> Value<'a> {
         i64::try_from(self.as_i128()?).ok()
     }
 
-    /// The whole number, when it is one and a `u64` can hold it.
+    /// The whole number, if it is one and a `u64` can hold it.
     ///
     /// ```
     /// use drystone::Value;
@@ -95,7 +96,7 @@ impl<'a> Value<'a> {
         u64::try_from(self.as_u128()?).ok()
     }
 
-    /// The whole number, when it is one and an `i128` can hold it.
+    /// The whole number, if it is one and an `i128` can hold it.
     ///
     /// ```
     /// use drystone::Value;
@@ -110,7 +111,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The whole number, when it is one and a `u128` can hold it.
+    /// The whole number, if it is one and a `u128` can hold it.
     ///
     /// ```
     /// use drystone::Value;
@@ -143,7 +144,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The text, when it is one.
+    /// The text, if it is one.
     ///
     /// ```
     /// use drystone::Value;
@@ -155,7 +156,7 @@ impl<'a> Value<'a> {
         if let Value::Text(text) = self { Some(text) } else { None }
     }
 
-    /// The bytes, when it is bytes.
+    /// The bytes, if it is bytes.
     ///
     /// ```
     /// use drystone::Value;
@@ -166,7 +167,7 @@ impl<'a> Value<'a> {
         if let Value::Bytes(bytes) = self { Some(bytes) } else { None }
     }
 
-    /// The value as a `T`, `None` when it is null.
+    /// The value as a `T`, or `None` if it is null.
     ///
     /// ```
     /// use drystone::Value;
@@ -178,12 +179,12 @@ impl<'a> Value<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when it is neither a `T` nor null.
+    /// [`Value`](ErrorKind::Value) if it is neither a `T` nor null.
     pub fn optional<T: TryFrom<Value<'a>, Error = Error>>(self) -> Result<Option<T>> {
         if self.is_null() { Ok(None) } else { T::try_from(self).map(Some) }
     }
 
-    /// The same value, borrowing nothing.
+    /// The same value, owned.
     ///
     /// ```
     /// use drystone::Value;
@@ -438,7 +439,8 @@ into_variant! {
 }
 
 impl<const N: usize> From<Text<N>> for Value<'_> {
-    /// What is not UTF-8, which only a hostile file can hold, becomes bytes, and no text field takes those.
+    /// What is not UTF-8, which only a hostile file can hold, becomes bytes, and no text field
+    /// takes those.
     fn from(text: Text<N>) -> Self {
         match text.to_str() {
             Ok(text) => Value::Text(text.to_owned().into()),

@@ -19,8 +19,8 @@ pub(super) const NAMES: usize = 1 << 16;
 /// most 256 names, and two bytes where there are more. Values are ordered by position, not by name.
 /// Cheap to clone.
 ///
-/// In a field that may be null the greatest value of one byte, or of two, means null. So the last
-/// of 256 or of 65,536 names cannot be stored there.
+/// In a nullable field the greatest value of one byte, or of two, means null. So the last of 256 or
+/// of 65,536 names cannot be stored there.
 ///
 /// ```
 /// use drystone::{EnumNames, Type};
@@ -66,9 +66,8 @@ impl EnumNames {
     /// ```
     ///
     /// # Errors
-    /// [`Schema`](crate::ErrorKind::Schema) when there are no names or more than 65,536, when two
-    /// are the same, and when a name is empty, longer than 64 bytes or has a control character in
-    /// it.
+    /// [`Schema`](crate::ErrorKind::Schema) if there are no names or more than 65,536, if two are
+    /// the same, or if a name is empty, longer than 64 bytes or contains a control character.
     pub fn new<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Result<EnumNames> {
         let mut list = NameList::default();
         names.into_iter().try_for_each(|name| list.push(name.as_ref()))?;
@@ -147,8 +146,8 @@ impl EnumNames {
         (0..self.count).map(|position| self.get(position).unwrap_or_default())
     }
 
-    /// These names, and more at the end. Stored values keep their meaning; their width changes
-    /// where there were up to 256 names, and now are more.
+    /// These names, with more at the end. Stored values keep their meaning. Their width changes
+    /// from one byte to two if the number of names goes beyond 256.
     ///
     /// ```
     /// use drystone::EnumNames;
@@ -159,7 +158,7 @@ impl EnumNames {
     /// ```
     ///
     /// # Errors
-    /// As [`new`](EnumNames::new).
+    /// As for [`new`](EnumNames::new).
     pub fn append<S: AsRef<str>>(&self, more: impl IntoIterator<Item = S>) -> Result<EnumNames> {
         let mut list = NameList::default();
         self.iter().try_for_each(|name| list.push(name))?;

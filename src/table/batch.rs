@@ -17,16 +17,18 @@ use crate::schema::Schema;
 use crate::tree::RowSet;
 
 impl<R: RowKind> TableMut<'_, R> {
-    /// Changes many rows, each by what comes with its key, and returns how many there were. The rows are
-    /// taken in the order of their keys, so each leaf is visited once: a million random keys take a
-    /// fraction of the time of as many calls of [`update`](TableMut::update). A key that comes twice is
-    /// changed twice, in the order given; keys that are not in the table are skipped.
+    /// Changes many rows, each by what comes with its key, and returns how many there were. The
+    /// rows are taken in the order of their keys, so each leaf is visited once: a million random
+    /// keys take a fraction of the time of as many calls of [`update`](TableMut::update). A key
+    /// that comes twice is changed twice, in the order given; keys that are not in the table are
+    /// skipped.
     ///
     /// `change` returns nothing or a [`Result`](crate::Result), as in `update`.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;
@@ -39,9 +41,9 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// As for [`update`](TableMut::update). An error of `change`, or `KeyExists` where there is a unique
-    /// index, takes all changes of the call back. After another error, or if `change` panics, some rows
-    /// may have been changed: the transaction can then not be committed.
+    /// As for [`update`](TableMut::update). An error of `change`, or `KeyExists` where there is a
+    /// unique index, takes all changes of the call back. After another error, or if `change`
+    /// panics, some rows may have been changed: the transaction can then not be committed.
     pub fn update_many<V, C: Updated<Value = ()>>(
         &mut self,
         changes: &[(R::Key<'_>, V)],
@@ -85,7 +87,8 @@ impl<R: RowKind> TableMut<'_, R> {
         self.writer.remove_rows(rows)
     }
 
-    /// Changes one of many rows. After an error that takes the call back, all of them are as they were.
+    /// Changes one of many rows. After an error that takes the call back, all of them are as they
+    /// were.
     fn update_one(
         &mut self,
         undo: &mut Undo,
@@ -124,8 +127,8 @@ impl<R: RowKind> TableMut<'_, R> {
         Err(error)
     }
 
-    /// Gives rows back what they were. Values that moved from row to row move back the same way, so that none
-    /// is ever in two rows.
+    /// Gives rows back what they were. Values that moved from row to row move back the same way, so
+    /// that none is ever in two rows.
     fn restore(&mut self, undo: &Undo) -> Result<()> {
         for (key, before) in undo.befores.iter().rev() {
             let key = match key {
@@ -140,13 +143,14 @@ impl<R: RowKind> TableMut<'_, R> {
         Ok(())
     }
 
-    /// Keeps the rows for which `keep` returns `true`, in their order, and returns how many were removed.
-    /// In a table without a key the rows that stay are numbered again from 0. O(n); leaves that lose no
-    /// row are not written.
+    /// Keeps the rows for which `keep` returns `true`, in their order, and returns how many were
+    /// removed. In a table without a key the rows that stay are numbered again from 0. O(n); leaves
+    /// that lose no row are not written.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;
@@ -157,7 +161,8 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// `Corrupt` or `Io` if pages cannot be read or written. If `keep` panics, the table is as it was.
+    /// `Corrupt` or `Io` if pages cannot be read or written. If `keep` panics, the table is as it
+    /// was.
     pub fn retain(&mut self, mut keep: impl FnMut(R::Row<'_>) -> bool) -> Result<u64> {
         let mut removed = RowSet::none();
         for (row, number) in self.iter().zip(0..) {
@@ -170,12 +175,13 @@ impl<R: RowKind> TableMut<'_, R> {
 }
 
 impl<R: RowKind + Keyed> TableMut<'_, R> {
-    /// Inserts rows with new keys, in any order, and returns how many. They are sorted and go through
-    /// the tree together, leaf by leaf.
+    /// Inserts rows with new keys, in any order, and returns how many. They are sorted and go
+    /// through the tree together, leaf by leaf.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;
@@ -186,18 +192,21 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// `KeyExists` if a key comes twice or is in the table, or for the same values in a unique index; else
-    /// as for [`insert`](TableMut::insert). The table is then as it was, also if the iterator panics.
+    /// `KeyExists` if a key comes twice or is in the table, or for the same values in a unique
+    /// index; else as for [`insert`](TableMut::insert). The table is then as it was, also if the
+    /// iterator panics.
     pub fn insert_many(&mut self, rows: impl IntoIterator<Item = R::Buf>) -> Result<u64> {
         self.put_many("insert_many", rows, OnDuplicate::Error)
     }
 
-    /// Inserts rows, replaces those whose keys are in the table, and returns how many were new. Of rows
-    /// with the same key, the last one counts. They are sorted and go through the tree together.
+    /// Inserts rows, replaces those whose keys are in the table, and returns how many were new. Of
+    /// rows with the same key, the last one counts. They are sorted and go through the tree
+    /// together.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;
@@ -225,12 +234,13 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
         Ok(report.rows - before)
     }
 
-    /// Removes the rows with these keys, and returns how many there were. The keys are sorted, and each
-    /// leaf is visited once; keys that are not in the table are skipped.
+    /// Removes the rows with these keys, and returns how many there were. The keys are sorted, and
+    /// each leaf is visited once; keys that are not in the table are skipped.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;
@@ -240,8 +250,8 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// As for [`remove`](TableMut::remove); the table is then as it was, or the transaction cannot be
-    /// committed.
+    /// As for [`remove`](TableMut::remove); the table is then as it was, or the transaction cannot
+    /// be committed.
     pub fn remove_many(&mut self, keys: &[R::Key<'_>]) -> Result<u64> {
         self.needs_key("remove_many", "retain")?;
         if keys.is_empty() {
@@ -260,13 +270,14 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
         self.writer.remove_rows(&removed)
     }
 
-    /// Removes the rows whose keys lie in a range, and returns how many there were. Whole leaves are
-    /// unlinked without being read, so the time depends on the number of leaves, not of rows; entries of
-    /// indexes are removed one by one or, if they are many, by writing the index again.
+    /// Removes the rows whose keys lie in a range, and returns how many there were. Whole leaves
+    /// are unlinked without being read, so the time depends on the number of leaves, not of rows;
+    /// entries of indexes are removed one by one or, if they are many, by writing the index again.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;
@@ -286,8 +297,8 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
 }
 
 impl<T: Record + Keyed> TableMut<'_, T> {
-    /// Removes the rows whose keys begin with these leading fields, and returns how many there were: as
-    /// [`remove_range`](TableMut::remove_range).
+    /// Removes the rows whose keys begin with these leading fields, and returns how many there
+    /// were: as [`remove_range`](TableMut::remove_range).
     ///
     /// ```
     /// # use drystone::{Database, Record};

@@ -1,4 +1,5 @@
-//! What an index keeps of a row: the fields that are indexed, then what is left of the row's key, or its number.
+//! What an index keeps of a row: the fields that are indexed, then what is left of the row's key,
+//! or its number.
 
 use std::ops::Range;
 
@@ -166,7 +167,8 @@ impl EntryShape {
         }
     }
 
-    /// Whether two entries must not both be: the index is unique, and they have the same values, of which none is null.
+    /// Whether two entries must not both be: the index is unique, and they have the same values, of
+    /// which none is null.
     #[inline]
     pub(crate) fn clash(&self, one: &[u8], other: &[u8]) -> bool {
         self.is_unique && one[self.indexed()] == other[self.indexed()] && !self.has_null(one)

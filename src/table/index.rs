@@ -41,7 +41,8 @@ impl IndexOptions {
         IndexOptions::default()
     }
 
-    /// Whether no two rows may have the same values. As in SQL, rows of which one of the values is null are not compared.
+    /// Whether no two rows may have the same values. As in SQL, rows of which one of the values is
+    /// null are not compared.
     pub fn unique(mut self, unique: bool) -> IndexOptions {
         self.unique = unique;
         self
@@ -53,7 +54,8 @@ impl IndexOptions {
         self
     }
 
-    /// The folder for temporary files; by default that of the database, or the system's for one in memory.
+    /// The folder for temporary files; by default that of the database, or the system's for one in
+    /// memory.
     pub fn scratch_folder(mut self, folder: impl Into<PathBuf>) -> IndexOptions {
         self.scratch = Some(folder.into());
         self
@@ -103,8 +105,8 @@ pub struct IndexInfo {
     pub fields: Vec<String>,
     /// Whether no two rows may have the same values in them.
     pub unique: bool,
-    /// The fields of an entry: those that are indexed, then those of the table's key that are not among them, or the number
-    /// of the row.
+    /// The fields of an entry: those that are indexed, then those of the table's key that are not
+    /// among them, or the number of the row.
     pub entry: Schema,
 }
 
@@ -127,8 +129,8 @@ impl IndexInfo {
 
 /// What an index is asked for: values of the first indexed fields. Sealed.
 ///
-/// Either typed, as a key is given ([`Key`]: a value, or a tuple of values, of exactly the types of the
-/// fields), or as [`Value`]s in a slice or an array, of which null is [`Value::Null`].
+/// Either typed, as a key is given ([`Key`]: a value, or a tuple of values, of exactly the types of
+/// the fields), or as [`Value`]s in a slice or an array, of which null is [`Value::Null`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be looked up in an index",
     note = "give a value or a tuple of values of the types of the indexed fields, or a slice of `Value`s"
@@ -199,8 +201,8 @@ values! {
 /// An index to read from: the rows of a table in the order of other fields than its key.
 ///
 /// What is looked up is an [`IndexKey`]: typed values of the first indexed fields, or a slice of
-/// [`Value`]s. Rows come straight from the table. Null sorts where the value sorts that is reserved for
-/// it; it is found by a [`Nullable`](crate::Nullable) or by [`Value::Null`].
+/// [`Value`]s. Rows come straight from the table. Null sorts where the value sorts that is reserved
+/// for it; it is found by a [`Nullable`](crate::Nullable) or by [`Value::Null`].
 ///
 /// ```
 /// use drystone::{Database, Record};
@@ -243,7 +245,8 @@ values! {
 /// let write = db.write()?;
 /// let mut flights = write.create_dyn_table("flights", &schema)?;
 /// flights.create_index("by_tail", &["tail", "delay"])?;
-/// for (id, tail, delay) in [(1, "N14228".into(), 2), (2, Value::Null, 0), (3, "N14228".into(), -1)] {
+/// let (tail, null) = (Value::from("N14228"), Value::Null);
+/// for (id, tail, delay) in [(1, tail.clone(), 2), (2, null, 0), (3, tail, -1)] {
 ///     flights.insert(&RowBuf::from_values(&schema, [Value::from(id), tail, delay.into()])?)?;
 /// }
 /// let by_tail = flights.index("by_tail")?;
@@ -312,10 +315,11 @@ impl<'t, R: RowKind> Index<'t, R> {
         self.len() == 0
     }
 
-    /// The first row with these values of all indexed fields; in a unique index, the only one. O(log n).
+    /// The first row with these values of all indexed fields; in a unique index, the only one.
+    /// O(log n).
     ///
-    /// Typed values have exactly the types of the fields. The compiler does not know those, so give a
-    /// literal its type: `by_price.get(2.5_f32)`. A nullable field is looked up by a
+    /// Typed values have exactly the types of the fields. The compiler does not know those, so give
+    /// a literal its type: `by_price.get(2.5_f32)`. A nullable field is looked up by a
     /// [`Nullable`](crate::Nullable), or by a plain value.
     ///
     /// ```
@@ -336,9 +340,9 @@ impl<'t, R: RowKind> Index<'t, R> {
     /// ```
     ///
     /// # Errors
-    /// `Usage` if the types, or the number of values, are others; `Value` if a value does not fit its
-    /// field, or a plain value is the one that stands for null there; `Corrupt` if a page on the way does
-    /// not match its checksum, or the index does not agree with its table.
+    /// `Usage` if the types, or the number of values, are others; `Value` if a value does not fit
+    /// its field, or a plain value is the one that stands for null there; `Corrupt` if a page on
+    /// the way does not match its checksum, or the index does not agree with its table.
     #[inline]
     pub fn get<K: IndexKey>(&self, values: K) -> Result<Option<R::Row<'t>>> {
         match values.whole(&Lookup(&self.reader), |values| self.reader.get(values))? {
@@ -371,8 +375,8 @@ impl<'t, R: RowKind> Index<'t, R> {
         self.get(values).map(|row| row.is_some())
     }
 
-    /// The rows with these values of the first indexed fields, in the order of the index. Finding them,
-    /// and how many they are, is O(log n).
+    /// The rows with these values of the first indexed fields, in the order of the index. Finding
+    /// them, and how many they are, is O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -401,8 +405,8 @@ impl<'t, R: RowKind> Index<'t, R> {
         Ok(self.rows(entries))
     }
 
-    /// The rows between two bounds, each of values of the first indexed fields. A bound stands for all
-    /// rows that begin with it, so an included upper bound includes every one of them.
+    /// The rows between two bounds, each of values of the first indexed fields. A bound stands for
+    /// all rows that begin with it, so an included upper bound includes every one of them.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -525,7 +529,8 @@ impl<'t, R: RowKind> IntoIterator for &Index<'t, R> {
 /// The rows of a table in the order of an index: an iterator of `Result<&T>` (of `Result<Row>` in a
 /// [`Dyn`] table) from both ends.
 ///
-/// Rows are looked up by their keys, several side by side. An error comes once and ends the iteration.
+/// Rows are looked up by their keys, several side by side. An error comes once and ends the
+/// iteration.
 ///
 /// ```
 /// # use drystone::{Database, Record};
@@ -572,8 +577,8 @@ impl<'t, R: RowKind> IndexRows<'t, R> {
         self.len() == 0
     }
 
-    /// The entries alone, without a look at the rows: the indexed fields and the key, as rows of the
-    /// [schema of the index](Index::schema). Much faster, if that is all that you need.
+    /// The entries alone, without a look at the rows: the indexed fields and the key, as rows of
+    /// the [schema of the index](Index::schema). Much faster, if that is all that you need.
     ///
     /// ```
     /// # use drystone::{Database, Record};

@@ -95,7 +95,8 @@ impl OpenIndex {
         Ok(found.filter(|found| self.shape.clash(found, entry)))
     }
 
-    /// Brings the index after a change that has been made, and that no unique value is in the way of.
+    /// Brings the index after a change that has been made, and that no unique value is in the way
+    /// of.
     pub(super) fn follow(&mut self, session: &WriteSession, change: Change<'_>) -> Result<()> {
         let (before, after) =
             (self.entry(change.before, change.number), self.entry(change.after, change.number));
@@ -128,8 +129,8 @@ impl OpenIndex {
         }
     }
 
-    /// The same after many changes that were made together: values may have moved from one of the rows to another. After an
-    /// error the index is what it was.
+    /// The same after many changes that were made together: values may have moved from one of the
+    /// rows to another. After an error the index is what it was.
     fn follow_together(&mut self, session: &WriteSession, table: &str, changes: &[Change<'_>]) -> Result<()> {
         let changes: Vec<[Option<Vec<u8>>; 2]> = changes
             .iter()
@@ -257,7 +258,8 @@ impl OpenIndex {
     }
 }
 
-/// Brings all indexes after changes that were made together. After an error they are what they were.
+/// Brings all indexes after changes that were made together. After an error they are what they
+/// were.
 pub(super) fn follow_all(
     indexes: &mut [OpenIndex],
     session: &WriteSession,
@@ -275,7 +277,8 @@ pub(super) fn follow_all(
     Ok(())
 }
 
-/// Builds what all indexes are to hold, beside what they hold. After an error nothing is left of it.
+/// Builds what all indexes are to hold, beside what they hold. After an error nothing is left of
+/// it.
 pub(super) fn build_all(
     indexes: &[OpenIndex],
     session: &WriteSession,
@@ -302,7 +305,8 @@ pub(super) fn build_all(
 /// Is told what a row was, if it was there, and what it is.
 type Each<'e> = &'e mut dyn FnMut(Option<&[u8]>, &[u8]) -> Result<()>;
 
-/// The rows in which one tree differs from another that has all its keys, in key order: what a row was, and what it is.
+/// The rows in which one tree differs from another that has all its keys, in key order: what a row
+/// was, and what it is.
 fn changed_rows(from: View<'_>, to: View<'_>, each: Each<'_>) -> Result<()> {
     with_probe!(to.layout().key(), probe => changed_rows_with(probe, from, to, each))
 }

@@ -69,7 +69,8 @@ impl<'t> Reader<'t> {
         self.view.record(row).map_err(|error| self.place_error(error))
     }
 
-    /// All records of a table without a key, if they are one array, as they lie there: **not verified**.
+    /// All records of a table without a key, if they are one array, as they lie there: **not
+    /// verified**.
     pub(crate) fn array(&self) -> Option<&'t [u8]> {
         if self.definition.layout.is_keyed() { None } else { self.view.array() }
     }
@@ -109,8 +110,8 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The rows between two bounds. A bound is a whole key, or its leading fields, and then stands for all keys that begin
-    /// with them.
+    /// The rows between two bounds. A bound is a whole key, or its leading fields, and then stands
+    /// for all keys that begin with them.
     pub(crate) fn rows_between(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Result<Range<u64>> {
         let start = match from {
             Bound::Unbounded => 0,
@@ -125,7 +126,8 @@ impl<'t> Reader<'t> {
         Ok(start..end.max(start))
     }
 
-    /// How many rows come before the keys that begin like this (filled with 0x00), or before what follows them (0xFF).
+    /// How many rows come before the keys that begin like this (filled with 0x00), or before what
+    /// follows them (0xFF).
     fn edge(&self, prefix: &[u8], fill: u8) -> Result<u64> {
         let layout = &self.definition.layout;
         if !layout.is_keyed() {
@@ -205,7 +207,8 @@ pub(crate) fn with_key<K: crate::record::Key, R>(key: K, then: impl FnOnce(&[u8]
         key.encode(&mut bytes[..K::WIDTH]);
         then(&bytes[..K::WIDTH])
     } else {
-        // What is looked up in an index may be wider than any key: that is an error, reported later.
+        // What is looked up in an index may be wider than any key: that is an error, reported
+        // later.
         let mut bytes = vec![0; K::WIDTH];
         key.encode(&mut bytes);
         then(&bytes)

@@ -36,8 +36,8 @@ use crate::tree;
 /// ```
 pub struct Rows<'t, R> {
     slices: Slices<'t, R>,
-    /// What is left of the leaf that was begun at the front, and of the one at the back. As bytes, so that
-    /// the lifetime can be shortened.
+    /// What is left of the leaf that was begun at the front, and of the one at the back. As bytes,
+    /// so that the lifetime can be shortened.
     front: &'t [u8],
     back: &'t [u8],
 }
@@ -63,8 +63,8 @@ impl<'t, R: RowKind> Rows<'t, R> {
         (rows.len() / self.slices.reader.definition.schema.width()) as u64
     }
 
-    /// How many rows are left. (`ExactSizeIterator` is not implemented: damage may end the iteration
-    /// early, and a table may have more rows than a `usize` can count.)
+    /// How many rows are left. (`ExactSizeIterator` is not implemented: damage may end the
+    /// iteration early, and a table may have more rows than a `usize` can count.)
     pub fn len(&self) -> u64 {
         self.slices.rows() + self.begun(self.front) + self.begun(self.back)
     }
@@ -113,13 +113,14 @@ impl<'t, R: RowKind> Rows<'t, R> {
         Slices::new(self.slices.reader, self.numbers())
     }
 
-    /// The rows that are left as one slice, if they lie side by side in the file: within one leaf, or
-    /// in leaves that were loaded together. `None` if they do not. O(leaves); verifies what was not
-    /// read before.
+    /// The rows that are left as one slice, if they lie side by side in the file: within one leaf,
+    /// or in leaves that were loaded together. `None` if they do not. O(leaves); verifies what was
+    /// not read before.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # write.create_table::<Point>("points")?.load((0..10_000).map(|x| Point { x, y: 1 }))?;
@@ -151,7 +152,8 @@ impl<'t, R: RowKind> Rows<'t, R> {
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<Point>("points")?.extend((0..9).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
-    /// let points: Vec<Point> = read.table::<Point>("points")?.iter().copied().collect::<Result<_, _>>()?;
+    /// let points = read.table::<Point>("points")?;
+    /// let points: Vec<Point> = points.iter().copied().collect::<Result<_, _>>()?;
     /// assert_eq!(points.len(), 9);
     /// # Ok::<(), drystone::Error>(())
     /// ```
@@ -159,8 +161,8 @@ impl<'t, R: RowKind> Rows<'t, R> {
         self.map(|row| row.map(R::to_buf))
     }
 
-    /// Cuts the range into `parts` ranges of equal length (to a row), in order: one for each thread.
-    /// There are at most as many parts as rows, and at least one.
+    /// Cuts the range into `parts` ranges of equal length (to a row), in order: one for each
+    /// thread. There are at most as many parts as rows, and at least one.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -460,8 +462,9 @@ impl fmt::Debug for RowSlice<'_> {
     }
 }
 
-/// Equal parts of a range, in order; the first ones are a row longer where it does not come out even.
-/// The caller's number is cut to that of the rows, so that it alone never decides how much is allocated.
+/// Equal parts of a range, in order; the first ones are a row longer where it does not come out
+/// even. The caller's number is cut to that of the rows, so that it alone never decides how much is
+/// allocated.
 fn split(rows: Range<u64>, parts: usize) -> impl Iterator<Item = Range<u64>> {
     let parts = (parts as u64).min(rows.end - rows.start).max(1);
     let (each, longer) = ((rows.end - rows.start) / parts, (rows.end - rows.start) % parts);

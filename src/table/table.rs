@@ -13,9 +13,9 @@ use crate::schema::Schema;
 
 /// A table to read from: of `T`s, or of rows whose schema is known only at run time ([`Dyn`]).
 ///
-/// What it returns lives as long as the [`ReadTransaction`](crate::ReadTransaction) that it came from,
-/// and does not change. Rows are references straight into the mapped file. A handle is small and
-/// `Copy`; any number of threads can use it.
+/// What it returns lives as long as the [`ReadTransaction`](crate::ReadTransaction) that it came
+/// from, and does not change. Rows are references straight into the mapped file. A handle is small
+/// and `Copy`; any number of threads can use it.
 ///
 /// ```
 /// use drystone::{Database, Record};
@@ -50,8 +50,8 @@ use crate::schema::Schema;
 /// The same with a schema that is known only at run time: see [`Dyn`].
 pub struct Table<'t, R> {
     reader: Reader<'t>,
-    /// The rows of a table by number that are one array; empty for others. A row may be returned from
-    /// here only after `is_verified` says so.
+    /// The rows of a table by number that are one array; empty for others. A row may be returned
+    /// from here only after `is_verified` says so.
     elements: &'t [R],
 }
 
@@ -143,8 +143,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// ```
     ///
     /// # Errors
-    /// `IndexNotFound` if the table has no index of this name, naming those it has; `Corrupt` if the catalog
-    /// cannot be read.
+    /// `IndexNotFound` if the table has no index of this name, naming those it has; `Corrupt` if
+    /// the catalog cannot be read.
     pub fn index(&self, name: &str) -> Result<Index<'t, R>> {
         Index::new(self.reader, name)
     }
@@ -163,7 +163,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
@@ -200,13 +201,15 @@ impl<'t, R: RowKind> Table<'t, R> {
         }
     }
 
-    /// The rows with these keys, or numbers, in the order asked for. O(keys × log n), but several times
-    /// faster than calling [`get`](Table::get) in a loop on a table that is larger than the processor's
-    /// caches: the keys go down the tree side by side, and their waits for memory overlap.
+    /// The rows with these keys, or numbers, in the order asked for. O(keys × log n), but several
+    /// times faster than calling [`get`](Table::get) in a loop on a table that is larger than the
+    /// processor's caches: the keys go down the tree side by side, and their waits for memory
+    /// overlap.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;
@@ -240,7 +243,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
@@ -259,7 +263,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
@@ -283,7 +288,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
@@ -302,7 +308,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
@@ -321,7 +328,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
@@ -341,8 +349,9 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// The rows whose keys (or numbers) lie in a range. Finding its ends is O(log n), and so is its
     /// length.
     ///
-    /// In a [`Dyn`] table a bound may have fewer values than the key has fields. It then stands for all
-    /// keys that begin with them, so an included upper bound includes every row that begins like it.
+    /// In a [`Dyn`] table a bound may have fewer values than the key has fields. It then stands for
+    /// all keys that begin with them, so an included upper bound includes every row that begins
+    /// like it.
     ///
     /// ```
     /// # use drystone::{Database, Dyn, RowBuf, Schema, Value};
@@ -351,7 +360,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # let write = db.write()?;
     /// let mut flights = write.create_dyn_table("flights", &schema)?;
     /// for (carrier, flight) in [("AA", 1), ("UA", 12), ("UA", 1545), ("VX", 7)] {
-    ///     flights.insert(&RowBuf::from_values(&schema, [Value::from(carrier), Value::from(flight)])?)?;
+    ///     let row = [Value::from(carrier), flight.into()];
+    ///     flights.insert(&RowBuf::from_values(&schema, row)?)?;
     /// }
     /// let (united, from_12) = ([Value::from("UA")], [Value::from("UA"), Value::from(12)]);
     /// assert_eq!(flights.as_table().range(&united[..]..=&united[..])?.len(), 2);
@@ -381,12 +391,13 @@ impl<'t, R: RowKind> Table<'t, R> {
         self.reader.rows_between(from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice))
     }
 
-    /// The rows with these numbers, in key order where there is a key; those beyond the end are left
-    /// out. O(log n).
+    /// The rows with these numbers, in key order where there is a key; those beyond the end are
+    /// left out. O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
@@ -404,7 +415,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
@@ -420,12 +432,13 @@ impl<'t, R: RowKind> Table<'t, R> {
         Rows::new(self.reader, 0..self.len())
     }
 
-    /// All rows, in order, as slices, one for each leaf: the fastest way over a table that is not one
-    /// slice.
+    /// All rows, in order, as slices, one for each leaf: the fastest way over a table that is not
+    /// one slice.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
@@ -441,16 +454,17 @@ impl<'t, R: RowKind> Table<'t, R> {
         Slices::new(self.reader, 0..self.len())
     }
 
-    /// The whole table as one slice, straight from the file, if its rows lie side by side: after a bulk
-    /// load, as long as the table has not been modified since. `None` otherwise; the empty table is the
-    /// empty slice.
+    /// The whole table as one slice, straight from the file, if its rows lie side by side: after a
+    /// bulk load, as long as the table has not been modified since. `None` otherwise; the empty
+    /// table is the empty slice.
     ///
-    /// The first call verifies what was not read before, at the speed of the checksum; later ones look
-    /// at one bit for each leaf.
+    /// The first call verifies what was not read before, at the speed of the checksum; later ones
+    /// look at one bit for each leaf.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
@@ -468,12 +482,13 @@ impl<'t, R: RowKind> Table<'t, R> {
 }
 
 impl<'t, T: Record + Keyed> Table<'t, T> {
-    /// The rows whose keys begin with these leading fields: `edges.prefix((7,))`. Fields of other types
-    /// than those of the key do not compile: see [`PrefixOf`].
+    /// The rows whose keys begin with these leading fields: `edges.prefix((7,))`. Fields of other
+    /// types than those of the key do not compile: see [`PrefixOf`].
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Edge { #[record(key)] from: u32, #[record(key)] to: u32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<Edge>("edges")?.load([(1, 2), (7, 1), (7, 3)].map(|(from, to)| Edge { from, to })))?;
     /// # let read = db.read()?;
@@ -493,11 +508,13 @@ impl<'t, T: Record + Keyed> Table<'t, T> {
 }
 
 impl<'t> Table<'t, Dyn> {
-    /// The rows whose keys begin with these values; in a table without a key, the row with this number.
+    /// The rows whose keys begin with these values; in a table without a key, the row with this
+    /// number.
     ///
     /// ```
     /// # use drystone::{Database, Dyn, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Edge { #[record(key)] from: u32, #[record(key)] to: u32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<Edge>("edges")?.load([(1, 2), (7, 1), (7, 3)].map(|(from, to)| Edge { from, to })))?;
     /// # let read = db.read()?;

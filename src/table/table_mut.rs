@@ -1,5 +1,5 @@
-//! `TableMut`: a table in the write transaction. Its reads are in `own_rows`, changes of many rows
-//! at once in `batch`.
+//! `TableMut`: a table in the write transaction. Its reads are in `own_rows`, bulk loads in
+//! `load_rows`, changes of many rows at once in `batch`.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -8,21 +8,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::index::IndexOptions;
 use super::kind::{Dyn, RowKind};
-use super::load_rows::{RowSource, TryRowSource};
 use super::table::Table;
 use super::updated::Updated;
 use super::writer::Writer;
 use crate::error::{Result, fail};
-use crate::load::{LoadOptions, LoadReport, RecordSource};
 use crate::record::{Keyed, RowBuf, Selector, Unkeyed, Value};
 use crate::schema::Schema;
 
 /// A table to read and to change: of `T`s, or of rows whose schema is known only at run time
 /// ([`Dyn`]). It sees its own changes; others see them after the commit.
 ///
-/// Dropping the handle keeps the changes in the transaction; dropping the transaction without `commit`
-/// discards them. While a handle lives, the same table cannot be opened again in the transaction. A
-/// handle can be sent to another thread.
+/// Dropping the handle keeps the changes in the transaction; dropping the transaction without
+/// `commit` discards them. While a handle lives, the same table cannot be opened again in the
+/// transaction. A handle can be sent to another thread.
 ///
 /// ```
 /// use drystone::{Database, Record};
@@ -56,7 +54,8 @@ use crate::schema::Schema;
 /// let db = Database::in_memory()?;
 /// let write = db.write()?;
 /// let mut players = write.create_dyn_table("players", &schema)?;
-/// players.insert(&RowBuf::from_named(&schema, [("id", Value::from(7)), ("name", "Ada".into()), ("score", Value::Null)])?)?;
+/// let values = [("id", Value::from(7)), ("name", "Ada".into()), ("score", Value::Null)];
+/// players.insert(&RowBuf::from_named(&schema, values)?)?;
 /// assert!(players.set_field(&[7.into()], "score", 9.5)?);
 /// assert_eq!(players.get(&[7.into()])?.unwrap().to_string(), "id: 7, name: Ada, score: 9.5");
 /// # Ok::<(), drystone::Error>(())
@@ -126,12 +125,13 @@ impl<'x, R: RowKind> TableMut<'x, R> {
 
     /// Changes a row. `None` if there is none with this key (or number).
     ///
-    /// `change` works on a copy and returns nothing or a [`Result`](crate::Result). If it returns an
-    /// error or panics, the row is as it was.
+    /// `change` works on a copy and returns nothing or a [`Result`](crate::Result). If it returns
+    /// an error or panics, the row is as it was.
     ///
     /// ```
     /// # use drystone::{Database, Error, ErrorKind, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Account { #[record(key)] id: u64, cents: i64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct Account { #[record(key)] id: u64, cents: i64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// let mut accounts = write.create_table::<Account>("accounts")?;
@@ -150,10 +150,10 @@ impl<'x, R: RowKind> TableMut<'x, R> {
     /// ```
     ///
     /// # Errors
-    /// What `change` returns; `Value` if it changed the key, `KeyExists` if another row has what this one
-    /// got in a unique index: the row is as it was. `Corrupt` or `Io` if pages cannot be read, or
-    /// written where the edits outgrow their memory. In a [`Dyn`] table also `Usage` or `Value` if this
-    /// is not a key of the table.
+    /// What `change` returns; `Value` if it changed the key, `KeyExists` if another row has what
+    /// this one got in a unique index: the row is as it was. `Corrupt` or `Io` if pages cannot be
+    /// read, or written where the edits outgrow their memory. In a [`Dyn`] table also `Usage` or
+    /// `Value` if this is not a key of the table.
     pub fn update<C: Updated>(
         &mut self,
         key: R::Key<'_>,
@@ -187,8 +187,9 @@ impl<'x, R: RowKind> TableMut<'x, R> {
     /// ```
     ///
     /// # Errors
-    /// `FieldNotFound` if there is no such field, or another schema made the handle; `Value` if the value does
-    /// not fit the field, or the field is part of the key; else as for [`update`](TableMut::update).
+    /// `FieldNotFound` if there is no such field, or another schema made the handle; `Value` if the
+    /// value does not fit the field, or the field is part of the key; else as for
+    /// [`update`](TableMut::update).
     pub fn set_field<'v>(
         &mut self,
         key: R::Key<'_>,
@@ -203,116 +204,6 @@ impl<'x, R: RowKind> TableMut<'x, R> {
             field.store(&value, &mut record[field.offset()..field.offset() + field.width()])
         };
         R::with_key(schema, key, |key| self.writer.update(key, set)).map(|done| done.is_some())
-    }
-
-    /// Loads rows in bulk: sorts them by key if they do not come in order, merges them with the rows that
-    /// there are, and writes all of it as full leaves in one run. Rows without a key are appended.
-    ///
-    /// The fastest way to fill a table. Time: that of writing the bytes if the rows come in order, plus
-    /// sorting within the memory budget if not.
-    ///
-    /// ```
-    /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { #[record(key)] id: u32, y: i32 }
-    /// # let db = Database::in_memory()?;
-    /// # let write = db.write()?;
-    /// let mut points = write.create_table::<Point>("points")?;
-    /// let report = points.load((0..1000).rev().map(|id| Point { id, y: 1 }))?;
-    /// assert_eq!((report.rows, report.in_order), (1000, false));
-    /// # Ok::<(), drystone::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// `KeyExists` if two rows have one key, or the same values in a unique index; `Io` if the disk is
-    /// full. The table is then what it was, also if the iterator panics.
-    pub fn load(&mut self, rows: impl IntoIterator<Item = R::Buf>) -> Result<LoadReport> {
-        self.load_with(rows, &LoadOptions::new())
-    }
-
-    /// Loads rows in bulk, with options: what to do with duplicates, whether to replace what is there,
-    /// how much memory to use.
-    ///
-    /// ```
-    /// # use drystone::{Database, LoadOptions, OnDuplicate, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { #[record(key)] id: u32, y: i32 }
-    /// # let db = Database::in_memory()?;
-    /// # let write = db.write()?;
-    /// # let mut points = write.create_table::<Point>("points")?;
-    /// let options = LoadOptions::new().on_duplicate(OnDuplicate::Last);
-    /// points.load_with([Point { id: 1, y: 1 }, Point { id: 1, y: 2 }], &options)?;
-    /// assert_eq!(points.get(1)?.unwrap().y, 2);
-    /// # Ok::<(), drystone::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As for [`load`](TableMut::load); duplicates are errors only if the options say so.
-    pub fn load_with(
-        &mut self,
-        rows: impl IntoIterator<Item = R::Buf>,
-        options: &LoadOptions,
-    ) -> Result<LoadReport> {
-        let mut source = RowSource::<R, _>::new(self.held_schema(), rows.into_iter());
-        self.writer.load(&mut source, options)
-    }
-
-    /// Loads rows that come as results, and stops at the first error.
-    ///
-    /// ```
-    /// # use drystone::{Database, Error, ErrorKind, LoadOptions, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
-    /// # let db = Database::in_memory()?;
-    /// # let write = db.write()?;
-    /// # let mut points = write.create_table::<Point>("points")?;
-    /// let rows = ["1 2", "3 4", "5 five"].iter().map(|line| {
-    ///     let numbers: Result<Vec<i32>, _> = line.split(' ').map(str::parse).collect();
-    ///     match numbers.as_deref() {
-    ///         Ok(&[x, y]) => Ok(Point { x, y }),
-    ///         _ => Err(Error::new(ErrorKind::Value, format!("{line:?} is not two numbers"))),
-    ///     }
-    /// });
-    /// assert!(points.try_load(rows, &LoadOptions::new()).is_err());
-    /// assert!(points.is_empty());
-    /// # Ok::<(), drystone::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// The first error of the iterator; else as for [`load_with`](TableMut::load_with). The table is then
-    /// what it was.
-    pub fn try_load(
-        &mut self,
-        rows: impl IntoIterator<Item = Result<R::Buf>>,
-        options: &LoadOptions,
-    ) -> Result<LoadReport> {
-        let mut source = TryRowSource::<R, _>::new(self.held_schema(), rows.into_iter());
-        self.writer.load(&mut source, options)
-    }
-
-    /// Loads the records of a source: a CSV, an Arrow file, or whatever else is a [`RecordSource`]. Its
-    /// records must be laid out as the schema of the table says.
-    ///
-    /// ```
-    /// # use drystone::{Database, Schema};
-    /// use drystone::{LoadOptions, query};
-    ///
-    /// # let db = Database::in_memory()?;
-    /// # let write = db.write()?;
-    /// # let schema: Schema = "carrier: str[2], delay: i16".parse()?;
-    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
-    /// # let row = flights.new_row();
-    /// # flights.push(&row)?;
-    /// // The rows of a query are a source, and so are the readers of CSV, Arrow and other formats.
-    /// let delays = flights.as_table().query().select(["delay"]).run()?;
-    /// let mut copy = write.create_dyn_table("delays", delays.schema())?;
-    /// let report = copy.load_from(&mut delays.source(), &LoadOptions::new())?;
-    /// assert_eq!(report.rows, 1);
-    /// # Ok::<(), drystone::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// What the source returns; else as for [`load_with`](TableMut::load_with). The table is then what it
-    /// was.
-    pub fn load_from(&mut self, source: &mut dyn RecordSource, options: &LoadOptions) -> Result<LoadReport> {
-        self.writer.load(source, options)
     }
 
     /// Makes an index on the table: see
@@ -397,7 +288,8 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     ///
     /// ```
     /// # use drystone::{Database, ErrorKind, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// let mut users = write.create_table::<User>("users")?;
@@ -408,9 +300,9 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// `KeyExists` if there is a row with this key, or with the same values in a unique index; `Corrupt`
-    /// or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has no key,
-    /// `Schema` if the row has another schema.
+    /// `KeyExists` if there is a row with this key, or with the same values in a unique index;
+    /// `Corrupt` or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it
+    /// has no key, `Schema` if the row has another schema.
     pub fn insert(&mut self, row: &R::Buf) -> Result<()> {
         self.needs_key("insert", "push")?;
         self.writer.insert(self.bytes(row)?)
@@ -420,7 +312,8 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// let mut users = write.create_table::<User>("users")?;
@@ -437,12 +330,13 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
         self.writer.upsert(self.bytes(row)?)
     }
 
-    /// Replaces the row with the key of this one; `false`, and nothing is changed, if there is none.
-    /// O(log n).
+    /// Replaces the row with the key of this one; `false`, and nothing is changed, if there is
+    /// none. O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;
@@ -469,7 +363,8 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// let mut users = write.create_table::<User>("users")?;
@@ -480,8 +375,8 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// `Corrupt` or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has no
-    /// key.
+    /// `Corrupt` or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it
+    /// has no key.
     pub fn remove(&mut self, key: R::Key<'_>) -> Result<Option<R::Buf>> {
         self.needs_key("remove", "swap_remove")?;
         let schema = self.held_schema();
@@ -524,7 +419,8 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// let mut points = write.create_table::<Point>("points")?;
@@ -534,8 +430,8 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// As for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has a key, `Schema` if
-    /// the row has another schema.
+    /// As for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has a key,
+    /// `Schema` if the row has another schema.
     pub fn push(&mut self, row: &R::Buf) -> Result<u64> {
         self.needs_no_key("push", "insert")?;
         let number = self.len();
@@ -558,7 +454,8 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// As for [`push`](TableMut::push); none of the rows is appended then, nor if the iterator panics.
+    /// As for [`push`](TableMut::push); none of the rows is appended then, nor if the iterator
+    /// panics.
     pub fn extend(&mut self, rows: impl IntoIterator<Item = R::Buf>) -> Result<()> {
         self.needs_no_key("extend", "insert_many")?;
         let before = self.len();
@@ -595,7 +492,8 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// let mut points = write.create_table::<Point>("points")?;
@@ -616,7 +514,8 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// let mut points = write.create_table::<Point>("points")?;
@@ -627,8 +526,8 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// `Corrupt` or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has a
-    /// key.
+    /// `Corrupt` or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it
+    /// has a key.
     pub fn truncate(&mut self, rows: u64) -> Result<()> {
         self.needs_no_key("truncate", "remove_range")?;
         self.writer.truncate(rows)
@@ -638,7 +537,8 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// let mut points = write.create_table::<Point>("points")?;
@@ -660,7 +560,8 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// let mut points = write.create_table::<Point>("points")?;

@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 
-/// What a closure that changes a row returns: nothing, or a [`Result`](crate::Result). After an error the row is as it was.
+/// What a closure that changes a row returns: nothing, or a [`Result`](crate::Result). After an
+/// error the row is as it was.
 #[diagnostic::on_unimplemented(
     message = "the closure of `update` returns `()` or `drystone::Result`, not `{Self}`",
     note = "to return a value, end the closure with `Ok(value)`"

@@ -42,9 +42,9 @@ pub(super) fn batch_rows(schema: &Schema) -> usize {
 /// ```
 ///
 /// # Errors
-/// [`Value`](ErrorKind::Value) when the bytes are no whole records, [`Corrupt`](ErrorKind::Corrupt) when they are no values of
-/// their fields: text that is not UTF-8, a `bool` that is neither 0 nor 1, an enumeration's value
-/// that has no name.
+/// [`Value`](ErrorKind::Value) when the bytes are no whole records, [`Corrupt`](ErrorKind::Corrupt)
+/// when they are no values of their fields: text that is not UTF-8, a `bool` that is neither 0 nor
+/// 1, an enumeration's value that has no name.
 pub fn record_batch(schema: &Schema, records: &[u8]) -> Result<RecordBatch> {
     batch(schema, to_schema(schema), records)
 }
@@ -187,7 +187,8 @@ impl<'r> Column<'r> {
 
     fn texts(self) -> Result<ArrayRef> {
         let nulls = self.nulls();
-        // A batch is so small that 32 bits hold the offsets of its text; `record_batch` may be given more.
+        // A batch is so small that 32 bits hold the offsets of its text; `record_batch` may be
+        // given more.
         let mut ends: Vec<i32> = Vec::with_capacity(self.rows() + 1);
         let mut text = Vec::new();
         ends.push(0);

@@ -1,5 +1,6 @@
-//! The messages of an Arrow file or stream, cut out of it and decoded. What a message says of lengths is held against what is
-//! there before anything is set aside for it: the decoder takes it on trust, and would ask for more memory than there is.
+//! The messages of an Arrow file or stream, cut out of it and decoded. What a message says of
+//! lengths is held against what is there before anything is set aside for it: the decoder takes it
+//! on trust, and would ask for more memory than there is.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
@@ -149,8 +150,8 @@ impl<R: Read> Iterator for StreamMessages<R> {
     }
 }
 
-/// The next message with its frame, and how many bytes of it come before its body. A stream ends with an empty message, or after
-/// any whole one.
+/// The next message with its frame, and how many bytes of it come before its body. A stream ends
+/// with an empty message, or after any whole one.
 fn next_message(input: &mut impl Read) -> Decoded<Option<(Vec<u8>, usize)>> {
     let mut bytes = take(input, 4)?;
     if bytes.is_empty() {
@@ -206,7 +207,8 @@ fn decoder(
     Ok((Arc::clone(&schema), FileDecoder::new(schema, version)))
 }
 
-/// An error where a message names bytes that are not in its body, or more of them when unpacked than there can be.
+/// An error where a message names bytes that are not in its body, or more of them when unpacked
+/// than there can be.
 fn check(bytes: &[u8], head: usize) -> Decoded<()> {
     let (Some(head), Some(body)) = (bytes.get(..head), bytes.get(head..)) else { return Err(wrong(CUT)) };
     let message = root_as_message(unframed(head)?).map_err(|error| wrong(&error.to_string()))?;

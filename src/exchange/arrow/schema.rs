@@ -1,4 +1,5 @@
-//! Schemas as Arrow knows them, both ways. The exact field stands in the metadata, so that a round trip changes nothing.
+//! Schemas as Arrow knows them, both ways. The exact field stands in the metadata, so that a round
+//! trip changes nothing.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! A table as a stream of record batches that owns its snapshot, and as the C stream interface hands such on.
+//! A table as a stream of record batches that owns its snapshot, and as the C stream interface
+//! hands such on.
 
 use std::fmt;
 
@@ -13,7 +14,8 @@ use crate::schema::Schema;
 use crate::table::Dyn;
 use crate::transaction::ReadTransaction;
 
-/// The rows of a table as record batches, in the order of their key or number. It holds its snapshot as long as it lives.
+/// The rows of a table as record batches, in the order of their key or number. It holds its
+/// snapshot as long as it lives.
 ///
 /// ```
 /// use drystone::arrow::{Batches, TableBatches};

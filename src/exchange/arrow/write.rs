@@ -22,7 +22,8 @@ use crate::schema::Schema;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
-    /// A file with a list of its batches at the end, which is also called Feather: any batch can be found at once.
+    /// A file with a list of its batches at the end, which is also called Feather: any batch can be
+    /// found at once.
     File,
     /// One batch after the other, for pipes and sockets.
     Stream,
@@ -92,8 +93,9 @@ impl<W: Write> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Schema`](ErrorKind::Schema) when the row has another schema, [`Corrupt`](ErrorKind::Corrupt) when bytes are no values
-    /// of their fields, [`Io`](ErrorKind::Io) when they cannot be written.
+    /// [`Schema`](ErrorKind::Schema) when the row has another schema,
+    /// [`Corrupt`](ErrorKind::Corrupt) when bytes are no values of their fields,
+    /// [`Io`](ErrorKind::Io) when they cannot be written.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
         self.gathered.schema().check_same("the row", row.schema())?;
         self.write_records(row.as_bytes())

@@ -1,5 +1,6 @@
-//! Comma-separated values: read into records ([`Reader`]), written from rows ([`Writer`]), and looked through for the
-//! narrowest types that hold them ([`Inferred`]). All begin with [`Options`].
+//! Comma-separated values: read into records ([`Reader`]), written from rows ([`Writer`]), and
+//! looked through for the narrowest types that hold them ([`Inferred`]). All begin with
+//! [`Options`].
 
 mod infer;
 mod read;
@@ -19,11 +20,13 @@ use crate::schema::Schema;
 use crate::schema::text::shown;
 use split::{Lines, Problem};
 
-/// How a CSV is written: the delimiter, what stands for a missing value, and the name of the file for messages.
+/// How a CSV is written: the delimiter, what stands for a missing value, and the name of the file
+/// for messages.
 ///
-/// The first line names the columns. Fields may stand in quotes, in which a quote is doubled and line breaks are allowed;
-/// lines end with LF, CRLF or CR; a byte-order mark at the beginning is skipped, and so are blank lines (but where the only
-/// column is that of a nullable field, a blank line is a missing value).
+/// The first line names the columns. Fields may stand in quotes, in which a quote is doubled and
+/// line breaks are allowed; lines end with LF, CRLF or CR; a byte-order mark at the beginning is
+/// skipped, and so are blank lines (but where the only column is that of a nullable field, a blank
+/// line is a missing value).
 ///
 /// ```
 /// use drystone::{RecordSource, RowBuf, Schema, csv};
@@ -41,10 +44,10 @@ use split::{Lines, Problem};
 /// ```
 ///
 /// # Missing values
-/// An empty field is missing, and so is one that spells what [`null`](Options::null) names. Missing is null in a field
-/// that may be null and an error in one that may not. But what stands in quotes is a value if it can be one: `""` is the
-/// empty text and `"NA"` the text NA, while in a field of numbers both are missing. And a text field that may not be null takes
-/// everything as it stands.
+/// An empty field is missing, and so is one that spells what [`null`](Options::null) names. Missing
+/// is null in a field that may be null and an error in one that may not. But what stands in quotes
+/// is a value if it can be one: `""` is the empty text and `"NA"` the text NA, while in a field of
+/// numbers both are missing. And a text field that may not be null takes everything as it stands.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
@@ -151,7 +154,8 @@ impl Options {
         self
     }
 
-    /// Reads records of this schema, which are matched to the columns by name. Large reads are made; the input needs no buffer.
+    /// Reads records of this schema, which are matched to the columns by name. Large reads are
+    /// made; the input needs no buffer.
     ///
     /// A field that no column gives takes its default, or null.
     ///
@@ -169,13 +173,14 @@ impl Options {
     /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) when there is no header, when it names a column twice or one that the schema has
-    /// not, and when it lacks a field that has neither default nor null.
+    /// [`Input`](crate::ErrorKind::Input) when there is no header, when it names a column twice or
+    /// one that the schema has not, and when it lacks a field that has neither default nor null.
     pub fn reader<R: Read>(&self, schema: &Schema, input: R) -> Result<Reader<R>> {
         Reader::new(self, schema, input)
     }
 
-    /// Reads everything once, in bounded memory, and picks for each column the narrowest type that holds it.
+    /// Reads everything once, in bounded memory, and picks for each column the narrowest type that
+    /// holds it.
     ///
     /// - Whole numbers get the narrowest type that holds them, unsigned if none is negative; what
     ///   begins with a plus sign or a needless zero, such as the ZIP code `01234`, is text.
@@ -193,18 +198,20 @@ impl Options {
     /// let inferred = csv::Options::new().infer(text.as_bytes())?;
     /// assert_eq!(inferred.schema().to_string(), "id: u16, delay: i8?, zip: str[5]");
     /// assert_eq!(inferred.columns()[1].reason(), "whole numbers, -3 to -3; 1 missing");
-    /// assert_eq!(inferred.with_key(&["zip", "id"])?.to_string(), "zip: str[5] key, id: u16 key, delay: i8?");
+    /// let keyed = inferred.with_key(&["zip", "id"])?;
+    /// assert_eq!(keyed.to_string(), "zip: str[5] key, id: u16 key, delay: i8?");
     /// # Ok::<(), drystone::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) for a bad line, a header that cannot name fields, and an input without any rows.
+    /// [`Input`](crate::ErrorKind::Input) for a bad line, a header that cannot name fields, and an
+    /// input without any rows.
     pub fn infer<R: Read>(&self, input: R) -> Result<Inferred> {
         infer::infer(self, input)
     }
 
-    /// Writes rows of this schema, beginning with the header. What [`reader`](Options::reader) reads of it with the same
-    /// options are the same values.
+    /// Writes rows of this schema, beginning with the header. What [`reader`](Options::reader)
+    /// reads of it with the same options are the same values.
     ///
     /// ```
     /// use drystone::{RowBuf, Schema, csv};

@@ -13,7 +13,8 @@ use crate::schema::{FieldDef, Schema, Type};
 
 /// A CSV as a source of records, from [`Options::reader`]. Places are line numbers.
 ///
-/// A line that cannot be read as a record is an error that names file, line, column, field, text and the expected type:
+/// A line that cannot be read as a record is an error that names file, line, column, field, text
+/// and the expected type:
 ///
 /// ```
 /// use drystone::{RecordSource, Schema, csv};
@@ -79,7 +80,8 @@ impl<R: Read> Reader<R> {
         })
     }
 
-    /// Sets bad lines aside, as they stand, to be looked at and loaded again: the line of names first, then they.
+    /// Sets bad lines aside, as they stand, to be looked at and loaded again: the line of names
+    /// first, then they.
     ///
     /// Each makes two or three small writes; a file should be given in a `BufWriter`.
     ///
@@ -148,8 +150,8 @@ impl<R: Read, W: Write> Reader<R, W> {
         Ok(())
     }
 
-    /// Whether what spells a missing value is a value all the same: in quotes, or in a text field without null. Reads it
-    /// then.
+    /// Whether what spells a missing value is a value all the same: in quotes, or in a text field
+    /// without null. Reads it then.
     fn is_value(&self, field: &FieldDef, column: usize, text: &str, out: &mut [u8]) -> bool {
         let is_text = matches!(field.ty(), Type::Str(_) | Type::Enum(_));
         (self.lines.is_quoted(column) || (is_text && !field.is_nullable()))

@@ -1,4 +1,5 @@
-//! What a reader makes of good and of bad lines, what is inferred, and the way out and back in again.
+//! What a reader makes of good and of bad lines, what is inferred, and the way out and back in
+//! again.
 
 use std::io::{self, Read};
 

@@ -9,8 +9,9 @@ use crate::exchange::check_whole;
 use crate::record::Row;
 use crate::schema::Schema;
 
-/// Writes rows as a CSV, from [`Options::writer`]. Null is an empty field, an empty text that might be taken for it is `""`,
-/// and floats are the shortest text that reads back to the same number (a NaN as NaN, whatever its bits).
+/// Writes rows as a CSV, from [`Options::writer`]. Null is an empty field, an empty text that might
+/// be taken for it is `""`, and floats are the shortest text that reads back to the same number (a
+/// NaN as NaN, whatever its bits).
 ///
 /// ```
 /// use drystone::{RowBuf, Schema, Value, csv};
@@ -66,8 +67,9 @@ impl<W: Write> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Schema`](crate::ErrorKind::Schema) when the row has another schema, [`Corrupt`](crate::ErrorKind::Corrupt) when its
-    /// bytes are no values of its fields, [`Io`](crate::ErrorKind::Io) when it cannot be written.
+    /// [`Schema`](crate::ErrorKind::Schema) when the row has another schema,
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) when its bytes are no values of its fields,
+    /// [`Io`](crate::ErrorKind::Io) when it cannot be written.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
         self.schema.check_same("the row", row.schema())?;
         self.line.clear();
@@ -149,7 +151,8 @@ impl<W: Write> Writer<W> {
         self.line.len()
     }
 
-    /// Puts the text of a field, which is no null, in quotes if it would be taken for something else without.
+    /// Puts the text of a field, which is no null, in quotes if it would be taken for something
+    /// else without.
     fn end_field(&mut self, start: usize) {
         let text = &self.line[start..];
         let delimiter = self.options.delimiter;

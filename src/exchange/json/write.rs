@@ -51,8 +51,9 @@ impl<W: Write> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Schema`](crate::ErrorKind::Schema) when the row has another schema, [`Corrupt`](crate::ErrorKind::Corrupt) when its
-    /// bytes are no values of its fields, [`Io`](crate::ErrorKind::Io) when it cannot be written.
+    /// [`Schema`](crate::ErrorKind::Schema) when the row has another schema,
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) when its bytes are no values of its fields,
+    /// [`Io`](crate::ErrorKind::Io) when it cannot be written.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
         self.schema.check_same("the row", row.schema())?;
         serde_json::to_writer(&mut self.output, &row).map_err(|error| {
@@ -74,7 +75,8 @@ impl<W: Write> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Value`](crate::ErrorKind::Value) when they are not whole, else as [`write`](Writer::write).
+    /// [`Value`](crate::ErrorKind::Value) when they are not whole, else as
+    /// [`write`](Writer::write).
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
         check_whole(&self.schema, records)?;
         let schema = self.schema.clone();

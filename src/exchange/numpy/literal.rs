@@ -1,4 +1,5 @@
-//! Python literals, as far as headers of `.npy` files have them: texts, whole numbers, truth values, lists, tuples, dicts.
+//! Python literals, as far as headers of `.npy` files have them: texts, whole numbers, truth
+//! values, lists, tuples, dicts.
 
 /// A literal.
 #[derive(Clone, Debug, PartialEq)]

@@ -74,8 +74,9 @@ impl<R: Read> Opened<R> {
 /// An `.npy` file as a source of records, from [`Options::reader`](super::Options::reader). Places
 /// are rows, counted from 1.
 ///
-/// What lies in the array as a record has it is taken as it is, so that the value which is set aside for null is null in a field that may be,
-/// as [`Writer`](super::Writer) writes it. NaT is null, and an error in a field that may not be. Other values are stored where that is exact.
+/// What lies in the array as a record has it is taken as it is, so that the value which is set
+/// aside for null is null in a field that may be, as [`Writer`](super::Writer) writes it. NaT is
+/// null, and an error in a field that may not be. Other values are stored where that is exact.
 pub struct Reader<R> {
     pieces: Pieces<R>,
     schema: Schema,

@@ -60,8 +60,9 @@ impl<W: Write> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Schema`](crate::ErrorKind::Schema) when the row has another schema, [`Usage`](crate::ErrorKind::Usage) when it is one
-    /// more than was said, [`Io`](crate::ErrorKind::Io) when it cannot be written.
+    /// [`Schema`](crate::ErrorKind::Schema) when the row has another schema,
+    /// [`Usage`](crate::ErrorKind::Usage) when it is one more than was said,
+    /// [`Io`](crate::ErrorKind::Io) when it cannot be written.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
         self.schema.check_same("the row", row.schema())?;
         self.write_records(row.as_bytes())
@@ -79,7 +80,8 @@ impl<W: Write> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Value`](crate::ErrorKind::Value) when they are not whole, else as [`write`](Writer::write).
+    /// [`Value`](crate::ErrorKind::Value) when they are not whole, else as
+    /// [`write`](Writer::write).
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
         check_whole(&self.schema, records)?;
         self.written += (records.len() / self.schema.width()) as u64;
@@ -137,7 +139,8 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// The header, padded so that the data are aligned: in version 1 where its text is short and in ASCII, else in version 3.
+/// The header, padded so that the data are aligned: in version 1 where its text is short and in
+/// ASCII, else in version 3.
 fn header(schema: &Schema, rows: u64) -> Vec<u8> {
     let text = format!("{{'descr': {}, 'fortran_order': False, 'shape': ({rows},), }}", dtype(schema));
     let is_old = text.is_ascii() && text.len() + ALIGNMENT < usize::from(u16::MAX);

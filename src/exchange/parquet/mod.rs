@@ -71,9 +71,9 @@ impl Options {
         self
     }
 
-    /// Whether inference picks an enumeration for a column of few texts: at most 256 different ones (255
-    /// where values are missing), each of which comes four times on average. Its names are sorted, so that
-    /// its values compare as the texts.
+    /// Whether inference picks an enumeration for a column of few texts: at most 256 different ones
+    /// (255 where values are missing), each of which comes four times on average. Its names are
+    /// sorted, so that its values compare as the texts.
     pub fn enums(mut self, enums: bool) -> Options {
         self.enums = enums;
         self

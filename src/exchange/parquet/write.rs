@@ -22,8 +22,9 @@ const GROUP_BYTES: usize = 128 << 20;
 /// [`Options::writer`](super::Options::writer). A row group is kept in memory until it is full: a
 /// million rows, or 128 MiB.
 ///
-/// The types of columns are those of [`arrow::to_schema`](crate::arrow::to_schema), and the fields stand in the metadata, so that
-/// what [`Options::reader`](super::Options::reader) reads is what was written.
+/// The types of columns are those of [`arrow::to_schema`](crate::arrow::to_schema), and the fields
+/// stand in the metadata, so that what [`Options::reader`](super::Options::reader) reads is what
+/// was written.
 ///
 /// ```
 /// # use drystone::{RowBuf, Schema, parquet};
@@ -70,8 +71,9 @@ impl<W: Write + Send> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Schema`](ErrorKind::Schema) when the row has another schema, [`Corrupt`](ErrorKind::Corrupt) when bytes are no values
-    /// of their fields, [`Io`](ErrorKind::Io) when they cannot be written.
+    /// [`Schema`](ErrorKind::Schema) when the row has another schema,
+    /// [`Corrupt`](ErrorKind::Corrupt) when bytes are no values of their fields,
+    /// [`Io`](ErrorKind::Io) when they cannot be written.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
         self.gathered.schema().check_same("the row", row.schema())?;
         self.write_records(row.as_bytes())

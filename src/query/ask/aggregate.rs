@@ -203,7 +203,9 @@ pub fn mean(column: impl Into<Column>) -> Aggregate {
 /// # let db = Database::in_memory()?;
 /// # let write = db.write()?;
 /// # let mut flights = write.create_dyn_table("flights", &schema)?;
-/// # for (carrier, dest) in [("UA", Some("BOS")), ("UA", Some("BOS")), ("AA", Some("LAX")), ("AA", None)] {
+/// # let united = [("UA", Some("BOS")), ("UA", Some("BOS"))];
+/// # let american = [("AA", Some("LAX")), ("AA", None)];
+/// # for (carrier, dest) in united.into_iter().chain(american) {
 /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), dest.into()])?)?;
 /// # }
 /// # let flights = flights.as_table();

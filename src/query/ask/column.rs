@@ -10,8 +10,8 @@ use crate::error::{Result, fail};
 use crate::record::{FieldType, Value};
 use crate::schema::{FieldDef, Schema, Type};
 
-/// A field of the rows that are asked, by name or by byte offset and type. Made by [`col`] and [`at`]; compared, it becomes a
-/// [`Predicate`].
+/// A field of the rows that are asked, by name or by byte offset and type. Made by [`col`] and
+/// [`at`]; compared, it becomes a [`Predicate`].
 ///
 /// Its text form is the name, in back quotes where it is no plain word, or `at(12, i16)`.
 ///
@@ -45,7 +45,8 @@ pub fn col(name: impl Into<String>) -> Column {
     Column(Name::Field(name.into()))
 }
 
-/// The value of type `T` that begins at this byte of the row, whatever the schema says of it. `Nullable<T>` is one that may be null.
+/// The value of type `T` that begins at this byte of the row, whatever the schema says of it.
+/// `Nullable<T>` is one that may be null.
 ///
 /// ```
 /// use drystone::Nullable;

@@ -11,15 +11,17 @@ use super::expr::Expr;
 /// A name is that of a field in the result, so one given with `as` can be used. Otherwise it is a
 /// field of the table.
 ///
-/// Ascending unless told otherwise. Null counts as the lowest value, so it comes first in ascending order and last in descending, as in
-/// SQLite; [`nulls_first`](Order::nulls_first) and [`nulls_last`](Order::nulls_last) say otherwise. Text form: `x`, `-x` or
-/// `x desc`, `-mean(x)`, `x nulls last`.
+/// Ascending unless told otherwise. Null counts as the lowest value, so it comes first in ascending
+/// order and last in descending, as in SQLite; [`nulls_first`](Order::nulls_first) and
+/// [`nulls_last`](Order::nulls_last) say otherwise. Text form: `x`, `-x` or `x desc`, `-mean(x)`,
+/// `x nulls last`.
 ///
 /// ```
 /// use drystone::query::{col, mean, Order};
 ///
 /// assert_eq!("-dep_delay".parse::<Order>()?, Order::from("dep_delay").descending());
-/// assert_eq!("mean(dep_delay) desc nulls first".parse::<Order>()?, Order::from(mean("dep_delay")).descending().nulls_first());
+/// let order = Order::from(mean("dep_delay")).descending().nulls_first();
+/// assert_eq!("mean(dep_delay) desc nulls first".parse::<Order>()?, order);
 /// # Ok::<(), drystone::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

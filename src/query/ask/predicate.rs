@@ -19,7 +19,7 @@ use crate::record::Value;
 ///
 /// let late = col("carrier").eq("UA") & (col("dep_delay").gt(60) | col("dep_delay").is_null());
 /// assert_eq!(late.to_string(), "carrier = 'UA' and (dep_delay > 60 or dep_delay is null)");
-/// assert_eq!("carrier = \"UA\" and (dep_delay > 60 or dep_delay is null)".parse::<Predicate>()?, late);
+/// assert_eq!("carrier = 'UA' and (dep_delay > 60 or dep_delay is null)".parse::<Predicate>()?, late);
 /// # Ok::<(), drystone::Error>(())
 /// ```
 ///
@@ -36,16 +36,19 @@ use crate::record::Value;
 /// | `cancelled` | a `bool` field alone |
 /// | `not …`, `… and …`, `… or …`, `( … )` | `not` binds strongest, then `and`, then `or`; also `not between`, `not in`, `not starts with` |
 ///
-/// A field is its name (in back quotes where it is no plain word) or `at(12, i16)`, a byte offset and a type. A value is a number, a
-/// text in single or double quotes (a quote in it is doubled), `true`, `false`, `null`, or `0x` and digits for bytes. Dates,
-/// timestamps and uuids are texts: `time_hour >= '2013-07-04'`. Words may be in capitals.
+/// A field is its name (in back quotes where it is no plain word) or `at(12, i16)`, a byte offset
+/// and a type. A value is a number, a text in single or double quotes (a quote in it is doubled),
+/// `true`, `false`, `null`, or `0x` and digits for bytes. Dates, timestamps and uuids are texts:
+/// `time_hour >= '2013-07-04'`. Words may be in capitals.
 ///
 /// # Meaning
-/// - **Null** behaves as in SQL: a comparison with null is neither true nor false but unknown, `not` leaves it unknown, and a row
-///   comes only where the whole is true. So `delay > 60 or not delay > 60` leaves out the rows without a delay, and `delay = null` all of them;
-///   `delay not in (1, null)` is never true. Only `is null` finds null.
-/// - **Numbers** compare as numbers, exactly, whatever their types: `x < 300` is true of every `u8`, `x = 2.5` of no whole number. A
-///   literal with a point or an exponent is first rounded to `f32` where it meets an `f32` field, as it is when it is stored.
+/// - **Null** behaves as in SQL: a comparison with null is neither true nor false but unknown,
+///   `not` leaves it unknown, and a row comes only where the whole is true. So `delay > 60 or not
+///   delay > 60` leaves out the rows without a delay, and `delay = null` all of them; `delay not in
+///   (1, null)` is never true. Only `is null` finds null.
+/// - **Numbers** compare as numbers, exactly, whatever their types: `x < 300` is true of every
+///   `u8`, `x = 2.5` of no whole number. A literal with a point or an exponent is first rounded to
+///   `f32` where it meets an `f32` field, as it is when it is stored.
 /// - **NaN** is equal to itself and greater than all other numbers; 0.0 and -0.0 are equal.
 /// - **Text** compares by its bytes, which for UTF-8 is the order of the characters' numbers.
 /// - **Date and timestamp**: a date stands for the midnight with which it begins, UTC.
@@ -273,7 +276,8 @@ impl Test {
 }
 
 impl Node {
-    /// Writes it such that it can stand beside what binds as strongly as `around`: 0 or, 1 and, 2 not.
+    /// Writes it such that it can stand beside what binds as strongly as `around`: 0 or, 1 and, 2
+    /// not.
     fn write(&self, around: u8, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let joined = |parts: &[Node], word: &str, own: u8, f: &mut fmt::Formatter<'_>| {
             // Nothing to hold is true, nothing to choose from is false.

@@ -1,4 +1,5 @@
-//! A batch of rows, what of it passed the filter, and loops over one field of it, compiled for each width.
+//! A batch of rows, what of it passed the filter, and loops over one field of it, compiled for each
+//! width.
 
 use bytemuck::Pod;
 

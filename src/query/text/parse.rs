@@ -1,5 +1,5 @@
-//! The text form of predicates, fields, aggregates and orders: a descent over the tokens of `token.rs`.
-//! An error shows the text, with a mark under the column at which it goes wrong.
+//! The text form of predicates, fields, aggregates and orders: a descent over the tokens of
+//! `token.rs`. An error shows the text, with a mark under the column at which it goes wrong.
 
 use std::str::FromStr;
 use std::sync::Arc;
