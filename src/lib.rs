@@ -3,8 +3,8 @@
 //! first of which may be its *key*. Rows are stored packed, in memory-mapped pages, and read in
 //! place.
 //!
-//! It is for 64-bit little-endian Linux. One transaction writes at a time; any number of threads
-//! and processes read. The guides in the module `guide` start from what you know.
+//! It runs on 64-bit little-endian Linux. One transaction writes at a time; any number of threads
+//! and processes read. The module `guide` has guides for users of other stores.
 //!
 //! # Typed rows
 //!
@@ -48,8 +48,8 @@
 //!
 //! # Dynamic rows
 //!
-//! Where the schema is known only at run time, the kind of the rows is [`Dyn`]. Tables have the
-//! same methods, and a table that was created with a type can be opened as `Dyn`, and the other way
+//! If the schema is known only at run time, the kind of the rows is [`Dyn`]. Such tables have the
+//! same methods. A table that was created with a type can be opened as `Dyn`, and the other way
 //! round.
 //!
 //! ```
@@ -73,7 +73,7 @@
 //!
 //! # Queries
 //!
-//! The module [`query`] filters, sorts, groups and adds up rows. Fields are named by name or by
+//! The module [`query`] filters, sorts, groups and aggregates rows. Fields are given by name or by
 //! byte offset; predicates are built in Rust or parsed from text: `flights.query().filter("carrier
 //! = 'UA' and delay > 60".parse()?).count()?`.
 //!
@@ -94,9 +94,11 @@
 //! # Errors
 //!
 //! There is one [`Error`] with an [`ErrorKind`]. Its message names the table, field, page or line,
-//! what was expected, what was found, and the way out where there is one. Damaged and hostile files
-//! give errors, never panics. Calls that take a [`Field`] handle and return no `Result` panic if
-//! the handle is of another schema; no other call panics on its arguments.
+//! what was expected, what was found and, if there is one, the way out. Damaged and hostile files
+//! cause errors, never panics. Calls that take a [`Field`] handle and return no `Result` panic if
+//! another schema made the handle. [`Text::lit`] and the operators `+` and `-` of [`Timestamp`]
+//! panic if the result does not fit, and [`Key::encode`] if the buffer has the wrong length. No
+//! other call panics on its arguments.
 //!
 //! # Features
 //!
@@ -130,8 +132,8 @@ mod transaction;
 mod tree;
 mod verify;
 
-/// The crate whose traits say that any bytes are a value of a type: a [`Record`] is
-/// `bytemuck::Pod`.
+/// The crate that defines `Pod`, the trait of types for which any bytes are valid. A [`Record`] is
+/// `Pod`.
 pub use bytemuck;
 
 pub use backup::BackupReport;

@@ -56,7 +56,7 @@ impl Tally {
         Tally { few: Few::new(enums), ..Tally::default() }
     }
 
-    /// Counts a value by its text, which stands in this line.
+    /// Counts a value by its text, which is in this line.
     pub(super) fn add(&mut self, text: &str, line: u64) {
         self.longest = self.longest.max(text.len());
         self.few.add(text);

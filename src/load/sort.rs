@@ -45,7 +45,8 @@ struct Run {
 }
 
 impl<P: Probe> Sorter<P> {
-    /// A sorter of records of `width` bytes. Unless it keeps places, it hands on 0 for each.
+    /// A sorter of records of `width` bytes. Unless it keeps places, it returns 0 as the place of
+    /// each.
     pub(super) fn new(
         probe: P,
         width: usize,
@@ -211,7 +212,7 @@ impl<P: Probe> Sorter<P> {
         (self.rows, self.last, self.in_order) = (0, None, true);
     }
 
-    /// Gives back the memory for records, of which there are none.
+    /// Frees the memory for records; the sorter must be empty.
     fn release(&mut self) {
         self.records = Vec::new();
         self.places = self.places.is_some().then(Vec::new);
@@ -237,7 +238,7 @@ impl<P: Probe> Sorter<P> {
             .map_err(|error| Error::io(format!("cannot make a temporary file in {:?}", self.folder), error))
     }
 
-    /// So many runs are read at once within the budget.
+    /// The number of runs that are read at once within the budget.
     fn fan_in(&self) -> usize {
         (self.memory_bytes / LEAST_BUFFER / 2).clamp(8, 256)
     }

@@ -1,8 +1,7 @@
-//! Queries: rows filtered, sorted, grouped and added up, over fields that are named by name or by
-//! byte offset and type.
+//! Queries: filter, sort, group and aggregate rows. Fields are given by name, or by byte offset and
+//! type.
 //!
-//! A query over a table whose schema is known at run time is built with [`Query`]; its predicates
-//! are made in Rust or read from text:
+//! Build a query with [`Query`]. Predicates are built in Rust or parsed from text:
 //!
 //! ```
 //! use drystone::query::{count, mean};
@@ -33,8 +32,8 @@
 //! # }
 //! ```
 //!
-//! Over a table of structs, iterators and slices say the same in Rust, and run as fast as a loop
-//! over memory:
+//! Over a table of structs, iterators and slices do the same in plain Rust, as fast as a loop over
+//! memory:
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -102,14 +101,14 @@ use plan::job::Job;
 use plan::shape::{Aggregation, Projection, Shape};
 use run::threads::Stream;
 
-/// Memory that a result may take unless told otherwise.
+/// The default limit of the memory of a result.
 const MEMORY_BYTES: usize = 1 << 30;
 
-/// A question to a table, put together call by call and answered by [`run`](Query::run) or
+/// A query over the rows of a table, built call by call and run by [`run`](Query::run) or
 /// [`stream`](Query::stream).
 ///
-/// Made by [`Table::query`]. Names are looked up when it runs, so a mistake is an error of `run`.
-/// A clone is a query of its own, and one query can run more than once.
+/// Made by [`Table::query`]. Names are looked up when it runs, so `run` reports a wrong name. A
+/// query can run more than once, and a clone is independent.
 #[derive(Clone)]
 #[must_use]
 pub struct Query<'t> {
@@ -132,8 +131,7 @@ impl fmt::Debug for Query<'_> {
 }
 
 impl<'t, R: RowKind> Table<'t, R> {
-    /// A query over its rows, by names or offsets; see [`query`](crate::query) for the same in
-    /// Rust's own terms.
+    /// A query over the rows. See [`query`](crate::query).
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -170,7 +168,7 @@ impl<'t> Query<'t> {
         }
     }
 
-    /// Only rows for which this is true; several filters must all be.
+    /// Keeps only rows for which the predicate is true. With several filters, all must be true.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -194,8 +192,8 @@ impl<'t> Query<'t> {
         self
     }
 
-    /// These fields come out, in this order; without it, all do. A field can have another name in
-    /// the result: `col("dep_delay").named("delay")`.
+    /// Selects the fields of the result, in this order. Without it, the result has all fields. A
+    /// field can have another name in the result: `col("dep_delay").named("delay")`.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -219,10 +217,10 @@ impl<'t> Query<'t> {
         self
     }
 
-    /// A row of the result for each group of rows that agree in these fields: the fields, then the
-    /// aggregates. Null is a group of its own. The groups come in the order of the fields, null
-    /// first, unless told otherwise. With [`floor`], rows agree if their values are in the same
-    /// step.
+    /// Groups rows that agree in these fields. The result has one row per group: these fields, then
+    /// the aggregates. Null forms its own group. Groups are sorted by these fields, null first,
+    /// unless [`order_by`](Query::order_by) is given. With [`floor`], rows agree if their values
+    /// are in the same step.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -246,7 +244,7 @@ impl<'t> Query<'t> {
         self
     }
 
-    /// These are computed, of each group or of all rows.
+    /// Computes these aggregates of each group or, without groups, of all rows.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -270,8 +268,8 @@ impl<'t> Query<'t> {
         self
     }
 
-    /// Sorts the result by this, then by that. Rows that agree in all stay in the order of the
-    /// table, groups in that of their fields.
+    /// Sorts the result by these keys, in order. Rows that agree in all of them stay in the order
+    /// of the table, groups in the order of their fields.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -297,7 +295,7 @@ impl<'t> Query<'t> {
         self
     }
 
-    /// Returns at most `rows` rows. With an order, about twice as many at most are kept in memory.
+    /// Returns at most `rows` rows. With an order, at most about twice as many are kept in memory.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -364,8 +362,8 @@ impl<'t> Query<'t> {
         self
     }
 
-    /// Uses at most `threads` threads; by default, as many as the machine has processors. The
-    /// answer is the same. Small inputs are always read by one thread.
+    /// Uses at most `threads` threads. The default is the number of processors. The result does not
+    /// depend on it. Small inputs are always read by one thread.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -387,8 +385,8 @@ impl<'t> Query<'t> {
         self
     }
 
-    /// How much memory the result may take, groups and sorting included; 1 GiB without it. More is
-    /// an error of kind `Limit`.
+    /// Limits the memory of the result in bytes, including groups and sorting. The default is 1
+    /// GiB. Needing more is an error of kind `Limit`.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -434,16 +432,16 @@ impl<'t> Query<'t> {
     /// ```
     ///
     /// # Errors
-    /// `FieldNotFound` for a field that is not there; `Value` for values and aggregates that do not
-    /// go with the type of their field; `Query` for parts that do not go together; `Limit` if the
-    /// result takes too much memory or a sum more than 128 bits; `Corrupt` if a page does not match
-    /// its checksum.
+    /// `FieldNotFound` if there is no such field; `Value` if a value or an aggregate does not fit
+    /// the type of its field; `Query` for parts that cannot be combined; `Limit` if the result
+    /// takes too much memory or a sum more than 128 bits; `Corrupt` if a page does not match its
+    /// checksum.
     pub fn run(&self) -> Result<QueryRows> {
         self.job()?.run()
     }
 
-    /// Answers it batch by batch. Where nothing is sorted, grouped or computed, rows are read as
-    /// they are asked for, and only one batch is in memory.
+    /// Runs the query and returns the result in batches. Without sorting, groups and aggregates,
+    /// rows are read as the batches are requested, and only one batch is in memory.
     ///
     /// ```
     /// # use drystone::{Dyn, Database, Record};
@@ -503,7 +501,7 @@ impl<'t> Query<'t> {
         self.value(count())?.try_into()
     }
 
-    /// One aggregate of the rows that pass the filters; null if there is no value to compute it of.
+    /// One aggregate of the rows that pass the filters; null if no row has a value.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -546,8 +544,8 @@ impl<'t> Query<'t> {
         }
     }
 
-    /// How it would be answered: which rows are read, what is asked of each, and by how many
-    /// threads. For people; the words may change.
+    /// Describes how the query would run: which rows are read, which tests remain, and how many
+    /// threads are used. For people: the format may change.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};

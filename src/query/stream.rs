@@ -8,17 +8,17 @@ use super::run::threads::Stream;
 use crate::error::Result;
 use crate::schema::Schema;
 
-/// The answer to a query in batches, from [`Query::stream`]: an iterator whose items are batches of
-/// at least one row.
+/// The result of a query in batches, from [`Query::stream`](crate::query::Query::stream): an
+/// iterator of batches of at least one row.
 ///
-/// After an error it ends. An error is `Corrupt` if a page does not match its checksum.
+/// It ends after an error. An error is `Corrupt` if a page does not match its checksum.
 #[must_use]
 pub struct QueryStream<'t>(Batches<'t>);
 
 enum Batches<'t> {
     /// Rows as they are read, until the end or an error.
     Scan { stream: Box<Stream<'t>>, is_done: bool },
-    /// An answer that is there as a whole.
+    /// A complete result.
     Whole { schema: Schema, rows: Option<QueryRows> },
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct EntryShape {
     /// From an entry to the key of its row.
     of_entry: Vec<Piece>,
     key_width: usize,
-    /// Indexed fields that may be null, as they stand in an entry.
+    /// Nullable indexed fields, in the layout of an entry.
     nullable: Vec<FieldDef>,
     pub(crate) is_unique: bool,
 }

@@ -1,4 +1,4 @@
-//! `Index`: the rows of a table by other fields than its key.
+//! `Index`: finds rows of a table by other fields than its key.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -36,26 +36,26 @@ pub struct IndexOptions {
 }
 
 impl IndexOptions {
-    /// Rows may have the same values; what there is is sorted within 256 MiB.
+    /// Not unique; sorts the existing rows within 256 MiB.
     pub fn new() -> IndexOptions {
         IndexOptions::default()
     }
 
-    /// Whether no two rows may have the same values. As in SQL, rows of which one of the values is
-    /// null are not compared.
+    /// Whether no two rows may have the same values. As in SQL, rows with a null among these values
+    /// are not compared.
     pub fn unique(mut self, unique: bool) -> IndexOptions {
         self.unique = unique;
         self
     }
 
-    /// How much memory sorting what there is may take; at least 1 MiB is used.
+    /// How many bytes of memory sorting the existing rows may take; at least 1 MiB is used.
     pub fn memory_bytes(mut self, bytes: usize) -> IndexOptions {
         self.memory_bytes = Some(bytes);
         self
     }
 
-    /// The folder for temporary files; by default that of the database, or the system's for one in
-    /// memory.
+    /// The folder for temporary files. The default is the folder of the database, or the system's
+    /// for a database in memory.
     pub fn scratch_folder(mut self, folder: impl Into<PathBuf>) -> IndexOptions {
         self.scratch = Some(folder.into());
         self
@@ -73,7 +73,7 @@ impl IndexOptions {
     }
 }
 
-/// An index, as the catalog describes it.
+/// The description of an index in the catalog.
 ///
 /// ```
 /// # use drystone::{Database, Record};
@@ -97,7 +97,7 @@ impl IndexOptions {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IndexInfo {
-    /// Its name, which nothing else in the database has.
+    /// Its name. No other table or index has it.
     pub name: String,
     /// The table that it is on.
     pub table: String,
@@ -105,8 +105,8 @@ pub struct IndexInfo {
     pub fields: Vec<String>,
     /// Whether no two rows may have the same values in them.
     pub unique: bool,
-    /// The fields of an entry: those that are indexed, then those of the table's key that are not
-    /// among them, or the number of the row.
+    /// The fields of an entry: the indexed fields, then the fields of the table's key that are not
+    /// among them, or the row number.
     pub entry: Schema,
 }
 
@@ -127,16 +127,16 @@ impl IndexInfo {
     }
 }
 
-/// What an index is asked for: values of the first indexed fields. Sealed.
+/// What to look up in an index: values of the first indexed fields. Sealed.
 ///
-/// Either typed, as a key is given ([`Key`]: a value, or a tuple of values, of exactly the types of
-/// the fields), or as [`Value`]s in a slice or an array, of which null is [`Value::Null`].
+/// Either typed like a key ([`Key`]: a value, or a tuple of values, of exactly the types of the
+/// fields), or a slice or an array of [`Value`]s, where null is [`Value::Null`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be looked up in an index",
     note = "give a value or a tuple of values of the types of the indexed fields, or a slice of `Value`s"
 )]
 pub trait IndexKey: sealed::Sealed {
-    /// Hands on the stored form of the values of all indexed fields.
+    /// Calls `then` with the stored form of the values of all indexed fields.
     #[doc(hidden)]
     fn whole<A>(&self, index: &Lookup<'_>, then: impl FnOnce(&[u8]) -> Result<A>) -> Result<A>;
 
@@ -198,11 +198,11 @@ values! {
     ['v] &Vec<Value<'v>>;
 }
 
-/// An index to read from: the rows of a table in the order of other fields than its key.
+/// An index to read from: it gives the rows of a table in the order of other fields than its key.
 ///
-/// What is looked up is an [`IndexKey`]: typed values of the first indexed fields, or a slice of
-/// [`Value`]s. Rows come straight from the table. Null sorts where the value sorts that is reserved
-/// for it; it is found by a [`Nullable`](crate::Nullable) or by [`Value::Null`].
+/// Look-ups take an [`IndexKey`]: typed values of the first indexed fields, or a slice of
+/// [`Value`]s. They return rows of the table. Null sorts like the value that is reserved for it;
+/// look it up with a [`Nullable`](crate::Nullable) or with [`Value::Null`].
 ///
 /// ```
 /// use drystone::{Database, Record};
@@ -290,7 +290,7 @@ impl<'t, R: RowKind> Index<'t, R> {
         &self.reader.entries.definition.name
     }
 
-    /// The fields that are indexed, in order. Their offsets are those in an entry.
+    /// The indexed fields, in order. Their offsets are offsets in an entry.
     pub fn fields(&self) -> &'t [FieldDef] {
         self.reader.fields()
     }
@@ -305,7 +305,7 @@ impl<'t, R: RowKind> Index<'t, R> {
         self.reader.is_unique()
     }
 
-    /// How many rows it has: as many as the table. O(1).
+    /// The number of entries: that of the rows of the table. O(1).
     pub fn len(&self) -> u64 {
         self.reader.entries.rows()
     }
@@ -318,9 +318,9 @@ impl<'t, R: RowKind> Index<'t, R> {
     /// The first row with these values of all indexed fields; in a unique index, the only one.
     /// O(log n).
     ///
-    /// Typed values have exactly the types of the fields. The compiler does not know those, so give
-    /// a literal its type: `by_price.get(2.5_f32)`. A nullable field is looked up by a
-    /// [`Nullable`](crate::Nullable), or by a plain value.
+    /// Typed values must have exactly the types of the fields. The compiler does not know these
+    /// types, so give literals a suffix: `by_price.get(2.5_f32)`. For a nullable field, give a
+    /// [`Nullable`](crate::Nullable) or a plain value.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -340,9 +340,9 @@ impl<'t, R: RowKind> Index<'t, R> {
     /// ```
     ///
     /// # Errors
-    /// `Usage` if the types, or the number of values, are others; `Value` if a value does not fit
-    /// its field, or a plain value is the one that stands for null there; `Corrupt` if a page on
-    /// the way does not match its checksum, or the index does not agree with its table.
+    /// `Usage` if the types or the number of values differ; `Value` if a value does not fit its
+    /// field, or if a plain value is the one reserved for null; `Corrupt` if a page on the way does
+    /// not match its checksum, or if the index does not agree with its table.
     #[inline]
     pub fn get<K: IndexKey>(&self, values: K) -> Result<Option<R::Row<'t>>> {
         match values.whole(&Lookup(&self.reader), |values| self.reader.get(values))? {
@@ -376,7 +376,7 @@ impl<'t, R: RowKind> Index<'t, R> {
     }
 
     /// The rows with these values of the first indexed fields, in the order of the index. Finding
-    /// them, and how many they are, is O(log n).
+    /// them and their number is O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -405,8 +405,8 @@ impl<'t, R: RowKind> Index<'t, R> {
         Ok(self.rows(entries))
     }
 
-    /// The rows between two bounds, each of values of the first indexed fields. A bound stands for
-    /// all rows that begin with it, so an included upper bound includes every one of them.
+    /// The rows between two bounds, each of values of the first indexed fields. A bound means all
+    /// rows that begin with its values, so an included upper bound includes all of them. O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -529,7 +529,7 @@ impl<'t, R: RowKind> IntoIterator for &Index<'t, R> {
 /// The rows of a table in the order of an index: an iterator of `Result<&T>` (of `Result<Row>` in a
 /// [`Dyn`] table) from both ends.
 ///
-/// Rows are looked up by their keys, several side by side. An error comes once and ends the
+/// Rows are looked up by their keys, several at a time. An error is returned once and ends the
 /// iteration.
 ///
 /// ```
@@ -577,8 +577,8 @@ impl<'t, R: RowKind> IndexRows<'t, R> {
         self.len() == 0
     }
 
-    /// The entries alone, without a look at the rows: the indexed fields and the key, as rows of
-    /// the [schema of the index](Index::schema). Much faster, if that is all that you need.
+    /// The entries without their rows: the indexed fields and the key, as rows of the [schema of
+    /// the index](Index::schema). Much faster, if you need no other fields.
     ///
     /// ```
     /// # use drystone::{Database, Record};

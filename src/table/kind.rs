@@ -95,7 +95,7 @@ pub trait RowKind: sealed::Sealed + Sized + 'static {
     #[doc(hidden)]
     fn no_rows<'t>(schema: &'t Schema) -> Self::Slice<'t>;
 
-    /// Rows that are one array, as elements that are found without a look at the schema; none where
+    /// Rows that are one array, as elements that are found without reading the schema; none where
     /// that cannot be.
     #[doc(hidden)]
     fn elements(rows: &[u8]) -> &[Self];

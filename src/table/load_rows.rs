@@ -10,11 +10,11 @@ use crate::load::{LoadOptions, LoadReport, RecordSource};
 
 impl<R: RowKind> TableMut<'_, R> {
     /// Loads rows in bulk: sorts them by key if they do not come in order, merges them with the
-    /// rows that there are, and writes all of it as full leaves in one run. Rows without a key are
+    /// rows of the table, and writes all of them as full leaves in one run. Rows without a key are
     /// appended.
     ///
-    /// The fastest way to fill a table. Time: that of writing the bytes if the rows come in order,
-    /// plus sorting within the memory budget if not.
+    /// This is the fastest way to fill a table. It takes the time to write the bytes, plus the time
+    /// to sort within the memory budget if the rows do not come in order.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -28,14 +28,14 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// `KeyExists` if two rows have one key, or the same values in a unique index; `Io` if the disk
-    /// is full. The table is then what it was, also if the iterator panics.
+    /// `KeyExists` if two rows have the same key, or the same values in a unique index; `Io` if the
+    /// disk is full. After an error, or if the iterator panics, the table is unchanged.
     pub fn load(&mut self, rows: impl IntoIterator<Item = R::Buf>) -> Result<LoadReport> {
         self.load_with(rows, &LoadOptions::new())
     }
 
-    /// Loads rows in bulk, with options: what to do with duplicates, whether to replace what is
-    /// there, how much memory to use.
+    /// Loads rows in bulk, with options: what to do with duplicates, whether to replace the rows of
+    /// the table, how much memory to use.
     ///
     /// ```
     /// # use drystone::{Database, LoadOptions, OnDuplicate, Record};
@@ -50,7 +50,7 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// As for [`load`](TableMut::load); duplicates are errors only if the options say so.
+    /// As for [`load`](TableMut::load). Duplicates are errors only with `OnDuplicate::Error`.
     pub fn load_with(
         &mut self,
         rows: impl IntoIterator<Item = R::Buf>,
@@ -60,7 +60,7 @@ impl<R: RowKind> TableMut<'_, R> {
         self.writer.load(&mut source, options)
     }
 
-    /// Loads rows that come as results, and stops at the first error.
+    /// Loads rows from an iterator of results, and stops at the first error.
     ///
     /// ```
     /// # use drystone::{Database, Error, ErrorKind, LoadOptions, Record};
@@ -82,7 +82,7 @@ impl<R: RowKind> TableMut<'_, R> {
     ///
     /// # Errors
     /// The first error of the iterator; else as for [`load_with`](TableMut::load_with). The table
-    /// is then what it was.
+    /// is then unchanged.
     pub fn try_load(
         &mut self,
         rows: impl IntoIterator<Item = Result<R::Buf>>,
@@ -92,8 +92,8 @@ impl<R: RowKind> TableMut<'_, R> {
         self.writer.load(&mut source, options)
     }
 
-    /// Loads the records of a source: a CSV, an Arrow file, or whatever else is a [`RecordSource`].
-    /// Its records must be laid out as the schema of the table says.
+    /// Loads the records of a source: a CSV, an Arrow file, or any other [`RecordSource`]. Its
+    /// records must have the layout of the table's schema.
     ///
     /// ```
     /// # use drystone::{Database, Schema};
@@ -114,8 +114,8 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// What the source returns; else as for [`load_with`](TableMut::load_with). The table is then
-    /// what it was.
+    /// The error of the source; else as for [`load_with`](TableMut::load_with). The table is then
+    /// unchanged.
     pub fn load_from(&mut self, source: &mut dyn RecordSource, options: &LoadOptions) -> Result<LoadReport> {
         self.writer.load(source, options)
     }
@@ -124,7 +124,7 @@ impl<R: RowKind> TableMut<'_, R> {
 /// An iterator of rows as a source.
 struct RowSource<R: RowKind, I> {
     schema: R::SchemaRef,
-    /// A load may ask once more after the end.
+    /// A load may call it once more after the end.
     rows: Fuse<I>,
     place: u64,
 }

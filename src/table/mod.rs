@@ -1,4 +1,4 @@
-//! Tables: handles over one reader and one writer that work on bytes.
+//! Tables: typed handles over one reader and one writer, which work on bytes.
 
 mod alter;
 mod batch;

@@ -93,7 +93,8 @@ impl OpenTable {
         self.indexes.iter().any(|index| index.shape.is_unique)
     }
 
-    /// Writes what is in memory. `moved` is told of what starts elsewhere than the catalog says.
+    /// Writes what is in memory. `moved` is called for each tree whose root differs from the
+    /// catalog.
     pub(crate) fn flush(
         &mut self,
         session: &WriteSession,
@@ -469,8 +470,8 @@ impl OpenTable {
         roots.try_for_each(|(index, root)| index.replace(session, root)).inspect_err(|_| session.fail())
     }
 
-    /// Writes the rows, or the entries of an index, anew at another place. `written` hears of their
-    /// bytes.
+    /// Writes the rows, or the entries of an index, to another place. `written` is called with
+    /// their bytes.
     pub(crate) fn rewrite(
         &mut self,
         session: &WriteSession,

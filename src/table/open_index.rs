@@ -27,7 +27,7 @@ pub(super) struct Change<'r> {
     pub(super) number: u64,
 }
 
-/// Rows that an index is built of, or brought after.
+/// The rows that an index is built from or updated with.
 #[derive(Clone, Copy)]
 pub(super) enum Rows<'t> {
     /// All of a tree: nothing is kept of what the index holds.
@@ -302,7 +302,7 @@ pub(super) fn build_all(
     Ok(roots)
 }
 
-/// Is told what a row was, if it was there, and what it is.
+/// Receives the old row, if there was one, and the new row.
 type Each<'e> = &'e mut dyn FnMut(Option<&[u8]>, &[u8]) -> Result<()>;
 
 /// The rows in which one tree differs from another that has all its keys, in key order: what a row

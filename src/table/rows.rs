@@ -1,4 +1,4 @@
-//! Ranges of rows: one by one, as slices of whole leaves, and cut into parts for threads.
+//! Ranges of rows: one by one, as slices of whole leaves, and split into parts for threads.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -15,8 +15,8 @@ use crate::tree;
 /// The rows of a table in a range, in order: an iterator of `Result<&T>` (of `Result<Row>` in a
 /// [`Dyn`](crate::Dyn) table) from both ends.
 ///
-/// An error (a page that does not match its checksum) comes once and ends the iteration. Cloning is
-/// cheap.
+/// An error (a page that does not match its checksum) is returned once and ends the iteration.
+/// Cloning is cheap.
 ///
 /// ```
 /// # use drystone::{Database, Record};
@@ -36,8 +36,8 @@ use crate::tree;
 /// ```
 pub struct Rows<'t, R> {
     slices: Slices<'t, R>,
-    /// What is left of the leaf that was begun at the front, and of the one at the back. As bytes,
-    /// so that the lifetime can be shortened.
+    /// The rest of the current leaf at the front, and of the one at the back. As bytes, so that the
+    /// lifetime can be shortened.
     front: &'t [u8],
     back: &'t [u8],
 }
@@ -74,7 +74,7 @@ impl<'t, R: RowKind> Rows<'t, R> {
         self.len() == 0
     }
 
-    /// The numbers of the rows that are left, counted in key order where there is a key.
+    /// The numbers of the rows that are left, counted in key order if there is a key.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -92,7 +92,7 @@ impl<'t, R: RowKind> Rows<'t, R> {
         end - self.len()..end
     }
 
-    /// The rows that are left as slices, one for each leaf: the fastest way over many rows.
+    /// The rows that are left, as slices, one for each leaf: the fastest way to read many rows.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -113,8 +113,8 @@ impl<'t, R: RowKind> Rows<'t, R> {
         Slices::new(self.slices.reader, self.numbers())
     }
 
-    /// The rows that are left as one slice, if they lie side by side in the file: within one leaf,
-    /// or in leaves that were loaded together. `None` if they do not. O(leaves); verifies what was
+    /// The rows that are left as one slice, if they are contiguous in the file: within one leaf, or
+    /// in leaves that were loaded together. Otherwise `None`. O(leaves). Verifies leaves that were
     /// not read before.
     ///
     /// ```
@@ -138,13 +138,13 @@ impl<'t, R: RowKind> Rows<'t, R> {
         let reader = self.slices.reader;
         let schema = &reader.definition.schema;
         let joined = reader.view.join(self.numbers()).map_err(|error| reader.place_error(error))?;
-        // No bytes at all need not be aligned.
+        // An empty slice need not be aligned.
         joined
             .map(|bytes| if bytes.is_empty() { Ok(R::no_rows(schema)) } else { R::slice(schema, bytes) })
             .transpose()
     }
 
-    /// The rows as values of their own: `T` for `&T`, [`RowBuf`](crate::RowBuf) for [`Row`].
+    /// The rows as owned values: `T` for `&T`, [`RowBuf`](crate::RowBuf) for [`Row`].
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -161,8 +161,8 @@ impl<'t, R: RowKind> Rows<'t, R> {
         self.map(|row| row.map(R::to_buf))
     }
 
-    /// Cuts the range into `parts` ranges of equal length (to a row), in order: one for each
-    /// thread. There are at most as many parts as rows, and at least one.
+    /// Splits the range into `parts` ranges whose lengths differ by at most one row, in order: one
+    /// for each thread. Returns at most as many parts as there are rows, and at least one.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -191,7 +191,7 @@ impl<'t, R: RowKind> Rows<'t, R> {
         split(self.numbers(), parts).map(|rows| Rows::new(self.slices.reader, rows)).collect()
     }
 
-    /// What was taken from the other end is given up too: no row comes after a gap.
+    /// Drops the rest at the other end too: no row comes after a gap.
     #[cold]
     fn end_with<A>(&mut self, error: Error) -> Option<Result<A>> {
         (self.front, self.back) = (&[], &[]);
@@ -299,7 +299,7 @@ impl<'t, R: RowKind> Slices<'t, R> {
         rows.end - rows.start
     }
 
-    /// Bytes that can be taken apart into rows.
+    /// Bytes that are a whole number of rows.
     #[inline]
     fn checked(&self, slice: Result<&'t [u8]>) -> Result<&'t [u8]> {
         slice
@@ -344,7 +344,7 @@ impl<R: RowKind> DoubleEndedIterator for Slices<'_, R> {
 
 impl<R: RowKind> FusedIterator for Slices<'_, R> {}
 
-/// Rows of a [`Dyn`](crate::Dyn) table that lie side by side: what `&[T]` is in a typed one.
+/// Contiguous rows of a [`Dyn`](crate::Dyn) table: what `&[T]` is for a typed table.
 ///
 /// ```
 /// # use drystone::{Database, Dyn, RowBuf, Schema};
@@ -388,7 +388,7 @@ impl<'t> RowSlice<'t> {
         self.bytes.is_empty()
     }
 
-    /// The row at this place, counted from 0.
+    /// The row at this position, counted from 0; `None` beyond the end.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema};
@@ -434,7 +434,7 @@ impl<'t> RowSlice<'t> {
         self.bytes.chunks_exact(schema.width()).map(move |bytes| Row::of_width(schema, bytes))
     }
 
-    /// The rows as packed bytes, [`width`](Schema::width) of them for each.
+    /// The rows as packed bytes, [`width`](Schema::width) bytes each.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema};
@@ -462,9 +462,9 @@ impl fmt::Debug for RowSlice<'_> {
     }
 }
 
-/// Equal parts of a range, in order; the first ones are a row longer where it does not come out
-/// even. The caller's number is cut to that of the rows, so that it alone never decides how much is
-/// allocated.
+/// Equal parts of a range, in order. The first ones have one row more if the division has a
+/// remainder. The caller's number is limited to the number of rows, so that it alone never decides
+/// how much is allocated.
 fn split(rows: Range<u64>, parts: usize) -> impl Iterator<Item = Range<u64>> {
     let parts = (parts as u64).min(rows.end - rows.start).max(1);
     let (each, longer) = ((rows.end - rows.start) / parts, (rows.end - rows.start) % parts);

@@ -16,7 +16,7 @@ use crate::record::{Keyed, RowBuf, Selector, Unkeyed, Value};
 use crate::schema::Schema;
 
 /// A table to read and to change: of `T`s, or of rows whose schema is known only at run time
-/// ([`Dyn`]). It sees its own changes; others see them after the commit.
+/// ([`Dyn`]). It sees its own changes. Others see them after the commit.
 ///
 /// Dropping the handle keeps the changes in the transaction; dropping the transaction without
 /// `commit` discards them. While a handle lives, the same table cannot be opened again in the
@@ -78,7 +78,7 @@ impl<'x, R: RowKind> TableMut<'x, R> {
         Ok(TableMut { writer, records: PhantomData })
     }
 
-    /// The table as it is now, with all the ways to read it. Its rows live as long as this borrow.
+    /// The table as it is now, with all methods to read it. Its rows live as long as this borrow.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -117,16 +117,16 @@ impl<'x, R: RowKind> TableMut<'x, R> {
         self.len() == 0
     }
 
-    /// What makes a key or a row of the table, held apart from the table while that is changed.
+    /// The schema, kept apart from the table while the table is changed.
     #[inline]
     pub(super) fn held_schema(&self) -> R::SchemaRef {
         R::hold(self.schema())
     }
 
-    /// Changes a row. `None` if there is none with this key (or number).
+    /// Changes a row. Returns `None` if there is no row with this key (or number). O(log n).
     ///
     /// `change` works on a copy and returns nothing or a [`Result`](crate::Result). If it returns
-    /// an error or panics, the row is as it was.
+    /// an error or panics, the row is unchanged.
     ///
     /// ```
     /// # use drystone::{Database, Error, ErrorKind, Record};
@@ -150,10 +150,10 @@ impl<'x, R: RowKind> TableMut<'x, R> {
     /// ```
     ///
     /// # Errors
-    /// What `change` returns; `Value` if it changed the key, `KeyExists` if another row has what
-    /// this one got in a unique index: the row is as it was. `Corrupt` or `Io` if pages cannot be
-    /// read, or written where the edits outgrow their memory. In a [`Dyn`] table also `Usage` or
-    /// `Value` if this is not a key of the table.
+    /// The error that `change` returns; `Value` if it changed the key; `KeyExists` if another row
+    /// has the new values in a unique index. The row is then unchanged. `Corrupt` or `Io` if pages
+    /// cannot be read, or cannot be written when the edits exceed the memory budget. In a [`Dyn`]
+    /// table also `Usage` or `Value` if this is not a key of the table.
     pub fn update<C: Updated>(
         &mut self,
         key: R::Key<'_>,
@@ -162,7 +162,7 @@ impl<'x, R: RowKind> TableMut<'x, R> {
         let schema = self.held_schema();
         let schema = schema.borrow();
         R::with_key(schema, key, |key| {
-            // On a copy: what `change` has done when it fails or panics is not in the table.
+            // On a copy: if `change` fails or panics, the table is unchanged.
             self.writer.update(key, |record| {
                 let mut row = R::buf(schema, record)?;
                 let value = change(&mut row).into_result()?;
@@ -172,7 +172,7 @@ impl<'x, R: RowKind> TableMut<'x, R> {
         })
     }
 
-    /// Sets one field of a row. Returns whether there is such a row.
+    /// Sets one field of a row. Returns whether there is such a row. O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -187,8 +187,8 @@ impl<'x, R: RowKind> TableMut<'x, R> {
     /// ```
     ///
     /// # Errors
-    /// `FieldNotFound` if there is no such field, or another schema made the handle; `Value` if the
-    /// value does not fit the field, or the field is part of the key; else as for
+    /// `FieldNotFound` if there is no such field, or if another schema made the handle; `Value` if
+    /// the value does not fit the field, or if the field is part of the key; else as for
     /// [`update`](TableMut::update).
     pub fn set_field<'v>(
         &mut self,
@@ -206,7 +206,7 @@ impl<'x, R: RowKind> TableMut<'x, R> {
         R::with_key(schema, key, |key| self.writer.update(key, set)).map(|done| done.is_some())
     }
 
-    /// Makes an index on the table: see
+    /// Creates an index on the table: see
     /// [`WriteTransaction::create_index`](crate::WriteTransaction::create_index).
     ///
     /// ```
@@ -228,7 +228,7 @@ impl<'x, R: RowKind> TableMut<'x, R> {
         self.create_index_with(name, fields, &IndexOptions::new())
     }
 
-    /// Makes an index on the table, with options.
+    /// Creates an index on the table, with options.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -255,7 +255,7 @@ impl<'x, R: RowKind> TableMut<'x, R> {
         self.writer.create_index(name, fields, options)
     }
 
-    /// Removes all rows. O(nodes).
+    /// Removes all rows. O(leaves).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -271,12 +271,12 @@ impl<'x, R: RowKind> TableMut<'x, R> {
     /// ```
     ///
     /// # Errors
-    /// `Corrupt` or `Io` if the pages to be given up cannot be read.
+    /// `Corrupt` or `Io` if the pages to be freed cannot be read.
     pub fn clear(&mut self) -> Result<()> {
         self.writer.clear()
     }
 
-    /// The bytes of a row that is given to the table.
+    /// The bytes of a row to be stored in the table.
     #[inline]
     pub(super) fn bytes<'b>(&self, row: &'b R::Buf) -> Result<&'b [u8]> {
         R::bytes(self.schema(), row)
@@ -308,7 +308,8 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
         self.writer.insert(self.bytes(row)?)
     }
 
-    /// Inserts a row, or replaces the one with its key; `true` if there was one. O(log n).
+    /// Inserts a row, or replaces the row with the same key. Returns `true` if there was one. O(log
+    /// n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -330,8 +331,8 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
         self.writer.upsert(self.bytes(row)?)
     }
 
-    /// Replaces the row with the key of this one; `false`, and nothing is changed, if there is
-    /// none. O(log n).
+    /// Replaces the row with the same key. If there is none, changes nothing and returns `false`.
+    /// O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -359,7 +360,7 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
         replaced.map(|done| done.is_some())
     }
 
-    /// Takes the row with this key out. O(log n).
+    /// Removes the row with this key and returns it; `None` if there is none. O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -395,7 +396,7 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
 }
 
 impl TableMut<'_, Dyn> {
-    /// A row of this table with the default of every field, to be filled in.
+    /// A new row for this table, in which every field has its default. It is not in the table yet.
     ///
     /// ```
     /// # use drystone::{Database, Schema};
@@ -439,7 +440,7 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
         Ok(number)
     }
 
-    /// Appends rows.
+    /// Appends rows. O(1) amortised per row.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -454,8 +455,8 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// As for [`push`](TableMut::push); none of the rows is appended then, nor if the iterator
-    /// panics.
+    /// As for [`push`](TableMut::push). After an error, or if the iterator panics, none of the rows
+    /// is appended.
     pub fn extend(&mut self, rows: impl IntoIterator<Item = R::Buf>) -> Result<()> {
         self.needs_no_key("extend", "insert_many")?;
         let before = self.len();
@@ -510,7 +511,7 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
         self.writer.set(number, self.bytes(row)?)
     }
 
-    /// Keeps the first `rows` rows; all of them if there are no more.
+    /// Keeps the first `rows` rows and removes the others.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -533,7 +534,7 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
         self.writer.truncate(rows)
     }
 
-    /// Takes a row out by moving the last one to its place. O(log n).
+    /// Removes a row, moves the last row to its place, and returns the removed row. O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -556,7 +557,7 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
         R::buf(self.schema(), &removed)
     }
 
-    /// Takes the last row out. `None` if there is none.
+    /// Removes the last row and returns it. `None` if the table is empty. O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Record};

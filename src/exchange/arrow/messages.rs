@@ -14,9 +14,9 @@ use arrow_schema::{ArrowError, SchemaRef};
 
 const MAGIC: &[u8] = b"ARROW1";
 const CONTINUATION: [u8; 4] = [0xFF; 4];
-/// So many bytes of one column of one batch can be unpacked.
+/// The limit of unpacked bytes of one column of one batch.
 const UNPACKED_BYTES: u64 = 4 << 30;
-/// So many rows can one batch have; 32 bits count them in most columns.
+/// The limit of rows in one batch: most columns count them with 32 bits.
 const BATCH_ROWS: i64 = 1 << 32;
 
 type Decoded<T> = Result<T, ArrowError>;
@@ -183,7 +183,7 @@ fn next_message(input: &mut impl Read) -> Decoded<Option<(Vec<u8>, usize)>> {
     Ok(Some((bytes, head)))
 }
 
-/// So many bytes, or all that there are. Memory is taken as they come.
+/// Reads this many bytes, or all that are left. Allocates memory as they come.
 fn take(input: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     input.take(length).read_to_end(&mut bytes)?;

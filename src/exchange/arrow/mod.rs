@@ -1,7 +1,7 @@
-//! Apache Arrow: record batches, files and streams read as records ([`Reader`]), written from rows
-//! ([`Writer`]), and looked through for the schema that holds them ([`Inferred`]). All begin with
-//! [`Options`]. Within a process, [`TableBatches`] and [`record_batch`] make batches, [`Batches`]
-//! takes them, and [`to_schema`] maps a schema.
+//! Apache Arrow: reading record batches, files and streams ([`Reader`]), writing rows ([`Writer`]),
+//! and inferring the schema ([`Inferred`]). Start with [`Options`]. Within a process,
+//! [`TableBatches`] and [`record_batch`] make record batches, [`Batches`] takes them, and
+//! [`to_schema`] converts a schema.
 
 mod batches;
 mod decode;
@@ -29,7 +29,7 @@ use batches::unread;
 #[cfg(feature = "parquet")]
 pub(super) use {batches::guarded, encode::Gathered};
 
-/// How Arrow data are read and written.
+/// How to read and write Arrow data.
 ///
 /// ```
 /// use std::io::Cursor;
@@ -70,33 +70,32 @@ pub struct Options {
 }
 
 impl Options {
-    /// Files are written, and every mistake is an error.
+    /// The defaults: writers write files, and every mistake is an error.
     pub fn new() -> Options {
         Options { name: "the Arrow data".into(), ignore_unknown: false, enums: false, format: Format::File }
     }
 
-    /// What messages call the input: `row 7 of flights.arrow`.
+    /// The name of the input in messages: `row 7 of flights.arrow`.
     pub fn name(mut self, name: impl Into<Box<str>>) -> Options {
         self.name = name.into();
         self
     }
 
-    /// Whether columns that the schema has no field for are skipped. Otherwise they are an error.
+    /// Whether to skip columns that have no field in the schema. Otherwise they are an error.
     pub fn ignore_unknown(mut self, ignore: bool) -> Options {
         self.ignore_unknown = ignore;
         self
     }
 
     /// Whether inference picks an enumeration for a column of few texts: at most 256 different ones
-    /// (255 where values are missing), each of which comes four times on average. Its names are
-    /// sorted, so that its values compare as the texts.
+    /// (255 if values are missing), each of which occurs four times on average. The names are
+    /// sorted, so that values compare like the texts.
     pub fn enums(mut self, enums: bool) -> Options {
         self.enums = enums;
         self
     }
 
-    /// What is written: a file, which is the default, or a stream. What is read says itself what it
-    /// is.
+    /// What to write: a file, which is the default, or a stream. Readers recognise both.
     ///
     /// ```
     /// use drystone::arrow::{Format, Options};
@@ -116,12 +115,12 @@ impl Options {
         self
     }
 
-    /// Reads records of this schema out of an Arrow file, which is also called Feather, version 2,
-    /// or out of a stream. Its batches may be compressed.
+    /// Reads records of this schema from an Arrow file (also called Feather version 2) or from a
+    /// stream. Batches may be compressed.
     ///
-    /// Fields are matched to columns by name. A field that no column gives takes its default, or
-    /// null. A value that cannot be stored in its field exactly is an error that names the row and
-    /// the column; nothing is rounded, except `float64` into an `f32` that was asked for.
+    /// Fields are matched to columns by name. A field without a column gets its default, or null. A
+    /// value that its field cannot hold exactly is an error that names the row and the column.
+    /// Nothing is rounded, except `float64` in an `f32` field.
     ///
     /// ```
     /// use drystone::{RecordSource, Schema, arrow};
@@ -138,14 +137,15 @@ impl Options {
     /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) when it is no Arrow file, or cut off, when there is a
-    /// column that the schema has not, or one of a type that no field holds, and when there is none
-    /// for a field that has neither default nor null.
+    /// [`Input`](crate::ErrorKind::Input) if it is not an Arrow file or is cut off, if a column is
+    /// not in the schema or has a type that no field holds, or if a field that has no default and
+    /// is not nullable has no column.
     pub fn reader<R: Read + Seek + Send + 'static>(&self, schema: &Schema, input: R) -> Result<Reader> {
         self.batch_reader(schema, Batches::file(&self.name, input)?)
     }
 
-    /// The same out of an Arrow stream, which comes through pipes and sockets and needs no `Seek`.
+    /// Reads records of this schema from an Arrow stream, which may come through a pipe or a socket
+    /// and needs no `Seek`.
     ///
     /// ```
     /// use drystone::{RecordSource, Schema, arrow};
@@ -168,7 +168,7 @@ impl Options {
         self.batch_reader(schema, Batches::stream(&self.name, input)?)
     }
 
-    /// The same out of batches that are there already.
+    /// Reads records of this schema from record batches.
     ///
     /// ```
     /// use drystone::{RecordSource, Schema, arrow};
@@ -188,16 +188,17 @@ impl Options {
         Reader::new(&self.name, self.ignore_unknown, schema, batches.into())
     }
 
-    /// The schema of records that hold everything in an Arrow file or stream. The batches are read
-    /// for it, all of them, unless their schema says enough.
+    /// Infers the schema of an Arrow file or stream. Reads all batches, unless their schema is
+    /// enough.
     ///
-    /// - What Drystone wrote is what it was, key and all: its fields stand in the metadata.
-    /// - Numbers, truth values, dates, fixed-size binary and lists get the type of the same name; a
-    ///   half float is an `f32`, timestamps of any unit are `timestamp`.
-    /// - Texts get the width of the longest one. Binary and lists have one length, or there is no
-    ///   field for them.
-    /// - Where values are missing, the field may be null. Whole numbers that would be taken for
-    ///   null are then given the next wider type.
+    /// - Data written by Drystone get the schema they had, including the key: their metadata
+    ///   contain its fields.
+    /// - Numbers, truth values, dates, fixed-size binary and lists get the type of the same name.
+    ///   Half floats become `f32`, timestamps of any unit `timestamp`.
+    /// - Texts get the width of the longest one. Binary values and lists must all have the same
+    ///   length.
+    /// - If values are missing, the field is nullable. If a whole number is the one reserved for
+    ///   null, the field gets the next wider type.
     ///
     /// ```
     /// use drystone::{Schema, arrow};
@@ -211,13 +212,13 @@ impl Options {
     /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) when a column is of a type that no field holds, and when
-    /// the batches cannot be read.
+    /// [`Input`](crate::ErrorKind::Input) if a column has a type that no field holds, or if the
+    /// batches cannot be read.
     pub fn infer<R: Read + Seek + Send + 'static>(&self, input: R) -> Result<Inferred> {
         Batches::file(&self.name, input)?.infer(&self.name, self.enums)
     }
 
-    /// The same of an Arrow stream, which needs no `Seek`.
+    /// Infers the schema of an Arrow stream, which needs no `Seek`.
     ///
     /// ```
     /// use drystone::{Schema, arrow};
@@ -237,7 +238,7 @@ impl Options {
         Batches::stream(&self.name, input)?.infer(&self.name, self.enums)
     }
 
-    /// The same of batches that are there already.
+    /// Infers the schema of record batches.
     ///
     /// ```
     /// use drystone::{Schema, arrow};
@@ -267,7 +268,7 @@ impl Options {
     /// ```
     ///
     /// # Errors
-    /// [`Io`](crate::ErrorKind::Io) when the beginning cannot be written.
+    /// [`Io`](crate::ErrorKind::Io) if the beginning cannot be written.
     pub fn writer<W: Write>(&self, schema: &Schema, output: W) -> Result<Writer<W>> {
         Writer::new(schema, self.format, output)
     }

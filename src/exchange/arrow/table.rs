@@ -1,5 +1,4 @@
-//! A table as a stream of record batches that owns its snapshot, and as the C stream interface
-//! hands such on.
+//! A table as a stream of record batches that owns its snapshot, also as a C stream.
 
 use std::fmt;
 
@@ -14,8 +13,8 @@ use crate::schema::Schema;
 use crate::table::Dyn;
 use crate::transaction::ReadTransaction;
 
-/// The rows of a table as record batches, in the order of their key or number. It holds its
-/// snapshot as long as it lives.
+/// The rows of a table as record batches, in the order of their key or number. It keeps its
+/// snapshot while it lives.
 ///
 /// ```
 /// use drystone::arrow::{Batches, TableBatches};
@@ -66,7 +65,7 @@ impl TableBatches {
     /// ```
     ///
     /// # Errors
-    /// [`TableNotFound`](crate::ErrorKind::TableNotFound) when there is no such table.
+    /// [`TableNotFound`](crate::ErrorKind::TableNotFound) if there is no such table.
     pub fn new(read: ReadTransaction, table: &str) -> Result<TableBatches> {
         let (schema, end) = {
             let opened = read.table::<Dyn>(table)?;
@@ -75,7 +74,7 @@ impl TableBatches {
         Ok(TableBatches { read, table: table.into(), arrow: to_schema(&schema), schema, next: 0, end })
     }
 
-    /// The stream of the Arrow C stream interface, for a consumer in any language.
+    /// The same as a stream of the Arrow C stream interface, for a consumer in any language.
     ///
     /// ```
     /// use drystone::arrow::TableBatches;

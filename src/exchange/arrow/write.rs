@@ -22,15 +22,16 @@ use crate::schema::Schema;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
-    /// A file with a list of its batches at the end, which is also called Feather: any batch can be
-    /// found at once.
+    /// A file with a list of its batches at the end, for random access. Also called Feather version
+    /// 2.
     File,
     /// One batch after the other, for pipes and sockets.
     Stream,
 }
 
 /// Writes rows as Arrow, from [`Options::writer`](super::Options::writer). Batches have 65,536
-/// rows, or fewer where rows are wide; they are not compressed, so that others can map the file.
+/// rows, or fewer where rows are wide; they are not compressed, so that other programs can map the
+/// file.
 ///
 /// ```
 /// use drystone::{Database, RowBuf, Schema, arrow};
@@ -93,15 +94,15 @@ impl<W: Write> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Schema`](ErrorKind::Schema) when the row has another schema,
-    /// [`Corrupt`](ErrorKind::Corrupt) when bytes are no values of their fields,
-    /// [`Io`](ErrorKind::Io) when they cannot be written.
+    /// [`Schema`](ErrorKind::Schema) if the row has another schema; [`Corrupt`](ErrorKind::Corrupt)
+    /// if bytes are not valid values of their fields; [`Io`](ErrorKind::Io) if they cannot be
+    /// written.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
         self.gathered.schema().check_same("the row", row.schema())?;
         self.write_records(row.as_bytes())
     }
 
-    /// Writes packed records, any number of whole ones.
+    /// Writes packed records, any number of them.
     ///
     /// ```
     /// # use drystone::{Schema, arrow};
@@ -113,7 +114,8 @@ impl<W: Write> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when they are not whole, else as [`write`](Writer::write).
+    /// [`Value`](ErrorKind::Value) if the last record is not complete; else as for
+    /// [`write`](Writer::write).
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
         let output = &mut self.output;
         self.gathered.add(records, |batch| output.write(batch))
@@ -131,7 +133,7 @@ impl<W: Write> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// As [`write`](Writer::write).
+    /// As for [`write`](Writer::write).
     pub fn write_all<'r>(&mut self, rows: impl IntoIterator<Item = Row<'r>>) -> Result<()> {
         rows.into_iter().try_for_each(|row| self.write(row))
     }
@@ -141,7 +143,7 @@ impl<W: Write> Writer<W> {
         self.gathered.schema()
     }
 
-    /// Writes what is still in memory and the end, and gives the output back.
+    /// Writes the rest from memory and the end of the file, and returns the output.
     ///
     /// ```
     /// # use drystone::{Schema, arrow};
@@ -152,7 +154,7 @@ impl<W: Write> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// As [`write`](Writer::write).
+    /// As for [`write`](Writer::write).
     pub fn finish(mut self) -> Result<W> {
         if let Some(batch) = self.gathered.rest()? {
             self.output.write(&batch)?;

@@ -11,10 +11,9 @@ use crate::exchange::missing;
 use crate::load::RecordSource;
 use crate::schema::{FieldDef, Schema, Type};
 
-/// A CSV as a source of records, from [`Options::reader`]. Places are line numbers.
+/// Reads a CSV as a source of records; from [`Options::reader`]. Places are line numbers.
 ///
-/// A line that cannot be read as a record is an error that names file, line, column, field, text
-/// and the expected type:
+/// A malformed line is an error that names file, line, column, field, text and the expected type:
 ///
 /// ```
 /// use drystone::{RecordSource, Schema, csv};
@@ -30,7 +29,7 @@ use crate::schema::{FieldDef, Schema, Type};
 /// # Ok::<(), drystone::Error>(())
 /// ```
 ///
-/// After an error, the next call goes on with the next line.
+/// After an error, the next call continues with the next line.
 pub struct Reader<R, W = io::Sink> {
     lines: Lines<R>,
     options: Options,
@@ -80,10 +79,10 @@ impl<R: Read> Reader<R> {
         })
     }
 
-    /// Sets bad lines aside, as they stand, to be looked at and loaded again: the line of names
-    /// first, then they.
+    /// Skips bad lines, and writes them unchanged to `output`, after the header: to correct and
+    /// load them later.
     ///
-    /// Each makes two or three small writes; a file should be given in a `BufWriter`.
+    /// Each line takes two or three small writes, so wrap a file in a `BufWriter`.
     ///
     /// ```
     /// use drystone::{RecordSource, Schema, csv};

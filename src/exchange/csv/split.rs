@@ -170,7 +170,7 @@ impl<R> Lines<R> {
         &self.name
     }
 
-    /// The line as it stands in the input, without its break.
+    /// The raw line of the input, without its line break.
     pub(super) fn raw(&self) -> &[u8] {
         &self.window[self.start..self.start + self.line.length]
     }

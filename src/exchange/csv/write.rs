@@ -1,4 +1,4 @@
-//! Writes rows as lines of a CSV, such that reading them gives the same values.
+//! Writes rows as lines of a CSV.
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
@@ -9,9 +9,9 @@ use crate::exchange::check_whole;
 use crate::record::Row;
 use crate::schema::Schema;
 
-/// Writes rows as a CSV, from [`Options::writer`]. Null is an empty field, an empty text that might
-/// be taken for it is `""`, and floats are the shortest text that reads back to the same number (a
-/// NaN as NaN, whatever its bits).
+/// Writes rows as a CSV; from [`Options::writer`]. Null is an empty field. An empty text is `""`
+/// where it would be read as null. Floats are the shortest text that reads back as the same number
+/// (any NaN as NaN).
 ///
 /// ```
 /// use drystone::{RowBuf, Schema, Value, csv};
@@ -67,9 +67,9 @@ impl<W: Write> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Schema`](crate::ErrorKind::Schema) when the row has another schema,
-    /// [`Corrupt`](crate::ErrorKind::Corrupt) when its bytes are no values of its fields,
-    /// [`Io`](crate::ErrorKind::Io) when it cannot be written.
+    /// [`Schema`](crate::ErrorKind::Schema) if the row has another schema;
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) if its bytes are not valid values of its fields;
+    /// [`Io`](crate::ErrorKind::Io) if it cannot be written.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
         self.schema.check_same("the row", row.schema())?;
         self.line.clear();
@@ -84,7 +84,7 @@ impl<W: Write> Writer<W> {
         self.end_line()
     }
 
-    /// Writes packed records, any number of whole ones.
+    /// Writes packed records, any number of them.
     ///
     /// ```
     /// # use drystone::{Schema, csv};
@@ -96,7 +96,7 @@ impl<W: Write> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Value`](crate::ErrorKind::Value) when they are not whole, else as
+    /// [`Value`](crate::ErrorKind::Value) if the last record is not complete; else as for
     /// [`write`](Writer::write).
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
         check_whole(&self.schema, records)?;
@@ -117,7 +117,7 @@ impl<W: Write> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// As [`write`](Writer::write).
+    /// As for [`write`](Writer::write).
     pub fn write_all<'r>(&mut self, rows: impl IntoIterator<Item = Row<'r>>) -> Result<()> {
         rows.into_iter().try_for_each(|row| self.write(row))
     }
@@ -127,7 +127,7 @@ impl<W: Write> Writer<W> {
         &self.schema
     }
 
-    /// Writes out what is still in memory, and gives the output back.
+    /// Writes the rest from memory, and returns the output.
     ///
     /// ```
     /// # use drystone::{Schema, csv};
@@ -138,7 +138,7 @@ impl<W: Write> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Io`](crate::ErrorKind::Io) when it cannot be written.
+    /// [`Io`](crate::ErrorKind::Io) if it cannot be written.
     pub fn finish(self) -> Result<W> {
         self.output.into_inner().map_err(|error| failed(error.into_error()))
     }

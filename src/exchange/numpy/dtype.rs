@@ -107,7 +107,7 @@ pub(super) struct Layout {
     pub(super) is_plain: bool,
 }
 
-/// What stands for the name of the only field where there are no names.
+/// The name of the only field of an array without names.
 pub(super) const VALUE: &str = "value";
 
 impl Layout {

@@ -12,7 +12,7 @@ pub(super) enum Literal {
     Dict(Vec<(Literal, Literal)>),
 }
 
-/// So deep may lists stand in lists.
+/// The limit of the depth of nested lists.
 const DEPTH: usize = 16;
 
 impl Literal {

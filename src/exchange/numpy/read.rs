@@ -1,4 +1,4 @@
-//! `.npy` files as records.
+//! Reads `.npy` files as records.
 
 use std::fmt;
 use std::io::Read;
@@ -18,7 +18,7 @@ use crate::schema::{FieldDef, Number, Schema, Type};
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// The longest header; that of 1,024 fields with long names is below it.
 const HEADER_BYTES: usize = 1 << 20;
-/// So many bytes are read at a time, but at least one row.
+/// This many bytes are read at a time, but at least one row.
 const PIECE_BYTES: usize = 256 << 10;
 
 /// A file of which the header was read.
@@ -71,12 +71,12 @@ impl<R: Read> Opened<R> {
     }
 }
 
-/// An `.npy` file as a source of records, from [`Options::reader`](super::Options::reader). Places
-/// are rows, counted from 1.
+/// Reads an `.npy` file as a source of records; from [`Options::reader`](super::Options::reader).
+/// Places are rows, counted from 1.
 ///
-/// What lies in the array as a record has it is taken as it is, so that the value which is set
-/// aside for null is null in a field that may be, as [`Writer`](super::Writer) writes it. NaT is
-/// null, and an error in a field that may not be. Other values are stored where that is exact.
+/// Values with the same layout as their field are copied. So in a nullable field the value that is
+/// reserved for null is null, as [`Writer`](super::Writer) writes it. NaT is null, or an error if
+/// the field is not nullable. Other values are stored if that is exact.
 pub struct Reader<R> {
     pieces: Pieces<R>,
     schema: Schema,
@@ -121,7 +121,7 @@ impl<R: Read> Reader<R> {
 }
 
 impl<R> Reader<R> {
-    /// How many rows there are, as the header says.
+    /// The number of rows, from the header.
     pub fn rows(&self) -> u64 {
         self.pieces.rows
     }

@@ -13,8 +13,8 @@ use crate::schema::Schema;
 const ALIGNMENT: usize = 64;
 
 /// Writes rows as an `.npy` file, from [`Options::writer`](super::Options::writer): a structured
-/// array of the [`dtype`] of their schema. Its data are the packed records, byte for byte; nulls
-/// are the values that are set aside for them.
+/// array of the [`dtype`] of their schema. Its data are the packed records, byte for byte. Nulls
+/// are written as the values that are reserved for them.
 ///
 /// ```
 /// use drystone::{RowBuf, Schema, numpy};
@@ -60,15 +60,15 @@ impl<W: Write> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Schema`](crate::ErrorKind::Schema) when the row has another schema,
-    /// [`Usage`](crate::ErrorKind::Usage) when it is one more than was said,
-    /// [`Io`](crate::ErrorKind::Io) when it cannot be written.
+    /// [`Schema`](crate::ErrorKind::Schema) if the row has another schema;
+    /// [`Usage`](crate::ErrorKind::Usage) if it exceeds the number of rows;
+    /// [`Io`](crate::ErrorKind::Io) if it cannot be written.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
         self.schema.check_same("the row", row.schema())?;
         self.write_records(row.as_bytes())
     }
 
-    /// Writes packed records, any number of whole ones.
+    /// Writes packed records, any number of them.
     ///
     /// ```
     /// # use drystone::{Schema, numpy};
@@ -80,7 +80,7 @@ impl<W: Write> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Value`](crate::ErrorKind::Value) when they are not whole, else as
+    /// [`Value`](crate::ErrorKind::Value) if the last record is not complete; else as for
     /// [`write`](Writer::write).
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
         check_whole(&self.schema, records)?;
@@ -109,7 +109,7 @@ impl<W: Write> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// As [`write`](Writer::write).
+    /// As for [`write`](Writer::write).
     pub fn write_all<'r>(&mut self, rows: impl IntoIterator<Item = Row<'r>>) -> Result<()> {
         rows.into_iter().try_for_each(|row| self.write(row))
     }
@@ -119,7 +119,7 @@ impl<W: Write> Writer<W> {
         &self.schema
     }
 
-    /// Gives the output back.
+    /// Returns the output.
     ///
     /// ```
     /// # use drystone::{Schema, numpy};
@@ -130,7 +130,7 @@ impl<W: Write> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Usage`](crate::ErrorKind::Usage) when there were fewer rows than was said.
+    /// [`Usage`](crate::ErrorKind::Usage) if there were fewer rows than the header says.
     pub fn finish(self) -> Result<W> {
         if self.written < self.rows {
             fail!(Usage, "{} rows, where the header of the .npy file says {}", self.written, self.rows);
@@ -139,8 +139,8 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// The header, padded so that the data are aligned: in version 1 where its text is short and in
-/// ASCII, else in version 3.
+/// The header, padded so that the data are aligned: in version 1 if its text is short and in ASCII,
+/// else in version 3.
 fn header(schema: &Schema, rows: u64) -> Vec<u8> {
     let text = format!("{{'descr': {}, 'fortran_order': False, 'shape': ({rows},), }}", dtype(schema));
     let is_old = text.is_ascii() && text.len() + ALIGNMENT < usize::from(u16::MAX);

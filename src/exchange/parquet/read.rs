@@ -12,7 +12,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::arrow::{Batches, guarded};
 
-/// So many rows are decoded at a time.
+/// This many rows are decoded at a time.
 const BATCH_ROWS: usize = 8192;
 
 /// The record batches of a Parquet file. Only what is decoded at a time is in memory.

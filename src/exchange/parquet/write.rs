@@ -14,7 +14,7 @@ use crate::exchange::arrow::Gathered;
 use crate::record::Row;
 use crate::schema::Schema;
 
-/// So many rows, and so many bytes of them, make a row group at most.
+/// The limits of a row group: rows, and bytes.
 const GROUP_ROWS: usize = 1 << 20;
 const GROUP_BYTES: usize = 128 << 20;
 
@@ -22,9 +22,9 @@ const GROUP_BYTES: usize = 128 << 20;
 /// [`Options::writer`](super::Options::writer). A row group is kept in memory until it is full: a
 /// million rows, or 128 MiB.
 ///
-/// The types of columns are those of [`arrow::to_schema`](crate::arrow::to_schema), and the fields
-/// stand in the metadata, so that what [`Options::reader`](super::Options::reader) reads is what
-/// was written.
+/// Columns have the types of [`arrow::to_schema`](crate::arrow::to_schema), and the metadata
+/// contain the fields, so that [`Options::reader`](super::Options::reader) reads back what was
+/// written.
 ///
 /// ```
 /// # use drystone::{RowBuf, Schema, parquet};
@@ -71,15 +71,15 @@ impl<W: Write + Send> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Schema`](ErrorKind::Schema) when the row has another schema,
-    /// [`Corrupt`](ErrorKind::Corrupt) when bytes are no values of their fields,
-    /// [`Io`](ErrorKind::Io) when they cannot be written.
+    /// [`Schema`](ErrorKind::Schema) if the row has another schema; [`Corrupt`](ErrorKind::Corrupt)
+    /// if bytes are not valid values of their fields; [`Io`](ErrorKind::Io) if they cannot be
+    /// written.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
         self.gathered.schema().check_same("the row", row.schema())?;
         self.write_records(row.as_bytes())
     }
 
-    /// Writes packed records, any number of whole ones.
+    /// Writes packed records, any number of them.
     ///
     /// ```
     /// # use drystone::{Schema, parquet};
@@ -91,7 +91,8 @@ impl<W: Write + Send> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when they are not whole, else as [`write`](Writer::write).
+    /// [`Value`](ErrorKind::Value) if the last record is not complete; else as for
+    /// [`write`](Writer::write).
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
         let output = &mut self.output;
         self.gathered.add(records, |batch| write(output, batch))
@@ -109,7 +110,7 @@ impl<W: Write + Send> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// As [`write`](Writer::write).
+    /// As for [`write`](Writer::write).
     pub fn write_all<'r>(&mut self, rows: impl IntoIterator<Item = Row<'r>>) -> Result<()> {
         rows.into_iter().try_for_each(|row| self.write(row))
     }
@@ -119,7 +120,7 @@ impl<W: Write + Send> Writer<W> {
         self.gathered.schema()
     }
 
-    /// Writes what is still in memory and the end, and gives the output back.
+    /// Writes the rest from memory and the end of the file, and returns the output.
     ///
     /// ```
     /// # use drystone::{Schema, parquet};
@@ -130,7 +131,7 @@ impl<W: Write + Send> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// As [`write`](Writer::write).
+    /// As for [`write`](Writer::write).
     pub fn finish(mut self) -> Result<W> {
         if let Some(batch) = self.gathered.rest()? {
             write(&mut self.output, &batch)?;

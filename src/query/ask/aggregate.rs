@@ -1,31 +1,31 @@
-//! `Aggregate`: what is computed of many rows.
+//! `Aggregate`: a value computed from many rows.
 
 use std::fmt;
 
 use super::column::Column;
 use super::order::Order;
 
-/// What is computed of many rows: [`count`], [`count_of`], [`count_distinct`], [`sum`], [`min`],
+/// A value computed from many rows: [`count`], [`count_of`], [`count_distinct`], [`sum`], [`min`],
 /// [`max`], [`mean`], [`first`], [`last`].
 ///
 /// Null is skipped, as in SQL: `count` counts rows, `count(x)` those in which `x` is not null, and
-/// `sum`, `min`, `max` and `mean` of no value at all are null. Only `first` and `last` take a row
-/// whatever it holds, so they are null where its field is.
+/// `sum`, `min`, `max` and `mean` are null if there is no value. Only `first` and `last` do not
+/// skip null: they are null if the field of that row is.
 ///
 /// | | of | gives |
 /// |---|---|---|
 /// | `count`, `count(x)` | anything | `u64` |
 /// | `count_distinct(x)` | anything | `u64`: the number of different values, exact |
-/// | `sum(x)` | whole numbers | `i64` if so many rows of that type cannot go beyond it, else `i128`; `u128` of `u128` |
+/// | `sum(x)` | whole numbers | `i64` if the sum of that many rows of the type always fits, else `i128`; `u128` of `u128` |
 /// | `sum(x)` | floats | `f64`: the exact sum, rounded once |
 /// | `mean(x)` | numbers | `f64`: the exact mean, rounded once |
 /// | `min(x)`, `max(x)` | all but arrays | the field's type |
 /// | `first(x)`, `last(x)` | anything | the field's type: its value in the first or last row of the group, in the order of the table |
 ///
-/// So no sum overflows unseen (one of `i128` or `u128` that goes beyond 128 bits is an error), and
-/// none depends on the order of the rows or on how many threads there were. NaN is greater than all
-/// other numbers, and a sum with it is NaN. All NaNs count as one distinct value, and 0.0 and -0.0
-/// as one.
+/// So no sum overflows silently (a sum of `i128` or `u128` that exceeds 128 bits is an error), and
+/// no sum depends on the order of the rows or the number of threads. NaN is greater than all other
+/// numbers, and a sum with it is NaN. All NaNs count as one distinct value, and 0.0 and -0.0 as
+/// one.
 ///
 /// `count_distinct` keeps every pair of a group and a value once: about 2 to 4 times the bytes of
 /// the field and 8 more per pair. That counts towards
@@ -60,7 +60,7 @@ pub(in crate::query) enum Function {
     Last,
 }
 
-/// How many rows there are.
+/// The number of rows.
 ///
 /// ```
 /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -82,7 +82,7 @@ pub fn count() -> Aggregate {
     Aggregate::new(Function::Count, None)
 }
 
-/// In how many rows the field is not null.
+/// The number of rows in which the field is not null.
 ///
 /// ```
 /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -104,7 +104,7 @@ pub fn count_of(column: impl Into<Column>) -> Aggregate {
     Aggregate::new(Function::Count, Some(column.into()))
 }
 
-/// The sum of a field of numbers.
+/// The sum of a field of numbers. It never overflows: see [`Aggregate`].
 ///
 /// ```
 /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -170,7 +170,7 @@ pub fn max(column: impl Into<Column>) -> Aggregate {
     Aggregate::new(Function::Max, Some(column.into()))
 }
 
-/// The mean of a field of numbers.
+/// The mean of a field of numbers: exact, rounded once.
 ///
 /// ```
 /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -193,7 +193,7 @@ pub fn mean(column: impl Into<Column>) -> Aggregate {
     Aggregate::new(Function::Mean, Some(column.into()))
 }
 
-/// How many different values the field has. Null is not counted.
+/// The number of different values of the field. Null is not counted.
 ///
 /// The count is exact. It needs memory for every pair of a group and a value; see [`Aggregate`].
 ///
@@ -283,7 +283,7 @@ impl Aggregate {
         self
     }
 
-    /// As what a result is sorted by, the least first.
+    /// Sorts by this, in ascending order.
     ///
     /// ```
     /// use drystone::query::count;
@@ -295,7 +295,7 @@ impl Aggregate {
         self.into()
     }
 
-    /// As what a result is sorted by, the greatest first.
+    /// Sorts by this, in descending order.
     ///
     /// ```
     /// use drystone::query::count;

@@ -1,4 +1,4 @@
-//! What a query reads of a row: a field by its name, or whatever lies at a byte offset, as a type.
+//! `Column`: a field of a row, by name, or by byte offset and type.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use crate::error::{Result, fail};
 use crate::record::{FieldType, Value};
 use crate::schema::{FieldDef, Schema, Type};
 
-/// A field of the rows that are asked, by name or by byte offset and type. Made by [`col`] and
-/// [`at`]; compared, it becomes a [`Predicate`].
+/// A field of the rows, by name, or by byte offset and type. Made by [`col`] and [`at`]. Comparing
+/// it gives a [`Predicate`].
 ///
-/// Its text form is the name, in back quotes where it is no plain word, or `at(12, i16)`.
+/// Its text form is the name, in back quotes if it is not a plain word, or `at(12, i16)`.
 ///
 /// ```
 /// use drystone::query::{at, col, Column};
@@ -45,8 +45,8 @@ pub fn col(name: impl Into<String>) -> Column {
     Column(Name::Field(name.into()))
 }
 
-/// The value of type `T` that begins at this byte of the row, whatever the schema says of it.
-/// `Nullable<T>` is one that may be null.
+/// The value of type `T` that begins at this byte of the row. The schema is not consulted. With
+/// `Nullable<T>` it may be null.
 ///
 /// ```
 /// use drystone::Nullable;
@@ -63,7 +63,8 @@ pub fn at<T: FieldType>(offset: usize) -> Column {
 /// A column in a schema: where it lies, and what it is.
 #[derive(Clone, Debug)]
 pub(in crate::query) struct Place {
-    /// Its name and type. The offset of this field says nothing: it may stand in no schema.
+    /// Its name and type. The offset of this field has no meaning: the field may belong to no
+    /// schema.
     pub(in crate::query) field: FieldDef,
     pub(in crate::query) offset: usize,
 }
@@ -82,7 +83,8 @@ impl Place {
 }
 
 impl Column {
-    /// What begins at this byte, as a type that is known at run time. It is never null.
+    /// The value that begins at this byte, with a type that is known only at run time. It is never
+    /// null.
     ///
     /// ```
     /// use drystone::Type;
@@ -94,7 +96,8 @@ impl Column {
         Column(Name::At { offset, ty: ty.into(), nullable: false })
     }
 
-    /// What begins at this byte, as a type that is known at run time, or null.
+    /// The value that begins at this byte, with a type that is known only at run time. It may be
+    /// null.
     ///
     /// ```
     /// use drystone::query::{Column, at};
@@ -106,7 +109,8 @@ impl Column {
         Column(Name::At { offset, ty: ty.into(), nullable: true })
     }
 
-    /// Equal. A comparison with null is neither true nor false, as in SQL: see [`Predicate`].
+    /// True if the field is equal to a value or to another field. As in SQL, a comparison with null
+    /// is neither true nor false: see [`Predicate`].
     ///
     /// ```
     /// use drystone::query::col;
@@ -118,7 +122,7 @@ impl Column {
         self.compare(Op::Equal, value)
     }
 
-    /// Not equal.
+    /// True if the field differs from a value or another field.
     ///
     /// ```
     /// use drystone::query::col;
@@ -129,7 +133,7 @@ impl Column {
         self.compare(Op::NotEqual, value)
     }
 
-    /// Less.
+    /// True if the field is less than a value or another field.
     ///
     /// ```
     /// use drystone::query::col;
@@ -140,7 +144,7 @@ impl Column {
         self.compare(Op::Less, value)
     }
 
-    /// Less or equal.
+    /// True if the field is at most a value or another field.
     ///
     /// ```
     /// use drystone::query::col;
@@ -151,7 +155,7 @@ impl Column {
         self.compare(Op::LessOrEqual, value)
     }
 
-    /// Greater.
+    /// True if the field is greater than a value or another field.
     ///
     /// ```
     /// use drystone::query::col;
@@ -162,7 +166,7 @@ impl Column {
         self.compare(Op::Greater, value)
     }
 
-    /// Greater or equal.
+    /// True if the field is at least a value or another field.
     ///
     /// ```
     /// use drystone::query::col;
@@ -173,7 +177,7 @@ impl Column {
         self.compare(Op::GreaterOrEqual, value)
     }
 
-    /// At least `low` and at most `high`.
+    /// True if the field is at least `low` and at most `high`.
     ///
     /// ```
     /// use drystone::query::col;
@@ -184,7 +188,7 @@ impl Column {
         Predicate::test(self, Check::Between([low.into().into_owned(), high.into().into_owned()]))
     }
 
-    /// One of these values.
+    /// True if the field is one of these values.
     ///
     /// ```
     /// use drystone::query::col;
@@ -196,7 +200,7 @@ impl Column {
         Predicate::test(self, Check::In(values))
     }
 
-    /// Null.
+    /// True if the field is null.
     ///
     /// ```
     /// use drystone::query::col;
@@ -207,7 +211,7 @@ impl Column {
         Predicate::test(self, Check::Null)
     }
 
-    /// Not null.
+    /// True if the field is not null.
     ///
     /// ```
     /// use drystone::query::col;
@@ -218,7 +222,7 @@ impl Column {
         !self.is_null()
     }
 
-    /// A text, or bytes, that begin with these.
+    /// True if the field, text or bytes, begins with `prefix`.
     ///
     /// ```
     /// use drystone::query::col;
@@ -229,7 +233,7 @@ impl Column {
         Predicate::test(self, Check::StartsWith(prefix.into().into_owned()))
     }
 
-    /// The field, under this name in the result: `carrier as airline` in text.
+    /// The field with another name in the result: `carrier as airline` in text.
     ///
     /// ```
     /// use drystone::query::col;
@@ -240,7 +244,7 @@ impl Column {
         Expr::from(self).named(name)
     }
 
-    /// As what a result is sorted by, the least first.
+    /// Sorts by this, in ascending order.
     ///
     /// ```
     /// use drystone::query::col;
@@ -252,7 +256,7 @@ impl Column {
         self.into()
     }
 
-    /// As what a result is sorted by, the greatest first.
+    /// Sorts by this, in descending order.
     ///
     /// ```
     /// use drystone::query::col;
@@ -287,7 +291,7 @@ impl Column {
         }
     }
 
-    /// The field's name, or what stands for it.
+    /// The name of the field, or its text form.
     pub(in crate::query) fn name(&self) -> String {
         match &self.0 {
             Name::Field(name) => name.clone(),

@@ -28,7 +28,7 @@ pub(in crate::query) struct Plan {
 
 /// How the rows are found.
 pub(in crate::query) enum Access {
-    /// Every row is looked at.
+    /// Reads every row.
     Scan,
     /// Nothing can pass.
     Nothing,

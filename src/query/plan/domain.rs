@@ -289,7 +289,7 @@ fn midnight(days: i32) -> i128 {
     i128::from(days) * i128::from(DAY_MICROS)
 }
 
-/// A moment among days: a day stands for its midnight.
+/// A moment compared with days: a day is its midnight.
 fn days_at(moment: Timestamp) -> Cut {
     let (day, rest) = (moment.micros().div_euclid(DAY_MICROS), moment.micros().rem_euclid(DAY_MICROS));
     let cut = whole(4, true, Whole::of(day.into()));

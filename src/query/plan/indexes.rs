@@ -19,7 +19,7 @@ use crate::query::ask::column::Place;
 use crate::schema::FieldDef;
 use crate::table::{EntryShape, Reader};
 
-/// To find a row by its entry takes about as long as to look at so many in a scan.
+/// Finding a row by its entry takes about as long as scanning this many rows.
 const ROW_COST: u64 = 512;
 
 /// What an index has to do with a query.

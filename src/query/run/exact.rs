@@ -33,7 +33,8 @@ impl Specials {
         self.0 |= other.0;
     }
 
-    /// The sum that these make, whatever else there is; `None` if there are none.
+    /// The sum of the special values, whatever the others are; `None` if there are no special
+    /// values.
     fn sum(self) -> Option<f64> {
         match self.0 {
             0 => None,

@@ -12,7 +12,7 @@ use crate::query::plan::domain::{Class, ordinal_f32, ordinal_f64};
 use crate::query::plan::filter::Filter;
 use crate::query::plan::ranges::{Ranges, last_before};
 
-/// What a batch of rows is held against.
+/// The test that a batch of rows is compared with.
 pub(in crate::query) struct Kernel(Step);
 
 enum Step {
@@ -61,7 +61,7 @@ pub(in crate::query) enum Load {
     F64 {
         nullable: bool,
     },
-    /// So many bytes, the first of them most significant.
+    /// This many bytes, most significant first.
     Bytes(usize),
 }
 
@@ -267,7 +267,7 @@ impl Test {
 
 fn whole<W: Word, const N: usize>(rows: &[u8], row: usize, at: usize, range: Span, marks: &mut [u8]) {
     let (first, length) = (W::truncated(range.0), W::truncated(range.1));
-    // Rows of usual widths are gone through in steps that the compiler knows.
+    // For rows of usual widths the compiler knows the step.
     match row {
         8 => whole_of::<W, N, 8>(rows, at, first, length, marks),
         12 => whole_of::<W, N, 12>(rows, at, first, length, marks),

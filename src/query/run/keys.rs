@@ -125,7 +125,7 @@ struct Words {
     first: u64,
 }
 
-/// So many numbers from the first one on are looked up in an array.
+/// This many numbers, from the first one, are looked up in an array.
 const NEAR: usize = 1 << 14;
 
 impl Words {
@@ -216,7 +216,7 @@ struct Bytes {
     seed: u64,
 }
 
-/// Where a new key goes, and the part of its hash that stands there.
+/// The slot for a new key, and the part of its hash that is stored there.
 type Slot = (usize, u32);
 
 impl Bytes {

@@ -122,7 +122,7 @@ fn pick_row<W: Word, const N: usize, const ROW: usize>(
     picked: &mut Picks,
 ) -> usize {
     let (first, length) = (W::truncated(range.0), W::truncated(range.1));
-    // Places were held against the schema, so this is never so; it lets the compiler know.
+    // Offsets were checked against the schema, so this is never true. It tells the compiler.
     if at + N > ROW {
         return 0;
     }

@@ -1,4 +1,4 @@
-//! What a query gives: a schema and rows in stored form, all at once or in batches.
+//! The result of a query: a schema, and rows in stored form.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -8,7 +8,7 @@ use crate::load::RecordSource;
 use crate::record::{Record, Row};
 use crate::schema::Schema;
 
-/// The rows that a query gave, in memory: a schema, and the rows packed as in a table.
+/// The result rows of a query, in memory: a schema, and rows packed as in a table.
 ///
 /// ```
 /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -41,22 +41,22 @@ impl QueryRows {
         QueryRows { schema, bytes }
     }
 
-    /// What the rows are made of. None of its fields is a key.
+    /// The schema of the rows. None of its fields is a key.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.bytes.len() / self.schema.width()
     }
 
-    /// Whether there are none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// The rows, side by side.
+    /// The rows as packed bytes, [`width`](Schema::width) bytes each.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -77,7 +77,7 @@ impl QueryRows {
         &self.bytes
     }
 
-    /// A row by its number.
+    /// The row with this number, counted from 0; `None` beyond the end.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -123,7 +123,7 @@ impl QueryRows {
         QueryRowsIter { rows: self, next: 0 }
     }
 
-    /// The rows as plain structs. Whether a field belongs to the key does not matter here.
+    /// The rows as structs. Whether a field of `T` belongs to its key is not compared.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -151,7 +151,7 @@ impl QueryRows {
     /// ```
     ///
     /// # Errors
-    /// `Schema` if the fields differ; it shows both.
+    /// `Schema` if the fields differ. The message shows both schemas.
     pub fn records<T: Record>(&self) -> Result<Vec<T>> {
         let same = |(ours, theirs): (&crate::schema::FieldDef, &crate::schema::FieldDef)| {
             (ours.name(), ours.ty(), ours.is_nullable()) == (theirs.name(), theirs.ty(), theirs.is_nullable())

@@ -43,7 +43,7 @@ pub(in crate::query) struct Sorter {
     key: Vec<u8>,
 }
 
-/// So many rows more than twice the limit are kept before they are cut.
+/// This many rows more than twice the limit are kept before they are cut.
 const SLACK: usize = 1024;
 
 impl Sorter {

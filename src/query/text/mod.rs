@@ -8,8 +8,7 @@ use super::ask::expr::Expr;
 use super::ask::order::Order;
 use crate::error::Result;
 
-/// Fields in their text form, separated by commas: `carrier, at(12, i16), floor(time, 1 h) as
-/// hour`.
+/// Parses fields, separated by commas: `carrier, at(12, i16), floor(time, 1 h) as hour`.
 ///
 /// ```
 /// use drystone::query::{col, floor, parse_exprs};
@@ -20,12 +19,12 @@ use crate::error::Result;
 /// ```
 ///
 /// # Errors
-/// `Query`, with a mark under the column at which the text goes wrong.
+/// `Query`. The message marks the column of the mistake.
 pub fn parse_exprs(text: &str) -> Result<Vec<Expr>> {
     parse::exprs(text)
 }
 
-/// Aggregates in their text form, separated by commas: `count, mean(dep_delay) as delay`.
+/// Parses aggregates, separated by commas: `count, mean(dep_delay) as delay`.
 ///
 /// ```
 /// use drystone::query::{count, mean, parse_aggregates};
@@ -41,7 +40,7 @@ pub fn parse_aggregates(text: &str) -> Result<Vec<Aggregate>> {
     parse::aggregates(text)
 }
 
-/// Orders in their text form, separated by commas: `-count, carrier`.
+/// Parses orders, separated by commas: `-count, carrier`.
 ///
 /// ```
 /// use drystone::query::{col, parse_orders};
