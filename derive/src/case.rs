@@ -1,4 +1,4 @@
-//! How the names of variants are written in a schema: `BuyNow` as `buy_now`, unless told otherwise.
+//! How the names of variants are written in a schema: `BuyNow` as `buy_now` by default.
 
 use syn::{Error, LitStr, Result};
 

@@ -78,7 +78,7 @@ fn problem(text: &str, ty: &Type) -> Option<String> {
         "Text" => !text.contains('\0'),
         _ => true,
     };
-    (!fits).then(|| format!("{text:?} is no value of {name}"))
+    (!fits).then(|| format!("{text:?} is not a valid value of {name}"))
 }
 
 fn has_digit(text: &str) -> bool {
@@ -100,5 +100,5 @@ fn reserved(text: &str, ty: &Type) -> Option<String> {
         "i128" => i128::MIN.to_string(),
         _ => return None,
     };
-    (text == reserved).then(|| format!("{text} is set aside to mean null: write default = null"))
+    (text == reserved).then(|| format!("{text} is reserved for null: write default = null"))
 }

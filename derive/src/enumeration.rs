@@ -24,7 +24,7 @@ pub(crate) fn derive(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream
         problems.take(check_variant(variant, position));
         if let Some(name) = problems.take(name(variant, case)) {
             if names.contains(&name) && data.variants.len() <= IN_ONE_BYTE {
-                let problem = format!("a second variant of the name {name:?}: rename one");
+                let problem = format!("another variant has the name {name:?}: rename one");
                 problems.push(Error::new_spanned(&variant.ident, problem));
             }
             names.push(name);
@@ -83,7 +83,7 @@ pub(crate) fn derive(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream
     })
 }
 
-/// What stands in `#[field(...)]` on the enum.
+/// The content of `#[field(...)]` on the enum.
 struct Options {
     krate: syn::Path,
     case: Option<Case>,
@@ -162,7 +162,7 @@ fn name(variant: &Variant, case: Option<Case>) -> Result<String> {
     } else if name.len() > NAME_BYTES {
         format!("a name has at most {NAME_BYTES} bytes, and this one has {}", name.len())
     } else if name.chars().any(char::is_control) {
-        "a name holds no control characters".to_owned()
+        "a name cannot contain control characters".to_owned()
     } else {
         return Ok(name);
     };

@@ -15,9 +15,9 @@ pub(crate) struct Field<'i> {
     pub(crate) ident: &'i Ident,
     pub(crate) ty: &'i Type,
     pub(crate) vis: &'i Visibility,
-    /// What is said of the field where it is declared.
+    /// The attributes of the field.
     pub(crate) docs: Vec<&'i Attribute>,
-    /// The name in the schema, and where it stands in the source.
+    /// The name in the schema, and its place in the source.
     pub(crate) name: String,
     pub(crate) name_span: Span,
     pub(crate) key: bool,

@@ -148,7 +148,7 @@ fn check_together(ident: &Ident, fields: &[Field<'_>]) -> Result<()> {
     }
     let mut names = std::collections::HashSet::new();
     for second in fields.iter().filter(|field| !names.insert(&field.name)) {
-        let problem = format!("a second field of the name {:?}: rename one", second.name);
+        let problem = format!("another field has the name {:?}: rename one", second.name);
         problems.push(Error::new(second.name_span, problem));
     }
     problems.into_result(())
@@ -161,7 +161,7 @@ pub(crate) fn check_name(name: &str, span: Span) -> Result<()> {
     } else if name.len() > field::NAME_BYTES {
         format!("a name has at most {} bytes, and this one has {}", field::NAME_BYTES, name.len())
     } else if name.chars().any(char::is_control) {
-        "a name holds no control characters".to_owned()
+        "a name cannot contain control characters".to_owned()
     } else {
         return Ok(());
     };

@@ -54,7 +54,7 @@ pub(super) fn match_columns(
     if !absent.is_empty() {
         fail!(
             Input,
-            "{input}: no column for {}, which can be neither null nor a default; {listing} has {}",
+            "{input}: no column for {}, which has no default and is not nullable; {listing} has {}",
             list("field", "fields", &absent),
             list("column", "columns", names)
         );

@@ -53,7 +53,7 @@ use crate::schema::{FieldDef, Schema};
 #[cfg(any(feature = "arrow", feature = "csv", feature = "json", feature = "numpy"))]
 fn check_whole(schema: &Schema, records: &[u8]) -> Result<()> {
     if !records.len().is_multiple_of(schema.width()) {
-        fail!(Value, "{} bytes are no whole records of {}: {schema}", records.len(), schema.width());
+        fail!(Value, "{} bytes are not whole records of {}: {schema}", records.len(), schema.width());
     }
     Ok(())
 }

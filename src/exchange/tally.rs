@@ -272,7 +272,7 @@ fn is_special(text: &str) -> bool {
     ["nan", "inf", "infinity"].iter().any(|special| word.eq_ignore_ascii_case(special))
 }
 
-/// The narrowest type that holds both, the value for null being set aside if there are to be nulls.
+/// The narrowest type that holds both, without the value reserved for null if values may be null.
 fn narrowest_whole(least: Whole, greatest: Whole, nullable: bool) -> Option<Type> {
     const UNSIGNED: [Number; 5] = [Number::U8, Number::U16, Number::U32, Number::U64, Number::U128];
     const SIGNED: [Number; 5] = [Number::I8, Number::I16, Number::I32, Number::I64, Number::I128];

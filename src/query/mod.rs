@@ -472,7 +472,7 @@ impl<'t> Query<'t> {
         let Job { reader, plan, shape, limit, .. } = job;
         match shape {
             Shape::Rows(projection) => Ok(QueryStream::of_scan(Stream::new(reader, plan, projection, limit))),
-            Shape::Aggregates(_) => fail!(Usage, "a query that computes is no stream"),
+            Shape::Aggregates(_) => fail!(Usage, "a query with groups or aggregates cannot be streamed"),
         }
     }
 
@@ -526,10 +526,7 @@ impl<'t> Query<'t> {
     /// As for [`run`](Query::run); `Query` if there are groups or other aggregates.
     pub fn value(&self, aggregate: Aggregate) -> Result<Value<'static>> {
         if !self.group_by.is_empty() || !self.aggregates.is_empty() || self.distinct {
-            fail!(
-                Query,
-                "{aggregate}: one value is for queries without groups and other aggregates; use run"
-            );
+            fail!(Query, "{aggregate}: one value needs a query without groups and other aggregates; use run");
         }
         let query = Query {
             select: Vec::new(),
@@ -618,7 +615,7 @@ impl<'t> Query<'t> {
             if computes && (self.distinct || !self.select.is_empty()) {
                 fail!(
                     Query,
-                    "what is grouped comes out as the fields to group by and the aggregates; leave out select and distinct"
+                    "a query with groups returns the grouping fields and the aggregates; remove select and distinct"
                 );
             }
             let groups = if computes {

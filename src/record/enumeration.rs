@@ -106,7 +106,7 @@ pub trait Enumeration: Copy + Send + Sync + 'static {
             Some(value) => Ok(value),
             None => fail!(
                 Value,
-                "{:?} is no value of the enumeration: {}",
+                "{:?} is not a valid value of the enumeration: {}",
                 shown(name),
                 EnumNames::fixed(Self::NAMES).unknown(name)
             ),
@@ -283,7 +283,7 @@ impl<E: Enumeration> Enumerated<E::Repr, PhantomData<E>> {
     #[cold]
     fn invalid(self) -> Error {
         let message = format!(
-            "the stored bytes are no value of an enumeration of {} names: they say {}",
+            "the stored bytes are not a valid value of an enumeration of {} names: they say {}",
             E::NAMES.len(),
             self.ordinal()
         );

@@ -17,7 +17,7 @@ use crate::error::{Error, Result, fail};
 /// let delay = Nullable::new(5_i16)?;
 /// assert_eq!(delay.get(), Some(5));
 /// assert_eq!(Nullable::<i16>::NULL.get(), None);
-/// assert!(Nullable::new(i16::MIN).is_err()); // that is the one set aside
+/// assert!(Nullable::new(i16::MIN).is_err()); // the value reserved for null
 /// assert_eq!(size_of::<Nullable<i16>>(), 2);
 /// # Ok::<(), drystone::Error>(())
 /// ```
@@ -44,7 +44,7 @@ impl<T: Reserve> Nullable<T> {
     #[inline]
     pub fn new(value: T) -> Result<Nullable<T>> {
         if value.is_reserved() {
-            fail!(Value, "this value of {} is set aside to mean null; it cannot be stored as data", T::TYPE);
+            fail!(Value, "this value of {} is reserved for null; it cannot be stored as data", T::TYPE);
         }
         Ok(Nullable(value))
     }

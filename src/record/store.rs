@@ -50,7 +50,7 @@ impl FieldDef {
         }
         encode(self.ty(), value, out).map_err(|misfit| self.misfit(value, misfit))?;
         if self.is_null(out) {
-            let reason = "this value is set aside to mean null here; it cannot be stored as data";
+            let reason = "this value is reserved for null here; it cannot be stored as data";
             return Err(self.misfit(value, Misfit::Because(reason.into())));
         }
         Ok(())
@@ -105,8 +105,12 @@ impl FieldDef {
             (Misfit::Kind, _) => format!("it is {}", value.kind()),
         };
         let value = value.to_string();
-        let message =
-            format!("field {:?}: {} is no {}: {reason}", self.name(), shown(&value), self.type_text());
+        let message = format!(
+            "field {:?}: {} is not a valid {}: {reason}",
+            self.name(),
+            shown(&value),
+            self.type_text()
+        );
         Error::new(ErrorKind::Value, message).of_field(self.name())
     }
 }
@@ -163,7 +167,7 @@ fn put<T: Pod>(value: T, out: &mut [u8]) -> Result<(), Misfit> {
 
 fn put_bytes(bytes: &[u8], out: &mut [u8]) -> Result<(), Misfit> {
     if bytes.len() != out.len() {
-        return Err(Misfit::Because(format!("{} bytes, where there are to be {}", bytes.len(), out.len())));
+        return Err(Misfit::Because(format!("{} bytes, expected {}", bytes.len(), out.len())));
     }
     out.copy_from_slice(bytes);
     Ok(())
@@ -171,11 +175,11 @@ fn put_bytes(bytes: &[u8], out: &mut [u8]) -> Result<(), Misfit> {
 
 fn encode_array(number: Number, length: usize, elements: &[Value<'_>], out: &mut [u8]) -> Result<(), Misfit> {
     if elements.len() != length {
-        return Err(Misfit::Because(format!("{} elements, where there are to be {length}", elements.len())));
+        return Err(Misfit::Because(format!("{} elements, expected {length}", elements.len())));
     }
     for (at, (slot, element)) in out.chunks_exact_mut(number.width()).zip(elements).enumerate() {
         if encode_number(number, element, slot).is_err() {
-            return Err(Misfit::Because(format!("element {}, {element}, is no {number}", at + 1)));
+            return Err(Misfit::Because(format!("element {}, {element}, is not a valid {number}", at + 1)));
         }
     }
     Ok(())
@@ -210,7 +214,7 @@ fn whole<T: TryFrom<u128> + TryFrom<i128>>(value: &Value<'_>) -> Result<T, Misfi
 
 fn whole_of_real<T: TryFrom<u128> + TryFrom<i128>>(real: f64) -> Result<T, Misfit> {
     if real.fract() != 0.0 {
-        return Err(Misfit::Because("it is no whole number; round it first".into()));
+        return Err(Misfit::Because("it is not a whole number; round it first".into()));
     }
     // The casts saturate: what they cannot hold does not come back as the same float.
     let (unsigned, signed) = (real as u128, real as i128);

@@ -79,7 +79,7 @@ impl<const N: usize> Text<N> {
     /// [`Value`](ErrorKind::Value) if it has more than `N` bytes or contains a NUL character.
     pub fn new(text: &str) -> Result<Text<N>> {
         if let Err(reason) = check_str(text, N) {
-            let message = format!("{:?} is no str[{N}]: {reason}", shown(text));
+            let message = format!("{:?} is not a valid str[{N}]: {reason}", shown(text));
             return Err(Error::new(ErrorKind::Value, message));
         }
         let mut stored = [0; N];
@@ -100,7 +100,7 @@ impl<const N: usize> Text<N> {
     /// [`Corrupt`](ErrorKind::Corrupt) if the bytes are not UTF-8.
     pub fn to_str(&self) -> Result<&str> {
         decode_str(&self.0).map_err(|reason| {
-            Error::new(ErrorKind::Corrupt, format!("the stored bytes are no str[{N}]: {reason}"))
+            Error::new(ErrorKind::Corrupt, format!("the stored bytes are not a valid str[{N}]: {reason}"))
         })
     }
 

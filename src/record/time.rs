@@ -461,7 +461,7 @@ impl FromStr for Date {
     fn from_str(text: &str) -> Result<Date> {
         match calendar::parse_date(text) {
             Ok(days) => Ok(Date(days)),
-            Err(reason) => fail!(Value, "{:?} is no date: {reason}", shown(text)),
+            Err(reason) => fail!(Value, "{:?} is not a valid date: {reason}", shown(text)),
         }
     }
 }
@@ -472,7 +472,7 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Timestamp> {
         match calendar::parse_timestamp(text) {
             Ok(micros) => Ok(Timestamp(micros)),
-            Err(reason) => fail!(Value, "{:?} is no timestamp: {reason}", shown(text)),
+            Err(reason) => fail!(Value, "{:?} is not a valid timestamp: {reason}", shown(text)),
         }
     }
 }

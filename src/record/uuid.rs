@@ -58,7 +58,8 @@ impl FromStr for Uuid {
 
     fn from_str(text: &str) -> Result<Uuid> {
         parse_uuid(text).map(Uuid).ok_or_else(|| {
-            let message = format!("{:?} is no uuid: 32 hexadecimal digits are expected", shown(text));
+            let message =
+                format!("{:?} is not a valid uuid: 32 hexadecimal digits are expected", shown(text));
             Error::new(ErrorKind::Value, message)
         })
     }

@@ -230,7 +230,7 @@ impl<'a> Value<'a> {
 
     #[cold]
     pub(super) fn not_a(&self, wanted: &str) -> Error {
-        let message = format!("{} ({}) is no {wanted}", shown(&self.to_string()), self.kind());
+        let message = format!("{} ({}) is not a valid {wanted}", shown(&self.to_string()), self.kind());
         Error::new(ErrorKind::Value, message)
     }
 }

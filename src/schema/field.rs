@@ -343,7 +343,7 @@ pub(super) fn problem(name: &str, ty: &Type, nullable: bool, key: bool) -> Optio
     } else if name.len() > NAME_BYTES {
         format!("a name has at most {NAME_BYTES} bytes, and this one has {}", name.len())
     } else if name.chars().any(char::is_control) {
-        "a name holds no control characters".into()
+        "a name cannot contain control characters".into()
     } else if width == 0 {
         format!("{ty} has no bytes; the length goes from 1 to 65535")
     } else if width > super::ROW_BYTES {
@@ -359,7 +359,7 @@ pub(super) fn problem(name: &str, ty: &Type, nullable: bool, key: bool) -> Optio
     })
 }
 
-/// The value of each type that is set aside to mean null.
+/// The value of each type that is reserved for null.
 fn reserved(ty: &Type) -> Vec<u8> {
     match ty {
         Type::Bool => vec![0xFF],

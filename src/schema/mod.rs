@@ -389,12 +389,9 @@ fn problem(fields: &[FieldDef]) -> Option<(Option<usize>, String)> {
         let problem = if at == FIELDS {
             format!("a record has at most {FIELDS} fields")
         } else if !names.insert(field.name()) {
-            "a second field of this name; rename one".into()
+            "another field has this name; rename one".into()
         } else if field.is_key() && at > 0 && !fields[at - 1].is_key() {
-            format!(
-                "a key field comes before all that are not key fields; move it before {:?}",
-                fields[0].name()
-            )
+            format!("key fields come first; move it before {:?}", fields[0].name())
         } else if width > ROW_BYTES {
             format!("a record has at most {ROW_BYTES} bytes, and up to here there are {width}")
         } else if key_width > KEY_BYTES {

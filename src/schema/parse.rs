@@ -177,7 +177,7 @@ impl<'t> Parser<'t> {
                 return field.with_default(Some(null));
             }
             if is_text {
-                let problem = format!("a text stands in quotes, such as \"{}\"", shown(literal));
+                let problem = format!("a text must be quoted, such as \"{}\"", shown(literal));
                 return Err(self.error(start, &problem));
             }
             literal.to_owned()

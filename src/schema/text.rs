@@ -38,14 +38,14 @@ impl FieldDef {
     /// schema.field("delay")?.parse_text("-7", &mut stored)?;
     /// assert_eq!(i16::from_le_bytes(stored), -7);
     /// let error = schema.field("delay")?.parse_text("70000", &mut stored).unwrap_err();
-    /// assert!(error.to_string().starts_with("field \"delay\": \"70000\" is no i16?: out of range"));
+    /// assert!(error.to_string().contains("\"70000\" is not a valid i16?: out of range"));
     /// # Ok::<(), drystone::Error>(())
     /// ```
     pub fn parse_text(&self, text: &str, out: &mut [u8]) -> Result<()> {
         self.check_width(out.len())?;
         match parse(self.ty(), text, out) {
             Ok(()) if !self.is_null(out) => Ok(()),
-            Ok(()) => Err(self.no_value(text, "this value is set aside to mean null here".into())),
+            Ok(()) => Err(self.no_value(text, "this value is reserved for null here".into())),
             Err(reason) => Err(self.no_value(text, reason)),
         }
     }
@@ -118,8 +118,11 @@ impl FieldDef {
 
     #[cold]
     pub(crate) fn invalid(&self, reason: &str) -> Error {
-        let message =
-            format!("field {:?}: the stored bytes are no {}: {reason}", self.name(), self.type_text());
+        let message = format!(
+            "field {:?}: the stored bytes are not a valid {}: {reason}",
+            self.name(),
+            self.type_text()
+        );
         Error::new(ErrorKind::Corrupt, message).of_field(self.name())
     }
 
@@ -131,15 +134,19 @@ impl FieldDef {
         {
             reason = format!("{OUT_OF_RANGE}, which is {least} to {greatest}").into();
         }
-        let message =
-            format!("field {:?}: {:?} is no {}: {reason}", self.name(), shown(text), self.type_text());
+        let message = format!(
+            "field {:?}: {:?} is not a valid {}: {reason}",
+            self.name(),
+            shown(text),
+            self.type_text()
+        );
         Error::new(ErrorKind::Value, message)
     }
 }
 
 const OUT_OF_RANGE: &str = "out of range";
 
-/// The least and the greatest whole number of a type, without the one set aside for null.
+/// The least and the greatest whole number of a type, without the one reserved for null.
 pub(crate) fn range(number: Number, nullable: bool) -> Option<(i128, u128)> {
     let bits = 8 * number.width() as u32;
     let null = u128::from(nullable);
@@ -247,7 +254,7 @@ pub(crate) fn check_str(text: &str, length: usize) -> Result<(), Reason> {
         return Err(format!("too long: {} bytes, and there is room for {length}", text.len()).into());
     }
     if text.bytes().any(|byte| byte == 0) {
-        return Err("it holds a NUL character, which stands for the end of a text; use bytes[N]".into());
+        return Err("it contains a NUL character, which marks the end of a text; use bytes[N]".into());
     }
     Ok(())
 }
@@ -311,7 +318,7 @@ fn parse_array(number: Number, length: u16, text: &str, out: &mut [u8]) -> Resul
         }
     }
     if count != usize::from(length) {
-        return Err(format!("{count} elements, where there are to be {length}").into());
+        return Err(format!("{count} elements, expected {length}").into());
     }
     Ok(())
 }

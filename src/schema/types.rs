@@ -246,7 +246,7 @@ impl Type {
             (Type::ENUM_CODE, 0, _) => fail!(Corrupt, "the names of an enumeration are missing"),
             (_, 0, 0) => match PLAIN.iter().find(|(_, ty)| ty.code().0 == code) {
                 Some((_, ty)) => ty.clone(),
-                None => fail!(Corrupt, "type code {code} stands for no type"),
+                None => fail!(Corrupt, "type code {code} is unknown"),
             },
             _ => {
                 fail!(Corrupt, "type code {code} with element code {element} and length {length} is no type")

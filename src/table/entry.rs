@@ -61,7 +61,7 @@ pub(crate) fn entry_schema<S: AsRef<str>>(table: &Schema, indexed: &[S]) -> Resu
     for name in indexed {
         let field = table.field(name.as_ref())?;
         if fields.iter().any(|other: &FieldDef| other.name() == field.name()) {
-            fail!(Schema, "field {:?} is named twice; an index has a field once", field.name());
+            fail!(Schema, "field {:?} is named twice; an index can have a field only once", field.name());
         }
         fields.push(plain(field)?);
     }

@@ -470,8 +470,8 @@ impl OpenTable {
         roots.try_for_each(|(index, root)| index.replace(session, root)).inspect_err(|_| session.fail())
     }
 
-    /// Writes the rows, or the entries of an index, to another place. `written` is called with
-    /// their bytes.
+    /// Writes the rows, or the entries of an index, to another place. `written` is called with the
+    /// number of bytes written.
     pub(crate) fn rewrite(
         &mut self,
         session: &WriteSession,

@@ -189,7 +189,7 @@ pub(crate) struct TableStatsOf {
     pub(crate) branch_bytes: u64,
 }
 
-/// A row number from its stored form; keys of other widths are no row's.
+/// A row number from its stored form; other widths match no row.
 #[inline(always)]
 pub(crate) fn row_number(key: &[u8]) -> u64 {
     key.try_into().map_or(u64::MAX, u64::from_le_bytes)

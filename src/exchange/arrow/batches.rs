@@ -123,7 +123,8 @@ impl Batches {
             return Batches::stream(name, input);
         }
         let reader = guarded(|| FileMessages::new(input));
-        let reader = reader.map_err(|error| unread(name, &format!("it is no sound Arrow file: {error}")))?;
+        let reader =
+            reader.map_err(|error| unread(name, &format!("it is not a valid Arrow file: {error}")))?;
         Ok(Batches::guarding(reader.schema(), None, reader))
     }
 
@@ -131,7 +132,7 @@ impl Batches {
     pub(super) fn stream<R: Read + Send + 'static>(name: &str, input: R) -> Result<Batches> {
         let reader = guarded(|| StreamMessages::new(BufReader::new(input)));
         let reader =
-            reader.map_err(|error| unread(name, &format!("it is no sound Arrow stream: {error}")))?;
+            reader.map_err(|error| unread(name, &format!("it is not a valid Arrow stream: {error}")))?;
         Ok(Batches::guarding(reader.schema(), None, reader))
     }
 

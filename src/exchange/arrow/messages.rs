@@ -1,6 +1,6 @@
-//! The messages of an Arrow file or stream, cut out of it and decoded. What a message says of
-//! lengths is held against what is there before anything is set aside for it: the decoder takes it
-//! on trust, and would ask for more memory than there is.
+//! Reads and decodes the messages of an Arrow file or stream. The lengths in a message are checked
+//! against the available bytes before memory is allocated: the decoder trusts them, and would
+//! allocate any amount.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
@@ -50,7 +50,7 @@ impl<R: Read + Seek> FileMessages<R> {
         input.seek(SeekFrom::Start(start))?;
         input.read_exact(&mut footer)?;
         let footer =
-            root_as_footer(&footer).map_err(|error| wrong(&format!("its footer does not hold: {error}")))?;
+            root_as_footer(&footer).map_err(|error| wrong(&format!("its footer is damaged: {error}")))?;
         let schema = footer.schema().ok_or_else(|| wrong("it has no schema"))?;
         let decoder = decoder(schema, footer.version())?;
         let blocks: Vec<Block> = footer.recordBatches().into_iter().flatten().copied().collect();

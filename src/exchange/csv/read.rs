@@ -24,7 +24,8 @@ use crate::schema::{FieldDef, Schema, Type};
 /// let error = reader.next_record(&mut vec![0; schema.width()]).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "line 2 of flights.csv, column 2: field \"delay\": \"late\" is no i16: not a whole number"
+///     "line 2 of flights.csv, column 2: field \"delay\": \"late\" is not a valid i16: \
+///      not a whole number"
 /// );
 /// # Ok::<(), drystone::Error>(())
 /// ```

@@ -19,7 +19,7 @@ pub(super) struct Lines<R> {
     input: R,
     name: Box<str>,
     delimiter: u8,
-    /// Whether a blank line is a line with one empty field. Otherwise it is passed over.
+    /// Whether a blank line is a line with one empty field. Otherwise it is skipped.
     pub(super) keep_blank: bool,
     window: Vec<u8>,
     /// How much of the window has been read into.

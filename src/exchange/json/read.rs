@@ -117,7 +117,7 @@ fn store(field: &FieldDef, raw: &str, slot: &mut [u8]) -> Result<()> {
         Some(b'[') if matches!(field.ty(), Type::Array(..)) => field.parse_text(&raw.replace('"', ""), slot),
         Some(b'[' | b'{') => {
             let what = if raw.starts_with('[') { "a list" } else { "an object; make members of its members" };
-            Err(value(format!("{} is no {}: it is {what}", shown(raw), field.ty())))
+            Err(value(format!("{} is not a valid {}: it is {what}", shown(raw), field.ty())))
         }
         _ if field.ty().is_number() => {
             let read = field.parse_text(raw, slot);
@@ -129,6 +129,6 @@ fn store(field: &FieldDef, raw: &str, slot: &mut [u8]) -> Result<()> {
                 _ => read,
             }
         }
-        _ => Err(value(format!("{} is no {}: it is a number", shown(raw), field.ty()))),
+        _ => Err(value(format!("{} is not a valid {}: it is a number", shown(raw), field.ty()))),
     }
 }

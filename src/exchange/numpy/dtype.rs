@@ -12,7 +12,7 @@ use crate::schema::{FieldDef, Number, Schema, Type};
 /// [`TableStats`](crate::TableStats). `drystone info` prints the whole line.
 ///
 /// NumPy has no nulls but NaN and NaT, which nullable floats and timestamps show; in other fields a
-/// null is the value that is set aside for it (see [`FieldDef::null`]). An enumeration is the
+/// null is the value that is reserved for it (see [`FieldDef::null`]). An enumeration is the
 /// position of its name, from 0 (see [`FieldDef::names`]). A `date` is the `<i4` of its days, for
 /// `.astype('M8[D]')`, a nullable `bool` a `|u1`, and uuids and whole numbers of 128 bits are
 /// `V16`, as NumPy has none.
@@ -208,12 +208,12 @@ fn column(name: &str, ty: &Literal, shape: Option<&Literal>, offset: usize) -> R
             let product = shape.iter().try_fold(1_usize, |product, side| {
                 product.checked_mul(usize::try_from(side.number()?).ok()?)
             });
-            product.map(Some).ok_or_else(|| format!("field {name:?}: its shape is none"))?
+            product.map(Some).ok_or_else(|| format!("field {name:?}: its shape is invalid"))?
         }
         Some(side) => Some(
             side.number()
                 .and_then(|side| usize::try_from(side).ok())
-                .ok_or_else(|| format!("field {name:?}: its shape is none"))?,
+                .ok_or_else(|| format!("field {name:?}: its shape is invalid"))?,
         ),
     };
     let column = Column { name: name.into(), element, length, offset };

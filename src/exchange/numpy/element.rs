@@ -170,7 +170,7 @@ impl Element {
 
 #[cold]
 fn unknown(text: &str) -> String {
-    format!("{:?} is no dtype that is known here", crate::schema::text::shown(text))
+    format!("{:?} is not a known dtype", crate::schema::text::shown(text))
 }
 
 fn moment(text: &str, unit: Option<&str>) -> Result<Unit, String> {

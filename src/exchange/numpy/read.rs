@@ -261,19 +261,19 @@ fn header(name: &str, input: &mut impl Read) -> Result<Literal> {
     };
     let start = take(8)?;
     if !start.starts_with(MAGIC) || start.len() < 8 {
-        fail!(Input, "{name}: it is no .npy file, which begins with \"\\x93NUMPY\"");
+        fail!(Input, "{name}: it is not an .npy file, which begins with \"\\x93NUMPY\"");
     }
     let length_bytes = match start[6] {
         1 => 2,
         2 | 3 => 4,
-        other => fail!(Input, "{name}: version {other} of the .npy format, of which 1 to 3 are known"),
+        other => fail!(Input, "{name}: version {other} of the .npy format is not supported; 1 to 3 are"),
     };
     let mut length = [0; 8];
     let given = take(length_bytes)?;
     length[..given.len()].copy_from_slice(&given);
     let length = u64::from_le_bytes(length);
     if length > HEADER_BYTES as u64 {
-        fail!(Input, "{name}: a header of {length} bytes; {HEADER_BYTES} are the most that is read");
+        fail!(Input, "{name}: its header has {length} bytes, and the limit is {HEADER_BYTES}");
     }
     let text = take(length as usize)?;
     if given.len() < length_bytes || (text.len() as u64) < length {
@@ -286,7 +286,7 @@ fn header(name: &str, input: &mut impl Read) -> Result<Literal> {
     };
     match text.and_then(|text| Literal::parse(&text)) {
         Some(header @ Literal::Dict(_)) => Ok(header),
-        _ => fail!(Input, "{name}: its header is no dict of Python"),
+        _ => fail!(Input, "{name}: its header is not a Python dict"),
     }
 }
 
@@ -316,7 +316,7 @@ fn shape(header: &Literal) -> Result<(Layout, u64), String> {
         }
     };
     if rows.checked_mul(layout.width as u64).is_none() {
-        return Err(format!("{rows} rows of {} bytes are more than there can be", layout.width));
+        return Err(format!("{rows} rows of {} bytes exceed the limit", layout.width));
     }
     Ok((layout, rows))
 }

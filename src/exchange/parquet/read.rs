@@ -32,7 +32,7 @@ pub(super) fn open<R: Read + Seek + Send + 'static>(name: &str, mut input: R) ->
             Ok(Batches::guarding(schema, rows, reader))
         }
         Err(error) => {
-            let message = format!("{name}: it is no sound Parquet file: {error}");
+            let message = format!("{name}: it is not a valid Parquet file: {error}");
             Err(Error::new(ErrorKind::Input, message))
         }
     }

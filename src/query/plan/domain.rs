@@ -3,7 +3,7 @@
 //!
 //! Whole numbers: most significant byte first, the sign bit turned. Floats: likewise, with one
 //! zero, then all NaNs as one value above the rest, then null. Text, bytes and uuids: as they are
-//! stored. The value set aside for null is the first ordinal or the last one.
+//! stored. The value reserved for null is the first ordinal or the last one.
 
 use super::ranges::{End, Ranges, successor};
 use crate::error::{Error, ErrorKind, Result, fail};

@@ -222,7 +222,7 @@ impl Binder<'_> {
             Check::True => {
                 if field.ty() != Type::Bool {
                     let message = format!(
-                        "field {:?} is of type {}, which is no truth value; compare it with something",
+                        "field {:?} is of type {}, which is not a bool; compare it with a value",
                         field.name(),
                         field.type_text()
                     );

@@ -100,7 +100,7 @@ fn a_predicate_that_does_not_fit_the_table_is_marked_too() {
             ErrorKind::Value,
             "column 19: field \"delay\" is of type i16?; only str[N] and bytes[N] start with something",
         ),
-        ("delay", ErrorKind::Value, "column 1: field \"delay\" is of type i16?, which is no truth value"),
+        ("delay", ErrorKind::Value, "column 1: field \"delay\" is of type i16?, which is not a bool"),
         (
             "delay > carrier",
             ErrorKind::Value,
@@ -153,7 +153,7 @@ fn parts_that_do_not_go_together_are_errors() {
         (
             query.clone().aggregate([count(), count()]),
             ErrorKind::Schema,
-            "field \"count\": a second field of this name",
+            "field \"count\": another field has this name",
         ),
         (
             query.clone().select(["delay"]).aggregate([count()]),

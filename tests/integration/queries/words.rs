@@ -293,7 +293,7 @@ fn what_does_not_fit_the_table_is_an_error() {
         (
             query.clone().group_by([floor("x", 0)]),
             ErrorKind::Value,
-            "floor(x, 0): the step has to be a number above zero, and is 0",
+            "floor(x, 0): the step must be a number above zero, and is 0",
         ),
         (
             query.clone().group_by([floor("x", f64::NAN)]),
@@ -304,7 +304,7 @@ fn what_does_not_fit_the_table_is_an_error() {
         (
             by("x, name as x"),
             ErrorKind::Schema,
-            "field \"x\": a second field of this name in the result; give one of them another with `as`",
+            "field \"x\": another field has this name in the result; give one of them another with `as`",
         ),
         (by("x").aggregate([count().named("x")]), ErrorKind::Schema, "field \"x\": a second field"),
         (query.clone().select(["x", "x"]), ErrorKind::Schema, "field \"x\": a second field"),
