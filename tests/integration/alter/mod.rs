@@ -417,7 +417,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     let array = Type::Array(drystone::Number::I32, 2);
     refused(write.change_type("keyed", "id", &array), Schema, "cannot be a key");
     refused(write.change_type("plain", "x", Type::Bool), Value, "field \"x\": 5 is not a valid bool");
-    refused(write.append_field("plain", FieldDef::new("x", Type::U8).unwrap()), Schema, "a second field");
+    refused(write.append_field("plain", FieldDef::new("x", Type::U8).unwrap()), Schema, "another field");
     refused(
         write.append_field("plain", FieldDef::new("y", Type::U8).unwrap()),
         Schema,

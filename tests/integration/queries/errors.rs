@@ -158,7 +158,7 @@ fn parts_that_do_not_go_together_are_errors() {
         (
             query.clone().select(["delay"]).aggregate([count()]),
             ErrorKind::Query,
-            "what is grouped comes out as",
+            "a query with groups returns",
         ),
         (
             query.clone().order_by([count()]),
