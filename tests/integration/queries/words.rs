@@ -306,12 +306,12 @@ fn what_does_not_fit_the_table_is_an_error() {
             ErrorKind::Schema,
             "field \"x\": another field has this name in the result; give one of them another with `as`",
         ),
-        (by("x").aggregate([count().named("x")]), ErrorKind::Schema, "field \"x\": a second field"),
-        (query.clone().select(["x", "x"]), ErrorKind::Schema, "field \"x\": a second field"),
+        (by("x").aggregate([count().named("x")]), ErrorKind::Schema, "field \"x\": another field"),
+        (query.clone().select(["x", "x"]), ErrorKind::Schema, "field \"x\": another field"),
         (
             query.clone().aggregate([sum("x"), sum("x")]),
             ErrorKind::Schema,
-            "field \"sum(x)\": a second field",
+            "field \"sum(x)\": another field",
         ),
         (query.clone().select([floor("x", 5)]), ErrorKind::Query, "select floor(x, 5): floor is for groups"),
         (
