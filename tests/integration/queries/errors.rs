@@ -200,7 +200,7 @@ fn memory_is_bounded() {
     for query in [query.clone(), query.clone().order_by(["x"]), query.clone().group_by(["x"])] {
         let error = query.run().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Limit);
-        assert!(error.to_string().contains("more than the 100000 bytes"), "{error}");
+        assert!(error.to_string().contains("exceeds its limit of 100000 bytes"), "{error}");
     }
     assert_eq!(query.clone().top(10, ["x"]).run().unwrap().len(), 10);
     let mut rows = 0;
