@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::record::{Keyed, PrefixOf, Record, Value};
 
 impl<R: RowKind> TableMut<'_, R> {
-    /// The row with this key, or number: see [`Table::get`].
+    /// The row with this key, or number: see [`Table::get`](crate::Table::get).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -26,13 +26,14 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// As for [`Table::get`].
+    /// As for [`Table::get`](crate::Table::get).
     #[inline]
     pub fn get(&self, key: R::Key<'_>) -> Result<Option<R::Row<'_>>> {
         self.as_table().get(key)
     }
 
-    /// Whether there is a row with this key, or number: see [`Table::contains`].
+    /// Whether there is a row with this key, or number: see
+    /// [`Table::contains`](crate::Table::contains).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -48,12 +49,12 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// As for [`Table::get`].
+    /// As for [`Table::get`](crate::Table::get).
     pub fn contains(&self, key: R::Key<'_>) -> Result<bool> {
         self.as_table().contains(key)
     }
 
-    /// The row with this number in key order: see [`Table::select`].
+    /// The row with this number in key order: see [`Table::select`](crate::Table::select).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -68,12 +69,12 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// As for [`Table::select`].
+    /// As for [`Table::select`](crate::Table::select).
     pub fn select(&self, row: u64) -> Result<Option<R::Row<'_>>> {
         self.as_table().select(row)
     }
 
-    /// The first row: see [`Table::first`].
+    /// The first row: see [`Table::first`](crate::Table::first).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -88,12 +89,12 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// As for [`Table::select`].
+    /// As for [`Table::select`](crate::Table::select).
     pub fn first(&self) -> Result<Option<R::Row<'_>>> {
         self.as_table().first()
     }
 
-    /// The last row: see [`Table::last`].
+    /// The last row: see [`Table::last`](crate::Table::last).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -108,12 +109,12 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// As for [`Table::select`].
+    /// As for [`Table::select`](crate::Table::select).
     pub fn last(&self) -> Result<Option<R::Row<'_>>> {
         self.as_table().last()
     }
 
-    /// The rows whose keys lie in a range: see [`Table::range`].
+    /// The rows whose keys lie in a range: see [`Table::range`](crate::Table::range).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -128,7 +129,7 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// As for [`Table::get`].
+    /// As for [`Table::get`](crate::Table::get).
     pub fn range<'k>(&self, keys: impl RangeBounds<R::Key<'k>>) -> Result<Rows<'_, R>> {
         self.as_table().range(keys)
     }
@@ -154,7 +155,7 @@ impl<R: RowKind> TableMut<'_, R> {
         self.as_table().iter()
     }
 
-    /// All rows as slices: see [`Table::slices`].
+    /// All rows as slices: see [`Table::slices`](crate::Table::slices).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -175,7 +176,7 @@ impl<R: RowKind> TableMut<'_, R> {
         self.as_table().slices()
     }
 
-    /// An index on the table: see [`Table::index`].
+    /// An index on the table: see [`Table::index`](crate::Table::index).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -191,14 +192,15 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// As for [`Table::index`].
+    /// As for [`Table::index`](crate::Table::index).
     pub fn index(&self, name: &str) -> Result<Index<'_, R>> {
         self.as_table().index(name)
     }
 }
 
 impl<T: Record + Keyed> TableMut<'_, T> {
-    /// The rows whose keys begin with these leading fields: see [`Table::prefix`].
+    /// The rows whose keys begin with these leading fields: see
+    /// [`Table::prefix`](crate::Table::prefix).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -216,14 +218,14 @@ impl<T: Record + Keyed> TableMut<'_, T> {
     /// ```
     ///
     /// # Errors
-    /// As for [`Table::get`].
+    /// As for [`Table::get`](crate::Table::get).
     pub fn prefix<P: PrefixOf<T::Key>>(&self, fields: P) -> Result<Rows<'_, T>> {
         self.as_table().prefix(fields)
     }
 }
 
 impl TableMut<'_, Dyn> {
-    /// The rows whose keys begin with these values: see [`Table::prefix`].
+    /// The rows whose keys begin with these values: see [`Table::prefix`](crate::Table::prefix).
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema};
@@ -239,7 +241,7 @@ impl TableMut<'_, Dyn> {
     /// ```
     ///
     /// # Errors
-    /// As for [`Table::get`].
+    /// As for [`Table::get`](crate::Table::get).
     pub fn prefix(&self, fields: &[Value<'_>]) -> Result<Rows<'_, Dyn>> {
         self.as_table().prefix(fields)
     }
