@@ -387,6 +387,14 @@ mod tests {
     }
 
     #[test]
+    fn a_published_state_that_needs_a_longer_file_is_not_adopted() {
+        let (pages, newest, _) = written_by_another_process();
+        Commits::adopt(&pages, &newest).unwrap();
+        let longer = Meta { file_bytes: 1 << 20, ..newest };
+        assert_eq!(Commits::adopt(&pages, &longer).unwrap_err().kind(), ErrorKind::Truncated);
+    }
+
+    #[test]
     fn the_writer_verifies_again_what_another_process_may_have_written() {
         let (pages, newest, link) = written_by_another_process();
         let readers = Readers::alone(Meta { transaction: 0, ..newest });

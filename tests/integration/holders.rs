@@ -227,7 +227,7 @@ fn cython() -> drystone::Result<()> {
     let error = p.set("x", 1_i64 << 40).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "field \"x\": 1099511627776 is no i32: the range is -2147483648 to 2147483647"
+        "field \"x\": 1099511627776 is not a valid i32: the range is -2147483648 to 2147483647"
     );
     Ok(())
 }

@@ -73,7 +73,7 @@ fn a_dry_run_tells_and_changes_nothing() {
     assert!(dry(&["type", "x", "i16"]).ends_with("rows written again: 0 of 1,000\n"));
     assert!(dry(&["to", "u"]).contains("would be \"u\": id: u32 key"));
     let refused = folder.refused(2, &["alter", "a.dry", "t", "--dry-run", "type", "id", "u8"]);
-    assert!(refused.contains("row (256): field \"id\": 256 is no u8"), "{refused}");
+    assert!(refused.contains("row (256): field \"id\": 256 is not a valid u8"), "{refused}");
     assert_eq!(schema(&folder, "t"), SCHEMA);
     folder.done(&["check", "a.dry"]);
     // The pages that the dry run wrote are behind the old end.

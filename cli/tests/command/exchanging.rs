@@ -96,9 +96,12 @@ fn mistakes_are_named_and_leave_no_file() {
     folder.file("half.parquet", &whole[..whole.len() / 2]).file("not.arrow", "id\n1\n");
     for (arguments, expected) in [
         (&["load", "b.dry", "t", "gone.parquet"][..], "cannot open gone.parquet: No such file"),
-        (&["load", "b.dry", "t", "half.parquet"], "half.parquet: it is no sound Parquet file"),
-        (&["load", "b.dry", "t", "not.arrow"], "not.arrow: it is no sound Arrow file: "),
-        (&["load", "b.dry", "t", "x.parquet", "--format", "arrow"], "x.parquet: it is no sound Arrow file: "),
+        (&["load", "b.dry", "t", "half.parquet"], "half.parquet: it is not a valid Parquet file"),
+        (&["load", "b.dry", "t", "not.arrow"], "not.arrow: it is not a valid Arrow file: "),
+        (
+            &["load", "b.dry", "t", "x.parquet", "--format", "arrow"],
+            "x.parquet: it is not a valid Arrow file: ",
+        ),
         (&["load", "b.dry", "t", "x.parquet", "--null", "NA"], "--null is for CSV; x.parquet is not CSV"),
         (&["load", "b.dry", "t", "x.parquet", "--skip-bad", "bad"], "--skip-bad is for CSV"),
         (&["export", "a.dry", "t", "x.what"], "the name x.what does not tell the format; give --format"),
@@ -140,7 +143,7 @@ fn json_lines_are_looked_through_when_that_is_asked_for() {
     folder.file("b.jsonl", "{\"id\": 8}\n{\"id\": \"x\"}\n");
     let refusal = folder.refused(2, &["load", "a.dry", "t", "b.jsonl"]);
     assert!(
-        refusal.contains("line 2 of b.jsonl: field \"id\": \"x\" is no u16: not a whole number"),
+        refusal.contains("line 2 of b.jsonl: field \"id\": \"x\" is not a valid u16: not a whole number"),
         "{refusal}"
     );
     assert_eq!(rows(&folder, "a.dry"), "id,tag\n7,x\n300,\n");

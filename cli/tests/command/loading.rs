@@ -104,7 +104,7 @@ fn a_bad_line_ends_the_load_and_leaves_what_was_there() {
     let said = folder.refused(2, &["load", "a.dry", "t", "b.csv"]);
     assert_eq!(
         said,
-        "error: table \"t\": line 3 of b.csv, column 3: field \"delay\": \"late\" is no i16?: not a whole number\n"
+        "error: table \"t\": line 3 of b.csv, column 3: field \"delay\": \"late\" is not a valid i16?: not a whole number\n"
     );
     let said = folder.refused(2, &["load", "a.dry", "t", "b.csv", "--replace"]);
     assert!(said.contains("line 3"), "{said}");
@@ -153,7 +153,7 @@ fn missing_values_are_spelled_as_named() {
     folder.file("a.csv", "country,n\nNA,1\n-,NA\n");
     let schema = ["load", "a.dry", "t", "a.csv", "--schema", "country: str[2]?, n: u8?"];
     let said = folder.refused(2, &schema);
-    assert!(said.contains("\"NA\" is no u8?"), "{said}");
+    assert!(said.contains("\"NA\" is not a valid u8?"), "{said}");
     folder.done(&[&schema[..], &["--null", "NA", "--null", "-"]].concat());
     assert_eq!(rows(&folder), "country,n\n,1\n,\n");
 }

@@ -94,8 +94,8 @@ fn growth(results: &Results, rows: u64, workload: &str) -> Option<f64> {
 /// Writes a table with a column for each number of rows. Missed targets are bold.
 pub(super) fn write(text: &mut String, results: &Results) -> Result<()> {
     text.push_str(
-        "They are set for 100 million rows; a target that is missed stands in bold. Against peers, reads and loads are compared by their \
-         ratios to the yardstick of the same run.\n\n",
+        "The targets are for 100 million rows. Missed targets are in bold. Reads and loads are compared with\n\
+         peers by their ratios to the yardstick of the same run.\n\n",
     );
     let rows = results.rows();
     let columns: Vec<String> = rows.iter().map(|&rows| format!("{} rows", grouped(rows))).collect();
