@@ -1,4 +1,5 @@
-//! One error for everything: a kind to match on, and a message that names the thing and the way out.
+//! The one error type: a kind to match on, and a message that names the thing and the way out.
+//! Every room uses it; it uses none.
 
 use std::fmt;
 use std::io;
@@ -8,8 +9,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong: a [kind](ErrorKind) to match on and a message for people.
 ///
-/// The message is lower case, names the table, field, page or line concerned, says what was expected and what
-/// was found, and, where there is one, the way out.
+/// The message is lower case. It names the table, field, page or line, says what was expected and
+/// what was found, and, if there is one, the way out.
 ///
 /// ```
 /// use drystone::{ErrorKind, Schema};
@@ -62,11 +63,12 @@ pub enum ErrorKind {
     Truncated,
     /// The file was written in a newer format than this program knows.
     FutureFormat,
-    /// Bytes in the file are not what was written: a checksum or a structure does not hold.
+    /// Bytes in the file are damaged: a checksum or a structure is wrong.
     Corrupt,
     /// The schema is invalid, or two schemas differ where they must agree.
     Schema,
-    /// A value does not fit its field: wrong type, too large, too long, or the value reserved for null.
+    /// A value does not fit its field: wrong type, too large, too long, or the value reserved for
+    /// null.
     Value,
     /// The text of a query is malformed, or its parts do not go together.
     Query,
@@ -97,7 +99,7 @@ impl Error {
         Error(Box::new(Inner { kind, message, place, source: None }))
     }
 
-    /// An error of the operating system, with what was being done: `cannot open "x.dry"`.
+    /// An error of the operating system. `doing` says what failed: `cannot open "x.dry"`.
     ///
     /// The message holds the cause. So [`source`](std::error::Error::source) does not repeat it; it
     /// returns only what lies behind the cause.
@@ -106,14 +108,14 @@ impl Error {
         Error::new(kind_of(&source), format!("{doing}: {source}")).with_source(source)
     }
 
-    /// The same error with its cause, whose text the message should hold.
+    /// Adds the cause. The message should hold its text.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Source>) -> Error {
         self.0.source = Some(source.into());
         self
     }
 
-    /// The error of the operating system behind this one, where there is one: for its code.
+    /// The error of the operating system behind this one, if there is one.
     pub fn io_error(&self) -> Option<&io::Error> {
         self.0.source.as_ref()?.downcast_ref()
     }
@@ -123,7 +125,7 @@ impl Error {
         self.0.kind
     }
 
-    /// The table that the error is about, where that is known.
+    /// The table that the error is about, if it is known.
     ///
     /// ```
     /// let db = drystone::Database::in_memory()?;
@@ -135,36 +137,36 @@ impl Error {
         self.0.place.table.as_deref()
     }
 
-    /// The field that the error is about, where that is known.
+    /// The field that the error is about, if it is known.
     pub fn field(&self) -> Option<&str> {
         self.0.place.field.as_deref()
     }
 
-    /// The page of the file that is damaged or cannot be read, counted from 0, where that is known.
+    /// The page of the file that is damaged or cannot be read, counted from 0, if it is known.
     pub fn page(&self) -> Option<u64> {
         self.0.place.page
     }
 
-    /// The line of the input that is malformed, counted from 1, where that is known.
+    /// The line of the input that is malformed, counted from 1, if it is known.
     pub fn line(&self) -> Option<u64> {
         self.0.place.line
     }
 
-    /// The same error with a place put before its message: `flights.csv: …`.
+    /// Puts a place before the message: `flights.csv: …`.
     #[must_use]
     pub fn within(mut self, place: impl fmt::Display) -> Error {
         self.0.message = format!("{place}: {}", self.0.message);
         self
     }
 
-    /// The same error, of the same things, with another message that holds this one.
+    /// Replaces the message by one that contains it. Kind, place and cause stay.
     #[must_use]
     pub(crate) fn restated(mut self, message: String) -> Error {
         self.0.message = message;
         self
     }
 
-    /// The same error with the table put before its message: `table "flights": …`.
+    /// Puts the table before the message: `table "flights": …`.
     #[must_use]
     pub(crate) fn within_table(self, name: &str) -> Error {
         self.within(format_args!("table {name:?}")).of_table(name)
@@ -184,7 +186,7 @@ impl Error {
         self
     }
 
-    /// Notes on which page the damage is.
+    /// Notes which page is damaged.
     #[must_use]
     pub(crate) fn of_page(mut self, page: u64) -> Error {
         self.0.place.page.get_or_insert(page);
@@ -201,8 +203,8 @@ impl Error {
 }
 
 impl From<io::Error> for Error {
-    /// For programs that return this crate's errors beside those of the system. `Error::io` also says what was
-    /// being done.
+    /// For programs that return this crate's errors and those of the system. [`Error::io`] also
+    /// says what failed.
     fn from(source: io::Error) -> Error {
         let source = without_place(source);
         Error::new(kind_of(&source), source.to_string()).with_source(source)
@@ -227,7 +229,8 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        // Programs print the message and then each source. What the message says already is left out.
+        // Programs print the message and then each source. Sources whose text is in the message are
+        // left out.
         let source = self.0.source.as_deref()?;
         let mut next: Option<&(dyn std::error::Error + 'static)> = Some(source);
         while let Some(source) = next.filter(|source| self.0.message.contains(&source.to_string())) {
@@ -237,9 +240,9 @@ impl std::error::Error for Error {
     }
 }
 
-/// The same error without the name of a temporary file, which means nothing to the reader.
+/// The same error without the name of a temporary file, which would mean nothing to the reader.
 fn without_place(error: io::Error) -> io::Error {
-    // The crate `tempfile` adds the name, in a type that it keeps to itself.
+    // The crate `tempfile` adds the name, in a private type.
     let is_named = error.get_ref().is_some_and(|custom| format!("{custom:?}").starts_with("PathError {"));
     let text = error.to_string();
     match text.split_once(" at path ").filter(|_| is_named) {
@@ -248,7 +251,7 @@ fn without_place(error: io::Error) -> io::Error {
     }
 }
 
-/// Shorthand for the many places that end in `Err(Error::new(Kind, format!(…)))`.
+/// Returns an error of this kind with a formatted message.
 macro_rules! fail {
     ($kind:ident, $($message:tt)+) => {
         return Err($crate::error::Error::new($crate::error::ErrorKind::$kind, format!($($message)+)))
@@ -262,7 +265,7 @@ mod tests {
 
     use super::*;
 
-    /// An error with another behind it.
+    /// An error with another one as its source.
     #[derive(Debug)]
     struct Outer {
         message: &'static str,
@@ -281,7 +284,7 @@ mod tests {
         }
     }
 
-    /// What programs print that show an error with all its sources.
+    /// The error and its sources, as programs print them.
     fn chain(error: &Error) -> String {
         let mut shown = error.to_string();
         let mut next = error.source();
