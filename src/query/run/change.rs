@@ -1,4 +1,5 @@
-//! Removing and changing the rows for which a predicate is true.
+//! Removing and changing the rows for which a predicate is true, in a table of a write transaction.
+//! The plan finds the rows; `table` changes them.
 
 use super::batch::BATCH_ROWS;
 use super::kernel::Kernel;
@@ -11,9 +12,9 @@ use crate::table::{Reader, RowKind, TableMut, Updated};
 use crate::tree::RowSet;
 
 impl<R: RowKind> TableMut<'_, R> {
-    /// Removes the rows for which the predicate is true, and returns how many there were. What the predicate
-    /// says of the leading fields of the key decides which rows are read at all. In a table without a key
-    /// the rows that stay are numbered again from 0.
+    /// Removes the rows for which the predicate is true, and returns how many. Conditions on the
+    /// leading fields of the key limit which rows are read. In a table without a key the remaining
+    /// rows are numbered from 0 again.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -27,15 +28,15 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Query::run`](crate::query::Query::run) for the predicate; else as for
+    /// As for [`Query::run`](crate::query::Query::run) for the predicate; otherwise as for
     /// [`retain`](TableMut::retain).
     pub fn delete_where(&mut self, predicate: Predicate) -> Result<u64> {
         let rows = matching(self.as_table().reader(), &predicate)?;
         self.remove_rows(&rows)
     }
 
-    /// Changes the rows for which the predicate is true, and returns how many there were. `change` is called
-    /// for the rows in their order; which rows they are is decided before it is called first.
+    /// Changes the rows for which the predicate is true, and returns how many. All rows are tested
+    /// before `change` is called for the first one; it is called in the order of the rows.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -50,7 +51,7 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Query::run`](crate::query::Query::run) for the predicate; else as for
+    /// As for [`Query::run`](crate::query::Query::run) for the predicate; otherwise as for
     /// [`update_many`](TableMut::update_many).
     pub fn update_where<C: Updated<Value = ()>>(
         &mut self,

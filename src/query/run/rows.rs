@@ -1,4 +1,5 @@
-//! What a query gives: a schema and rows in stored form, all at once or in batches.
+//! `QueryRows`: the rows of an answer, with their schema, in stored form. Programs get it from a
+//! query.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -41,7 +42,7 @@ impl QueryRows {
         QueryRows { schema, bytes }
     }
 
-    /// What the rows are made of. None of its fields is a key.
+    /// The schema of the rows. None of its fields is a key.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }
@@ -56,7 +57,7 @@ impl QueryRows {
         self.bytes.is_empty()
     }
 
-    /// The rows, side by side.
+    /// The rows, packed.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -73,10 +74,10 @@ impl QueryRows {
         QueryRowsIter { rows: self, next: 0 }
     }
 
-    /// The rows as plain structs. Whether a field belongs to the key does not matter here.
+    /// The rows as plain structs. It does not matter whether a field belongs to the key.
     ///
     /// # Errors
-    /// `Schema` if the fields differ; it shows both.
+    /// `Schema` if the fields differ; the message shows both.
     pub fn records<T: Record>(&self) -> Result<Vec<T>> {
         let same = |(ours, theirs): (&crate::schema::FieldDef, &crate::schema::FieldDef)| {
             (ours.name(), ours.ty(), ours.is_nullable()) == (theirs.name(), theirs.ty(), theirs.is_nullable())
@@ -88,8 +89,8 @@ impl QueryRows {
         Ok(self.bytes.chunks_exact(self.schema.width()).map(bytemuck::pod_read_unaligned).collect())
     }
 
-    /// The rows as a source of records that borrows them, to be
-    /// [loaded](crate::TableMut::load_from) into a table of the same fields.
+    /// The rows as a source of records that borrows them, to [load](crate::TableMut::load_from)
+    /// them into a table with the same fields.
     pub fn source(&self) -> impl RecordSource {
         Source { rows: self.bytes.chunks_exact(self.schema.width()), given: 0 }
     }

@@ -1,4 +1,4 @@
-//! The text of queries, read into what they ask. Only this room knows how the language is read.
+//! The text of queries, parsed into the types of `ask`. Only this room knows the grammar.
 
 pub(super) mod parse;
 pub(super) mod token;
