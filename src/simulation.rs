@@ -2,7 +2,7 @@
 //! the bugs that can be planted in it. `simulator/` uses it. No promise of stability.
 
 pub use crate::commit::empty_image;
-pub use crate::storage::{CrashDisk, Event, Fault, Hook, Making, Mutant, Operation, Verdict, record_making};
+pub use crate::storage::{Bug, CrashDisk, Event, Fault, Hook, Making, Operation, Verdict, record_making};
 
 use crate::database::{Database, OpenOptions};
 use crate::error::{Error, Result};

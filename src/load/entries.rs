@@ -1,4 +1,5 @@
-//! Building the tree of an index: entries that came and entries that went, sorted, merged with those that there were.
+//! Builds the tree of an index: added and removed entries, sorted and merged with the existing
+//! ones.
 
 use std::cmp::Ordering;
 use std::path::PathBuf;
@@ -35,16 +36,16 @@ pub(crate) struct EntryTarget<'x> {
     pub(crate) neighbours: Option<Neighbours<'x>>,
 }
 
-/// What is said to two entries that come to lie side by side.
+/// The error for two adjacent entries that violate uniqueness.
 pub(crate) type Neighbours<'x> = &'x dyn Fn(&[u8], &[u8]) -> Result<()>;
 
 /// Where entries come from: it hands each one on.
 pub(crate) type Feed<'f> = &'f mut dyn FnMut(&mut dyn FnMut(Entry, &[u8]) -> Result<()>) -> Result<()>;
 
-/// Builds a tree of entries and returns its root. What there was stays as it is.
+/// Builds a tree of entries and returns its root. The old tree is unchanged.
 ///
-/// The entries must come in the order of what follows their indexed fields, which is the order of their rows. So sorting
-/// them by the indexed fields alone, in which equal ones keep their order, sorts them altogether.
+/// The entries must come in the order of the fields after the indexed ones, which is the order of
+/// their rows. So a stable sort by the indexed fields alone sorts them completely.
 pub(crate) fn load_entries(target: EntryTarget<'_>, feed: Feed<'_>) -> Result<TreeRoot> {
     with_probe!(target.indexed, probe => load_with(target, probe, feed))
 }
@@ -52,7 +53,8 @@ pub(crate) fn load_entries(target: EntryTarget<'_>, feed: Feed<'_>) -> Result<Tr
 fn load_with<P: Probe>(target: EntryTarget<'_>, probe: P, feed: Feed<'_>) -> Result<TreeRoot> {
     let EntryTarget { layout, options, .. } = target;
     let folder = options.scratch.clone().unwrap_or(target.scratch);
-    // What becomes of an entry is kept as its place. Where there was none, all are new, and it need not be kept.
+    // Whether an entry is added or removed is kept as its place. If there were no entries before,
+    // all are added, and this need not be kept.
     let has_fates = target.existing.is_some();
     let memory_bytes = options.memory_bytes.max(1 << 20);
     let mut sorter = Sorter::new(probe, layout.width(), has_fates, memory_bytes, folder);

@@ -177,7 +177,8 @@ impl<'s, P: Probe> Merge<'s, P> {
         }
     }
 
-    /// Writes all rows that are left behind the last record. Returns the root, and how many duplicates there were.
+    /// Writes all rows that are left behind the last record. Returns the root, and how many
+    /// duplicates there were.
     pub(super) fn finish(mut self) -> Result<(TreeRoot, u64)> {
         self.builder.push(self.slice)?;
         for slice in self.existing {

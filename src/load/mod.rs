@@ -1,8 +1,8 @@
-//! Bulk loading: records from any source, sorted if they must be, laid down as full leaves in one run.
+//! Bulk loading: records from any source, sorted if necessary, written as full leaves in one run.
 //!
-//! Sorted input streams through. Input that is not sorted is sorted within a memory budget (runs in temporary files, merged).
-//! Either way the rows of the table are merged in, and a tree is built beside the old one; only when it is whole
-//! does it take the old one's place.
+//! Sorted input is streamed. Other input is sorted within a memory budget (runs in temporary files,
+//! merged). Either way it is merged with the rows of the table into a new tree, which replaces the
+//! old one when it is complete.
 
 mod entries;
 mod merge;
@@ -22,12 +22,16 @@ use merge::{Clash, Known, Merge, Pushed};
 use sort::Sorter;
 pub use source::RecordSource;
 
-/// How a bulk load treats memory, duplicates, and the rows that are there.
+/// How a bulk load treats memory, duplicates, and the existing rows of the table.
 ///
 /// ```
 /// use drystone::{LoadOptions, OnDuplicate};
 ///
-/// let options = LoadOptions::new().on_duplicate(OnDuplicate::Last).memory_bytes(64 << 20);
+/// let options = LoadOptions::new()
+///     .on_duplicate(OnDuplicate::Last) // of rows with one key, keep the last
+///     .replace(true) // the new rows take the place of those in the table
+///     .memory_bytes(64 << 20) // sort within 64 MiB
+///     .scratch_folder("/var/tmp"); // for what does not fit
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
@@ -38,15 +42,16 @@ pub struct LoadOptions {
     scratch: Option<PathBuf>,
 }
 
-/// What a bulk load does with a second row of one key. The rows that the table has count as the first ones.
+/// What a bulk load does with a second row with the same key. The existing rows of the table count
+/// as first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnDuplicate {
-    /// The load fails, naming the key and both places.
+    /// The load fails. The message names the key and both places.
     #[default]
     Error,
-    /// The first one stays.
+    /// The first row is kept.
     First,
-    /// The last one stays.
+    /// The last row is kept.
     Last,
 }
 
@@ -54,15 +59,15 @@ pub enum OnDuplicate {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoadReport {
-    /// Records that the source gave.
+    /// Records read from the source.
     pub read: u64,
-    /// Of those, duplicates that were dropped, or replaced by later ones.
+    /// Duplicates among them that were dropped, or replaced by later ones.
     pub duplicates: u64,
-    /// Rows that the table has now.
+    /// Rows in the table after the load.
     pub rows: u64,
-    /// Whether the records came in key order (always so where there is no key).
+    /// Whether the records came in key order. Always true without a key.
     pub in_order: bool,
-    /// Sorted runs that had to go to temporary files.
+    /// Sorted runs that were written to temporary files.
     pub spilled_runs: u64,
 }
 
@@ -73,7 +78,7 @@ impl Default for LoadOptions {
 }
 
 impl LoadOptions {
-    /// Fails on duplicates, adds to what is there, sorts within 256 MiB.
+    /// Fails on duplicates, keeps the existing rows, sorts within 256 MiB.
     pub fn new() -> LoadOptions {
         LoadOptions {
             on_duplicate: OnDuplicate::Error,
@@ -83,45 +88,79 @@ impl LoadOptions {
         }
     }
 
-    /// What to do with a second row of one key.
+    /// What to do with a second row with the same key. The default is an error.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.load([7, 8, 9].map(|id| User { id, score: id * 10 }))?;
+    /// use drystone::{LoadOptions, OnDuplicate};
+    ///
+    /// let options = LoadOptions::new().on_duplicate(OnDuplicate::First);
+    /// let rows = [User { id: 7, score: 1 }, User { id: 6, score: 1 }];
+    /// let report = users.load_with(rows, &options)?;
+    /// assert_eq!((report.duplicates, users.get(7)?.unwrap().score), (1, 70));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn on_duplicate(mut self, on_duplicate: OnDuplicate) -> LoadOptions {
         self.on_duplicate = on_duplicate;
         self
     }
 
-    /// Whether the records take the place of all rows that there are.
+    /// Whether the records replace all existing rows of the table.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.load([7, 8, 9].map(|id| User { id, score: id * 10 }))?;
+    /// use drystone::LoadOptions;
+    ///
+    /// users.load_with([User { id: 1, score: 5 }], &LoadOptions::new().replace(true))?;
+    /// assert_eq!(users.len(), 1);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn replace(mut self, replace: bool) -> LoadOptions {
         self.replace = replace;
         self
     }
 
-    /// How much memory sorting may take; at least 1 MiB is used.
+    /// How many bytes of memory sorting may take; at least 1 MiB is used.
     pub fn memory_bytes(mut self, bytes: usize) -> LoadOptions {
         self.memory_bytes = bytes;
         self
     }
 
-    /// The folder for temporary files; by default that of the database, or the system's for one in memory.
+    /// The folder for temporary files. The default is the folder of the database, or the system's
+    /// for a database in memory.
     pub fn scratch_folder(mut self, folder: impl Into<PathBuf>) -> LoadOptions {
         let folder: PathBuf = folder.into();
-        // The process may go to another folder while it loads.
+        // The process may change its working directory during the load.
         self.scratch = Some(std::path::absolute(&folder).unwrap_or(folder));
         self
     }
 }
 
-/// Where a load goes, and what it needs to know of the table.
+/// The target of a load, and what it needs to know about the table.
 pub(crate) struct Target<'x> {
     pub(crate) session: &'x WriteSession,
     pub(crate) tree: &'x mut Edited,
-    /// The rows that the table had, where the tree is one that takes its place: there will be about as many.
+    /// The number of rows of the old tree, if this tree replaces one: an estimate of the new
+    /// number.
     pub(crate) replaced_rows: u64,
     /// The folder for temporary files, unless the options name another.
     pub(crate) scratch: PathBuf,
     pub(crate) words: DuplicateWords<'x>,
 }
 
-/// What is said of two records with one key.
+/// The words of the error for two records with the same key.
 #[derive(Clone, Copy)]
 pub(crate) struct DuplicateWords<'x> {
     /// The key of a record as a person writes it.
@@ -140,15 +179,15 @@ pub(crate) enum Loaded {
     Appended,
 }
 
-/// Loads all records of the source, and says what is to be done to the table, which is what it was, but for rows appended.
-/// After an error, or a panic of the source, it is what it was.
+/// Loads all records of the source, and returns what is to be done to the table. The table is
+/// unchanged, except for appended rows. After an error, or a panic of the source, it is unchanged.
 pub(crate) fn load(
     target: Target<'_>,
     source: &mut dyn RecordSource,
     options: &LoadOptions,
 ) -> Result<(Loaded, LoadReport)> {
     if options.replace && target.tree.rows() > 0 {
-        // Built as for an empty table; the old tree goes when the new one is whole.
+        // Built as for an empty table. The old tree is freed when the new one is complete.
         let mut fresh = Edited::empty(target.tree.layout().clone());
         let replaced_rows = target.tree.rows();
         let beside = Target { tree: &mut fresh, replaced_rows, ..target };
@@ -253,10 +292,11 @@ fn load_keyed<P: Probe>(
     Ok((Loaded::Tree { root, replaced: false }, load.report))
 }
 
-/// Records that are looked at for their order before they are written as they come.
+/// The number of records whose order is checked before records are written as they come.
 const BEGINNING_ROWS: usize = 1 << 16;
 
-/// So many records into a table are so few that editing its leaves is cheaper than writing all of them anew.
+/// Up to this many records, editing the leaves of the table is cheaper than writing all of them
+/// again.
 fn few_rows(tree: &Edited) -> usize {
     (tree.rows() / tree.layout().leaf_rows() as u64 / 4) as usize
 }
@@ -301,7 +341,8 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
                 Err(clash) => return Err(clash.explain(self.words, source)),
             }
         }
-        // Order ends here. What was built stands as a tree of its own, and the sorted rest is merged into it.
+        // The order ends here. What was built so far becomes a tree, and the sorted rest is merged
+        // into it.
         self.report.in_order = false;
         sorter.push(&record, source.place());
         self.report.read -= 1;
@@ -313,7 +354,7 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
         whole.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    /// Sorts the records in the sorter and all that are still to come, and merges them with the tree.
+    /// Sorts the records in the sorter and all that follow, and merges them with the tree.
     fn sort(
         &mut self,
         source: &mut dyn RecordSource,
@@ -335,8 +376,8 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
         self.finish(merge)
     }
 
-    /// The records that are to be put into the tree where they are few, in order, and how many of them have new keys. No
-    /// duplicate is in the way of any.
+    /// The records to be inserted if they are few, in order, and how many of them have new keys.
+    /// Duplicates are resolved.
     fn few(&mut self, source: &dyn RecordSource, sorter: Sorter<P>, tree: &Edited) -> Result<(Vec<u8>, u64)> {
         self.report.read += sorter.taken();
         let mut sorted = sorter.finish()?;

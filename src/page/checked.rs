@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::{FIRST_ADDRESS, Link, PAGE_BYTES, checksum, page_of};
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::storage::{Storage, Window, faulted};
+use crate::storage::{Storage, Window, or_bug};
 
 /// The storage, and which of its nodes were verified since it was opened.
 pub(crate) struct Pages {
@@ -36,7 +36,7 @@ impl Pages {
 
     /// Marks pages that are about to be written as not verified.
     pub(crate) fn forget(&self, address: u64, bytes: u64) {
-        let bytes = faulted!(self.storage(), bytes; ForgetFirstPage => 1);
+        let bytes = or_bug!(self.storage(), bytes; ForgetFirstPage => 1);
         for table in self.verified.tables() {
             for page in page_of(address)..=page_of(address + bytes.max(1) - 1) {
                 table.clear(page);

@@ -1,4 +1,4 @@
-//! Tables: handles over one reader and one writer that work on bytes.
+//! Tables: typed handles over one reader and one writer, which work on bytes.
 
 mod alter;
 mod batch;
@@ -9,6 +9,7 @@ mod kind;
 mod load_rows;
 mod open;
 mod open_index;
+mod own_rows;
 mod reader;
 mod rows;
 #[expect(clippy::module_inception, reason = "the room is named after its main type")]

@@ -1,5 +1,6 @@
-//! `OpenTable`: a table that a write transaction works on, with its indexes. Its rows change here and nowhere else, so that no way
-//! of writing can forget an index; and a call that fails leaves rows and indexes as they were.
+//! `OpenTable`: a table that a write transaction works on, with its indexes. Its rows change here
+//! and nowhere else, so that no way of writing can forget an index; and a call that fails leaves
+//! rows and indexes as they were.
 
 use std::path::{Path, PathBuf};
 
@@ -92,7 +93,8 @@ impl OpenTable {
         self.indexes.iter().any(|index| index.shape.is_unique)
     }
 
-    /// Writes what is in memory. `moved` is told of what starts elsewhere than the catalog says.
+    /// Writes what is in memory. `moved` is called for each tree whose root differs from the
+    /// catalog.
     pub(crate) fn flush(
         &mut self,
         session: &WriteSession,
@@ -131,8 +133,9 @@ impl OpenTable {
         Ok(placed)
     }
 
-    /// Lets `change` write to a row. `None` if there is no such row. The key must stay what it is. While `change` runs, the
-    /// table is whole, so it may panic, as long as it writes only when it is done.
+    /// Lets `change` write to a row. `None` if there is no such row. The key must stay what it is.
+    /// While `change` runs, the table is whole, so it may panic, as long as it writes only when it
+    /// is done.
     pub(crate) fn update<R>(
         &mut self,
         session: &WriteSession,
@@ -186,8 +189,8 @@ impl OpenTable {
         Ok(found)
     }
 
-    /// Takes rows out, given by their numbers, and returns how many they were. In a table without a key
-    /// the rows behind them move down.
+    /// Takes rows out, given by their numbers, and returns how many they were. In a table without a
+    /// key the rows behind them move down.
     pub(crate) fn remove_rows(
         &mut self,
         session: &WriteSession,
@@ -304,8 +307,8 @@ impl OpenTable {
         result
     }
 
-    /// Moves the last row of a table without a key to the place of another, and gives back what was there. `None` if there is
-    /// no such row.
+    /// Moves the last row of a table without a key to the place of another, and gives back what was
+    /// there. `None` if there is no such row.
     pub(crate) fn swap_remove(&mut self, session: &WriteSession, row: u64) -> Result<Option<Vec<u8>>> {
         let last_row = self.tree.rows().wrapping_sub(1);
         let view = self.tree.view(session);
@@ -467,7 +470,8 @@ impl OpenTable {
         roots.try_for_each(|(index, root)| index.replace(session, root)).inspect_err(|_| session.fail())
     }
 
-    /// Writes the rows, or the entries of an index, anew at another place. `written` hears of their bytes.
+    /// Writes the rows, or the entries of an index, to another place. `written` is called with the
+    /// number of bytes written.
     pub(crate) fn rewrite(
         &mut self,
         session: &WriteSession,
@@ -495,7 +499,8 @@ impl OpenTable {
         self.tree.replace(session, builder.finish()?)
     }
 
-    /// Gives an index that is in the catalog the entries of one of the table whose rows were copied here.
+    /// Gives an index that is in the catalog the entries of one of the table whose rows were copied
+    /// here.
     pub(crate) fn copy_index(
         &mut self,
         session: &WriteSession,
@@ -548,8 +553,8 @@ impl OpenTable {
     }
 }
 
-/// Up to this many changed rows update the indexes one by one, where the table has many times as many
-/// rows; more of them are sorted and merged.
+/// Up to this many changed rows update the indexes one by one, where the table has many times as
+/// many rows; more of them are sorted and merged.
 const FEW_ROWS: u64 = 1 << 16;
 
 fn key_changed() -> Error {

@@ -28,7 +28,7 @@ pub(super) struct Change<'r> {
     pub(super) number: u64,
 }
 
-/// Rows that an index is built of, or brought after.
+/// The rows that an index is built from or updated with.
 #[derive(Clone, Copy)]
 pub(super) enum Rows<'t> {
     /// All of a tree: nothing is kept of what the index holds.
@@ -96,7 +96,8 @@ impl OpenIndex {
         Ok(found.filter(|found| self.shape.clash(found, entry)))
     }
 
-    /// Brings the index after a change that has been made, and that no unique value is in the way of.
+    /// Brings the index after a change that has been made, and that no unique value is in the way
+    /// of.
     pub(super) fn follow(&mut self, session: &WriteSession, change: Change<'_>) -> Result<()> {
         let (before, after) =
             (self.entry(change.before, change.number), self.entry(change.after, change.number));
@@ -129,8 +130,8 @@ impl OpenIndex {
         }
     }
 
-    /// The same after many changes that were made together: values may have moved from one of the rows to another. After an
-    /// error the index is what it was.
+    /// The same after many changes that were made together: values may have moved from one of the
+    /// rows to another. After an error the index is what it was.
     fn follow_together(&mut self, session: &WriteSession, table: &str, changes: &[Change<'_>]) -> Result<()> {
         let changes: Vec<[Option<Vec<u8>>; 2]> = changes
             .iter()
@@ -258,7 +259,8 @@ impl OpenIndex {
     }
 }
 
-/// Brings all indexes after changes that were made together. After an error they are what they were.
+/// Brings all indexes after changes that were made together. After an error they are what they
+/// were.
 pub(super) fn follow_all(
     indexes: &mut [OpenIndex],
     session: &WriteSession,
@@ -276,7 +278,8 @@ pub(super) fn follow_all(
     Ok(())
 }
 
-/// Builds what all indexes are to hold, beside what they hold. After an error nothing is left of it.
+/// Builds what all indexes are to hold, beside what they hold. After an error nothing is left of
+/// it.
 pub(super) fn build_all(
     indexes: &[OpenIndex],
     session: &WriteSession,
@@ -300,10 +303,11 @@ pub(super) fn build_all(
     Ok(roots)
 }
 
-/// Is told what a row was, if it was there, and what it is.
+/// Receives the old row, if there was one, and the new row.
 type Each<'e> = &'e mut dyn FnMut(Option<&[u8]>, &[u8]) -> Result<()>;
 
-/// The rows in which one tree differs from another that has all its keys, in key order: what a row was, and what it is.
+/// The rows in which one tree differs from another that has all its keys, in key order: what a row
+/// was, and what it is.
 fn changed_rows(from: View<'_>, to: View<'_>, each: Each<'_>) -> Result<()> {
     with_probe!(to.layout().key(), probe => changed_rows_with(probe, from, to, each))
 }

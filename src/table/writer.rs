@@ -56,8 +56,8 @@ impl<'x> Writer<'x> {
         error.within_table(&self.table.definition.name)
     }
 
-    /// Runs an edit, then writes out what has become too much for memory. An edit that fails must leave the table as it was; one
-    /// that panics leaves the transaction unfit to be committed.
+    /// Runs an edit, then writes out what has become too much for memory. An edit that fails must
+    /// leave the table as it was; one that panics leaves the transaction unfit to be committed.
     fn edit<R>(&mut self, edit: impl FnOnce(&mut OpenTable, &WriteSession) -> Result<R>) -> Result<R> {
         let session = self.home.session();
         session.check_failed()?;
@@ -95,9 +95,9 @@ impl<'x> Writer<'x> {
         self.edit(|table, session| table.put(session, record, true)).map(|placed| placed == Placed::Existing)
     }
 
-    /// Lets `change` write to a row. `None` if there is no such row. The key must stay what it is, and an error leaves the row as
-    /// it was. `change` may be the caller's own code, which may panic: it is called while the table is whole, and must not
-    /// write before it is done.
+    /// Lets `change` write to a row. `None` if there is no such row. The key must stay what it is,
+    /// and an error leaves the row as it was. `change` may be the caller's own code, which may
+    /// panic: it is called while the table is whole, and must not write before it is done.
     pub(crate) fn update<R>(
         &mut self,
         key: &[u8],
@@ -124,7 +124,8 @@ impl<'x> Writer<'x> {
         self.table.has_unique_index()
     }
 
-    /// In which order to take keys, given in stored form side by side, so that those of one leaf come together.
+    /// In which order to take keys, given in stored form side by side, so that those of one leaf
+    /// come together.
     pub(crate) fn in_key_order(&self, keys: &[u8]) -> Vec<u32> {
         if !self.is_keyed() {
             let mut rows: Vec<(u64, u32)> = keys.chunks_exact(8).map(row_number).zip(0..).collect();
@@ -181,7 +182,8 @@ impl<'x> Writer<'x> {
         self.edit(|table, session| table.truncate(session, rows))
     }
 
-    /// Takes out what was appended before an error. If that fails too, the transaction cannot be committed.
+    /// Takes out what was appended before an error. If that fails too, the transaction cannot be
+    /// committed.
     pub(crate) fn take_back_to(&mut self, rows: u64) {
         if self.truncate(rows).is_err() {
             self.home.session().fail();
@@ -193,7 +195,8 @@ impl<'x> Writer<'x> {
         self.edit(|table, session| table.clear(session))
     }
 
-    /// Loads records in bulk. After an error the table is what it was, and so it is after a panic of the source.
+    /// Loads records in bulk. After an error the table is what it was, and so it is after a panic
+    /// of the source.
     pub(crate) fn load(
         &mut self,
         source: &mut dyn RecordSource,

@@ -1,6 +1,6 @@
 //! Queries over the flights and the weather of 2013, asked of Drystone and of SQLite over the same
-//! CSV: the answers must agree, and `docs/queries.md` must be what comes out.
-//! `DRYSTONE_ORACLE=write cargo test -p drystone-oracle` writes it anew.
+//! CSV: the answers must agree, and be those in `docs/queries.md`.
+//! `DRYSTONE_ORACLE=write cargo test -p drystone-oracle` rewrites that file.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use drystone::query::{Predicate, parse_aggregates, parse_exprs, parse_orders};
 use drystone::{Database, Dyn, LoadOptions, ReadTransaction, Schema, Value, csv};
 use rusqlite::types::ValueRef;
 
-/// A query to both.
+/// A query for both.
 struct Question {
     title: &'static str,
     table: &'static str,
@@ -149,12 +149,12 @@ const QUESTIONS: [Question; 12] = [
     },
 ];
 
-/// What the document begins with.
+/// The beginning of the document.
 const INTRODUCTION: &str = "\
 # Queries
 
-A query filters, groups, computes, sorts and limits the rows of one table. On the command line and
-in text it has these words; in Rust the module `query` has a function or method of the same name for
+A query filters, groups, aggregates, sorts and limits the rows of one table. The table shows its
+parts on the command line. In Rust, the module `query` has a function or method of the same name for
 each.
 
 | | |
@@ -163,35 +163,32 @@ each.
 | `--select` | fields: `carrier`, `dep_delay as late`, `at(12, i16)` |
 | `--group-by` | fields, and steps of them: `floor(price, 0.5)`, `floor(time_hour, 6 h) as quarter` |
 | `--aggregate` | `count`, `count(x)`, `count_distinct(x)`, `sum(x)`, `mean(x)`, `min(x)`, `max(x)`, `first(x)`, `last(x)`; `sum(delay) as total` |
-| `--order-by` | names of the result: `-total, carrier`, `x nulls last`; or what is computed: `-sum(delay)` |
+| `--order-by` | columns of the result: `-total, carrier`, `x nulls last`; or aggregates: `-sum(delay)` |
 | `--limit`, `--distinct` | |
 
-- **`floor(x, step)`** rounds down to a multiple of the step. A step of numbers is a number, also a
-  fraction for floats; negative values round towards minus infinity. A step of timestamps and dates
-  is a duration, counted from 1970-01-01: a number and `ns`, `us`, `ms`, `s`, `min`, `h` or `d` (`1
-  min`, `15min`, `1.5 hours`, `7 days`). Null stays null. The result has the type of the field.
-  Steps of 7 days begin on Thursdays, as 1970-01-01 was one.
+- **`floor(x, step)`** rounds down to a multiple of the step. For numbers, the step is a number, for
+  floats also a fraction; negative values round towards minus infinity. For timestamps and dates,
+  the step is a duration, counted from 1970-01-01: a number and `ns`, `us`, `ms`, `s`, `min`, `h` or
+  `d` (`1 min`, `15min`, `1.5 hours`, `7 days`). Null stays null. The result has the type of the
+  field. Steps of 7 days begin on Thursdays, because 1970-01-01 was a Thursday.
 - **`first(x)` and `last(x)`** are the values in the first and the last row of the group, in the
-  order of the table: that of its key, or of the row numbers. They are null where the field is null
-  in that row.
-- **`count_distinct(x)`** is exact and leaves out null. It needs memory for each pair of a group and
-  a different value, and an error says so if that is more than the query may use (`memory_bytes`, 1
-  GiB unless set).
-- **`as`** names a column of the result. Without it the column has the name of the field, or the
-  text itself, such as `mean(dep_delay)`. Two columns of one name are an error.
+  order of the table: by key, or by row number. They are null if the field is null in that row.
+- **`count_distinct(x)`** is exact and skips null. It needs memory for each pair of a group and a
+  different value. Needing more than the limit (`memory_bytes`, 1 GiB by default) is an error.
+- **`as`** names a column of the result. Without it the column has the name of the field, or its
+  text, such as `mean(dep_delay)`. Two columns with the same name are an error.
 
-What is beyond this (joins, windows, subqueries) is the job of a SQL engine: Arrow and Parquet lead
-there.
+For joins, windows and subqueries, use a SQL engine: export to Arrow or Parquet.
 
-## The same asked of SQLite
+## The same queries in SQLite
 
-The 336,776 flights of 2013 and the 26,115 hours of weather in `examples/data`, asked of Drystone
-and of SQLite over the same CSV. `cargo test -p drystone-oracle` asks both, and compares the answers
-with each other and with this page.
+These queries run over the 336,776 flights of 2013 and the 26,115 hours of weather in
+`examples/data`, in Drystone and in SQLite, loaded from the same CSV. `cargo test -p
+drystone-oracle` runs both, and compares the results with each other and with this page.
 
 ";
 
-/// The last: a join, by looking up the weather of each flight.
+/// The last query: a join, by looking up the weather of each flight.
 const JOIN_SQL: &str = "SELECT w.visib < 1, count(*), count(f.dep_delay), avg(f.dep_delay) FROM flights f JOIN weather w \
                         ON w.origin = f.origin AND w.time_hour = f.time_hour GROUP BY w.visib < 1 ORDER BY w.visib < 1";
 
@@ -209,7 +206,7 @@ for flight in flights {
 }"#;
 
 fn join(read: &ReadTransaction) -> drystone::Result<Vec<Vec<Cell>>> {
-    // What the document shows.
+    // The code that the document shows.
     let (flights, weather) = (read.table::<Dyn>("flights")?, read.table::<Dyn>("weather")?);
     let mut answers = [(0, 0, 0); 2]; // flights, those that departed, and the sum of their delays
     for flight in flights {
@@ -234,7 +231,7 @@ fn join(read: &ReadTransaction) -> drystone::Result<Vec<Vec<Cell>>> {
     Ok(answers.into_iter().enumerate().map(row).collect())
 }
 
-/// A value that both can give.
+/// A value that both can return.
 #[derive(Clone, Debug)]
 enum Cell {
     Null,
@@ -244,7 +241,7 @@ enum Cell {
 }
 
 impl PartialEq for Cell {
-    /// SQLite adds floats one by one: its last digits depend on the order.
+    /// SQLite adds floats one by one, so its last digits depend on the order.
     fn eq(&self, other: &Cell) -> bool {
         match (self, other) {
             (Cell::Null, Cell::Null) => true,
@@ -300,7 +297,7 @@ fn load(db: &Database, table: &str, schema: &str, text: &str) {
     write.commit().unwrap();
 }
 
-/// The same in SQLite, every field as its CSV has it: a number where it is one.
+/// The same in SQLite, with every field as in the CSV: a number if it is one.
 fn load_sqlite(db: &rusqlite::Connection, table: &str, text: &str) {
     let mut lines = text.lines();
     let header: Vec<&str> = lines.next().unwrap().split(',').collect();
@@ -341,7 +338,7 @@ fn ask_sqlite(db: &rusqlite::Connection, sql: &str) -> Vec<Vec<Cell>> {
 }
 
 impl Question {
-    /// The options of the command, and what comes out of the same query in the library.
+    /// The options of the command, and the result of the same query in the library.
     fn ask(&self, read: &ReadTransaction) -> drystone::Result<(String, Vec<String>, Vec<Vec<Cell>>)> {
         let mut command = format!("drystone query f.dry {}", self.table);
         let mut query = read.table::<Dyn>(self.table)?.query();
@@ -431,5 +428,5 @@ fn queries_give_the_answers_of_sqlite_and_those_in_the_document() {
         std::fs::write(&path, &document).unwrap();
     }
     let there = std::fs::read_to_string(&path).unwrap();
-    assert!(there == document, "docs/queries.md is not what comes out; DRYSTONE_ORACLE=write writes it anew");
+    assert!(there == document, "docs/queries.md has other answers; DRYSTONE_ORACLE=write rewrites it");
 }

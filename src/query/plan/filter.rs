@@ -188,7 +188,8 @@ impl Question<'_> {
             Check::Compare(op, Operand(With::Value(value))) => self.compare(*op, 0, value),
             Check::Compare(_, Operand(With::Column(_))) => Ok(Answer::unknown()),
             Check::Between([low, high]) => {
-                // If the value is below a known bound, the answer is false whatever the other bound is.
+                // If the value is below a known bound, the answer is false whatever the other bound
+                // is.
                 let low = self.compare(Op::GreaterOrEqual, 0, low)?;
                 let high = self.compare(Op::LessOrEqual, 1, high)?;
                 Ok(Answer { yes: low.yes.intersection(&high.yes), no: low.no.union(&high.no) })
@@ -241,7 +242,7 @@ impl Question<'_> {
     fn is_true(&self) -> Result<Answer> {
         if self.field.ty() != Type::Bool {
             let message = format!(
-                "field {:?} is of type {}, which is no truth value; compare it with something",
+                "field {:?} is of type {}, which is not a bool; compare it with a value",
                 self.field.name(),
                 self.field.type_text()
             );

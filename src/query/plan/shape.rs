@@ -109,7 +109,7 @@ fn result_schema(fields: impl Iterator<Item = FieldDef>) -> Result<Schema> {
         if fields[..at].iter().any(|other| other.name() == field.name()) {
             fail!(
                 Schema,
-                "field {:?}: a second field of this name in the result; give one of them another with `as`",
+                "field {:?}: another field has this name in the result; give one of them another with `as`",
                 field.name()
             );
         }

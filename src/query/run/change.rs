@@ -12,13 +12,14 @@ use crate::table::{Reader, RowKind, TableMut, Updated};
 use crate::tree::RowSet;
 
 impl<R: RowKind> TableMut<'_, R> {
-    /// Removes the rows for which the predicate is true, and returns how many. Conditions on the
-    /// leading fields of the key limit which rows are read. In a table without a key the remaining
-    /// rows are numbered from 0 again.
+    /// Removes the rows for which the predicate is true, and returns how many there were. What the
+    /// predicate says of the leading fields of the key decides which rows are read at all. In a
+    /// table without a key the rows that stay are numbered again from 0.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;
@@ -35,12 +36,14 @@ impl<R: RowKind> TableMut<'_, R> {
         self.remove_rows(&rows)
     }
 
-    /// Changes the rows for which the predicate is true, and returns how many. All rows are tested
-    /// before `change` is called for the first one; it is called in the order of the rows.
+    /// Changes the rows for which the predicate is true, and returns how many there were. `change`
+    /// is called for the rows in their order; which rows they are is decided before it is called
+    /// first.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;

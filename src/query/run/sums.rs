@@ -145,7 +145,7 @@ impl Total {
         };
         match written {
             Some(()) => Ok(true),
-            None => fail!(Limit, "the sum is beyond {}; the mean has no such limit", self.ty),
+            None => fail!(Limit, "the sum exceeds {}; the mean has no such limit", self.ty),
         }
     }
 }

@@ -313,7 +313,7 @@ impl Worker<'_, '_> {
         if used > self.job.memory_bytes {
             fail!(
                 Limit,
-                "the result takes more than the {} bytes that it may; limit it, stream it, or raise memory_bytes",
+                "the result exceeds its limit of {} bytes of memory; limit it, stream it, or raise memory_bytes",
                 self.job.memory_bytes
             );
         }

@@ -25,7 +25,7 @@ impl FromStr for Predicate {
     /// Parses the text form.
     ///
     /// # Errors
-    /// `Query`, with the text and a mark under the column at which it goes wrong.
+    /// `Query`. The message shows the text, with a mark under the column of the mistake.
     fn from_str(text: &str) -> Result<Predicate> {
         whole(text, |parser| parser.or().map(Predicate))
     }
@@ -37,7 +37,7 @@ impl FromStr for Column {
     /// Parses the text form.
     ///
     /// # Errors
-    /// `Query`, with the text and a mark under the column at which it goes wrong.
+    /// `Query`. The message shows the text, with a mark under the column of the mistake.
     fn from_str(text: &str) -> Result<Column> {
         whole(text, Parser::column)
     }
@@ -49,7 +49,7 @@ impl FromStr for Expr {
     /// Parses the text form.
     ///
     /// # Errors
-    /// `Query`, with the text and a mark under the column at which it goes wrong.
+    /// `Query`. The message shows the text, with a mark under the column of the mistake.
     fn from_str(text: &str) -> Result<Expr> {
         whole(text, Parser::expr)
     }
@@ -61,7 +61,7 @@ impl FromStr for Step {
     /// Parses the text form.
     ///
     /// # Errors
-    /// `Query`, with the text and a mark under the column at which it goes wrong.
+    /// `Query`. The message shows the text, with a mark under the column of the mistake.
     fn from_str(text: &str) -> Result<Step> {
         whole(text, Parser::step)
     }
@@ -73,7 +73,7 @@ impl FromStr for Aggregate {
     /// Parses the text form.
     ///
     /// # Errors
-    /// `Query`, with the text and a mark under the column at which it goes wrong.
+    /// `Query`. The message shows the text, with a mark under the column of the mistake.
     fn from_str(text: &str) -> Result<Aggregate> {
         whole(text, Parser::aggregate)
     }
@@ -85,7 +85,7 @@ impl FromStr for Order {
     /// Parses the text form.
     ///
     /// # Errors
-    /// `Query`, with the text and a mark under the column at which it goes wrong.
+    /// `Query`. The message shows the text, with a mark under the column of the mistake.
     fn from_str(text: &str) -> Result<Order> {
         whole(text, Parser::order)
     }
