@@ -37,10 +37,10 @@ pub struct Reader<R, W = io::Sink> {
     schema: Schema,
     /// For each column, the position of its field, unless the column is ignored.
     fields: Box<[Option<u16>]>,
-    /// Whether there are fields that no column gives.
+    /// Whether there are fields without a column.
     has_absent: bool,
     bad_lines: u64,
-    /// The line of names as it stands, until it is written before the first bad line.
+    /// The raw header, until it is written before the first bad line.
     header: Option<Box<[u8]>>,
     aside: Option<W>,
 }
@@ -55,7 +55,7 @@ impl<R, W> fmt::Debug for Reader<R, W> {
 enum Bad {
     /// It cannot be split into text.
     Line(Problem),
-    /// The text of a column is no value of its field, which the message names.
+    /// The text of a column is not a value of its field. The message names the field.
     Value(usize, String),
 }
 
@@ -150,8 +150,8 @@ impl<R: Read, W: Write> Reader<R, W> {
         Ok(())
     }
 
-    /// Whether what spells a missing value is a value all the same: in quotes, or in a text field
-    /// without null. Reads it then.
+    /// Whether a spelling of a missing value is a value here: quoted, or in a text field that is
+    /// not nullable. If so, stores it.
     fn is_value(&self, field: &FieldDef, column: usize, text: &str, out: &mut [u8]) -> bool {
         let is_text = matches!(field.ty(), Type::Str(_) | Type::Enum(_));
         (self.lines.is_quoted(column) || (is_text && !field.is_nullable()))

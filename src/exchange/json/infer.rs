@@ -1,4 +1,4 @@
-//! Looks through JSON lines for the narrowest type that holds each member.
+//! Infers the narrowest type for each member of JSON lines. `Options::infer` calls it.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -49,7 +49,7 @@ pub(super) fn infer<R: Read>(mut lines: Lines<R>, enums: bool) -> Result<Inferre
     }
     let (mut fields, mut found) = (Vec::new(), Vec::new());
     for column in &mut columns {
-        // What a line left out is missing.
+        // A member that a line lacks is missing.
         column.scalars.missing += rows - column.lines;
         let place =
             |error: crate::Error| error.within(format_args!("{}, field {:?}", lines.name, column.name));
@@ -67,7 +67,7 @@ pub(super) fn infer<R: Read>(mut lines: Lines<R>, enums: bool) -> Result<Inferre
 #[derive(Default)]
 struct Column {
     name: Box<str>,
-    /// In how many lines it stands, and the last of them.
+    /// How many lines have it, and the last of them.
     lines: u64,
     last_line: u64,
     scalars: Tally,
@@ -76,7 +76,7 @@ struct Column {
     /// The first line with a number or a truth value, which no text field takes.
     first_plain: Option<u64>,
     elements: Tally,
-    /// The one length of the lists.
+    /// The length that all lists have.
     length: Option<u16>,
 }
 

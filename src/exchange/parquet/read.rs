@@ -1,4 +1,4 @@
-//! Parquet files as record batches.
+//! Reads Parquet files as record batches. `arrow/batches.rs` makes records of them.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub(super) fn open<R: Read + Seek + Send + 'static>(name: &str, mut input: R) ->
     }
 }
 
-/// What can be read at any place, one reading at a time.
+/// An input that can be read at any position, by one reader at a time.
 struct Input<R> {
     input: Arc<Mutex<R>>,
     length: u64,
@@ -70,7 +70,7 @@ impl<R: Read + Seek + Send> ChunkReader for Input<R> {
     }
 }
 
-/// A reading from a place on.
+/// A reader that starts at a position.
 struct Place<R> {
     input: Arc<Mutex<R>>,
     at: u64,

@@ -1,15 +1,11 @@
 //! Aggregates while they run: one state for each group, and loops over a batch for each type. The
-//! kinds of states are in `sums.rs`, `extremes.rs`, `ends.rs` and `distinct.rs`.
+//! kinds of states are in `sums.rs`, `extremes.rs`, `ends.rs` and `distinct.rs`, which build on
+//! this file.
 
 use std::any::Any;
 
 use super::batch::Batch;
-use super::distinct::Distinct;
-use super::ends::Ends;
-use super::extremes::{counts, extremes};
 use crate::error::Result;
-use crate::query::ask::aggregate::Function;
-use crate::query::plan::bound::Fn;
 
 /// The states of one aggregate.
 pub(in crate::query) trait Fold: Send {
@@ -30,22 +26,6 @@ pub(in crate::query) trait Fold: Send {
     /// `Limit` if it does not fit its type.
     fn write(&self, group: usize, out: &mut Vec<u8>) -> Result<bool>;
     fn as_any(&self) -> &dyn Any;
-}
-
-impl Fn {
-    /// The states of a bound aggregate, for no groups yet.
-    pub(in crate::query) fn fold(&self) -> Box<dyn Fold> {
-        let Some(place) = &self.place else { return Box::new(CountRows::default()) };
-        match self.function {
-            Function::Count => counts(place),
-            Function::Sum | Function::Mean => self.sums(place),
-            Function::Min => extremes(place, false),
-            Function::Max => extremes(place, true),
-            Function::First => Ends::boxed(place, false),
-            Function::Last => Ends::boxed(place, true),
-            Function::CountDistinct => Distinct::boxed(place, self.is_grouped),
-        }
-    }
 }
 
 /// Counting rows reads no field.
