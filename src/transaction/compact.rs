@@ -40,7 +40,7 @@ impl Progress<'_> {
 }
 
 /// A table or an index, and its place in the file.
-struct Placed {
+struct PlacedTree {
     /// The name of the table, or of the table that the index is on.
     table: String,
     definition: Definition,
@@ -48,7 +48,7 @@ struct Placed {
     is_packed: bool,
 }
 
-impl Placed {
+impl PlacedTree {
     fn row_bytes(&self) -> u64 {
         self.definition.root.rows.saturating_mul(self.definition.layout.width() as u64)
     }
@@ -105,7 +105,7 @@ impl WriteTransaction {
         if tables.is_empty() {
             return Ok(false);
         }
-        progress.expect(tables.iter().map(Placed::row_bytes).sum());
+        progress.expect(tables.iter().map(PlacedTree::row_bytes).sum());
         for table in &tables {
             self.rewrite(table, Room::LowestGap, progress)?;
         }
@@ -140,7 +140,7 @@ impl WriteTransaction {
         if tables.is_empty() || !self.shared.readers.snapshots()?.is_empty() {
             return Ok(false);
         }
-        progress.expect(tables.iter().map(Placed::row_bytes).sum());
+        progress.expect(tables.iter().map(PlacedTree::row_bytes).sum());
         for table in &tables {
             self.rewrite(table, Room::End, progress)?;
         }
@@ -168,7 +168,7 @@ impl WriteTransaction {
 
     /// All tables and indexes with rows, or those of the table `only`, the lowest first.
     /// O(branches).
-    fn places(&self, only: Option<&str>) -> Result<Vec<Placed>> {
+    fn places(&self, only: Option<&str>) -> Result<Vec<PlacedTree>> {
         let session = self.session()?;
         let state = self.state.lock();
         let catalog = state.catalog.view(session);
@@ -182,8 +182,8 @@ impl WriteTransaction {
             if definition.root.rows == 0 || only.is_some_and(|name| name != table) {
                 continue;
             }
-            let mut tree = Placed { table, definition, span: 0..0, is_packed: false };
-            let Placed { definition: Definition { layout, root, .. }, .. } = &tree;
+            let mut tree = PlacedTree { table, definition, span: 0..0, is_packed: false };
+            let PlacedTree { definition: Definition { layout, root, .. }, .. } = &tree;
             let looked = View::new(session.view(), layout, *root)
                 .and_then(|view| Ok((view.span()?, view.is_packed()?)));
             (tree.span, tree.is_packed) = looked.map_err(|error| tree.place_error(error))?;
@@ -194,7 +194,7 @@ impl WriteTransaction {
     }
 
     /// Writes a tree to another place.
-    fn rewrite(&self, placed: &Placed, room: fn(u64) -> Room, progress: &mut Progress<'_>) -> Result<()> {
+    fn rewrite(&self, placed: &PlacedTree, room: fn(u64) -> Room, progress: &mut Progress<'_>) -> Result<()> {
         let session = self.session()?;
         let mut table = self.open(&placed.table)?.table;
         let index = (!placed.definition.is_table()).then_some(placed.definition.name.as_str());

@@ -55,7 +55,7 @@ pub(super) fn batch(schema: &Schema, arrow: SchemaRef, records: &[u8]) -> Result
     check_whole(schema, records)?;
     let rows = records.len() / schema.width();
     let columns =
-        schema.fields().iter().map(|field| Column { field, records, width: schema.width() }.array());
+        schema.fields().iter().map(|field| PackedField { field, records, width: schema.width() }.array());
     let columns = columns.collect::<Result<_>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(arrow, columns, &options).map_err(unmade)
@@ -116,13 +116,13 @@ impl Gathered {
 
 /// One field of many records.
 #[derive(Clone, Copy)]
-struct Column<'r> {
+struct PackedField<'r> {
     field: &'r FieldDef,
     records: &'r [u8],
     width: usize,
 }
 
-impl<'r> Column<'r> {
+impl<'r> PackedField<'r> {
     fn array(self) -> Result<ArrayRef> {
         match self.field.ty() {
             Type::Bool => self.bools(),

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use serde_json::value::RawValue;
 
-use super::line::{Lines, text};
+use super::line::{JsonLines, text};
 use crate::error::{Result, fail};
 use crate::exchange::inferred::{Column as Found, Inferred};
 use crate::exchange::tally::Tally;
@@ -14,8 +14,8 @@ use crate::schema::{FieldDef, Schema, Type};
 /// The most fields of a record.
 const FIELDS: usize = 1024;
 
-pub(super) fn infer<R: Read>(mut lines: Lines<R>, enums: bool) -> Result<Inferred> {
-    let mut columns: Vec<Column> = Vec::new();
+pub(super) fn infer<R: Read>(mut lines: JsonLines<R>, enums: bool) -> Result<Inferred> {
+    let mut columns: Vec<Member> = Vec::new();
     let mut by_name: HashMap<Box<str>, usize> = HashMap::new();
     let mut rows = 0;
     while lines.advance()? {
@@ -30,7 +30,7 @@ pub(super) fn infer<R: Read>(mut lines: Lines<R>, enums: bool) -> Result<Inferre
                 None => {
                     by_name.insert((*name).into(), columns.len());
                     let scalars = Tally::new(enums);
-                    columns.push(Column { name: (*name).into(), scalars, ..Column::default() });
+                    columns.push(Member { name: (*name).into(), scalars, ..Member::default() });
                     columns.len() - 1
                 }
             };
@@ -65,7 +65,7 @@ pub(super) fn infer<R: Read>(mut lines: Lines<R>, enums: bool) -> Result<Inferre
 
 /// A member, and what was seen of it.
 #[derive(Default)]
-struct Column {
+struct Member {
     name: Box<str>,
     /// How many lines have it, and the last of them.
     lines: u64,
@@ -80,7 +80,7 @@ struct Column {
     length: Option<u16>,
 }
 
-impl Column {
+impl Member {
     fn add(&mut self, raw: &str, line: u64) -> Result<(), String> {
         self.lines += 1;
         match raw.as_bytes().first() {

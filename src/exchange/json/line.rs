@@ -14,16 +14,16 @@ use crate::error::{Error, ErrorKind, Result, fail};
 const LINE_BYTES: u64 = 64 << 20;
 
 /// The lines of an input, one at a time.
-pub(super) struct Lines<R> {
+pub(super) struct JsonLines<R> {
     pub(super) name: Box<str>,
     input: BufReader<R>,
     line: Vec<u8>,
     pub(super) number: u64,
 }
 
-impl<R: Read> Lines<R> {
-    pub(super) fn new(name: &str, input: R) -> Lines<R> {
-        Lines {
+impl<R: Read> JsonLines<R> {
+    pub(super) fn new(name: &str, input: R) -> JsonLines<R> {
+        JsonLines {
             name: name.into(),
             input: BufReader::with_capacity(64 << 10, input),
             line: Vec::new(),

@@ -39,7 +39,7 @@ impl<R: Read> Opened<R> {
 
     pub(super) fn infer(mut self) -> Result<Inferred> {
         let columns = &self.layout.columns;
-        let mut seen: Vec<Seen> = columns.iter().map(|_| Seen::default()).collect();
+        let mut seen: Vec<SeenColumn> = columns.iter().map(|_| SeenColumn::default()).collect();
         let is_open =
             |column: &Column| matches!(column.element.kind, Kind::Text | Kind::Bytes | Kind::Moment(_));
         if columns.iter().any(is_open) {
@@ -323,14 +323,14 @@ fn shape(header: &Literal) -> Result<(Layout, u64), String> {
 
 /// What was seen of a column.
 #[derive(Default)]
-struct Seen {
+struct SeenColumn {
     nulls: u64,
     longest: usize,
     /// Whether a value is not text.
     has_bytes: bool,
 }
 
-impl Seen {
+impl SeenColumn {
     fn look(&mut self, column: &Column, bytes: &[u8]) {
         match column.element.kind {
             Kind::Bytes => self.has_bytes |= decode_str(bytes).is_err(),

@@ -51,10 +51,10 @@ impl<R> Length for Input<R> {
 }
 
 impl<R: Read + Seek + Send> ChunkReader for Input<R> {
-    type T = io::BufReader<Place<R>>;
+    type T = io::BufReader<ReaderAt<R>>;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        Ok(io::BufReader::new(Place { input: Arc::clone(&self.input), at: start }))
+        Ok(io::BufReader::new(ReaderAt { input: Arc::clone(&self.input), at: start }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
@@ -71,12 +71,12 @@ impl<R: Read + Seek + Send> ChunkReader for Input<R> {
 }
 
 /// A reader that starts at a position.
-struct Place<R> {
+struct ReaderAt<R> {
     input: Arc<Mutex<R>>,
     at: u64,
 }
 
-impl<R: Read + Seek> Read for Place<R> {
+impl<R: Read + Seek> Read for ReaderAt<R> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let mut input = self.input.lock();
         input.seek(SeekFrom::Start(self.at))?;

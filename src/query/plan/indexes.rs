@@ -108,7 +108,7 @@ impl<'t> Candidate<'t> {
 
     /// The same job over entries instead of rows, if they have every field that it reads.
     fn covers(&self, job: &Job<'t>, table: &Definition) -> Option<Job<'t>> {
-        let places = Places { table, entries: self.entries.definition };
+        let places = EntryPlaces { table, entries: self.entries.definition };
         let shape = match &job.shape {
             Shape::Rows(projection) => Shape::Rows(projection.moved(&|at, len| places.pieces(at, len))?),
             Shape::Aggregates(aggregation) => Shape::Aggregates(Aggregation {
@@ -179,12 +179,12 @@ impl<'t> Candidate<'t> {
 }
 
 /// Translates places in a row to places in an entry.
-struct Places<'d> {
+struct EntryPlaces<'d> {
     table: &'d Definition,
     entries: &'d Definition,
 }
 
-impl Places<'_> {
+impl EntryPlaces<'_> {
     /// Where some bytes of a field start in an entry, and how many of its bytes follow.
     fn at(&self, offset: usize) -> Option<(usize, usize)> {
         let within = |field: &&FieldDef| (field.offset()..field.offset() + field.width()).contains(&offset);

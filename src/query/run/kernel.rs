@@ -13,18 +13,18 @@ use crate::query::plan::filter::Filter;
 use crate::query::plan::ranges::{Ranges, last_before};
 
 /// A test of one field, or of two.
-pub(in crate::query) struct Kernel(Step);
+pub(in crate::query) struct Kernel(Pass);
 
-enum Step {
-    And(Vec<Step>),
-    Or(Vec<Step>),
-    Test(Test),
+enum Pass {
+    And(Vec<Pass>),
+    Or(Vec<Pass>),
+    Test(RowTest),
 }
 
 /// A range: its first number, and the distance to the last one.
 pub(in crate::query) type Span = (u128, u128);
 
-enum Test {
+enum RowTest {
     /// A whole number of `N` bytes, as stored, in one range.
     Whole {
         at: usize,
@@ -118,7 +118,7 @@ fn bytes_ordinal(bytes: &[u8]) -> u128 {
 
 impl Kernel {
     pub(in crate::query) fn new(filter: &Filter) -> Kernel {
-        Kernel(Step::new(filter))
+        Kernel(Pass::new(filter))
     }
 
     /// Clears the marks of rows that do not pass. A mark is 1 or 0.
@@ -129,32 +129,32 @@ impl Kernel {
     /// The offset, the width and the range of a whole number, if that is the only test.
     pub(in crate::query) fn as_whole(&self) -> Option<(usize, usize, Span)> {
         match self.0 {
-            Step::Test(Test::Whole { at, width, range }) => Some((at, width, range)),
+            Pass::Test(RowTest::Whole { at, width, range }) => Some((at, width, range)),
             _ => None,
         }
     }
 }
 
-impl Step {
-    fn new(filter: &Filter) -> Step {
+impl Pass {
+    fn new(filter: &Filter) -> Pass {
         match filter {
-            Filter::And(parts) => Step::And(parts.iter().map(Step::new).collect()),
-            Filter::Or(parts) => Step::Or(parts.iter().map(Step::new).collect()),
-            Filter::In { place, set } => Step::Test(Test::new(place, set)),
+            Filter::And(parts) => Pass::And(parts.iter().map(Pass::new).collect()),
+            Filter::Or(parts) => Pass::Or(parts.iter().map(Pass::new).collect()),
+            Filter::In { place, set } => Pass::Test(RowTest::new(place, set)),
             Filter::Pair { left, op, right } => {
-                Step::Test(Test::Pair { left: left.clone(), op: *op, right: right.clone() })
+                Pass::Test(RowTest::Pair { left: left.clone(), op: *op, right: right.clone() })
             }
         }
     }
 
     fn refine(&self, rows: &[u8], width: usize, marks: &mut [u8]) {
         match self {
-            Step::And(steps) => {
+            Pass::And(steps) => {
                 for step in steps {
                     step.refine(rows, width, marks);
                 }
             }
-            Step::Or(steps) => {
+            Pass::Or(steps) => {
                 let mut any = vec![0; marks.len()];
                 let mut left = vec![0; marks.len()];
                 for step in steps {
@@ -166,13 +166,13 @@ impl Step {
                 }
                 marks.copy_from_slice(&any);
             }
-            Step::Test(test) => test.refine(rows, width, marks),
+            Pass::Test(test) => test.refine(rows, width, marks),
         }
     }
 }
 
-impl Test {
-    fn new(place: &Place, set: &Ranges) -> Test {
+impl RowTest {
+    fn new(place: &Place, set: &Ranges) -> RowTest {
         let (at, width) = (place.offset, place.width());
         let ends = || set.as_slice().iter().map(|(from, to)| (from.clone(), last_before(to, width)));
         let number = |ordinal: &[u8]| bytes_ordinal(ordinal);
@@ -181,37 +181,39 @@ impl Test {
         {
             // Equal bytes are equal numbers.
             let stored: Vec<u8> = value.iter().rev().copied().collect();
-            return Test::Whole { at, width, range: (number(&stored), 0) };
+            return RowTest::Whole { at, width, range: (number(&stored), 0) };
         }
-        let Some(load) = Load::of(place) else { return Test::Bytes { at, width, ranges: ends().collect() } };
+        let Some(load) = Load::of(place) else {
+            return RowTest::Bytes { at, width, ranges: ends().collect() };
+        };
         let spans = ends().map(|(first, last)| (number(&first), number(&last) - number(&first)));
         let ranges: Vec<Span> = spans.collect();
         match (load, &ranges[..]) {
             (Load::Whole(width, flip), [(first, length)]) => {
-                Test::Whole { at, width, range: (first ^ flip, *length) }
+                RowTest::Whole { at, width, range: (first ^ flip, *length) }
             }
-            _ => Test::Ordinal { at, load, ranges },
+            _ => RowTest::Ordinal { at, load, ranges },
         }
     }
 
     fn refine(&self, rows: &[u8], row: usize, marks: &mut [u8]) {
         match *self {
-            Test::Whole { at, width, range } => match width {
+            RowTest::Whole { at, width, range } => match width {
                 1 => whole::<u8, 1>(rows, row, at, range, marks),
                 2 => whole::<u16, 2>(rows, row, at, range, marks),
                 4 => whole::<u32, 4>(rows, row, at, range, marks),
                 8 => whole::<u64, 8>(rows, row, at, range, marks),
                 _ => whole::<u128, 16>(rows, row, at, range, marks),
             },
-            Test::Ordinal { at, load, ref ranges } => ordinal(rows, row, at, load, ranges, marks),
-            Test::Bytes { at, width, ref ranges } => {
+            RowTest::Ordinal { at, load, ref ranges } => ordinal(rows, row, at, load, ranges, marks),
+            RowTest::Bytes { at, width, ref ranges } => {
                 for (row, mark) in rows.chunks_exact(row).zip(marks) {
                     let stored = &row[at..at + width];
                     let holds = || ranges.iter().any(|(from, to)| **from <= *stored && *stored <= **to);
                     *mark = u8::from(*mark != 0 && holds());
                 }
             }
-            Test::Pair { ref left, op, ref right } => {
+            RowTest::Pair { ref left, op, ref right } => {
                 for (row, mark) in rows.chunks_exact(row).zip(marks) {
                     *mark = u8::from(*mark != 0 && pair(left, op, right, row));
                 }
