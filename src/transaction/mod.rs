@@ -8,18 +8,18 @@ mod compact;
 mod copy;
 mod free_space;
 mod owned;
-mod read;
+mod read_transaction;
 mod stats;
 mod turn;
-mod write;
+mod write_transaction;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use owned::{OwnedRows, OwnedTable};
-pub use read::ReadTransaction;
+pub use read_transaction::ReadTransaction;
 pub use stats::TableStats;
-pub use write::{TableOptions, WriteTransaction};
+pub use write_transaction::{TableOptions, WriteTransaction};
 
 pub(crate) use compact::Progress;
 pub(crate) use free_space::derive_free_space;

@@ -9,8 +9,8 @@ use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 
+use super::batch_types::infer;
 use super::decode;
-use super::infer::infer;
 use super::messages::{FileMessages, StreamMessages};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::columns::match_columns;
