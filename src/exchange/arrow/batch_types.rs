@@ -9,18 +9,25 @@ use arrow_array::types::{
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, Field, SchemaRef};
 
+use super::batches::{Batches, unread};
 use super::decode::{check, value};
 use super::schema::{from_number, is_bytes, is_text, is_uuid, named, plain};
-use super::unread;
 use crate::error::{Result, fail};
 use crate::exchange::few::Few;
 use crate::exchange::inferred::{Column as Found, Inferred};
 use crate::record::Value;
 use crate::schema::{FieldDef, Number, Schema, Type};
 
+impl Batches {
+    /// The schema of these batches.
+    pub(in crate::exchange) fn infer(self, name: &str, enums: bool) -> Result<Inferred> {
+        infer(name, &self.schema, enums, self.batches)
+    }
+}
+
 /// Reads batches, and infers from the values what the schema leaves open. The rules are those of
 /// [`Options::infer`](super::Options::infer).
-pub(super) fn infer(
+fn infer(
     name: &str,
     arrow: &SchemaRef,
     enums: bool,

@@ -9,12 +9,10 @@ use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 
-use super::batch_types::infer;
 use super::decode;
 use super::messages::{FileMessages, StreamMessages};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::columns::match_columns;
-use crate::exchange::inferred::Inferred;
 use crate::load::RecordSource;
 use crate::schema::Schema;
 
@@ -41,8 +39,8 @@ const PIECE_ROWS: usize = 16_384;
 /// # Ok::<(), drystone::Error>(())
 /// ```
 pub struct Batches {
-    schema: SchemaRef,
-    batches: Box<dyn Iterator<Item = Result<RecordBatch, String>> + Send>,
+    pub(super) schema: SchemaRef,
+    pub(super) batches: Box<dyn Iterator<Item = Result<RecordBatch, String>> + Send>,
     rows: Option<u64>,
 }
 
@@ -156,10 +154,6 @@ impl Batches {
     /// The Arrow schema of the batches.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
-    }
-
-    pub(in crate::exchange) fn infer(self, name: &str, enums: bool) -> Result<Inferred> {
-        infer(name, &self.schema, enums, self.batches)
     }
 }
 

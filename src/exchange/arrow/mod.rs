@@ -25,7 +25,6 @@ pub use table::TableBatches;
 
 use crate::error::Result;
 use crate::schema::Schema;
-use batches::unread;
 #[cfg(feature = "parquet")]
 pub(super) use {batches::guarded, encode::Gathered};
 

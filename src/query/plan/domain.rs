@@ -9,7 +9,7 @@ use super::ranges::{End, Ranges, successor};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::record::{Timestamp, Value};
 use crate::schema::calendar::{self, DAY_MICROS};
-use crate::schema::text::{parse_uuid, shown};
+use crate::schema::text::{hex_bytes, parse_uuid, shown};
 use crate::schema::{FieldDef, Number, Type};
 
 /// How the stored bytes of a field relate to its ordinals.
@@ -317,13 +317,7 @@ fn no_value(field: &FieldDef, value: &Value<'_>, reason: &str) -> Error {
 
 fn hex(field: &FieldDef, text: &str) -> Result<Vec<u8>> {
     let wrong = || no_value(field, &Value::from(text), ": 0x and pairs of hexadecimal digits are expected");
-    let digits = text.strip_prefix("0x").ok_or_else(wrong)?;
-    if digits.len() % 2 == 1 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(wrong());
-    }
-    Ok((0..digits.len() / 2)
-        .filter_map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).ok())
-        .collect())
+    text.strip_prefix("0x").and_then(hex_bytes).ok_or_else(wrong)
 }
 
 fn padded(bytes: &[u8], width: usize) -> Vec<u8> {

@@ -13,6 +13,7 @@ use crate::query::ask::literal::is_word;
 use crate::query::ask::marked::marked;
 use crate::query::ask::predicate::Op;
 use crate::record::Value;
+use crate::schema::text::hex_bytes;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::query) enum Token {
@@ -122,11 +123,7 @@ fn operator(input: &mut Input<'_>) -> Parsed<Op> {
 fn bytes(input: &mut Input<'_>) -> Parsed<Token> {
     let digits = terminated(take_while(0.., |c: char| c.is_ascii_hexdigit()), not(one_of(is_word)));
     preceded("0x", digits)
-        .verify_map(|digits: &str| {
-            let pair = |at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
-            let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(pair).collect();
-            bytes.map(|bytes| Token::Value(bytes.into()))
-        })
+        .verify_map(|digits: &str| hex_bytes(digits).map(|bytes| Token::Value(bytes.into())))
         .parse_next(input)
 }
 
