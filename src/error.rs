@@ -229,7 +229,7 @@ impl Error {
         self
     }
 
-    /// Notes on which page the damage is.
+    /// Notes which page is damaged.
     #[must_use]
     pub(crate) fn of_page(mut self, page: u64) -> Error {
         self.0.place.page.get_or_insert(page);
@@ -294,7 +294,7 @@ fn without_place(error: io::Error) -> io::Error {
     }
 }
 
-/// Shorthand for the many places that end in `Err(Error::new(Kind, format!(…)))`.
+/// Returns an error of this kind with a formatted message.
 macro_rules! fail {
     ($kind:ident, $($message:tt)+) => {
         return Err($crate::error::Error::new($crate::error::ErrorKind::$kind, format!($($message)+)))
@@ -308,7 +308,7 @@ mod tests {
 
     use super::*;
 
-    /// An error with another behind it.
+    /// An error with another one as its source.
     #[derive(Debug)]
     struct Outer {
         message: &'static str,
@@ -327,7 +327,7 @@ mod tests {
         }
     }
 
-    /// What programs print that show an error with all its sources.
+    /// The error and its sources, as programs print them.
     fn chain(error: &Error) -> String {
         let mut shown = error.to_string();
         let mut next = error.source();

@@ -1,6 +1,6 @@
-//! Values that borrow where the compiler cannot follow: one that is lent to one handle at a time and that its
-//! owner can take back (the tables of a write transaction), and one that is kept with its owner (a table with
-//! its snapshot). Unsafe code.
+//! Two values that the borrow checker cannot follow: a `Lease`, lent to one handle at a time, which
+//! its owner can take back (tables of a write transaction), and `WithOwner`, a value kept with its
+//! owner (a table with its snapshot). Unsafe code. Knows nothing of tables.
 
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
@@ -11,16 +11,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A value that is lent to one [`Held`] at a time.
 ///
-/// It differs from a mutex in one point: dropping a [`Held`] does not touch the value. So the owner can use the value
-/// again, by [`get_mut`](Lease::get_mut), as soon as the borrow of the lease is over, though a handle was not dropped yet
-/// or was forgotten.
+/// Unlike a mutex guard, dropping a [`Held`] does not touch the value. So the owner can use the
+/// value again by [`get_mut`](Lease::get_mut) as soon as the lease is no longer borrowed, even if a
+/// handle was not dropped yet or was forgotten.
 pub(crate) struct Lease<T> {
     value: UnsafeCell<T>,
-    /// Whether a `Held` has the value. Outlives the lease, for handles that are dropped after it.
+    /// Whether a `Held` has the value. It outlives the lease, for handles that are dropped later.
     is_lent: Arc<AtomicBool>,
 }
 
-// SAFETY: through a shared lease, only the one `Held` reaches the value, as if it had been sent to that thread.
+// SAFETY: through a shared lease, only the one `Held` reaches the value, as if it had been sent to
+// that thread.
 unsafe impl<T: Send> Sync for Lease<T> {}
 
 impl<T> Lease<T> {
@@ -30,27 +31,28 @@ impl<T> Lease<T> {
 
     /// Lends the value; `None` while another `Held` has it.
     pub(crate) fn lend(&self) -> Option<Held<'_, T>> {
-        // Acquire: what the last holder did to the value comes before.
+        // Acquire: sees all that the last holder did to the value.
         if self.is_lent.swap(true, Ordering::Acquire) {
             return None;
         }
-        // Never null: it points at a field.
+        // Never null: it points to a field.
         let value = NonNull::new(self.value.get())?;
         let returned = Returned(Arc::clone(&self.is_lent));
         Some(Held { value, lease: PhantomData, _returned: returned })
     }
 
-    /// The value, whether or not a `Held` was given back: none can be used any more, since it would still borrow the lease.
+    /// The value, even if a `Held` was never dropped: it would borrow the lease, so it cannot be
+    /// used any more.
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
 }
 
-/// The value of a [`Lease`], for as long as this lives.
+/// Exclusive access to the value of a [`Lease`].
 ///
 /// # Invariants
-/// - `value` is valid for `'l`, and no one else reaches it before `_returned` is dropped.
-/// - Nothing that runs when this is dropped reaches `value`: it may be gone by then.
+/// - `value` is valid for `'l`, and nothing else reaches it before `_returned` is dropped.
+/// - Nothing that runs when this is dropped reaches `value`: it may no longer exist.
 pub(crate) struct Held<'l, T> {
     value: NonNull<T>,
     lease: PhantomData<&'l mut T>,
@@ -67,8 +69,9 @@ impl<T> Deref for Held<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: whoever has a reference to this has it within `'l`, in which the lease is borrowed: it is neither dropped nor
-        // used by `get_mut`. No other `Held` exists, and this one is borrowed shared.
+        // SAFETY: whoever has a reference to this has it within `'l`, in which the lease is
+        // borrowed: it is neither dropped nor used by `get_mut`. No other `Held` exists, and this
+        // one is borrowed shared.
         unsafe { self.value.as_ref() }
     }
 }
@@ -81,44 +84,48 @@ impl<T> DerefMut for Held<'_, T> {
     }
 }
 
-/// Notes when it is dropped that the value can be lent again. It has no lifetime, so the compiler lets the owner of
-/// the lease move or drop it while a `Held` is still to be dropped.
+/// Marks the value as not lent when it is dropped. It has no lifetime, so the compiler lets the
+/// owner of the lease move or drop it while a `Held` is still to be dropped.
 struct Returned(Arc<AtomicBool>);
 
 impl Drop for Returned {
     fn drop(&mut self) {
-        // Release: what this holder did to the value comes before what the next one does.
+        // Release: the next holder sees all that this one did to the value.
         self.0.store(false, Ordering::Release);
     }
 }
 
-/// A kind of value that borrows from something for `'a`, and can be copied.
+/// A type with a lifetime `'a` that can be shortened, and can be copied.
 pub(crate) trait Borrowing: 'static {
     type Of<'a>: Copy;
 
-    /// The same value with a shorter lifetime. Written as `value`, it compiles only where that is sound.
+    /// The same value with a shorter lifetime. The body is `value`; it compiles only if that is
+    /// sound.
     fn shorten<'a>(value: Self::Of<'static>) -> Self::Of<'a>;
 }
 
 /// A value together with the owner that it borrows from.
 ///
 /// # Invariants
-/// - `value` was made from a reference to what `owner` points at, which stays where it is until it is dropped.
-/// - The `'static` in its type is never handed out: see [`get`](WithOwner::get).
+/// - `value` was made from a reference to the target of `owner`, which does not move until it is
+///   dropped.
+/// - The `'static` in the type of `value` never leaves this struct: see [`get`](WithOwner::get).
 pub(crate) struct WithOwner<B: Borrowing, O> {
     value: B::Of<'static>,
     owner: Arc<O>,
 }
 
 impl<B: Borrowing, O: 'static> WithOwner<B, O> {
-    /// Lets `borrow` make the value. It must work for any lifetime, so the value borrows from nothing else.
+    /// Makes the value by `borrow`. That works for any lifetime, so the value borrows from nothing
+    /// else.
     pub(crate) fn new<E>(
         owner: Arc<O>,
         borrow: impl for<'a> FnOnce(&'a O) -> Result<B::Of<'a>, E>,
     ) -> Result<WithOwner<B, O>, E> {
-        // SAFETY: what an `Arc` points at neither moves nor goes while the `Arc` lives, which it does as long as
-        // the value made here: both are in one struct, whose value is `Copy` and so is not used when it is
-        // dropped. The reference, and what is made of it, leaves this struct only by `get`, with its lifetime.
+        // SAFETY: what an `Arc` points at neither moves nor goes while the `Arc` lives, which it
+        // does as long as the value made here: both are in one struct, whose value is `Copy` and so
+        // is not used when it is dropped. The reference, and what is made of it, leaves this struct
+        // only by `get`, with its lifetime.
         let forever: &'static O = unsafe { &*Arc::as_ptr(&owner) };
         Ok(WithOwner { value: borrow(forever)?, owner })
     }
@@ -153,7 +160,7 @@ mod tests {
         drop(first);
         let mut second = lease.lend().unwrap();
         second.push('c');
-        // `second` is dropped after this, and after the lease.
+        // `second` is dropped after this line, and after the lease.
         lease.get_mut().push('d');
         assert!(lease.lend().is_none(), "a handle that was not dropped still counts as lent");
         assert_eq!(lease.get_mut(), "abcd");

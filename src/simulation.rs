@@ -1,4 +1,5 @@
-//! For tests of crash safety: a database on a simulated disk, and bugs to plant in it. No promise of stability.
+//! For tests of crash safety, with the feature `simulation`: a database on a simulated disk, and
+//! the bugs that can be planted in it. `simulator/` uses it. No promise of stability.
 
 pub use crate::commit::empty_image;
 pub use crate::storage::{Bug, CrashDisk, Event, Fault, Hook, Making, Operation, Verdict, record_making};
@@ -6,7 +7,7 @@ pub use crate::storage::{Bug, CrashDisk, Event, Fault, Hook, Making, Operation, 
 use crate::database::{Database, OpenOptions};
 use crate::error::{Error, Result};
 
-/// Opens the database on this disk, as a process of its own would.
+/// Opens the database on this disk, as a single process.
 ///
 /// # Errors
 /// As for [`Database::open`].
@@ -14,7 +15,8 @@ pub fn open(disk: &CrashDisk) -> Result<Database> {
     OpenOptions::new().over(disk.storage())
 }
 
-/// Opens the database on this disk as one of several processes, which find each other in the lock file.
+/// Opens the database on this disk as one of several processes, which find each other in the lock
+/// file.
 ///
 /// # Errors
 /// As for [`Database::open`].

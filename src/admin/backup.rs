@@ -18,7 +18,7 @@ const MODE: u32 = 0o600;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BackupReport {
-    /// The transaction whose state was copied. The copy goes on counting from it.
+    /// The transaction whose state was copied. The copy continues its numbers.
     pub transaction: u64,
     /// Tables in it.
     pub tables: u64,

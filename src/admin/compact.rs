@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::table::Dyn;
 use crate::transaction::Progress;
 
-/// So many steps at most, should others write all the while. Five are usual: pack, sink, lift,
-/// sink, cut.
+/// The limit of steps, in case others write all the time. Five are usual: pack, sink, lift, sink,
+/// truncate.
 const ROUNDS: usize = 16;
 
 /// What [`Database::compact`] did.
@@ -23,23 +23,22 @@ pub struct CompactReport {
     pub bytes_after: u64,
     /// Bytes of rows that were written, those that were written twice counted twice.
     pub bytes_written: u64,
-    /// Bytes in the file that are kept for snapshots alone. A later call, when they are gone, can
-    /// do without.
+    /// Bytes of the file that only snapshots keep. A later call, after they end, can free them.
     pub held_bytes: u64,
-    /// Bytes between what is taken that are free: what comes next goes there first.
+    /// Free bytes between taken pages. The next writes use them first.
     pub free_bytes: u64,
 }
 
 impl Database {
-    /// Writes every table that is not packed anew, as one array of full leaves, and moves tables
-    /// down until the file can be cut behind them. Readers and their snapshots are not disturbed;
-    /// writers get their turn between the steps. Each step is a commit, all or nothing. `progress`
-    /// hears how many bytes of rows were written, and how many are to be, as far as is known.
+    /// Rewrites every table that is not packed as one array of full leaves, and moves tables down
+    /// until the file can be truncated. Readers and their snapshots are not disturbed; writers get
+    /// their turn between the steps. Each step is an atomic commit. `progress` gets how many bytes
+    /// of rows were written, and how many there are to write, as far as known.
     ///
-    /// Where nobody holds a snapshot, no more than a four-thousandth of the file is free
-    /// afterwards, and a table costs what it costs after a bulk load. Pages that snapshots of
-    /// before see stay where they are as long as they are held, and the file with them. A database
-    /// in memory keeps its length.
+    /// If no snapshot is held, at most a four-thousandth of the file is free afterwards, and a
+    /// table takes what it takes after a bulk load. Pages that older snapshots reach stay where
+    /// they are while those are held, and so does the length of the file. A database in memory
+    /// keeps its length.
     ///
     /// O(bytes of what moves): nothing moves that is packed and has no gap below. On the way the
     /// file grows by up to the bytes of all tables, so the disk must have room for them.
@@ -90,7 +89,7 @@ impl Database {
     /// The same for one table: the others stay where they are.
     ///
     /// # Errors
-    /// `TableNotFound` if there is no such table; else as for [`compact`](Database::compact).
+    /// `TableNotFound` if there is no such table; otherwise as for [`compact`](Database::compact).
     pub fn compact_table(&self, name: &str) -> Result<CompactReport> {
         self.compact_table_with(name, |_, _| {})
     }

@@ -142,10 +142,10 @@ impl<'d> TableDiff<'d> {
         (rows(self.old), rows(self.new))
     }
 
-    /// The rows that were added, removed and changed, in the order of keys, or of their numbers
-    /// where there is no key: there a table that is longer or shorter has rows added or removed at
-    /// its end. A table that only one state has is one of which all rows were added or removed.
-    /// O(what differs) within a file, O(n) between files.
+    /// The rows that were added, removed and changed, in the order of keys, or of numbers in a
+    /// table without a key: such a table has rows added or removed at its end if its length
+    /// differs. In a table that only one state has, all rows were added or removed. O(differences)
+    /// within a file, O(n) between files.
     ///
     /// # Errors
     /// `Schema` if the schemas differ, showing both.

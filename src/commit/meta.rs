@@ -189,11 +189,11 @@ impl MetaPage {
     }
 }
 
-/// What tells meta pages apart.
+/// Tells the contents of meta pages apart.
 pub(super) type Signature = [[u8; 8]; 2];
 
-/// Of both meta pages the checksum that they hold, and that of their bytes: while they do not
-/// change, nobody has committed, and no write was cut off in the middle.
+/// For both meta pages, the checksum that they hold and that of their bytes. While these do not
+/// change, no process has committed, and no write was cut off in the middle.
 pub(super) fn signature(storage: &dyn Storage) -> Result<Signature> {
     let mut signature = [[0; 8]; 2];
     for (slot, part) in signature.iter_mut().enumerate() {
@@ -240,8 +240,8 @@ pub(crate) fn damaged_meta_pages(storage: &dyn Storage) -> Vec<(u64, Error)> {
                 damaged.push((slot as u64, Error::new(ErrorKind::Corrupt, message)));
                 break;
             }
-            // On a simulated disk nobody writes meanwhile, and there are millions of torn meta
-            // pages.
+            // On a simulated disk nobody writes meanwhile, and simulations meet millions of torn
+            // meta pages.
             if !cfg!(feature = "simulation") {
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -250,8 +250,7 @@ pub(crate) fn damaged_meta_pages(storage: &dyn Storage) -> Vec<(u64, Error)> {
     damaged
 }
 
-/// The first meta page that tells this state, by page number. One that cannot be read does not tell
-/// it.
+/// The number of the first meta page with this state. A page that cannot be read has none.
 pub(crate) fn meta_page_of(storage: &dyn Storage, meta: &Meta) -> Option<u64> {
     (0..2).find_map(|slot| match read_slot(storage, slot) {
         Ok(Found::Good(found)) if found.meta == *meta => Some(slot as u64),

@@ -1,4 +1,6 @@
-//! A handle to an open database: begins transactions, and says what is in the file.
+//! The handle to an open database: begins transactions, reports readers and sizes. Programs start
+//! here, and so does `admin`. It decides nothing about pages or commits; `transaction` and `commit`
+//! do.
 
 mod open;
 
@@ -18,14 +20,15 @@ use crate::transaction::{
     OwnedTable, ReadTransaction, Shared, Turn, Wait, WriteTransaction, derive_free_space,
 };
 
-/// How often a state is looked at that a reader may only be about to hold, a millisecond apart.
+/// How often `held_bytes` looks again at the state of a reader that may still be entering the
+/// reader table, one millisecond apart.
 const HELD_LOOKS: usize = 5;
-/// How often `wait_newer` looks, at least.
+/// The longest pause between two looks of `wait_newer`.
 const NEWER_LOOK: Duration = Duration::from_millis(2);
 
-/// An open database: a file, or memory. Cloning returns another handle to the same database.
+/// An open database: a file or memory. A clone is another handle to the same database.
 ///
-/// It is `Send` and `Sync`. Opening takes the same time at any size, after a crash too.
+/// It is `Send` and `Sync`. Opening takes the same time at any size, also after a crash.
 ///
 /// ```no_run
 /// use drystone::{Database, Record};
@@ -60,7 +63,7 @@ struct Inner {
     shared: Arc<Shared>,
     path: Option<PathBuf>,
     read_only: bool,
-    /// Of a temporary database: deleted when all else is closed.
+    /// The folder of a temporary database. It is deleted last.
     folder: OnceLock<TemporaryFolder>,
 }
 
@@ -74,34 +77,41 @@ impl fmt::Debug for Database {
 }
 
 impl Database {
-    /// Opens a database file, or makes one where there is none.
+    /// Opens a database file, or creates it if there is none.
     ///
     /// # Safety
-    /// While the file is open, in this process or another, nothing but Drystone may write it or cut it. Rows are handed out as
-    /// references into the mapped file: bytes that change under a reference are undefined behaviour, and a file that is cut short ends
-    /// the process with a signal. A file that is damaged or hostile *before* it is opened is safe: it gives errors.
+    /// While the file is open, in this process or another, nothing but Drystone may write or
+    /// truncate it. Rows are references into the mapped file: bytes that change under a reference
+    /// are undefined behaviour, and a file that is truncated ends the process with a signal. A file
+    /// that is damaged or hostile *before* it is opened is safe: reading it gives errors.
     ///
     /// # Who else may have it open
-    /// - *This process:* all handles are one, by whatever name the file was opened, a symbolic or a hard link too.
-    /// - *Other processes:* any number; they find each other in the lock file, `points.dry-lock` beside the file that a symbolic link leads
-    ///   to. By a hard link they would find another one, and are refused (`Usage`), as they are after the lock file was deleted.
-    /// - *A forked child:* it opens the file anew; the handles that it has from its parent are refused (`AfterFork`).
+    /// - *This process:* all handles are one, whatever name the file was opened by, also through a
+    ///   symbolic or hard link.
+    /// - *Other processes:* any number. They find each other in the lock file, `points.dry-lock`,
+    ///   beside the file that a symbolic link leads to. Processes that open the file by a hard
+    ///   link, or after the lock file was deleted, would use another lock file; they are refused
+    ///   (`Usage`).
+    /// - *A forked child:* it opens the file again. The handles that it has from its parent are
+    ///   refused (`AfterFork`).
     ///
-    /// A folder in which the lock file cannot be made, a lock file or a file that this process may not write, and a file system without locks are
-    /// errors (`Io`); [`OpenOptions::read_only`] opens them to read. Network file systems are not supported.
+    /// It is an error (`Io`) if the lock file cannot be created, if this process may not write the
+    /// file or the lock file, or if the file system has no locks. [`OpenOptions::read_only`] opens
+    /// the file in these cases. Network file systems are not supported.
     ///
     /// # Errors
-    /// A kind of its own for each: `NotADatabase`, `EmptyFile`, `Truncated`, `FutureFormat`, `Corrupt`, `FileNotFound` (a folder on the
-    /// way), `Io` (a directory, missing rights).
+    /// Each case has its kind: `NotADatabase`, `EmptyFile`, `Truncated`, `FutureFormat`, `Corrupt`,
+    /// `FileNotFound` (a folder on the way does not exist), `Io` (the path is a directory, or
+    /// rights are missing).
     #[expect(unsafe_code, reason = "hands on the contract of a mapped file")]
     pub unsafe fn open(path: impl AsRef<Path>) -> Result<Database> {
         // SAFETY: the caller keeps this function's contract, which is that one's.
         unsafe { OpenOptions::new().open(path) }
     }
 
-    /// A database in a new file in the system's folder for temporary files, deleted with the last handle: for
-    /// tests that need a real file. The file has a folder of its own, which is deleted with everything in
-    /// it: a backup beside the file needs no other name and no cleaning up.
+    /// A database in a new file in the system's folder for temporary files, for tests that need a
+    /// real file. The file has a folder of its own. That folder is deleted with the last handle,
+    /// and with it everything in it, such as a backup beside the file.
     ///
     /// ```
     /// let db = drystone::Database::temporary()?;
@@ -110,20 +120,20 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// `Io` if the file cannot be made.
+    /// `Io` if the file cannot be created.
     #[expect(unsafe_code, reason = "keeps the contract of a mapped file")]
     pub fn temporary() -> Result<Database> {
         let folder = TemporaryFolder::new();
         let folder =
             folder.map_err(|error| Error::io("cannot make a folder for a temporary database", error))?;
-        // SAFETY: the folder is new, its name is random, and only this user may enter it: nobody else knows of the
-        // file, and it is deleted with its folder when the last handle is gone.
+        // SAFETY: the folder is new, its name is random, and only this user may enter it: nobody
+        // else knows of the file, and it is deleted with its folder when the last handle is gone.
         let db = unsafe { Database::open(folder.path().join("temporary.dry"))? };
         let _ = db.inner.folder.set(folder);
         Ok(db)
     }
 
-    /// A database in memory, with the same behaviour. It is dropped with the last handle.
+    /// A database in memory, with the same behaviour. It ends with the last handle.
     ///
     /// ```
     /// let db = drystone::Database::in_memory()?;
@@ -132,12 +142,12 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// `Io` if the system gives no memory or address space.
+    /// `Io` if the system grants no memory or address space.
     pub fn in_memory() -> Result<Database> {
         OpenOptions::new().in_memory()
     }
 
-    /// Begins to read: takes a snapshot of the newest state. Never waits.
+    /// Takes a snapshot of the newest state to read from. Never waits.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -151,13 +161,14 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// `AfterFork` in a process that was forked off after opening; `Io` if the lock file cannot be used.
+    /// `AfterFork` in a process that was forked after opening; `Io` if the lock file cannot be
+    /// used.
     pub fn read(&self) -> Result<ReadTransaction> {
         ReadTransaction::begin(&self.inner.shared)
     }
 
-    /// Opens a table in a snapshot of its own, which it keeps: for a struct, a web handler, or an iterator
-    /// that a function returns. See [`OwnedTable`].
+    /// Opens a table together with a snapshot of its own: for a struct, a web handler, or an
+    /// iterator that a function returns. See [`OwnedTable`].
     ///
     /// # Errors
     /// As for [`read`](Database::read) and [`ReadTransaction::table`].
@@ -165,8 +176,8 @@ impl Database {
         OwnedTable::new(self.read()?, name)
     }
 
-    /// Waits until there is a newer state than a snapshot's, by a commit of this process or another, and
-    /// at most this long. Returns whether there is.
+    /// Waits until a commit of this process or another has made a newer state than that of
+    /// `snapshot`, for at most `timeout`. Returns whether there is one.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -191,8 +202,8 @@ impl Database {
         true
     }
 
-    /// Runs `change` in a write transaction and commits it. If `change` returns an error or panics, nothing
-    /// is changed. Returns what `change` returns.
+    /// Runs `change` in a write transaction and commits it. If `change` returns an error or panics,
+    /// nothing is changed. Returns the value of `change`.
     ///
     /// ```
     /// use drystone::{Database, Record};
@@ -214,7 +225,8 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// What `change` returns; else as for [`write`](Database::write) and [`WriteTransaction::commit`].
+    /// The error of `change`; otherwise as for [`write`](Database::write) and
+    /// [`WriteTransaction::commit`].
     pub fn update<A>(&self, change: impl FnOnce(&WriteTransaction) -> Result<A>) -> Result<A> {
         let write = self.write()?;
         let value = change(&write)?;
@@ -222,8 +234,8 @@ impl Database {
         Ok(value)
     }
 
-    /// Makes all commits durable and closes the database. Dropping the last handle does the same, but does
-    /// not report errors.
+    /// Makes all commits durable and closes the database. Dropping the last handle does the same,
+    /// but does not report errors.
     ///
     /// ```
     /// let db = drystone::Database::temporary()?;
@@ -235,8 +247,8 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// As for [`sync`](Database::sync). `Busy` if other handles, snapshots or transactions of this process
-    /// still use the database: they keep working, and the last of them closes it.
+    /// As for [`sync`](Database::sync). `Busy` if other handles, snapshots or transactions of this
+    /// process still use the database. They keep working, and the last of them closes it.
     pub fn close(self) -> Result<()> {
         self.sync()?;
         let (handles, users) =
@@ -253,7 +265,8 @@ impl Database {
 
     /// Begins a write transaction. Waits until no other one is open, in this process or another.
     ///
-    /// The first one after opening walks the branches (under 0.5 % of the file) to find the free space.
+    /// The first write transaction after opening walks the branches (under 0.5 % of the file) to
+    /// find the free space.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -266,9 +279,10 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// `ReadOnly` if the database was opened so; `AfterFork`; `Usage` if this thread has a write transaction open, so that it would
-    /// wait for itself. A transaction belongs to the thread that last used it. `Corrupt` if the state of the file does not allow to write; `Poisoned`
-    /// after a failed sync.
+    /// `ReadOnly` if the database was opened read-only; `AfterFork` after a fork; `Usage` if this
+    /// thread has a write transaction open, and so would wait for itself (a transaction belongs to
+    /// the thread that last used it); `Corrupt` if the file is too damaged to be written;
+    /// `Poisoned` after a failed sync.
     pub fn write(&self) -> Result<WriteTransaction> {
         match self.begin(Wait::Forever)? {
             Some(transaction) => Ok(transaction),
@@ -293,7 +307,7 @@ impl Database {
         self.begin(Wait::Not)
     }
 
-    /// Begins a write transaction, and waits for other writers for at most `timeout`.
+    /// Begins a write transaction. Waits for other writers for at most `timeout`.
     ///
     /// ```
     /// let db = drystone::Database::in_memory()?;
@@ -304,7 +318,7 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// `Busy` when the time is over; else as for [`write`](Database::write).
+    /// `Busy` when the time is over; otherwise as for [`write`](Database::write).
     pub fn try_write_for(&self, timeout: Duration) -> Result<WriteTransaction> {
         let wait = Instant::now().checked_add(timeout).map_or(Wait::Forever, Wait::Until);
         match self.begin(wait)? {
@@ -340,7 +354,8 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// `Poisoned` if the sync fails; `Usage` if this thread has a write transaction open; `AfterFork`.
+    /// `Poisoned` if the sync fails; `Usage` if this thread has a write transaction open;
+    /// `AfterFork`.
     pub fn sync(&self) -> Result<()> {
         if self.read_only {
             return Ok(());
@@ -353,12 +368,12 @@ impl Database {
         }
     }
 
-    /// The file, if there is one, as an absolute path.
+    /// The absolute path of the file; `None` in memory.
     pub fn path(&self) -> Option<&Path> {
         self.inner.path.as_deref()
     }
 
-    /// Who holds snapshots, in this process and others.
+    /// The readers that hold snapshots, in this process and others.
     ///
     /// ```
     /// let db = drystone::Database::in_memory()?;
@@ -377,13 +392,14 @@ impl Database {
         self.inner.shared.readers.list()
     }
 
-    /// The bytes of the file that a reader's snapshot keeps: what it reaches and the newest state does not. 0 if it has ended
-    /// meanwhile. Two readers may keep the same bytes. O(branches).
+    /// The bytes of the file that only the snapshot of this reader keeps from reuse: it reaches
+    /// them and the newest state does not. 0 if the reader has ended meanwhile. Two readers may
+    /// keep the same bytes. O(branches).
     ///
     /// # Errors
-    /// `Busy` if the reader has only begun to enter the reader table, so that it does not hold what it
-    /// names yet: ask again. `Corrupt` if a branch of the newest state cannot be read; `Io` if the lock
-    /// file cannot be used.
+    /// `Busy` if the reader is still entering the reader table, so that it does not hold the state
+    /// that it names: try again. `Corrupt` if a branch of the newest state cannot be read; `Io` if
+    /// the lock file cannot be used.
     pub fn held_bytes(&self, reader: &ReaderInfo) -> Result<u64> {
         let shared = &self.inner.shared;
         for _ in 0..HELD_LOOKS {
@@ -394,9 +410,10 @@ impl Database {
                 Err(error) => Err(error),
             };
             match space {
-                // A reader enters the table, then looks whether the state is still the newest. In between, a
-                // writer may use the pages of that state, and the reader takes a newer one. So may a writer
-                // where the reader left before this look. A cut of the file shows the same.
+                // A reader enters the table, then checks whether its state is still the newest. In
+                // between, a writer may reuse pages of that state, and the reader takes a newer
+                // one. The same can happen if the reader has left since. So an unreadable state, or
+                // one beyond the end of the file, may only mean that nobody holds it.
                 Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Truncated) => {
                     derive_free_space(&shared.pages, newest.meta(), &[])?;
                 }
@@ -414,7 +431,7 @@ impl Database {
         )
     }
 
-    /// The length of the file.
+    /// The length of the file in bytes.
     pub(crate) fn file_bytes(&self) -> Result<u64> {
         let storage = self.inner.shared.pages.storage();
         storage.refresh().map_err(|error| Error::io("cannot ask for the file's length", error))
@@ -437,21 +454,21 @@ impl Database {
     }
 }
 
-/// The measures of a database, as [`Database::stats`] finds them.
+/// The measures of a database, from [`Database::stats`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DatabaseStats {
-    /// The length of the file.
+    /// The length of the file in bytes.
     pub file_bytes: u64,
-    /// Bytes that the tables take in it.
+    /// Bytes of the file that tables take.
     pub table_bytes: u64,
-    /// Tables.
+    /// The number of tables.
     pub tables: usize,
     /// The number of the newest transaction.
     pub transaction: u64,
 }
 
-/// Handles, snapshots and tables go to any thread.
+/// Handles, snapshots and tables can be sent to any thread.
 const _: () = {
     const fn sendable<T: Send + Sync>() {}
     sendable::<Database>();

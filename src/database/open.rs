@@ -1,4 +1,5 @@
-//! Opening a database: `OpenOptions`, the lock file, and the registry of what this process has open.
+//! Opening a database: `OpenOptions`, the lock file, and the registry of databases open in this
+//! process. It claims the file and asks `commit` for the newest state; it reads no pages itself.
 
 use std::collections::HashMap;
 use std::io;
@@ -19,21 +20,22 @@ use crate::storage::{
 };
 use crate::transaction::{Shared, WriterPlace, WriterState};
 
-/// Address space reserved over a file, unless the options say otherwise: room for thousands of databases in the 128 TiB that a
-/// process has.
+/// Address space that is reserved for a file by default. The 128 TiB of a process have room for
+/// thousands of databases.
 const RESERVE_BYTES: u64 = 16 << 30;
-/// How often opening starts over because another process makes or deletes the file meanwhile.
+/// How often opening starts again because another process creates or deletes the file meanwhile.
 const OPENINGS: usize = 10;
-/// How often it looks for a lock file that another process may be making this moment, a millisecond apart.
+/// How often it looks for a lock file that another process may be creating, one millisecond apart.
 const LOOKS: usize = 20;
-/// Memory for the edits of a write transaction, unless the options say otherwise.
+/// Memory for the edits of a write transaction by default.
 const MEMORY_BYTES: usize = 256 << 20;
 
-/// The databases that this process has open, by device and inode: a file opened twice, under whatever name, is one handle.
+/// The databases that this process has open, by device and inode. A file that is opened twice,
+/// under whatever names, has one entry.
 static OPEN: PerProcess<Mutex<OpenFiles>> = PerProcess::new();
 type OpenFiles = HashMap<(u64, u64), Weak<Inner>>;
 
-/// How a database is opened.
+/// Options for opening a database.
 ///
 /// ```no_run
 /// use drystone::{Durability, OpenOptions};
@@ -61,7 +63,7 @@ impl Default for OpenOptions {
 }
 
 impl OpenOptions {
-    /// Opens to read and write, makes the file where there is none, commits durably.
+    /// Read and write, create the file if there is none, commit durably.
     pub fn new() -> OpenOptions {
         OpenOptions {
             create: true,
@@ -73,51 +75,57 @@ impl OpenOptions {
         }
     }
 
-    /// Whether a file is made where there is none.
+    /// Whether to create the file if there is none. The default is `true`.
     pub fn create(mut self, create: bool) -> OpenOptions {
         self.create = create;
         self
     }
 
-    /// Opens without the right to write. The lock file is still used, so that writers keep what is read. Where it cannot be made or
-    /// written, the state at opening is read throughout; a lock on the file itself keeps writers from opening it meanwhile, and while one has it
-    /// open, opening it so is refused (`Busy`). Where the file system has no locks, nobody can open it to write.
+    /// Opens the database for reading only. The lock file is still used, so that writers keep what
+    /// is read. If it cannot be created or written, this handle stays at the state of the moment of
+    /// opening, and a lock on the file itself keeps writers out. So opening is refused (`Busy`)
+    /// while a writer has the file open. On a file system without locks nobody can open the file
+    /// for writing.
     pub fn read_only(mut self, read_only: bool) -> OpenOptions {
         self.read_only = read_only;
         self
     }
 
-    /// What commits promise, unless a transaction says otherwise.
+    /// What commits promise, unless a transaction says otherwise. The default is
+    /// [`Durability::Immediate`].
     pub fn durability(mut self, durability: Durability) -> OpenOptions {
         self.durability = durability;
         self
     }
 
-    /// How much memory the edits of a write transaction may take before they are written to unused pages. 256 MiB by default.
+    /// Bytes of memory for the edits of a write transaction. Beyond that they are written to unused
+    /// pages. The default is 256 MiB.
     pub fn memory_bytes(mut self, bytes: usize) -> OpenOptions {
         self.memory_bytes = bytes;
         self
     }
 
-    /// Address space to reserve, so that the file can grow to this length without being mapped again. A file that outgrows it is mapped
-    /// again, with twice as much; the first mapping stays until the database is closed. By default 16 GiB, or four times the file if
-    /// that is more; read-only, the length of the file. Less where the system grants less.
+    /// Bytes of address space to reserve, so that the file can grow to this length without a second
+    /// mapping. A file that outgrows it gets a second mapping of twice the size; the first one
+    /// stays until the database is closed. The default is 16 GiB, or four times the file if that is
+    /// more; read-only, the length of the file. It is less if the system grants less.
     pub fn reserve_bytes(mut self, bytes: u64) -> OpenOptions {
         self.reserve_bytes = Some(bytes);
         self
     }
 
-    /// The rights of a file that is made, and of its lock file, whatever the umask is: 0600, the owner's alone, by default. A lock file
-    /// that is made beside an existing database gets the rights of that one, and its owner where the process is root.
+    /// The mode of a new file and of its lock file, whatever the umask is. The default is 0600:
+    /// only the owner. A lock file beside an existing database gets the mode of that database, and
+    /// its owner if the process is root.
     pub fn mode(mut self, mode: u32) -> OpenOptions {
         self.mode = mode;
         self
     }
 
-    /// A database in memory.
+    /// Creates a database in memory.
     ///
     /// # Errors
-    /// `Io` if the system gives no memory or address space.
+    /// `Io` if the system grants no memory or address space.
     pub fn in_memory(&self) -> Result<Database> {
         let failed = |error| Error::io("cannot make a database in memory", error);
         let file = MappedFile::anonymous(FIRST_ADDRESS, self.reserve(FIRST_ADDRESS)).map_err(failed)?;
@@ -132,7 +140,7 @@ impl OpenOptions {
         Ok(self.database(pages, Readers::alone(newest), newest, None))
     }
 
-    /// A database that other processes reach too, by this lock file.
+    /// A database that other processes reach too, through this lock file.
     #[cfg(feature = "simulation")]
     pub(crate) fn over_shared(
         &self,
@@ -149,20 +157,27 @@ impl OpenOptions {
     /// Opens a database file.
     ///
     /// # Safety
-    /// That of [`Database::open`]: nothing but Drystone writes or cuts the file while it is open.
+    /// As for [`Database::open`]: nothing but Drystone writes or truncates the file while it is
+    /// open.
     ///
     /// # Errors
-    /// As for [`Database::open`]; `FileNotFound` if there is no file and none is to be made.
+    /// As for [`Database::open`]; `FileNotFound` if there is no file and `create` is `false`.
     #[expect(unsafe_code, reason = "hands on the contract of a mapped file")]
     pub unsafe fn open(&self, path: impl AsRef<Path>) -> Result<Database> {
         let given = path.as_ref();
         let place = |error: Error| error.within(format!("{given:?}"));
         let failed = |error| Error::io(format!("cannot open {given:?}"), error);
-        // The process may go to another folder while the database is open.
+        // The process may change its working directory while the database is open.
         let path = &std::path::absolute(given).map_err(failed)?;
         let reserve = |len| self.reserve(len);
+<<<<<<< HEAD
         // One at a time, so that two threads do not both open the file and lock each other out.
         let mut open = OPEN.get().lock();
+=======
+        // One thread at a time, so that two threads do not open the file twice and lock each other
+        // out.
+        let mut open = OPEN.lock();
+>>>>>>> english
         for _ in 0..OPENINGS {
             // SAFETY: the caller keeps the contract.
             let opened = unsafe { MappedFile::open(path, self.read_only, reserve) };
@@ -181,7 +196,7 @@ impl OpenOptions {
                 opened => (opened.map_err(failed)?, None),
             };
             let identity = file.identity().map_err(failed)?;
-            // What a forked child has of its parent's handles does not count.
+            // Handles that a forked child has from its parent do not count.
             if let Some(inner) = open.get(&identity).and_then(Weak::upgrade)
                 && inner.shared.check_process().is_ok()
             {
@@ -196,7 +211,7 @@ impl OpenOptions {
             Commits::recognise(&file).map_err(place)?;
             let created = new.is_some();
             match self.join(path, identity, file, new) {
-                // Another process has made the file meanwhile.
+                // Another process has created the file meanwhile.
                 Err(_) if created && path.exists() => {}
                 Err(error) => return Err(place(error)),
                 Ok(database) => {
@@ -209,17 +224,17 @@ impl OpenOptions {
         fail!(Busy, "{given:?}: the file is made and deleted all the while; try again")
     }
 
-    /// How much address space to reserve over a file of this length.
+    /// Bytes of address space to reserve for a file of this length.
     fn reserve(&self, len: u64) -> u64 {
         match self.reserve_bytes {
             Some(bytes) => bytes,
-            // It grows only if others write it, and is mapped again then.
+            // The file grows only if others write it. Then it is mapped again.
             None if self.read_only => len,
             None => RESERVE_BYTES.max(len.saturating_mul(4)),
         }
     }
 
-    /// A new database that has no name yet.
+    /// A new database file without a name.
     fn new_file(&self, path: &Path) -> io::Result<NewFile> {
         let new = Arc::new(NewFile::new(&storage::real_path(path), self.mode)?);
         new.grow(FIRST_ADDRESS)?;
@@ -227,7 +242,8 @@ impl OpenOptions {
         Arc::into_inner(new).ok_or_else(|| io::Error::other("the new file is in use"))
     }
 
-    /// A database in a new file that gets its name, which this is, when it is kept. No other process can reach it until then.
+    /// A database in a new file without a name, which no other process can reach. It gets the name
+    /// `path` when the file is kept.
     #[expect(unsafe_code, reason = "maps a file that nobody else knows")]
     pub(crate) fn unnamed(&self, path: &Path) -> Result<(Database, NewFile)> {
         let failed = |error| cannot_make(path, error);
@@ -241,8 +257,8 @@ impl OpenOptions {
         Ok((self.database(pages, Readers::alone(newest), newest, Some(&path)), new))
     }
 
-    /// Joins those who have the file open. Nothing is made before it is certain that the file can be opened: the lock file not,
-    /// and a new database gets its name last.
+    /// Joins the processes that have the file open. Nothing is created before it is certain that
+    /// the file can be opened; a new database gets its name last.
     fn join(
         &self,
         path: &Path,
@@ -270,8 +286,9 @@ impl OpenOptions {
         Ok(self.database(pages, readers, newest, Some(path)))
     }
 
-    /// The lock file beside the database, which nobody uses in a way that does not go together with ours; `None` where
-    /// there can be no lock file, and the database is only read.
+    /// Opens the lock file and claims the database. Returns `None` if there can be no lock file and
+    /// the database is only read. It is an error if others use the database in a way that conflicts
+    /// with ours.
     fn claim(&self, lock_path: &Path, file: &MappedFile) -> Result<Option<OsLockFile>> {
         let (lock, why) = match self.lock_file(lock_path, file)? {
             Ok(lock) => (Some(lock), String::new()),
@@ -293,19 +310,21 @@ impl OpenOptions {
                  give this one the right to write the lock file, or close that one"
             ),
             Ok(refusal) => refused(lock_path, refusal).map(|()| lock),
-            // A file system without locks: nobody can have it open to write, because that needs them.
+            // A file system without locks: nobody can have it open for writing, because that needs
+            // locks.
             Err(error) if self.read_only && storage::has_no_locks(&error) => Ok(None),
             Err(error) => Err(no_locks(error)),
         }
     }
 
-    /// The lock file at this path. Where there is none, it is made, but not before it is certain that the database is sound and
-    /// nobody else keeps it from being opened. The inner error is one of the system, which does not keep anybody from reading.
+    /// Opens the lock file, or creates it. It is created only once it is certain that the database
+    /// is sound and that no other process has it open by another name. The inner error comes from
+    /// the system; read-only handles can do without a lock file.
     fn lock_file(&self, lock_path: &Path, file: &MappedFile) -> Result<io::Result<OsLockFile>> {
         for look in 0..LOOKS {
             match OsLockFile::open(lock_path, &LOCK_FILE_MAGIC, LOCK_FILE_LIMIT) {
                 Ok(lock) if lock.len().is_ok_and(|len| len >= LOCK_FILE_BYTES) => return Ok(Ok(lock)),
-                // Empty, or never used.
+                // It is empty, or was never used.
                 Ok(lock) => {
                     Commits::inspect(file)?;
                     return Ok(lock.reserve(LOCK_FILE_BYTES).map(|()| lock));
@@ -319,7 +338,7 @@ impl OpenOptions {
                 Err(_) => {}
             }
             match file.look_for_others(!self.read_only) {
-                // Another process may have just made its lock file.
+                // Another process may have just created its lock file.
                 Ok(Claim::OtherLockFile) if look + 1 < LOOKS => {
                     std::thread::sleep(Duration::from_millis(1));
                     continue;
@@ -339,8 +358,9 @@ impl OpenOptions {
 
     fn make_lock_file(&self, lock_path: &Path, file: &MappedFile) -> io::Result<()> {
         let rights = file.rights_beside()?;
-        // Only root can give files away. A writer makes the lock file for the group of the database then, or for itself. A reader
-        // leaves no file behind that might keep the owner out.
+        // Only root can change the owner of a file. Otherwise a writer creates the lock file for
+        // the group of the database, or for itself. A reader creates none that might keep the owner
+        // out.
         let less = [Rights { user: None, ..rights }, Rights { user: None, group: None, ..rights }];
         let mut made = OsLockFile::create(lock_path, rights, LOCK_FILE_BYTES);
         for rights in less.into_iter().filter(|_| !self.read_only) {
@@ -379,7 +399,7 @@ impl OpenOptions {
     }
 }
 
-/// An error for a file that is to be new.
+/// The path is absolute, but TMPDIR need not be.
 pub(crate) fn cannot_make(path: &Path, error: io::Error) -> Error {
     if error.kind() == io::ErrorKind::AlreadyExists {
         return Error::new(
@@ -390,7 +410,7 @@ pub(crate) fn cannot_make(path: &Path, error: io::Error) -> Error {
     Error::io(format!("cannot write {path:?}"), error)
 }
 
-/// Why a database cannot be opened that others use in a way that does not go together with ours.
+/// The error if a new file cannot be created.
 fn refused(lock_path: &Path, claim: Claim) -> Result<()> {
     match claim {
         Claim::OtherLockFile => fail!(
@@ -414,14 +434,14 @@ fn no_locks(error: io::Error) -> Error {
     )
 }
 
-/// `points.dry` has `points.dry-lock` beside it.
+/// The error if others use the database in a way that conflicts with ours.
 fn lock_path(path: &Path) -> PathBuf {
     let mut name = storage::real_path(path).into_os_string();
     name.push("-lock");
     PathBuf::from(name)
 }
 
-/// Tells database files apart. It need not be secret, only different.
+/// The lock file of `points.dry` is `points.dry-lock` beside it.
 pub(crate) fn new_file_id() -> [u8; 16] {
     use std::hash::{BuildHasher, RandomState};
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());

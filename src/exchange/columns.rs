@@ -1,4 +1,4 @@
-//! Columns of an input and the fields that they are for, matched by name.
+//! Matches the columns of an input to fields by name. The readers of all formats use it.
 
 use std::collections::HashMap;
 
@@ -6,8 +6,8 @@ use crate::error::{Result, fail};
 use crate::schema::text::shown;
 use crate::schema::{FieldDef, Schema};
 
-/// For each column the position of its field, by name; none if the column is to be ignored. `input`
-/// is what messages call the input, `listing` the place in it that has the names.
+/// For each column the position of its field, or `None` if the column is ignored. `input` is the
+/// name of the input in messages, `listing` the part of it that has the names.
 pub(super) fn match_columns(
     input: &str,
     listing: &str,
@@ -66,7 +66,7 @@ fn field_names(fields: &[FieldDef]) -> Vec<&str> {
     fields.iter().map(FieldDef::name).collect()
 }
 
-/// `columns "a", "b"`, cut off where it would be long.
+/// `columns "a", "b"`, shortened if it would be long.
 fn list(one: &str, many: &str, names: &[&str]) -> String {
     let shown: Vec<String> = names.iter().take(40).map(|name| format!("{:?}", shown(name))).collect();
     let rest = if names.len() > shown.len() { ", …" } else { "" };

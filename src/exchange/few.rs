@@ -1,15 +1,16 @@
-//! Whether the texts of a column are so few that an enumeration holds them.
+//! Decides whether the texts of a column are few enough for an enumeration. Inference of all
+//! formats uses it.
 
 use std::collections::HashSet;
 
 use crate::schema::EnumNames;
 
-/// The most names of an enumeration that is found by looking: one byte holds its values.
+/// The most names of an inferred enumeration: its values fit one byte.
 const NAMES: usize = 256;
-/// Each name comes this often on average, at least; else the texts are not a set of names.
+/// Each name must occur this often on average; otherwise the texts are not a set of names.
 const ROWS_PER_NAME: u64 = 4;
 
-/// The texts of a column, as long as they are few.
+/// The different texts of a column, while they are few.
 #[derive(Default)]
 pub(super) struct Few {
     /// `None` if not requested, or if there are too many.
@@ -34,9 +35,9 @@ impl Few {
         }
     }
 
-    /// The enumeration of these texts, if they are at most 256 (255 beside null), come four times
-    /// each on average, and can all be names. It is sorted by name, so that values compare as their
-    /// texts would.
+    /// The enumeration of these texts, if they are at most 256 (255 if values are missing), occur
+    /// four times each on average, and are all valid names. It is sorted by name, so that values
+    /// compare like the texts.
     pub(super) fn names(&self, nullable: bool) -> Option<EnumNames> {
         let texts = self.texts.as_ref()?;
         let names = texts.len() as u64;

@@ -1,4 +1,5 @@
-//! What the values of a column are, counted, and the narrowest type that holds them all.
+//! Counts the values of a text column and finds the narrowest type that holds them all. CSV, JSON
+//! and NumPy inference use it.
 
 use std::fmt;
 
@@ -9,11 +10,12 @@ use crate::schema::calendar::{parse_date, parse_timestamp};
 use crate::schema::text::{parse_uuid, range, shown, write_f32};
 use crate::schema::{Number, Type};
 
-/// What a column holds, counted.
+/// What the values of a column look like, counted.
 #[derive(Default)]
 pub(super) struct Tally {
     pub(super) missing: u64,
-    /// What would be missing but for its quotes: text if the column is text.
+    /// Quoted values that would be missing without their quotes. They are text if the column is
+    /// text.
     pub(super) quoted_missing: u64,
     pub(super) quoted_longest: usize,
     longest: usize,
@@ -29,21 +31,21 @@ pub(super) struct Tally {
     uuid: u64,
     has_greatest_uuid: bool,
     text: u64,
-    /// The first text that is nothing else, and its line.
+    /// The first text that is nothing but text, and its line.
     example: Option<(Box<str>, u64)>,
     scratch: String,
-    /// All values as texts, where an enumeration may be picked.
+    /// All texts, if an enumeration may be picked.
     few: Few,
 }
 
-/// How many there were, the least and the greatest.
+/// Count, minimum and maximum.
 struct Seen<T> {
     count: u64,
     bounds: Option<(T, T)>,
 }
 
-/// A whole number between the least `i128` and the greatest `u128`; the order of the variants is
-/// theirs.
+/// A whole number from the lowest `i128` to the highest `u128`. The variants order as the numbers
+/// do.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 enum Whole {
     Negative(i128),
@@ -51,7 +53,7 @@ enum Whole {
 }
 
 impl Tally {
-    /// A tally that picks an enumeration for few texts, if `enums`.
+    /// A tally that picks an enumeration for few texts if `enums`.
     pub(super) fn new(enums: bool) -> Tally {
         Tally { few: Few::new(enums), ..Tally::default() }
     }
@@ -61,7 +63,7 @@ impl Tally {
         self.longest = self.longest.max(text.len());
         self.few.add(text);
         if self.text > 0 {
-            // Text is what it will be, whatever follows.
+            // The column is text, whatever follows.
             self.text += 1;
         } else if let Some(whole) = parse_whole(text) {
             self.whole.add(whole);
@@ -85,7 +87,7 @@ impl Tally {
         }
     }
 
-    /// Counts a text in quotes, which is no number and no truth value, whatever it looks like.
+    /// Counts a quoted text, which is never a number or a truth value.
     #[cfg(feature = "json")]
     pub(super) fn add_quoted(&mut self, text: &str, line: u64) {
         let looks_else = parse_whole(text).is_some()
@@ -107,7 +109,7 @@ impl Tally {
         write_f32(single, &mut self.scratch).is_ok() && self.scratch.parse() == Ok(real)
     }
 
-    /// The narrowest type, how many values are missing, and what was found, for people.
+    /// The narrowest type, the number of missing values, and what was found, for people.
     pub(super) fn find_type(&self) -> Result<(Type, u64, String)> {
         let missing = self.missing + self.quoted_missing;
         let (ty, missing, found) = match self.narrowest(missing > 0) {
@@ -150,7 +152,7 @@ impl Tally {
     }
 
     fn narrowest_real(&self) -> Option<(Type, String)> {
-        // Whole numbers among them have to be exact as well.
+        // Whole numbers among them must be exact as well.
         let whole = self.whole.bounds.map_or(0, |(least, greatest)| least.size().max(greatest.size()));
         let ty = if whole <= 1 << f32::MANTISSA_DIGITS && (self.is_single || self.real.count == 0) {
             Type::F32
@@ -179,7 +181,7 @@ impl Tally {
             None if self.quoted_missing > 0 => "text that is empty or in quotes".into(),
             None => "no values".into(),
         };
-        // What only its quotes tell from a missing value is no name.
+        // A text that only its quotes tell from a missing value is not a name.
         if self.quoted_missing == 0
             && let Some(names) = self.few.names(self.missing > 0)
         {
@@ -234,7 +236,8 @@ impl fmt::Display for Whole {
     }
 }
 
-/// A whole number as it would be printed again: no plus sign, no needless zeros, no negative zero.
+/// A whole number in the form in which it is printed: no plus sign, no leading zeros, no negative
+/// zero.
 fn parse_whole(text: &str) -> Option<Whole> {
     let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
     let is_plain = match digits {
@@ -253,14 +256,14 @@ fn parse_whole(text: &str) -> Option<Whole> {
     }
 }
 
-/// A finite number with a point or an exponent, or negative zero; no plus sign, no needless zeros
-/// at its beginning.
+/// A finite number with a point or an exponent, or negative zero; without a plus sign or leading
+/// zeros.
 fn parse_real(text: &str) -> Option<f64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let is_plain = match digits.as_bytes() {
         [b'0', b'0'..=b'9', ..] => false,
         [b'.', b'0'..=b'9', ..] => true,
-        // A whole number that got here is one that is too great to be exact, or negative zero.
+        // A whole number here is either too large to be exact, or negative zero.
         [b'0'..=b'9', ..] => text == "-0" || !digits.bytes().all(|byte| byte.is_ascii_digit()),
         _ => false,
     };

@@ -1,10 +1,11 @@
-//! Bytes in memory, aligned for every record type, so that an edited leaf can be handed out as a slice of records.
+//! `Buffer`: bytes in memory, aligned for every record type, so that an edited leaf can be used as
+//! a slice of records. The trees hold edited leaves in it.
 
 use bytemuck::cast_slice;
 
 const WORD_BYTES: usize = size_of::<u128>();
 
-/// A growable run of bytes that starts at a multiple of 16.
+/// A growable vector of bytes that starts at a multiple of 16.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Buffer {
     words: Vec<u128>,
@@ -14,7 +15,7 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    /// An empty buffer with room for so many bytes.
+    /// An empty buffer with room for `bytes` bytes.
     pub(crate) fn with_capacity(bytes: usize) -> Buffer {
         Buffer { words: Vec::with_capacity(bytes.div_ceil(WORD_BYTES)), len: 0, inserted_at: None }
     }
@@ -38,7 +39,7 @@ impl Buffer {
         self.as_mut_slice()[at..].copy_from_slice(bytes);
     }
 
-    /// Puts the bytes in at `at`, moving what follows.
+    /// Inserts the bytes at `at`, and moves those behind them.
     pub(crate) fn insert(&mut self, at: usize, bytes: &[u8]) {
         let end = self.len;
         self.resize(end + bytes.len());
@@ -48,18 +49,19 @@ impl Buffer {
         self.inserted_at = Some(at);
     }
 
-    /// Where the last [`insert`](Buffer::insert) put its bytes, if the length has not changed since.
+    /// Where the last [`insert`](Buffer::insert) put its bytes, if the length has not changed
+    /// since.
     pub(crate) fn inserted_at(&self) -> Option<usize> {
         self.inserted_at
     }
 
-    /// Takes `len` bytes out at `at`, moving what follows.
+    /// Removes `len` bytes at `at`, and moves those behind them.
     pub(crate) fn remove(&mut self, at: usize, len: usize) {
         self.as_mut_slice().copy_within(at + len.., at);
         self.resize(self.len - len);
     }
 
-    /// Cuts to this length.
+    /// Truncates it to this length.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.resize(self.len.min(len));
     }

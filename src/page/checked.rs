@@ -1,4 +1,5 @@
-//! Checked reads: every run of bytes is held against its checksum once, before its first reader gets it.
+//! Checked reads: every node is verified against its checksum once, before its first reader gets
+//! it. All reads of nodes go through here. It does not know which pages are free or committed.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -7,7 +8,7 @@ use super::{FIRST_ADDRESS, Link, PAGE_BYTES, checksum, page_of};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::storage::{Storage, Window, or_bug};
 
-/// The storage, and what of it has been verified since it was opened.
+/// The storage, and which of its nodes were verified since it was opened.
 pub(crate) struct Pages {
     storage: Box<dyn Storage>,
     verified: Verified,
@@ -22,18 +23,18 @@ impl Pages {
         &*self.storage
     }
 
-    /// Reads below `limit`, the length that the reader's snapshot needs.
+    /// A view that ends at `limit`, the length of the file that the reader's snapshot needs.
     pub(crate) fn view(&self, limit: u64) -> PageView<'_> {
         let window = self.storage.mapping().window(FIRST_ADDRESS..limit);
         PageView { window, verified: self.verified.table(window.end()), pages: self }
     }
 
-    /// Reads up to the present end of the file, for the one writer, which has pages beyond any snapshot.
+    /// A view of the whole file, for the writer, which reads pages that no snapshot has yet.
     pub(crate) fn view_all(&self) -> PageView<'_> {
         self.view(self.storage.mapping().len())
     }
 
-    /// Takes the mark off pages that are about to be written.
+    /// Marks pages that are about to be written as not verified.
     pub(crate) fn forget(&self, address: u64, bytes: u64) {
         let bytes = or_bug!(self.storage(), bytes; ForgetFirstPage => 1);
         for table in self.verified.tables() {
@@ -43,23 +44,24 @@ impl Pages {
         }
     }
 
-    /// Takes every mark off: another process wrote, and which pages is not known.
+    /// Marks all pages as not verified: another process wrote, and it is not known which pages.
     pub(crate) fn forget_all(&self) {
         self.verified.tables().for_each(VerifiedTable::clear_all);
     }
 }
 
-/// What a snapshot reads through. Copied freely; lives as long as the snapshot's borrow.
+/// What a snapshot reads through. It is cheap to copy, and lives as long as the snapshot is
+/// borrowed.
 #[derive(Clone, Copy)]
 pub(crate) struct PageView<'a> {
     window: Window<'a>,
     verified: &'a VerifiedTable,
-    /// Asked only when a node is read for the first time.
+    /// Used only when a node is read for the first time.
     pages: &'a Pages,
 }
 
 impl<'a> PageView<'a> {
-    /// The bytes that the link names, `len` of them, verified.
+    /// The `len` bytes of the node at this link, verified.
     #[inline]
     pub(crate) fn read(&self, link: Link, len: usize) -> Result<&'a [u8]> {
         match self.read_again(link.address, len) {
@@ -68,25 +70,26 @@ impl<'a> PageView<'a> {
         }
     }
 
-    /// The bytes of a node that was verified before, `None` if it was not: for hot descents.
+    /// The bytes of a node that was verified before, or `None`. For hot descents.
     #[inline(always)]
     pub(crate) fn read_again(&self, address: u64, len: usize) -> Option<&'a [u8]> {
         let bytes = self.window.slice(address, len)?;
         if self.is_verified(address) { Some(bytes) } else { None }
     }
 
-    /// Whether the node that starts here was verified.
+    /// Whether the node that starts at this address was verified.
     #[inline(always)]
     pub(crate) fn is_verified(&self, address: u64) -> bool {
         self.verified.contains(page_of(address))
     }
 
-    /// Bytes of nodes that may not have been verified: nobody may see them before they are.
+    /// Bytes of nodes that may not have been verified. The caller verifies them before it returns
+    /// any.
     pub(crate) fn unverified(&self, address: u64, len: usize) -> Option<&'a [u8]> {
         self.window.slice(address, len)
     }
 
-    /// Like [`read`](PageView::read), but holds the bytes against the checksum again: for `check`.
+    /// Like [`read`](PageView::read), but verifies the checksum again: for `check`.
     #[cold]
     pub(crate) fn read_anew(&self, link: Link, len: usize) -> Result<&'a [u8]> {
         match self.window.slice(link.address, len) {
@@ -98,8 +101,8 @@ impl<'a> PageView<'a> {
         }
     }
 
-    /// Brings the bytes of a node into memory before it is read through the map for the first time.
-    /// Where the disk cannot read them, that is an error here, and not a signal that ends the process.
+    /// Loads the bytes of a node before they are first read through the map. If the disk cannot
+    /// read them, that is an error here, not a signal that ends the process.
     fn fetch(&self, address: u64, len: usize) -> Result<()> {
         self.pages.storage.fetch(address, len as u64).map_err(|error| {
             let page = page_of(address);
@@ -109,7 +112,7 @@ impl<'a> PageView<'a> {
         })
     }
 
-    /// The bytes of nodes that lie side by side, each of which was [`read`](PageView::read) before.
+    /// The bytes of adjacent nodes, each of which was [`read`](PageView::read) before.
     pub(crate) fn join(&self, address: u64, len: usize) -> Result<&'a [u8]> {
         match self.window.slice(address, len) {
             Some(bytes) => Ok(bytes),
@@ -117,12 +120,12 @@ impl<'a> PageView<'a> {
         }
     }
 
-    /// An error unless there are so many bytes at this place. They are not read.
+    /// An error unless the file has these bytes. They are not read.
     pub(crate) fn reaches(&self, address: u64, len: usize) -> Result<()> {
         self.join(address, len).map(drop)
     }
 
-    /// How long the file is, as far as this view reaches.
+    /// The length of the file that this view reaches.
     pub(crate) fn limit(&self) -> u64 {
         self.window.end()
     }
@@ -155,19 +158,19 @@ impl<'a> PageView<'a> {
     }
 }
 
-/// What was verified, in tables that each cover a longer file than the one before. The last one is used. Views that were made
-/// before it was there go on to use another one; all of them are cleared.
+/// The bits of verified pages, in tables of growing length. The last one is in use. Views that were
+/// made earlier continue to use an older one; clearing clears all of them.
 #[derive(Default)]
 struct Verified {
     tables: [OnceLock<VerifiedTable>; 32],
     last: AtomicUsize,
 }
 
-/// The first table covers a file of this length, with 32 KiB.
+/// The first table covers a file of this length, in 32 KiB.
 const FIRST_TABLE_BYTES: u64 = 1 << 30;
 
 impl Verified {
-    /// A table that covers a file of so many bytes.
+    /// A table that covers a file of `bytes` bytes.
     #[inline]
     fn table(&self, bytes: u64) -> &VerifiedTable {
         match self.tables[self.last.load(Ordering::Acquire)].get() {
@@ -178,27 +181,28 @@ impl Verified {
 
     #[cold]
     fn longer_table(&self, bytes: u64) -> &VerifiedTable {
-        // Each is twice as long as the one before.
+        // Each table is twice as long as the one before.
         let number = bytes.div_ceil(FIRST_TABLE_BYTES).max(1).next_power_of_two().trailing_zeros() as usize;
         let table = self.tables[number].get_or_init(|| VerifiedTable::new(FIRST_TABLE_BYTES << number));
         self.last.fetch_max(number, Ordering::Release);
         table
     }
 
-    /// Those that there are, mostly one.
+    /// The tables that exist; mostly one.
     fn tables(&self) -> impl Iterator<Item = &VerifiedTable> {
         let last = self.last.load(Ordering::Acquire);
         self.tables[..=last].iter().filter_map(OnceLock::get)
     }
 }
 
-/// One bit a page. The bit of the page in which a node starts stands for the node: at most one node starts in a page.
+/// One bit per page. The bit of the page in which a node starts stands for the node: at most one
+/// node starts in a page.
 ///
-/// The bits are atomics without ordering of their own: a bit is cleared before the commit that rewrites its page is
-/// published, and set only by a reader whose snapshot keeps the page from being rewritten; publishing and
-/// pinning go through a lock, which orders them.
+/// The bits are atomics without ordering of their own. A bit is cleared before the commit that
+/// rewrites its page is published, and set only by a reader whose snapshot keeps the page from
+/// being rewritten. Publishing and pinning take a lock, which orders the two.
 ///
-/// The system gives memory to those that are set.
+/// Zeroed lazily: the system gives memory only to words that are written.
 struct VerifiedTable {
     words: Box<[AtomicU64]>,
     /// The last word that may have a bit set.
@@ -229,7 +233,7 @@ impl VerifiedTable {
     }
 
     fn clear(&self, page: u64) {
-        // What was never set is not touched, so as not to take memory.
+        // A word without the bit is not written, so that it takes no memory.
         if self.contains(page) {
             self.words[(page / 64) as usize].fetch_and(!(1 << (page % 64)), Ordering::Relaxed);
         }

@@ -18,11 +18,12 @@ pub(crate) const PAGE_BYTES: usize = 4096;
 /// The two meta pages come first; nothing else lies below this address.
 pub(crate) const FIRST_ADDRESS: u64 = 2 * PAGE_BYTES as u64;
 
-/// Where a node lies in the file, and what its bytes must sum to. A link stands in the node's parent, so a page
-/// written to the wrong place, or never written, does not pass.
+/// Where a node lies in the file, and the checksum of its bytes. A link stands in the node's
+/// parent, so a page that was never written, or was written to the wrong place, is noticed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Link {
-    /// In bytes from the start of the file. A branch lies on a page of its own; a leaf may start where the leaf before it ends.
+    /// In bytes from the start of the file. A branch has a page of its own; a leaf may start where
+    /// the leaf before it ends.
     pub(crate) address: u64,
     /// CRC-32 (IEEE) of the node's bytes.
     pub(crate) checksum: u32,
@@ -35,9 +36,10 @@ pub(crate) struct TreeRoot {
     pub(crate) address: u64,
     pub(crate) rows: u64,
     pub(crate) checksum: u32,
-    /// Branches between the root and a leaf: 0 where the root is a leaf, or where there are no rows.
+    /// Branches between the root and a leaf: 0 if the root is a leaf, or if there are no rows.
     pub(crate) height: u16,
-    /// 1 where the leaves lie side by side in order, all of them full but the last: the rows are one array. Else 0.
+    /// 1 if the leaves are adjacent, in order, and all full but the last, so that the rows are one
+    /// array; otherwise 0.
     pub(crate) array: u16,
 }
 
@@ -47,7 +49,7 @@ impl TreeRoot {
     }
 }
 
-/// The checksum of everything in the file.
+/// The checksum that the file format uses: CRC-32 (IEEE).
 pub(crate) fn checksum(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes)
 }
@@ -57,7 +59,7 @@ pub(crate) fn page_of(address: u64) -> u64 {
     address / PAGE_BYTES as u64
 }
 
-/// How many pages so many bytes take.
+/// How many pages `bytes` bytes take.
 pub(crate) fn pages_for(bytes: u64) -> u64 {
     bytes.div_ceil(PAGE_BYTES as u64)
 }

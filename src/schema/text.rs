@@ -275,6 +275,13 @@ fn parse_bytes(length: u16, text: &str, out: &mut [u8]) -> Result<(), Reason> {
     Ok(())
 }
 
+/// The bytes of pairs of hexadecimal digits; `None` if there are other characters, or an odd digit.
+pub(crate) fn hex_bytes(digits: &str) -> Option<Vec<u8>> {
+    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return None };
+    let byte = |[high, low]: &[u8; 2]| hex_digit(*high) << 4 | hex_digit(*low);
+    digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| pairs.iter().map(byte).collect())
+}
+
 /// The value of a byte that is known to be a hexadecimal digit.
 fn hex_digit(digit: u8) -> u8 {
     match digit {

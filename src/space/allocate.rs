@@ -1,5 +1,5 @@
-//! Free space: which pages are taken, which will be free once nobody can see them, and where the
-//! next run goes.
+//! Free space: which pages are taken, which become free once no state reaches them, and where the
+//! next run is written.
 //!
 //! Nothing of this is stored. The caller walks the live trees and marks what it finds; the rest of
 //! the file is free.
@@ -10,8 +10,8 @@ use super::commit_list::WrittenRun;
 use crate::error::{Result, fail};
 use crate::page::{FIRST_ADDRESS, PAGE_BYTES, page_of};
 
-/// One page in so many may be free before a commit that fits nowhere in one piece is torn over
-/// gaps. In one piece it is written several times as fast.
+/// If less than one page in this many is free, a commit that fits into no gap is written to the end
+/// in one piece, several times as fast as over many gaps.
 const SPARE_PART: u64 = 5;
 
 /// Bytes that a transaction stopped using.
@@ -63,8 +63,7 @@ pub(crate) struct Allocator {
     walked: u64,
     /// Where the last search ended.
     cursor: u64,
-    /// The shortest gap that was looked for in vain since pages last became free; there is none so
-    /// long.
+    /// The shortest gap that was searched for without success since pages last became free.
     missed: u64,
     /// While marking: pages of which one part is taken, and the offset at which that part starts or
     /// ends.
@@ -238,8 +237,8 @@ impl Allocator {
         (page, pages)
     }
 
-    /// Hands out the start of the first gap of at least `gap` pages, `pages` of it at most, or
-    /// pages at the end. The run can be lengthened as far as the gap goes.
+    /// Takes at most `pages` pages from the start of the first gap of at least `gap` pages, or at
+    /// the end. The run can be lengthened up to the end of the gap.
     pub(crate) fn allocate_run(&mut self, gap: u64, pages: u64) -> (u64, u64) {
         let (page, pages) =
             self.search(gap, gap).map_or((self.end(), pages), |(page, gap)| (page, gap.min(pages)));
@@ -327,7 +326,8 @@ impl Allocator {
         self.starts.end().max(self.crossed.end()).max(self.fresh.end()).max(self.listed.end())
     }
 
-    /// The running transaction is committed: what it wrote stays, what it freed goes when it may.
+    /// The running transaction was committed: its pages stay, and those that it freed become free
+    /// when no state reaches them.
     pub(crate) fn commit(&mut self, snapshots: &[u64]) {
         self.transaction += 1;
         let runs = std::mem::take(&mut self.fresh_runs);
@@ -344,7 +344,7 @@ impl Allocator {
         self.young.append(&mut self.leaving);
     }
 
-    /// The running transaction is gone: what it wrote is free, what it freed is not.
+    /// The running transaction was dropped: its pages are free, and those that it freed stay.
     pub(crate) fn abort(&mut self) {
         let runs = std::mem::take(&mut self.fresh_runs);
         for page in runs.iter().flat_map(|(page, pages)| *page..page + pages) {
@@ -448,29 +448,29 @@ impl Allocator {
         None
     }
 
-    /// The gaps of at least so many pages below the end: their first pages, and how many. O(pages /
-    /// 64).
+    /// The gaps of at least `least` pages below the end: first page and length. O(pages / 64).
     pub(crate) fn gaps(&self, least: u64) -> impl Iterator<Item = (u64, u64)> {
         let end = self.end();
         let next = move |(page, pages): (u64, u64)| self.first_run(page + pages, end, least, u64::MAX);
         std::iter::successors(next((0, 0)), move |gap| next(*gap))
     }
 
-    /// Whether so much was freed that it is worth looking for gaps to give back to the file system:
-    /// free pages take more than `least` bytes there, and enough was freed since the last look to
-    /// pay for another one at the whole map. O(1).
+    /// Whether enough was freed that a search for gaps to give back to the file system pays: free
+    /// pages take more than `least` bytes there, and enough was freed since the last search to pay
+    /// for another one of the whole map. O(1).
     pub(crate) fn is_loose(&self, least: u64) -> bool {
         // What this commit freed is stale only after `release`.
         let stale = (self.stale_pages * PAGE_BYTES as u64).max(self.loose);
         stale > least && self.loose > (stale / 256).max(self.end() * PAGE_BYTES as u64 / 16_384)
     }
 
-    /// The gaps of at least so many pages below the end, for the caller to give back to the file
-    /// system, but for those that it has given back already. O(pages / 64), and the pages in them.
+    /// The gaps of at least `least` pages below the end that the caller gives back to the file
+    /// system now. Gaps that were given back before are left out. O(pages / 64), and the pages in
+    /// the gaps.
     pub(crate) fn give_up_gaps(&mut self, least: u64) -> Vec<(u64, u64)> {
         let mut gaps: Vec<(u64, u64)> = self.gaps(least).collect();
         gaps.retain(|(page, pages)| (*page..page + pages).any(|page| self.stale.get(page)));
-        // What is behind the end goes with the tail of the file.
+        // Pages behind the end are given back with the tail of the file.
         let tail = (self.end(), self.stale.end().saturating_sub(self.end()));
         for page in gaps.iter().chain([&tail]).flat_map(|(page, pages)| *page..page + pages) {
             self.stale_pages -= u64::from(self.stale.get(page));

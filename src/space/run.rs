@@ -36,13 +36,13 @@ pub(crate) struct RunWriter<'s> {
 /// Where runs go.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Room {
-    /// Into any gaps; about so many bytes are to come.
+    /// Into any gaps, for about this many bytes.
     Gaps(u64),
-    /// All into one run: a gap of at least so many bytes, or the end of the file.
+    /// All into one run: a gap of at least this many bytes, or the end of the file.
     OneGap(u64),
     /// The same, the lowest gap.
     LowestGap(u64),
-    /// All into one run at the end of the file; about so many bytes.
+    /// All into one run at the end of the file, for about this many bytes.
     End(u64),
 }
 
@@ -147,7 +147,7 @@ impl<'s> RunWriter<'s> {
         (self.run_page, self.run_pages, self.buffer_page) = (page, pages, page);
         self.room = match self.room {
             Room::Gaps(bytes) => Room::Gaps(bytes.saturating_sub(pages * PAGE_BYTES as u64)),
-            // What does not fit where it was thought to goes where it fits however much it is.
+            // What does not fit into its gap is written to the end, which has room for everything.
             Room::OneGap(_) | Room::LowestGap(_) | Room::End(_) => Room::End(u64::MAX),
         };
         self.ensure_length()
@@ -163,7 +163,7 @@ impl<'s> RunWriter<'s> {
         Ok(())
     }
 
-    /// Writes the first so many bytes of what is gathered, whole pages.
+    /// Writes the first `whole` bytes of the buffer, which are whole pages.
     fn write_out(&mut self, whole: usize) -> Result<()> {
         if whole == 0 {
             return Ok(());

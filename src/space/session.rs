@@ -119,7 +119,7 @@ impl WriteSession {
         Ok(())
     }
 
-    /// A tree with so many bytes of rows was cleared, or dropped.
+    /// Notes that a tree with this many bytes of rows was cleared or dropped.
     pub(crate) fn note_cleared(&self, bytes: u64) {
         let mut state = self.state.lock();
         state.cleared = state.cleared.saturating_add(bytes);
@@ -161,12 +161,13 @@ impl WriteSession {
         self.state.lock().allocator.free_pages() * PAGE_BYTES as u64
     }
 
-    /// Where the lowest gap of so many bytes begins.
+    /// Where the lowest gap of this many bytes begins.
     pub(crate) fn lowest_gap(&self, bytes: u64) -> Option<u64> {
         self.state.lock().allocator.lowest_gap(pages_for(bytes)).map(|page| page * PAGE_BYTES as u64)
     }
 
-    /// Where more than so many bytes are free below, for the first time.
+    /// The first gap at which more than this many bytes are free, counted from the start of the
+    /// file.
     pub(crate) fn first_gap_beyond(&self, bytes: u64) -> Option<u64> {
         let state = self.state.lock();
         let mut left = bytes / PAGE_BYTES as u64;

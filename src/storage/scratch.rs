@@ -1,5 +1,5 @@
-//! Temporary files: one without a name, for sorting more than fits into memory, which is gone with
-//! its handle or the process, and a folder for a temporary database.
+//! Temporary files: one without a name, for sorting more than fits into memory, which ends with its
+//! handle or the process; and a folder for a temporary database.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};

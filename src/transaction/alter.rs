@@ -1,4 +1,5 @@
-//! Changing the schema of a table: its fields, their names, types and order, or all of it.
+//! Changing the schema of a table: its fields, their names, types and order, or all of it. The
+//! methods are public; rows are rewritten by `table`, and the catalog by `catalog`.
 
 use super::WriteTransaction;
 use crate::catalog::Definition;
@@ -11,13 +12,12 @@ use crate::table::{Convert, Dyn, Entries, OpenTable, RowKind, TableHome, Writer}
 /// # Changes of a schema
 ///
 /// Each of these calls changes one table within the transaction. Indexes, defaults, nullability and
-/// a leaf size that was chosen are kept (a leaf size as far as the new rows allow it). Snapshots
-/// that were taken before keep the old rows. After an error the table is as it was, and the
-/// transaction can go on. Each call returns how many rows it wrote again; where that is 0, only the
-/// catalog changed.
+/// a chosen leaf size are kept (the leaf size as far as the new rows allow it). Snapshots that were
+/// taken before keep the old rows. After an error the table is as it was, and the transaction can
+/// go on. Each call returns how many rows it rewrote; 0 means that only the catalog changed.
 impl WriteTransaction {
-    /// Appends a field to a table. Rows that are there get its default, or null. Writes all rows
-    /// again: O(n). Returns how many these are.
+    /// Appends a field to a table. Existing rows get its default, or null. Rewrites all rows: O(n).
+    /// Returns how many.
     ///
     /// ```
     /// # use drystone::{Database, Dyn, FieldDef, Record, Type};
@@ -32,9 +32,9 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `Schema` if the field cannot be appended, or has neither a default nor null and the table
-    /// has rows; `TableNotFound` if there is no such table; `Usage` while a handle has it; `Io` if the
-    /// disk is full.
+    /// `Schema` if the field cannot be appended, or if it has neither a default nor null and the
+    /// table has rows; `TableNotFound` if there is no such table; `Usage` while a handle has it;
+    /// `Io` if the disk is full.
     pub fn append_field(&self, table: &str, field: FieldDef) -> Result<u64> {
         self.remake(table, |old| {
             let schema = old.definition.schema.append(field)?;
@@ -49,8 +49,8 @@ impl WriteTransaction {
         })
     }
 
-    /// Gives a field another name. Indexes on it follow, and it may be part of the key. O(1): no
-    /// row is written, and 0 is returned.
+    /// Renames a field. Its indexes stay, and it may be part of the key. O(1): no row is rewritten,
+    /// and 0 is returned.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -67,8 +67,9 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `TableNotFound` or `FieldNotFound` if there is none; `AlreadyExists` if the table has a field of
-    /// the new name; `Schema` if the new name cannot be one; `Usage` while a handle has the table.
+    /// `TableNotFound` or `FieldNotFound` if there is none; `AlreadyExists` if the table has a
+    /// field of the new name; `Schema` if the new name is invalid; `Usage` while a handle has the
+    /// table.
     pub fn rename_field(&self, table: &str, field: &str, new_name: &str) -> Result<u64> {
         let mut writer = self.open_to_alter(table)?;
         self.within(table, || {
@@ -85,7 +86,7 @@ impl WriteTransaction {
         })
     }
 
-    /// Drops a field with its values. Writes all rows again: O(n). Returns how many these are.
+    /// Drops a field with its values. Rewrites all rows: O(n). Returns how many.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -100,9 +101,9 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `TableNotFound` or `FieldNotFound` if there is none; `Schema` if the field is part of the key, has
-    /// an index on it, or is the only field; `Usage` while a handle has the table; `Io` if the disk
-    /// is full.
+    /// `TableNotFound` or `FieldNotFound` if there is none; `Schema` if the field is part of the
+    /// key, has an index on it, or is the only field; `Usage` while a handle has the table; `Io` if
+    /// the disk is full.
     pub fn drop_field(&self, table: &str, field: &str) -> Result<u64> {
         self.remake(table, |old| {
             let schema = &old.definition.schema;
@@ -136,13 +137,12 @@ impl WriteTransaction {
     }
 
     /// Gives a field another type, if every value is kept exactly: whole numbers and floats that
-    /// the new type can hold, longer or shorter texts and arrays of other numbers. A text becomes
-    /// an enumeration, a number, a date or another type that is written so, and back. Whether the
-    /// field may be null stays as it is (see [`set_nullable`](WriteTransaction::set_nullable)).
+    /// the new type can hold, and longer or shorter texts and arrays of numbers. A text becomes an
+    /// enumeration, a number, a date or another type that is written that way, and back.
+    /// Nullability stays as it is (see [`set_nullable`](WriteTransaction::set_nullable)).
     ///
-    /// Writes all rows again: O(n). Returns how many these are. Indexes on the field are rebuilt.
-    /// If the field is part of the key, rows are sorted by the new key, and all indexes are
-    /// rebuilt: O(n log n).
+    /// Rewrites all rows: O(n). Returns how many. Indexes on the field are rebuilt. If the field is
+    /// part of the key, rows are sorted by the new key, and all indexes are rebuilt: O(n log n).
     ///
     /// ```
     /// use drystone::{Database, ErrorKind, Record, Type};
@@ -166,10 +166,10 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `Value` if a value, or the default, is not kept exactly; the error names the first one.
-    /// `Schema` if the type cannot be that of a key field, or an index cannot be on it; `TableNotFound` or `FieldNotFound`
-    /// if there is no such table or field; `Usage` while a handle has the table; `Corrupt` if rows
-    /// cannot be read; `Io` if the disk is full.
+    /// `Value` if a value or the default would not be kept exactly; the error names the first one.
+    /// `Schema` if the type is not allowed for a key field or for an index on the field;
+    /// `TableNotFound` or `FieldNotFound` if there is no such table or field; `Usage` while a
+    /// handle has the table; `Corrupt` if rows cannot be read; `Io` if the disk is full.
     pub fn change_type(&self, table: &str, field: &str, new_type: impl Into<Type>) -> Result<u64> {
         let new_type = new_type.into();
         self.remake(table, |old| {
@@ -183,8 +183,8 @@ impl WriteTransaction {
         })
     }
 
-    /// Says whether a field may be null. No row is written, and 0 is returned, but all rows are
-    /// looked at: O(n). A default of null is given up where there can be no null.
+    /// Sets whether a field may be null. No row is rewritten, and 0 is returned, but all rows are
+    /// checked: O(n). A default of null is dropped if the field can no longer be null.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -199,10 +199,10 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `Value` if a row has null where there is to be none, or the value that would then mean null;
-    /// the error names the first such row. `Schema` if the field is part of the key, which is never
-    /// null; `TableNotFound` or `FieldNotFound` if there is none; `Usage` while a handle has the table;
-    /// `Corrupt` if rows cannot be read.
+    /// `Value` if a row has null and the field is to have none, or has the value that would then
+    /// mean null; the error names the first such row. `Schema` if the field is part of the key,
+    /// which is never null; `TableNotFound` or `FieldNotFound` if there is none; `Usage` while a
+    /// handle has the table; `Corrupt` if rows cannot be read.
     pub fn set_nullable(&self, table: &str, field: &str, nullable: bool) -> Result<u64> {
         let session = self.session()?;
         let mut writer = self.open_to_alter(table)?;
@@ -238,9 +238,8 @@ impl WriteTransaction {
         })
     }
 
-    /// Puts the fields of a table in another order. All of them are named, and those of the key
-    /// come first. Writes all rows again: O(n), and O(n log n) where the key changes its order.
-    /// Returns how many rows these are.
+    /// Reorders the fields of a table. `order` names all of them, those of the key first. Rewrites
+    /// all rows: O(n), or O(n log n) if the order of the key changes. Returns how many.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -258,8 +257,8 @@ impl WriteTransaction {
     ///
     /// # Errors
     /// `TableNotFound` or `FieldNotFound` if there is none; `Schema` if a field is missing or named
-    /// twice, or a key field would come after one that is none; `Usage` while a handle has the
-    /// table; `Io` if the disk is full.
+    /// twice, or a key field comes after a field that is not part of the key; `Usage` while a
+    /// handle has the table; `Io` if the disk is full.
     pub fn reorder<S: AsRef<str>>(&self, table: &str, names: &[S]) -> Result<u64> {
         self.remake(table, |old| {
             let schema = &old.definition.schema;
@@ -287,9 +286,9 @@ impl WriteTransaction {
         })
     }
 
-    /// Adds names at the end of an enumeration. O(1) where its values stay as wide as they are: one
-    /// byte up to 256 names, two bytes beyond. Where they become wider, all rows are written again.
-    /// Returns how many rows these are.
+    /// Adds names at the end of an enumeration. O(1) while its values keep their width: one byte up
+    /// to 256 names, two bytes beyond. If they become wider, all rows are rewritten. Returns how
+    /// many.
     ///
     /// ```
     /// # use drystone::{Database, Schema};
@@ -303,10 +302,10 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `TableNotFound` or `FieldNotFound` if there is none; `Schema` if the field is no enumeration, or a
-    /// name cannot be one or is there already; `Limit` if the names of all enumerations of the
-    /// table are too long for the catalog; `Usage` while a handle has the table; `Io` if the disk
-    /// is full.
+    /// `TableNotFound` or `FieldNotFound` if there is none; `Schema` if the field is not an
+    /// enumeration, or a name is invalid or exists already; `Limit` if the names of all
+    /// enumerations of the table are too long for the catalog; `Usage` while a handle has the
+    /// table; `Io` if the disk is full.
     pub fn add_names<S: AsRef<str>>(&self, table: &str, field: &str, names: &[S]) -> Result<u64> {
         let mut writer = self.open_to_alter(table)?;
         self.within(table, || {
@@ -319,13 +318,13 @@ impl WriteTransaction {
         })
     }
 
-    /// Makes another record of every row: `convert` gets each row as it is, and returns what it is
-    /// to be. The table then has the schema of `New`, and is sorted by its key where it has one;
-    /// without a key rows keep their order. `Old` may be [`Dyn`], which fits any table.
+    /// Replaces every row by another record: `convert` gets the old row and returns the new one.
+    /// The table then has the schema of `New`, and is sorted by its key if it has one; without a
+    /// key the rows keep their order. `Old` may be [`Dyn`], which fits any table.
     ///
-    /// Writes all rows again, and rebuilds all indexes: O(n log n), O(n) where neither is there to
-    /// be sorted. Returns how many rows these are. An index needs all of its fields in `New`; an
-    /// index that cannot be kept must be dropped before.
+    /// Rewrites all rows and rebuilds all indexes: O(n log n), or O(n) if neither key nor index has
+    /// to be sorted. Returns how many rows. All fields of an index must exist in `New`; drop an
+    /// index that cannot be kept before the call.
     ///
     /// ```
     /// use drystone::{Database, Record};
@@ -358,13 +357,13 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `Schema` if the rows of the table are no `Old`s, or an index cannot be kept; `KeyExists` if
-    /// two rows get one key, or the same values in a unique index; `TableNotFound` if there is no such
-    /// table; `Usage` while a handle has the table; `Corrupt` if rows cannot be read; `Io` if the
-    /// disk is full.
+    /// `Schema` if the rows of the table are not of type `Old`, or an index cannot be kept;
+    /// `KeyExists` if two rows get the same key, or the same values in a unique index;
+    /// `TableNotFound` if there is no such table; `Usage` while a handle has the table; `Corrupt`
+    /// if rows cannot be read; `Io` if the disk is full.
     ///
     /// # Panics
-    /// If `convert` does. The table is then what it was, and the transaction can go on.
+    /// If `convert` panics. The table is then as it was, and the transaction can go on.
     pub fn rewrite_table<Old: RowKind, New: Record>(
         &self,
         table: &str,
@@ -376,9 +375,9 @@ impl WriteTransaction {
         })
     }
 
-    /// As [`rewrite_table`](WriteTransaction::rewrite_table) with a conversion that can fail. Its
-    /// first error ends the call; it is returned with the row that it is about, and the table is
-    /// what it was.
+    /// Like [`rewrite_table`](WriteTransaction::rewrite_table), with a conversion that can fail.
+    /// Its first error ends the call. It is returned with the number of its row, and the table is
+    /// as it was.
     ///
     /// ```
     /// use drystone::{Database, Dyn, Error, ErrorKind, Record};
@@ -404,11 +403,11 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// The first error of `convert`; else as for
+    /// The first error of `convert`; otherwise as for
     /// [`rewrite_table`](WriteTransaction::rewrite_table).
     ///
     /// # Panics
-    /// As there.
+    /// As for [`rewrite_table`](WriteTransaction::rewrite_table).
     pub fn try_rewrite_table<Old: RowKind, New: Record>(
         &self,
         table: &str,
@@ -420,7 +419,7 @@ impl WriteTransaction {
         })
     }
 
-    /// As [`try_rewrite_table`](WriteTransaction::try_rewrite_table), to a schema that is known
+    /// Like [`try_rewrite_table`](WriteTransaction::try_rewrite_table), to a schema that is known
     /// only at run time.
     ///
     /// ```
@@ -438,11 +437,11 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `Schema` if a row that `convert` returns has another schema; else as for
+    /// `Schema` if a row that `convert` returns has another schema; otherwise as for
     /// [`try_rewrite_table`](WriteTransaction::try_rewrite_table).
     ///
     /// # Panics
-    /// As there.
+    /// As for [`rewrite_table`](WriteTransaction::rewrite_table).
     pub fn rewrite_dyn_table(
         &self,
         table: &str,
@@ -470,8 +469,8 @@ impl WriteTransaction {
         })
     }
 
-    /// Gives a table another schema, with values from the fields of the same name, and defaults in
-    /// those that are new.
+    /// Gives a table another schema. Values come from the fields of the same name; new fields get
+    /// their defaults.
     fn remake(&self, table: &str, schema: impl FnOnce(&OpenTable) -> Result<Schema>) -> Result<u64> {
         let mut writer = self.open_to_alter(table)?;
         self.within(table, || {
@@ -493,12 +492,12 @@ impl WriteTransaction {
         self.open(table)
     }
 
-    /// Runs a change, and puts the table before what its error says.
+    /// Runs a change, and puts the name of the table before the message of its error.
     fn within(&self, table: &str, change: impl FnOnce() -> Result<u64>) -> Result<u64> {
         change().map_err(|error: Error| error.within(format!("table {table:?}")))
     }
 
-    /// Gives a table a schema in which its rows have the same bytes.
+    /// Gives a table a schema under which its rows have the same bytes.
     fn relabel(
         &self,
         writer: &mut Writer<'_>,
@@ -510,7 +509,7 @@ impl WriteTransaction {
         Ok(0)
     }
 
-    /// Gives a table a schema, with rows that `convert` makes of those that there are.
+    /// Gives a table a schema, with the rows that `convert` makes of the old ones.
     fn rebuild(
         &self,
         writer: &mut Writer<'_>,
@@ -526,7 +525,7 @@ impl WriteTransaction {
         Ok(writer.table.rows())
     }
 
-    /// Writes what a table or an index is now into the catalog.
+    /// Writes the definition of a table or an index into the catalog.
     fn enter(&self, old: &Definition, new: &Definition) -> Result<()> {
         let session = self.session()?;
         let catalog = &mut self.state.lock().catalog;
@@ -535,7 +534,7 @@ impl WriteTransaction {
     }
 }
 
-/// The schema with another field in the place of one.
+/// The schema with one field replaced.
 fn replace_field(
     schema: &Schema,
     name: &str,
@@ -559,7 +558,7 @@ enum Step<'s> {
     Convert { from: &'s FieldDef, to: &'s FieldDef },
 }
 
-/// Makes rows of one schema from those of another, whose fields go into those of the same name.
+/// Makes rows of one schema from rows of another, by the names of the fields.
 fn mapping<'s>(old: &'s Schema, new: &'s Schema) -> impl FnMut(&[u8], &mut [u8]) -> Result<()> + use<'s> {
     let mut steps: Vec<Step<'_>> = Vec::new();
     for to in new.fields() {

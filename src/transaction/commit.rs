@@ -26,10 +26,10 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `Usage` if a call in the transaction ended halfway, by an error while it wrote or by a panic:
-    /// nothing was changed. `Io` if the disk is full or fails: then nothing was changed. `Poisoned`
-    /// if the sync failed, so that it is not known what the disk holds: the database must be opened
-    /// again.
+    /// `Usage` if a call in the transaction ended halfway, by an error while it wrote or by a
+    /// panic: nothing was changed. `Io` if the disk is full or fails: nothing was changed.
+    /// `Poisoned` if the sync failed, so that it is not known what the disk holds: open the
+    /// database again.
     pub fn commit(mut self) -> Result<()> {
         self.shared.check_process()?;
         self.shared.writer.used_here();
@@ -78,8 +78,8 @@ impl WriteTransaction {
     }
 }
 
-/// Frees what the commit freed, as far as no snapshot needs it, and gives large gaps back to the file
-/// system. The commit is done, so nothing here is an error.
+/// Frees what the commit freed, as far as no snapshot needs it, and gives large gaps back to the
+/// file system. The commit is done, so nothing here is an error.
 fn update_free_space(
     shared: &Shared,
     writer: &WriterState,

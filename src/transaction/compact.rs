@@ -1,7 +1,8 @@
-//! Writing tables anew, full leaves side by side in one run, and moving them to where the file can end behind them.
+//! Compaction of tables: rewriting a table as one run of full leaves, and moving tables down so
+//! that the file can be truncated. `admin/compact.rs` runs the steps, each as an ordinary commit.
 //!
-//! A run is written to pages that nobody sees, so a table never moves over itself: what is to come down by less than its own length
-//! goes up first. Every step is an ordinary commit.
+//! A run is written to pages that nobody reads, so a table never moves over itself: a table that
+//! would move down by less than its own length is moved to the end first.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -13,10 +14,11 @@ use crate::error::{Error, Result};
 use crate::space::Room;
 use crate::tree::View;
 
-/// Of what is taken in the file, so much may be free after it was compacted: moving everything for less is not worth it.
+/// A compacted file may have one free page per this many. Moving everything for less does not pay.
 const FREE_SHARE: u64 = 4096;
 
-/// How far it is, told to whoever wants to know: bytes of rows written, and how many there are to write as far as is known.
+/// Counts the bytes of rows that were written, and those to be written as far as known, and reports
+/// both.
 pub(crate) struct Progress<'p> {
     pub(crate) done: u64,
     pub(crate) total: u64,
@@ -24,29 +26,29 @@ pub(crate) struct Progress<'p> {
 }
 
 impl Progress<'_> {
-    /// So many bytes more are to be written.
+    /// Adds bytes that are to be written.
     pub(crate) fn expect(&mut self, bytes: u64) {
         self.total = self.total.saturating_add(bytes);
         (self.tell)(self.done, self.total);
     }
 
-    /// So many bytes more were written.
+    /// Adds bytes that were written.
     pub(crate) fn advance(&mut self, bytes: u64) {
         self.done = self.done.saturating_add(bytes);
         (self.tell)(self.done, self.total);
     }
 }
 
-/// A table or an index, and where it lies.
-struct Placed {
-    /// The table that it is, or is on.
+/// A table or an index, and its place in the file.
+struct PlacedTree {
+    /// The name of the table, or of the table that the index is on.
     table: String,
     definition: Definition,
     span: Range<u64>,
     is_packed: bool,
 }
 
-impl Placed {
+impl PlacedTree {
     fn row_bytes(&self) -> u64 {
         self.definition.root.rows.saturating_mul(self.definition.layout.width() as u64)
     }
@@ -62,10 +64,11 @@ impl Placed {
 }
 
 impl WriteTransaction {
-    /// Writes a table anew: full leaves, side by side as one array, in the lowest gap of the file that holds it, or at its end. O(n).
+    /// Rewrites a table: full leaves, side by side as one array, in the lowest gap of the file that
+    /// holds it, or at its end. O(n).
     ///
-    /// The place that it had is free after the commit, once no snapshot sees it. To make the file shorter, use
-    /// [`Database::compact`](crate::Database::compact).
+    /// Its old place is free after the commit, once no snapshot reaches it. To make the file
+    /// shorter, use [`Database::compact`](crate::Database::compact).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -81,8 +84,8 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `TableNotFound` if there is no such table; `Usage` while a handle has it; `Corrupt` if it cannot be read, or `Io` if the disk
-    /// is full: then it stays where it is.
+    /// `TableNotFound` if there is no such table; `Usage` while a handle has it; `Corrupt` if it
+    /// cannot be read; `Io` if the disk is full. After an error it stays where it is.
     pub fn compact_table(&self, name: &str) -> Result<()> {
         let session = self.session()?;
         let mut table = self.open(name)?.table;
@@ -94,14 +97,15 @@ impl WriteTransaction {
         Ok(())
     }
 
-    /// Writes tables that are not packed anew. `false` if all are. Only one table, if it is named.
+    /// Rewrites the tables that are not packed; only the table `only`, if given. Returns `false` if
+    /// all are packed.
     pub(crate) fn pack(&self, only: Option<&str>, progress: &mut Progress<'_>) -> Result<bool> {
         let mut tables = self.places(only)?;
         tables.retain(|table| !table.is_packed);
         if tables.is_empty() {
             return Ok(false);
         }
-        progress.expect(tables.iter().map(Placed::row_bytes).sum());
+        progress.expect(tables.iter().map(PlacedTree::row_bytes).sum());
         for table in &tables {
             self.rewrite(table, Room::LowestGap, progress)?;
         }
@@ -109,7 +113,8 @@ impl WriteTransaction {
         Ok(true)
     }
 
-    /// Moves tables down that fit into a lower gap. `false` if none does. Only one table, if it is named.
+    /// Moves tables down that fit into a lower gap; only the table `only`, if given. Returns
+    /// `false` if none does.
     pub(crate) fn sink(&self, only: Option<&str>, progress: &mut Progress<'_>) -> Result<bool> {
         let session = self.session()?;
         let mut moved = false;
@@ -124,8 +129,9 @@ impl WriteTransaction {
         Ok(self.sink_catalog()? || moved)
     }
 
-    /// Where much is free below packed tables that are longer than the gaps: moves all that lie above it to the end, so that they
-    /// can come down. `false` if little is free, or if somebody holds a snapshot, which would keep their places.
+    /// If much is free below packed tables that are longer than the gaps, moves all tables above it
+    /// to the end, so that they can move down. Returns `false` if little is free, or if a snapshot
+    /// is held, which would keep their old places.
     pub(crate) fn lift(&self, progress: &mut Progress<'_>) -> Result<bool> {
         let session = self.session()?;
         let mut tables = self.places(None)?;
@@ -134,7 +140,7 @@ impl WriteTransaction {
         if tables.is_empty() || !self.shared.readers.snapshots()?.is_empty() {
             return Ok(false);
         }
-        progress.expect(tables.iter().map(Placed::row_bytes).sum());
+        progress.expect(tables.iter().map(PlacedTree::row_bytes).sum());
         for table in &tables {
             self.rewrite(table, Room::End, progress)?;
         }
@@ -142,13 +148,13 @@ impl WriteTransaction {
         Ok(true)
     }
 
-    /// Bytes of the file that are kept for snapshots alone, and bytes below its end that are free.
+    /// Bytes of the file that only snapshots keep, and bytes below its end that are free.
     pub(crate) fn unused_bytes(&self) -> Result<(u64, u64)> {
         let session = self.session()?;
         Ok((session.held_bytes(), session.free_bytes()))
     }
 
-    /// The last step: cuts off the tail of the file that nobody needs.
+    /// The last step: truncates the file.
     pub(crate) fn finish_compaction(mut self) -> Result<()> {
         let needed = self.session()?.end();
         let is_durable = self.turn.writer()?.commits.durable() == self.base.transaction;
@@ -160,8 +166,9 @@ impl WriteTransaction {
         self.commit()
     }
 
-    /// All tables and indexes with rows, or a table and its indexes, the lowest first. O(branches).
-    fn places(&self, only: Option<&str>) -> Result<Vec<Placed>> {
+    /// All tables and indexes with rows, or those of the table `only`, the lowest first.
+    /// O(branches).
+    fn places(&self, only: Option<&str>) -> Result<Vec<PlacedTree>> {
         let session = self.session()?;
         let state = self.state.lock();
         let catalog = state.catalog.view(session);
@@ -175,8 +182,8 @@ impl WriteTransaction {
             if definition.root.rows == 0 || only.is_some_and(|name| name != table) {
                 continue;
             }
-            let mut tree = Placed { table, definition, span: 0..0, is_packed: false };
-            let Placed { definition: Definition { layout, root, .. }, .. } = &tree;
+            let mut tree = PlacedTree { table, definition, span: 0..0, is_packed: false };
+            let PlacedTree { definition: Definition { layout, root, .. }, .. } = &tree;
             let looked = View::new(session.view(), layout, *root)
                 .and_then(|view| Ok((view.span()?, view.is_packed()?)));
             (tree.span, tree.is_packed) = looked.map_err(|error| tree.place_error(error))?;
@@ -187,7 +194,7 @@ impl WriteTransaction {
     }
 
     /// Writes a tree to another place.
-    fn rewrite(&self, placed: &Placed, room: fn(u64) -> Room, progress: &mut Progress<'_>) -> Result<()> {
+    fn rewrite(&self, placed: &PlacedTree, room: fn(u64) -> Room, progress: &mut Progress<'_>) -> Result<()> {
         let session = self.session()?;
         let mut table = self.open(&placed.table)?.table;
         let index = (!placed.definition.is_table()).then_some(placed.definition.name.as_str());
@@ -197,7 +204,7 @@ impl WriteTransaction {
         table.flush(session, &mut |moved| catalog.put(session, moved))
     }
 
-    /// Moves the catalog to the end, where it is in nobody's way when tables come down.
+    /// Moves the catalog to the end, so that tables can move down.
     fn lift_catalog(&self) -> Result<()> {
         let session = self.session()?;
         let catalog = &mut self.state.lock().catalog;
@@ -207,8 +214,8 @@ impl WriteTransaction {
         Ok(())
     }
 
-    /// Moves those trees of the catalog down that were edited, and so are written anew in any case, or have a lower gap. Whether there
-    /// were any.
+    /// Moves the trees of the catalog down that have a lower gap, or were edited and so are written
+    /// in any case. Returns whether it moved any.
     fn sink_catalog(&self) -> Result<bool> {
         let session = self.session()?;
         let catalog = &mut self.state.lock().catalog;

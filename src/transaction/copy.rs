@@ -1,13 +1,15 @@
-//! Copying a table from a snapshot, of this database or another, into a write transaction.
+//! Copying a table, with its indexes, from a snapshot of this database or another into a write
+//! transaction.
 
 use super::{Progress, ReadTransaction, TableOptions, WriteTransaction};
 use crate::error::Result;
 use crate::table::{Reader, TableHome};
 
 impl WriteTransaction {
-    /// Makes a table that is a copy of one in a snapshot, of this database or of another: the same schema, rows, indexes and rows a leaf,
-    /// written as arrays of full leaves. An index whose name is taken here gets that of the new table before its own: `copy_by_mail`. Says
-    /// how many rows were copied. O(n).
+    /// Copies a table from a snapshot of this database or another: schema, rows, indexes and rows
+    /// per leaf. It is written as arrays of full leaves. If the name of an index is taken here, the
+    /// copy gets the name of the new table in front: `copy_by_mail`. Returns how many rows were
+    /// copied. O(n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -26,14 +28,15 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `TableNotFound` if the snapshot has no such table; `AlreadyExists` if this database has one of the new name; `Corrupt` if the rows
-    /// cannot be read, or `Io` if the disk is full: then there is no new table.
+    /// `TableNotFound` if the snapshot has no such table; `AlreadyExists` if this database has a
+    /// table of the new name; `Corrupt` if the rows cannot be read; `Io` if the disk is full. After
+    /// an error there is no new table.
     pub fn copy_table(&self, from: &ReadTransaction, name: &str, new_name: &str) -> Result<u64> {
         self.copy_table_with(from, name, new_name, |_, _| {})
     }
 
-    /// As [`copy_table`](WriteTransaction::copy_table), and calls `progress` with the bytes of rows and entries
-    /// that are copied, and how many there are.
+    /// Like [`copy_table`](WriteTransaction::copy_table), and calls `progress` with the bytes of
+    /// rows and entries that were copied, and their total.
     ///
     /// # Errors
     /// As for [`copy_table`](WriteTransaction::copy_table).
@@ -49,7 +52,7 @@ impl WriteTransaction {
         self.copy_in(from, name, new_name, &mut progress)
     }
 
-    /// The same, where more than one table is copied.
+    /// The same with a progress that several tables share.
     pub(crate) fn copy_in(
         &self,
         from: &ReadTransaction,
@@ -60,10 +63,10 @@ impl WriteTransaction {
         let reader = from.reader(name)?;
         let options = TableOptions::new().leaf_rows(reader.definition.layout.leaf_rows());
         self.create(new_name, &reader.definition.schema, &options)?;
-        // `progress` is the caller's, and may panic.
+        // `progress` is the caller's code, and may panic.
         let copied = self.session()?.fail_on_panic(|| self.copy_trees(from, name, new_name, progress));
         if let Err(error) = copied {
-            // With half a copy in it the transaction cannot be committed.
+            // A transaction with half a copy in it must not be committed.
             if self.drop_table(new_name).is_err() {
                 self.session()?.fail();
             }
@@ -72,7 +75,7 @@ impl WriteTransaction {
         Ok(reader.rows())
     }
 
-    /// The rows and the indexes of a table, into one that is empty.
+    /// Copies the rows and the indexes of a table into an empty one.
     fn copy_trees(
         &self,
         from: &ReadTransaction,
@@ -87,7 +90,7 @@ impl WriteTransaction {
         copied.map_err(|error| reader.place_error(error))?;
         for index in from.indexes(name)? {
             let entries = reader.index(&index.name)?;
-            // It is as many as the entries of an index have fields at most.
+            // An index has few fields, so the cast keeps the number.
             let shape = (index.fields.len() as u8, index.unique);
             let free = self.state.lock().catalog.check_free(session, &index.name).is_ok();
             let index_name = if free { index.name } else { format!("{new_name}_{}", index.name) };
@@ -106,7 +109,7 @@ impl WriteTransaction {
 }
 
 impl ReadTransaction {
-    /// The bytes of all rows of a table, and of the entries of its indexes.
+    /// The bytes of all rows of a table and of all entries of its indexes.
     pub(crate) fn row_bytes(&self, name: &str) -> Result<u64> {
         let reader = self.reader(name)?;
         let bytes =

@@ -1,5 +1,6 @@
-//! Free space, derived by walking the trees: what no live state reaches. Also the truncation of the file
-//! and the holes in it, after a commit.
+//! Free space, derived by walking the trees: all pages that no live state reaches. After a commit
+//! it also truncates the file and gives gaps back to the file system. `turn`, `commit` and `admin`
+//! use it; nothing here writes a page.
 
 use super::Shared;
 use crate::catalog::{Catalog, fields_layout, tables_layout};
@@ -12,15 +13,16 @@ use crate::tree::{View, Visit};
 /// How often the reader table is read again in search of a change.
 const LOOKS: usize = 1000;
 
-/// The free space around a state, and the snapshots that are held. `held` are those at first;
-/// `snapshots` reads the reader table again.
+/// The free space around a state, and the snapshots that are held. `held` are the snapshots at the
+/// start; `snapshots` reads the reader table again.
 ///
-/// The walk may fail at a snapshot whose reader is still entering the reader table: its state is gone,
-/// and the reader will notice that. So the walk is repeated as long as the table changes.
+/// The walk may fail at a snapshot whose reader is still entering the reader table: its pages may
+/// have been reused, and the reader will notice that. So the walk is repeated while the table
+/// changes.
 ///
 /// # Errors
-/// `Busy` if the table keeps naming a state that cannot be read; as for reading if the newest state
-/// cannot be read.
+/// `Busy` if the table keeps naming a state that cannot be read; the error of reading if the newest
+/// state cannot be read.
 pub(super) fn derive_with_snapshots(
     shared: &Shared,
     base: &Meta,
@@ -50,8 +52,8 @@ pub(super) fn derive_with_snapshots(
     }
 }
 
-/// A process names a state that cannot be read: it was stopped while it entered the table, or could not
-/// clear its slot. It is not known what it holds, so nothing can be freed or written.
+/// A process names a state that cannot be read: it was stopped while it entered the table, or could
+/// not clear its slot. It is not known which pages it needs, so nothing can be freed or written.
 fn unreadable_snapshot(error: &Error) -> Error {
     let message = format!(
         "another process names a state in the reader table that cannot be read ({error}); try again when the processes \
@@ -60,8 +62,8 @@ fn unreadable_snapshot(error: &Error) -> Error {
     Error::new(ErrorKind::Busy, message)
 }
 
-/// Walks everything that the newest state and the pinned snapshots reach. The rest of the file is free.
-/// O(branches).
+/// Walks everything that the newest state and the pinned snapshots reach. The rest of the file is
+/// free. O(branches).
 pub(crate) fn derive_free_space(pages: &Pages, newest: &Meta, snapshots: &[Meta]) -> Result<Allocator> {
     let mut allocator = Allocator::new(newest.transaction);
     for_each_node(pages, newest, &mut |address, bytes| allocator.mark(address, bytes))?;
@@ -92,8 +94,8 @@ fn for_each_node(pages: &Pages, meta: &Meta, visit: &mut dyn FnMut(u64, u64) -> 
     Ok(())
 }
 
-/// Truncates a tail of the file that no state reaches, after a load or if it is large. The file stays
-/// as long as every snapshot needs it. A failure only leaves the file longer than necessary.
+/// Truncates a tail of the file that no state reaches, after a load or if it is large. The file
+/// stays as long as every snapshot needs it. A failure only leaves the file longer than necessary.
 pub(super) fn truncate_tail(shared: &Shared, needed: u64, after_load: bool) {
     let storage = shared.pages.storage();
     let Ok(snapshots) = shared.readers.snapshots() else { return };
@@ -104,15 +106,15 @@ pub(super) fn truncate_tail(shared: &Shared, needed: u64, after_load: bool) {
     }
 }
 
-/// If more bytes than this are in free pages, a search for gaps to give back is worth its time. Small
-/// commits take what earlier ones freed, so they do not search.
+/// If more bytes than this are in free pages, a search for gaps to give back is worth its time.
+/// Small commits take what earlier ones freed, so they do not search.
 pub(super) fn loose_bytes(shared: &Shared) -> u64 {
     4 * shared.pages.storage().least_discard()
 }
 
-/// Gives the blocks of large gaps back to the file system, so that a table that was dropped, cleared or
-/// replaced by a load takes no room on the disk. A later commit that fills the gap takes the room again,
-/// and gets an error if the disk is full. A failure only leaves the room taken.
+/// Gives the blocks of large gaps back to the file system, so that a table that was dropped,
+/// cleared or replaced by a load takes no room on the disk. A later commit that fills the gap takes
+/// the room again, and gets an error if the disk is full. A failure only leaves the room taken.
 pub(super) fn give_back_gaps(shared: &Shared, allocator: &mut Allocator) {
     let bytes = |pages: u64| pages * PAGE_BYTES as u64;
     let storage = shared.pages.storage();

@@ -1,4 +1,6 @@
-//! Transactions: a snapshot to read from, and the one that writes.
+//! Transactions: snapshots to read from, and the one transaction that writes. Programs get them
+//! from `Database`. This room decides when a page becomes free; `commit` decides what is written
+//! when.
 
 mod alter;
 mod commit;
@@ -6,18 +8,18 @@ mod compact;
 mod copy;
 mod free_space;
 mod owned;
-mod read;
+mod read_transaction;
 mod stats;
 mod turn;
-mod write;
+mod write_transaction;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use owned::{OwnedRows, OwnedTable};
-pub use read::ReadTransaction;
+pub use read_transaction::ReadTransaction;
 pub use stats::TableStats;
-pub use write::{TableOptions, WriteTransaction};
+pub use write_transaction::{TableOptions, WriteTransaction};
 
 pub(crate) use compact::Progress;
 pub(crate) use free_space::derive_free_space;
@@ -40,21 +42,21 @@ pub(crate) struct Shared {
     pub(crate) writer: WriterPlace,
     pub(crate) scratch: PathBuf,
     pub(crate) process: Process,
-    /// What was looked up in the catalog of the state with this number, the last one that was read. No
-    /// number is given twice.
+    /// The catalog entries that were looked up in the last state that was read, with the number of
+    /// that state. No number is used twice.
     pub(crate) definitions: Mutex<(u64, Arc<Definitions>)>,
 }
 
-/// The writer's memory between transactions.
+/// What the writer keeps between transactions.
 pub(crate) struct WriterState {
     pub(crate) commits: Commits,
-    /// The free space, if this process has written before and nobody else since.
+    /// The free space, if this process wrote before and no other process has written since.
     pub(crate) allocator: Option<Allocator>,
 }
 
 impl Shared {
-    /// What was looked up in the catalog of this state. So a table that many snapshots of one state open is
-    /// looked up once.
+    /// The catalog entries that were looked up in this state. So a table that many snapshots of one
+    /// state open is looked up once.
     fn definitions_of(&self, transaction: u64) -> Arc<Definitions> {
         let mut definitions = self.definitions.lock();
         if definitions.0 != transaction {
@@ -63,7 +65,7 @@ impl Shared {
         Arc::clone(&definitions.1)
     }
 
-    /// A handle that came through `fork` must not be used: its locks are the parent's.
+    /// An error for a handle that came through `fork`: its locks are the parent's.
     pub(crate) fn check_process(&self) -> Result<()> {
         if Process::this() != self.process {
             fail!(
@@ -77,8 +79,9 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        // Commits that were not synced survive the end of the process, but not a power cut soon after; a clean end makes
-        // them durable. A failure has nobody left to be told: `Database::sync` tells.
+        // Commits that were not synced survive the end of the process, but not a power cut soon
+        // after. A clean end makes them durable. A failure cannot be reported here;
+        // `Database::sync` reports it.
         if self.check_process().is_ok()
             && let Some(writer) = self.writer.get_mut()
         {

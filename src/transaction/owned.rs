@@ -1,4 +1,4 @@
-//! `OwnedTable`: a table that keeps its snapshot.
+//! `OwnedTable`: a table that keeps its snapshot, for programs that need one without a lifetime.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,13 +10,14 @@ use crate::error::Result;
 use crate::lease::{Borrowing, WithOwner};
 use crate::table::{RowKind, Table};
 
-/// A table together with the snapshot that it reads from: `'static`, `Send`, `Sync` and cheap to clone. For a
-/// struct, a web handler, or an iterator that a function returns.
+/// A table together with the snapshot that it reads from: `'static`, `Send`, `Sync` and cheap to
+/// clone. For a struct, a web handler, or an iterator that a function returns.
 ///
-/// [`get`](OwnedTable::get) and [`as_table`](OwnedTable::as_table) borrow from it as a [`Table`] borrows from
-/// its transaction. The snapshot does not change by itself: [`is_newest`](OwnedTable::is_newest) says whether
-/// there is a newer state, and [`refresh`](OwnedTable::refresh) goes to it. Until then, the pages of the old
-/// state are kept in the file.
+/// [`get`](OwnedTable::get) and [`as_table`](OwnedTable::as_table) borrow from it as a [`Table`]
+/// borrows from its transaction. The snapshot does not change by itself:
+/// [`is_newest`](OwnedTable::is_newest) says whether there is a newer state, and
+/// [`refresh`](OwnedTable::refresh) moves to it. Until then, the file keeps the pages of the old
+/// state.
 ///
 /// ```
 /// use drystone::{Database, OwnedTable, Record};
@@ -66,13 +67,13 @@ impl<R: RowKind> OwnedTable<R> {
         Ok(OwnedTable { table })
     }
 
-    /// The table, with all the ways to read it.
+    /// The table, with all methods for reading.
     #[inline]
     pub fn as_table(&self) -> Table<'_, R> {
         self.table.get()
     }
 
-    /// The row with this key, or number: see [`Table::get`].
+    /// The row with this key or number: see [`Table::get`].
     ///
     /// # Errors
     /// As for [`Table::get`].
@@ -81,7 +82,7 @@ impl<R: RowKind> OwnedTable<R> {
         self.table.get().get(key)
     }
 
-    /// The rows with these keys, or numbers: see [`Table::get_many`].
+    /// The rows with these keys or numbers: see [`Table::get_many`].
     ///
     /// # Errors
     /// As for [`Table::get`].
@@ -89,7 +90,7 @@ impl<R: RowKind> OwnedTable<R> {
         self.table.get().get_many(keys)
     }
 
-    /// How many rows it has. O(1).
+    /// The number of rows. O(1).
     pub fn len(&self) -> u64 {
         self.as_table().len()
     }
@@ -104,7 +105,7 @@ impl<R: RowKind> OwnedTable<R> {
         self.as_table().name()
     }
 
-    /// The snapshot that the table is read from, and in which other tables of the same state can be opened.
+    /// The snapshot that the table reads from. Other tables of the same state can be opened in it.
     pub fn snapshot(&self) -> &ReadTransaction {
         self.table.owner()
     }
@@ -116,11 +117,12 @@ impl<R: RowKind> OwnedTable<R> {
         self.snapshot().is_newest()
     }
 
-    /// Goes to the newest state. Clones of this table stay at the state that they have.
+    /// Moves to the newest state. Clones of this table keep their state.
     ///
     /// # Errors
-    /// `TableNotFound` if there is no such table any more, `Schema` if it has another schema now; else as for
-    /// [`Database::read`](crate::Database::read). The table is then as it was.
+    /// `TableNotFound` if the table no longer exists, `Schema` if it has another schema now;
+    /// otherwise as for [`Database::read`](crate::Database::read). After an error the table is as
+    /// it was.
     pub fn refresh(&mut self) -> Result<()> {
         *self = OwnedTable::new(self.snapshot().newer()?, self.name())?;
         Ok(())
@@ -149,8 +151,8 @@ impl<R: RowKind> OwnedTable<R> {
         Ok(OwnedTable { table })
     }
 
-    /// The rows from the first to the last, copied out: an iterator that keeps the snapshot and can be
-    /// returned from a function.
+    /// All rows in order, copied out: an iterator that keeps the snapshot and can be returned from
+    /// a function.
     ///
     /// ```
     /// use drystone::{Database, Record, Result};
@@ -190,8 +192,8 @@ impl<R: RowKind> fmt::Debug for OwnedTable<R> {
     }
 }
 
-/// The rows of an [`OwnedTable`], copied out: see [`OwnedTable::into_rows`]. An error comes once and ends the
-/// iteration.
+/// The rows of an [`OwnedTable`], copied out: see [`OwnedTable::into_rows`]. An error comes once
+/// and ends the iteration.
 pub struct OwnedRows<R: RowKind> {
     table: OwnedTable<R>,
     numbers: Range<u64>,
@@ -199,7 +201,7 @@ pub struct OwnedRows<R: RowKind> {
     batch: std::vec::IntoIter<R::Buf>,
 }
 
-/// How many rows are copied out together.
+/// How many rows are copied at a time.
 const BATCH_ROWS: u64 = 1024;
 
 impl<R: RowKind> OwnedRows<R> {

@@ -1,4 +1,4 @@
-//! The measures of a table.
+//! `TableStats`: the measures of a table or an index. Reads branches, no rows.
 
 use crate::error::Result;
 use crate::table::{Index, Reader, RowKind, Table};
@@ -7,28 +7,28 @@ use crate::table::{Index, Reader, RowKind, Table};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TableStats {
-    /// Rows.
+    /// The number of rows.
     pub rows: u64,
     /// Bytes per row, as declared.
     pub width: usize,
     /// Rows that a leaf can hold.
     pub leaf_rows: usize,
-    /// Leaves.
+    /// The number of leaves.
     pub leaves: u64,
     /// Bytes of packed records in leaves.
     pub leaf_bytes: u64,
     /// Bytes of branches.
     pub branch_bytes: u64,
-    /// Branches between the root and a leaf.
+    /// The number of branches between the root and a leaf.
     pub height: u32,
-    /// Whether the rows lie side by side in the file, as one array.
+    /// Whether the rows are adjacent in the file, as one array.
     pub contiguous: bool,
-    /// Where that array begins in the file, in bytes.
+    /// Where that array starts in the file, in bytes.
     pub offset: Option<u64>,
 }
 
 impl TableStats {
-    /// Bytes that a row costs in the file, branches included. 0 without rows.
+    /// Bytes per row in the file, branches included. 0 without rows.
     pub fn bytes_per_row(&self) -> f64 {
         (self.leaf_bytes + self.branch_bytes) as f64 / self.rows.max(1) as f64
     }

@@ -1,4 +1,5 @@
-//! The turn to write: one writer at a time, in this process and among processes.
+//! The turn to write: one writer at a time, in this process and among processes. `WriteTransaction`
+//! takes it; `commit` holds the state that goes with it.
 
 use std::sync::{Arc, Weak};
 use std::thread::ThreadId;
@@ -21,29 +22,30 @@ pub(crate) enum Wait {
     Until(Instant),
 }
 
-/// How long to wait for a transaction of the calling thread before that is an error. It may be on its way to another
-/// thread, which has not used it yet.
+/// How long to wait for a transaction of the calling thread before that is an error. It may have
+/// been sent to another thread that has not used it yet.
 const HANDED_OVER: Duration = Duration::from_millis(200);
 
-/// Where the writer's memory lies while nobody writes, and who has it while somebody does.
+/// Holds the writer's state while nobody writes, and the writing threads while somebody does.
 pub(crate) struct WriterPlace {
     place: Mutex<Option<WriterState>>,
     left: Condvar,
-    /// Set while the place is empty.
+    /// Set while `place` is empty.
     holder: Mutex<Option<Holder>>,
 }
 
-/// The threads that had to do with the running write transaction.
+/// The threads that used the running write transaction.
 struct Holder {
     begun_by: ThreadId,
     last_used_by: ThreadId,
-    /// Whether that thread still runs.
+    /// Alive while that thread runs.
     last_user: Weak<()>,
 }
 
 impl Holder {
-    /// Whether the transaction is in the hands of this thread, as far as can be known. It is where it was last used; if
-    /// that thread has ended, it only borrowed the transaction from the one that began it.
+    /// Whether this thread has the transaction, as far as can be known. The thread that last used
+    /// it has it. If that thread has ended, it only borrowed the transaction from the one that
+    /// began it.
     fn is_this_thread(&self) -> bool {
         let here = std::thread::current().id();
         self.last_used_by == here || self.begun_by == here && self.last_user.strong_count() == 0
@@ -65,9 +67,9 @@ impl WriterPlace {
         WriterPlace { place: Mutex::new(Some(writer)), left: Condvar::new(), holder: Mutex::new(None) }
     }
 
-    /// Takes the writer's memory; `None` if another has it for longer than the wait.
+    /// Takes the writer's state; `None` if another thread keeps it for longer than the wait.
     ///
-    /// All who wait here want the same, so waking one of them is enough: it takes what it was woken for.
+    /// All waiters want the same, so waking one is enough: it takes what it was woken for.
     fn take(&self, wait: Wait) -> Result<Option<WriterState>> {
         let mut place = self.place.lock();
         let mut own_since: Option<Instant> = None;
@@ -118,7 +120,8 @@ impl WriterPlace {
         self.left.notify_one();
     }
 
-    /// The running transaction is used by the calling thread: it can be sent from one to another.
+    /// Notes that the calling thread uses the running transaction, which can be sent between
+    /// threads.
     pub(super) fn used_here(&self) {
         let (here, runs) = this_thread();
         if let Some(holder) = &mut *self.holder.lock()
@@ -128,23 +131,23 @@ impl WriterPlace {
         }
     }
 
-    /// What is left when the database is closed.
+    /// The writer's state when the database is closed.
     pub(super) fn get_mut(&mut self) -> Option<&mut WriterState> {
         self.place.get_mut().as_mut()
     }
 }
 
-/// The right to write. Given back when it is dropped, whatever happened.
+/// The right to write. Dropping it gives the right back.
 pub(crate) struct Turn {
     shared: Arc<Shared>,
-    /// There until the drop.
+    /// `Some` until the drop.
     writer: Option<WriterState>,
     /// Whether the writers of other processes are locked out.
     locked: bool,
 }
 
 impl Turn {
-    /// Takes the turn; `None` if somebody else has it for longer than the wait.
+    /// Takes the turn; `None` if another writer keeps it for longer than the wait.
     pub(crate) fn take(shared: &Arc<Shared>, wait: Wait) -> Result<Option<Turn>> {
         let Some(writer) = shared.writer.take(wait)? else { return Ok(None) };
         let mut turn = Turn { shared: Arc::clone(shared), writer: Some(writer), locked: false };
@@ -152,13 +155,13 @@ impl Turn {
         Ok(turn.locked.then_some(turn))
     }
 
-    /// Makes the commits that are not durable yet durable, whoever made them.
+    /// Makes all commits durable, whichever process made them.
     pub(crate) fn sync(&mut self) -> Result<()> {
         let shared = Arc::clone(&self.shared);
         self.writer()?.commits.sync_all(&shared.pages, &shared.readers)
     }
 
-    /// What the writer keeps from one transaction to the next.
+    /// What the writer keeps between transactions.
     pub(super) fn writer(&mut self) -> Result<&mut WriterState> {
         match &mut self.writer {
             Some(writer) => Ok(writer),
@@ -192,7 +195,8 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        // In a forked child the locks are the parent's to give up, and a mutex may be held by a thread that is not there.
+        // In a forked child the locks belong to the parent, and a mutex may be held by a thread
+        // that does not exist here.
         if self.shared.check_process().is_err() {
             return;
         }

@@ -40,8 +40,8 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// `AlreadyExists` if the file exists; else as for [`salvage`](Database::salvage). After an
-    /// error there is no new file.
+    /// `AlreadyExists` if the file exists; otherwise as for [`salvage`](Database::salvage). After
+    /// an error there is no new file.
     pub fn salvage_to(&self, path: impl AsRef<Path>) -> Result<SalvageReport> {
         let path = path.as_ref();
         let (good, file) = OpenOptions::new().unnamed(path)?;

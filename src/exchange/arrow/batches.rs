@@ -10,11 +10,9 @@ use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 
 use super::decode;
-use super::infer::infer;
 use super::messages::{FileMessages, StreamMessages};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::columns::match_columns;
-use crate::exchange::inferred::Inferred;
 use crate::load::RecordSource;
 use crate::schema::Schema;
 
@@ -41,8 +39,8 @@ const PIECE_ROWS: usize = 16_384;
 /// # Ok::<(), drystone::Error>(())
 /// ```
 pub struct Batches {
-    schema: SchemaRef,
-    batches: Box<dyn Iterator<Item = Result<RecordBatch, String>> + Send>,
+    pub(super) schema: SchemaRef,
+    pub(super) batches: Box<dyn Iterator<Item = Result<RecordBatch, String>> + Send>,
     rows: Option<u64>,
 }
 
@@ -136,7 +134,7 @@ impl Batches {
         Ok(Batches::guarding(reader.schema(), None, reader))
     }
 
-    /// Batches that are made of bytes that another program wrote.
+    /// Batches that are decoded from bytes of another program.
     pub(in crate::exchange) fn guarding<B>(schema: SchemaRef, rows: Option<u64>, mut batches: B) -> Batches
     where
         B: Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
@@ -157,13 +155,9 @@ impl Batches {
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
-
-    pub(in crate::exchange) fn infer(self, name: &str, enums: bool) -> Result<Inferred> {
-        infer(name, &self.schema, enums, self.batches)
-    }
 }
 
-/// Whether an input begins with the mark of a stream, where a file has its own. Its place stays.
+/// Whether an input begins like a stream, not like a file. Its position stays.
 fn begins_as_stream<R: Read + Seek>(input: &mut R) -> io::Result<bool> {
     let start = input.stream_position()?;
     let mut head = Vec::with_capacity(4);
@@ -180,7 +174,7 @@ pub struct Reader {
     schema: Schema,
     /// For each column, the position of its field, unless the column is ignored.
     fields: Box<[Option<u16>]>,
-    /// Records that were made of a piece of a batch, and how many bytes of them were taken.
+    /// The records made from a piece of a batch, and how many of their bytes were taken.
     records: Vec<u8>,
     taken: usize,
     /// The batch, and how many of its rows were made into records.
@@ -301,9 +295,8 @@ impl RecordSource for Reader {
     }
 }
 
-/// Runs a decoder of another library over bytes that anybody may have made. Those decoders check a
-/// lot and still take some of it on trust; where they panic, it is the file that is to blame, and
-/// that is an error here like any other.
+/// Runs a decoder of another library over untrusted bytes. Those decoders check much, but trust
+/// some of it and then panic. Such a panic means that the file is damaged, so it becomes an error.
 pub(in crate::exchange) fn guarded<T, E: std::fmt::Display>(
     decode: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, String> {

@@ -1,6 +1,6 @@
-//! Columns of record batches into the fields of packed records. What a field holds as it stands is
-//! copied in a loop of its own; everything else goes value by value through `FieldDef::store`,
-//! which takes what is exact and has the words for the rest.
+//! Decodes columns of record batches into the fields of packed records. Values with the layout of
+//! their field are copied in a loop of their own. All others go through `FieldDef::store`, which
+//! takes only exact values and makes the messages.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -23,7 +23,7 @@ use crate::schema::{FieldDef, Number, Type};
 /// A row of a batch, counted from 0, and what is wrong with it.
 pub(super) type Bad = (usize, Error);
 
-/// Puts a column into its field of packed records, of which there are as many as rows.
+/// Stores a column in its field of packed records, one record for each row.
 pub(super) fn column(
     array: &dyn Array,
     field: &FieldDef,
@@ -79,7 +79,7 @@ pub(super) fn column(
     }
 }
 
-/// A field of many records, and what it gets.
+/// One field of many records, and the column that it gets.
 struct Target<'t> {
     array: &'t dyn Array,
     field: &'t FieldDef,
@@ -88,8 +88,8 @@ struct Target<'t> {
 }
 
 impl Target<'_> {
-    /// Fills in all rows. `put` stores the value of a row if that takes no thought, and else says
-    /// no.
+    /// Fills all rows. `put` stores the value of a row if it can be copied, and returns `false`
+    /// otherwise.
     fn fill(self, mut put: impl FnMut(usize, &mut [u8]) -> bool) -> Result<(), Bad> {
         let Target { array, field, records, width } = self;
         let nulls = array.logical_nulls();
@@ -134,7 +134,7 @@ fn primitive<T: ArrowPrimitiveType<Native: NoUninit>>(target: Target<'_>) -> Res
     target.fill(|row, slot| put(bytes_of(&values[row]), slot))
 }
 
-/// Lists of the length and the number type of the field.
+/// Lists with the length and the number type of the field.
 fn list(target: Target<'_>, number: Number) -> Result<(), Bad> {
     match number {
         Number::U8 => elements::<UInt8Type>(target),
@@ -153,7 +153,7 @@ fn list(target: Target<'_>, number: Number) -> Result<(), Bad> {
 
 fn elements<T: ArrowPrimitiveType<Native: NoUninit>>(target: Target<'_>) -> Result<(), Bad> {
     let lists = target.array.as_fixed_size_list().clone();
-    // Halves are no singles; and elements that are null want a closer look.
+    // Half floats are not `f32`, and null elements must be checked one by one.
     let Some(values) = lists.values().as_primitive_opt::<T>() else { return target.fill(|_, _| false) };
     let (length, any_null) = (lists.value_length() as usize, values.null_count() > 0);
     target.fill(|row, slot| {
@@ -162,11 +162,11 @@ fn elements<T: ArrowPrimitiveType<Native: NoUninit>>(target: Target<'_>) -> Resu
     })
 }
 
-/// Each value of a dictionary is stored once, and copied from then on.
+/// Each value of a dictionary is stored once, and then copied.
 fn dictionary(target: Target<'_>) -> Result<(), Bad> {
     let dictionary = target.array.as_any_dictionary();
     let (values, width) = (dictionary.values(), target.field.width());
-    // What fits, and nothing that does not: no row may have it.
+    // Values that do not fit are no error here: perhaps no row has them.
     let mut stored: Vec<Option<Box<[u8]>>> = Vec::new();
     if values.len() <= 2 * target.array.len() {
         let mut slot = vec![0; width];
@@ -182,7 +182,7 @@ fn dictionary(target: Target<'_>) -> Result<(), Bad> {
     })
 }
 
-/// The keys of a dictionary as places in its values; null ones are any.
+/// The keys of a dictionary as positions of its values; any number for null.
 fn keys(array: &dyn Array) -> Vec<usize> {
     downcast_integer_array!(
         array => array.values().iter().map(|key| key.to_usize().unwrap_or(usize::MAX)).collect(),
@@ -190,8 +190,8 @@ fn keys(array: &dyn Array) -> Vec<usize> {
     )
 }
 
-/// Stores a value in its field: as `FieldDef::store` does, and besides what another system has no
-/// closer type for.
+/// Stores a value in its field like `FieldDef::store`, and also values for which another system has
+/// no closer type.
 fn store(field: &FieldDef, value: Value<'_>, slot: &mut [u8]) -> Result<()> {
     let value = match (field.ty(), value) {
         (Type::Str(_), Value::Bytes(bytes)) => match str::from_utf8(&bytes) {
@@ -215,7 +215,7 @@ fn store(field: &FieldDef, value: Value<'_>, slot: &mut [u8]) -> Result<()> {
     field.store(&value, slot)
 }
 
-/// The value of a type of 16 bytes in bytes, as many as there should be.
+/// The value of a 16-byte type in bytes of that length.
 fn wide<'b>(ty: &Type, bytes: std::borrow::Cow<'b, [u8]>) -> Value<'b> {
     match (ty, <[u8; 16]>::try_from(&*bytes)) {
         (Type::Uuid, Ok(bytes)) => Uuid::from_bytes(bytes).into(),
@@ -310,7 +310,7 @@ fn misfit(field: &FieldDef, reason: &str) -> Error {
     Error::new(ErrorKind::Value, format!("field {:?}, {}: {reason}", field.name(), field.type_text()))
 }
 
-/// An error if nothing of this type can be put into a field.
+/// An error if no value of this type can be stored in a field.
 pub(super) fn check(ty: &DataType) -> Result<()> {
     refusal(plain(ty)).map_or(Ok(()), |reason| Err(Error::new(ErrorKind::Input, reason)))
 }

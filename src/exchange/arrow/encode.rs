@@ -1,4 +1,5 @@
-//! Packed records as record batches: a loop a column over fields that lie a row's width apart.
+//! Encodes packed records as record batches: one loop for each column, over fields that are one row
+//! apart. The writer and `TableBatches` use it.
 
 use std::sync::Arc;
 
@@ -49,18 +50,18 @@ pub fn record_batch(schema: &Schema, records: &[u8]) -> Result<RecordBatch> {
     batch(schema, to_schema(schema), records)
 }
 
-/// The same, where the schema was mapped before.
+/// The same with a schema that was converted before.
 pub(super) fn batch(schema: &Schema, arrow: SchemaRef, records: &[u8]) -> Result<RecordBatch> {
     check_whole(schema, records)?;
     let rows = records.len() / schema.width();
     let columns =
-        schema.fields().iter().map(|field| Column { field, records, width: schema.width() }.array());
+        schema.fields().iter().map(|field| PackedField { field, records, width: schema.width() }.array());
     let columns = columns.collect::<Result<_>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(arrow, columns, &options).map_err(unmade)
 }
 
-/// Records on their way out, gathered until they make a batch.
+/// Records that are gathered until they make a batch.
 pub(in crate::exchange) struct Gathered {
     schema: Schema,
     arrow: SchemaRef,
@@ -101,7 +102,7 @@ impl Gathered {
         Ok(())
     }
 
-    /// What was gathered since the last batch, if anything was.
+    /// The records since the last batch, if there are any.
     pub(in crate::exchange) fn rest(&mut self) -> Result<Option<RecordBatch>> {
         if self.records.is_empty() { Ok(None) } else { self.take().map(Some) }
     }
@@ -115,13 +116,13 @@ impl Gathered {
 
 /// One field of many records.
 #[derive(Clone, Copy)]
-struct Column<'r> {
+struct PackedField<'r> {
     field: &'r FieldDef,
     records: &'r [u8],
     width: usize,
 }
 
-impl<'r> Column<'r> {
+impl<'r> PackedField<'r> {
     fn array(self) -> Result<ArrayRef> {
         match self.field.ty() {
             Type::Bool => self.bools(),
@@ -187,7 +188,7 @@ impl<'r> Column<'r> {
 
     fn texts(self) -> Result<ArrayRef> {
         let nulls = self.nulls();
-        // A batch is so small that 32 bits hold the offsets of its text; `record_batch` may be
+        // A batch is small, so 32 bits hold the offsets of its text; but `record_batch` may be
         // given more.
         let mut ends: Vec<i32> = Vec::with_capacity(self.rows() + 1);
         let mut text = Vec::new();
@@ -212,8 +213,8 @@ impl<'r> Column<'r> {
             .map_err(unmade)
     }
 
-    /// All names, and the position of each row's. Positions without a name are null where the row
-    /// is null, and else damage.
+    /// All names, and the position of the name of each row. A position without a name is null if
+    /// the row is null; otherwise it is damage.
     fn dictionary(self, names: &EnumNames) -> Result<ArrayRef> {
         let nulls = self.nulls();
         let mut positions: Vec<i32> = Vec::with_capacity(self.rows());

@@ -39,7 +39,7 @@ impl<R: Read + Seek> FileMessages<R> {
         if !is_begun {
             return Err(wrong("it does not begin like one"));
         }
-        // The footer, its length, the magic number once more.
+        // The footer, its length, and the magic number again.
         let mut end = [0; 10];
         let Some(before_end) = length.checked_sub(end.len() as u64) else { return Err(wrong(CUT)) };
         input.seek(SeekFrom::Start(before_end))?;
@@ -126,7 +126,7 @@ impl<R: Read> StreamMessages<R> {
     fn advance(&mut self) -> Decoded<Option<RecordBatch>> {
         while let Some((bytes, head)) = next_message(&mut self.input)? {
             let kind = root_as_message(unframed(&bytes[..head])?).map(|message| message.header_type());
-            // The decoder asks for nothing but where the head ends, which an i32 said.
+            // The decoder reads only at the end of the head, which an i32 gave.
             let block = Block::new(0, head as i32, (bytes.len() - head) as i64);
             let bytes = Buffer::from_vec(bytes);
             match kind {
@@ -150,8 +150,8 @@ impl<R: Read> Iterator for StreamMessages<R> {
     }
 }
 
-/// The next message with its frame, and how many bytes of it come before its body. A stream ends
-/// with an empty message, or after any whole one.
+/// The next message with its frame, and how many of its bytes come before the body. A stream ends
+/// with an empty message, or after any complete one.
 fn next_message(input: &mut impl Read) -> Decoded<Option<(Vec<u8>, usize)>> {
     let mut bytes = take(input, 4)?;
     if bytes.is_empty() {
@@ -190,7 +190,7 @@ fn take(input: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The message without its length and what goes before that.
+/// The message without its length and the prefix of that.
 fn unframed(head: &[u8]) -> Decoded<&[u8]> {
     let frame = if head.starts_with(&CONTINUATION) { 8 } else { 4 };
     head.get(frame..).ok_or_else(|| wrong("a message without a beginning"))
@@ -207,8 +207,8 @@ fn decoder(
     Ok((Arc::clone(&schema), FileDecoder::new(schema, version)))
 }
 
-/// An error where a message names bytes that are not in its body, or more of them when unpacked
-/// than there can be.
+/// An error if a message refers to bytes outside of its body, or to more unpacked bytes than
+/// possible.
 fn check(bytes: &[u8], head: usize) -> Decoded<()> {
     let (Some(head), Some(body)) = (bytes.get(..head), bytes.get(head..)) else { return Err(wrong(CUT)) };
     let message = root_as_message(unframed(head)?).map_err(|error| wrong(&error.to_string()))?;
@@ -218,11 +218,11 @@ fn check(bytes: &[u8], head: usize) -> Decoded<()> {
         _ => return Ok(()),
     };
     let Some(batch) = batch else { return Err(wrong("a batch without its description")) };
-    // Columns of nulls alone need no bytes, however many rows are claimed.
+    // Columns of nulls alone take no bytes, however many rows are claimed.
     if !(0..=BATCH_ROWS).contains(&batch.length()) {
         return Err(wrong(&format!("a batch of {} rows", batch.length())));
     }
-    // LZ4 makes one byte of 255 at most, zstd a block of 128 KiB of four bytes.
+    // One byte of LZ4 gives at most 255 bytes; four bytes of zstd at most a block of 128 KiB.
     let ratio = match batch.compression().map(|compression| compression.codec()) {
         None => None,
         Some(CompressionType::LZ4_FRAME) => Some(256),
@@ -234,7 +234,7 @@ fn check(bytes: &[u8], head: usize) -> Decoded<()> {
         let Some(packed) = packed else { return Err(wrong("a column lies beyond the end of its batch")) };
         if let (Some(ratio), Some(claimed)) = (ratio, packed.first_chunk::<8>()) {
             let claimed = i64::from_le_bytes(*claimed);
-            // -1 says that it was left as it was.
+            // -1 says that it is not compressed.
             let most = (packed.len() as u64).saturating_mul(ratio).min(UNPACKED_BYTES);
             if claimed != -1 && u64::try_from(claimed).is_ok_and(|claimed| claimed > most) {
                 return Err(wrong(&format!(

@@ -3,29 +3,28 @@
 //! [`TableBatches`] and [`record_batch`] make record batches, [`Batches`] takes them, and
 //! [`to_schema`] converts a schema.
 
+mod batch_types;
+mod batch_writer;
 mod batches;
 mod decode;
 mod encode;
-mod infer;
 mod messages;
 mod schema;
 mod table;
-mod write;
 
 use std::io::{Read, Seek, Write};
 
 pub use crate::exchange::inferred::{Column, Inferred};
 pub use arrow_array;
 pub use arrow_schema;
+pub use batch_writer::{Format, Writer};
 pub use batches::{Batches, Reader};
 pub use encode::record_batch;
 pub use schema::to_schema;
 pub use table::TableBatches;
-pub use write::{Format, Writer};
 
 use crate::error::Result;
 use crate::schema::Schema;
-use batches::unread;
 #[cfg(feature = "parquet")]
 pub(super) use {batches::guarded, encode::Gathered};
 

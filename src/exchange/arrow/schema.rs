@@ -49,7 +49,7 @@ pub(super) fn to_type(ty: &Type) -> DataType {
         Type::Date => DataType::Date32,
         Type::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         Type::Array(number, length) => DataType::FixedSizeList(element(*number), (*length).into()),
-        // With the keys that other libraries make by default. Pandas knows no unsigned ones.
+        // With the types of keys that other libraries use by default. Pandas has no unsigned ones.
         Type::Enum(_) => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
         number => number.number().map_or(DataType::Null, to_number),
     }
@@ -94,7 +94,7 @@ pub(super) fn from_number(ty: &DataType) -> Option<Number> {
     })
 }
 
-/// The field that the metadata names, if it does and the column still is of its kind.
+/// The field in the metadata, if there is one and the column still has its type.
 pub(super) fn named(column: &Field) -> Option<FieldDef> {
     let schema: Schema = column.metadata().get(FIELD)?.parse().ok()?;
     let [field] = schema.fields() else { return None };
@@ -111,13 +111,13 @@ pub(super) fn named(column: &Field) -> Option<FieldDef> {
     if !kin {
         return None;
     }
-    // The column may have been renamed, and it may have become one with nulls.
+    // The column may have been renamed, and may have got nulls.
     FieldDef::of(column.name(), field.ty(), field.is_nullable(), field.is_key())
         .and_then(|named| named.with_default(field.default().map(Into::into)))
         .ok()
 }
 
-/// The type of the values, where a dictionary holds them.
+/// The type of the values of a dictionary; the type itself otherwise.
 pub(super) fn plain(ty: &DataType) -> &DataType {
     if let DataType::Dictionary(_, values) = ty { values } else { ty }
 }
@@ -136,7 +136,7 @@ pub(super) fn is_uuid(column: &Field) -> bool {
         && *column.data_type() == DataType::FixedSizeBinary(16)
 }
 
-/// Why no field can hold a column of this type, and the way out; nothing if one can.
+/// Why no field can hold a column of this type, and the way out; `None` if one can.
 pub(super) fn refusal(ty: &DataType) -> Option<String> {
     let way_out = match plain(ty) {
         DataType::Null | DataType::Boolean | DataType::Date32 | DataType::Date64 => return None,

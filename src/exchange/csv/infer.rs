@@ -1,4 +1,4 @@
-//! Looks through a CSV for the narrowest type that holds each column.
+//! Infers the narrowest type for each column of a CSV. `Options::infer` calls it.
 
 use std::io::Read;
 
@@ -9,7 +9,7 @@ use crate::exchange::inferred::{Column, Inferred};
 use crate::exchange::tally::Tally;
 use crate::schema::{FieldDef, Schema};
 
-/// The narrowest types that hold a CSV; the documentation of [`Options::infer`] has the rules.
+/// The narrowest types for a CSV, by the rules of [`Options::infer`].
 pub(super) fn infer<R: Read>(options: &Options, input: R) -> Result<Inferred> {
     let (mut lines, names) = options.open(input)?;
     let mut tallies: Vec<Tally> = names.iter().map(|_| Tally::new(options.enums)).collect();
@@ -29,7 +29,7 @@ pub(super) fn infer<R: Read>(options: &Options, input: R) -> Result<Inferred> {
     if rows == 0 {
         fail!(Input, "{} has no rows to infer the types of its columns from; give a schema", lines.name());
     }
-    // As the reader has it: where the only field may be null, a blank line is one.
+    // As in the reader: if the only field is nullable, a blank line is a missing value.
     if let [only] = &mut tallies[..]
         && column_of(&names[0], only).is_ok_and(|column| column.is_nullable())
     {
@@ -51,7 +51,7 @@ fn column_of(name: &str, tally: &Tally) -> Result<Column> {
     Ok(Column::new(FieldDef::of(name, ty, missing > 0, false)?, missing, reason))
 }
 
-/// Adds a line to the tallies of its columns; none of it if something is wrong with it.
+/// Adds a line to the tallies of its columns, or nothing if the line is bad.
 fn tally_line<R>(options: &Options, lines: &Lines<R>, tallies: &mut [Tally]) -> Result<(), Problem> {
     let texts = lines.texts(tallies.len())?;
     for column in 0..tallies.len() {

@@ -231,7 +231,7 @@ impl Options {
     /// Whether this is a spelling of a missing value.
     #[inline]
     fn is_missing(&self, text: &str) -> bool {
-        // Every field comes through here; one comparison of bytes settles nearly all of them.
+        // Every field comes through here. One comparison of bytes decides nearly all of them.
         let Some(first) = text.as_bytes().first() else { return true };
         self.nulls.iter().any(|null| null.as_bytes().first() == Some(first) && **null == *text)
     }

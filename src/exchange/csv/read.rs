@@ -37,10 +37,10 @@ pub struct Reader<R, W = io::Sink> {
     schema: Schema,
     /// For each column, the position of its field, unless the column is ignored.
     fields: Box<[Option<u16>]>,
-    /// Whether there are fields that no column gives.
+    /// Whether there are fields without a column.
     has_absent: bool,
     bad_lines: u64,
-    /// The line of names as it stands, until it is written before the first bad line.
+    /// The raw header, until it is written before the first bad line.
     header: Option<Box<[u8]>>,
     aside: Option<W>,
 }
@@ -52,10 +52,10 @@ impl<R, W> fmt::Debug for Reader<R, W> {
 }
 
 /// What is wrong with a line.
-enum Bad {
+enum BadLine {
     /// It cannot be split into text.
     Line(Problem),
-    /// The text of a column is no value of its field, which the message names.
+    /// The text of a column is not a value of its field. The message names the field.
     Value(usize, String),
 }
 
@@ -128,8 +128,8 @@ impl<R: Read, W: Write> Reader<R, W> {
     }
 
     /// Reads the current line.
-    fn read_line(&self, record: &mut [u8]) -> Result<(), Bad> {
-        let texts = self.lines.texts(self.fields.len()).map_err(Bad::Line)?;
+    fn read_line(&self, record: &mut [u8]) -> Result<(), BadLine> {
+        let texts = self.lines.texts(self.fields.len()).map_err(BadLine::Line)?;
         if self.has_absent {
             record.copy_from_slice(self.schema.default_bytes());
         }
@@ -137,21 +137,23 @@ impl<R: Read, W: Write> Reader<R, W> {
             let Some(field) = field else { continue };
             let field = &self.schema.fields()[usize::from(*field)];
             let Some(text) = texts.get(column) else {
-                return Err(Bad::Line((Some(column), NOT_UTF8.into())));
+                return Err(BadLine::Line((Some(column), NOT_UTF8.into())));
             };
             let out = &mut record[field.offset()..][..field.width()];
             if self.options.is_missing(text) && !self.is_value(field, column, text, out) {
-                let Some(null) = field.null() else { return Err(Bad::Value(column, missing(field, text))) };
+                let Some(null) = field.null() else {
+                    return Err(BadLine::Value(column, missing(field, text)));
+                };
                 out.copy_from_slice(null);
             } else if let Err(error) = field.parse_text(text, out) {
-                return Err(Bad::Value(column, error.to_string()));
+                return Err(BadLine::Value(column, error.to_string()));
             }
         }
         Ok(())
     }
 
-    /// Whether what spells a missing value is a value all the same: in quotes, or in a text field
-    /// without null. Reads it then.
+    /// Whether a spelling of a missing value is a value here: quoted, or in a text field that is
+    /// not nullable. If so, stores it.
     fn is_value(&self, field: &FieldDef, column: usize, text: &str, out: &mut [u8]) -> bool {
         let is_text = matches!(field.ty(), Type::Str(_) | Type::Enum(_));
         (self.lines.is_quoted(column) || (is_text && !field.is_nullable()))
@@ -159,10 +161,10 @@ impl<R: Read, W: Write> Reader<R, W> {
     }
 
     #[cold]
-    fn error(&self, bad: &Bad) -> Error {
+    fn error(&self, bad: &BadLine) -> Error {
         match bad {
-            Bad::Line(problem) => bad_line(&self.lines, problem),
-            Bad::Value(column, problem) => {
+            BadLine::Line(problem) => bad_line(&self.lines, problem),
+            BadLine::Value(column, problem) => {
                 let line = self.lines.describe(self.lines.number());
                 Error::new(ErrorKind::Input, format!("{line}, column {}: {problem}", column + 1))
             }

@@ -1,6 +1,6 @@
-//! Splits CSV text into lines and fields. It knows what the `csv` crate's reader does not tell:
-//! whether a field stood in quotes, the line as it stands in the file, its number under CRLF, and a
-//! last quote left open.
+//! Splits CSV text into lines and fields. Unlike the reader of the `csv` crate it tells whether a
+//! field was quoted, the raw line, its number with CRLF, and whether the last quote is open. The
+//! reader and the inference use it; it knows no schema.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -9,12 +9,12 @@ use std::ops::Range;
 use crate::error::{Error, Result, fail};
 
 const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
-/// How much is read at a time.
+/// Bytes per read.
 const WINDOW_BYTES: usize = 256 << 10;
-/// The longest line, so that a quote left open does not take the whole file into memory.
+/// The longest line, so that an open quote does not read the whole file into memory.
 const LINE_BYTES: usize = 16 << 20;
 
-/// The lines of an input, one after the other. A line may have breaks within quotes.
+/// The lines of an input in order. A line may contain breaks within quotes.
 pub(super) struct Lines<R> {
     input: R,
     name: Box<str>,
@@ -22,31 +22,31 @@ pub(super) struct Lines<R> {
     /// Whether a blank line is a line with one empty field. Otherwise it is skipped.
     pub(super) keep_blank: bool,
     window: Vec<u8>,
-    /// How much of the window has been read into.
+    /// How much of the window is filled.
     filled: usize,
     at_end: bool,
-    /// Where the line begins in the window, and where the one after it does.
+    /// Where this line and the next one begin in the window.
     start: usize,
     next: usize,
-    /// The number of the line, and of the one after it.
+    /// The number of this line, and of the next one.
     number: u64,
     next_number: u64,
     line: Split,
 }
 
-/// What is wrong with a line: the field, counted from 0, if it is one, and the problem.
+/// What is wrong with a line: the field, counted from 0, if it is in one, and the problem.
 pub(super) type Problem = (Option<usize>, Cow<'static, str>);
 
-/// What a line consists of; places are counted from its beginning.
+/// The parts of a line. Positions are counted from its beginning.
 #[derive(Debug, Default)]
 pub(super) struct Split {
     fields: Vec<Span>,
-    /// The fields in which quotes were doubled, with single ones.
+    /// The fields with doubled quotes, with single ones.
     unescaped: Vec<u8>,
-    /// How long the line is, without and with its break.
+    /// The length of the line, without and with its break.
     length: usize,
     whole_length: usize,
-    /// Line breaks, its own included.
+    /// The number of line breaks, including its own.
     breaks: u64,
     /// What is wrong with its quotes, and in which field.
     problem: Option<(usize, &'static str)>,
@@ -64,12 +64,12 @@ struct Span {
 enum Form {
     Plain,
     Quoted,
-    /// Quoted, and found in `Split::unescaped`.
+    /// Quoted, in `Split::unescaped`.
     Unescaped,
 }
 
 impl<R: Read> Lines<R> {
-    /// The lines of this input; `name` is for messages.
+    /// The lines of an input; `name` is for messages.
     pub(super) fn new(input: R, name: &str, delimiter: u8) -> Result<Lines<R>> {
         Lines::with_window(input, name, delimiter, WINDOW_BYTES)
     }
@@ -100,7 +100,7 @@ impl<R: Read> Lines<R> {
         Ok(lines)
     }
 
-    /// Goes to the next line; `false` when there is none.
+    /// Moves to the next line. Returns `false` if there is none.
     pub(super) fn advance(&mut self) -> Result<bool> {
         loop {
             self.start = self.next;
@@ -121,7 +121,7 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Reads until the window is full, which is widened if the line fills it.
+    /// Reads until the window is full. Enlarges it if the line fills it.
     fn read_more(&mut self) -> Result<()> {
         self.window.copy_within(self.start..self.filled, 0);
         self.filled -= self.start;
@@ -155,12 +155,12 @@ impl<R: Read> Lines<R> {
 }
 
 impl<R> Lines<R> {
-    /// The number of the line, counted from 1: that on which it begins.
+    /// The number of the line, counted from 1. A line with breaks has the number of its first one.
     pub(super) fn number(&self) -> u64 {
         self.number
     }
 
-    /// How a person calls the line of this number.
+    /// The name of a line in messages.
     pub(super) fn describe(&self, number: u64) -> String {
         format!("line {number} of {}", self.name)
     }
@@ -197,14 +197,14 @@ impl<R> Lines<R> {
         &bytes[span.range()]
     }
 
-    /// The texts of the fields, if there are as many as expected, their quotes are right, and they
+    /// The texts of the fields, if their number is `expected`, their quotes are correct, and they
     /// are UTF-8.
     #[inline]
     pub(super) fn texts(&self, expected: usize) -> Result<Texts<'_>, Problem> {
         if self.line.problem.is_some() || self.len() != expected {
             return Err(self.problem(expected));
         }
-        // UTF-8 as a whole, cut where no character is cut, is UTF-8 in every part.
+        // If the line is UTF-8 and no character is cut, every part is UTF-8.
         match (str::from_utf8(self.raw()), str::from_utf8(&self.line.unescaped)) {
             (Ok(raw), Ok(unescaped)) => Ok(Texts { raw, unescaped, fields: &self.line.fields }),
             _ => {
@@ -237,8 +237,8 @@ pub(super) struct Texts<'l> {
 }
 
 impl<'l> Texts<'l> {
-    /// The text of a field; none where its bytes are no UTF-8, which a delimiter inside a character
-    /// can bring about.
+    /// The text of a field; `None` if its bytes are not UTF-8, for example because a delimiter is
+    /// inside a character.
     #[inline]
     pub(super) fn get(&self, field: usize) -> Option<&'l str> {
         let span = self.fields[field];
@@ -255,8 +255,8 @@ impl Span {
 }
 
 impl Split {
-    /// Splits the line with which the bytes begin; `false` if more of them are needed to know where
-    /// it ends.
+    /// Splits the first line of the bytes. Returns `false` if more bytes are needed to find its
+    /// end.
     fn read(&mut self, bytes: &[u8], delimiter: u8, at_end: bool) -> bool {
         self.fields.clear();
         self.unescaped.clear();
@@ -289,8 +289,8 @@ impl Split {
         }
     }
 
-    /// Splits off a field whose opening quote is behind us; gives the place of the delimiter or
-    /// break after it.
+    /// Splits off the field after an opening quote. Returns the position of the delimiter or break
+    /// after it.
     fn quoted(&mut self, bytes: &[u8], start: usize, delimiter: u8, at_end: bool) -> Option<usize> {
         let unescaped = self.unescaped.len();
         let mut from = start;
@@ -335,20 +335,20 @@ impl Split {
         self.fields.push(Span { start: range.start as u32, end: range.end as u32, form });
     }
 
-    /// Takes note of what is wrong with the field that is about to be pushed.
+    /// Notes what is wrong with the field that is pushed next.
     fn blame(&mut self, problem: &'static str) {
         self.problem = self.problem.or(Some((self.fields.len(), problem)));
     }
 }
 
-/// How far it is to the next delimiter, line break or the end.
+/// The distance to the next delimiter, line break or the end.
 #[inline]
 fn plain_length(bytes: &[u8], delimiter: u8) -> usize {
     let end = bytes.iter().position(|&byte| byte == delimiter || byte == b'\n' || byte == b'\r');
     end.unwrap_or(bytes.len())
 }
 
-/// How many line breaks there are: LF, CRLF or CR.
+/// The number of line breaks: LF, CRLF or CR.
 fn line_breaks(bytes: &[u8]) -> u64 {
     let mut breaks = 0;
     let mut before = 0;
@@ -361,13 +361,13 @@ fn line_breaks(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    //! Against the `csv` crate, which splits the same way where the quotes are right.
+    //! Compared with the `csv` crate, which splits the same way if the quotes are correct.
 
     use proptest::prelude::*;
 
     use super::*;
 
-    /// An input that gives a few bytes at a time, and is interrupted in between.
+    /// An input that returns a few bytes at a time, and is interrupted in between.
     struct Dripping<'t> {
         text: &'t [u8],
         calls: usize,
@@ -386,7 +386,7 @@ mod tests {
         }
     }
 
-    /// The lines, each with its number and its fields, but no fields where the quotes are wrong.
+    /// The lines, each with its number and its fields; no fields if the quotes are wrong.
     fn split(mut lines: Lines<impl Read>) -> Vec<(u64, Vec<String>)> {
         let mut all = Vec::new();
         while lines.advance().unwrap() {

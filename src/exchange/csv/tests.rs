@@ -1,5 +1,4 @@
-//! What a reader makes of good and of bad lines, what is inferred, and the way out and back in
-//! again.
+//! Tests of good and bad lines, of inference, and of writing and reading back.
 
 use std::io::{self, Read};
 
@@ -172,7 +171,8 @@ fn bad_lines_are_named_by_file_line_column_field_text_and_type() {
 fn text_that_is_not_utf8_is_a_bad_line() {
     let refused = |text: &[u8], message: &str| assert_refused("a: u8, b: str[3]", text, message);
     refused(b"a,b\n1,\xFF\xFE\n", "line 2 of a.csv, column 2: \"\u{FFFD}\u{FFFD}\": the text is not UTF-8");
-    // Half a character here, the other half there: the line as a whole must not pass for it.
+    // Half a character in one field, the other half in the next: the line as a whole is UTF-8, but
+    // must not be accepted.
     refused(b"a,b\n\xC3,\xA9\n", "line 2 of a.csv, column 1: \"\u{FFFD}\": the text is not UTF-8");
     refused(b"a,b\n1,\"\"\"\xFF\"\n", "line 2 of a.csv, column 2: \"\\\"\u{FFFD}\": the text is not UTF-8");
     refused(b"a,\xFF\n", "line 1 of a.csv, column 2: \"\u{FFFD}\": the text is not UTF-8");
@@ -249,7 +249,7 @@ fn assert_inferred(values: &[&str], ty: &str) {
     let text = format!("row,x\n{}", lines.concat());
     let inferred = options().null("NA").infer(text.as_bytes()).unwrap();
     assert_eq!(inferred.schema().field("x").unwrap().to_string(), format!("x: {ty}"), "{values:?}");
-    // Whatever was picked must hold everything.
+    // The inferred type must hold all values.
     let rows = read_with(&options().null("NA"), &inferred.schema().to_string(), &text).unwrap();
     assert_eq!(rows.len(), values.len());
 }
@@ -348,7 +348,7 @@ fn a_key_is_declared_by_names() {
     assert_eq!(inferred.with_key(&["a", "a"]).unwrap_err().kind(), ErrorKind::Schema);
 }
 
-/// A field of every type, null and not.
+/// A field of every type, nullable and not.
 const EVERY_TYPE: &str =
     "a: bool, b: u8, c: u16, d: u32, e: u64, f: u128, g: i8, h: i16, i: i32, j: i64, k: i128,
     l: f32, m: f64, n: str[9], o: bytes[3], p: date, q: timestamp, r: uuid, s: i16[2], t: f32[2],
@@ -371,7 +371,7 @@ fn out_and_in(options: &Options, schema: &Schema, rows: &[Vec<u8>]) -> Vec<Vec<u
     read
 }
 
-/// Any stored value of a field, the extremes often.
+/// Any stored value of a field, often an extreme one.
 fn stored(ty: &Type, null: Option<Vec<u8>>) -> BoxedStrategy<Vec<u8>> {
     let width = ty.width();
     let value = match ty {
@@ -417,7 +417,7 @@ fn rows(schema: &Schema) -> impl Strategy<Value = Vec<Vec<u8>>> + use<> {
     proptest::collection::vec(fields.prop_map(|fields| fields.concat()), 0..4)
 }
 
-/// With one bit pattern for all NaNs that are no nulls: text knows but one.
+/// With one bit pattern for all NaNs that are not null: text has only one.
 fn with_plain_nans(schema: &Schema, rows: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut rows = rows.to_vec();
     for row in &mut rows {
@@ -498,7 +498,7 @@ fn a_writer_refuses_rows_that_are_not_its_own() {
     let (schema, other) = (schema("a: u8, b: bool"), schema("a: u8, c: bool"));
     let mut writer = options().writer(&schema, Vec::new()).unwrap();
     assert_eq!(writer.write(Row::new(&other, &[1, 1]).unwrap()).unwrap_err().kind(), ErrorKind::Schema);
-    // A stored bool of 7 is not what Drystone writes; nothing of the row may get into the output.
+    // A stored bool of 7 is damage. No part of the row may be written.
     assert_eq!(writer.write(Row::new(&schema, &[1, 7]).unwrap()).unwrap_err().kind(), ErrorKind::Corrupt);
     writer.write(Row::new(&schema, &[1, 1]).unwrap()).unwrap();
     assert_eq!(writer.finish().unwrap(), b"a,b\n1,true\n");

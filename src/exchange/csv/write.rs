@@ -143,7 +143,7 @@ impl<W: Write> Writer<W> {
         self.output.into_inner().map_err(|error| failed(error.into_error()))
     }
 
-    /// Gives the place in the line at which the text of the field begins.
+    /// Returns the position in the line at which the text of the field begins.
     fn begin_field(&mut self, at: usize) -> usize {
         if at > 0 {
             self.line.push(char::from(self.options.delimiter));
@@ -151,8 +151,7 @@ impl<W: Write> Writer<W> {
         self.line.len()
     }
 
-    /// Puts the text of a field, which is no null, in quotes if it would be taken for something
-    /// else without.
+    /// Quotes the text of a field that is not null, if it would be read differently without quotes.
     fn end_field(&mut self, start: usize) {
         let text = &self.line[start..];
         let delimiter = self.options.delimiter;
@@ -171,7 +170,7 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// At the beginning of a file it would be taken for none of the text.
+/// At the beginning of a file a byte-order mark would be skipped.
 const BYTE_ORDER_MARK: char = '\u{FEFF}';
 
 fn failed(error: io::Error) -> Error {

@@ -1,11 +1,11 @@
-//! Looks through JSON lines for the narrowest type that holds each member.
+//! Infers the narrowest type for each member of JSON lines. `Options::infer` calls it.
 
 use std::collections::HashMap;
 use std::io::Read;
 
 use serde_json::value::RawValue;
 
-use super::line::{Lines, text};
+use super::line::{JsonLines, text};
 use crate::error::{Result, fail};
 use crate::exchange::inferred::{Column as Found, Inferred};
 use crate::exchange::tally::Tally;
@@ -14,8 +14,8 @@ use crate::schema::{FieldDef, Schema, Type};
 /// The most fields of a record.
 const FIELDS: usize = 1024;
 
-pub(super) fn infer<R: Read>(mut lines: Lines<R>, enums: bool) -> Result<Inferred> {
-    let mut columns: Vec<Column> = Vec::new();
+pub(super) fn infer<R: Read>(mut lines: JsonLines<R>, enums: bool) -> Result<Inferred> {
+    let mut columns: Vec<Member> = Vec::new();
     let mut by_name: HashMap<Box<str>, usize> = HashMap::new();
     let mut rows = 0;
     while lines.advance()? {
@@ -30,7 +30,7 @@ pub(super) fn infer<R: Read>(mut lines: Lines<R>, enums: bool) -> Result<Inferre
                 None => {
                     by_name.insert((*name).into(), columns.len());
                     let scalars = Tally::new(enums);
-                    columns.push(Column { name: (*name).into(), scalars, ..Column::default() });
+                    columns.push(Member { name: (*name).into(), scalars, ..Member::default() });
                     columns.len() - 1
                 }
             };
@@ -49,7 +49,7 @@ pub(super) fn infer<R: Read>(mut lines: Lines<R>, enums: bool) -> Result<Inferre
     }
     let (mut fields, mut found) = (Vec::new(), Vec::new());
     for column in &mut columns {
-        // What a line left out is missing.
+        // A member that a line lacks is missing.
         column.scalars.missing += rows - column.lines;
         let place =
             |error: crate::Error| error.within(format_args!("{}, field {:?}", lines.name, column.name));
@@ -65,9 +65,9 @@ pub(super) fn infer<R: Read>(mut lines: Lines<R>, enums: bool) -> Result<Inferre
 
 /// A member, and what was seen of it.
 #[derive(Default)]
-struct Column {
+struct Member {
     name: Box<str>,
-    /// In how many lines it stands, and the last of them.
+    /// How many lines have it, and the last of them.
     lines: u64,
     last_line: u64,
     scalars: Tally,
@@ -76,11 +76,11 @@ struct Column {
     /// The first line with a number or a truth value, which no text field takes.
     first_plain: Option<u64>,
     elements: Tally,
-    /// The one length of the lists.
+    /// The length that all lists have.
     length: Option<u16>,
 }
 
-impl Column {
+impl Member {
     fn add(&mut self, raw: &str, line: u64) -> Result<(), String> {
         self.lines += 1;
         match raw.as_bytes().first() {

@@ -1,4 +1,5 @@
-//! The lines of an input, and the members of the object in one: names, and values as they stand.
+//! The lines of an input, and the members of the object in a line: names and raw values. The reader
+//! and the inference use it; it knows no schema.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,20 +10,20 @@ use serde_json::value::RawValue;
 
 use crate::error::{Error, ErrorKind, Result, fail};
 
-/// The longest line; a record is of 65,535 bytes at most.
+/// The longest line. A record has at most 65,535 bytes.
 const LINE_BYTES: u64 = 64 << 20;
 
-/// Lines, one at a time.
-pub(super) struct Lines<R> {
+/// The lines of an input, one at a time.
+pub(super) struct JsonLines<R> {
     pub(super) name: Box<str>,
     input: BufReader<R>,
     line: Vec<u8>,
     pub(super) number: u64,
 }
 
-impl<R: Read> Lines<R> {
-    pub(super) fn new(name: &str, input: R) -> Lines<R> {
-        Lines {
+impl<R: Read> JsonLines<R> {
+    pub(super) fn new(name: &str, input: R) -> JsonLines<R> {
+        JsonLines {
             name: name.into(),
             input: BufReader::with_capacity(64 << 10, input),
             line: Vec::new(),
@@ -30,7 +31,7 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Goes on to the next line that is not blank; false at the end.
+    /// Moves to the next line that is not blank. Returns `false` at the end.
     pub(super) fn advance(&mut self) -> Result<bool> {
         loop {
             self.line.clear();
@@ -56,7 +57,7 @@ impl<R: Read> Lines<R> {
         format!("line {number} of {}", self.name)
     }
 
-    /// What went wrong in this line.
+    /// An error in this line.
     #[cold]
     pub(super) fn error(&self, reason: &dyn fmt::Display) -> Error {
         Error::new(ErrorKind::Input, format!("{}: {reason}", self.describe(self.number))).of_line(self.number)
@@ -65,7 +66,7 @@ impl<R: Read> Lines<R> {
     /// The members of the object in this line.
     pub(super) fn members(&self) -> Result<Members<'_>> {
         serde_json::from_slice(&self.line).map_err(|error| {
-            // What it says of lines is of this one alone.
+            // The parser counts lines in this text alone, so its line number is left out.
             let text = error.to_string();
             let reason = text.split(" at line ").next().unwrap_or(&text);
             let place = self.describe(self.number);
@@ -75,7 +76,7 @@ impl<R: Read> Lines<R> {
     }
 }
 
-/// The members of an object, in their order.
+/// The members of an object, in order.
 pub(super) struct Members<'l>(pub(super) Vec<(Cow<'l, str>, &'l RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
@@ -102,7 +103,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
     }
 }
 
-/// A name, borrowed if it holds nothing to unescape.
+/// A name, borrowed if it has no escapes.
 struct Name<'l>(Cow<'l, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
@@ -129,9 +130,9 @@ impl<'de> Visitor<'de> for NameVisitor {
     }
 }
 
-/// The text of a value that is one.
+/// The text of a quoted value; `None` for any other.
 pub(super) fn text(raw: &str) -> Result<Cow<'_, str>, String> {
-    // Without an escape, the text is what stands between the quotes.
+    // Without an escape, the text is what is between the quotes.
     match raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) {
         Some(text) if !text.contains('\\') => Ok(text.into()),
         _ => serde_json::from_str::<String>(raw).map(Cow::from).map_err(|error| error.to_string()),

@@ -14,7 +14,7 @@ pub use write::Writer;
 
 use crate::error::Result;
 use crate::schema::Schema;
-use line::Lines;
+use line::JsonLines;
 
 /// How to read and write JSON lines: an object per line. Blank lines are skipped.
 ///
@@ -100,7 +100,7 @@ impl Options {
     /// # Errors
     /// None so far: malformed lines are found when they are read.
     pub fn reader<R: Read>(&self, schema: &Schema, input: R) -> Result<Reader<R>> {
-        Ok(Reader::new(Lines::new(&self.name, input), self.ignore_unknown, schema))
+        Ok(Reader::new(JsonLines::new(&self.name, input), self.ignore_unknown, schema))
     }
 
     /// Reads everything once, in bounded memory, and picks the narrowest types.
@@ -122,7 +122,7 @@ impl Options {
     /// [`Input`](crate::ErrorKind::Input) for a line that is not an object, for nested objects, for
     /// lists of other values than numbers or of different lengths, and for an input without rows.
     pub fn infer<R: Read>(&self, input: R) -> Result<Inferred> {
-        infer::infer(Lines::new(&self.name, input), self.enums)
+        infer::infer(JsonLines::new(&self.name, input), self.enums)
     }
 
     /// Writes rows of this schema.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::Read;
 
-use super::line::{Lines, text};
+use super::line::{JsonLines, text};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::missing;
 use crate::load::RecordSource;
@@ -28,7 +28,7 @@ use crate::schema::{FieldDef, Schema, Type};
 /// # Ok::<(), drystone::Error>(())
 /// ```
 pub struct Reader<R> {
-    lines: Lines<R>,
+    lines: JsonLines<R>,
     ignore_unknown: bool,
     schema: Schema,
     /// Which fields the current line has given.
@@ -42,7 +42,7 @@ impl<R> fmt::Debug for Reader<R> {
 }
 
 impl<R: Read> Reader<R> {
-    pub(super) fn new(lines: Lines<R>, ignore_unknown: bool, schema: &Schema) -> Reader<R> {
+    pub(super) fn new(lines: JsonLines<R>, ignore_unknown: bool, schema: &Schema) -> Reader<R> {
         let given = vec![false; schema.fields().len()];
         Reader { lines, ignore_unknown, schema: schema.clone(), given }
     }

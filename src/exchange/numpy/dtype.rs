@@ -1,4 +1,5 @@
-//! NumPy's dtypes: that of a schema as text, and those of files taken apart.
+//! NumPy's dtypes: writes that of a schema as text, and parses those of files. The reader and the
+//! writer use it.
 
 use super::element::{Element, Kind};
 use super::literal::{Literal, quoted};
@@ -7,15 +8,15 @@ use crate::schema::{FieldDef, Number, Schema, Type};
 /// The NumPy dtype of packed records of this schema, as text that Python reads:
 /// `[('x','<i4'),('name','S2')]`.
 ///
-/// It lies exactly as records do, so NumPy can map a table whose rows lie side by side in the file:
-/// `numpy.memmap("points.dry", dtype=…, mode="r", offset=…, shape=(rows,))`, with the offset from
-/// [`TableStats`](crate::TableStats). `drystone info` prints the whole line.
+/// It has the layout of the records, so NumPy can map a table whose rows are contiguous in the
+/// file: `numpy.memmap("points.dry", dtype=…, mode="r", offset=…, shape=(rows,))`, with the offset
+/// from [`TableStats`](crate::TableStats). `drystone info` prints the whole line.
 ///
-/// NumPy has no nulls but NaN and NaT, which nullable floats and timestamps show; in other fields a
-/// null is the value that is reserved for it (see [`FieldDef::null`]). An enumeration is the
+/// NumPy has no nulls except NaN and NaT, which stand for null in floats and timestamps. In other
+/// fields null is the value that is reserved for it (see [`FieldDef::null`]). An enumeration is the
 /// position of its name, from 0 (see [`FieldDef::names`]). A `date` is the `<i4` of its days, for
-/// `.astype('M8[D]')`, a nullable `bool` a `|u1`, and uuids and whole numbers of 128 bits are
-/// `V16`, as NumPy has none.
+/// `.astype('M8[D]')`, a nullable `bool` a `|u1`. Uuids and whole numbers of 128 bits are `V16`,
+/// because NumPy has none.
 ///
 /// ```
 /// use drystone::{Schema, numpy};
@@ -41,7 +42,7 @@ pub fn dtype(schema: &Schema) -> String {
 
 fn scalar(ty: &Type, nullable: bool) -> String {
     match ty {
-        // The byte that means null is no truth value.
+        // The byte that means null is not a truth value.
         Type::Bool => if nullable { "|u1" } else { "|b1" }.into(),
         Type::Str(length) => format!("S{length}"),
         Type::Bytes(length) => format!("V{length}"),
@@ -58,14 +59,14 @@ fn scalar(ty: &Type, nullable: bool) -> String {
     }
 }
 
-/// A field of an array's elements.
+/// A field of the elements of an array.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
     pub(super) name: String,
     pub(super) element: Element,
-    /// How many elements stand side by side, if it is a field of several.
+    /// The number of adjacent elements, if the field has several.
     pub(super) length: Option<usize>,
-    /// Where it begins.
+    /// Its offset.
     pub(super) offset: usize,
 }
 
@@ -74,7 +75,7 @@ impl Column {
         self.element.width() * self.length.unwrap_or(1)
     }
 
-    /// Whether the stored bytes of such a field are these bytes.
+    /// Whether the stored bytes of such a field are the same.
     pub(super) fn is_stored_as(&self, field: &FieldDef) -> bool {
         if self.element.is_swapped() || self.width() != field.width() {
             return false;
@@ -98,12 +99,12 @@ impl Column {
     }
 }
 
-/// The elements of an array: their fields, how wide they are.
+/// The elements of an array: their fields and their width.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     pub(super) columns: Vec<Column>,
     pub(super) width: usize,
-    /// Whether the fields have no names but those given here.
+    /// Whether the fields have no names of their own.
     pub(super) is_plain: bool,
 }
 
@@ -111,7 +112,7 @@ pub(super) struct Layout {
 pub(super) const VALUE: &str = "value";
 
 impl Layout {
-    /// The dtype in a header, or why there can be no records of it.
+    /// The dtype in a header, or why records cannot be made of it.
     pub(super) fn parse(descr: &Literal) -> Result<Layout, String> {
         let layout = match descr {
             Literal::Text(text) => {
@@ -142,7 +143,7 @@ impl Layout {
             };
             let column = column(name, ty, parts.get(2), width)?;
             width = width.checked_add(column.width()).ok_or("its elements are too wide")?;
-            // What has no name is padding.
+            // A field without a name is padding.
             if !column.name.is_empty() {
                 columns.push(column);
             }
@@ -191,7 +192,7 @@ impl Layout {
     }
 }
 
-/// A name, which may be the second of a pair, after a title.
+/// A name, or the second part of a pair of title and name.
 fn name_of(name: &Literal) -> Result<&str, String> {
     let name = if let Some([_, name]) = name.list() { name } else { name };
     name.text().ok_or_else(|| "its dtype has a field whose name is no text".into())
@@ -223,5 +224,6 @@ fn column(name: &str, ty: &Literal, shape: Option<&Literal>, offset: usize) -> R
     }
 }
 
-/// The widest field of an element. Texts in UTF-32 take four times the bytes of a record's.
+/// The widest field of an element. UTF-32 text takes four times the bytes that it takes in a
+/// record.
 const WIDEST: usize = 1 << 20;

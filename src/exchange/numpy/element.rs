@@ -1,4 +1,5 @@
-//! One element of a NumPy array: its type, its byte order, and its value.
+//! One element of a NumPy array: its type, its byte order, and its value. The reader converts by
+//! it.
 
 use crate::record::{Date, Timestamp, Value};
 use crate::schema::Number;
@@ -14,14 +15,14 @@ pub(super) enum Kind {
     Bytes,
     /// Text in UTF-32: `U`.
     Text,
-    /// Bytes as they stand: `V`.
+    /// Raw bytes: `V`.
     Void,
-    /// `M8`
+    /// Times: `M8`.
     Moment(Unit),
 }
 
 impl Kind {
-    /// The number type that is the same, for elements of this width.
+    /// The same number type, for elements of this width.
     pub(super) fn number(self, width: usize) -> Option<Number> {
         Some(match (self, width) {
             (Kind::Unsigned, 1) => Number::U8,
@@ -39,7 +40,7 @@ impl Kind {
     }
 }
 
-/// What a moment counts.
+/// The unit of a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     /// Whole days.
@@ -217,7 +218,7 @@ fn moment_value(unit: Unit, count: i64) -> Result<Value<'static>, String> {
     })
 }
 
-/// An IEEE 754 half as a single, which holds all of them.
+/// An IEEE 754 half float as an `f32`, which holds all of them.
 fn half(bits: u16) -> f32 {
     let sign = u32::from(bits >> 15) << 31;
     let (exponent, fraction) = (u32::from(bits >> 10 & 0x1F), u32::from(bits & 0x3FF));
@@ -289,14 +290,14 @@ mod tests {
             ("<M8[Y]", ".astype('M8[D]')"),
             ("<M8", ".astype('M8[us]')"),
             ("<f16", ".astype('<f8')"),
-            ("", "is no dtype"),
-            ("<", "is no dtype"),
-            ("é4", "is no dtype"),
-            ("<i3", "is no dtype"),
-            ("<i", "is no dtype"),
-            ("S99999999999999999999", "is no dtype"),
-            ("<M8[9999999999999999999s]", "is no dtype"),
-            ("<M8[us", "is no dtype"),
+            ("", "is not a valid dtype"),
+            ("<", "is not a valid dtype"),
+            ("é4", "is not a valid dtype"),
+            ("<i3", "is not a valid dtype"),
+            ("<i", "is not a valid dtype"),
+            ("S99999999999999999999", "is not a valid dtype"),
+            ("<M8[9999999999999999999s]", "is not a valid dtype"),
+            ("<M8[us", "is not a valid dtype"),
         ] {
             let reason = Element::parse(dtype).unwrap_err();
             assert!(reason.contains(expected), "{dtype}: {reason}");

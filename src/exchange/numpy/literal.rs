@@ -1,5 +1,5 @@
-//! Python literals, as far as headers of `.npy` files have them: texts, whole numbers, truth
-//! values, lists, tuples, dicts.
+//! Parses Python literals as they occur in headers of `.npy` files: texts, whole numbers, truth
+//! values, lists, tuples and dicts. `dtype.rs` and the reader use it.
 
 /// A literal.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +16,7 @@ pub(super) enum Literal {
 const DEPTH: usize = 16;
 
 impl Literal {
-    /// Reads a literal that is all of the text but for spaces.
+    /// Parses a text that is one literal, with spaces around it.
     pub(super) fn parse(text: &str) -> Option<Literal> {
         let mut parser = Parser { rest: text };
         let literal = parser.literal(DEPTH)?;
@@ -43,7 +43,7 @@ impl Literal {
     }
 }
 
-/// A text as Python writes it.
+/// A text in Python's quotes.
 pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("'");
     for letter in text.chars() {
@@ -92,7 +92,7 @@ impl<'t> Parser<'t> {
                 break;
             }
         }
-        // In Python, a number in brackets is a number; here nothing turns on it.
+        // In Python, a number in brackets is a number. Here both are the same.
         Some(Literal::List(list))
     }
 

@@ -2,18 +2,18 @@
 //! schema ([`Inferred`]). Start with [`Options`]. [`dtype`] gives the dtype of a table's rows, with
 //! which NumPy can map them in place.
 
+mod array_reader;
+mod array_writer;
 mod dtype;
 mod element;
 mod literal;
-mod read;
-mod write;
 
 use std::io::{Read, Write};
 
 pub use crate::exchange::inferred::{Column, Inferred};
+pub use array_reader::Reader;
+pub use array_writer::Writer;
 pub use dtype::dtype;
-pub use read::Reader;
-pub use write::Writer;
 
 use crate::error::{Result, fail};
 use crate::schema::Schema;
@@ -115,7 +115,7 @@ impl Options {
     /// elements (Python objects, complex numbers, more dimensions), if the array has a field that
     /// is not in the schema, or if it lacks a field that has no default and is not nullable.
     pub fn reader<R: Read>(&self, schema: &Schema, input: R) -> Result<Reader<R>> {
-        Reader::new(read::Opened::new(&self.name, input)?, self.ignore_unknown, schema)
+        Reader::new(array_reader::Opened::new(&self.name, input)?, self.ignore_unknown, schema)
     }
 
     /// Infers the schema. Reads the whole array only if it has texts or times.
@@ -140,7 +140,7 @@ impl Options {
     /// [`Input`](crate::ErrorKind::Input) if it is not an `.npy` file, if it is cut off, or if a
     /// column has an invalid name or width.
     pub fn infer<R: Read>(&self, input: R) -> Result<Inferred> {
-        read::Opened::new(&self.name, input)?.infer()
+        array_reader::Opened::new(&self.name, input)?.infer()
     }
 
     /// Writes rows of this schema, whose number is set by [`rows`](Options::rows). Each row is a

@@ -1,14 +1,14 @@
 //! Apache Parquet: reading files ([`Reader`]), writing rows ([`Writer`]), and inferring the schema
 //! ([`Inferred`]). Start with [`Options`].
 
-mod read;
-mod write;
+mod file_batches;
+mod row_groups;
 
 use std::io::{Read, Seek, Write};
 
 pub use crate::exchange::arrow::Reader;
 pub use crate::exchange::inferred::{Column, Inferred};
-pub use write::Writer;
+pub use row_groups::Writer;
 
 use crate::error::Result;
 use crate::schema::Schema;
@@ -101,7 +101,7 @@ impl Options {
     /// not in the schema or has a type that no field holds, or if a field that has no default and
     /// is not nullable has no column.
     pub fn reader<R: Read + Seek + Send + 'static>(&self, schema: &Schema, input: R) -> Result<Reader> {
-        Reader::new(&self.name, self.ignore_unknown, schema, read::open(&self.name, input)?)
+        Reader::new(&self.name, self.ignore_unknown, schema, file_batches::open(&self.name, input)?)
     }
 
     /// Infers the schema, by the rules of [`arrow::Options::infer`](crate::arrow::Options::infer).
@@ -121,7 +121,7 @@ impl Options {
     /// [`Input`](crate::ErrorKind::Input) if it is not a Parquet file or is cut off, or if a column
     /// has a type that no field holds.
     pub fn infer<R: Read + Seek + Send + 'static>(&self, input: R) -> Result<Inferred> {
-        read::open(&self.name, input)?.infer(&self.name, self.enums)
+        file_batches::open(&self.name, input)?.infer(&self.name, self.enums)
     }
 
     /// Writes rows of this schema.

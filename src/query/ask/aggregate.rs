@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::column::Column;
-use super::order::Order;
 
 /// A value computed from many rows: [`count`], [`count_of`], [`count_distinct`], [`sum`], [`min`],
 /// [`max`], [`mean`], [`first`], [`last`].
@@ -281,30 +280,6 @@ impl Aggregate {
     pub fn named(mut self, name: impl Into<String>) -> Aggregate {
         self.name = Some(name.into());
         self
-    }
-
-    /// Sorts by this, in ascending order.
-    ///
-    /// ```
-    /// use drystone::query::count;
-    ///
-    /// assert_eq!(count().asc().to_string(), "count");
-    /// # Ok::<(), drystone::Error>(())
-    /// ```
-    pub fn asc(self) -> Order {
-        self.into()
-    }
-
-    /// Sorts by this, in descending order.
-    ///
-    /// ```
-    /// use drystone::query::count;
-    ///
-    /// assert_eq!(count().desc().to_string(), "count desc");
-    /// # Ok::<(), drystone::Error>(())
-    /// ```
-    pub fn desc(self) -> Order {
-        self.asc().descending()
     }
 
     pub(in crate::query) fn name(&self) -> String {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::column::Column;
 use super::literal::quoted_name;
-use super::order::Order;
 
 /// A field of the rows, or [`floor`] of one, and its name in the result.
 ///
@@ -101,6 +100,20 @@ pub(in crate::query) enum Size {
     Nanos(i128),
 }
 
+/// Naming.
+impl Column {
+    /// The field with another name in the result: `carrier as airline` in text.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// assert_eq!(col("carrier").named("airline").to_string(), "carrier as airline");
+    /// ```
+    pub fn named(self, name: impl Into<String>) -> Expr {
+        Expr::from(self).named(name)
+    }
+}
+
 impl Expr {
     /// Sets the name in the result. Without it, the name is that of the field, or the text form,
     /// such as `floor(at, 1 min)`.
@@ -113,28 +126,6 @@ impl Expr {
     pub fn named(mut self, name: impl Into<String>) -> Expr {
         self.name = Some(name.into());
         self
-    }
-
-    /// Sorts by this, in ascending order.
-    ///
-    /// ```
-    /// use drystone::query::floor;
-    ///
-    /// assert_eq!(floor("delay", 15).asc().to_string(), "floor(delay, 15)");
-    /// ```
-    pub fn asc(self) -> Order {
-        self.into()
-    }
-
-    /// Sorts by this, in descending order.
-    ///
-    /// ```
-    /// use drystone::query::floor;
-    ///
-    /// assert_eq!(floor("delay", 15).desc().to_string(), "floor(delay, 15) desc");
-    /// ```
-    pub fn desc(self) -> Order {
-        self.asc().descending()
     }
 
     /// Its name in the result.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::aggregate::Aggregate;
+use super::column::Column;
 use super::expr::Expr;
 
 /// A sort key of a result: a field or, in a result of groups, a grouping field or an aggregate.
@@ -90,6 +91,85 @@ impl Order {
 impl<E: Into<Expr>> From<E> for Order {
     fn from(expr: E) -> Order {
         Order::new(By::Expr(expr.into()))
+    }
+}
+
+/// Sorting.
+impl Column {
+    /// Sorts by this, in ascending order.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// assert_eq!(col("delay").asc(), "delay".parse()?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn asc(self) -> Order {
+        self.into()
+    }
+
+    /// Sorts by this, in descending order.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// assert_eq!(col("delay").desc(), "-delay".parse()?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn desc(self) -> Order {
+        self.asc().descending()
+    }
+}
+
+/// Sorting.
+impl Expr {
+    /// Sorts by this, in ascending order.
+    ///
+    /// ```
+    /// use drystone::query::floor;
+    ///
+    /// assert_eq!(floor("delay", 15).asc().to_string(), "floor(delay, 15)");
+    /// ```
+    pub fn asc(self) -> Order {
+        self.into()
+    }
+
+    /// Sorts by this, in descending order.
+    ///
+    /// ```
+    /// use drystone::query::floor;
+    ///
+    /// assert_eq!(floor("delay", 15).desc().to_string(), "floor(delay, 15) desc");
+    /// ```
+    pub fn desc(self) -> Order {
+        self.asc().descending()
+    }
+}
+
+/// Sorting.
+impl Aggregate {
+    /// Sorts by this, in ascending order.
+    ///
+    /// ```
+    /// use drystone::query::count;
+    ///
+    /// assert_eq!(count().asc().to_string(), "count");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn asc(self) -> Order {
+        self.into()
+    }
+
+    /// Sorts by this, in descending order.
+    ///
+    /// ```
+    /// use drystone::query::count;
+    ///
+    /// assert_eq!(count().desc().to_string(), "count desc");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn desc(self) -> Order {
+        self.asc().descending()
     }
 }
 

@@ -1,8 +1,9 @@
-//! The planner: which rows are read at all, and what is still asked of each of them.
+//! The planner: which rows are read, and what is tested of each. It turns the filter into ranges of
+//! the tree, and leaves the choice of an index to `indexes.rs`.
 //!
-//! A predicate is taken apart at its outermost `and`s. What they say of the leading fields of the
-//! key, values as long as they last and then ranges, becomes ranges of the tree, whose rows are
-//! counted and not read. The rest is the filter.
+//! A predicate is split at its outermost `and`s. Conditions on the leading fields of the key become
+//! ranges of the tree: single values first, then one range. Rows of these ranges need not be tested
+//! for them. The rest is the filter.
 
 use std::fmt;
 use std::ops::{Bound, Range};
@@ -15,28 +16,28 @@ use crate::query::ask::column::Place;
 use crate::schema::FieldDef;
 use crate::table::Reader;
 
-/// More ranges of the tree than this are not worth their look-ups.
+/// Above this number of ranges, the look-ups cost more than they save.
 const MOST_RANGES: usize = 64;
 
-/// Which rows are read, and what is asked of them.
+/// Which rows are read, and the filter that each must pass.
 pub(in crate::query) struct Plan {
     pub(in crate::query) access: Access,
-    /// Numbers of rows, in order, apart from each other.
+    /// Row numbers as ranges, in order and disjoint.
     pub(in crate::query) rows: Vec<Range<u64>>,
     pub(in crate::query) filter: Filter,
 }
 
 /// How the rows are found.
 pub(in crate::query) enum Access {
-    /// Reads every row.
+    /// Every row is read.
     Scan,
-    /// Nothing can pass.
+    /// No row can pass.
     Nothing,
-    /// Ranges of the tree, by these leading fields of the key.
+    /// Ranges of the tree, by this many leading fields of the key.
     Key(Vec<String>),
-    /// The rows that an index finds by its leading fields.
+    /// The rows that an index finds, by this many of its leading fields.
     Index { name: String, fields: Vec<String> },
-    /// The entries of an index in place of rows, in ranges by its leading fields.
+    /// The entries of an index instead of rows, in ranges by this many of its leading fields.
     Entries { name: String, fields: Vec<String> },
 }
 
@@ -84,24 +85,25 @@ impl fmt::Display for Plan {
     }
 }
 
-/// Whether a place is this field, as the schema has it.
+/// Whether the place is all of this field, with the type that the schema has.
 fn is_on(place: &Place, field: &FieldDef) -> bool {
     place.offset == field.offset()
         && place.field.ty() == field.ty()
         && place.field.is_nullable() == field.is_nullable()
 }
 
-/// What is known of the key so far.
+/// The conditions on the key found so far.
 pub(in crate::query) struct KeyRanges {
     /// Stored values of the leading fields, in order.
     prefixes: Vec<Vec<u8>>,
-    /// The first and the last value of the field behind them, in stored form.
+    /// The first and the last value of the next field, in stored form.
     ends: Option<Vec<(Vec<u8>, Vec<u8>)>>,
     pub(in crate::query) fields: Vec<String>,
 }
 
 impl KeyRanges {
-    /// What these say of the leading fields of a key. What is used of them is taken out.
+    /// The conditions of the filter on the leading fields of a key. Those that are used are removed
+    /// from it.
     pub(in crate::query) fn of<'f>(
         fields: impl IntoIterator<Item = &'f FieldDef>,
         conjuncts: &mut Vec<Filter>,
@@ -120,14 +122,14 @@ impl KeyRanges {
         keys
     }
 
-    /// Whether it is one value of each of so many leading fields.
+    /// Whether each of the first `fields` fields has a single value.
     pub(in crate::query) fn is_one_value_of(&self, fields: usize) -> bool {
         let values = self.fields.len() - usize::from(self.ends.is_some());
         self.prefixes.len() == 1 && values >= fields
     }
 
-    /// Takes in the set of the next field; `None` if it cannot be used, and whether it is the last
-    /// one that can.
+    /// Adds the set of the next field. `None` if it cannot be used; otherwise whether it is the
+    /// last one that can.
     fn narrow(&mut self, field: &FieldDef, set: &Ranges) -> Option<bool> {
         let class = Class::of(field.ty());
         let stored = |ordinal: &[u8]| {
@@ -154,10 +156,10 @@ impl KeyRanges {
         for (from, to) in set.as_slice() {
             let last = last_before(to, field.width());
             if is_float && last > infinity(class) {
-                // The tree has NaNs below all numbers too.
+                // The tree also has NaNs below all numbers.
                 return None;
             }
-            // There are NaNs below minus infinity in the tree, which are above all numbers here.
+            // The tree has NaNs below minus infinity; in queries they are above all numbers.
             let first = if is_float { lowest(class, from.max(&minus_infinity(class))) } else { stored(from) };
             ends.push((first, stored(&last)));
         }
@@ -205,7 +207,8 @@ fn minus_infinity(class: Class) -> Vec<u8> {
     }
 }
 
-/// The stored float from which the tree has those of this ordinal: -0.0 stands before 0.0 there.
+/// The lowest stored float with this ordinal in the order of the tree: there, -0.0 comes before
+/// 0.0.
 fn lowest(class: Class, ordinal: &[u8]) -> Vec<u8> {
     let mut stored = Vec::with_capacity(ordinal.len());
     class.write_stored(ordinal, &mut stored);

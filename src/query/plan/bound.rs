@@ -1,4 +1,5 @@
-//! Aggregates bound to a schema: where their field is, and the type of what comes out.
+//! Aggregates bound to a schema: the place of their field, and the type of the result. The planner
+//! makes them, `run` computes them.
 
 use super::domain::Class;
 use crate::error::{Result, fail};
@@ -11,15 +12,16 @@ use crate::schema::{FieldDef, Schema, Type};
 pub(in crate::query) struct Fn {
     pub(in crate::query) function: Function,
     pub(in crate::query) place: Option<Place>,
-    /// Whether so many rows cannot make a sum beyond 64 bits.
+    /// Whether a sum of this many rows always fits into 64 bits.
     pub(in crate::query) is_narrow: bool,
     pub(in crate::query) is_grouped: bool,
-    /// What comes out.
+    /// The name and type of the result.
     pub(in crate::query) field: FieldDef,
 }
 
 impl Fn {
-    /// `rows` is how many rows there can be, `is_grouped` whether each group has one at least.
+    /// `rows` is the highest possible number of rows; `is_grouped` is whether each group has at
+    /// least one row.
     pub(in crate::query) fn new(
         aggregate: &Aggregate,
         schema: &Schema,
@@ -44,7 +46,7 @@ impl Fn {
         Ok(Fn { function, place, is_narrow, is_grouped, field })
     }
 
-    /// The same of rows in which fields lie elsewhere, if its own does.
+    /// The same for rows in which fields have other places; `None` if its own field is not there.
     pub(in crate::query) fn moved(&self, to: &dyn std::ops::Fn(&Place) -> Option<Place>) -> Option<Fn> {
         let place = match &self.place {
             Some(place) => Some(to(place)?),
@@ -53,7 +55,7 @@ impl Fn {
         Some(Fn { place, ..self.clone() })
     }
 
-    /// Whether it depends on the order of the rows.
+    /// Whether the result depends on the order of the rows.
     pub(in crate::query) fn needs_order(&self) -> bool {
         matches!(self.function, Function::First | Function::Last)
     }
@@ -86,7 +88,7 @@ fn type_of(function: Function, place: &Place, rows: u64) -> Result<Type> {
     }
 }
 
-/// Whether the sum of so many numbers of a type is sure to fit an `i64`.
+/// Whether the sum of this many numbers of a type always fits into an `i64`.
 fn is_narrow(ty: &Type, rows: u64) -> bool {
     let Class::Whole { width, signed } = Class::of(ty) else { return false };
     let bits = 8 * width as u32 - u32::from(signed);

@@ -1,21 +1,21 @@
-//! The order of a type's values: ordinals, which are bytes that order as the values do, and where a
-//! literal falls among them.
+//! The order of a type's values. An ordinal is a string of bytes that orders as the values do. This
+//! file converts stored bytes to ordinals and back, and finds where a literal falls among them.
 //!
-//! Whole numbers: most significant byte first, the sign bit turned. Floats: likewise, with one
-//! zero, then all NaNs as one value above the rest, then null. Text, bytes and uuids: as they are
-//! stored. The value reserved for null is the first ordinal or the last one.
+//! Whole numbers: most significant byte first, sign bit flipped. Floats: the same, with one zero;
+//! then all NaNs as one value, then null. Text, bytes and uuids: as stored. The value reserved for
+//! null is the first ordinal or the last one.
 
 use super::ranges::{End, Ranges, successor};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::record::{Timestamp, Value};
 use crate::schema::calendar::{self, DAY_MICROS};
-use crate::schema::text::{parse_uuid, shown};
+use crate::schema::text::{hex_bytes, parse_uuid, shown};
 use crate::schema::{FieldDef, Number, Type};
 
-/// How the stored bytes of a field and its ordinals belong together.
+/// How the stored bytes of a field relate to its ordinals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::query) enum Class {
-    /// A whole number of so many bytes, stored least significant byte first.
+    /// A whole number of `width` bytes, least significant byte first.
     Whole {
         width: usize,
         signed: bool,
@@ -26,13 +26,13 @@ pub(in crate::query) enum Class {
     Bytes {
         width: usize,
     },
-    /// An array: its values have no order.
+    /// An array, whose values have no order.
     Array {
         width: usize,
     },
 }
 
-/// Where a literal falls: the first ordinal that is not below it, and the first that is above it.
+/// Where a literal falls: the first ordinal that is not below it, and the first one above it.
 struct Cut {
     at: End,
     above: End,
@@ -55,8 +55,7 @@ impl Class {
         }
     }
 
-    /// Turns stored bytes into their ordinal, appended to `out`. Not for arrays, which are taken as
-    /// bytes.
+    /// Appends the ordinal of stored bytes to `out`. For arrays these are the bytes themselves.
     pub(in crate::query) fn write_ordinal(self, field: &FieldDef, stored: &[u8], out: &mut Vec<u8>) {
         match self {
             Class::Whole { signed, .. } => {
@@ -78,7 +77,7 @@ impl Class {
         }
     }
 
-    /// The stored bytes of an ordinal, appended to `out`.
+    /// Appends the stored bytes of an ordinal to `out`.
     pub(in crate::query) fn write_stored(self, ordinal: &[u8], out: &mut Vec<u8>) {
         match self {
             Class::Whole { signed, .. } => {
@@ -100,8 +99,8 @@ impl Class {
     }
 }
 
-/// The ordinal of an `f32`: as the numbers order, -0.0 as 0.0, every NaN as the last but one, null
-/// as the last.
+/// The ordinal of an `f32`: in the order of numbers, with -0.0 as 0.0, every NaN as the last but
+/// one, and null as the last.
 #[inline(always)]
 pub(in crate::query) fn ordinal_f32(bits: u32, nullable: bool) -> u32 {
     let real = f32::from_bits(bits);
@@ -112,7 +111,7 @@ pub(in crate::query) fn ordinal_f32(bits: u32, nullable: bool) -> u32 {
     bits ^ (((bits as i32 >> 31) as u32) | 0x8000_0000)
 }
 
-/// The same of an `f64`.
+/// The ordinal of an `f64`, as for an `f32`.
 #[inline(always)]
 pub(in crate::query) fn ordinal_f64(bits: u64, nullable: bool) -> u64 {
     let real = f64::from_bits(bits);
@@ -141,7 +140,7 @@ fn stored_f64(ordinal: u64) -> u64 {
     }
 }
 
-/// All values of a field that are not null.
+/// The set of all values of a field that are not null.
 pub(in crate::query) fn valid(field: &FieldDef) -> Ranges {
     let width = field.width();
     let Some(null) = field.null() else { return Ranges::all(width) };
@@ -150,21 +149,21 @@ pub(in crate::query) fn valid(field: &FieldDef) -> Ranges {
     class.write_ordinal(field, null, &mut ordinal);
     match class {
         Class::Whole { signed: true, .. } => Ranges::new(successor(&ordinal), None),
-        // The text whose first byte says null, whatever follows it.
+        // A text that starts with the byte of null is null, whatever follows.
         _ if matches!(field.ty(), Type::Str(_)) => Ranges::new(Some(vec![0; width]), Some(ordinal)),
         Class::Array { .. } => Ranges::new(Some(ordinal.clone()), successor(&ordinal)).complement(width),
         _ => Ranges::new(Some(vec![0; width]), Some(ordinal)),
     }
 }
 
-/// The values that are less than, equal to, or greater than a literal, of those that are not null.
+/// The values that are less than, equal to, or greater than a literal. Null is in none of them.
 pub(in crate::query) struct Sides {
     pub(in crate::query) less: Ranges,
     pub(in crate::query) equal: Ranges,
     pub(in crate::query) greater: Ranges,
 }
 
-/// How the values of a field lie to a literal.
+/// Splits the values of a field by a literal.
 pub(in crate::query) fn sides(field: &FieldDef, value: &Value<'_>) -> Result<Sides> {
     let Cut { at, above } = cut(field, value)?;
     let valid = valid(field);
@@ -176,7 +175,7 @@ pub(in crate::query) fn sides(field: &FieldDef, value: &Value<'_>) -> Result<Sid
     })
 }
 
-/// The texts, or bytes, that begin like this.
+/// The texts or bytes that start with a prefix.
 pub(in crate::query) fn beginning(field: &FieldDef, prefix: &Value<'_>) -> Result<Ranges> {
     let bytes = match (field.ty(), prefix) {
         (Type::Str(_), Value::Text(text)) => text.as_bytes().to_vec(),
@@ -199,75 +198,28 @@ pub(in crate::query) fn beginning(field: &FieldDef, prefix: &Value<'_>) -> Resul
 }
 
 fn cut(field: &FieldDef, value: &Value<'_>) -> Result<Cut> {
-    let wrong = |reason: &str| no_value(field, value, reason);
-    let number = |class: Class| match (class, value) {
-        (Class::Whole { width, signed }, Value::Signed(number)) => {
-            Ok(whole(width, signed, Whole::of(*number)))
-        }
-        (Class::Whole { width, signed }, Value::Unsigned(number)) => {
-            Ok(whole(width, signed, Whole { negative: false, bits: *number }))
-        }
-        (Class::Whole { width, signed }, Value::F32(real)) => {
-            Ok(whole_and_real(width, signed, (*real).into()))
-        }
-        (Class::Whole { width, signed }, Value::F64(real)) => Ok(whole_and_real(width, signed, *real)),
-        (Class::F64, Value::F64(real)) => Ok(f64_at(*real)),
-        (Class::F64, Value::F32(real)) => Ok(f64_at((*real).into())),
-        (Class::F32, Value::F64(real)) if (*real as f32).is_infinite() && real.is_finite() => {
-            // Between the last finite number and infinity.
-            let cut = f32_at(*real as f32);
-            let between = if *real > 0.0 { cut.at } else { cut.above };
-            Ok(Cut { at: between.clone(), above: between })
-        }
-        (Class::F32, Value::F64(real)) => Ok(f32_at(*real as f32)),
-        (Class::F32, Value::F32(real)) => Ok(f32_at(*real)),
-        (Class::F64, _) => match Whole::of_value(value) {
-            Some(number) => Ok(f64_and_whole(number)),
-            None => Err(wrong("")),
-        },
-        (Class::F32, _) => match Whole::of_value(value) {
-            Some(number) => Ok(f32_and_whole(number)),
-            None => Err(wrong("")),
-        },
-        _ => Err(wrong("")),
-    };
-    let micros = |micros: i128, width| whole(width, true, Whole::of(micros));
+    let wrong = |reason: &str| Err(no_value(field, value, reason));
     match (field.ty(), value) {
         (Type::Bool, Value::Bool(value)) => Ok(whole(1, false, Whole::of((*value).into()))),
-        (Type::Bool, _) => Err(wrong("; true or false is expected")),
+        (Type::Bool, _) => wrong("; true or false is expected"),
         (Type::Str(_), Value::Text(text)) => {
             if text.bytes().any(|byte| byte == 0) {
-                return Err(wrong(": it holds a NUL character, which no text does"));
+                return wrong(": it holds a NUL character, which no text does");
             }
             Ok(bytes_at(text.as_bytes(), field.width(), true))
         }
         (Type::Enum(names), Value::Text(name)) => match names.position(name) {
             Some(position) => Ok(whole(field.width(), false, Whole::of(position as i128))),
-            None => Err(wrong(&format!(": {}", names.unknown(name)))),
+            None => wrong(&format!(": {}", names.unknown(name))),
         },
         (Type::Bytes(_), Value::Bytes(bytes)) => Ok(bytes_at(bytes, field.width(), false)),
         (Type::Bytes(_), Value::Text(text)) => Ok(bytes_at(&hex(field, text)?, field.width(), false)),
         (Type::Uuid, Value::Uuid(uuid)) => Ok(bytes_at(uuid.as_bytes(), 16, false)),
         (Type::Uuid, Value::Text(text)) => match parse_uuid(text) {
             Some(uuid) => Ok(bytes_at(&uuid, 16, false)),
-            None => Err(wrong(": 32 hexadecimal digits are expected")),
+            None => wrong(": 32 hexadecimal digits are expected"),
         },
-        (Type::Date, Value::Date(date)) => Ok(micros(date.days().into(), 4)),
-        (Type::Timestamp, Value::Timestamp(moment)) => Ok(micros(moment.micros().into(), 8)),
-        (Type::Timestamp, Value::Date(date)) => Ok(micros(midnight(date.days()), 8)),
-        (Type::Date, Value::Timestamp(moment)) => Ok(days_at(*moment)),
-        (Type::Date, Value::Text(text)) => match (calendar::parse_date(text), text.parse::<Timestamp>()) {
-            (Ok(days), _) => Ok(micros(days.into(), 4)),
-            (_, Ok(moment)) => Ok(days_at(moment)),
-            (Err(reason), _) => Err(wrong(&format!(": {reason}"))),
-        },
-        (Type::Timestamp, Value::Text(text)) => {
-            match (calendar::parse_date(text), calendar::parse_timestamp(text)) {
-                (Ok(days), _) => Ok(micros(midnight(days), 8)),
-                (_, Ok(moment)) => Ok(micros(moment.into(), 8)),
-                (_, Err(reason)) => Err(wrong(&format!(": {reason}"))),
-            }
-        }
+        (Type::Date | Type::Timestamp, _) => cut_time(field, value),
         (Type::Array(..), _) => fail!(
             Value,
             "field {:?} is of type {}; arrays have no order, but an element can be compared by its offset, as in at({}, {})",
@@ -276,8 +228,62 @@ fn cut(field: &FieldDef, value: &Value<'_>) -> Result<Cut> {
             field.offset(),
             element(field.ty())
         ),
-        (ty, _) if ty.is_number() => number(Class::of(ty)),
-        _ => Err(wrong("")),
+        (ty, _) if ty.is_number() => {
+            cut_number(Class::of(ty), value).ok_or_else(|| no_value(field, value, ""))
+        }
+        _ => wrong(""),
+    }
+}
+
+/// Where a literal falls among numbers; `None` if it is not a number.
+fn cut_number(class: Class, value: &Value<'_>) -> Option<Cut> {
+    let cut = match (class, value) {
+        (Class::Whole { width, signed }, Value::Signed(number)) => whole(width, signed, Whole::of(*number)),
+        (Class::Whole { width, signed }, Value::Unsigned(number)) => {
+            whole(width, signed, Whole { negative: false, bits: *number })
+        }
+        (Class::Whole { width, signed }, Value::F32(real)) => whole_and_real(width, signed, (*real).into()),
+        (Class::Whole { width, signed }, Value::F64(real)) => whole_and_real(width, signed, *real),
+        (Class::F64, Value::F64(real)) => f64_at(*real),
+        (Class::F64, Value::F32(real)) => f64_at((*real).into()),
+        (Class::F32, Value::F64(real)) if (*real as f32).is_infinite() && real.is_finite() => {
+            // Between the last finite number and infinity.
+            let cut = f32_at(*real as f32);
+            let between = if *real > 0.0 { cut.at } else { cut.above };
+            Cut { at: between.clone(), above: between }
+        }
+        (Class::F32, Value::F64(real)) => f32_at(*real as f32),
+        (Class::F32, Value::F32(real)) => f32_at(*real),
+        (Class::F64, _) => f64_and_whole(Whole::of_value(value)?),
+        (Class::F32, _) => f32_and_whole(Whole::of_value(value)?),
+        _ => return None,
+    };
+    Some(cut)
+}
+
+/// Where a literal falls among dates, or among timestamps.
+fn cut_time(field: &FieldDef, value: &Value<'_>) -> Result<Cut> {
+    let micros = |micros: i128| whole(8, true, Whole::of(micros));
+    let days = |days: i32| whole(4, true, Whole::of(days.into()));
+    let wrong = |reason| Err(no_value(field, value, &format!(": {reason}")));
+    match (field.ty(), value) {
+        (Type::Date, Value::Date(date)) => Ok(days(date.days())),
+        (Type::Date, Value::Timestamp(moment)) => Ok(days_at(*moment)),
+        (Type::Date, Value::Text(text)) => match (calendar::parse_date(text), text.parse::<Timestamp>()) {
+            (Ok(date), _) => Ok(days(date)),
+            (_, Ok(moment)) => Ok(days_at(moment)),
+            (Err(reason), _) => wrong(reason),
+        },
+        (Type::Timestamp, Value::Timestamp(moment)) => Ok(micros(moment.micros().into())),
+        (Type::Timestamp, Value::Date(date)) => Ok(micros(midnight(date.days()))),
+        (Type::Timestamp, Value::Text(text)) => {
+            match (calendar::parse_date(text), calendar::parse_timestamp(text)) {
+                (Ok(date), _) => Ok(micros(midnight(date))),
+                (_, Ok(moment)) => Ok(micros(moment.into())),
+                (_, Err(reason)) => wrong(reason),
+            }
+        }
+        _ => Err(no_value(field, value, "")),
     }
 }
 
@@ -289,7 +295,7 @@ fn midnight(days: i32) -> i128 {
     i128::from(days) * i128::from(DAY_MICROS)
 }
 
-/// A moment compared with days: a day is its midnight.
+/// A point in time among days. A day counts as its midnight.
 fn days_at(moment: Timestamp) -> Cut {
     let (day, rest) = (moment.micros().div_euclid(DAY_MICROS), moment.micros().rem_euclid(DAY_MICROS));
     let cut = whole(4, true, Whole::of(day.into()));
@@ -311,13 +317,7 @@ fn no_value(field: &FieldDef, value: &Value<'_>, reason: &str) -> Error {
 
 fn hex(field: &FieldDef, text: &str) -> Result<Vec<u8>> {
     let wrong = || no_value(field, &Value::from(text), ": 0x and pairs of hexadecimal digits are expected");
-    let digits = text.strip_prefix("0x").ok_or_else(wrong)?;
-    if digits.len() % 2 == 1 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(wrong());
-    }
-    Ok((0..digits.len() / 2)
-        .filter_map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).ok())
-        .collect())
+    text.strip_prefix("0x").and_then(hex_bytes).ok_or_else(wrong)
 }
 
 fn padded(bytes: &[u8], width: usize) -> Vec<u8> {
@@ -326,11 +326,11 @@ fn padded(bytes: &[u8], width: usize) -> Vec<u8> {
     padded
 }
 
-/// A string of bytes among those of one width. Text that is shorter is padded, and then equal;
-/// other bytes are not.
+/// Bytes among those of one width. Shorter text is padded and then equal; other shorter bytes equal
+/// nothing.
 fn bytes_at(bytes: &[u8], width: usize, is_text: bool) -> Cut {
     if bytes.len() > width {
-        // It comes behind what it begins with, and before all that follows that.
+        // They sort after their own prefix, and before all that starts with them.
         let next = successor(&bytes[..width]);
         return Cut { at: next.clone(), above: next };
     }
@@ -341,7 +341,7 @@ fn bytes_at(bytes: &[u8], width: usize, is_text: bool) -> Cut {
     Cut { above: successor(&at), at: Some(at) }
 }
 
-/// A whole number from -2^127 to 2^128 - 1: two's complement where it is negative.
+/// A whole number from -2^127 to 2^128 - 1, in two's complement if negative.
 #[derive(Clone, Copy)]
 struct Whole {
     negative: bool,
@@ -361,7 +361,7 @@ impl Whole {
         }
     }
 
-    /// How it compares with a float that is no NaN.
+    /// The order relative to a float that is not NaN.
     fn cmp_real(self, real: f64) -> std::cmp::Ordering {
         use std::cmp::Ordering::{Equal, Greater, Less};
         let floor = real.floor();
@@ -393,7 +393,7 @@ impl Whole {
     }
 }
 
-/// The ordinal of a whole number in a field that can hold it.
+/// The position of a whole number in a field that can hold it.
 fn whole_ordinal(number: Whole, width: usize, signed: bool) -> Vec<u8> {
     let mut ordinal = number.bits.to_be_bytes()[16 - width..].to_vec();
     if signed {
@@ -424,7 +424,7 @@ fn whole(width: usize, signed: bool, number: Whole) -> Cut {
     Cut { above: successor(&at), at: Some(at) }
 }
 
-/// A float among whole numbers.
+/// The position of a float among whole numbers.
 fn whole_and_real(width: usize, signed: bool, real: f64) -> Cut {
     let floor = real.floor();
     // NaN is above all numbers.
@@ -450,7 +450,7 @@ fn f32_at(real: f32) -> Cut {
     Cut { above: successor(&at), at: Some(at) }
 }
 
-/// A whole number among floats, which may lie between two of them.
+/// The position of a whole number among floats. It may lie between two of them.
 fn f64_and_whole(number: Whole) -> Cut {
     let real = number.to_f64();
     nearest(number, real, f64_at(real))
@@ -461,10 +461,10 @@ fn f32_and_whole(number: Whole) -> Cut {
     nearest(number, real.into(), f32_at(real))
 }
 
-/// `cut` is that of `real`, the float nearest to the number.
+/// `cut` is the position of `real`, the float nearest to the number.
 fn nearest(number: Whole, real: f64, cut: Cut) -> Cut {
     if real.is_infinite() {
-        // Above all finite floats of its type, and below infinity; never so of a number below zero.
+        // Above all finite floats of its type and below infinity. Numbers below zero never are.
         return Cut { at: cut.at.clone(), above: cut.at };
     }
     match number.cmp_real(real) {

@@ -2,34 +2,34 @@
 //! pushed down to the tests.
 //!
 //! A row is returned only if the predicate is true. So once no `not` remains, *unknown* may be
-//! treated as false. In a test null has no part in either answer: it gives the set of values for
-//! which it is true, or the set for which it is false.
+//! treated as false. Null is neither in the set of values for which a test is true nor in the set
+//! for which it is false, except in `is null`.
 
 use std::fmt;
 
 use super::domain::{self, Class, Sides};
 use super::ranges::{Ranges, last_before, successor};
-use crate::error::{Error, Result, fail};
+use crate::error::{Error, ErrorKind, Result, fail};
 use crate::query::ask::column::Place;
 use crate::query::ask::marked::marked;
 use crate::query::ask::predicate::{Check, Node, Op, Operand, Predicate, Test, With};
 use crate::record::Value;
-use crate::schema::{Schema, Type};
+use crate::schema::{FieldDef, Schema, Type};
 
-/// What is asked of a row.
+/// A condition on a row.
 #[derive(Clone, Debug)]
 pub(in crate::query) enum Filter {
-    /// All of these.
+    /// All of these hold.
     And(Vec<Filter>),
-    /// At least one of these.
+    /// At least one of these holds.
     Or(Vec<Filter>),
-    /// That a field's value is in a set.
+    /// The value of a field is in a set.
     In { place: Place, set: Ranges },
-    /// How two fields compare, both of them not null.
+    /// Two fields compare like this, and neither is null.
     Pair { left: Place, op: Op, right: Place },
 }
 
-/// As deep as a predicate made in Rust may be.
+/// The deepest predicate that Rust code may build.
 const DEPTH: usize = 1000;
 
 impl Filter {
@@ -53,7 +53,7 @@ impl Filter {
         Binder { schema }.node(&predicate.0, false, 0)
     }
 
-    /// All of these, as simple as it gets: one set a field.
+    /// All of these, simplified: one set for each field.
     pub(in crate::query) fn and(parts: Vec<Filter>) -> Filter {
         let mut all: Vec<Filter> = Vec::with_capacity(parts.len());
         let parts = parts.into_iter().flat_map(|part| match part {
@@ -126,11 +126,17 @@ struct Binder<'s> {
     schema: &'s Schema,
 }
 
-/// The values for which a test is true, and those for which it is false; null is in neither but
-/// where null is asked for.
+/// The values for which a test is true, and those for which it is false. Null is in neither, except
+/// in `is null`.
 struct Answer {
     yes: Ranges,
     no: Ranges,
+}
+
+impl Answer {
+    fn unknown() -> Answer {
+        Answer { yes: Ranges::none(), no: Ranges::none() }
+    }
 }
 
 impl Binder<'_> {
@@ -159,80 +165,90 @@ impl Binder<'_> {
             let op = if negated { inverse(*op) } else { *op };
             return Ok(Filter::Pair { left: place, op, right });
         }
-        let Answer { yes, no } = self.answer(test, &place)?;
+        let valid = domain::valid(&place.field);
+        let Answer { yes, no } = Question { test, field: &place.field, valid }.answer()?;
         Ok(Filter::within(place, if negated { no } else { yes }))
     }
+}
 
-    fn answer(&self, test: &Test, place: &Place) -> Result<Answer> {
-        let field = &place.field;
-        let valid = domain::valid(field);
-        let opposite = |yes: &Ranges| valid.intersection(&yes.complement(field.width()));
-        let unknown = || Answer { yes: Ranges::none(), no: Ranges::none() };
-        let sides = |at: usize, value: &Value<'_>| {
-            domain::sides(field, value).map_err(|error| at_value(test, at, error))
-        };
-        let compare = |op, at, value: &Value<'_>| -> Result<Ranges> {
-            let Sides { less, equal, greater } = sides(at, value)?;
-            Ok(match op {
-                Op::Equal => equal,
-                Op::NotEqual => less.union(&greater),
-                Op::Less => less,
-                Op::LessOrEqual => less.union(&equal),
-                Op::Greater => greater,
-                Op::GreaterOrEqual => equal.union(&greater),
-            })
-        };
-        let yes = match &test.check {
+/// A test of one field with literals, while the values that pass it are found.
+struct Question<'q> {
+    test: &'q Test,
+    field: &'q FieldDef,
+    /// All values that are not null.
+    valid: Ranges,
+}
+
+impl Question<'_> {
+    fn answer(&self) -> Result<Answer> {
+        match &self.test.check {
             Check::Null => {
-                return Ok(Answer { yes: valid.complement(field.width()), no: valid });
+                Ok(Answer { yes: self.valid.complement(self.field.width()), no: self.valid.clone() })
             }
-            Check::Compare(op, Operand(With::Value(value))) => {
-                if value.is_null() {
-                    return Ok(unknown());
-                }
-                compare(*op, 0, value)?
-            }
-            Check::Compare(_, Operand(With::Column(_))) => return Ok(unknown()),
+            Check::Compare(op, Operand(With::Value(value))) => self.compare(*op, 0, value),
+            Check::Compare(_, Operand(With::Column(_))) => Ok(Answer::unknown()),
             Check::Between([low, high]) => {
-                // Below a bound that is known it is false, whatever the other one is.
-                let bound = |op, at, value: &Value<'_>| -> Result<Answer> {
-                    if value.is_null() {
-                        return Ok(unknown());
-                    }
-                    let yes = compare(op, at, value)?;
-                    Ok(Answer { no: opposite(&yes), yes })
-                };
-                let low = bound(Op::GreaterOrEqual, 0, low)?;
-                let high = bound(Op::LessOrEqual, 1, high)?;
-                return Ok(Answer { yes: low.yes.intersection(&high.yes), no: low.no.union(&high.no) });
+                // If the value is below a known bound, the answer is false whatever the other bound
+                // is.
+                let low = self.compare(Op::GreaterOrEqual, 0, low)?;
+                let high = self.compare(Op::LessOrEqual, 1, high)?;
+                Ok(Answer { yes: low.yes.intersection(&high.yes), no: low.no.union(&high.no) })
             }
-            Check::In(values) => {
-                let known = values.iter().enumerate().filter(|(_, value)| !value.is_null());
-                let sets = known.map(|(at, value)| compare(Op::Equal, at, value));
-                let yes = Ranges::union_of(sets.collect::<Result<Vec<_>>>()?);
-                if values.iter().any(|value| value.is_null()) {
-                    return Ok(Answer { yes, no: Ranges::none() });
-                }
-                yes
-            }
-            Check::StartsWith(prefix) if prefix.is_null() => return Ok(unknown()),
+            Check::In(values) => self.one_of(values),
+            Check::StartsWith(prefix) if prefix.is_null() => Ok(Answer::unknown()),
             Check::StartsWith(prefix) => {
-                domain::beginning(field, prefix).map_err(|error| at_value(test, 0, error))?
+                let yes =
+                    domain::beginning(self.field, prefix).map_err(|error| at_value(self.test, 0, error))?;
+                Ok(self.of(yes))
             }
-            Check::True => {
-                if field.ty() != Type::Bool {
-                    let message = format!(
-                        "field {:?} is of type {}, which is not a bool; compare it with a value",
-                        field.name(),
-                        field.type_text()
-                    );
-                    let error = Error::new(crate::error::ErrorKind::Value, message);
-                    return Err(at_column(test, error));
-                }
-                compare(Op::Equal, 0, &true.into())?
-            }
-        };
-        Ok(Answer { no: opposite(&yes), yes })
+            Check::True => self.is_true(),
+        }
+    }
+
+    /// The answer that is true for these values, and false for all others that are not null.
+    fn of(&self, yes: Ranges) -> Answer {
+        Answer { no: self.valid.intersection(&yes.complement(self.field.width())), yes }
+    }
+
+    /// A comparison with literal number `at` of the test.
+    fn compare(&self, op: Op, at: usize, value: &Value<'_>) -> Result<Answer> {
+        if value.is_null() { Ok(Answer::unknown()) } else { Ok(self.of(self.side(op, at, value)?)) }
+    }
+
+    fn side(&self, op: Op, at: usize, value: &Value<'_>) -> Result<Ranges> {
+        let sides = domain::sides(self.field, value).map_err(|error| at_value(self.test, at, error))?;
+        let Sides { less, equal, greater } = sides;
+        Ok(match op {
+            Op::Equal => equal,
+            Op::NotEqual => less.union(&greater),
+            Op::Less => less,
+            Op::LessOrEqual => less.union(&equal),
+            Op::Greater => greater,
+            Op::GreaterOrEqual => equal.union(&greater),
+        })
+    }
+
+    /// Whether the value is one of these. With a null among them, the answer is never false.
+    fn one_of(&self, values: &[Value<'static>]) -> Result<Answer> {
+        let known = values.iter().enumerate().filter(|(_, value)| !value.is_null());
+        let sets = known.map(|(at, value)| self.side(Op::Equal, at, value));
+        let yes = Ranges::union_of(sets.collect::<Result<Vec<_>>>()?);
+        if values.iter().any(|value| value.is_null()) {
+            return Ok(Answer { yes, no: Ranges::none() });
+        }
+        Ok(self.of(yes))
+    }
+
+    fn is_true(&self) -> Result<Answer> {
+        if self.field.ty() != Type::Bool {
+            let message = format!(
+                "field {:?} is of type {}, which is not a bool; compare it with a value",
+                self.field.name(),
+                self.field.type_text()
+            );
+            return Err(at_column(self.test, Error::new(ErrorKind::Value, message)));
+        }
+        self.compare(Op::Equal, 0, &true.into())
     }
 }
 
@@ -247,8 +263,8 @@ fn inverse(op: Op) -> Op {
     }
 }
 
-/// An error unless two fields can be compared: whole numbers, floats, texts, bytes, or two of one
-/// type.
+/// An error unless two fields can be compared: both whole numbers, both floats, both text, both
+/// bytes, or the same type.
 fn comparable(left: &Place, right: &Place) -> Result<()> {
     let (a, b) = (left.field.ty(), right.field.ty());
     let is_float = |ty: &Type| matches!(ty, Type::F32 | Type::F64);
@@ -315,7 +331,7 @@ impl fmt::Display for Filter {
     }
 }
 
-/// A set as comparisons, with at most a few of its ranges.
+/// A set as text: comparisons, with at most a few of its ranges.
 fn write_set(place: &Place, set: &Ranges, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     const SHOWN: usize = 6;
     let field = &place.field;

@@ -1,9 +1,9 @@
 //! `floor` bound to a field: values rounded down to multiples of a step, as keys of groups and as
-//! stored bytes.
+//! stored bytes. `run` groups by these keys.
 //!
-//! The key of a whole number is its multiple, counted from the least one that the type holds. So
-//! neighbouring steps have neighbouring keys, which the tables of groups look up fastest. Floats
-//! have the rounded value itself as key.
+//! The key of a whole number is its multiple, counted from the lowest one that the type holds. So
+//! neighbouring steps have neighbouring keys, which the tables of groups find fastest. The key of a
+//! float is the rounded value.
 
 use super::domain::Class;
 use crate::error::{Result, fail};
@@ -15,7 +15,7 @@ use crate::schema::Type;
 #[derive(Clone, Debug)]
 pub(in crate::query) struct Floor {
     pub(in crate::query) method: Method,
-    /// For errors: the expression, and the type of the field.
+    /// The expression and the type of the field, for errors.
     call: String,
     type_text: String,
 }
@@ -32,16 +32,16 @@ pub(in crate::query) struct Whole {
     pub(in crate::query) width: usize,
     pub(in crate::query) signed: bool,
     step: u128,
-    /// The least multiple of the step that the field holds.
+    /// The lowest multiple of the step that the field holds.
     pub(in crate::query) least: u128,
-    /// How far the greatest value is from it.
+    /// The distance from there to the highest value.
     pub(in crate::query) span: u128,
     pub(in crate::query) null: Option<u128>,
     /// For types of up to 64 bits.
     pub(in crate::query) narrow: Option<Narrow>,
 }
 
-/// The same in 64 bits, where division is a multiplication.
+/// The same in 64 bits, where the division becomes a multiplication.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::query) struct Narrow {
     pub(in crate::query) least: u64,
@@ -60,14 +60,14 @@ pub(in crate::query) struct Real {
     is_nullable: bool,
 }
 
-/// The key of null. No multiple has it, since a step is 2 at least.
+/// The key of null. No multiple has it, because a step is at least 2.
 pub(in crate::query) const NULL_KEY: u128 = u128::MAX;
 
 impl Floor {
-    /// `None` if all values stay as they are. `call` is the text of the expression.
+    /// `None` if all values stay as they are. `call` is the text of the expression, for errors.
     ///
     /// # Errors
-    /// `Value` if the step does not go with the type of the field.
+    /// `Value` if the step does not fit the type of the field.
     pub(in crate::query) fn new(step: Step, place: &Place, call: String) -> Result<Option<Floor>> {
         let field = &place.field;
         let ty = field.ty();
@@ -124,7 +124,7 @@ impl Floor {
     /// Appends the key of a stored value, which is as wide as the field.
     ///
     /// # Errors
-    /// `Limit` for a value that rounds down beyond its type.
+    /// `Limit` if the rounded value is below the range of the type.
     pub(in crate::query) fn write_key(&self, stored: &[u8], key: &mut Vec<u8>) -> Result<()> {
         match &self.method {
             Method::Whole(whole) => match whole.key(whole.extended(stored)) {
@@ -181,7 +181,7 @@ impl Whole {
         }
         let bits = 8 * width as u32;
         let nullable = u128::from(place.field.is_nullable());
-        // Null is the least of the signed numbers and the greatest of the others.
+        // Null is the lowest signed number and the highest unsigned one.
         let (least, greatest, null) = if signed {
             let below_zero = (1 << (bits - 1)) - nullable;
             let least = 0_u128.wrapping_sub(below_zero / step * step);
@@ -214,7 +214,7 @@ impl Whole {
         u128::from_le_bytes(bytes)
     }
 
-    /// The key of a value; the value itself if it rounds down beyond the type.
+    /// The key of a value, or the value if the rounded one is below the range of the type.
     pub(in crate::query) fn key(&self, value: u128) -> std::result::Result<u128, u128> {
         let above = value.wrapping_sub(self.least);
         match above > self.span {
@@ -231,8 +231,8 @@ impl Whole {
 
 impl Real {
     fn new(step: f64, is_single: bool, is_nullable: bool) -> Real {
-        // A step such as 0.1 is no float. As 1 / 10, its multiples are the floats nearest to 0.1,
-        // 0.2, 0.3, …
+        // A step such as 0.1 is not a float. As 1 / 10, its multiples are the floats nearest to
+        // 0.1, 0.2, 0.3, …
         let decimal = (0..=15).map(|digits| 10_f64.powi(digits)).find_map(|denominator| {
             let numerator = (step * denominator).round();
             let fits = (1.0..2_f64.powi(53)).contains(&numerator) && numerator / denominator == step;
@@ -242,7 +242,7 @@ impl Real {
         Real { numerator, denominator, is_single, is_nullable }
     }
 
-    /// The rounded value's bits; the value itself if it rounds down to what is no finite number.
+    /// The bits of the rounded value, or the value if the rounded one is not finite.
     #[inline(always)]
     pub(in crate::query) fn key(
         &self,
@@ -260,7 +260,7 @@ impl Real {
         if floor.is_infinite() && value.is_finite() { Err(value) } else { Ok(bits(floor + 0.0)) }
     }
 
-    /// The greatest multiple that is not above a value.
+    /// The highest multiple that is not above a value.
     #[inline(always)]
     fn floor(&self, value: f64) -> f64 {
         let multiple = |factor: f64| {
@@ -268,12 +268,12 @@ impl Real {
             if self.is_single { f64::from(multiple as f32) } else { multiple }
         };
         let mut factor = (value * self.denominator / self.numerator).floor();
-        // Beyond this, the floats around the value are further apart than the multiples.
+        // Beyond this, neighbouring floats are further apart than the multiples.
         let most = if self.is_single { 2_f64.powi(24) } else { 2_f64.powi(53) };
         if factor.is_nan() || factor.abs() >= most {
             return value;
         }
-        // The quotient was rounded: it may be off by one, in either direction.
+        // The quotient was rounded, so it may be off by one in either direction.
         while multiple(factor) > value {
             factor -= 1.0;
         }

@@ -1,8 +1,9 @@
-//! Indexes in a plan: the one that leaves the fewest rows to be read, or that covers the query.
+//! Indexes in a plan: picks the one that leaves the fewest rows to be read, or that covers the
+//! query. The planner calls it after the ranges of the table are known.
 //!
-//! Rows that an index finds are read in the order of the table, so that the answer is the same as
-//! without it. Entries are read instead of rows where their order does not show: in aggregates, and
-//! where all that are read have the same values.
+//! Rows that an index finds are read in the order of the table, so the answer is the same as
+//! without it. Entries are read instead of rows if their order cannot be seen in the answer: in
+//! aggregates, and if all entries that are read have the same indexed values.
 
 use std::ops::Range;
 
@@ -19,26 +20,26 @@ use crate::query::ask::column::Place;
 use crate::schema::FieldDef;
 use crate::table::{EntryShape, Reader};
 
-/// Finding a row by its entry takes about as long as scanning this many rows.
+/// Finding a row by its entry costs about as much as scanning this many rows.
 const ROW_COST: u64 = 512;
 
-/// What an index has to do with a query.
+/// How an index can serve a query.
 struct Candidate<'t> {
     entries: Reader<'t>,
     keys: KeyRanges,
     ranges: Vec<Range<u64>>,
-    /// What is still to be asked of each row.
+    /// The filter that remains for each row.
     rest: Filter,
     count: u64,
 }
 
-/// What is read instead of the plan that there is.
+/// What would be read instead of the current plan.
 enum Choice<'t> {
     Entries(Job<'t>),
     Rows(Candidate<'t>),
 }
 
-/// Reads by an index where that is less work. `filter` is all that is asked of a row.
+/// Uses an index if that is less work. `filter` is the whole filter of a row.
 pub(in crate::query) fn improve<'t>(job: &mut Job<'t>, filter: &Filter) -> Result<()> {
     let (table, mut least, mut best) = (job.reader, job.plan.row_count(), None);
     if least <= ROW_COST {
@@ -80,11 +81,11 @@ fn candidate<'t>(
 ) -> Result<Candidate<'t>> {
     let mut conjuncts = if let Filter::And(parts) = filter { parts.clone() } else { vec![filter.clone()] };
     let schema = &table.definition.schema;
-    // The fields of the key follow those that are indexed; the number of a row is no field.
+    // The fields of the key follow those that are indexed. The number of a row is not a field.
     let named = if schema.is_keyed() { entries.definition.schema.fields().len() } else { indexed };
     let fields = entries.definition.schema.fields()[..named].iter();
     let fields = fields.map(|field| schema.field(field.name())).collect::<Result<Vec<&FieldDef>>>()?;
-    // The order of floats in a tree is not that of numbers.
+    // The tree orders floats in another way than numbers.
     let ordered =
         fields.into_iter().take_while(|field| !matches!(Class::of(field.ty()), Class::F32 | Class::F64));
     let keys = KeyRanges::of(ordered, &mut conjuncts);
@@ -96,8 +97,8 @@ fn candidate<'t>(
 }
 
 impl<'t> Candidate<'t> {
-    /// Whether the answer is the same when rows come in the order of the index: nothing shows of
-    /// it, or it is that of the table, as all rows have the same indexed values.
+    /// Whether the answer is the same when rows come in the order of the index: the order cannot be
+    /// seen in it, or all rows have the same indexed values and so come in the order of the table.
     fn keeps_order(&self, shape: &Shape, indexed: usize) -> bool {
         match shape {
             Shape::Aggregates(aggregation) if !aggregation.fns.iter().any(Fn::needs_order) => true,
@@ -105,9 +106,9 @@ impl<'t> Candidate<'t> {
         }
     }
 
-    /// The same job with entries for rows, if they have all that it reads.
+    /// The same job over entries instead of rows, if they have every field that it reads.
     fn covers(&self, job: &Job<'t>, table: &Definition) -> Option<Job<'t>> {
-        let places = Places { table, entries: self.entries.definition };
+        let places = EntryPlaces { table, entries: self.entries.definition };
         let shape = match &job.shape {
             Shape::Rows(projection) => Shape::Rows(projection.moved(&|at, len| places.pieces(at, len))?),
             Shape::Aggregates(aggregation) => Shape::Aggregates(Aggregation {
@@ -125,7 +126,7 @@ impl<'t> Candidate<'t> {
             }),
         };
         let mut order = job.order.clone();
-        // What aggregates are sorted by is in the result.
+        // The values that aggregates are sorted by are in the result.
         if matches!(shape, Shape::Rows(_)) {
             for field in &mut order {
                 field.place = places.moved(&field.place)?;
@@ -177,19 +178,18 @@ impl<'t> Candidate<'t> {
     }
 }
 
-/// From places in a row to places in an entry.
-struct Places<'d> {
+/// Translates places in a row to places in an entry.
+struct EntryPlaces<'d> {
     table: &'d Definition,
     entries: &'d Definition,
 }
 
-impl Places<'_> {
-    /// Where the bytes of a field begin in an entry, or a part of them, and how many there are from
-    /// there on.
+impl EntryPlaces<'_> {
+    /// Where some bytes of a field start in an entry, and how many of its bytes follow.
     fn at(&self, offset: usize) -> Option<(usize, usize)> {
         let within = |field: &&FieldDef| (field.offset()..field.offset() + field.width()).contains(&offset);
         let field = self.table.schema.fields().iter().find(within)?;
-        // The number of a row may be called as a field is that has not been indexed.
+        // The number of a row may have the name of a field that is not indexed.
         let named = self.entries.schema.fields().len() - usize::from(!self.table.schema.is_keyed());
         let entry =
             self.entries.schema.fields()[..named].iter().find(|entry| entry.name() == field.name())?;
@@ -202,7 +202,7 @@ impl Places<'_> {
         (place.width() <= len).then(|| Place { field: place.field.clone(), offset })
     }
 
-    /// The pieces in which some bytes of a row lie in an entry.
+    /// The pieces of an entry that hold some bytes of a row.
     fn pieces(&self, mut offset: usize, mut len: usize) -> Option<Vec<(usize, usize)>> {
         let mut pieces = Vec::new();
         while len > 0 {

@@ -1,4 +1,4 @@
-//! A query that is ready to run.
+//! `Job`: a planned query, ready to run. The planner makes it, `run` executes it.
 
 use super::access::Plan;
 use super::shape::{Shape, SortField};
@@ -9,7 +9,7 @@ pub(in crate::query) struct Job<'t> {
     pub(in crate::query) reader: Reader<'t>,
     pub(in crate::query) plan: Plan,
     pub(in crate::query) shape: Shape,
-    /// Of rows of the table, or of the result where there are aggregates.
+    /// By fields of the rows of the table, or of the result if there are aggregates.
     pub(in crate::query) order: Vec<SortField>,
     pub(in crate::query) limit: Option<u64>,
     pub(in crate::query) threads: usize,

@@ -1,5 +1,5 @@
-//! What a query asks, bound to a table: which rows are read, what is tested of each, and what comes
-//! out.
+//! Plans: a query bound to a table. Which rows are read, what is tested of each, and what is
+//! returned. `query` calls it and hands the plan to `run`. Nothing here reads a row.
 
 pub(super) mod access;
 pub(super) mod bound;

@@ -1,4 +1,4 @@
-//! Expressions bound to a schema.
+//! Expressions bound to a schema: a field, perhaps rounded down. Used by the shape of the result.
 
 use super::floor::Floor;
 use crate::error::{Error, Result};
@@ -9,7 +9,7 @@ use crate::schema::{FieldDef, Schema};
 /// An expression bound to a schema.
 #[derive(Clone, Debug)]
 pub(in crate::query) struct Part {
-    /// Where it is read. The name of its field is the one in the result.
+    /// Where it is read. The field has the name that it gets in the result.
     pub(in crate::query) place: Place,
     pub(in crate::query) floor: Option<Floor>,
 }

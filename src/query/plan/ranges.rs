@@ -1,13 +1,13 @@
-//! Sets of values, as ranges of their ordinals: the one form that every comparison of a field with
-//! values is brought to.
+//! Sets of values as ranges of ordinals: the one form of every comparison of a field with values.
+//! The filter and the planner use them.
 //!
-//! The ordinal of a value is a string of bytes, as wide as the field, that orders as the values do:
-//! see `domain.rs`. A set is a list of ranges in order that neither touch nor overlap, each with
-//! its first ordinal and the one behind its last; `None` is behind all.
+//! An ordinal is a string of bytes as wide as the field that orders as the values do: see
+//! `domain.rs`. A set is a list of ranges in order that neither touch nor overlap. Each has its
+//! first ordinal and the one behind its last; `None` means that there is none behind.
 
 use std::cmp::Ordering;
 
-/// The end of a range: the first ordinal that is not in it, `None` where all that follow are.
+/// The end of a range: the first ordinal that is not in it, or `None` if all that follow are in it.
 pub(in crate::query) type End = Option<Vec<u8>>;
 
 /// A set of ordinals of one width.
@@ -19,7 +19,7 @@ impl Ranges {
         Ranges(Vec::new())
     }
 
-    /// From the first, up to the second, which is not in it.
+    /// From `from` up to `to`, which is not in it.
     pub(in crate::query) fn new(from: End, to: End) -> Ranges {
         match from {
             Some(from) if to.as_ref().is_none_or(|to| from < *to) => Ranges(vec![(from, to)]),
@@ -35,7 +35,7 @@ impl Ranges {
         self.0.is_empty()
     }
 
-    /// Whether this is every string of that width.
+    /// Whether it is every string of its width.
     pub(in crate::query) fn is_all(&self) -> bool {
         matches!(&self.0[..], [(from, None)] if from.iter().all(|byte| *byte == 0))
     }
@@ -50,7 +50,7 @@ impl Ranges {
         Ranges::merged(all)
     }
 
-    /// The union of many.
+    /// The union of many sets.
     pub(in crate::query) fn union_of(sets: impl IntoIterator<Item = Ranges>) -> Ranges {
         let mut all: Vec<_> = sets.into_iter().flat_map(|set| set.0).collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
@@ -105,14 +105,14 @@ impl Ranges {
         Ranges(gaps)
     }
 
-    /// The only ordinal in each range, where each has but one: the set is a list of values.
+    /// The ordinals of the set if each range has only one, so that it is a list of values.
     pub(in crate::query) fn as_points(&self) -> Option<Vec<&[u8]>> {
         let is_point = |(from, to): &(Vec<u8>, End)| successor(from) == *to;
         self.0.iter().map(|range| is_point(range).then_some(&range.0[..])).collect()
     }
 }
 
-/// The next ordinal of the same width, `None` behind the last one.
+/// The next ordinal of the same width, or `None` after the last one.
 pub(in crate::query) fn successor(ordinal: &[u8]) -> End {
     let mut next = ordinal.to_vec();
     for byte in next.iter_mut().rev() {

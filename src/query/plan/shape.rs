@@ -1,5 +1,5 @@
-//! What comes out of a query, bound to a schema: fields of the rows themselves, or aggregates of
-//! groups of them.
+//! The shape of a result, bound to a schema: fields of the rows, or aggregates of groups of rows.
+//! The planner makes it; `run` writes rows of this shape.
 
 use super::bound::Fn;
 use super::part::Part;
@@ -10,7 +10,7 @@ use crate::query::ask::expr::Expr;
 use crate::query::ask::order::{By, Order};
 use crate::schema::{FieldDef, Schema};
 
-/// What comes out.
+/// What a query returns.
 pub(in crate::query) enum Shape {
     Rows(Projection),
     Aggregates(Aggregation),
@@ -27,11 +27,11 @@ pub(in crate::query) struct SortField {
 /// Fields of a row, as a row of their own.
 pub(in crate::query) struct Projection {
     pub(in crate::query) schema: Schema,
-    /// Offset and length of the runs of bytes that come out.
+    /// Offset and length of the runs of bytes that are copied.
     parts: Vec<(usize, usize)>,
 }
 
-/// Groups of rows and what is computed of each; without fields to group by, all rows are one group.
+/// Groups of rows and the aggregates of each. Without fields to group by, all rows are one group.
 pub(in crate::query) struct Aggregation {
     pub(in crate::query) schema: Schema,
     pub(in crate::query) groups: Vec<Part>,
@@ -39,7 +39,7 @@ pub(in crate::query) struct Aggregation {
 }
 
 impl Projection {
-    /// These fields, or all.
+    /// These fields, or all if none is named.
     pub(in crate::query) fn new(select: &[Expr], schema: &Schema) -> Result<Projection> {
         if let Some(floor) = select.iter().find(|expr| expr.is_floor()) {
             fail!(Query, "select {}: floor is for groups; group by it, or add distinct", floor.call());
@@ -55,7 +55,7 @@ impl Projection {
         Ok(Projection { schema: result_schema(places.into_iter().map(|place| place.field))?, parts })
     }
 
-    /// The same of rows in which bytes lie elsewhere, in these pieces, if all of them are there.
+    /// The same for rows in which the bytes have other places, if all of them are there.
     pub(in crate::query) fn moved(
         &self,
         pieces: &dyn std::ops::Fn(usize, usize) -> Option<Vec<(usize, usize)>>,
@@ -65,7 +65,7 @@ impl Projection {
         Some(Projection { schema: self.schema.clone(), parts })
     }
 
-    /// Appends what comes out of a row.
+    /// Appends the selected bytes of a row.
     #[inline]
     pub(in crate::query) fn write(&self, row: &[u8], out: &mut Vec<u8>) {
         for (at, length) in &self.parts {
@@ -75,7 +75,7 @@ impl Projection {
 }
 
 impl Aggregation {
-    /// `rows` is how many rows there can be.
+    /// `rows` is the highest possible number of rows.
     pub(in crate::query) fn new(
         groups: &[Expr],
         aggregates: &[Aggregate],
@@ -90,8 +90,8 @@ impl Aggregation {
         Ok(Aggregation { schema: result_schema(fields.cloned())?, groups, fns })
     }
 
-    /// The schema in which these fields cannot be null: their only value looks like null, and is
-    /// none.
+    /// The schema in which these fields cannot be null: their only value looks like null, but is
+    /// not.
     pub(in crate::query) fn schema_without_null(&self, never_null: &[bool]) -> Result<Schema> {
         let mut fields: Vec<FieldDef> = self.groups.iter().map(|part| part.place.field.clone()).collect();
         for (fun, never) in self.fns.iter().zip(never_null) {
@@ -117,7 +117,7 @@ fn result_schema(fields: impl Iterator<Item = FieldDef>) -> Result<Schema> {
     Schema::new(fields)
 }
 
-/// Where these are in a row; all fields if none is named.
+/// The places of these fields in a row; all fields if none is named.
 fn places(select: &[Expr], schema: &Schema) -> Result<Vec<Place>> {
     if select.is_empty() {
         let all = schema.fields().iter().map(|field| Column::from(field.name()).place(schema));
@@ -126,8 +126,8 @@ fn places(select: &[Expr], schema: &Schema) -> Result<Vec<Place>> {
     select.iter().map(|expr| Ok(expr.bind(schema)?.place)).collect()
 }
 
-/// What rows of a table are sorted by: a field that comes out, by its name there, or any field of
-/// the table.
+/// How the rows of a table are sorted: by a selected field, by its name in the result, or by any
+/// field of the table.
 pub(in crate::query) fn order_of_rows(
     orders: &[Order],
     select: &[Expr],
@@ -148,7 +148,7 @@ pub(in crate::query) fn order_of_rows(
     orders.iter().map(field).collect()
 }
 
-/// What rows of a result are sorted by: a field of it, by name, or an aggregate.
+/// How the rows of a result are sorted: by a field of it, by name, or by an aggregate.
 pub(in crate::query) fn order_of_result(
     orders: &[Order],
     groups: &[Expr],

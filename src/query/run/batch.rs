@@ -1,19 +1,19 @@
-//! A batch of rows, what of it passed the filter, and loops over one field of it, compiled for each
-//! width.
+//! `Batch`: some adjacent rows and which of them passed the filter, with loops over one field that
+//! are compiled for each width. All of `run` reads rows through it.
 
 use bytemuck::Pod;
 
-/// The rows of a batch: their marks and what is computed of them stay in the nearest cache.
+/// Rows per batch: their marks and computed values stay in the first-level cache.
 pub(in crate::query) const BATCH_ROWS: usize = 1024;
 
-/// Rows side by side, and those of them that are wanted.
+/// Adjacent rows, and which of them are wanted.
 #[derive(Clone, Copy)]
 pub(in crate::query) struct Batch<'b> {
     /// Whole rows.
     pub(in crate::query) rows: &'b [u8],
-    /// Of one row.
+    /// Bytes per row.
     pub(in crate::query) width: usize,
-    /// The number of the first row, wanted or not, in the order in which rows are read.
+    /// The number of the first row, wanted or not, in the order of reading.
     pub(in crate::query) number: u64,
     pub(in crate::query) picked: Picked<'b>,
 }
@@ -22,7 +22,7 @@ pub(in crate::query) struct Batch<'b> {
 #[derive(Clone, Copy)]
 pub(in crate::query) enum Picked<'b> {
     All,
-    /// These, in order.
+    /// These rows, in order.
     Rows(&'b [u16]),
 }
 
@@ -35,7 +35,7 @@ impl<'b> Batch<'b> {
         }
     }
 
-    /// The first wanted row and the last one, with their numbers.
+    /// The first and the last wanted row, with their numbers.
     pub(in crate::query) fn ends(&self) -> Option<[(u64, &'b [u8]); 2]> {
         let last = self.len().checked_sub(1)?;
         Some([0, last].map(|at| {
@@ -54,7 +54,7 @@ impl<'b> Batch<'b> {
         });
     }
 
-    /// Which row of the batch a wanted row is.
+    /// The index in the batch of a wanted row.
     #[inline(always)]
     fn position(&self, wanted: usize) -> usize {
         match self.picked {
@@ -90,7 +90,7 @@ impl<'b> Batch<'b> {
         }
     }
 
-    /// The last of the wanted rows are left out, so that so many stay.
+    /// Drops the last wanted rows, so that at most `len` remain.
     pub(in crate::query) fn truncated(self, len: usize) -> Batch<'b> {
         match self.picked {
             Picked::All => {
@@ -108,14 +108,14 @@ pub(in crate::query) fn column<const N: usize>(
     width: usize,
     at: usize,
 ) -> impl Iterator<Item = [u8; N]> + '_ {
-    // Offsets were checked against the schema, so this cuts nothing off. It tells the compiler.
+    // Places were checked against the schema, so this truncates nothing. It tells the compiler so.
     let rows = if at + N <= width { rows } else { &[] };
     rows.chunks_exact(width).map(move |row| row[at..].first_chunk().copied().unwrap_or([0; N]))
 }
 
-/// A whole number as the loops see it: unsigned, of a machine's width.
+/// A whole number as the loops see it: unsigned, of 1 to 16 bytes.
 pub(in crate::query) trait Word: Pod + Copy + Ord + std::ops::BitXor<Output = Self> {
-    /// From the last bytes of a number.
+    /// From the low bytes of a number.
     fn truncated(number: u128) -> Self;
     fn minus(self, other: Self) -> Self;
     fn big_endian(self) -> Self;
@@ -144,7 +144,7 @@ macro_rules! words {
 
 words! { u8 u16 u32 u64 u128 }
 
-/// The number in these bytes, the least significant one first.
+/// The number in these bytes, least significant first.
 #[inline(always)]
 pub(in crate::query) fn word<W: Word, const N: usize>(stored: [u8; N]) -> W {
     bytemuck::pod_read_unaligned(&stored)

@@ -1,4 +1,5 @@
-//! Removing and changing the rows for which a predicate is true.
+//! Removing and changing the rows for which a predicate is true, in a table of a write transaction.
+//! The plan finds the rows; `table` changes them.
 
 use super::batch::BATCH_ROWS;
 use super::kernel::Kernel;
@@ -28,7 +29,7 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Query::run`](crate::query::Query::run) for the predicate; else as for
+    /// As for [`Query::run`](crate::query::Query::run) for the predicate; otherwise as for
     /// [`retain`](TableMut::retain).
     pub fn delete_where(&mut self, predicate: Predicate) -> Result<u64> {
         let rows = matching(self.as_table().reader(), &predicate)?;
@@ -53,7 +54,7 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Query::run`](crate::query::Query::run) for the predicate; else as for
+    /// As for [`Query::run`](crate::query::Query::run) for the predicate; otherwise as for
     /// [`update_many`](TableMut::update_many).
     pub fn update_where<C: Updated<Value = ()>>(
         &mut self,

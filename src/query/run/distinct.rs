@@ -1,5 +1,4 @@
-//! How many different values a field has in each group, under way: every pair of a group and a
-//! value is kept once.
+//! `count(distinct x)` while it runs: every pair of a group and a value is kept once.
 
 use std::any::Any;
 
@@ -11,16 +10,16 @@ use crate::error::{Result, fail};
 use crate::query::ask::column::Place;
 use crate::schema::Type;
 
-/// The pairs seen so far, and how many each group has.
+/// The pairs seen so far, and the count of each group.
 pub(in crate::query) struct Distinct {
     place: Place,
-    /// Bytes of the group's number in a key; none where all rows are one group.
+    /// Bytes of the group's number in a key; 0 if all rows are one group.
     group_bytes: usize,
     keys: Keys,
     counts: Vec<u64>,
     /// Whether there were more pairs than can be numbered.
     is_full: bool,
-    /// Room for the values of a batch, and for the groups they are of.
+    /// Buffers for the values of a batch and their groups.
     words: Vec<u64>,
     groups: Vec<u32>,
     numbers: Vec<u32>,
@@ -41,8 +40,7 @@ impl Distinct {
         })
     }
 
-    /// Takes in the values of a batch. `group` gives the group of the wanted rows, one after the
-    /// other.
+    /// Adds the values of a batch. `group` returns the group of each wanted row, in order.
     #[inline(always)]
     fn take_all(&mut self, batch: &Batch<'_>, mut group: impl FnMut() -> u32) {
         if !self.keys.has_room(batch.len()) {
@@ -88,13 +86,13 @@ impl Distinct {
         self.groups.push(group);
     }
 
-    /// Takes in the values that were noted.
+    /// Adds the noted values.
     fn take_words(&mut self) {
         self.numbers.clear();
         let mut next = self.keys.len();
         self.keys.of_words(&self.words, &mut self.numbers);
         for (number, group) in self.numbers.iter().zip(&self.groups) {
-            // Numbers count up: this one is new.
+            // Numbers count up, so this pair is new.
             if *number as usize == next {
                 next += 1;
                 self.counts[*group as usize] += 1;
@@ -103,7 +101,7 @@ impl Distinct {
         self.clear();
     }
 
-    /// Takes in one value; `key` has its bytes.
+    /// Adds one value; `key` has its bytes.
     fn take_key(&mut self, group: u32, key: &mut Vec<u8>) {
         key.extend_from_slice(&group.to_le_bytes()[..self.group_bytes]);
         let next = self.keys.len();
@@ -112,8 +110,7 @@ impl Distinct {
         }
     }
 
-    /// The bits of a value of at most eight bytes that tell whether it is null, and what they are
-    /// then.
+    /// The mask and the bits that tell whether a value of at most eight bytes is null.
     fn null_word(&self) -> (u64, Option<u64>) {
         let null = self.place.field.null().and_then(|null| {
             let mut word = [0; 8];

@@ -1,4 +1,4 @@
-//! The value in the first row of each group, or in the last one, under way.
+//! `first` and `last` while they run: the value in the first or last row of each group.
 
 use std::any::Any;
 
@@ -10,7 +10,7 @@ use crate::query::ask::column::Place;
 /// No row yet.
 const NONE: u64 = u64::MAX;
 
-/// Of each group: the number of the row, and the field's bytes in it.
+/// Of each group: the number of the row, and the bytes of the field in it.
 pub(in crate::query) struct Ends {
     place: Place,
     is_last: bool,
@@ -23,7 +23,7 @@ impl Ends {
         Box::new(Ends { place: place.clone(), is_last, numbers: Vec::new(), values: Vec::new() })
     }
 
-    /// Takes in a field's bytes if their row is further at the end than the one that is there.
+    /// Takes the bytes of the field if their row is nearer to the wanted end than the current one.
     #[inline(always)]
     fn take_value(&mut self, group: usize, number: u64, value: &[u8]) {
         let there = &mut self.numbers[group];

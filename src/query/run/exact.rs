@@ -1,15 +1,15 @@
-//! Exact sums: of floats in fixed point, of 128-bit numbers in 192 bits, and the one rounding at
-//! the end.
+//! Exact sums: floats in fixed point, 128-bit numbers in 192 bits, rounded once at the end. So a
+//! sum does not depend on the order of the rows. Used by `sums.rs`.
 //!
-//! A float is a whole number of 53 bits times a power of two. Floats whose exponents agree but for
-//! the last five bits are added up in one bin of 128 bits, shifted by those five: 84 bits a number,
-//! so 2^43 of them fit, which is more than a file has bytes. Adding is exact, so the order does not
-//! matter; the bins are put together and rounded once.
+//! A float is a whole number of 53 bits times a power of two. Floats whose exponents agree except
+//! in the last five bits are added in one bin of 128 bits, shifted by those five bits. That is 84
+//! bits per number, so 2^43 numbers fit, more than a file has bytes. Adding is exact, so the order
+//! does not matter. The bins are combined and rounded once.
 
 /// The exponents of an `f64`, 32 to a bin.
 pub(in crate::query) const BINS: usize = 64;
 
-/// What is not a finite number, and was seen.
+/// The values seen that are not finite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::query) struct Specials(u8);
 
@@ -33,8 +33,7 @@ impl Specials {
         self.0 |= other.0;
     }
 
-    /// The sum of the special values, whatever the others are; `None` if there are no special
-    /// values.
+    /// The sum that these give, whatever else there is; `None` if there are none.
     fn sum(self) -> Option<f64> {
         match self.0 {
             0 => None,
@@ -45,7 +44,7 @@ impl Specials {
     }
 }
 
-/// The bin of a finite float, and what it adds to it. `None` for one that is not finite.
+/// The bin of a finite float, and what it adds to it. `None` if it is not finite.
 #[inline(always)]
 pub(in crate::query) fn term(real: f64) -> Option<(usize, i128)> {
     let bits = real.to_bits();
@@ -56,7 +55,7 @@ pub(in crate::query) fn term(real: f64) -> Option<(usize, i128)> {
     let fraction = bits & ((1 << 52) - 1);
     let normal = u64::from(exponent != 0);
     let mantissa = fraction | normal << 52;
-    // Subnormal numbers have the exponent of the least normal ones.
+    // Subnormal numbers have the exponent of the lowest normal ones.
     let exponent = exponent - normal as usize;
     let shifted = (u128::from(mantissa) << (exponent & 31)) as i128;
     let sign = i128::from(bits as i64 >> 63);
@@ -78,8 +77,8 @@ pub(in crate::query) fn rounded_bins(bins: &[i128; BINS], specials: Specials, di
     if negative { -size } else { size }
 }
 
-/// The bins as one number in digits of 32 bits, the lowest first; and whether it is below zero,
-/// when the digits mean nothing.
+/// The bins as one number in digits of 32 bits, lowest first, and whether it is below zero. If it
+/// is, the digits have no meaning.
 fn digits(bins: &[i128; BINS], sign: i128) -> (Vec<u32>, bool) {
     let mut digits = Vec::with_capacity(BINS + 4);
     let mut carry = 0;
@@ -95,7 +94,7 @@ fn digits(bins: &[i128; BINS], sign: i128) -> (Vec<u32>, bool) {
     (digits, carry < 0)
 }
 
-/// A sum of 128-bit numbers, signed or not, in 192 bits.
+/// A sum of 128-bit numbers, signed or unsigned, in 192 bits.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::query) struct WideSum {
     low: u128,
@@ -144,10 +143,10 @@ impl From<i128> for WideSum {
     }
 }
 
-/// The number with these digits of 64 bits (the lowest first), times `2^exponent`, divided by
-/// `divisor`, to the nearest `f64`; of two that are as near, the even one.
+/// The number with these digits of 64 bits (lowest first), times `2^exponent`, divided by
+/// `divisor`, rounded to the nearest `f64`, ties to even.
 fn rounded(limbs: &[u64], exponent: i32, divisor: u64) -> f64 {
-    // 128 bits more, so that the quotient has more digits than a float even if the number is small.
+    // 128 more bits, so that the quotient has more digits than a float even if the number is small.
     let mut quotient = vec![0, 0];
     quotient.extend_from_slice(limbs);
     let exponent = exponent - 128;
@@ -168,16 +167,16 @@ fn rounded(limbs: &[u64], exponent: i32, divisor: u64) -> f64 {
     if digits < 0 {
         return 0.0;
     }
-    // What is below the last digit: its first bit is a half, the others decide a tie. At least 65
-    // bits are below.
+    // The bits below the last digit: the first one is a half, the others decide a tie. There are at
+    // least 65.
     let cut = (length - digits) as usize;
     let bit = |at: usize| quotient[at / 64] >> (at % 64) & 1 != 0;
     let mantissa = (0..digits as usize).fold(0_u64, |mantissa, at| mantissa | u64::from(bit(cut + at)) << at);
     let half = bit(cut - 1);
     let more = rest != 0 || (0..cut - 1).any(bit);
     let mantissa = mantissa + u64::from(half && (more || mantissa & 1 == 1));
-    // The leading one of a normal number adds 1 to the exponent's field; a carry does so once more,
-    // into infinity if need be.
+    // The leading one of a normal number adds 1 to the exponent field. A carry does so again, up to
+    // infinity.
     let field = if is_normal { (power + 1022) as u64 } else { 0 };
     f64::from_bits((field << 52) + mantissa)
 }

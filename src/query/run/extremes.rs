@@ -1,4 +1,4 @@
-//! Counts of what is not null, the least and the greatest, under way.
+//! `min`, `max` and `count(x)` while they run. `fold.rs` has the loops.
 
 use std::any::Any;
 
@@ -9,12 +9,12 @@ use crate::error::Result;
 use crate::query::ask::column::Place;
 use crate::query::plan::domain::{self, Class};
 
-/// The ordinals of a field that are not null, turned about where the greatest is wanted.
+/// The ordinals of a field that are not null, inverted for the maximum.
 struct Ordinals {
     at: usize,
     load: Load,
     flip: u128,
-    /// The values that are not null: the first, and how far the last one is from it.
+    /// The values that are not null: the first one, and the distance to the last one.
     first: u128,
     length: u128,
 }
@@ -31,7 +31,7 @@ impl Read for Ordinals {
     }
 }
 
-/// The least of some numbers.
+/// The minimum of some numbers.
 #[derive(Clone, Default)]
 struct Least(Option<u128>);
 
@@ -50,7 +50,7 @@ impl State for Least {
     }
 }
 
-/// How many values are not null.
+/// The number of values that are not null.
 #[derive(Clone, Default)]
 struct Count(u64);
 
@@ -67,7 +67,7 @@ impl State for Count {
     }
 }
 
-/// An ordinal back to stored bytes.
+/// Converts an ordinal back to stored bytes.
 struct Stored {
     class: Class,
     width: usize,
@@ -120,7 +120,7 @@ pub(in crate::query) fn counts(place: &Place) -> Box<dyn Fold> {
     }
 }
 
-/// The states of the least value, or of the greatest.
+/// The states of a minimum or maximum.
 pub(in crate::query) fn extremes(place: &Place, greatest: bool) -> Box<dyn Fold> {
     match ordinals(place, if greatest { u128::MAX } else { 0 }) {
         Some((read, finish)) => States::<Least, _, _>::boxed(read, finish),
@@ -131,8 +131,7 @@ pub(in crate::query) fn extremes(place: &Place, greatest: bool) -> Box<dyn Fold>
     }
 }
 
-/// Aggregates of what is wider than 16 bytes: the least, the greatest, the number of those that are
-/// not null.
+/// Minimum, maximum and count of values that are wider than 16 bytes.
 struct Long {
     place: Place,
     kind: LongKind,

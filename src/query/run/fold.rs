@@ -1,29 +1,26 @@
-//! Aggregates under way: a state a group, loops over a batch for each type, and what comes out at
-//! the end.
+//! Aggregates while they run: one state for each group, and loops over a batch for each type. The
+//! kinds of states are in `sums.rs`, `extremes.rs`, `ends.rs` and `distinct.rs`, which build on
+//! this file.
 
 use std::any::Any;
 
 use super::batch::Batch;
-use super::distinct::Distinct;
-use super::ends::Ends;
-use super::extremes::{counts, extremes};
 use crate::error::Result;
-use crate::query::ask::aggregate::Function;
-use crate::query::plan::bound::Fn;
 
 /// The states of one aggregate.
 pub(in crate::query) trait Fold: Send {
-    /// Makes room for so many groups.
+    /// Makes room for this many groups.
     fn grow(&mut self, groups: usize);
-    /// Takes all wanted rows of a batch into the first group.
+    /// Adds all wanted rows of a batch to the first group.
     fn take(&mut self, batch: &Batch<'_>);
-    /// Takes each wanted row into its group.
+    /// Adds each wanted row to its group.
     fn take_grouped(&mut self, batch: &Batch<'_>, groups: &[u32]);
-    /// Takes in what another thread has: its group `i` is `groups[i]` here.
+    /// Adds the states of another thread: its group `i` is `groups[i]` here.
     fn merge(&mut self, other: &dyn Fold, groups: &[u32]);
-    /// Memory that the states take.
+    /// Bytes of memory that the states take.
     fn bytes(&self) -> usize;
-    /// Writes what came out for a group, as stored bytes; `false` without writing if it is null.
+    /// Writes the result of a group as stored bytes. Returns `false` and writes nothing if it is
+    /// null.
     ///
     /// # Errors
     /// `Limit` if it does not fit its type.
@@ -31,23 +28,7 @@ pub(in crate::query) trait Fold: Send {
     fn as_any(&self) -> &dyn Any;
 }
 
-impl Fn {
-    /// Its states, none yet.
-    pub(in crate::query) fn fold(&self) -> Box<dyn Fold> {
-        let Some(place) = &self.place else { return Box::new(CountRows::default()) };
-        match self.function {
-            Function::Count => counts(place),
-            Function::Sum | Function::Mean => self.sums(place),
-            Function::Min => extremes(place, false),
-            Function::Max => extremes(place, true),
-            Function::First => Ends::boxed(place, false),
-            Function::Last => Ends::boxed(place, true),
-            Function::CountDistinct => Distinct::boxed(place, self.is_grouped),
-        }
-    }
-}
-
-/// How rows are counted: there is nothing to read.
+/// Counting rows reads no field.
 #[derive(Default)]
 pub(in crate::query) struct CountRows {
     counts: Vec<u64>,
@@ -90,26 +71,26 @@ impl Fold for CountRows {
     }
 }
 
-/// What is kept for a group.
+/// The state of one group.
 pub(in crate::query) trait State: Default + Clone + Send + 'static {
     type Item;
-    /// `heap` counts memory beside the state.
+    /// `heap` counts memory outside the state.
     fn add(&mut self, item: Self::Item, heap: &mut usize);
     fn merge(&mut self, other: &Self, heap: &mut usize);
 }
 
-/// How items are read of a batch.
+/// How items are read from a batch.
 pub(in crate::query) trait Read: Send + 'static {
     type Item;
     fn for_each(&self, batch: &Batch<'_>, each: impl FnMut(Self::Item));
 }
 
-/// What comes out of a state at the end.
+/// The result of a state.
 pub(in crate::query) trait Finish<S>: Send + 'static {
     fn write(&self, state: &S, out: &mut Vec<u8>) -> Result<bool>;
 }
 
-/// The states of all groups, how they are fed, and what becomes of them.
+/// The states of all groups, how they are read, and how they end.
 pub(in crate::query) struct States<S, R, F> {
     states: Vec<S>,
     heap: usize,

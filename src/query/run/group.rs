@@ -1,5 +1,5 @@
-//! Groups: which rows agree in some fields, or in what these are rounded down to. A row's group is
-//! found by the bytes of the fields.
+//! Groups: rows that agree in some fields, or in these rounded down. The group of a row is found by
+//! the bytes of the fields, in the tables of `keys.rs`.
 
 use bytemuck::pod_read_unaligned;
 
@@ -10,13 +10,13 @@ use crate::query::ask::column::Place;
 use crate::query::plan::part::Part;
 use crate::schema::Type;
 
-/// The groups found so far. Their numbers count up from 0.
+/// The groups found so far, numbered from 0.
 pub(in crate::query) struct Groups {
     parts: Vec<Part>,
     /// Bytes of a key: the parts, side by side.
     width: usize,
     keys: Keys,
-    /// The keys of a batch as numbers, where they are that narrow.
+    /// The keys of a batch as numbers, if they are narrow enough.
     words: Vec<u64>,
     /// The group of each wanted row of the batch.
     of_rows: Vec<u32>,
@@ -38,7 +38,7 @@ impl Groups {
         self.keys.len()
     }
 
-    /// Appends the stored bytes of a group's fields.
+    /// Appends the stored bytes of the fields of a group.
     pub(in crate::query) fn write(&self, group: usize, out: &mut Vec<u8>) {
         let mut key = self.keys.key(group);
         for part in &self.parts {
@@ -51,20 +51,21 @@ impl Groups {
         }
     }
 
-    /// Memory that they take.
+    /// Bytes of memory that they take.
     pub(in crate::query) fn bytes(&self) -> usize {
         self.keys.bytes()
     }
 
-    /// How groups are found, for an explanation.
+    /// How groups are found, for `explain`.
     pub(in crate::query) fn method(&self) -> &'static str {
         self.keys.method()
     }
 
-    /// The group of each wanted row, in order, and how many groups there are; new ones are made.
+    /// The group of each wanted row, in order, and the number of groups. New groups are added.
     ///
     /// # Errors
-    /// `Limit` if there are more than 2^32 - 2 of them, or if a value rounds down beyond its type.
+    /// `Limit` if there are more than 2^32 - 2 groups, or if a rounded value is below the range of
+    /// its type.
     pub(in crate::query) fn of_rows(&mut self, batch: &Batch<'_>) -> Result<(&[u32], usize)> {
         if !self.keys.has_room(batch.len()) {
             fail!(Limit, "more than {} groups", self.len());
@@ -79,7 +80,7 @@ impl Groups {
         Ok((&self.of_rows, self.keys.len()))
     }
 
-    /// The groups here of all groups of another thread; new ones are made.
+    /// The groups here that correspond to all groups of another thread. New groups are added.
     pub(in crate::query) fn of_groups(&mut self, other: &Groups) -> Vec<u32> {
         (0..other.len()).map(|at| self.keys.of_key(other.keys.key(at))).collect()
     }
@@ -131,8 +132,8 @@ impl Groups {
     }
 }
 
-/// Calls `each` with a field of every wanted row as a number: values that are equal are equal
-/// numbers. For fields of at most eight bytes.
+/// Calls `each` with a field of every wanted row as a number. Equal values give equal numbers. For
+/// fields of at most eight bytes.
 #[inline(always)]
 pub(in crate::query) fn for_each_word(place: &Place, batch: &Batch<'_>, mut each: impl FnMut(u64)) {
     let (at, nullable) = (place.offset, place.field.is_nullable());
@@ -163,7 +164,7 @@ pub(in crate::query) fn for_each_word(place: &Place, batch: &Batch<'_>, mut each
     }
 }
 
-/// A field's bytes as they are in a key: values that are equal have equal bytes there.
+/// The bytes of a field in a key. Equal values give equal bytes.
 pub(in crate::query) fn write_part(place: &Place, row: &[u8], key: &mut Vec<u8>) {
     let stored = &row[place.offset..place.offset + place.width()];
     let nullable = place.field.is_nullable();
@@ -183,7 +184,7 @@ pub(in crate::query) fn write_part(place: &Place, row: &[u8], key: &mut Vec<u8>)
     }
 }
 
-/// One zero, and one NaN beside null.
+/// One zero, and one NaN besides null.
 fn plain_f32(bits: u32, nullable: bool) -> u32 {
     let real = f32::from_bits(bits);
     match real.is_nan() {

@@ -1,9 +1,9 @@
-//! A filter made ready to run: loops over a batch that mark the rows that pass, one for each type
-//! and width.
+//! A filter compiled for running: loops over a batch that mark the rows that pass, one for each
+//! type and width. `pick.rs` turns marks into rows.
 //!
-//! A whole number lies in a range if what is left after taking away the range's first number,
-//! without a sign, is not above its length: one subtraction and one comparison, for signed and
-//! unsigned numbers alike, and nulls are outside of the range anyway.
+//! A whole number is in a range if, after subtracting the first number of the range, the unsigned
+//! rest is not above its length: one subtraction and one comparison, for signed and unsigned
+//! numbers alike. Nulls are outside of the range in any case.
 
 use super::batch::{Batch, Word, column, word};
 use crate::query::ask::column::Place;
@@ -12,32 +12,32 @@ use crate::query::plan::domain::{Class, ordinal_f32, ordinal_f64};
 use crate::query::plan::filter::Filter;
 use crate::query::plan::ranges::{Ranges, last_before};
 
-/// The test that a batch of rows is compared with.
-pub(in crate::query) struct Kernel(Step);
+/// A test of one field, or of two.
+pub(in crate::query) struct Kernel(Pass);
 
-enum Step {
-    And(Vec<Step>),
-    Or(Vec<Step>),
-    Test(Test),
+enum Pass {
+    And(Vec<Pass>),
+    Or(Vec<Pass>),
+    Test(RowTest),
 }
 
-/// A range: its first number, and how far the last one is from it.
+/// A range: its first number, and the distance to the last one.
 pub(in crate::query) type Span = (u128, u128);
 
-enum Test {
+enum RowTest {
     /// A whole number of `N` bytes, as stored, in one range.
     Whole {
         at: usize,
         width: usize,
         range: Span,
     },
-    /// The ordinal of a number in one of some ranges.
+    /// The ordinal of a number, in one of several ranges.
     Ordinal {
         at: usize,
         load: Load,
         ranges: Vec<Span>,
     },
-    /// Bytes of any number in one of some ranges, both ends included.
+    /// Bytes of any number, in one of several ranges, both ends included.
     Bytes {
         at: usize,
         width: usize,
@@ -50,10 +50,10 @@ enum Test {
     },
 }
 
-/// How the ordinal of a field of at most 16 bytes is found.
+/// How the ordinal of a field of at most 16 bytes is computed.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::query) enum Load {
-    /// A whole number, and the bit that is turned.
+    /// A whole number, and the bit that is flipped.
     Whole(usize, u128),
     F32 {
         nullable: bool,
@@ -66,7 +66,7 @@ pub(in crate::query) enum Load {
 }
 
 impl Load {
-    /// `None` for what is wider than 16 bytes, or has no order.
+    /// `None` for fields that are wider than 16 bytes or have no order.
     pub(in crate::query) fn of(place: &Place) -> Option<Load> {
         let nullable = place.field.is_nullable();
         match Class::of(place.field.ty()) {
@@ -108,7 +108,7 @@ impl Load {
     }
 }
 
-/// At most 16 bytes as a number, the first of them most significant.
+/// At most 16 bytes as a number, most significant first.
 #[inline(always)]
 fn bytes_ordinal(bytes: &[u8]) -> u128 {
     let mut all = [0; 16];
@@ -118,44 +118,43 @@ fn bytes_ordinal(bytes: &[u8]) -> u128 {
 
 impl Kernel {
     pub(in crate::query) fn new(filter: &Filter) -> Kernel {
-        Kernel(Step::new(filter))
+        Kernel(Pass::new(filter))
     }
 
-    /// Unmarks the rows that do not pass; a mark is 1, none is 0.
+    /// Clears the marks of rows that do not pass. A mark is 1 or 0.
     pub(in crate::query) fn refine(&self, rows: &[u8], width: usize, marks: &mut [u8]) {
         self.0.refine(rows, width, marks);
     }
 
-    /// Where a whole number stands, how wide it is, and the range that it must be in, if that is
-    /// all that is asked of a row.
+    /// The offset, the width and the range of a whole number, if that is the only test.
     pub(in crate::query) fn as_whole(&self) -> Option<(usize, usize, Span)> {
         match self.0 {
-            Step::Test(Test::Whole { at, width, range }) => Some((at, width, range)),
+            Pass::Test(RowTest::Whole { at, width, range }) => Some((at, width, range)),
             _ => None,
         }
     }
 }
 
-impl Step {
-    fn new(filter: &Filter) -> Step {
+impl Pass {
+    fn new(filter: &Filter) -> Pass {
         match filter {
-            Filter::And(parts) => Step::And(parts.iter().map(Step::new).collect()),
-            Filter::Or(parts) => Step::Or(parts.iter().map(Step::new).collect()),
-            Filter::In { place, set } => Step::Test(Test::new(place, set)),
+            Filter::And(parts) => Pass::And(parts.iter().map(Pass::new).collect()),
+            Filter::Or(parts) => Pass::Or(parts.iter().map(Pass::new).collect()),
+            Filter::In { place, set } => Pass::Test(RowTest::new(place, set)),
             Filter::Pair { left, op, right } => {
-                Step::Test(Test::Pair { left: left.clone(), op: *op, right: right.clone() })
+                Pass::Test(RowTest::Pair { left: left.clone(), op: *op, right: right.clone() })
             }
         }
     }
 
     fn refine(&self, rows: &[u8], width: usize, marks: &mut [u8]) {
         match self {
-            Step::And(steps) => {
+            Pass::And(steps) => {
                 for step in steps {
                     step.refine(rows, width, marks);
                 }
             }
-            Step::Or(steps) => {
+            Pass::Or(steps) => {
                 let mut any = vec![0; marks.len()];
                 let mut left = vec![0; marks.len()];
                 for step in steps {
@@ -167,13 +166,13 @@ impl Step {
                 }
                 marks.copy_from_slice(&any);
             }
-            Step::Test(test) => test.refine(rows, width, marks),
+            Pass::Test(test) => test.refine(rows, width, marks),
         }
     }
 }
 
-impl Test {
-    fn new(place: &Place, set: &Ranges) -> Test {
+impl RowTest {
+    fn new(place: &Place, set: &Ranges) -> RowTest {
         let (at, width) = (place.offset, place.width());
         let ends = || set.as_slice().iter().map(|(from, to)| (from.clone(), last_before(to, width)));
         let number = |ordinal: &[u8]| bytes_ordinal(ordinal);
@@ -182,81 +181,39 @@ impl Test {
         {
             // Equal bytes are equal numbers.
             let stored: Vec<u8> = value.iter().rev().copied().collect();
-            return Test::Whole { at, width, range: (number(&stored), 0) };
+            return RowTest::Whole { at, width, range: (number(&stored), 0) };
         }
-        let Some(load) = Load::of(place) else { return Test::Bytes { at, width, ranges: ends().collect() } };
+        let Some(load) = Load::of(place) else {
+            return RowTest::Bytes { at, width, ranges: ends().collect() };
+        };
         let spans = ends().map(|(first, last)| (number(&first), number(&last) - number(&first)));
         let ranges: Vec<Span> = spans.collect();
         match (load, &ranges[..]) {
             (Load::Whole(width, flip), [(first, length)]) => {
-                Test::Whole { at, width, range: (first ^ flip, *length) }
+                RowTest::Whole { at, width, range: (first ^ flip, *length) }
             }
-            _ => Test::Ordinal { at, load, ranges },
+            _ => RowTest::Ordinal { at, load, ranges },
         }
     }
 
     fn refine(&self, rows: &[u8], row: usize, marks: &mut [u8]) {
         match *self {
-            Test::Whole { at, width, range } => match width {
+            RowTest::Whole { at, width, range } => match width {
                 1 => whole::<u8, 1>(rows, row, at, range, marks),
                 2 => whole::<u16, 2>(rows, row, at, range, marks),
                 4 => whole::<u32, 4>(rows, row, at, range, marks),
                 8 => whole::<u64, 8>(rows, row, at, range, marks),
                 _ => whole::<u128, 16>(rows, row, at, range, marks),
             },
-            Test::Ordinal { at, load, ref ranges } => match load {
-                Load::Whole(1, flip) => {
-                    within(column(rows, row, at), ranges, marks, |b| word::<u8, 1>(b) ^ u8::truncated(flip));
-                }
-                Load::Whole(2, flip) => {
-                    within(column(rows, row, at), ranges, marks, |b| {
-                        word::<u16, 2>(b) ^ u16::truncated(flip)
-                    });
-                }
-                Load::Whole(4, flip) => {
-                    within(column(rows, row, at), ranges, marks, |b| {
-                        word::<u32, 4>(b) ^ u32::truncated(flip)
-                    });
-                }
-                Load::Whole(8, flip) => {
-                    within(column(rows, row, at), ranges, marks, |b| {
-                        word::<u64, 8>(b) ^ u64::truncated(flip)
-                    });
-                }
-                Load::Whole(_, flip) => {
-                    within(column(rows, row, at), ranges, marks, |b| word::<u128, 16>(b) ^ flip);
-                }
-                Load::F32 { nullable } => {
-                    within(column(rows, row, at), ranges, marks, |b| {
-                        ordinal_f32(word::<u32, 4>(b), nullable)
-                    });
-                }
-                Load::F64 { nullable } => {
-                    within(column(rows, row, at), ranges, marks, |b| {
-                        ordinal_f64(word::<u64, 8>(b), nullable)
-                    });
-                }
-                Load::Bytes(2) => {
-                    within(column(rows, row, at), ranges, marks, |b| word::<u16, 2>(b).big_endian());
-                }
-                Load::Bytes(4) => {
-                    within(column(rows, row, at), ranges, marks, |b| word::<u32, 4>(b).big_endian());
-                }
-                Load::Bytes(8) => {
-                    within(column(rows, row, at), ranges, marks, |b| word::<u64, 8>(b).big_endian());
-                }
-                Load::Bytes(width) => {
-                    within(rows.chunks_exact(row), ranges, marks, |row| bytes_ordinal(&row[at..at + width]));
-                }
-            },
-            Test::Bytes { at, width, ref ranges } => {
+            RowTest::Ordinal { at, load, ref ranges } => ordinal(rows, row, at, load, ranges, marks),
+            RowTest::Bytes { at, width, ref ranges } => {
                 for (row, mark) in rows.chunks_exact(row).zip(marks) {
                     let stored = &row[at..at + width];
                     let holds = || ranges.iter().any(|(from, to)| **from <= *stored && *stored <= **to);
                     *mark = u8::from(*mark != 0 && holds());
                 }
             }
-            Test::Pair { ref left, op, ref right } => {
+            RowTest::Pair { ref left, op, ref right } => {
                 for (row, mark) in rows.chunks_exact(row).zip(marks) {
                     *mark = u8::from(*mark != 0 && pair(left, op, right, row));
                 }
@@ -265,9 +222,48 @@ impl Test {
     }
 }
 
+/// Tests the ordinal of a number in a loop for each way to compute it.
+fn ordinal(rows: &[u8], row: usize, at: usize, load: Load, ranges: &[Span], marks: &mut [u8]) {
+    match load {
+        Load::Whole(1, flip) => {
+            within(column(rows, row, at), ranges, marks, |b| word::<u8, 1>(b) ^ u8::truncated(flip));
+        }
+        Load::Whole(2, flip) => {
+            within(column(rows, row, at), ranges, marks, |b| word::<u16, 2>(b) ^ u16::truncated(flip));
+        }
+        Load::Whole(4, flip) => {
+            within(column(rows, row, at), ranges, marks, |b| word::<u32, 4>(b) ^ u32::truncated(flip));
+        }
+        Load::Whole(8, flip) => {
+            within(column(rows, row, at), ranges, marks, |b| word::<u64, 8>(b) ^ u64::truncated(flip));
+        }
+        Load::Whole(_, flip) => {
+            within(column(rows, row, at), ranges, marks, |b| word::<u128, 16>(b) ^ flip);
+        }
+        Load::F32 { nullable } => {
+            within(column(rows, row, at), ranges, marks, |b| ordinal_f32(word::<u32, 4>(b), nullable));
+        }
+        Load::F64 { nullable } => {
+            within(column(rows, row, at), ranges, marks, |b| ordinal_f64(word::<u64, 8>(b), nullable));
+        }
+        Load::Bytes(2) => {
+            within(column(rows, row, at), ranges, marks, |b| word::<u16, 2>(b).big_endian());
+        }
+        Load::Bytes(4) => {
+            within(column(rows, row, at), ranges, marks, |b| word::<u32, 4>(b).big_endian());
+        }
+        Load::Bytes(8) => {
+            within(column(rows, row, at), ranges, marks, |b| word::<u64, 8>(b).big_endian());
+        }
+        Load::Bytes(width) => {
+            within(rows.chunks_exact(row), ranges, marks, |row| bytes_ordinal(&row[at..at + width]));
+        }
+    }
+}
+
 fn whole<W: Word, const N: usize>(rows: &[u8], row: usize, at: usize, range: Span, marks: &mut [u8]) {
     let (first, length) = (W::truncated(range.0), W::truncated(range.1));
-    // For rows of usual widths the compiler knows the step.
+    // For the usual widths of rows the compiler knows the step.
     match row {
         8 => whole_of::<W, N, 8>(rows, at, first, length, marks),
         12 => whole_of::<W, N, 12>(rows, at, first, length, marks),
@@ -300,7 +296,7 @@ fn whole_of<W: Word, const N: usize, const ROW: usize>(
     }
 }
 
-/// A few ranges are tried one by one, many searched.
+/// A few ranges are tried one by one; many are searched.
 #[inline(always)]
 fn within<T, W: Word>(
     column: impl Iterator<Item = T>,
@@ -335,7 +331,7 @@ fn within<T, W: Word>(
     }
 }
 
-/// Whether two fields of a row compare so; not if either is null.
+/// Whether two fields of a row compare like this. `false` if either is null.
 fn pair(left: &Place, op: Op, right: &Place, row: &[u8]) -> bool {
     let stored = |place: &Place| &row[place.offset..place.offset + place.width()];
     let (a, b) = (stored(left), stored(right));
@@ -347,7 +343,7 @@ fn pair(left: &Place, op: Op, right: &Place, row: &[u8]) -> bool {
             signed_order(a, signed).cmp(&signed_order(b, also))
         }
         (Class::F32 | Class::F64, Class::F32 | Class::F64) => float_order(a).cmp(&float_order(b)),
-        // Text of unlike widths: what is missing is padding.
+        // Text of different widths: the missing bytes are padding.
         _ => {
             let longer = a.len().max(b.len());
             let is_text = matches!(left.field.ty(), crate::schema::Type::Str(_));
@@ -366,8 +362,7 @@ fn pair(left: &Place, op: Op, right: &Place, row: &[u8]) -> bool {
     op.holds(ordering)
 }
 
-/// A whole number of any type such that all of them order: whether it is not below zero, then its
-/// digits.
+/// A whole number of any type, in a form that orders: whether it is at least zero, then its digits.
 fn signed_order(stored: &[u8], signed: bool) -> (bool, u128) {
     let negative = signed && stored.last().is_some_and(|byte| byte & 0x80 != 0);
     let mut bytes = [if negative { 0xFF } else { 0 }; 16];

@@ -1,24 +1,24 @@
-//! Keys of equal width and their numbers, which count up from 0 in the order in which they are
-//! first seen.
+//! Keys of equal width and their numbers, which count up from 0 in the order of first appearance.
+//! Groups and `count(distinct)` use it; it knows no types.
 //!
-//! Keys of at most eight bytes are looked up as one number: those of up to two bytes in an array,
-//! and so are numbers that lie near to each other. Wider ones are compared as bytes.
+//! Keys of at most eight bytes are looked up as one number: in an array if they have at most two
+//! bytes or lie near to each other, otherwise in a hash table. Wider keys are compared as bytes.
 
 use std::hash::{BuildHasher, RandomState};
 
-/// No number.
+/// The number of an empty slot.
 pub(in crate::query) const NONE: u32 = u32::MAX;
 
 /// The keys seen so far.
 pub(in crate::query) struct Keys {
     width: usize,
-    /// All of them, side by side.
+    /// All keys, side by side.
     bytes: Vec<u8>,
     table: Table,
 }
 
 enum Table {
-    /// A place for each possible key, for keys of at most two bytes.
+    /// One slot for each possible key, for keys of at most two bytes.
     Direct(Vec<u32>),
     /// Keys of at most eight bytes.
     Words(Words),
@@ -36,7 +36,7 @@ impl Keys {
         Keys { width, bytes: Vec::new(), table }
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     pub(in crate::query) fn len(&self) -> usize {
         self.bytes.len().checked_div(self.width).unwrap_or_default()
     }
@@ -45,7 +45,7 @@ impl Keys {
         &self.bytes[number * self.width..][..self.width]
     }
 
-    /// Memory that they take.
+    /// Bytes of memory that they take.
     pub(in crate::query) fn bytes(&self) -> usize {
         self.bytes.capacity()
             + match &self.table {
@@ -55,7 +55,7 @@ impl Keys {
             }
     }
 
-    /// How keys are found, for an explanation.
+    /// How keys are found, for `explain`.
     pub(in crate::query) fn method(&self) -> &'static str {
         match self.table {
             Table::Direct(_) => "an array",
@@ -64,13 +64,13 @@ impl Keys {
         }
     }
 
-    /// Whether there is room for so many more.
+    /// Whether there is room for `more` keys.
     pub(in crate::query) fn has_room(&self, more: usize) -> bool {
         self.len() + more < NONE as usize
     }
 
-    /// Appends the number of each key, which are at most eight bytes wide and given as numbers. New
-    /// ones are taken in.
+    /// Appends the number of each key. The keys are at most eight bytes wide and given as numbers.
+    /// New keys are added.
     pub(in crate::query) fn of_words(&mut self, words: &[u64], numbers: &mut Vec<u32>) {
         let (bytes, width) = (&mut self.bytes, self.width);
         let mut next = bytes.len().checked_div(width).unwrap_or_default() as u32;
@@ -94,7 +94,7 @@ impl Keys {
         }
     }
 
-    /// The number of a key, which is taken in if it is new.
+    /// The number of a key, which is added if it is new.
     pub(in crate::query) fn of_key(&mut self, key: &[u8]) -> u32 {
         let (next, width) = (self.len() as u32, self.width);
         if let Table::Bytes(table) = &mut self.table {
@@ -115,17 +115,17 @@ impl Keys {
     }
 }
 
-/// Numbers and their groups: open addresses, never more than half full.
+/// Numbers and their groups: a hash table with open addressing, at most half full.
 struct Words {
     slots: Vec<(u64, u32)>,
     used: usize,
     seed: u64,
-    /// Groups of the numbers from `first` on, which many are near to.
+    /// The groups of the numbers from `first` on, for keys that lie near to each other.
     near: Vec<u32>,
     first: u64,
 }
 
-/// This many numbers, from the first one, are looked up in an array.
+/// The array covers this many numbers from the first one.
 const NEAR: usize = 1 << 14;
 
 impl Words {
@@ -137,18 +137,18 @@ impl Words {
         if self.near.is_empty() {
             let Some(first) = words.first() else { return };
             self.near = vec![NONE; NEAR];
-            // A little room below what came first.
+            // A little room below the first key that came.
             self.first = first.wrapping_sub(NEAR as u64 / 2);
         }
-        // Groups that are known and near are found without a branch; the others are looked for
-        // after.
+        // Groups that are known and near are found without a branch; the others are found in a
+        // second pass.
         let (near, first) = (&self.near[..], self.first);
         let known = |word: &u64| near.get(word.wrapping_sub(first) as usize).copied().unwrap_or(NONE);
         let start = groups.len();
         groups.extend(words.iter().map(known));
         let found = &mut groups[start..];
         if found.contains(&NONE) {
-            // Rows in the order of their keys have the same one many times in a row.
+            // Rows in the order of their keys have the same key many times in a row.
             let mut last = (0, NONE);
             for (group, word) in found.iter_mut().zip(words) {
                 if *group == NONE {
@@ -209,14 +209,14 @@ impl Words {
     }
 }
 
-/// Byte strings and their groups: open addresses with a part of the hash beside each, never more
-/// than half full.
+/// Byte strings and their groups: a hash table with open addressing and a part of the hash in each
+/// slot, at most half full.
 struct Bytes {
     slots: Vec<(u32, u32)>,
     seed: u64,
 }
 
-/// The slot for a new key, and the part of its hash that is stored there.
+/// The slot for a new key, and the part of the hash that goes into it.
 type Slot = (usize, u32);
 
 impl Bytes {
@@ -239,7 +239,7 @@ impl Bytes {
         }
     }
 
-    /// Puts the next group into the slot that [`find`](Bytes::find) gave.
+    /// Puts the next group into the slot that [`find`](Bytes::find) returned.
     fn put(&mut self, (slot, tag): Slot, group: u32, keys: &[u8], width: usize, key: &[u8]) {
         self.slots[slot] = (tag, group);
         if 2 * (group as usize + 1) > self.slots.len() {
@@ -265,7 +265,7 @@ impl Bytes {
     }
 }
 
-/// Nobody who writes a file can know which keys meet in the tables of this process.
+/// A secret of this process, so that a file cannot be made whose keys all collide.
 fn seed() -> u64 {
     RandomState::new().hash_one(0_u64) | 1
 }

@@ -1,6 +1,7 @@
-//! Plans at work: loops over batches of rows, groups, sums, sorting, threads, and the rows of the
-//! answer.
+//! Execution: the loops that run a plan over batches of rows, with groups, sums, sorting, threads,
+//! and the rows of the answer. `query` calls it. Nothing here chooses what is read.
 
+mod aggregates;
 pub(super) mod batch;
 mod change;
 pub(super) mod distinct;

@@ -1,9 +1,10 @@
-//! Picking the rows of a batch that pass. Where few pass, most are skipped many at a time.
+//! Picking the rows of a batch that pass the filter. If few pass, most rows are skipped many at a
+//! time.
 
 use super::batch::{BATCH_ROWS, Batch, Picked, Word, word};
 use super::kernel::{Kernel, Span};
 
-/// Room for the marks of a batch, and for the numbers of the rows that are marked.
+/// Buffers for the marks of a batch, and for the indexes of marked rows.
 pub(in crate::query) struct Picker {
     marks: Box<[u8; BATCH_ROWS]>,
     picked: Box<Picks>,
@@ -19,7 +20,7 @@ impl Picker {
         Picker { marks: Box::new([0; BATCH_ROWS]), picked: Box::new([0; BATCH_ROWS]) }
     }
 
-    /// The rows of a batch that pass. `number` is that of the first row.
+    /// The rows that pass, as a batch. `number` is that of the first row.
     pub(in crate::query) fn pick<'b>(
         &'b mut self,
         kernel: &Kernel,
@@ -47,8 +48,8 @@ impl Picker {
     }
 }
 
-/// Puts the rows that are marked, of which `first` is the first, behind those that are picked
-/// already. Returns how many those are then.
+/// Appends the marked rows to those that are picked already; `first` is the index of the first one.
+/// Returns how many rows are picked then.
 #[inline(always)]
 fn pick_marked(first: usize, marks: &[u8], count: usize, picked: &mut Picks) -> usize {
     if is_clear(marks) { count } else { pick_some(first, marks, count, picked) }
@@ -61,7 +62,7 @@ fn pick_some(first: usize, marks: &[u8], mut count: usize, picked: &mut Picks) -
             continue;
         }
         for (row, mark) in marks.iter().enumerate() {
-            // Written in any case; only what is marked is kept.
+            // Always written; the next one overwrites it unless it is marked.
             picked[count % BATCH_ROWS] = (first + 16 * at + row) as u16;
             count += usize::from(*mark);
         }
@@ -69,16 +70,17 @@ fn pick_some(first: usize, marks: &[u8], mut count: usize, picked: &mut Picks) -
     count
 }
 
-/// Whether no row is marked. May be `false` all the same where they are no multiple of eight.
+/// Whether no row is marked. It may return `false` wrongly if their number is not a multiple of
+/// eight.
 #[inline(always)]
 fn is_clear(marks: &[u8]) -> bool {
     let (words, rest) = marks.as_chunks();
     rest.is_empty() && words.iter().fold(0, |any, word| any | u64::from_le_bytes(*word)) == 0
 }
 
-/// Picks by one test of a whole number in rows of usual widths, in a loop of their own. Test and
-/// picking take turns every few rows: were a whole batch tested first, memory would have nothing to
-/// do while it is picked from.
+/// Picks by one test of a whole number in rows of usual widths, in a loop of its own. Testing and
+/// picking alternate every few rows: if a whole batch were tested first, memory would idle while
+/// rows are picked.
 fn pick_whole(
     rows: &[u8],
     row: usize,
@@ -122,7 +124,7 @@ fn pick_row<W: Word, const N: usize, const ROW: usize>(
     picked: &mut Picks,
 ) -> usize {
     let (first, length) = (W::truncated(range.0), W::truncated(range.1));
-    // Offsets were checked against the schema, so this is never true. It tells the compiler.
+    // Places were checked against the schema, so this is never true. It tells the compiler so.
     if at + N > ROW {
         return 0;
     }
@@ -144,8 +146,8 @@ fn pick_row<W: Word, const N: usize, const ROW: usize>(
 mod tests {
     use super::*;
 
-    /// All rows of which the number is in the range are picked, and no others, however wide and
-    /// many the rows are.
+    /// All rows whose number is in the range are picked, and no others, for all widths and numbers
+    /// of rows.
     #[test]
     fn what_passes_is_picked_whatever_the_width() {
         let mut picked = [0; BATCH_ROWS];

@@ -186,7 +186,7 @@ impl QueryRows {
     /// # Ok::<(), drystone::Error>(())
     /// ```
     pub fn source(&self) -> impl RecordSource {
-        Source { rows: self.bytes.chunks_exact(self.schema.width()), given: 0 }
+        RowsSource { rows: self.bytes.chunks_exact(self.schema.width()), given: 0 }
     }
 }
 
@@ -241,12 +241,12 @@ impl serde::Serialize for QueryRows {
 
 /// The rows as a source of records.
 #[derive(Debug)]
-struct Source<'r> {
+struct RowsSource<'r> {
     rows: std::slice::ChunksExact<'r, u8>,
     given: u64,
 }
 
-impl RecordSource for Source<'_> {
+impl RecordSource for RowsSource<'_> {
     fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
         let Some(row) = self.rows.next() else { return Ok(false) };
         if row.len() != record.len() {

@@ -1,8 +1,9 @@
-//! Sorting rows by some of their fields, and keeping only the first of them.
+//! Sorting rows by some of their fields, and keeping only the first ones. `threads.rs` gathers rows
+//! in it.
 //!
-//! The fields to sort by become one string of bytes that orders as they do. With a limit, twice as
-//! many rows are kept at most: then those that cannot be among the first are dropped, and what is
-//! not before the last of them is not taken in any more.
+//! The fields to sort by become one string of bytes that orders as they do. With a limit, at most
+//! about twice as many rows are kept: then those that cannot be among the first are dropped, and
+//! later rows are taken only if they come before the last of the rest.
 
 use crate::query::plan::domain::Class;
 use crate::query::plan::shape::SortField;
@@ -28,26 +29,26 @@ impl SortField {
     }
 }
 
-/// Rows to be sorted. Of rows that agree, the one that came first stays first.
+/// Rows to be sorted. The sort is stable.
 pub(in crate::query) struct Sorter {
     fields: Vec<SortField>,
     limit: Option<usize>,
     key_width: usize,
     row_width: usize,
-    /// Of each row: its key, and its number in the order of coming.
+    /// Of each row: its key, and its number in the order of reading.
     keys: Vec<u8>,
     numbers: Vec<u64>,
     rows: Vec<u8>,
-    /// The key that a row must be before to be among the first.
+    /// A new row must come before this key to be among the first.
     last: Option<Vec<u8>>,
     key: Vec<u8>,
 }
 
-/// This many rows more than twice the limit are kept before they are cut.
+/// How many rows above twice the limit are kept before they are cut.
 const SLACK: usize = 1024;
 
 impl Sorter {
-    /// For rows that come out as `row_width` bytes.
+    /// For rows of `row_width` bytes.
     pub(in crate::query) fn new(fields: Vec<SortField>, row_width: usize, limit: Option<usize>) -> Sorter {
         Sorter {
             key_width: fields.iter().map(SortField::width).sum(),
@@ -62,7 +63,7 @@ impl Sorter {
         }
     }
 
-    /// Takes in a row, of which `write` appends what is to come out.
+    /// Adds a row; `write` appends its bytes.
     pub(in crate::query) fn push(&mut self, row: &[u8], number: u64, write: impl FnOnce(&mut Vec<u8>)) {
         if self.limit == Some(0) {
             return;
@@ -85,25 +86,25 @@ impl Sorter {
         self.key = key;
     }
 
-    /// Takes in the rows of another thread.
+    /// Adds the rows of another thread.
     pub(in crate::query) fn append(&mut self, other: Sorter) {
         self.keys.extend(other.keys);
         self.numbers.extend(other.numbers);
         self.rows.extend(other.rows);
     }
 
-    /// The rows, side by side.
+    /// The rows, packed.
     pub(in crate::query) fn finish(mut self) -> Vec<u8> {
         self.cut(self.limit.unwrap_or(usize::MAX));
         self.rows
     }
 
-    /// Memory that it takes.
+    /// Bytes of memory that it takes.
     pub(in crate::query) fn bytes(&self) -> usize {
         self.keys.capacity() + 8 * self.numbers.capacity() + self.rows.capacity()
     }
 
-    /// Sorts, and keeps the first rows.
+    /// Sorts, and keeps only the first rows.
     fn cut(&mut self, limit: usize) {
         let key = |at: usize| &self.keys[at * self.key_width..][..self.key_width];
         let compare =

@@ -1,4 +1,4 @@
-//! The keys of rounded values, read out of a batch in loops for each width.
+//! The keys of rounded values, read from a batch in loops for each width. Groups use them.
 
 use std::fmt::Display;
 
@@ -10,7 +10,7 @@ impl Floor {
     /// Calls `each` with the key of every wanted row, in order; for fields of at most eight bytes.
     ///
     /// # Errors
-    /// `Limit` for a value that rounds down beyond its type.
+    /// `Limit` if a rounded value is below the range of its type.
     pub(in crate::query) fn for_each(
         &self,
         batch: &Batch<'_>,
@@ -40,8 +40,8 @@ impl Floor {
 }
 
 impl Whole {
-    /// Calls `each` with the key of every wanted row. Returns a value that rounds down beyond the
-    /// type, if there is one.
+    /// Calls `each` with the key of every wanted row. Returns a value that rounds to below the
+    /// range of the type, if there is one.
     #[inline(always)]
     fn read<const N: usize>(
         &self,
@@ -57,7 +57,7 @@ impl Whole {
                 let value = load(stored);
                 let above = value.wrapping_sub(least);
                 if above > span {
-                    // Null, or a value below the least multiple.
+                    // Null, or a value below the lowest multiple.
                     let value = self.widened(value);
                     if self.null != Some(value) {
                         beyond = Some(value);

@@ -1,4 +1,5 @@
-//! Sums and means under way: whole numbers in a width that cannot overflow, floats exactly.
+//! `sum` and `mean` while they run: whole numbers in a width that cannot overflow, floats exactly
+//! by `exact.rs`.
 
 use super::batch::Batch;
 use super::exact::{BINS, Specials, WideSum, rounded_bins, term};
@@ -9,7 +10,7 @@ use crate::query::ask::column::Place;
 use crate::query::plan::bound::Fn;
 use crate::schema::Type;
 
-/// A number, and whether it counts: null does not.
+/// A number, and whether it counts; null does not.
 struct Numbers<T> {
     at: usize,
     null: Option<T>,
@@ -43,7 +44,7 @@ numbers! {
     u64 as i128, 8; i128 as i128, 16; u128 as u128, 16; f32 as f64, 4; f64 as f64, 8;
 }
 
-/// The sum of whole numbers, in a width that cannot overflow, and how many there were.
+/// The sum of whole numbers in a width that cannot overflow, and their count.
 #[derive(Clone, Copy, Default)]
 pub(in crate::query) struct Sum<S> {
     sum: S,
@@ -119,7 +120,7 @@ macro_rules! wide {
 
 wide! { i128, |number| number < 0; u128, |_| false; }
 
-/// What becomes of a sum of whole numbers.
+/// The result of a sum of whole numbers.
 struct Total {
     is_mean: bool,
     ty: Type,
@@ -152,13 +153,12 @@ impl Total {
 /// The exact sum of floats.
 #[derive(Clone, Default)]
 struct Reals {
-    /// The bin of which `near` holds the one before, itself, and the one behind, plus one; 0 if
-    /// there is none yet.
+    /// One more than the bin that is the middle one of the three in `near`; 0 if there is none yet.
     middle: u8,
     specials: Specials,
     near: [i128; 3],
     count: u64,
-    /// All bins, for a group whose numbers are of very different sizes.
+    /// All bins, for a group whose numbers differ much in size.
     far: Option<Box<[i128; BINS]>>,
 }
 
@@ -277,7 +277,7 @@ impl Fn {
             Type::U128 => fold!(u128, Wide<u128>),
             Type::F32 => fold!(f32, Reals),
             Type::F64 => fold!(f64, Reals),
-            // Held against the type before.
+            // Was checked against the type before.
             _ => Box::new(CountRows::default()),
         }
     }

@@ -1,6 +1,5 @@
-//! Running a plan: pieces of the rows go to threads as they become free, each with what it has
-//! gathered so far; at the end all is put together in an order that does not depend on who did
-//! what.
+//! Running a job: threads take pieces of the rows, and each gathers its part of the answer. At the
+//! end the parts are put together in an order that does not depend on which thread did what.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,13 +18,13 @@ use crate::query::plan::shape::{Aggregation, Projection, Shape};
 use crate::table::Reader;
 use crate::tree;
 
-/// Fewer rows than this are not worth another thread.
+/// Another thread pays only for at least this many rows.
 const THREAD_ROWS: u64 = 1 << 17;
 
-/// More threads than this are not started, however many the caller names.
+/// More threads than this are never started.
 const THREADS: usize = 256;
 
-/// Rows to be read in one go, and the number of the first in the order of reading.
+/// Rows to be read in one go, and the number of the first one in the order of reading.
 struct Piece {
     rows: Range<u64>,
     number: u64,
@@ -33,7 +32,7 @@ struct Piece {
 
 /// What a thread gathers.
 enum Sink<'j> {
-    /// Rows as they come, a run for each piece.
+    /// Rows in the order of reading, one run for each piece.
     Rows {
         projection: &'j Projection,
         runs: Vec<(u64, Vec<u8>)>,
@@ -56,7 +55,7 @@ enum Sink<'j> {
 impl Job<'_> {
     /// How many threads it would run on.
     pub(in crate::query) fn parts(&self) -> usize {
-        // The first rows that pass are found soonest by one.
+        // One thread finds the first rows that pass soonest.
         if self.limit.is_some() && self.order.is_empty() && matches!(self.shape, Shape::Rows(_)) {
             return 1;
         }
@@ -93,8 +92,7 @@ impl Job<'_> {
         };
         let others = self.parts().min(pieces.len().max(1)) - 1;
         let sinks: Vec<Result<Sink<'_>>> = std::thread::scope(|scope| {
-            // The caller may have named more threads than the system gives: then those it gives do
-            // the work.
+            // The system may grant fewer threads than the caller asked for; then those do the work.
             let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
             let threads: Vec<_> = (0..others).map_while(spawn).collect();
             let first = work();
@@ -107,7 +105,7 @@ impl Job<'_> {
         self.combine(sinks.into_iter().collect::<Result<_>>()?)
     }
 
-    /// The rows in pieces: several a thread, so that none waits long for another.
+    /// The rows in pieces: several for each thread, so that none waits long for another.
     fn pieces(&self, threads: usize) -> Vec<Piece> {
         let total = self.plan.row_count();
         let most = if threads == 1 { u64::MAX } else { (total / (8 * threads as u64)).max(THREAD_ROWS / 4) };
@@ -179,7 +177,7 @@ impl Job<'_> {
                 }
                 let mut bytes = Vec::with_capacity(aggregation.schema.width());
                 let collisions = aggregation.write(None, &folds, 0, &mut bytes)?;
-                // The least of all numbers may be the very one that would mean null.
+                // The lowest of all numbers may be the one that would mean null.
                 let schema = if collisions.contains(&true) {
                     aggregation.schema_without_null(&collisions)?
                 } else {
@@ -206,7 +204,7 @@ impl Job<'_> {
         }
     }
 
-    /// The groups in their order: as asked for, and then by what they are grouped by.
+    /// The groups in order: as asked for, then by the fields of the group.
     fn groups(
         &self,
         aggregation: &Aggregation,
@@ -268,14 +266,14 @@ struct Worker<'j, 't> {
     job: &'j Job<'t>,
     kernel: &'j Kernel,
     sink: Sink<'j>,
-    /// Memory that all threads use for what they gather, and this one's part of it.
+    /// Memory that all threads use, and the part of this one.
     used: &'j AtomicUsize,
     counted: usize,
     picker: Picker,
 }
 
 impl Worker<'_, '_> {
-    /// Reads a piece; `false` if nothing more is wanted.
+    /// Reads a piece. Returns `false` if no more rows are wanted.
     fn piece(&mut self, piece: &Piece) -> Result<bool> {
         match &mut self.sink {
             Sink::Rows { runs, .. } => runs.push((piece.number, Vec::new())),
@@ -324,7 +322,7 @@ impl Worker<'_, '_> {
 }
 
 impl Sink<'_> {
-    /// Takes in the rows that passed; `false` if no more are wanted.
+    /// Takes the rows that passed. Returns `false` if no more are wanted.
     fn take(&mut self, batch: &Batch<'_>) -> Result<bool> {
         match self {
             Sink::Rows { projection, runs, left } => {
@@ -363,8 +361,7 @@ impl Sink<'_> {
     }
 }
 
-/// The rows of a query that sorts and computes nothing, one batch after the other, as they are
-/// read.
+/// The rows of a query that neither sorts nor computes, one batch at a time, as they are read.
 pub(in crate::query) struct Stream<'t> {
     reader: Reader<'t>,
     projection: Projection,

@@ -1,5 +1,5 @@
-//! Parses the text form of predicates, fields, aggregates and orders: recursive descent over the
-//! tokens of `token.rs`. An error shows the text, with a mark under the column of the mistake.
+//! The parser of predicates, fields, aggregates and orders: recursive descent over the tokens of
+//! `token.rs`. An error shows the text, with a mark under the column of the mistake.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use crate::query::ask::expr::{Expr, Size, Step, floor, unit_nanos};
 use crate::query::ask::literal::is_reserved;
 use crate::query::ask::marked::marked;
 use crate::query::ask::order::Order;
-use crate::query::ask::predicate::{Check, Node, Operand, Predicate, Source, Test, With};
+use crate::query::ask::predicate::{Check, Node, Op, Operand, Predicate, Source, Test, With};
 use crate::record::Value;
 use crate::schema::Type;
 
-/// The limit of nested brackets and nots: each takes stack.
+/// The limit of nested brackets and `not`s: each takes stack.
 const DEPTH: usize = 200;
 
 impl FromStr for Predicate {
@@ -91,7 +91,7 @@ impl FromStr for Order {
     }
 }
 
-/// Parts of a list, separated by commas.
+/// Parses the parts of a list, separated by commas.
 pub(in crate::query) fn exprs(text: &str) -> Result<Vec<Expr>> {
     whole(text, |parser| parser.list(Parser::expr))
 }
@@ -110,7 +110,7 @@ fn whole<T>(text: &str, read: impl FnOnce(&mut Parser) -> Result<T>) -> Result<T
     if parser.peek() == &Token::End { Ok(read) } else { Err(parser.expected("the end")) }
 }
 
-/// Goes down the tokens.
+/// A position in the tokens.
 struct Parser {
     text: Arc<str>,
     /// The last one is the end.
@@ -158,83 +158,112 @@ impl Parser {
 
     fn test(&mut self) -> Result<Node> {
         let first = self.at();
-        // A value may come first, and is then the right side of the mirrored comparison.
         if let Some(value) = self.value()? {
-            let Token::Op(op) = self.peek().clone() else {
-                return match value {
-                    Value::Bool(true) => Ok(Node::And(Vec::new())),
-                    Value::Bool(false) => Ok(Node::Or(Vec::new())),
-                    _ => Err(self.expected("a comparison")),
-                };
-            };
-            self.next += 1;
-            let at = self.at();
-            let column = self.column()?;
-            let check = Check::Compare(op.mirrored(), Operand(With::Value(value)));
-            return Ok(self.node(column, check, at, vec![first]));
+            return self.mirrored(value, first);
         }
         let column = self.column()?;
         if let Token::Op(op) = *self.peek() {
             self.next += 1;
-            let at = self.at();
-            let with = match self.value()? {
-                Some(value) => With::Value(value),
-                None if self.begins_column() => With::Column(self.column()?),
-                None => return Err(self.expected("a value or a field")),
-            };
-            return Ok(self.node(column, Check::Compare(op, Operand(with)), first, vec![at]));
+            return self.comparison(column, op, first);
         }
         if self.eat_word("is") {
-            let negated = self.eat_word("not");
-            if !self.eat_word("null") {
-                return Err(self.expected(if negated { "`null`" } else { "`null` or `not null`" }));
-            }
-            let node = self.node(column, Check::Null, first, Vec::new());
-            return Ok(if negated { node.not() } else { node });
+            return self.is_null(column, first);
         }
         let negated = self.eat_word("not");
         let node = if self.eat_word("between") {
-            let (low_at, low) = self.needed_value()?;
-            if !self.eat_word("and") {
-                return Err(self.expected("`and` and the upper end"));
-            }
-            let (high_at, high) = self.needed_value()?;
-            self.node(column, Check::Between([low, high]), first, vec![low_at, high_at])
+            self.between(column, first)?
         } else if self.eat_word("in") {
-            let (mut values, mut places) = (Vec::new(), Vec::new());
-            if !self.eat('(') {
-                return Err(self.expected("the values, in brackets"));
-            }
-            loop {
-                let (at, value) = self.needed_value()?;
-                values.push(value);
-                places.push(at);
-                if self.eat(')') {
-                    break;
-                }
-                if !self.eat(',') {
-                    return Err(self.expected("a comma or a closing bracket"));
-                }
-            }
-            self.node(column, Check::In(values), first, places)
+            self.one_of(column, first)?
         } else if self.eat_word("starts_with") || self.eat_words("starts", "with") {
             let (at, prefix) = self.needed_value()?;
             self.node(column, Check::StartsWith(prefix), first, vec![at])
         } else if negated {
             return Err(self.expected("`between`, `in` or `starts with`"));
         } else {
-            let is_at_end = matches!(self.peek(), Token::End | Token::Sign(')'))
-                || self.peeks_word("and")
-                || self.peeks_word("or");
-            if !is_at_end {
-                let hint = if self.peeks_word("like") { "; for a prefix there is `starts with`" } else { "" };
-                let wanted = "a comparison, `between`, `in`, `is null` or `starts with`";
-                let problem = format!("expected {wanted}, found {}{hint}", self.found());
-                return Err(self.error(&problem));
-            }
+            self.check_end()?;
             self.node(column, Check::True, first, Vec::new())
         };
         Ok(if negated { node.not() } else { node })
+    }
+
+    /// A comparison whose value comes first, `1 < x`, or `true` or `false` alone.
+    fn mirrored(&mut self, value: Value<'static>, first: usize) -> Result<Node> {
+        let Token::Op(op) = self.peek().clone() else {
+            return match value {
+                Value::Bool(true) => Ok(Node::And(Vec::new())),
+                Value::Bool(false) => Ok(Node::Or(Vec::new())),
+                _ => Err(self.expected("a comparison")),
+            };
+        };
+        self.next += 1;
+        let at = self.at();
+        let column = self.column()?;
+        let check = Check::Compare(op.mirrored(), Operand(With::Value(value)));
+        Ok(self.node(column, check, at, vec![first]))
+    }
+
+    /// The right side of a comparison: a value or a field.
+    fn comparison(&mut self, column: Column, op: Op, first: usize) -> Result<Node> {
+        let at = self.at();
+        let with = match self.value()? {
+            Some(value) => With::Value(value),
+            None if self.begins_column() => With::Column(self.column()?),
+            None => return Err(self.expected("a value or a field")),
+        };
+        Ok(self.node(column, Check::Compare(op, Operand(with)), first, vec![at]))
+    }
+
+    /// `is null` or `is not null`, after the `is`.
+    fn is_null(&mut self, column: Column, first: usize) -> Result<Node> {
+        let negated = self.eat_word("not");
+        if !self.eat_word("null") {
+            return Err(self.expected(if negated { "`null`" } else { "`null` or `not null`" }));
+        }
+        let node = self.node(column, Check::Null, first, Vec::new());
+        Ok(if negated { node.not() } else { node })
+    }
+
+    /// `between 1 and 2`, after the `between`.
+    fn between(&mut self, column: Column, first: usize) -> Result<Node> {
+        let (low_at, low) = self.needed_value()?;
+        if !self.eat_word("and") {
+            return Err(self.expected("`and` and the upper end"));
+        }
+        let (high_at, high) = self.needed_value()?;
+        Ok(self.node(column, Check::Between([low, high]), first, vec![low_at, high_at]))
+    }
+
+    /// `in (1, 2)`, after the `in`.
+    fn one_of(&mut self, column: Column, first: usize) -> Result<Node> {
+        let mut values = Vec::new();
+        let mut places = Vec::new();
+        if !self.eat('(') {
+            return Err(self.expected("the values, in brackets"));
+        }
+        loop {
+            let (at, value) = self.needed_value()?;
+            values.push(value);
+            places.push(at);
+            if self.eat(')') {
+                return Ok(self.node(column, Check::In(values), first, places));
+            }
+            if !self.eat(',') {
+                return Err(self.expected("a comma or a closing bracket"));
+            }
+        }
+    }
+
+    /// An error unless a test may end here: the field before is a test by itself.
+    fn check_end(&self) -> Result<()> {
+        let is_at_end = matches!(self.peek(), Token::End | Token::Sign(')'))
+            || self.peeks_word("and")
+            || self.peeks_word("or");
+        if is_at_end {
+            return Ok(());
+        }
+        let hint = if self.peeks_word("like") { "; for a prefix there is `starts with`" } else { "" };
+        let wanted = "a comparison, `between`, `in`, `is null` or `starts with`";
+        Err(self.error(&format!("expected {wanted}, found {}{hint}", self.found())))
     }
 
     fn node(&self, column: Column, check: Check, at: usize, values: Vec<usize>) -> Node {
@@ -242,7 +271,7 @@ impl Parser {
         Node::Test(Box::new(Test { column, check, source }))
     }
 
-    /// The value that comes next, if one does.
+    /// The next token as a value, if it is one.
     fn value(&mut self) -> Result<Option<Value<'static>>> {
         let value = match self.peek() {
             Token::Value(value) => value.clone(),
@@ -396,7 +425,7 @@ impl Parser {
             Size::Real(real) => {
                 let exact = real * unit as f64;
                 let nanos = exact.round();
-                // A fraction such as 0.1 is not exact, so the product may be off by a little.
+                // A fraction such as 0.1 is not exact, so the product may be slightly off.
                 let is_whole = (exact - nanos).abs() <= 1e-9 * exact;
                 (is_whole && (1.0..1e30).contains(&nanos)).then_some(nanos as i128)
             }
@@ -500,7 +529,7 @@ impl Parser {
     }
 
     fn peek(&self) -> &Token {
-        // This never goes beyond the end: callers check a token before they take it.
+        // Never moves beyond the end: callers have looked at the token that they eat.
         self.tokens.get(self.next).map_or(&Token::End, |lexed| &lexed.token)
     }
 

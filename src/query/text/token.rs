@@ -1,4 +1,4 @@
-//! The words, values and signs of a query's text, read by `winnow`.
+//! The tokens of a query's text: words, values and signs, read by `winnow`. `parse.rs` uses them.
 
 use winnow::ascii::{digit1, multispace0};
 use winnow::combinator::{alt, delimited, eof, not, opt, peek, preceded, repeat, terminated};
@@ -13,6 +13,7 @@ use crate::query::ask::literal::is_word;
 use crate::query::ask::marked::marked;
 use crate::query::ask::predicate::Op;
 use crate::record::Value;
+use crate::schema::text::hex_bytes;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::query) enum Token {
@@ -35,7 +36,7 @@ pub(in crate::query) struct Lexed {
 type Input<'t> = LocatingSlice<&'t str>;
 type Parsed<T> = winnow::Result<T, ErrMode<Unread>>;
 
-/// No token can be read here; which, the reader of tokens finds out.
+/// No token can be read here. The caller finds out which mistake it is.
 #[derive(Debug)]
 struct Unread;
 
@@ -51,7 +52,7 @@ impl ParserError<Input<'_>> for Unread {
     }
 }
 
-/// The tokens of a text; the last one is its end.
+/// The tokens of a text. The last one is the end.
 pub(in crate::query) fn tokens(text: &str) -> Result<Vec<Lexed>> {
     let mut input = LocatingSlice::new(text);
     let mut tokens = Vec::new();
@@ -93,13 +94,13 @@ fn token(input: &mut Input<'_>) -> Parsed<Token> {
     .parse_next(input)
 }
 
-/// A word does not begin with a digit.
+/// A word does not start with a digit.
 fn word(input: &mut Input<'_>) -> Parsed<Token> {
     let begins = |word: &&str| !word.starts_with(char::is_numeric);
     take_while(1.., is_word).verify(begins).map(|word: &str| Token::Word(word.to_owned())).parse_next(input)
 }
 
-/// Text in quotes, in which a doubled quote is one.
+/// Text in quotes. A doubled quote stands for one.
 fn quoted<'t>(quote: char) -> impl Parser<Input<'t>, String, ErrMode<Unread>> {
     let inner = alt(((quote, quote).value(quote), none_of(quote)));
     delimited(quote, repeat(0.., inner), quote)
@@ -122,11 +123,7 @@ fn operator(input: &mut Input<'_>) -> Parsed<Op> {
 fn bytes(input: &mut Input<'_>) -> Parsed<Token> {
     let digits = terminated(take_while(0.., |c: char| c.is_ascii_hexdigit()), not(one_of(is_word)));
     preceded("0x", digits)
-        .verify_map(|digits: &str| {
-            let pair = |at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
-            let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(pair).collect();
-            bytes.map(|bytes| Token::Value(bytes.into()))
-        })
+        .verify_map(|digits: &str| hex_bytes(digits).map(|bytes| Token::Value(bytes.into())))
         .parse_next(input)
 }
 
@@ -134,7 +131,7 @@ fn bytes(input: &mut Input<'_>) -> Parsed<Token> {
 fn number(input: &mut Input<'_>) -> Parsed<Token> {
     let fraction = (".", digit1);
     let exponent = (one_of(['e', 'E']), opt(one_of(['+', '-'])), digit1);
-    // A unit of time may stand right after its number: `1min`.
+    // A unit of time may follow its number directly: `1min`.
     let unit = take_while(1.., is_word).verify(|word: &str| unit_nanos(word).is_some()).void();
     (opt("-"), digit1, opt(fraction), opt(exponent), alt((not(one_of(is_word)), peek(unit))))
         .take()

@@ -1,4 +1,5 @@
-//! `WriteTransaction`: the tables that it opens, creates, changes and drops.
+//! `WriteTransaction`: opens, creates, changes and drops tables. Rows change in `table`, names in
+//! `catalog`; `commit.rs` publishes.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -20,10 +21,11 @@ use crate::schema::Schema;
 use crate::space::WriteSession;
 use crate::table::{Dyn, IndexInfo, IndexOptions, OpenTable, RowKind, TableHome, TableMut, Writer};
 
-/// The one transaction that writes. Dropping it without [`commit`](WriteTransaction::commit) discards all changes.
+/// The one transaction that writes. Dropping it without [`commit`](WriteTransaction::commit)
+/// discards all changes.
 ///
-/// It reads its own writes. Edits are kept in memory up to a budget, and written to unused pages beyond it; nothing that
-/// a snapshot sees is touched.
+/// It reads its own writes. Edits are kept in memory up to a budget, and written to unused pages
+/// beyond it. Pages that a snapshot reaches are never written.
 ///
 /// ```
 /// use drystone::{Database, Record};
@@ -49,18 +51,20 @@ pub struct WriteTransaction {
     pub(super) base: Meta,
     pub(super) session: Option<WriteSession>,
     pub(super) state: Mutex<Tables>,
-    /// Every table that was opened. They stay where they are, since handles borrow them.
+    /// Every table that was opened. They do not move, because handles borrow them.
     pub(super) tables: FrozenVec<Box<Lease<OpenTable>>>,
     pub(super) durability: Durability,
     pub(super) memory_bytes: usize,
-    /// The open database: while a transaction runs, opening the file again gives the same one, which knows of the transaction.
+    /// Keeps the database open: opening the file again during the transaction gives the same
+    /// database, which knows that it is being written.
     _database: Arc<dyn Any + Send + Sync>,
 }
 
-/// The tables that a write transaction has opened, and the catalog as it will be.
+/// The tables that a write transaction has opened, and the catalog that it will commit.
 pub(super) struct Tables {
     pub(super) catalog: CatalogEdit,
-    /// Where in `tables` each name is. Ordered, so that the same edits make the same file.
+    /// The index of each name in `WriteTransaction::tables`. Ordered, so that the same edits make
+    /// the same file.
     pub(super) open: BTreeMap<String, usize>,
 }
 
@@ -71,7 +75,7 @@ impl fmt::Debug for WriteTransaction {
 }
 
 impl WriteTransaction {
-    /// Begins to write; `None` if somebody else writes for longer than the wait.
+    /// Begins to write; `None` if another writer keeps the turn for longer than the wait.
     pub(crate) fn begin(
         shared: &Arc<Shared>,
         database: Arc<dyn Any + Send + Sync>,
@@ -97,12 +101,12 @@ impl WriteTransaction {
         }))
     }
 
-    /// What the commit promises. The default is the database's.
+    /// What the commit promises. The default is that of the database.
     pub fn set_durability(&mut self, durability: Durability) {
         self.durability = durability;
     }
 
-    /// How much memory edits may take before they are written to unused pages.
+    /// Bytes of memory for edits. Beyond that they are written to unused pages.
     ///
     /// ```
     /// let db = drystone::Database::in_memory()?;
@@ -114,18 +118,19 @@ impl WriteTransaction {
         self.memory_bytes = bytes;
     }
 
-    /// Makes a table of `T`s.
+    /// Creates a table with rows of type `T`.
     ///
     /// # Errors
-    /// `AlreadyExists` if there is one of this name.
+    /// `AlreadyExists` if there is a table or an index of this name.
     pub fn create_table<T: Record>(&self, name: &str) -> Result<TableMut<'_, T>> {
         self.create_table_with::<T>(name, &TableOptions::default())
     }
 
-    /// Makes a table of `T`s with options.
+    /// Creates a table with rows of type `T`, with options.
     ///
     /// # Errors
-    /// `AlreadyExists` if there is one of this name; `Limit` if the options ask for what cannot be.
+    /// `AlreadyExists` if there is a table or an index of this name; `Limit` if the options are out
+    /// of range.
     pub fn create_table_with<T: Record>(
         &self,
         name: &str,
@@ -135,7 +140,7 @@ impl WriteTransaction {
         self.table(name)
     }
 
-    /// Makes a table of a schema that is known only at run time.
+    /// Creates a table with a schema that is known only at run time.
     ///
     /// ```
     /// let db = drystone::Database::in_memory()?;
@@ -149,7 +154,7 @@ impl WriteTransaction {
         self.create_dyn_table_with(name, schema, &TableOptions::default())
     }
 
-    /// Makes a table of a schema that is known only at run time, with options.
+    /// Creates a table with a schema that is known only at run time, with options.
     ///
     /// # Errors
     /// As for [`create_table_with`](WriteTransaction::create_table_with).
@@ -174,17 +179,17 @@ impl WriteTransaction {
         Ok(())
     }
 
-    /// Opens a table, to read and to change: as `T`, or as [`Dyn`] where its schema is known only at run
-    /// time.
+    /// Opens a table to read and to change: as `T`, or as [`Dyn`] if its schema is known only at
+    /// run time.
     ///
     /// # Errors
-    /// `TableNotFound` if there is no such table; `Schema` if its schema is not `T`'s; `Usage` while another
-    /// handle has it.
+    /// `TableNotFound` if there is no such table; `Schema` if its schema is not that of `T`;
+    /// `Usage` while another handle has it.
     pub fn table<R: RowKind>(&self, name: &str) -> Result<TableMut<'_, R>> {
         self.open(name).and_then(TableMut::new)
     }
 
-    /// Opens a table of `T`s, and makes it first if there is none of this name.
+    /// Opens a table with rows of type `T`, or creates it if there is none of this name.
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -200,7 +205,8 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `Schema` if there is a table of this name with another schema; `Usage` while another handle has it.
+    /// `Schema` if there is a table of this name with another schema; `Usage` while another handle
+    /// has it.
     pub fn table_or_create<T: Record>(&self, name: &str) -> Result<TableMut<'_, T>> {
         if !self.has_table(name)? {
             self.create(name, T::schema(), &TableOptions::default())?;
@@ -208,8 +214,8 @@ impl WriteTransaction {
         self.table(name)
     }
 
-    /// Opens a table of this schema, which is known only at run time, and makes it first if there is none
-    /// of this name.
+    /// Opens a table with this schema, which is known only at run time, or creates it if there is
+    /// none of this name.
     ///
     /// ```
     /// let db = drystone::Database::in_memory()?;
@@ -236,11 +242,11 @@ impl WriteTransaction {
         Ok(self.state.lock().catalog.view(session).find(name)?.is_some_and(|found| found.is_table()))
     }
 
-    /// Makes an index: the rows of a table in the order of other fields than its key. Every write and load keeps it from then on, in
-    /// the same transaction. O(n log n).
+    /// Creates an index: the rows of a table in the order of other fields than its key. From then
+    /// on every write and load updates it in the same transaction. O(n log n).
     ///
-    /// An entry is the indexed fields and the key (or the number) of the row, packed. Names are those of tables and indexes
-    /// together.
+    /// An entry is the indexed fields and the key (or the number) of the row, packed. Tables and
+    /// indexes share one set of names.
     ///
     /// ```
     /// use drystone::{Dyn, Database, ErrorKind, IndexOptions, RowBuf, Schema, Value};
@@ -261,14 +267,16 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `TableNotFound` or `FieldNotFound` if there is none; `AlreadyExists` if a table or an index has this name; `Schema` if a field is
-    /// an array or named twice; `Limit` if an entry would have more than 256 bytes; `KeyExists` if the index is unique and two
-    /// rows have the same values; `Usage` while a handle has the table; `Io` if the disk is full. There is then no such index.
+    /// `TableNotFound` or `FieldNotFound` if there is none; `AlreadyExists` if a table or an index
+    /// has this name; `Schema` if a field is an array or named twice; `Limit` if an entry would
+    /// have more than 256 bytes; `KeyExists` if the index is unique and two rows have the same
+    /// values; `Usage` while a handle has the table; `Io` if the disk is full. After an error there
+    /// is no new index.
     pub fn create_index<S: AsRef<str>>(&self, table: &str, name: &str, fields: &[S]) -> Result<()> {
         self.create_index_with(table, name, fields, &IndexOptions::new())
     }
 
-    /// Makes an index with options: see [`create_index`](WriteTransaction::create_index).
+    /// Creates an index with options: see [`create_index`](WriteTransaction::create_index).
     ///
     /// # Errors
     /// As for [`create_index`](WriteTransaction::create_index).
@@ -341,7 +349,7 @@ impl WriteTransaction {
         Ok(())
     }
 
-    /// Gives a table another name.
+    /// Renames a table.
     ///
     /// ```
     /// # let db = drystone::Database::in_memory()?;
@@ -352,7 +360,8 @@ impl WriteTransaction {
     /// ```
     ///
     /// # Errors
-    /// `TableNotFound` if there is no such table; `AlreadyExists` if there is one of the new name; `Usage` while a handle has it.
+    /// `TableNotFound` if there is no such table; `AlreadyExists` if there is a table or an index
+    /// of the new name; `Usage` while a handle has it.
     pub fn rename_table(&self, name: &str, new_name: &str) -> Result<()> {
         check_name(new_name)?;
         let session = self.session()?;
@@ -414,7 +423,7 @@ impl WriteTransaction {
 
 impl TableHome for WriteTransaction {
     fn session(&self) -> &WriteSession {
-        // Handles borrow the transaction, and only `commit`, which takes it, ends the session.
+        // Handles borrow the transaction, and only `commit`, which consumes it, ends the session.
         self.session.as_ref().expect("a transaction that is borrowed has its session")
     }
 
@@ -453,7 +462,7 @@ impl Drop for WriteTransaction {
     }
 }
 
-/// Options of a table, given when it is made.
+/// Options for a new table.
 ///
 /// ```
 /// let options = drystone::TableOptions::new().leaf_rows(256);
@@ -470,8 +479,9 @@ impl TableOptions {
         TableOptions::default()
     }
 
-    /// Rows a leaf, which takes at least a page; a power of two where there is no key. Small leaves make random updates cheap,
-    /// large ones make branches few. By default as small as the promised footprint allows.
+    /// Rows per leaf. A leaf has at least a page; without a key, the number must be a power of two.
+    /// Small leaves make random updates cheap, large ones need fewer branches. The default is the
+    /// smallest size that keeps the promised footprint.
     pub fn leaf_rows(mut self, rows: usize) -> TableOptions {
         self.leaf_rows = rows;
         self

@@ -1,4 +1,5 @@
-//! `ReadTransaction`: a snapshot.
+//! `ReadTransaction`: a snapshot, and the tables that it opens. It holds a pin in the reader table
+//! and writes nothing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,10 +12,11 @@ use crate::page::Pages;
 use crate::table::{FindIndex, IndexInfo, Indexes, Reader, RowKind, Table};
 use crate::tree::View;
 
-/// A snapshot of the whole database: it does not change while it is held, whoever writes meanwhile.
+/// A snapshot of the whole database. It does not change while it is held, whatever others write.
 ///
-/// What is read through it lives as long as it does. It is `Send` and `Sync`, never waits, and costs about a microsecond to begin. The
-/// pages that it sees are kept until it is dropped, so a snapshot that is held for long keeps old data in the file.
+/// What is read through it lives as long as it does. It is `Send` and `Sync`, never waits, and
+/// takes about a microsecond to begin. The file keeps the pages that it reaches until it is
+/// dropped, so a snapshot that is held for long keeps old data.
 ///
 /// ```compile_fail,E0505
 /// # use drystone::{Database, Record};
@@ -44,7 +46,7 @@ impl fmt::Debug for ReadTransaction {
 
 impl Drop for ReadTransaction {
     fn drop(&mut self) {
-        // In a forked child the pin is the parent's to give up.
+        // In a forked child the pin belongs to the parent.
         if self.shared.check_process().is_ok() {
             self.shared.readers.unpin(&self.pin);
         }
@@ -65,7 +67,7 @@ impl ReadTransaction {
         ReadTransaction::begin(&self.shared)
     }
 
-    /// The state of this transaction, if somebody holds it, as one more snapshot.
+    /// Another snapshot of the state of this transaction, if somebody holds that state.
     pub(crate) fn of_held(shared: &Arc<Shared>, transaction: u64) -> Result<Option<ReadTransaction>> {
         shared.check_process()?;
         let pin = shared.readers.pin_named(transaction)?;
@@ -80,11 +82,12 @@ impl ReadTransaction {
         Ok(pin.map(|pin| ReadTransaction { shared: Arc::clone(shared), pin, definitions }))
     }
 
-    /// Opens a table: as `T`, or as [`Dyn`](crate::Dyn) where its schema is known only at run time.
+    /// Opens a table: as `T`, or as [`Dyn`](crate::Dyn) if its schema is known only at run time.
     ///
     /// # Errors
-    /// `TableNotFound` if there is no such table, naming those there are; `Schema` if its schema is not `T`'s,
-    /// showing both; `Corrupt` if the catalog cannot be read.
+    /// `TableNotFound` if there is no such table (the message names the tables that exist);
+    /// `Schema` if its schema is not that of `T` (the message shows both); `Corrupt` if the catalog
+    /// cannot be read.
     pub fn table<R: RowKind>(&self, name: &str) -> Result<Table<'_, R>> {
         self.reader(name).and_then(Table::new)
     }
@@ -97,7 +100,7 @@ impl ReadTransaction {
         self.catalog()?.tables().map(|table| table.map(|table| table.name)).collect()
     }
 
-    /// The indexes on a table, by name. O(tables), but for a table without one.
+    /// The indexes on a table, by name. O(tables), or O(1) for a table without an index.
     ///
     /// # Errors
     /// `TableNotFound` if there is no such table; `Corrupt` if the catalog cannot be read.
@@ -107,14 +110,14 @@ impl ReadTransaction {
         Ok(catalog.indexes(&table)?.iter().map(|index| IndexInfo::new(&table, index)).collect())
     }
 
-    /// The number of the transaction whose state this is. It grows with every commit, and no two states that were seen have
-    /// the same number.
+    /// The number of the transaction that made this state. It grows with every commit, and no two
+    /// states that were seen have the same number.
     pub fn transaction(&self) -> u64 {
         self.pin.meta.transaction
     }
 
-    /// Whether no commit, of this process or another, has made a newer state. A few nanoseconds, as long as
-    /// that is so: no system call and no lock.
+    /// Whether no commit, of this process or another, has made a newer state. While that is so, it
+    /// takes a few nanoseconds: no system call and no lock.
     ///
     /// ```
     /// # let db = drystone::Database::in_memory()?;
@@ -135,7 +138,8 @@ impl ReadTransaction {
         &self.pin.meta
     }
 
-    /// Whether both are states of one file, so that a place in it means the same to both as long as both are held.
+    /// Whether both are states of the same file. Then, while both are held, an address means the
+    /// same in both.
     pub(crate) fn is_of_one_file(&self, other: &ReadTransaction) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
@@ -154,7 +158,7 @@ impl ReadTransaction {
         self.shared.check_process()?;
         let definition = self.definitions.get(name, || self.catalog()?.get(name))?;
         if !definition.is_table() {
-            // An index that was looked up before; the catalog says what is wrong with that.
+            // An index that was looked up before. The catalog makes the error.
             self.catalog()?.get(name)?;
         }
         self.reader_of(definition)
@@ -177,7 +181,7 @@ impl FindIndex for ReadTransaction {
     fn find_index(&self, table: &Definition, name: &str) -> Result<Reader<'_>> {
         let definition = self.definitions.get(name, || self.catalog()?.index(table, name))?;
         if !definition.is_on(table) {
-            // Something else that was looked up before; the catalog says what is wrong with that.
+            // Something else that was looked up before. The catalog makes the error.
             self.catalog()?.index(table, name)?;
         }
         self.reader_of(definition)

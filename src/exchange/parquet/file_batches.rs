@@ -1,4 +1,4 @@
-//! Parquet files as record batches.
+//! Reads Parquet files as record batches. `arrow/batches.rs` makes records of them.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub(super) fn open<R: Read + Seek + Send + 'static>(name: &str, mut input: R) ->
     }
 }
 
-/// What can be read at any place, one reading at a time.
+/// An input that can be read at any position, by one reader at a time.
 struct Input<R> {
     input: Arc<Mutex<R>>,
     length: u64,
@@ -51,10 +51,10 @@ impl<R> Length for Input<R> {
 }
 
 impl<R: Read + Seek + Send> ChunkReader for Input<R> {
-    type T = io::BufReader<Place<R>>;
+    type T = io::BufReader<ReaderAt<R>>;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        Ok(io::BufReader::new(Place { input: Arc::clone(&self.input), at: start }))
+        Ok(io::BufReader::new(ReaderAt { input: Arc::clone(&self.input), at: start }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
@@ -70,13 +70,13 @@ impl<R: Read + Seek + Send> ChunkReader for Input<R> {
     }
 }
 
-/// A reading from a place on.
-struct Place<R> {
+/// A reader that starts at a position.
+struct ReaderAt<R> {
     input: Arc<Mutex<R>>,
     at: u64,
 }
 
-impl<R: Read + Seek> Read for Place<R> {
+impl<R: Read + Seek> Read for ReaderAt<R> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let mut input = self.input.lock();
         input.seek(SeekFrom::Start(self.at))?;

@@ -21,7 +21,7 @@ const HEADER_BYTES: usize = 1 << 20;
 /// This many bytes are read at a time, but at least one row.
 const PIECE_BYTES: usize = 256 << 10;
 
-/// A file of which the header was read.
+/// A file whose header was read.
 pub(super) struct Opened<R> {
     pieces: Pieces<R>,
     layout: Layout,
@@ -39,7 +39,7 @@ impl<R: Read> Opened<R> {
 
     pub(super) fn infer(mut self) -> Result<Inferred> {
         let columns = &self.layout.columns;
-        let mut seen: Vec<Seen> = columns.iter().map(|_| Seen::default()).collect();
+        let mut seen: Vec<SeenColumn> = columns.iter().map(|_| SeenColumn::default()).collect();
         let is_open =
             |column: &Column| matches!(column.element.kind, Kind::Text | Kind::Bytes | Kind::Moment(_));
         if columns.iter().any(is_open) {
@@ -94,7 +94,7 @@ impl<R> fmt::Debug for Reader<R> {
 struct Match {
     column: Column,
     field: FieldDef,
-    /// Whether the bytes are those that are stored.
+    /// Whether the bytes are copied as they are.
     is_stored: bool,
 }
 
@@ -226,7 +226,7 @@ struct Pieces<R> {
 }
 
 impl<R: Read> Pieces<R> {
-    /// Reads the next rows; false at the end.
+    /// Reads the next rows. Returns `false` at the end.
     fn advance(&mut self) -> Result<bool> {
         self.bytes.clear();
         let rows = ((PIECE_BYTES / self.width).max(1) as u64).min(self.rows - self.done);
@@ -252,7 +252,7 @@ impl<R: Read> Pieces<R> {
     }
 }
 
-/// The header of a file, as the literal that it is.
+/// The header of a file, as a literal.
 fn header(name: &str, input: &mut impl Read) -> Result<Literal> {
     let mut take = |length: usize| {
         let mut bytes = Vec::new();
@@ -281,7 +281,7 @@ fn header(name: &str, input: &mut impl Read) -> Result<Literal> {
     }
     let text = match start[6] {
         3 => String::from_utf8(text).ok(),
-        // Latin-1 is the first letters of Unicode.
+        // Latin-1 is the first 256 characters of Unicode.
         _ => Some(text.iter().copied().map(char::from).collect()),
     };
     match text.and_then(|text| Literal::parse(&text)) {
@@ -290,7 +290,7 @@ fn header(name: &str, input: &mut impl Read) -> Result<Literal> {
     }
 }
 
-/// What the header says of rows and their fields, or why there are no records in that.
+/// The rows and fields that the header describes, or why records cannot be made of them.
 fn shape(header: &Literal) -> Result<(Layout, u64), String> {
     let descr = header.get("descr").ok_or("its header has no descr")?;
     let mut layout = Layout::parse(descr)?;
@@ -323,14 +323,14 @@ fn shape(header: &Literal) -> Result<(Layout, u64), String> {
 
 /// What was seen of a column.
 #[derive(Default)]
-struct Seen {
+struct SeenColumn {
     nulls: u64,
     longest: usize,
-    /// Whether something is no text.
+    /// Whether a value is not text.
     has_bytes: bool,
 }
 
-impl Seen {
+impl SeenColumn {
     fn look(&mut self, column: &Column, bytes: &[u8]) {
         match column.element.kind {
             Kind::Bytes => self.has_bytes |= decode_str(bytes).is_err(),
@@ -360,7 +360,7 @@ impl Seen {
             Kind::Void => Type::Bytes(length(element.width())?),
             Kind::Moment(Unit::Days(_)) => Type::Date,
             Kind::Moment(_) => Type::Timestamp,
-            // Halves become singles.
+            // Half floats become `f32`.
             kind => kind.number(element.width()).unwrap_or(Number::F32).as_type(),
         };
         match (column.length, ty.number()) {

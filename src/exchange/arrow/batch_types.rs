@@ -1,5 +1,5 @@
-//! The schema of records for batches of which only Arrow's is known: how wide texts are, and
-//! whether values are missing.
+//! Infers the schema of record batches from Arrow's: how wide texts are, and whether values are
+//! missing.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -9,18 +9,25 @@ use arrow_array::types::{
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, Field, SchemaRef};
 
+use super::batches::{Batches, unread};
 use super::decode::{check, value};
 use super::schema::{from_number, is_bytes, is_text, is_uuid, named, plain};
-use super::unread;
 use crate::error::{Result, fail};
 use crate::exchange::few::Few;
 use crate::exchange::inferred::{Column as Found, Inferred};
 use crate::record::Value;
 use crate::schema::{FieldDef, Number, Schema, Type};
 
-/// Looks through batches. What is open is found by the values; the documentation of
-/// [`Options::infer`](super::Options::infer) has the rules.
-pub(super) fn infer(
+impl Batches {
+    /// The schema of these batches.
+    pub(in crate::exchange) fn infer(self, name: &str, enums: bool) -> Result<Inferred> {
+        infer(name, &self.schema, enums, self.batches)
+    }
+}
+
+/// Reads batches, and infers from the values what the schema leaves open. The rules are those of
+/// [`Options::infer`](super::Options::infer).
+fn infer(
     name: &str,
     arrow: &SchemaRef,
     enums: bool,
@@ -65,7 +72,7 @@ pub(super) fn infer(
     });
     let fields = fields.collect::<Result<Vec<_>>>()?;
     let schema = Schema::new(fields.clone()).or_else(|error| {
-        // Columns of a table with a key may have been left out, or moved.
+        // Columns of a table with a key may have been left out or moved.
         let without = |field: &FieldDef| {
             FieldDef::of(field.name(), field.ty(), field.is_nullable(), false)?
                 .with_default(field.default().map(Into::into))
@@ -85,11 +92,11 @@ struct Column<'c> {
     field: &'c Field,
     named: Option<FieldDef>,
     nulls: u64,
-    /// The least and the greatest length of texts, binary and lists.
+    /// The lowest and highest length of texts, binary values and lists.
     lengths: Option<(usize, usize)>,
-    /// The texts, where an enumeration may be picked.
+    /// The texts, if an enumeration may be picked.
     few: Few,
-    /// Whether there is a value that would be taken for null.
+    /// Whether there is a value that is reserved for null.
     has_null_value: bool,
 }
 
@@ -98,7 +105,7 @@ impl Column<'_> {
         plain(self.field.data_type())
     }
 
-    /// Whether it takes a look at the values to find the field.
+    /// Whether the values must be read to find the field.
     fn is_open(&self) -> bool {
         self.named.is_none() && (self.field.is_nullable() || self.has_lengths())
     }
@@ -183,7 +190,7 @@ impl Column<'_> {
         }
     }
 
-    /// The length of the longest.
+    /// The length of the longest value.
     fn length(&self, what: &str) -> Result<u16> {
         let longest = self.lengths.map_or(1, |(_, longest)| longest.max(1));
         let Ok(length) = u16::try_from(longest) else {
@@ -192,7 +199,7 @@ impl Column<'_> {
         Ok(length)
     }
 
-    /// The length that all of them have.
+    /// The length that all values have.
     fn one_length(&self, what: &str) -> Result<u16> {
         match self.lengths {
             Some((least, greatest)) if least != greatest => fail!(
@@ -225,7 +232,7 @@ fn has<T: ArrowPrimitiveType<Native: PartialEq>>(array: &dyn Array, value: T::Na
     array.as_primitive::<T>().iter().flatten().any(|other| other == value)
 }
 
-/// The type that holds all of this one and a null besides.
+/// The type that holds all values of this one and a null.
 fn wider(number: Number) -> Type {
     match number {
         Number::U8 => Type::U16,

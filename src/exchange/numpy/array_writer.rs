@@ -145,7 +145,7 @@ fn header(schema: &Schema, rows: u64) -> Vec<u8> {
     let text = format!("{{'descr': {}, 'fortran_order': False, 'shape': ({rows},), }}", dtype(schema));
     let is_old = text.is_ascii() && text.len() + ALIGNMENT < usize::from(u16::MAX);
     let before = if is_old { 10 } else { 12 };
-    // A line break ends it.
+    // The header ends with a line break.
     let length = (before + text.len() + 1).next_multiple_of(ALIGNMENT) - before;
     let mut header = b"\x93NUMPY".to_vec();
     if is_old {
