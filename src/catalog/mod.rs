@@ -6,7 +6,7 @@
 mod definitions;
 mod fields;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use bytemuck::{Pod, Zeroable};
 
@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{PageView, TreeRoot};
 use crate::schema::{FieldDef, KEY_BYTES, Schema, Type};
 use crate::space::WriteSession;
-use crate::tree::{Edited, KeyShape, Layout, Part, View};
+use crate::tree::{KeyShape, Layout, Part, TreeWriter, View};
 
 /// The longest name of a table, in bytes.
 pub(crate) const NAME_LIMIT: usize = 64;
@@ -148,6 +148,15 @@ impl Role {
 impl Definition {
     pub(crate) fn is_table(&self) -> bool {
         matches!(self.role, Role::Table { .. })
+    }
+
+    /// Puts the name of the table or index before an error's message.
+    #[cold]
+    pub(crate) fn in_table(&self, error: Error) -> Error {
+        if self.is_table() {
+            return error.within_table(&self.name);
+        }
+        error.within(format!("index {:?}", self.name))
     }
 
     /// Whether it is an index on this table.
@@ -352,52 +361,53 @@ impl<'a> Catalog<'a> {
 
 /// The catalog in a write transaction.
 pub(crate) struct CatalogEdit {
-    pub(crate) tables: Edited,
-    pub(crate) fields: Edited,
+    pub(crate) tables: TreeWriter,
+    pub(crate) fields: TreeWriter,
     pub(crate) next_table: u32,
 }
 
 impl CatalogEdit {
     pub(crate) fn new(
-        session: &WriteSession,
+        session: &Arc<WriteSession>,
         tables: TreeRoot,
         fields: TreeRoot,
         next_table: u32,
     ) -> Result<CatalogEdit> {
         Ok(CatalogEdit {
-            tables: Edited::new(session, TABLES.clone(), tables).map_err(|error| error.within("catalog"))?,
-            fields: Edited::new(session, FIELDS.clone(), fields).map_err(|error| error.within("catalog"))?,
+            tables: TreeWriter::new(session, TABLES.clone(), tables)
+                .map_err(|error| error.within("catalog"))?,
+            fields: TreeWriter::new(session, FIELDS.clone(), fields)
+                .map_err(|error| error.within("catalog"))?,
             next_table,
         })
     }
 
-    pub(crate) fn view<'s>(&'s self, session: &'s WriteSession) -> Catalog<'s> {
-        Catalog { tables: self.tables.view(session), fields: self.fields.view(session) }
+    pub(crate) fn view(&self) -> Catalog<'_> {
+        Catalog { tables: self.tables.view(), fields: self.fields.view() }
     }
 
     /// Enters a table, or an index, that does not exist yet.
     pub(crate) fn create(
         &mut self,
-        session: &WriteSession,
         name: &str,
         schema: &Schema,
         layout: Layout,
         role: Role,
     ) -> Result<Definition> {
-        self.check_free(session, name)?;
+        self.check_free(name)?;
         let id = self.next_table;
         let Some(next) = id.checked_add(1) else {
             fail!(Limit, "the database has had all 4,294,967,295 tables it can have")
         };
-        if self.view(session).fields.find(&field_key(id, 0))?.is_some() {
+        if self.view().fields.find(&field_key(id, 0))?.is_some() {
             fail!(Corrupt, "the number of the next table, {id}, is another table's; the file is damaged");
         }
         let root = TreeRoot::default();
         let definition = Definition { name: name.to_owned(), id, schema: schema.clone(), layout, root, role };
         let fields = field_rows(&definition, 0)?;
-        session.all_or_none(|| {
-            self.put_fields(session, &fields)?;
-            self.put(session, &definition)
+        Arc::clone(self.tables.session()).all_or_none(|| {
+            self.put_fields(&fields)?;
+            self.put(&definition)
         })?;
         self.next_table = next;
         Ok(definition)
@@ -406,7 +416,6 @@ impl CatalogEdit {
     /// Enters an index, and that its table has one more.
     pub(crate) fn create_index(
         &mut self,
-        session: &WriteSession,
         table: &mut Definition,
         name: &str,
         schema: &Schema,
@@ -420,32 +429,27 @@ impl CatalogEdit {
         }
         let layout = entry_layout(schema, 0)?;
         let role = Role::Index { table: table.id, fields, unique };
-        let index = self.create(session, name, schema, layout, role)?;
+        let index = self.create(name, schema, layout, role)?;
         table.role = Role::Table { indexes: indexes + 1 };
-        session.all_or_none(|| self.put(session, table))?;
+        Arc::clone(self.tables.session()).all_or_none(|| self.put(table))?;
         Ok(index)
     }
 
     /// Takes an index out, and writes down that its table has one less.
-    pub(crate) fn remove_index(
-        &mut self,
-        session: &WriteSession,
-        table: &mut Definition,
-        index: &Definition,
-    ) -> Result<()> {
-        session.all_or_none(|| {
-            self.remove(session, index)?;
+    pub(crate) fn remove_index(&mut self, table: &mut Definition, index: &Definition) -> Result<()> {
+        Arc::clone(self.tables.session()).all_or_none(|| {
+            self.remove(index)?;
             if let Role::Table { indexes } = &mut table.role {
                 *indexes = indexes.saturating_sub(1);
             }
-            self.put(session, table)
+            self.put(table)
         })
     }
 
     /// An error if something has this name, or if nothing can have it.
-    pub(crate) fn check_free(&self, session: &WriteSession, name: &str) -> Result<()> {
+    pub(crate) fn check_free(&self, name: &str) -> Result<()> {
         check_name(name)?;
-        if let Some(there) = self.view(session).find(name)? {
+        if let Some(there) = self.view().find(name)? {
             let what = if there.is_table() { "a table" } else { "an index" };
             fail!(AlreadyExists, "there is {what} {name:?} already; drop it, or choose another name");
         }
@@ -453,43 +457,38 @@ impl CatalogEdit {
     }
 
     /// Writes down where a table's tree starts now, and how many fields it has.
-    pub(crate) fn put(&mut self, session: &WriteSession, definition: &Definition) -> Result<()> {
-        self.tables.put(session, bytemuck::bytes_of(&table_row(definition)), true).map(drop)
+    pub(crate) fn put(&mut self, definition: &Definition) -> Result<()> {
+        self.tables.put(bytemuck::bytes_of(&table_row(definition)), true).map(drop)
     }
 
     /// Writes down fields, as [`field_rows`] gives them.
-    pub(crate) fn put_fields(&mut self, session: &WriteSession, rows: &[FieldRow]) -> Result<()> {
-        rows.iter().try_for_each(|row| self.fields.put(session, bytemuck::bytes_of(row), true).map(drop))
+    pub(crate) fn put_fields(&mut self, rows: &[FieldRow]) -> Result<()> {
+        rows.iter().try_for_each(|row| self.fields.put(bytemuck::bytes_of(row), true).map(drop))
     }
 
     /// Writes down the fields and names of a table anew, where its schema was another one before.
-    pub(crate) fn replace_fields(
-        &mut self,
-        session: &WriteSession,
-        old: &Definition,
-        new: &Definition,
-    ) -> Result<()> {
+    pub(crate) fn replace_fields(&mut self, old: &Definition, new: &Definition) -> Result<()> {
         let rows = field_rows(new, 0)?;
         let kept: std::collections::HashSet<[u8; 6]> = rows.iter().map(FieldRow::key).collect();
         let mut gone = Vec::new();
         for key in fields::keys(old)?.iter().filter(|key| !kept.contains(*key)) {
-            self.fields.remove(session, key, &mut gone)?;
+            self.fields.remove(key, &mut gone)?;
         }
-        self.put_fields(session, &rows)
+        self.put_fields(&rows)
     }
 
     /// Takes a table's rows out of both trees. Its own tree is the caller's to clear.
-    pub(crate) fn remove(&mut self, session: &WriteSession, definition: &Definition) -> Result<()> {
+    pub(crate) fn remove(&mut self, definition: &Definition) -> Result<()> {
         let mut gone = Vec::new();
         for key in fields::keys(definition)? {
-            self.fields.remove(session, &key, &mut gone)?;
+            self.fields.remove(&key, &mut gone)?;
         }
-        self.remove_name(session, &definition.name)
+        self.remove_name(&definition.name)
     }
 
     /// Takes a table's name out, and leaves its fields.
-    pub(crate) fn remove_name(&mut self, session: &WriteSession, name: &str) -> Result<()> {
-        self.tables.remove(session, &padded(name).unwrap_or([0; NAME_LIMIT]), &mut Vec::new()).map(drop)
+    pub(crate) fn remove_name(&mut self, name: &str) -> Result<()> {
+        self.tables.remove(&padded(name).unwrap_or([0; NAME_LIMIT]), &mut Vec::new()).map(drop)
     }
 }
 
@@ -563,12 +562,12 @@ mod tests {
     use crate::space::Allocator;
     use crate::storage::MappedFile;
 
-    fn session() -> WriteSession {
+    fn session() -> Arc<WriteSession> {
         let file = MappedFile::anonymous(FIRST_ADDRESS, 0).unwrap();
-        WriteSession::new(Arc::new(Pages::new(Box::new(file))), Allocator::new(1))
+        Arc::new(WriteSession::new(Arc::new(Pages::new(Box::new(file))), Allocator::new(1)))
     }
 
-    fn empty(session: &WriteSession) -> CatalogEdit {
+    fn empty(session: &Arc<WriteSession>) -> CatalogEdit {
         CatalogEdit::new(session, TreeRoot::default(), TreeRoot::default(), 1).unwrap()
     }
 
@@ -579,7 +578,7 @@ mod tests {
         for name in [&b""[..], b"a\0b", b"\xFF"] {
             let mut row = TableRow::zeroed();
             row.name[..name.len()].copy_from_slice(name);
-            let error = edit.view(&session).definition(bytemuck::bytes_of(&row)).unwrap_err();
+            let error = edit.view().definition(bytemuck::bytes_of(&row)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
         }
     }
@@ -592,11 +591,11 @@ mod tests {
             edit.next_table = next;
             let schema: Schema = schema.parse().unwrap();
             let layout = layout_for(&schema, 0).unwrap();
-            edit.create(&session, name, &schema, layout, Role::TABLE)
+            edit.create(name, &schema, layout, Role::TABLE)
         };
         create(1, "a", "x: i32").unwrap();
         let error = create(1, "b", "y: f64").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-        assert_eq!(edit.view(&session).get("a").unwrap().schema.to_string(), "x: i32");
+        assert_eq!(edit.view().get("a").unwrap().schema.to_string(), "x: i32");
     }
 }

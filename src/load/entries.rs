@@ -7,8 +7,7 @@ use super::LoadOptions;
 use super::sort::{Sorted, Sorter};
 use crate::error::{Result, fail};
 use crate::page::TreeRoot;
-use crate::space::WriteSession;
-use crate::tree::{Expected, KeyShape, Layout, Probe, Slices, TreeBuilder, View, with_probe};
+use crate::tree::{Expected, KeyShape, Layout, Probe, Slices, TreeBuilder, TreeWriter, with_probe};
 
 /// What becomes of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,13 +18,12 @@ pub(crate) enum Entry {
 
 /// An index that is to be built.
 pub(crate) struct EntryTarget<'x> {
-    pub(crate) session: &'x WriteSession,
-    /// Entries are all key.
-    pub(crate) layout: &'x Layout,
+    /// The tree of the old entries, which stays as it is.
+    pub(crate) tree: &'x TreeWriter,
+    /// Whether the old entries that are not removed stay in the index.
+    pub(crate) keeps: bool,
     /// The shape of the fields that are indexed, which come first.
     pub(crate) indexed: &'x KeyShape,
-    /// The old entries, if those that are not removed stay.
-    pub(crate) existing: Option<View<'x>>,
     /// How many entries will come and go.
     pub(crate) changes: u64,
     /// The folder for temporary files, unless the options name another.
@@ -50,10 +48,11 @@ pub(crate) fn load_entries(target: EntryTarget<'_>, feed: Feed<'_>) -> Result<Tr
 }
 
 fn load_with<P: Probe>(target: EntryTarget<'_>, probe: P, feed: Feed<'_>) -> Result<TreeRoot> {
-    let EntryTarget { layout, options, .. } = target;
+    let EntryTarget { tree, options, .. } = target;
+    let (layout, existing) = (tree.layout(), target.keeps.then(|| tree.view()));
     let folder = options.scratch.clone().unwrap_or(target.scratch);
     // What becomes of an entry is kept as its place. Where there was none, all are new, and it need not be kept.
-    let has_fates = target.existing.is_some();
+    let has_fates = existing.is_some();
     let memory_bytes = options.memory_bytes.max(1 << 20);
     let mut sorter = Sorter::new(probe, layout.width(), has_fates, memory_bytes, folder);
     let mut left = target.changes;
@@ -64,11 +63,11 @@ fn load_with<P: Probe>(target: EntryTarget<'_>, probe: P, feed: Feed<'_>) -> Res
         Ok(())
     })?;
     let sorted = sorter.finish()?;
-    let existing = target.existing.map_or(0, |view| view.rows());
+    let kept = existing.map_or(0, |view| view.rows());
     let mut merge = EntryMerge {
-        builder: TreeBuilder::new(target.session, layout.clone(), Expected::Rows(existing + sorted.len())),
+        builder: TreeBuilder::new(tree.session(), layout.clone(), Expected::Rows(kept + sorted.len())),
         layout,
-        existing: target.existing.map(|view| view.slices(0..view.rows())),
+        existing: existing.map(|view| view.slices(0..view.rows())),
         slice: &[],
         last: Vec::new(),
         neighbours: target.neighbours,

@@ -6,8 +6,7 @@ use super::source::RecordSource;
 use super::{DuplicateWords, OnDuplicate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::TreeRoot;
-use crate::space::WriteSession;
-use crate::tree::{Expected, Probe, Slices, TreeBuilder, View, lower_bound};
+use crate::tree::{Expected, Probe, Slices, TreeBuilder, TreeWriter, lower_bound};
 
 /// What became of a record that was pushed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,8 +90,7 @@ pub(super) struct Merge<'s, P: Probe> {
 
 impl<'s, P: Probe> Merge<'s, P> {
     pub(super) fn new(
-        session: &'s WriteSession,
-        existing: View<'s>,
+        tree: &'s TreeWriter,
         probe: P,
         on_duplicate: OnDuplicate,
         expected: Expected,
@@ -101,9 +99,9 @@ impl<'s, P: Probe> Merge<'s, P> {
         Merge {
             probe,
             on_duplicate,
-            builder: TreeBuilder::new(session, existing.layout().clone(), expected),
-            width: existing.layout().width(),
-            existing: existing.slices(0..existing.rows()),
+            builder: TreeBuilder::new(tree.session(), tree.layout().clone(), expected),
+            width: tree.layout().width(),
+            existing: tree.view().slices(0..tree.rows()),
             slice: &[],
             existing_row: 0,
             known,

@@ -14,8 +14,7 @@ use std::path::PathBuf;
 
 use crate::error::Result;
 use crate::page::TreeRoot;
-use crate::space::WriteSession;
-use crate::tree::{Edited, Expected, Layout, Probe, TreeBuilder, with_probe};
+use crate::tree::{Expected, Layout, Probe, TreeBuilder, TreeWriter, with_probe};
 
 pub(crate) use entries::{Entry, EntryTarget, load_entries};
 use merge::{Clash, Known, Merge, Pushed};
@@ -112,8 +111,7 @@ impl LoadOptions {
 
 /// Where a load goes, and what it needs to know of the table.
 pub(crate) struct Target<'x> {
-    pub(crate) session: &'x WriteSession,
-    pub(crate) tree: &'x mut Edited,
+    pub(crate) tree: &'x mut TreeWriter,
     /// The rows that the table had, where the tree is one that takes its place: there will be about as many.
     pub(crate) replaced_rows: u64,
     /// The folder for temporary files, unless the options name another.
@@ -149,13 +147,13 @@ pub(crate) fn load(
 ) -> Result<(Loaded, LoadReport)> {
     if options.replace && target.tree.rows() > 0 {
         // Built as for an empty table; the old tree goes when the new one is whole.
-        let mut fresh = Edited::empty(target.tree.layout().clone());
+        let mut fresh = TreeWriter::empty(target.tree.session(), target.tree.layout().clone());
         let replaced_rows = target.tree.rows();
         let beside = Target { tree: &mut fresh, replaced_rows, ..target };
         let (loaded, report) = load_beside(beside, source, options)?;
         let root = match loaded {
             Loaded::Tree { root, .. } => root,
-            Loaded::Few(_) | Loaded::Appended => fresh.flush(target.session)?,
+            Loaded::Few(_) | Loaded::Appended => fresh.flush()?,
         };
         return Ok((Loaded::Tree { root, replaced: true }, report));
     }
@@ -182,12 +180,12 @@ fn load_dense(
     source: &mut dyn RecordSource,
     options: &LoadOptions,
 ) -> Result<(Loaded, LoadReport)> {
-    let Target { session, tree, replaced_rows, .. } = target;
+    let Target { tree, replaced_rows, .. } = target;
     let mut report = LoadReport { in_order: true, ..LoadReport::default() };
     let mut record = vec![0; layout.width()];
     if tree.rows() == 0 {
         let expected = source.rows_hint().map_or(Expected::AtLeast(replaced_rows), Expected::Rows);
-        let mut builder = TreeBuilder::new(session, layout.clone(), expected);
+        let mut builder = TreeBuilder::new(tree.session(), layout.clone(), expected);
         while source.next_record(&mut record)? {
             builder.push(&record)?;
             report.read += 1;
@@ -199,16 +197,16 @@ fn load_dense(
     // The source is the caller's, and may panic.
     let appended = catch_unwind(AssertUnwindSafe(|| {
         while source.next_record(&mut record)? {
-            tree.extend(session, &record)?;
+            tree.extend(&record)?;
             report.read += 1;
             if tree.owned_bytes() > options.memory_bytes.max(1 << 20) {
-                tree.flush(session)?;
+                tree.flush()?;
             }
         }
         Ok(())
     }));
     if !matches!(appended, Ok(Ok(()))) {
-        let undone = tree.truncate(session, before).inspect_err(|_| session.fail());
+        let undone = tree.truncate(before).inspect_err(|_| tree.session().fail());
         appended.unwrap_or_else(|panic| resume_unwind(panic)).and(undone)?;
     }
     report.rows = tree.rows();
@@ -222,7 +220,7 @@ fn load_keyed<P: Probe>(
     source: &mut dyn RecordSource,
     options: &LoadOptions,
 ) -> Result<(Loaded, LoadReport)> {
-    let Target { session, tree, replaced_rows, scratch, words } = target;
+    let Target { tree, replaced_rows, scratch, words } = target;
     let folder = options.scratch.clone().unwrap_or(scratch);
     let mut sorter = Sorter::new(probe, layout.width(), true, options.memory_bytes.max(1 << 20), folder);
     // Records that begin in order are likely to go on so, and need not be held in memory.
@@ -231,7 +229,6 @@ fn load_keyed<P: Probe>(
         more = sorter.fill(source)?;
     }
     let mut load = KeyedLoad {
-        session,
         layout,
         probe,
         on_duplicate: options.on_duplicate,
@@ -257,13 +254,12 @@ fn load_keyed<P: Probe>(
 const BEGINNING_ROWS: usize = 1 << 16;
 
 /// So many records into a table are so few that editing its leaves is cheaper than writing all of them anew.
-fn few_rows(tree: &Edited) -> usize {
+fn few_rows(tree: &TreeWriter) -> usize {
     (tree.rows() / tree.layout().leaf_rows() as u64 / 4) as usize
 }
 
 /// A load into a table with a key, under way.
 struct KeyedLoad<'x, P> {
-    session: &'x WriteSession,
     layout: &'x Layout,
     probe: P,
     on_duplicate: OnDuplicate,
@@ -272,13 +268,13 @@ struct KeyedLoad<'x, P> {
     report: LoadReport,
 }
 
-impl<'x, P: Probe> KeyedLoad<'x, P> {
+impl<P: Probe> KeyedLoad<'_, P> {
     /// The first records were in order: the rest is taken to be, and streams through.
     fn stream(
         &mut self,
         source: &mut dyn RecordSource,
         mut sorter: Sorter<P>,
-        tree: &Edited,
+        tree: &TreeWriter,
     ) -> Result<TreeRoot> {
         let begun = sorter.len() as u64 + tree.rows();
         let expected = match source.rows_hint() {
@@ -307,9 +303,9 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
         self.report.read -= 1;
         let known = if tree.rows() == 0 { merge.known() } else { Known::Before };
         let root = self.finish(merge)?;
-        let mut begun = Edited::new(self.session, self.layout.clone(), root)?;
+        let mut begun = TreeWriter::new(tree.session(), self.layout.clone(), root)?;
         let whole = catch_unwind(AssertUnwindSafe(|| self.sort(source, sorter, &begun, known)));
-        begun.clear(self.session)?;
+        begun.clear()?;
         whole.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
@@ -318,7 +314,7 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
         &mut self,
         source: &mut dyn RecordSource,
         mut sorter: Sorter<P>,
-        tree: &Edited,
+        tree: &TreeWriter,
         known: Known,
     ) -> Result<TreeRoot> {
         while sorter.fill(source)? {
@@ -337,7 +333,12 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
 
     /// The records that are to be put into the tree where they are few, in order, and how many of them have new keys. No
     /// duplicate is in the way of any.
-    fn few(&mut self, source: &dyn RecordSource, sorter: Sorter<P>, tree: &Edited) -> Result<(Vec<u8>, u64)> {
+    fn few(
+        &mut self,
+        source: &dyn RecordSource,
+        sorter: Sorter<P>,
+        tree: &TreeWriter,
+    ) -> Result<(Vec<u8>, u64)> {
         self.report.read += sorter.taken();
         let mut sorted = sorter.finish()?;
         let (mut records, mut new): (Vec<u8>, u64) = (Vec::new(), 0);
@@ -345,7 +346,7 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
         let width = self.layout.width();
         while let Some((record, place)) = sorted.next()? {
             let word = self.probe.stored(record);
-            let is_there = tree.view(self.session).find(record)?.is_some();
+            let is_there = tree.view().find(record)?.is_some();
             let first = match (last == Some(word), is_there) {
                 (true, _) => Some(Known::Place(last_place)),
                 (false, true) => Some(Known::InTable),
@@ -369,11 +370,8 @@ impl<'x, P: Probe> KeyedLoad<'x, P> {
         Ok((records, new))
     }
 
-    fn merge<'t>(&self, tree: &'t Edited, expected: Expected, known: Known) -> Merge<'t, P>
-    where
-        'x: 't,
-    {
-        Merge::new(self.session, tree.view(self.session), self.probe, self.on_duplicate, expected, known)
+    fn merge<'t>(&self, tree: &'t TreeWriter, expected: Expected, known: Known) -> Merge<'t, P> {
+        Merge::new(tree, self.probe, self.on_duplicate, expected, known)
     }
 
     fn finish(&mut self, merge: Merge<'_, P>) -> Result<TreeRoot> {

@@ -3,17 +3,17 @@
 
 use std::iter::Fuse;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::entry::entry_schema;
-use super::open::OpenTable;
-use super::open_index::{OpenIndex, Rows};
-use super::writer::describe_key;
+use super::open::TableWriter;
+use super::open_index::{IndexWriter, Rows};
+use super::reader::describe_key;
 use crate::catalog::{Definition, Role, entry_layout, field_rows, layout_for};
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::{DuplicateWords, LoadOptions, Loaded, RecordSource, Target, load};
 use crate::schema::{FieldDef, Schema};
-use crate::space::WriteSession;
-use crate::tree::{Edited, Slices, View};
+use crate::tree::{Slices, TreeWriter, View};
 
 /// What a table is to be.
 pub(crate) struct NewShape {
@@ -39,7 +39,7 @@ pub(crate) type Convert<'c> = &'c mut dyn FnMut(&[u8], &mut [u8]) -> Result<()>;
 /// Writes a table or an index into the catalog: what it was, and what it is.
 pub(crate) type Enter<'e> = &'e mut dyn FnMut(&Definition, &Definition) -> Result<()>;
 
-impl OpenTable {
+impl TableWriter {
     /// The names of the fields that an index of this table is on.
     pub(crate) fn indexed(index: &Definition) -> impl Iterator<Item = &str> {
         let fields = if let Role::Index { fields, .. } = index.role { fields } else { 0 };
@@ -70,7 +70,7 @@ impl OpenTable {
         };
         let (mut indexes, mut refused) = (Vec::new(), Vec::new());
         for index in self.indexes() {
-            let names: Vec<&str> = OpenTable::indexed(index).map(new_name).collect();
+            let names: Vec<&str> = TableWriter::indexed(index).map(new_name).collect();
             let entry = entry_schema(schema, &names);
             match entry.and_then(|entry| new_index(index, &entry, entries, schema.is_keyed())) {
                 Ok(index) => indexes.push(index),
@@ -85,13 +85,8 @@ impl OpenTable {
     }
 
     /// Gives the table a shape in which its rows and entries have the same bytes. O(1).
-    pub(crate) fn relabel(
-        &mut self,
-        session: &WriteSession,
-        shape: NewShape,
-        enter: Enter<'_>,
-    ) -> Result<()> {
-        session.all_or_none(|| {
+    pub(crate) fn relabel(&mut self, shape: NewShape, enter: Enter<'_>) -> Result<()> {
+        Arc::clone(self.tree.session()).all_or_none(|| {
             let old = std::mem::replace(&mut self.definition, shape.definition);
             enter(&old, &self.definition)?;
             for (index, (definition, _)) in self.indexes.iter_mut().zip(shape.indexes) {
@@ -104,13 +99,9 @@ impl OpenTable {
     }
 
     /// Calls `look` with all rows, until an error, which is returned with the row that it is about.
-    pub(crate) fn each_row(
-        &self,
-        session: &WriteSession,
-        look: &mut dyn FnMut(&[u8]) -> Result<()>,
-    ) -> Result<()> {
+    pub(crate) fn each_row(&self, look: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let look = &mut |row: &[u8], _: &mut [u8]| look(row);
-        let mut rows = OldRows::new(&self.definition, self.view(session), look);
+        let mut rows = OldRows::new(&self.definition, self.view(), look);
         while rows.next_record(&mut [])? {}
         Ok(())
     }
@@ -119,22 +110,21 @@ impl OpenTable {
     /// new key. Everything is built beside what there is, and takes its place when it is whole.
     pub(crate) fn rebuild(
         &mut self,
-        session: &WriteSession,
         shape: NewShape,
         convert: Convert<'_>,
         (scratch, options): (&Path, &LoadOptions),
         enter: Enter<'_>,
     ) -> Result<()> {
-        let mut tree = self.convert_rows(session, &shape.definition, convert, (scratch, options))?;
-        let indexes = match build_indexes(session, &shape, &tree, (scratch, options)) {
+        let mut tree = self.convert_rows(&shape.definition, convert, (scratch, options))?;
+        let indexes = match build_indexes(&shape, &tree, (scratch, options)) {
             Ok(indexes) => indexes,
             Err(error) => {
-                tree.clear(session)?;
+                tree.clear()?;
                 return Err(error);
             }
         };
-        session.all_or_none(|| {
-            self.tree.clear(session)?;
+        Arc::clone(self.tree.session()).all_or_none(|| {
+            self.tree.clear()?;
             self.tree = tree;
             // In the catalog it starts nowhere until the tree is flushed.
             let definition = Definition { root: Default::default(), ..shape.definition };
@@ -144,7 +134,7 @@ impl OpenTable {
             for (index, ((definition, _), rebuilt)) in self.indexes.iter_mut().zip(new) {
                 let old = match rebuilt {
                     Some(rebuilt) => {
-                        index.clear(session)?;
+                        index.clear()?;
                         std::mem::replace(index, rebuilt).definition
                     }
                     None => std::mem::replace(&mut index.definition, definition),
@@ -159,25 +149,24 @@ impl OpenTable {
     /// The rows as `convert` makes them, as a tree of their own.
     fn convert_rows(
         &self,
-        session: &WriteSession,
         new: &Definition,
         convert: Convert<'_>,
         (scratch, options): (&Path, &LoadOptions),
-    ) -> Result<Edited> {
-        let mut source = OldRows::new(&self.definition, self.view(session), convert);
-        let mut tree = Edited::empty(new.layout.clone());
+    ) -> Result<TreeWriter> {
+        let mut source = OldRows::new(&self.definition, self.view(), convert);
+        let mut tree = TreeWriter::empty(self.tree.session(), new.layout.clone());
         let words = DuplicateWords {
             describe_key: &|record| describe_key(new, record),
             way_out: "the rows must have different keys; remove one, or choose another key",
         };
         let (replaced_rows, scratch) = (self.rows(), scratch.to_owned());
-        let target = Target { session, tree: &mut tree, replaced_rows, scratch, words };
+        let target = Target { tree: &mut tree, replaced_rows, scratch, words };
         let root = match load(target, &mut source, options)?.0 {
             Loaded::Tree { root, .. } => root,
-            Loaded::Few(_) | Loaded::Appended => tree.flush(session)?,
+            Loaded::Few(_) | Loaded::Appended => tree.flush()?,
         };
-        let mut tree = Edited::empty(new.layout.clone());
-        tree.replace(session, root)?;
+        let mut tree = TreeWriter::empty(self.tree.session(), new.layout.clone());
+        tree.replace(root)?;
         Ok(tree)
     }
 }
@@ -210,27 +199,26 @@ fn new_index(
 
 /// Builds those indexes whose entries do not stay. After an error nothing is left of them.
 fn build_indexes(
-    session: &WriteSession,
     shape: &NewShape,
-    tree: &Edited,
+    tree: &TreeWriter,
     (scratch, options): (&Path, &LoadOptions),
-) -> Result<Vec<Option<OpenIndex>>> {
-    let mut built: Vec<Option<OpenIndex>> = Vec::new();
+) -> Result<Vec<Option<IndexWriter>>> {
+    let mut built: Vec<Option<IndexWriter>> = Vec::new();
     for (definition, stays) in &shape.indexes {
         if *stays {
             built.push(None);
             continue;
         }
         let empty = Definition { root: Default::default(), ..definition.clone() };
-        let index = OpenIndex::new(session, &shape.definition, empty).and_then(|mut index| {
+        let index = IndexWriter::new(tree.session(), &shape.definition, empty).and_then(|mut index| {
             let name = &shape.definition.name;
-            let root = index.build(session, name, Rows::All(tree), scratch, options)?;
-            index.replace(session, root).map(|()| index)
+            let root = index.build(name, Rows::All(tree), scratch, options)?;
+            index.replace(root).map(|()| index)
         });
         match index {
             Ok(index) => built.push(Some(index)),
             Err(error) => {
-                built.iter_mut().flatten().try_for_each(|index| index.clear(session))?;
+                built.iter_mut().flatten().try_for_each(|index| index.clear())?;
                 return Err(error);
             }
         }

@@ -28,8 +28,8 @@ pub(super) struct IndexReader<'t> {
 impl<'t> IndexReader<'t> {
     pub(super) fn new(table: Reader<'t>, name: &str) -> Result<IndexReader<'t>> {
         let entries = table.index(name)?;
-        let shape = EntryShape::new(table.definition, entries.definition)
-            .map_err(|error| table.place_error(error))?;
+        let shape =
+            EntryShape::new(table.definition, entries.definition).map_err(|error| table.in_table(error))?;
         let fields = entries.definition.schema.fields().iter();
         let indexed = fields.take_while(|field| field.offset() < shape.indexed().end).count();
         let indexed = entries.definition.layout.key().leading(indexed);
@@ -99,7 +99,7 @@ impl<'t> IndexReader<'t> {
         if values.len() > fields.len() {
             return Err(self.wrong_count(values.len()));
         }
-        encode_fields(fields, values).map_err(|error| self.entries.place_error(error))
+        encode_fields(fields, values).map_err(|error| self.entries.in_table(error))
     }
 
     /// The same for all indexed fields.
@@ -142,7 +142,7 @@ impl<'t> IndexReader<'t> {
     #[inline(always)]
     pub(super) fn get(&self, values: &[u8]) -> Result<Option<&'t [u8]>> {
         let found = self.entries.view.first_from(&self.indexed, values);
-        match found.map_err(|error| self.entries.place_error(error))? {
+        match found.map_err(|error| self.entries.in_table(error))? {
             Some(entry) if entry.starts_with(values) => self.row(entry).map(Some),
             _ => Ok(None),
         }

@@ -26,6 +26,6 @@ pub use updated::Updated;
 
 pub(crate) use alter::{Convert, Entries};
 pub(crate) use entry::EntryShape;
-pub(crate) use open::OpenTable;
-pub(crate) use reader::{FindIndex, Indexes, Reader};
-pub(crate) use writer::{TableHome, Writer, describe_key};
+pub(crate) use open::TableWriter;
+pub(crate) use reader::{FindIndex, Reader, describe_key};
+pub(crate) use writer::{TableSource, Writer};

@@ -1,21 +1,22 @@
-//! `OpenTable`: a table that a write transaction works on, with its indexes. Its rows change here and nowhere else, so that no way
+//! `TableWriter`: a table that a write transaction works on, with its indexes. Its rows change here and nowhere else, so that no way
 //! of writing can forget an index; and a call that fails leaves rows and indexes as they were.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::open_index::{Change, OpenIndex, Rows, build_all, follow_all};
-use super::writer::describe_key;
+use super::open_index::{Change, IndexWriter, Rows, build_all, follow_all};
+use super::reader::{FindIndex, Reader, describe_key};
 use crate::catalog::{Definition, no_index};
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::{DuplicateWords, LoadOptions, LoadReport, Loaded, RecordSource, Target, load};
 use crate::space::{Room, WriteSession};
-use crate::tree::{Edited, Expected, Placed, RowSet, TreeBuilder, View};
+use crate::tree::{Expected, Placed, RowSet, TreeBuilder, TreeWriter, View};
 
 /// A table that a write transaction works on.
-pub(crate) struct OpenTable {
+pub(crate) struct TableWriter {
     pub(crate) definition: Definition,
-    pub(super) tree: Edited,
-    pub(super) indexes: Vec<OpenIndex>,
+    pub(super) tree: TreeWriter,
+    pub(super) indexes: Vec<IndexWriter>,
 }
 
 /// Which row is meant.
@@ -28,33 +29,38 @@ pub(crate) enum RowKey<'k> {
 }
 
 impl RowKey<'_> {
-    fn record_mut<'t>(self, tree: &'t mut Edited, session: &WriteSession) -> Result<Option<&'t mut [u8]>> {
+    fn record_mut<'t>(self, tree: &'t mut TreeWriter) -> Result<Option<&'t mut [u8]>> {
         match self {
-            RowKey::Stored(key) => tree.find_mut(session, key),
-            RowKey::Number(row) => tree.record_mut(session, row),
+            RowKey::Stored(key) => tree.find_mut(key),
+            RowKey::Number(row) => tree.record_mut(row),
         }
     }
 }
 
-impl OpenTable {
+impl TableWriter {
     /// A table that is there, and the indexes on it.
     pub(crate) fn new(
-        session: &WriteSession,
+        session: &Arc<WriteSession>,
         definition: Definition,
         indexes: Vec<Definition>,
-    ) -> Result<OpenTable> {
-        let tree = Edited::new(session, definition.layout.clone(), definition.root)
+    ) -> Result<TableWriter> {
+        let tree = TreeWriter::new(session, definition.layout.clone(), definition.root)
             .map_err(|error| error.within_table(&definition.name))?;
-        let mut table = OpenTable { definition, tree, indexes: Vec::new() };
+        let mut table = TableWriter { definition, tree, indexes: Vec::new() };
         for index in indexes {
-            let index = OpenIndex::new(session, &table.definition, index)?;
+            let index = IndexWriter::new(session, &table.definition, index)?;
             table.indexes.push(index);
         }
         Ok(table)
     }
 
-    pub(crate) fn view<'s>(&'s self, session: &'s WriteSession) -> View<'s> {
-        self.tree.view(session)
+    /// The table as it is now, to read from.
+    pub(crate) fn reader(&self) -> Reader<'_> {
+        Reader { definition: &self.definition, view: self.tree.view(), indexes: self }
+    }
+
+    pub(crate) fn view(&self) -> View<'_> {
+        self.tree.view()
     }
 
     pub(crate) fn rows(&self) -> u64 {
@@ -71,18 +77,6 @@ impl OpenTable {
         self.indexes.iter().map(|index| &index.definition)
     }
 
-    /// The index of this name, to read from.
-    pub(crate) fn index<'s>(
-        &'s self,
-        session: &'s WriteSession,
-        name: &str,
-    ) -> Result<(&'s Definition, View<'s>)> {
-        match self.indexes.iter().find(|index| index.definition.name == name) {
-            Some(index) => Ok((&index.definition, index.tree.view(session))),
-            None => Err(self.no_index(name)),
-        }
-    }
-
     fn no_index(&self, name: &str) -> Error {
         no_index(&self.definition, name, self.indexes().map(|index| index.name.as_str()))
     }
@@ -93,14 +87,10 @@ impl OpenTable {
     }
 
     /// Writes what is in memory. `moved` is told of what starts elsewhere than the catalog says.
-    pub(crate) fn flush(
-        &mut self,
-        session: &WriteSession,
-        moved: &mut dyn FnMut(&Definition) -> Result<()>,
-    ) -> Result<()> {
+    pub(crate) fn flush(&mut self, moved: &mut dyn FnMut(&Definition) -> Result<()>) -> Result<()> {
         let indexes = self.indexes.iter_mut().map(|index| (&mut index.tree, &mut index.definition));
         for (tree, definition) in std::iter::once((&mut self.tree, &mut self.definition)).chain(indexes) {
-            let root = tree.flush(session)?;
+            let root = tree.flush()?;
             if root != definition.root {
                 let before = std::mem::replace(&mut definition.root, root);
                 moved(definition).inspect_err(|_| definition.root = before)?;
@@ -110,24 +100,24 @@ impl OpenTable {
     }
 
     /// The same where it only makes room in memory.
-    pub(crate) fn write_out(&mut self, session: &WriteSession) -> Result<()> {
-        self.tree.flush(session)?;
-        self.indexes.iter_mut().try_for_each(|index| index.tree.flush(session).map(drop))
+    pub(crate) fn write_out(&mut self) -> Result<()> {
+        self.tree.flush()?;
+        self.indexes.iter_mut().try_for_each(|index| index.tree.flush().map(drop))
     }
 
     /// Puts in a record, over the one with its key if that is asked for.
-    pub(crate) fn put(&mut self, session: &WriteSession, record: &[u8], replace: bool) -> Result<Placed> {
+    pub(crate) fn put(&mut self, record: &[u8], replace: bool) -> Result<Placed> {
         if self.indexes.is_empty() {
-            return self.tree.put(session, record, replace);
+            return self.tree.put(record, replace);
         }
-        let before = self.tree.view(session).find(record)?.map(<[u8]>::to_vec);
+        let before = self.tree.view().find(record)?.map(<[u8]>::to_vec);
         if before.is_some() && !replace {
             return Ok(Placed::Existing);
         }
         let change = Change { before: before.as_deref(), after: Some(record), number: 0 };
-        self.check_unique(session, change)?;
-        let placed = self.tree.put(session, record, true)?;
-        self.follow(session, change)?;
+        self.check_unique(change)?;
+        let placed = self.tree.put(record, true)?;
+        self.follow(change)?;
         Ok(placed)
     }
 
@@ -135,13 +125,12 @@ impl OpenTable {
     /// table is whole, so it may panic, as long as it writes only when it is done.
     pub(crate) fn update<R>(
         &mut self,
-        session: &WriteSession,
         key: RowKey<'_>,
         change: impl FnOnce(&mut [u8]) -> Result<R>,
     ) -> Result<Option<R>> {
         let key_width = self.tree.layout().key().width();
         if self.indexes.is_empty() {
-            let Some(record) = key.record_mut(&mut self.tree, session)? else { return Ok(None) };
+            let Some(record) = key.record_mut(&mut self.tree)? else { return Ok(None) };
             let before = record.to_vec();
             let mut changed = change(record);
             if changed.is_ok() && record[..key_width] != before[..key_width] {
@@ -153,8 +142,8 @@ impl OpenTable {
             return changed.map(Some);
         }
         let before = match key {
-            RowKey::Stored(key) => self.tree.view(session).find(key)?,
-            RowKey::Number(row) => self.tree.view(session).record(row)?,
+            RowKey::Stored(key) => self.tree.view().find(key)?,
+            RowKey::Number(row) => self.tree.view().record(row)?,
         };
         let Some(before) = before.map(<[u8]>::to_vec) else { return Ok(None) };
         let mut after = before.clone();
@@ -164,59 +153,49 @@ impl OpenTable {
         }
         let number = if let RowKey::Number(row) = key { row } else { 0 };
         let change = Change { before: Some(&before), after: Some(&after), number };
-        self.check_unique(session, change)?;
-        if let Some(record) = key.record_mut(&mut self.tree, session)? {
+        self.check_unique(change)?;
+        if let Some(record) = key.record_mut(&mut self.tree)? {
             record.copy_from_slice(&after);
-            self.follow(session, change)?;
+            self.follow(change)?;
         }
         Ok(Some(result))
     }
 
     /// Takes a row out, into `removed`. Whether there was one.
-    pub(crate) fn remove(
-        &mut self,
-        session: &WriteSession,
-        key: &[u8],
-        removed: &mut Vec<u8>,
-    ) -> Result<bool> {
-        let found = self.tree.remove(session, key, removed)?;
+    pub(crate) fn remove(&mut self, key: &[u8], removed: &mut Vec<u8>) -> Result<bool> {
+        let found = self.tree.remove(key, removed)?;
         if found {
-            self.follow(session, Change { before: Some(removed), after: None, number: 0 })?;
+            self.follow(Change { before: Some(removed), after: None, number: 0 })?;
         }
         Ok(found)
     }
 
     /// Takes rows out, given by their numbers, and returns how many they were. In a table without a key
     /// the rows behind them move down.
-    pub(crate) fn remove_rows(
-        &mut self,
-        session: &WriteSession,
-        rows: &RowSet,
-        scratch: &Path,
-    ) -> Result<u64> {
+    pub(crate) fn remove_rows(&mut self, rows: &RowSet, scratch: &Path) -> Result<u64> {
         let (before, removed) = (self.tree.rows(), rows.len());
         let Some(first) = rows.runs().next().map(|run| run.start) else { return Ok(0) };
         if removed >= before {
-            return self.clear(session).map(|()| before);
+            return self.clear().map(|()| before);
         }
         let is_keyed = self.tree.layout().is_keyed();
         // Rows whose entries in indexes change: in a table without a key, those behind as well.
         let changed = if is_keyed { removed } else { before - first };
         let in_place = if is_keyed { self.tree.is_few_leaves(rows) } else { changed < FEW_ROWS };
         if (self.indexes.is_empty() || changed < FEW_ROWS.min(before / 16)) && in_place {
-            self.remove_in_place(session, rows, first)?;
+            self.remove_in_place(rows, first)?;
         } else {
-            self.remove_beside(session, rows, scratch, in_place && is_keyed)?;
+            self.remove_beside(rows, scratch, in_place && is_keyed)?;
         }
         Ok(removed)
     }
 
     /// Edits the leaves and the indexes.
-    fn remove_in_place(&mut self, session: &WriteSession, rows: &RowSet, first: u64) -> Result<()> {
+    fn remove_in_place(&mut self, rows: &RowSet, first: u64) -> Result<()> {
         let (before, width) = (self.tree.rows(), self.tree.layout().width());
         let is_keyed = self.tree.layout().is_keyed();
         let (mut gone, mut kept) = (Vec::new(), Vec::new());
-        let view = self.tree.view(session);
+        let view = self.tree.view();
         if !self.indexes.is_empty() {
             for run in rows.runs() {
                 view.slices(run).try_for_each(|slice| slice.map(|slice| gone.extend_from_slice(slice)))?;
@@ -238,28 +217,22 @@ impl OpenTable {
         let indexes = if self.indexes.is_empty() { &mut [][..] } else { &mut self.indexes[..] };
         let changes: Vec<Change<'_>> =
             if indexes.is_empty() { Vec::new() } else { gone.chain(moved).collect() };
-        follow_all(indexes, session, &self.definition.name, &changes)?;
-        session.all_or_none(|| {
+        follow_all(indexes, &self.definition.name, &changes)?;
+        Arc::clone(self.tree.session()).all_or_none(|| {
             if is_keyed {
-                return self.tree.remove_rows(session, rows);
+                return self.tree.remove_rows(rows);
             }
-            self.tree.truncate(session, first)?;
-            self.tree.extend(session, &kept)
+            self.tree.truncate(first)?;
+            self.tree.extend(&kept)
         })
     }
 
     /// Writes again what changes in most of its parts, then puts it in place of what there was.
-    fn remove_beside(
-        &mut self,
-        session: &WriteSession,
-        rows: &RowSet,
-        scratch: &Path,
-        edit_tree: bool,
-    ) -> Result<()> {
+    fn remove_beside(&mut self, rows: &RowSet, scratch: &Path, edit_tree: bool) -> Result<()> {
         let is_keyed = self.tree.layout().is_keyed();
-        let root = if edit_tree { None } else { Some(self.tree.without(session, rows)?) };
+        let root = if edit_tree { None } else { Some(self.tree.without(rows)?) };
         let mut tree = match root {
-            Some(root) => Some(Edited::new(session, self.tree.layout().clone(), root)?),
+            Some(root) => Some(TreeWriter::new(self.tree.session(), self.tree.layout().clone(), root)?),
             None => None,
         };
         let left = match &tree {
@@ -267,28 +240,28 @@ impl OpenTable {
             _ => Rows::Without(&self.tree, rows),
         };
         let (name, options) = (&self.definition.name, LoadOptions::new());
-        let roots = match build_all(&self.indexes, session, name, left, scratch, &options) {
+        let roots = match build_all(&self.indexes, name, left, scratch, &options) {
             Ok(roots) => roots,
             Err(error) => {
-                tree.as_mut().map_or(Ok(()), |tree| tree.clear(session))?;
+                tree.as_mut().map_or(Ok(()), |tree| tree.clear())?;
                 return Err(error);
             }
         };
-        session.all_or_none(|| {
+        Arc::clone(self.tree.session()).all_or_none(|| {
             match root {
-                Some(root) => self.tree.replace(session, root)?,
-                None => self.tree.remove_rows(session, rows)?,
+                Some(root) => self.tree.replace(root)?,
+                None => self.tree.remove_rows(rows)?,
             }
             let mut roots = self.indexes.iter_mut().zip(roots);
-            roots.try_for_each(|(index, root)| index.tree.replace(session, root))
+            roots.try_for_each(|(index, root)| index.tree.replace(root))
         })
     }
 
     /// Appends records to a table without a key.
-    pub(crate) fn extend(&mut self, session: &WriteSession, records: &[u8]) -> Result<()> {
+    pub(crate) fn extend(&mut self, records: &[u8]) -> Result<()> {
         let first = self.tree.rows();
-        if let Err(error) = self.tree.extend(session, records) {
-            self.tree.truncate(session, first).inspect_err(|_| session.fail())?;
+        if let Err(error) = self.tree.extend(records) {
+            self.tree.truncate(first).inspect_err(|_| self.tree.session().fail())?;
             return Err(error);
         }
         if self.indexes.is_empty() {
@@ -297,72 +270,71 @@ impl OpenTable {
         let changes = (first..).zip(records.chunks_exact(self.tree.layout().width()));
         let changes = changes.map(|(number, record)| Change { before: None, after: Some(record), number });
         let changes: Vec<Change<'_>> = changes.collect();
-        let result = follow_all(&mut self.indexes, session, &self.definition.name, &changes);
+        let result = follow_all(&mut self.indexes, &self.definition.name, &changes);
         if result.is_err() {
-            self.tree.truncate(session, first).inspect_err(|_| session.fail())?;
+            self.tree.truncate(first).inspect_err(|_| self.tree.session().fail())?;
         }
         result
     }
 
     /// Moves the last row of a table without a key to the place of another, and gives back what was there. `None` if there is
     /// no such row.
-    pub(crate) fn swap_remove(&mut self, session: &WriteSession, row: u64) -> Result<Option<Vec<u8>>> {
+    pub(crate) fn swap_remove(&mut self, row: u64) -> Result<Option<Vec<u8>>> {
         let last_row = self.tree.rows().wrapping_sub(1);
-        let view = self.tree.view(session);
+        let view = self.tree.view();
         let (Some(removed), Some(last)) = (view.record(row)?, view.record(last_row)?) else {
             return Ok(None);
         };
         let (removed, last) = (removed.to_vec(), last.to_vec());
-        if let Some(record) = self.tree.record_mut(session, row)? {
+        if let Some(record) = self.tree.record_mut(row)? {
             record.copy_from_slice(&last);
         }
-        self.tree.truncate(session, last_row).inspect_err(|_| session.fail())?;
-        self.follow(session, Change { before: Some(&removed), after: None, number: row })?;
+        self.tree.truncate(last_row).inspect_err(|_| self.tree.session().fail())?;
+        self.follow(Change { before: Some(&removed), after: None, number: row })?;
         if row != last_row {
-            self.follow(session, Change { before: Some(&last), after: None, number: last_row })?;
-            self.follow(session, Change { before: None, after: Some(&last), number: row })?;
+            self.follow(Change { before: Some(&last), after: None, number: last_row })?;
+            self.follow(Change { before: None, after: Some(&last), number: row })?;
         }
         Ok(Some(removed))
     }
 
     /// Keeps the first rows of a table without a key.
-    pub(crate) fn truncate(&mut self, session: &WriteSession, rows: u64) -> Result<()> {
+    pub(crate) fn truncate(&mut self, rows: u64) -> Result<()> {
         let before = self.tree.rows();
         if self.indexes.is_empty() || rows >= before {
-            return self.tree.truncate(session, rows);
+            return self.tree.truncate(rows);
         }
         if rows == 0 {
-            return self.clear(session);
+            return self.clear();
         }
         let width = self.tree.layout().width();
         for index in &mut self.indexes {
             let done = if before - rows < before / 16 {
-                let view = self.tree.view(session);
+                let view = self.tree.view();
                 let mut numbers = rows..;
                 view.slices(rows..before).try_for_each(|slice| {
                     slice?.chunks_exact(width).zip(&mut numbers).try_for_each(|(record, number)| {
-                        index.follow(session, Change { before: Some(record), after: None, number })
+                        index.follow(Change { before: Some(record), after: None, number })
                     })
                 })
             } else {
-                index.keep_below(session, rows)
+                index.keep_below(rows)
             };
-            done.inspect_err(|_| session.fail())?;
+            done.inspect_err(|_| self.tree.session().fail())?;
         }
-        self.tree.truncate(session, rows).inspect_err(|_| session.fail())
+        self.tree.truncate(rows).inspect_err(|_| self.tree.session().fail())
     }
 
     /// Removes all rows.
-    pub(crate) fn clear(&mut self, session: &WriteSession) -> Result<()> {
-        self.tree.clear(session)?;
-        let cleared = self.indexes.iter_mut().try_for_each(|index| index.tree.clear(session));
-        cleared.inspect_err(|_| session.fail())
+    pub(crate) fn clear(&mut self) -> Result<()> {
+        self.tree.clear()?;
+        let cleared = self.indexes.iter_mut().try_for_each(|index| index.tree.clear());
+        cleared.inspect_err(|_| self.tree.session().fail())
     }
 
     /// Loads records in bulk.
     pub(crate) fn load(
         &mut self,
-        session: &WriteSession,
         scratch: PathBuf,
         source: &mut dyn RecordSource,
         options: &LoadOptions,
@@ -370,7 +342,6 @@ impl OpenTable {
         let definition = self.definition.clone();
         let before = self.tree.rows();
         let target = Target {
-            session,
             tree: &mut self.tree,
             replaced_rows: 0,
             scratch: scratch.clone(),
@@ -382,32 +353,34 @@ impl OpenTable {
         let (loaded, report) = load(target, source, options)?;
         match loaded {
             Loaded::Tree { root, replaced } => {
-                let mut tree = Edited::new(session, self.tree.layout().clone(), root)?;
+                let mut tree = TreeWriter::new(self.tree.session(), self.tree.layout().clone(), root)?;
                 let old = if replaced { None } else { Some(&self.tree) };
                 let rows = match old {
                     Some(old) if old.rows() > 0 => Rows::Changed(old, &tree),
                     _ => Rows::All(&tree),
                 };
-                let built = build_all(&self.indexes, session, &self.definition.name, rows, &scratch, options);
+                let built = build_all(&self.indexes, &self.definition.name, rows, &scratch, options);
                 let roots = match built {
                     Ok(roots) => roots,
                     Err(error) => {
-                        tree.clear(session)?;
+                        tree.clear()?;
                         return Err(error);
                     }
                 };
-                session.all_or_none(|| {
-                    self.tree.replace(session, root)?;
+                Arc::clone(self.tree.session()).all_or_none(|| {
+                    self.tree.replace(root)?;
                     let mut roots = self.indexes.iter_mut().zip(roots);
-                    roots.try_for_each(|(index, root)| index.tree.replace(session, root))
+                    roots.try_for_each(|(index, root)| index.tree.replace(root))
                 })?;
             }
-            Loaded::Few(records) => session.fail_on_panic(|| self.put_few(session, &records))?,
+            Loaded::Few(records) => {
+                Arc::clone(self.tree.session()).fail_on_panic(|| self.put_few(&records))?
+            }
             Loaded::Appended if self.indexes.is_empty() => {}
             Loaded::Appended => {
-                let appended = self.index_appended(session, before, &scratch, options);
+                let appended = self.index_appended(before, &scratch, options);
                 if let Err(error) = appended {
-                    self.tree.truncate(session, before).inspect_err(|_| session.fail())?;
+                    self.tree.truncate(before).inspect_err(|_| self.tree.session().fail())?;
                     return Err(error);
                 }
             }
@@ -416,41 +389,35 @@ impl OpenTable {
     }
 
     /// Puts in a few records, one by one.
-    fn put_few(&mut self, session: &WriteSession, records: &[u8]) -> Result<()> {
+    fn put_few(&mut self, records: &[u8]) -> Result<()> {
         let records = records.chunks_exact(self.tree.layout().width());
         let mut befores = Vec::new();
         for record in records.clone() {
             if !self.indexes.is_empty() {
-                befores.push(self.tree.view(session).find(record)?.map(<[u8]>::to_vec));
+                befores.push(self.tree.view().find(record)?.map(<[u8]>::to_vec));
             }
-            self.tree.put(session, record, true).inspect_err(|_| session.fail())?;
+            self.tree.put(record, true).inspect_err(|_| self.tree.session().fail())?;
         }
         let change = |(before, after): (_, _)| Change { before, after: Some(after), number: 0 };
         let changes: Vec<Change<'_>> =
             befores.iter().map(Option::as_deref).zip(records.clone()).map(change).collect();
-        let followed = follow_all(&mut self.indexes, session, &self.definition.name, &changes);
+        let followed = follow_all(&mut self.indexes, &self.definition.name, &changes);
         if followed.is_err() {
             for (before, record) in befores.iter().zip(records) {
                 let undone = match before {
-                    Some(before) => self.tree.put(session, before, true).map(drop),
-                    None => self.tree.remove(session, record, &mut Vec::new()).map(drop),
+                    Some(before) => self.tree.put(before, true).map(drop),
+                    None => self.tree.remove(record, &mut Vec::new()).map(drop),
                 };
-                undone.inspect_err(|_| session.fail())?;
+                undone.inspect_err(|_| self.tree.session().fail())?;
             }
         }
         followed
     }
 
     /// Brings rows into the indexes that were appended, from this number on.
-    fn index_appended(
-        &mut self,
-        session: &WriteSession,
-        first: u64,
-        scratch: &Path,
-        options: &LoadOptions,
-    ) -> Result<()> {
+    fn index_appended(&mut self, first: u64, scratch: &Path, options: &LoadOptions) -> Result<()> {
         let name = &self.definition.name;
-        let view = self.tree.view(session);
+        let view = self.tree.view();
         if (self.tree.rows() - first) < FEW_ROWS.min(first / 64) {
             let (width, mut changes) = (view.layout().width(), Vec::new());
             for slice in view.slices(first..self.tree.rows()) {
@@ -459,55 +426,48 @@ impl OpenTable {
                     changes.push(Change { before: None, after: Some(record), number });
                 }
             }
-            return follow_all(&mut self.indexes, session, name, &changes);
+            return follow_all(&mut self.indexes, name, &changes);
         }
         let rows = Rows::From(first, &self.tree);
-        let roots = build_all(&self.indexes, session, name, rows, scratch, options)?;
+        let roots = build_all(&self.indexes, name, rows, scratch, options)?;
         let mut roots = self.indexes.iter_mut().zip(roots);
-        roots.try_for_each(|(index, root)| index.replace(session, root)).inspect_err(|_| session.fail())
+        roots.try_for_each(|(index, root)| index.replace(root)).inspect_err(|_| self.tree.session().fail())
     }
 
     /// Writes the rows, or the entries of an index, anew at another place. `written` hears of their bytes.
     pub(crate) fn rewrite(
         &mut self,
-        session: &WriteSession,
         index: Option<&str>,
         room: fn(u64) -> Room,
         written: &mut dyn FnMut(u64),
     ) -> Result<()> {
-        let Some(name) = index else { return self.tree.rewrite(session, room, written) };
+        let Some(name) = index else { return self.tree.rewrite(room, written) };
         match self.indexes.iter_mut().find(|index| index.definition.name == name) {
-            Some(index) => index.tree.rewrite(session, room, written),
+            Some(index) => index.tree.rewrite(room, written),
             None => Err(self.no_index(name)),
         }
     }
 
     /// Fills a table that has neither rows nor indexes with all rows of another one of its schema.
-    pub(crate) fn copy_rows(
-        &mut self,
-        session: &WriteSession,
-        from: &View<'_>,
-        written: &mut dyn FnMut(u64),
-    ) -> Result<()> {
+    pub(crate) fn copy_rows(&mut self, from: &View<'_>, written: &mut dyn FnMut(u64)) -> Result<()> {
         let layout = self.tree.layout().clone();
-        let mut builder = TreeBuilder::new(session, layout, Expected::Rows(from.rows()));
+        let mut builder = TreeBuilder::new(self.tree.session(), layout, Expected::Rows(from.rows()));
         builder.push_all(from, written)?;
-        self.tree.replace(session, builder.finish()?)
+        self.tree.replace(builder.finish()?)
     }
 
     /// Gives an index that is in the catalog the entries of one of the table whose rows were copied here.
     pub(crate) fn copy_index(
         &mut self,
-        session: &WriteSession,
         definition: Definition,
         from: &View<'_>,
         written: &mut dyn FnMut(u64),
     ) -> Result<()> {
-        let mut index = OpenIndex::new(session, &self.definition, definition)?;
+        let mut index = IndexWriter::new(self.tree.session(), &self.definition, definition)?;
         let layout = index.tree.layout().clone();
-        let mut builder = TreeBuilder::new(session, layout, Expected::Rows(from.rows()));
+        let mut builder = TreeBuilder::new(self.tree.session(), layout, Expected::Rows(from.rows()));
         builder.push_all(from, written)?;
-        index.replace(session, builder.finish()?)?;
+        index.replace(builder.finish()?)?;
         self.indexes.push(index);
         Ok(())
     }
@@ -515,36 +475,48 @@ impl OpenTable {
     /// Builds an index that is in the catalog from the rows that there are.
     pub(crate) fn add_index(
         &mut self,
-        session: &WriteSession,
         definition: Definition,
         scratch: &Path,
         options: &LoadOptions,
     ) -> Result<()> {
-        let mut index = OpenIndex::new(session, &self.definition, definition)?;
-        let root = index.build(session, &self.definition.name, Rows::All(&self.tree), scratch, options)?;
-        index.replace(session, root)?;
+        let mut index = IndexWriter::new(self.tree.session(), &self.definition, definition)?;
+        let root = index.build(&self.definition.name, Rows::All(&self.tree), scratch, options)?;
+        index.replace(root)?;
         self.indexes.push(index);
         Ok(())
     }
 
     /// Takes an index away with all its entries.
-    pub(crate) fn take_index(&mut self, session: &WriteSession, name: &str) -> Result<Definition> {
+    pub(crate) fn take_index(&mut self, name: &str) -> Result<Definition> {
         let Some(at) = self.indexes.iter().position(|index| index.definition.name == name) else {
             return Err(self.no_index(name));
         };
-        self.indexes[at].clear(session)?;
+        self.indexes[at].clear()?;
         Ok(self.indexes.remove(at).definition)
     }
 
     /// An error if a row would have the values of another one where none may.
-    fn check_unique(&self, session: &WriteSession, change: Change<'_>) -> Result<()> {
-        self.indexes.iter().try_for_each(|index| index.check_unique(session, &self.definition.name, change))
+    fn check_unique(&self, change: Change<'_>) -> Result<()> {
+        self.indexes.iter().try_for_each(|index| index.check_unique(&self.definition.name, change))
     }
 
     /// Brings the indexes after a change of a row that has been made.
-    fn follow(&mut self, session: &WriteSession, change: Change<'_>) -> Result<()> {
-        let followed = self.indexes.iter_mut().try_for_each(|index| index.follow(session, change));
-        followed.inspect_err(|_| session.fail())
+    fn follow(&mut self, change: Change<'_>) -> Result<()> {
+        let followed = self.indexes.iter_mut().try_for_each(|index| index.follow(change));
+        followed.inspect_err(|_| self.tree.session().fail())
+    }
+}
+
+impl FindIndex for TableWriter {
+    fn find_index(&self, _: &Definition, name: &str) -> Result<Reader<'_>> {
+        match self.indexes.iter().find(|index| index.definition.name == name) {
+            Some(index) => Ok(index.reader(self)),
+            None => Err(self.no_index(name)),
+        }
+    }
+
+    fn find_indexes(&self, _: &Definition) -> Result<Vec<Reader<'_>>> {
+        Ok(self.indexes.iter().map(|index| index.reader(self)).collect())
     }
 }
 

@@ -1,20 +1,22 @@
-//! `OpenIndex`: an index that a write transaction works on, updated on every change to its table.
+//! `IndexWriter`: an index that a write transaction works on, updated on every change to its table.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::entry::{EntryShape, twice};
+use super::reader::{FindIndex, Reader};
 use crate::catalog::{Definition, Role};
 use crate::error::{Error, Result, fail};
 use crate::load::{Entry, EntryTarget, LoadOptions, load_entries};
 use crate::page::TreeRoot;
 use crate::space::WriteSession;
-use crate::tree::{Edited, Expected, KeyShape, Placed, Probe, RowSet, TreeBuilder, View, with_probe};
+use crate::tree::{Expected, KeyShape, Placed, Probe, RowSet, TreeBuilder, TreeWriter, View, with_probe};
 
 /// An index of a table that a write transaction works on.
-pub(crate) struct OpenIndex {
+pub(crate) struct IndexWriter {
     pub(super) definition: Definition,
     pub(super) shape: EntryShape,
-    pub(super) tree: Edited,
+    pub(super) tree: TreeWriter,
     /// How the indexed fields alone compare.
     indexed: KeyShape,
 }
@@ -32,23 +34,27 @@ pub(super) struct Change<'r> {
 #[derive(Clone, Copy)]
 pub(super) enum Rows<'t> {
     /// All of a tree: nothing is kept of what the index holds.
-    All(&'t Edited),
+    All(&'t TreeWriter),
     /// Those from this number on are new.
-    From(u64, &'t Edited),
+    From(u64, &'t TreeWriter),
     /// All of a tree but these, which go. The tree has a key.
-    Without(&'t Edited, &'t RowSet),
+    Without(&'t TreeWriter, &'t RowSet),
     /// Those in which the second tree, which has all keys of the first, differs from it.
-    Changed(&'t Edited, &'t Edited),
+    Changed(&'t TreeWriter, &'t TreeWriter),
 }
 
-impl OpenIndex {
-    pub(super) fn new(session: &WriteSession, table: &Definition, index: Definition) -> Result<OpenIndex> {
+impl IndexWriter {
+    pub(super) fn new(
+        session: &Arc<WriteSession>,
+        table: &Definition,
+        index: Definition,
+    ) -> Result<IndexWriter> {
         let shape = EntryShape::new(table, &index)?;
-        let tree = Edited::new(session, index.layout.clone(), index.root)
+        let tree = TreeWriter::new(session, index.layout.clone(), index.root)
             .map_err(|error| error.within(format!("index {:?}", index.name)))?;
         let fields = if let Role::Index { fields, .. } = index.role { fields } else { 0 };
         let indexed = index.layout.key().leading(fields.into());
-        Ok(OpenIndex { definition: index, shape, tree, indexed })
+        Ok(IndexWriter { definition: index, shape, tree, indexed })
     }
 
     /// The table's rows have become wider.
@@ -57,12 +63,17 @@ impl OpenIndex {
         Ok(())
     }
 
-    pub(super) fn clear(&mut self, session: &WriteSession) -> Result<()> {
-        self.tree.clear(session)
+    /// The entries as they are now, to read from.
+    pub(super) fn reader<'t>(&'t self, table: &'t (dyn FindIndex + Sync)) -> Reader<'t> {
+        Reader { definition: &self.definition, view: self.tree.view(), indexes: table }
     }
 
-    pub(super) fn replace(&mut self, session: &WriteSession, root: TreeRoot) -> Result<()> {
-        self.tree.replace(session, root)
+    pub(super) fn clear(&mut self) -> Result<()> {
+        self.tree.clear()
+    }
+
+    pub(super) fn replace(&mut self, root: TreeRoot) -> Result<()> {
+        self.tree.replace(root)
     }
 
     fn entry(&self, record: Option<&[u8]>, number: u64) -> Option<Vec<u8>> {
@@ -74,7 +85,7 @@ impl OpenIndex {
     }
 
     /// An error if another row has the values that this one gets, and none may.
-    pub(super) fn check_unique(&self, session: &WriteSession, table: &str, change: Change<'_>) -> Result<()> {
+    pub(super) fn check_unique(&self, table: &str, change: Change<'_>) -> Result<()> {
         if !self.shape.is_unique {
             return Ok(());
         }
@@ -83,32 +94,32 @@ impl OpenIndex {
         if before.is_some_and(|before| before[self.shape.indexed()] == after[self.shape.indexed()]) {
             return Ok(());
         }
-        match self.clash(session, &after)? {
+        match self.clash(&after)? {
             Some(other) => Err(twice(table, &self.definition, &self.shape, other, &after)),
             None => Ok(()),
         }
     }
 
     /// The entry that is there and must not be beside this one.
-    fn clash<'s>(&'s self, session: &'s WriteSession, entry: &[u8]) -> Result<Option<&'s [u8]>> {
-        let view = self.tree.view(session);
-        let found = view.first_from(&self.indexed, entry).map_err(|error| self.place_error(error))?;
+    fn clash<'s>(&'s self, entry: &[u8]) -> Result<Option<&'s [u8]>> {
+        let view = self.tree.view();
+        let found = view.first_from(&self.indexed, entry).map_err(|error| self.in_table(error))?;
         Ok(found.filter(|found| self.shape.clash(found, entry)))
     }
 
     /// Brings the index after a change that has been made, and that no unique value is in the way of.
-    pub(super) fn follow(&mut self, session: &WriteSession, change: Change<'_>) -> Result<()> {
+    pub(super) fn follow(&mut self, change: Change<'_>) -> Result<()> {
         let (before, after) =
             (self.entry(change.before, change.number), self.entry(change.after, change.number));
         if before == after {
             return Ok(());
         }
-        before.map_or(Ok(()), |entry| self.remove(session, &entry))?;
-        after.map_or(Ok(()), |entry| self.put(session, &entry))
+        before.map_or(Ok(()), |entry| self.remove(&entry))?;
+        after.map_or(Ok(()), |entry| self.put(&entry))
     }
 
-    fn remove(&mut self, session: &WriteSession, entry: &[u8]) -> Result<()> {
-        match self.tree.remove(session, entry, &mut Vec::new()).map_err(|error| self.place_error(error))? {
+    fn remove(&mut self, entry: &[u8]) -> Result<()> {
+        match self.tree.remove(entry, &mut Vec::new()).map_err(|error| self.in_table(error))? {
             true => Ok(()),
             false => fail!(
                 Corrupt,
@@ -118,8 +129,8 @@ impl OpenIndex {
         }
     }
 
-    fn put(&mut self, session: &WriteSession, entry: &[u8]) -> Result<()> {
-        match self.tree.put(session, entry, false).map_err(|error| self.place_error(error))? {
+    fn put(&mut self, entry: &[u8]) -> Result<()> {
+        match self.tree.put(entry, false).map_err(|error| self.in_table(error))? {
             Placed::New => Ok(()),
             Placed::Existing => fail!(
                 Corrupt,
@@ -131,7 +142,7 @@ impl OpenIndex {
 
     /// The same after many changes that were made together: values may have moved from one of the rows to another. After an
     /// error the index is what it was.
-    fn follow_together(&mut self, session: &WriteSession, table: &str, changes: &[Change<'_>]) -> Result<()> {
+    fn follow_together(&mut self, table: &str, changes: &[Change<'_>]) -> Result<()> {
         let changes: Vec<[Option<Vec<u8>>; 2]> = changes
             .iter()
             .map(|change| [change.before, change.after].map(|row| self.entry(row, change.number)))
@@ -139,54 +150,53 @@ impl OpenIndex {
             .collect();
         let befores = || changes.iter().filter_map(|[before, _]| before.as_deref());
         let afters = || changes.iter().filter_map(|[_, after]| after.as_deref());
-        befores().try_for_each(|entry| self.remove(session, entry)).inspect_err(|_| session.fail())?;
+        befores().try_for_each(|entry| self.remove(entry)).inspect_err(|_| self.tree.session().fail())?;
         let mut put = 0;
         let followed = afters().try_for_each(|entry| {
             if self.shape.is_unique
-                && let Some(other) = self.clash(session, entry)?
+                && let Some(other) = self.clash(entry)?
             {
                 return Err(twice(table, &self.definition, &self.shape, other, entry));
             }
-            self.put(session, entry).inspect_err(|_| session.fail())?;
+            self.put(entry).inspect_err(|_| self.tree.session().fail())?;
             put += 1;
             Ok(())
         });
         if followed.is_err() {
-            let undone = afters().take(put).try_for_each(|entry| self.remove(session, entry));
+            let undone = afters().take(put).try_for_each(|entry| self.remove(entry));
             undone
-                .and_then(|()| befores().try_for_each(|entry| self.put(session, entry)))
-                .inspect_err(|_| session.fail())?;
+                .and_then(|()| befores().try_for_each(|entry| self.put(entry)))
+                .inspect_err(|_| self.tree.session().fail())?;
         }
         followed
     }
 
-    /// Takes back what [`follow_together`](OpenIndex::follow_together) did.
-    fn follow_back(&mut self, session: &WriteSession, changes: &[Change<'_>]) -> Result<()> {
+    /// Takes back what [`follow_together`](IndexWriter::follow_together) did.
+    fn follow_back(&mut self, changes: &[Change<'_>]) -> Result<()> {
         let back =
             changes.iter().map(|change| Change { before: change.after, after: change.before, ..*change });
         let changes: Vec<Change<'_>> = back.collect();
-        self.follow_together(session, "", &changes)
+        self.follow_together("", &changes)
     }
 
     /// Keeps the entries of the first rows of a table without a key.
-    pub(super) fn keep_below(&mut self, session: &WriteSession, rows: u64) -> Result<()> {
+    pub(super) fn keep_below(&mut self, rows: u64) -> Result<()> {
         let layout = self.tree.layout().clone();
-        let mut builder = TreeBuilder::new(session, layout.clone(), Expected::Rows(rows));
-        for slice in self.tree.view(session).slices(0..self.tree.rows()) {
-            for entry in slice.map_err(|error| self.place_error(error))?.chunks_exact(layout.width()) {
+        let mut builder = TreeBuilder::new(self.tree.session(), layout.clone(), Expected::Rows(rows));
+        for slice in self.tree.view().slices(0..self.tree.rows()) {
+            for entry in slice.map_err(|error| self.in_table(error))?.chunks_exact(layout.width()) {
                 let number = entry.last_chunk().map_or(0, |number| u64::from_le_bytes(*number));
                 if number < rows {
                     builder.push(entry)?;
                 }
             }
         }
-        self.tree.replace(session, builder.finish()?)
+        self.tree.replace(builder.finish()?)
     }
 
     /// Builds what the index is to hold, beside what it holds. Returns its root.
     pub(super) fn build(
         &self,
-        session: &WriteSession,
         table: &str,
         rows: Rows<'_>,
         scratch: &Path,
@@ -196,17 +206,16 @@ impl OpenIndex {
             true => Err(twice(table, &self.definition, &self.shape, one, other)),
             false => Ok(()),
         };
-        let (existing, changes) = match rows {
-            Rows::All(tree) => (None, tree.rows()),
-            Rows::From(first, tree) => (Some(self.tree.view(session)), tree.rows() - first),
-            Rows::Without(_, rows) => (Some(self.tree.view(session)), rows.len()),
-            Rows::Changed(_, tree) => (Some(self.tree.view(session)), tree.rows()),
+        let (keeps, changes) = match rows {
+            Rows::All(tree) => (false, tree.rows()),
+            Rows::From(first, tree) => (true, tree.rows() - first),
+            Rows::Without(_, rows) => (true, rows.len()),
+            Rows::Changed(_, tree) => (true, tree.rows()),
         };
         let target = EntryTarget {
-            session,
-            layout: self.tree.layout(),
+            tree: &self.tree,
+            keeps,
             indexed: &self.indexed,
-            existing,
             changes,
             scratch: scratch.to_owned(),
             options,
@@ -217,7 +226,7 @@ impl OpenIndex {
             Rows::All(tree) | Rows::From(_, tree) => {
                 let first = if let Rows::From(first, _) = rows { first } else { 0 };
                 let mut numbers = first..;
-                for slice in tree.view(session).slices(first..tree.rows()) {
+                for slice in tree.view().slices(first..tree.rows()) {
                     let records = slice?.chunks_exact(tree.layout().width());
                     for (record, number) in records.zip(&mut numbers) {
                         self.shape.entry(record, number, &mut new);
@@ -227,7 +236,7 @@ impl OpenIndex {
                 Ok(())
             }
             Rows::Without(tree, rows) => {
-                let view = tree.view(session);
+                let view = tree.view();
                 for slice in rows.runs().flat_map(|run| view.slices(run)) {
                     for record in slice?.chunks_exact(tree.layout().width()) {
                         self.shape.entry(record, 0, &mut gone);
@@ -236,39 +245,32 @@ impl OpenIndex {
                 }
                 Ok(())
             }
-            Rows::Changed(from, to) => {
-                changed_rows(from.view(session), to.view(session), &mut |before, after| {
-                    self.shape.entry(after, 0, &mut new);
-                    if let Some(before) = before {
-                        self.shape.entry(before, 0, &mut gone);
-                        if gone == new {
-                            return Ok(());
-                        }
-                        take(Entry::Gone, &gone)?;
+            Rows::Changed(from, to) => changed_rows(from.view(), to.view(), &mut |before, after| {
+                self.shape.entry(after, 0, &mut new);
+                if let Some(before) = before {
+                    self.shape.entry(before, 0, &mut gone);
+                    if gone == new {
+                        return Ok(());
                     }
-                    take(Entry::New, &new)
-                })
-            }
+                    take(Entry::Gone, &gone)?;
+                }
+                take(Entry::New, &new)
+            }),
         })
     }
 
     #[cold]
-    fn place_error(&self, error: Error) -> Error {
-        error.within(format!("index {:?}", self.definition.name))
+    fn in_table(&self, error: Error) -> Error {
+        self.definition.in_table(error)
     }
 }
 
 /// Brings all indexes after changes that were made together. After an error they are what they were.
-pub(super) fn follow_all(
-    indexes: &mut [OpenIndex],
-    session: &WriteSession,
-    table: &str,
-    changes: &[Change<'_>],
-) -> Result<()> {
+pub(super) fn follow_all(indexes: &mut [IndexWriter], table: &str, changes: &[Change<'_>]) -> Result<()> {
     for at in 0..indexes.len() {
-        if let Err(error) = indexes[at].follow_together(session, table, changes) {
+        if let Err(error) = indexes[at].follow_together(table, changes) {
             for index in &mut indexes[..at] {
-                index.follow_back(session, changes).inspect_err(|_| session.fail())?;
+                index.follow_back(changes).inspect_err(|_| index.tree.session().fail())?;
             }
             return Err(error);
         }
@@ -278,8 +280,7 @@ pub(super) fn follow_all(
 
 /// Builds what all indexes are to hold, beside what they hold. After an error nothing is left of it.
 pub(super) fn build_all(
-    indexes: &[OpenIndex],
-    session: &WriteSession,
+    indexes: &[IndexWriter],
     table: &str,
     rows: Rows<'_>,
     scratch: &Path,
@@ -287,11 +288,11 @@ pub(super) fn build_all(
 ) -> Result<Vec<TreeRoot>> {
     let mut roots: Vec<TreeRoot> = Vec::new();
     for index in indexes {
-        match index.build(session, table, rows, scratch, options) {
+        match index.build(table, rows, scratch, options) {
             Ok(root) => roots.push(root),
             Err(error) => {
                 for (index, root) in indexes.iter().zip(roots) {
-                    Edited::new(session, index.tree.layout().clone(), root)?.clear(session)?;
+                    TreeWriter::new(index.tree.session(), index.tree.layout().clone(), root)?.clear()?;
                 }
                 return Err(error);
             }

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::kind::RowKind;
-use super::reader::{Reader, place_error};
+use super::reader::Reader;
 use crate::catalog::Definition;
 use crate::error::{Error, Result};
 use crate::record::Row;
@@ -65,7 +65,7 @@ impl<'t, R: RowKind> Rows<'t, R> {
     pub(super) fn of_found(reader: Reader<'t>, found: Found<'t>) -> Result<Rows<'t, R>> {
         let Found { front, rest, .. } = found;
         if !front.is_empty() {
-            R::slice(&reader.definition.schema, front).map_err(|error| reader.place_error(error))?;
+            R::slice(&reader.definition.schema, front).map_err(|error| reader.in_table(error))?;
         }
         Ok(Rows { slices: Slices { begun: front, ..Slices::new(reader, rest) }, back: &[] })
     }
@@ -118,7 +118,7 @@ impl<'t, R: RowKind> Rows<'t, R> {
         if inner.rows().is_empty() && self.back.is_empty() && !begun.is_empty() {
             return R::slice(schema, begun).map(Some);
         }
-        let joined = inner.view().join(self.numbers()).map_err(|error| place_error(definition, error))?;
+        let joined = inner.view().join(self.numbers()).map_err(|error| definition.in_table(error))?;
         // No bytes at all need not be aligned.
         joined
             .map(|bytes| if bytes.is_empty() { Ok(R::no_rows(schema)) } else { R::slice(schema, bytes) })
@@ -273,14 +273,14 @@ impl<'t, R: RowKind> Slices<'t, R> {
     fn checked(&self, slice: Result<&'t [u8]>) -> Result<&'t [u8]> {
         slice
             .and_then(|slice| R::slice(&self.definition.schema, slice).map(|_| slice))
-            .map_err(|error| place_error(self.definition, error))
+            .map_err(|error| self.definition.in_table(error))
     }
 
     #[inline]
     fn decode(&self, slice: Result<&'t [u8]>) -> Result<R::Slice<'t>> {
         slice
             .and_then(|slice| R::slice(&self.definition.schema, slice))
-            .map_err(|error| place_error(self.definition, error))
+            .map_err(|error| self.definition.in_table(error))
     }
 
     fn next_bytes(&mut self) -> Option<Result<&'t [u8]>> {

@@ -74,7 +74,7 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// Opens a table whose schema was checked, or is to be.
     pub(crate) fn new(reader: Reader<'t>) -> Result<Table<'t, R>> {
         let schema = &reader.definition.schema;
-        R::check_schema(schema).map_err(|error| reader.place_error(error))?;
+        R::check_schema(schema).map_err(|error| reader.in_table(error))?;
         let elements = reader.array().map(R::elements);
         Ok(Table { reader, elements: elements.unwrap_or_default() })
     }
@@ -88,8 +88,8 @@ impl<'t, R: RowKind> Table<'t, R> {
         Table { reader, elements: &[] }
     }
 
-    fn place_error<A>(&self, result: Result<A>) -> Result<A> {
-        result.map_err(|error| self.reader.place_error(error))
+    fn in_table<A>(&self, result: Result<A>) -> Result<A> {
+        result.map_err(|error| self.reader.in_table(error))
     }
 
     /// The name under which the table was opened.
@@ -175,7 +175,7 @@ impl<'t, R: RowKind> Table<'t, R> {
     fn find(&self, key: R::Key<'_>) -> Result<Option<R::Row<'t>>> {
         let found = match R::with_key(self.schema(), key, |key| Ok(self.reader.find(key))) {
             Ok(found) => found?,
-            Err(error) => return Err(self.reader.place_error(error)),
+            Err(error) => return Err(self.reader.in_table(error)),
         };
         match found {
             Some(record) => R::row(self.schema(), record).map(Some),
@@ -207,7 +207,7 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// As for [`get`](Table::get).
     pub fn get_many(&self, keys: &[R::Key<'_>]) -> Result<Vec<Option<R::Row<'t>>>> {
         let schema = self.schema();
-        let stored = self.place_error(encode_keys::<R>(schema, keys.iter().copied()))?;
+        let stored = self.in_table(encode_keys::<R>(schema, keys.iter().copied()))?;
         let mut rows = Vec::with_capacity(keys.len());
         self.reader.find_many(&stored, |record| {
             rows.push(match record {
@@ -317,7 +317,7 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # Errors
     /// As for [`get`](Table::get).
     pub fn rank(&self, key: R::Key<'_>) -> Result<u64> {
-        let key = self.place_error(R::with_key(self.schema(), key, |key| Ok(key.to_vec())))?;
+        let key = self.in_table(R::with_key(self.schema(), key, |key| Ok(key.to_vec())))?;
         self.reader.place(&key).map(|place| place.rank)
     }
 
@@ -364,7 +364,7 @@ impl<'t, R: RowKind> Table<'t, R> {
             }
         };
         let (from, to) = (encode(keys.start_bound()), encode(keys.end_bound()));
-        let (from, to) = (self.place_error(from)?, self.place_error(to)?);
+        let (from, to) = (self.in_table(from)?, self.in_table(to)?);
         self.reader.between(from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice))
     }
 

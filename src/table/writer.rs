@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::entry::entry_schema;
 use super::index::IndexOptions;
-use super::open::{OpenTable, RowKey};
-use super::reader::{Indexes, Reader, row_number};
+use super::open::{RowKey, TableWriter};
+use super::reader::{Reader, describe_key, row_number};
 use crate::catalog::Definition;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::lease::Held;
@@ -15,7 +15,7 @@ use crate::space::WriteSession;
 use crate::tree::{Placed, Probe, RowSet, with_probe};
 
 /// What a table needs of the transaction that it belongs to.
-pub(crate) trait TableHome: Sync {
+pub(crate) trait TableSource: Sync {
     /// Where pages are read and written.
     fn session(&self) -> &WriteSession;
     /// How much memory the edits of one table may take before they are written out.
@@ -36,15 +36,13 @@ pub(crate) trait TableHome: Sync {
 
 /// A table, taken by one handle. Given back when the handle is dropped.
 pub(crate) struct Writer<'x> {
-    pub(crate) home: &'x dyn TableHome,
-    pub(crate) table: Held<'x, OpenTable>,
+    pub(crate) home: &'x dyn TableSource,
+    pub(crate) table: Held<'x, TableWriter>,
 }
 
 impl<'x> Writer<'x> {
     pub(crate) fn reader(&self) -> Reader<'_> {
-        let session = self.home.session();
-        let indexes = Indexes::Open(&self.table, session);
-        Reader { definition: &self.table.definition, view: self.table.view(session), indexes }
+        self.table.reader()
     }
 
     fn is_keyed(&self) -> bool {
@@ -52,32 +50,31 @@ impl<'x> Writer<'x> {
     }
 
     #[cold]
-    fn place_error(&self, error: Error) -> Error {
+    fn in_table(&self, error: Error) -> Error {
         error.within_table(&self.table.definition.name)
     }
 
     /// Runs an edit, then writes out what has become too much for memory. An edit that fails must leave the table as it was; one
     /// that panics leaves the transaction unfit to be committed.
-    fn edit<R>(&mut self, edit: impl FnOnce(&mut OpenTable, &WriteSession) -> Result<R>) -> Result<R> {
+    fn edit<R>(&mut self, edit: impl FnOnce(&mut TableWriter) -> Result<R>) -> Result<R> {
         let session = self.home.session();
         session.check_failed()?;
-        let edited = session.fail_on_panic(|| edit(&mut self.table, session));
+        let edited = session.fail_on_panic(|| edit(&mut self.table));
         self.after_edit(edited)
     }
 
     #[inline]
     fn after_edit<R>(&mut self, edited: Result<R>) -> Result<R> {
-        let session = self.home.session();
-        let edited = edited.map_err(|error| self.place_error(error))?;
+        let edited = edited.map_err(|error| self.in_table(error))?;
         if self.table.owned_bytes() > self.home.share_bytes() {
-            self.table.write_out(session).map_err(|error| self.place_error(error))?;
+            self.table.write_out().map_err(|error| self.in_table(error))?;
         }
         Ok(edited)
     }
 
     /// Puts in a record with a new key.
     pub(crate) fn insert(&mut self, record: &[u8]) -> Result<()> {
-        match self.edit(|table, session| table.put(session, record, false))? {
+        match self.edit(|table| table.put(record, false))? {
             Placed::New => Ok(()),
             Placed::Existing => {
                 let key = describe_key(&self.table.definition, record);
@@ -92,7 +89,7 @@ impl<'x> Writer<'x> {
 
     /// Puts in a record, replacing the one with its key. Whether there was one.
     pub(crate) fn upsert(&mut self, record: &[u8]) -> Result<bool> {
-        self.edit(|table, session| table.put(session, record, true)).map(|placed| placed == Placed::Existing)
+        self.edit(|table| table.put(record, true)).map(|placed| placed == Placed::Existing)
     }
 
     /// Lets `change` write to a row. `None` if there is no such row. The key must stay what it is, and an error leaves the row as
@@ -115,7 +112,7 @@ impl<'x> Writer<'x> {
     ) -> Result<Option<R>> {
         let session = self.home.session();
         session.check_failed()?;
-        let updated = self.table.update(session, row, change);
+        let updated = self.table.update(row, change);
         self.after_edit(updated)
     }
 
@@ -142,18 +139,18 @@ impl<'x> Writer<'x> {
 
     /// Takes a row out, into `removed`. Whether there was one.
     pub(crate) fn remove(&mut self, key: &[u8], removed: &mut Vec<u8>) -> Result<bool> {
-        self.edit(|table, session| table.remove(session, key, removed))
+        self.edit(|table| table.remove(key, removed))
     }
 
     /// Takes rows out, given by their numbers, and returns how many they were.
     pub(crate) fn remove_rows(&mut self, rows: &RowSet) -> Result<u64> {
         let scratch = self.home.scratch_folder();
-        self.edit(|table, session| table.remove_rows(session, rows, &scratch))
+        self.edit(|table| table.remove_rows(rows, &scratch))
     }
 
     /// Appends records to a table without a key.
     pub(crate) fn extend(&mut self, records: &[u8]) -> Result<()> {
-        self.edit(|table, session| table.extend(session, records))
+        self.edit(|table| table.extend(records))
     }
 
     /// Overwrites a row of a table without a key.
@@ -163,14 +160,14 @@ impl<'x> Writer<'x> {
             into.copy_from_slice(record);
             Ok(())
         };
-        let done = self.edit(|table, session| table.update(session, RowKey::Number(row), set))?;
+        let done = self.edit(|table| table.update(RowKey::Number(row), set))?;
         if done.is_some() { Ok(()) } else { Err(self.no_row(row, rows)) }
     }
 
     /// Moves the last row of a table without a key to this place, and gives back what was there.
     pub(crate) fn swap_remove(&mut self, row: u64) -> Result<Vec<u8>> {
         let rows = self.table.rows();
-        match self.edit(|table, session| table.swap_remove(session, row))? {
+        match self.edit(|table| table.swap_remove(row))? {
             Some(removed) => Ok(removed),
             None => Err(self.no_row(row, rows)),
         }
@@ -178,7 +175,7 @@ impl<'x> Writer<'x> {
 
     /// Keeps the first rows of a table without a key.
     pub(crate) fn truncate(&mut self, rows: u64) -> Result<()> {
-        self.edit(|table, session| table.truncate(session, rows))
+        self.edit(|table| table.truncate(rows))
     }
 
     /// Takes out what was appended before an error. If that fails too, the transaction cannot be committed.
@@ -190,7 +187,7 @@ impl<'x> Writer<'x> {
 
     /// Removes all rows.
     pub(crate) fn clear(&mut self) -> Result<()> {
-        self.edit(|table, session| table.clear(session))
+        self.edit(|table| table.clear())
     }
 
     /// Loads records in bulk. After an error the table is what it was, and so it is after a panic of the source.
@@ -202,7 +199,7 @@ impl<'x> Writer<'x> {
         let scratch = self.home.scratch_folder();
         let session = self.home.session();
         session.check_failed()?;
-        let loaded = self.table.load(session, scratch, source, options);
+        let loaded = self.table.load(scratch, source, options);
         self.after_edit(loaded)
     }
 
@@ -214,15 +211,15 @@ impl<'x> Writer<'x> {
         options: &IndexOptions,
     ) -> Result<()> {
         let entry =
-            entry_schema(&self.table.definition.schema, fields).map_err(|error| self.place_error(error))?;
+            entry_schema(&self.table.definition.schema, fields).map_err(|error| self.in_table(error))?;
         let (home, scratch) = (self.home, self.home.scratch_folder());
-        self.edit(|table, session| {
+        self.edit(|table| {
             // At most `INDEXED_LIMIT` fields, as `entry_schema` has seen to.
             let shape = (fields.len() as u8, options.unique);
             let index = home.enter_index(&mut table.definition, name, &entry, shape)?;
-            let built = table.add_index(session, index.clone(), &scratch, &options.load_options());
+            let built = table.add_index(index.clone(), &scratch, &options.load_options());
             if built.is_err() {
-                home.remove_index(&mut table.definition, &index).inspect_err(|_| session.fail())?;
+                home.remove_index(&mut table.definition, &index).inspect_err(|_| home.session().fail())?;
             }
             built
         })
@@ -231,9 +228,9 @@ impl<'x> Writer<'x> {
     /// Drops an index.
     pub(crate) fn drop_index(&mut self, name: &str) -> Result<()> {
         let home = self.home;
-        self.edit(|table, session| {
-            let index = table.take_index(session, name)?;
-            home.remove_index(&mut table.definition, &index).inspect_err(|_| session.fail())
+        self.edit(|table| {
+            let index = table.take_index(name)?;
+            home.remove_index(&mut table.definition, &index).inspect_err(|_| home.session().fail())
         })
     }
 
@@ -242,22 +239,6 @@ impl<'x> Writer<'x> {
             format!("table {:?} has {rows} rows; there is no row {row}", self.table.definition.name);
         Error::new(ErrorKind::OutOfRange, message)
     }
-}
-
-/// A record's key as a person writes it.
-pub(crate) fn describe_key(definition: &Definition, record: &[u8]) -> String {
-    let mut key = String::from("(");
-    for (position, field) in definition.schema.key_fields().iter().enumerate() {
-        if position > 0 {
-            key.push_str(", ");
-        }
-        let stored = record.get(field.offset()..field.offset() + field.width()).unwrap_or_default();
-        if field.write_text(stored, &mut key).is_err() {
-            key.push('?');
-        }
-    }
-    key.push(')');
-    key
 }
 
 fn sort_words<P: Probe>(_: P, words: &mut [(P::Word, u32)]) {

@@ -7,11 +7,11 @@
 mod branch;
 mod build;
 mod diff;
-mod edit;
 mod flush;
 mod inspect;
 mod key;
 mod layout;
+mod leaf_edit;
 mod lookup;
 mod node;
 mod range;
@@ -25,10 +25,10 @@ mod split;
 mod tests;
 mod view;
 mod walk;
+mod writer;
 
 pub(crate) use build::{Expected, TreeBuilder};
 pub(crate) use diff::{Difference, Differences};
-pub(crate) use edit::{Edited, Placed};
 pub(crate) use inspect::Finding;
 pub(crate) use key::{
     Form, KeyShape, PairProbe, Part, Probe, SignedProbe, UnsignedProbe, WideProbe, WordProbe, with_probe,
@@ -41,6 +41,7 @@ pub(crate) use scan::Slices;
 pub(crate) use search::lower_bound;
 pub(crate) use view::{Place, View};
 pub(crate) use walk::Visit;
+pub(crate) use writer::{Placed, TreeWriter};
 
 /// The widest key, in bytes.
 pub(crate) const KEY_LIMIT: usize = 256;

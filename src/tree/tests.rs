@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::branch::encode;
 use super::inspect::Finding;
-use super::{Edited, KeyShape, Layout, Part, View};
+use super::{KeyShape, Layout, Part, TreeWriter, View};
 use crate::error::ErrorKind;
 use crate::page::{FIRST_ADDRESS, Link, PAGE_BYTES, Pages, TreeRoot, checksum};
 use crate::space::{Allocator, WriteSession};
@@ -56,8 +56,8 @@ impl Forged {
         Pages::new(Box::new(file))
     }
 
-    fn session(&self) -> WriteSession {
-        WriteSession::new(Arc::new(self.pages()), Allocator::new(1))
+    fn session(&self) -> Arc<WriteSession> {
+        Arc::new(WriteSession::new(Arc::new(self.pages()), Allocator::new(1)))
     }
 }
 
@@ -108,10 +108,10 @@ fn a_branch_with_an_empty_child_or_keys_out_of_order_is_not_edited() {
     let huge = forged.branch(1, &[(10, u64::MAX, first.2), second, third]);
     for branch in [empty, unordered, (10, 2, huge.2)] {
         let session = forged.session();
-        let mut tree = Edited::new(&session, forged.layout.clone(), root(branch, 1)).unwrap();
+        let mut tree = TreeWriter::new(&session, forged.layout.clone(), root(branch, 1)).unwrap();
         for key in [10_u64, 20, 30, 40] {
-            assert!(tree.put(&session, &key.to_le_bytes(), false).is_err());
-            assert_ne!(tree.remove(&session, &key.to_le_bytes(), &mut Vec::new()).ok(), Some(true));
+            assert!(tree.put(&key.to_le_bytes(), false).is_err());
+            assert_ne!(tree.remove(&key.to_le_bytes(), &mut Vec::new()).ok(), Some(true));
         }
     }
 }
@@ -126,13 +126,13 @@ fn a_row_that_is_not_where_its_key_belongs_is_not_changed() {
     let branch = forged.branch(1, &[leaf, (1000, other.1, other.2)]);
     for key in 0..500_u64 {
         let session = forged.session();
-        let mut tree = Edited::new(&session, forged.layout.clone(), root(branch, 1)).unwrap();
+        let mut tree = TreeWriter::new(&session, forged.layout.clone(), root(branch, 1)).unwrap();
         let stored = key.to_le_bytes();
-        if let Ok(Some(record)) = tree.find_mut(&session, &stored) {
+        if let Ok(Some(record)) = tree.find_mut(&stored) {
             assert_eq!(record, stored);
         }
         let mut removed = Vec::new();
-        if let Ok(true) = tree.remove(&session, &stored, &mut removed) {
+        if let Ok(true) = tree.remove(&stored, &mut removed) {
             assert_eq!(removed, stored);
         }
     }
@@ -150,9 +150,9 @@ fn a_tree_does_not_outgrow_the_levels_that_can_be_read() {
         node = forged.branch(level, &[&[node], &others[..]].concat());
     }
     let session = forged.session();
-    let mut tree = Edited::new(&session, forged.layout.clone(), root((0, 0, node.2), 0)).unwrap();
-    tree.replace(&session, root(node, Layout::HEIGHT_LIMIT)).unwrap();
-    let grown = tree.put(&session, &1_u64.to_le_bytes(), false);
+    let mut tree = TreeWriter::new(&session, forged.layout.clone(), root((0, 0, node.2), 0)).unwrap();
+    tree.replace(root(node, Layout::HEIGHT_LIMIT)).unwrap();
+    let grown = tree.put(&1_u64.to_le_bytes(), false);
     assert_eq!(grown.unwrap_err().kind(), ErrorKind::Limit);
     assert!(session.check_failed().is_err());
 }

@@ -6,7 +6,7 @@ use super::branch::BranchPage;
 use super::key::{KeyShape, Leading, Normal, Probe, with_probe};
 use super::layout::Layout;
 use super::lookup::SIDE_BY_SIDE;
-use super::node::{BranchRef, ChildRef, Node};
+use super::node::{BranchRef, ChildRef, Node, wrong_level, wrong_row_count};
 use super::search::search_leaf;
 use crate::error::{Result, fail};
 use crate::page::{Link, PAGE_BYTES, PageView, TreeRoot};
@@ -157,7 +157,7 @@ impl<'a> View<'a> {
                 before += rows;
             }
         }
-        fail!(Corrupt, "the rows below a branch do not add up to what its parent says; the file is damaged")
+        wrong_row_count()
     }
 
     /// The record with this key (as it is stored). O(height × log of the branch).
@@ -304,7 +304,7 @@ impl<'a> View<'a> {
                 let page = self.pages.read(link, PAGE_BYTES)?;
                 Ok(BranchRef::Stored(BranchPage::new(page, self.layout, level, rows)?))
             }
-            ChildRef::Owned(Node::Branch(branch)) => Ok(BranchRef::Edited(branch)),
+            ChildRef::Owned(Node::Branch(branch)) => Ok(BranchRef::Owned(branch)),
             ChildRef::Owned(Node::Leaf(_)) => wrong_level(),
         }
     }
@@ -332,9 +332,4 @@ impl<'a> View<'a> {
         }
         Ok(rows as usize * self.layout.width())
     }
-}
-
-#[cold]
-fn wrong_level<T>() -> Result<T> {
-    fail!(Corrupt, "a leaf stands where a branch belongs; the file is damaged")
 }

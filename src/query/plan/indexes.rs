@@ -149,7 +149,7 @@ impl<'t> Candidate<'t> {
         let mut numbers = Vec::with_capacity(self.count as usize);
         for range in &self.ranges {
             for slice in self.entries.view.slices(range.clone()) {
-                let slice = slice.map_err(|error| self.entries.place_error(error))?;
+                let slice = slice.map_err(|error| self.entries.in_table(error))?;
                 for entry in slice.chunks_exact(shape.width()) {
                     shape.key(entry, &mut key);
                     let place = table.place(&key)?;
