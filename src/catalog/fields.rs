@@ -7,15 +7,17 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Definition, NAME_LIMIT, damaged, padded, read, text};
+use super::definition::Definition;
+use super::table_row::{damaged, padded, read, text};
 use crate::error::{Result, fail};
-use crate::schema::{self, EnumNames, FieldDef, NameList, Schema, Type};
+use crate::limits::{FIELDS, NAME_BYTES, ROW_BYTES};
+use crate::schema::{EnumNames, FieldDef, NameList, Schema, Type};
 use crate::tree::View;
 
 /// The widest default that the catalog keeps, in bytes.
 const DEFAULT_LIMIT: usize = 64;
 /// The position of the first row with names.
-const FIRST_NAMES: u16 = schema::FIELDS as u16;
+const FIRST_NAMES: u16 = FIELDS as u16;
 /// How many bytes of names a row holds.
 const NAMES_BYTES: usize = 134;
 
@@ -31,7 +33,7 @@ pub(crate) struct FieldRow {
     element: u8,
     flags: u8,
     default_len: u8,
-    name: [u8; NAME_LIMIT],
+    name: [u8; NAME_BYTES],
     default: [u8; DEFAULT_LIMIT],
 }
 
@@ -79,7 +81,7 @@ pub(super) fn read_schema(tree: &View<'_>, table: u32, count: u16) -> Result<Sch
             Type::ENUM_CODE => 1,
             _ => Type::from_code(row.code, row.element, row.length).map_err(damaged)?.width(),
         };
-        if width > schema::ROW_BYTES {
+        if width > ROW_BYTES {
             break;
         }
         rows.push(row);
@@ -203,7 +205,7 @@ fn field_row(table: u32, position: u16, field: &FieldDef) -> Result<FieldRow> {
     let mut row = FieldRow::zeroed();
     (row.table, row.position) = (table, position);
     (row.code, row.element, row.length) = field.ty().code();
-    row.name = padded(field.name()).unwrap_or([0; NAME_LIMIT]);
+    row.name = padded(field.name()).unwrap_or([0; NAME_BYTES]);
     row.flags = if field.is_nullable() { NULLABLE } else { 0 } | if field.is_key() { KEY } else { 0 };
     if let Some(default) = field.default() {
         let Some(into) = row.default.get_mut(..default.len()) else {

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::path::PathBuf;
 
-use super::LoadOptions;
+use super::options::LoadOptions;
 use super::sort::{Sorted, Sorter};
 use crate::error::{Result, fail};
 use crate::page::TreeRoot;
@@ -11,9 +11,9 @@ use crate::tree::{Expected, KeyShape, Layout, Probe, Slices, TreeBuilder, TreeWr
 
 /// What becomes of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Entry {
-    New,
-    Gone,
+pub(crate) enum EntryChange {
+    Added,
+    Removed,
 }
 
 /// An index that is to be built.
@@ -37,7 +37,7 @@ pub(crate) struct EntryTarget<'x> {
 pub(crate) type Neighbours<'x> = &'x dyn Fn(&[u8], &[u8]) -> Result<()>;
 
 /// Where entries come from: it hands each one on.
-pub(crate) type Feed<'f> = &'f mut dyn FnMut(&mut dyn FnMut(Entry, &[u8]) -> Result<()>) -> Result<()>;
+pub(crate) type Feed<'f> = &'f mut dyn FnMut(&mut dyn FnMut(EntryChange, &[u8]) -> Result<()>) -> Result<()>;
 
 /// Builds a tree of entries and returns its root. What there was stays as it is.
 ///
@@ -93,7 +93,7 @@ impl<'x> EntryMerge<'x> {
         let width = self.layout.width();
         while let Some((entry, what)) = sorted.next()? {
             let is_there = self.existing.is_some() && self.copy_below(entry)?;
-            match (what == Entry::New as u64, is_there) {
+            match (what == EntryChange::Added as u64, is_there) {
                 (true, false) => self.write(entry)?,
                 (false, true) => self.slice = &self.slice[width..],
                 _ => fail!(Corrupt, "an index does not hold what its table does; the file is damaged"),

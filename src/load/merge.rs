@@ -2,11 +2,21 @@
 
 use std::cmp::Ordering;
 
+use super::options::OnDuplicate;
 use super::source::RecordSource;
-use super::{DuplicateWords, OnDuplicate};
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::TreeRoot;
 use crate::tree::{Expected, Probe, Slices, TreeBuilder, TreeWriter, lower_bound};
+
+/// What is said of two records with one key.
+#[derive(Clone, Copy)]
+pub(crate) struct DuplicateWords<'x> {
+    /// The key of a record as a person writes it.
+    pub(crate) describe_key: &'x dyn Fn(&[u8]) -> String,
+    /// What can be done about it.
+    pub(crate) way_out: &'x str,
+}
 
 /// What became of a record that was pushed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,7 +28,7 @@ pub(super) enum Pushed {
 
 /// What is known of where a row comes from that is not the source's present one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Known {
+pub(super) enum Origin {
     /// The table had it before the load.
     InTable,
     /// The source gave it, at this place.
@@ -33,7 +43,7 @@ pub(super) enum Known {
 #[derive(Debug)]
 pub(super) enum Clash {
     Failed(Error),
-    Twice { record: Vec<u8>, first: Known, second: u64 },
+    Twice { record: Vec<u8>, first: Origin, second: u64 },
 }
 
 impl From<Error> for Clash {
@@ -43,7 +53,7 @@ impl From<Error> for Clash {
 }
 
 impl Clash {
-    pub(super) fn twice(record: &[u8], first: Known, second: u64) -> Clash {
+    pub(super) fn twice(record: &[u8], first: Origin, second: u64) -> Clash {
         Clash::Twice { record: record.to_vec(), first, second }
     }
 
@@ -55,11 +65,11 @@ impl Clash {
                 let key = (words.describe_key)(&record);
                 let second = source.describe(second);
                 let message = match first {
-                    Known::InTable => format!("key {key} of {second} is in the table already"),
-                    Known::Place(first) | Known::Shift(first) => {
+                    Origin::InTable => format!("key {key} of {second} is in the table already"),
+                    Origin::Place(first) | Origin::Shift(first) => {
                         format!("key {key} comes twice: at {} and at {second}", source.describe(first))
                     }
-                    Known::Before => format!("key {key} of {second} came before"),
+                    Origin::Before => format!("key {key} of {second} came before"),
                 };
                 Error::new(ErrorKind::KeyExists, format!("{message}; {}", words.way_out))
             }
@@ -77,7 +87,7 @@ pub(super) struct Merge<'s, P: Probe> {
     existing: Slices<'s>,
     slice: &'s [u8],
     existing_row: u64,
-    known: Known,
+    known: Origin,
     /// The key of the last record pushed, and where it came from.
     last: Option<P::Word>,
     last_place: u64,
@@ -94,7 +104,7 @@ impl<'s, P: Probe> Merge<'s, P> {
         probe: P,
         on_duplicate: OnDuplicate,
         expected: Expected,
-        known: Known,
+        known: Origin,
     ) -> Merge<'s, P> {
         Merge {
             probe,
@@ -131,7 +141,7 @@ impl<'s, P: Probe> Merge<'s, P> {
                 match self.on_duplicate {
                     OnDuplicate::Error => {
                         let first = match self.known {
-                            Known::Shift(shift) => Known::Place(self.existing_row.wrapping_add(shift)),
+                            Origin::Shift(shift) => Origin::Place(self.existing_row.wrapping_add(shift)),
                             known => known,
                         };
                         return Err(Clash::twice(record, first, place));
@@ -160,7 +170,7 @@ impl<'s, P: Probe> Merge<'s, P> {
     fn push_again(&mut self, record: &[u8], place: u64) -> Result<Pushed, Clash> {
         self.duplicates += 1;
         match self.on_duplicate {
-            OnDuplicate::Error => return Err(Clash::twice(record, Known::Place(self.last_place), place)),
+            OnDuplicate::Error => return Err(Clash::twice(record, Origin::Place(self.last_place), place)),
             OnDuplicate::First => {}
             OnDuplicate::Last => self.builder.replace_last(record),
         }
@@ -168,10 +178,10 @@ impl<'s, P: Probe> Merge<'s, P> {
     }
 
     /// What is known of the places of the rows built so far, if no others were there before.
-    pub(super) fn known(&self) -> Known {
+    pub(super) fn known(&self) -> Origin {
         match self.shift {
-            Some(shift) if shift != u64::MAX && self.duplicates == 0 => Known::Shift(shift),
-            _ => Known::Before,
+            Some(shift) if shift != u64::MAX && self.duplicates == 0 => Origin::Shift(shift),
+            _ => Origin::Before,
         }
     }
 

@@ -62,7 +62,7 @@ pub trait FieldType: Pod + Send + Sync + sealed::Sealed {
 
 /// A [`FieldType`] that has a value set aside for null, so that it can be [`Nullable`]: all but `Nullable` itself.
 #[diagnostic::on_unimplemented(message = "`{Self}` cannot be nullable")]
-pub trait Reserve: FieldType {
+pub trait NullValue: FieldType {
     /// The value that means null in a nullable field.
     const RESERVED: Self;
 
@@ -85,7 +85,7 @@ macro_rules! field_type {
             const TYPE: Type = $ty;
             const NULLABLE: bool = false;
         }
-        impl<$($generics)*> Reserve for $rust {
+        impl<$($generics)*> NullValue for $rust {
             const RESERVED: $rust = $reserved;
         }
     };
@@ -120,7 +120,7 @@ impl<const N: usize> FieldType for Text<N> {
     const TYPE: Type = Type::Str(length::<N>());
     const NULLABLE: bool = false;
 }
-impl<const N: usize> Reserve for Text<N> {
+impl<const N: usize> NullValue for Text<N> {
     const RESERVED: Text<N> = Text::RESERVED;
 
     fn is_reserved(&self) -> bool {
@@ -133,12 +133,12 @@ impl<E: Enumeration> FieldType for Enumerated<E::Repr, PhantomData<E>> {
     const TYPE: Type = Type::Enum(EnumNames::fixed(E::NAMES));
     const NULLABLE: bool = false;
 }
-impl<E: Enumeration> Reserve for Enumerated<E::Repr, PhantomData<E>> {
+impl<E: Enumeration> NullValue for Enumerated<E::Repr, PhantomData<E>> {
     const RESERVED: Self = Enumerated::<E::Repr, PhantomData<E>>::RESERVED;
 }
 
-impl<T: Reserve> sealed::Sealed for Nullable<T> {}
-impl<T: Reserve> FieldType for Nullable<T> {
+impl<T: NullValue> sealed::Sealed for Nullable<T> {}
+impl<T: NullValue> FieldType for Nullable<T> {
     const TYPE: Type = T::TYPE;
     const NULLABLE: bool = true;
 }
@@ -150,7 +150,7 @@ const fn length<const N: usize>() -> u16 {
 }
 
 /// What a field is called by: its name, its position, or a [`Field`] handle.
-pub trait Selector: Copy + fmt::Debug + selector::Sealed {
+pub trait IntoField: Copy + fmt::Debug + selector::Sealed {
     /// The position of the field in this schema.
     ///
     /// # Errors
@@ -166,19 +166,19 @@ mod selector {
     impl<T: super::FieldType> Sealed for super::Field<T> {}
 }
 
-impl Selector for &str {
+impl IntoField for &str {
     fn position(self, schema: &Schema) -> Result<usize> {
         schema.position(self).ok_or_else(|| schema.no_such_field(self))
     }
 }
 
-impl Selector for &String {
+impl IntoField for &String {
     fn position(self, schema: &Schema) -> Result<usize> {
         self.as_str().position(schema)
     }
 }
 
-impl Selector for usize {
+impl IntoField for usize {
     fn position(self, schema: &Schema) -> Result<usize> {
         let fields = schema.fields().len();
         if self >= fields {
@@ -188,7 +188,7 @@ impl Selector for usize {
     }
 }
 
-impl<T: FieldType> Selector for Field<T> {
+impl<T: FieldType> IntoField for Field<T> {
     fn position(self, schema: &Schema) -> Result<usize> {
         let found = schema.fields().binary_search_by_key(&self.offset(), FieldDef::offset);
         let same = |at: &usize| {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::field::at_offset;
-use super::{Field, FieldType, Record, RowBuf, Selector, Value};
+use super::{Field, FieldType, IntoField, Record, RowBuf, Value};
 use crate::error::Result;
 use crate::schema::text::write_bytes;
 use crate::schema::{FieldDef, Schema};
@@ -70,7 +70,7 @@ impl<'a> Row<'a> {
     /// # Errors
     /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) when there is no such field, [`Corrupt`](crate::ErrorKind::Corrupt) when its
     /// bytes are no value of it, such as text that is not UTF-8.
-    pub fn get(&self, field: impl Selector) -> Result<Value<'a>> {
+    pub fn get(&self, field: impl IntoField) -> Result<Value<'a>> {
         let (field, stored) = self.stored(field)?;
         field.load(stored)
     }
@@ -96,7 +96,7 @@ impl<'a> Row<'a> {
     ///
     /// # Errors
     /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) when there is no such field.
-    pub fn is_null(&self, field: impl Selector) -> Result<bool> {
+    pub fn is_null(&self, field: impl IntoField) -> Result<bool> {
         let (field, stored) = self.stored(field)?;
         Ok(field.is_null(stored))
     }
@@ -105,7 +105,7 @@ impl<'a> Row<'a> {
     ///
     /// # Errors
     /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) when there is no such field.
-    pub fn stored(&self, field: impl Selector) -> Result<(&'a FieldDef, &'a [u8])> {
+    pub fn stored(&self, field: impl IntoField) -> Result<(&'a FieldDef, &'a [u8])> {
         let field = &self.schema.fields()[field.position(self.schema)?];
         Ok((field, self.bytes_of(field)))
     }

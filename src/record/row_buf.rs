@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::field::at_offset;
-use super::{Field, FieldType, Record, Row, Selector, Value, Values};
+use super::{Field, FieldType, IntoField, Record, Row, Value, Values};
 use crate::error::{Result, fail};
 use crate::schema::{FieldDef, Schema};
 
@@ -73,7 +73,7 @@ impl RowBuf {
     ///
     /// # Errors
     /// As [`from_values`](RowBuf::from_values), and [`FieldNotFound`](crate::ErrorKind::FieldNotFound) for a name that no field has.
-    pub fn from_named<'v, S: Selector, V: Into<Value<'v>>>(
+    pub fn from_named<'v, S: IntoField, V: Into<Value<'v>>>(
         schema: &Schema,
         values: impl IntoIterator<Item = (S, V)>,
     ) -> Result<RowBuf> {
@@ -104,7 +104,7 @@ impl RowBuf {
     /// # Errors
     /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) when there is no such field, [`Value`](crate::ErrorKind::Value) when the value does not fit
     /// it; the row is then as it was.
-    pub fn set<'v>(&mut self, field: impl Selector, value: impl Into<Value<'v>>) -> Result<()> {
+    pub fn set<'v>(&mut self, field: impl IntoField, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();
         self.change(field, |field, out| field.store(&value, out))
     }
@@ -113,7 +113,7 @@ impl RowBuf {
     ///
     /// # Errors
     /// As [`set`](RowBuf::set).
-    pub fn set_text(&mut self, field: impl Selector, text: &str) -> Result<()> {
+    pub fn set_text(&mut self, field: impl IntoField, text: &str) -> Result<()> {
         self.change(field, |field, out| field.parse_text(text, out))
     }
 
@@ -140,7 +140,7 @@ impl RowBuf {
     ///
     /// # Errors
     /// As [`set`](RowBuf::set).
-    pub fn replace<'v, S: Selector, V: Into<Value<'v>>>(
+    pub fn replace<'v, S: IntoField, V: Into<Value<'v>>>(
         mut self,
         changes: impl IntoIterator<Item = (S, V)>,
     ) -> Result<RowBuf> {
@@ -187,7 +187,7 @@ impl RowBuf {
     ///
     /// # Errors
     /// As for [`Row::get`].
-    pub fn get(&self, field: impl Selector) -> Result<Value<'_>> {
+    pub fn get(&self, field: impl IntoField) -> Result<Value<'_>> {
         self.as_row().get(field)
     }
 
@@ -212,7 +212,7 @@ impl RowBuf {
     ///
     /// # Errors
     /// As for [`Row::is_null`].
-    pub fn is_null(&self, field: impl Selector) -> Result<bool> {
+    pub fn is_null(&self, field: impl IntoField) -> Result<bool> {
         self.as_row().is_null(field)
     }
 
@@ -237,7 +237,7 @@ impl RowBuf {
     /// Lets `write` put a field's stored bytes, and puts the old ones back when it fails.
     fn change(
         &mut self,
-        field: impl Selector,
+        field: impl IntoField,
         write: impl FnOnce(&FieldDef, &mut [u8]) -> Result<()>,
     ) -> Result<()> {
         let field = &self.schema.fields()[field.position(&self.schema)?];

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::entry::entry_schema;
-use super::open::TableWriter;
-use super::open_index::{IndexWriter, Rows};
+use super::index_writer::{IndexWriter, RowsToIndex};
 use super::reader::describe_key;
+use super::writer::TableWriter;
 use crate::catalog::{Definition, Role, entry_layout, field_rows, layout_for};
 use crate::error::{Error, ErrorKind, Result};
-use crate::load::{DuplicateWords, LoadOptions, Loaded, RecordSource, Target, load};
+use crate::load::{DuplicateWords, LoadOptions, LoadTarget, Loaded, RecordSource, load};
 use crate::schema::{FieldDef, Schema};
 use crate::tree::{Slices, TreeWriter, View};
 
@@ -160,7 +160,7 @@ impl TableWriter {
             way_out: "the rows must have different keys; remove one, or choose another key",
         };
         let (replaced_rows, scratch) = (self.rows(), scratch.to_owned());
-        let target = Target { tree: &mut tree, replaced_rows, scratch, words };
+        let target = LoadTarget { tree: &mut tree, replaced_rows, scratch, words };
         let root = match load(target, &mut source, options)?.0 {
             Loaded::Tree { root, .. } => root,
             Loaded::Few(_) | Loaded::Appended => tree.flush()?,
@@ -212,7 +212,7 @@ fn build_indexes(
         let empty = Definition { root: Default::default(), ..definition.clone() };
         let index = IndexWriter::new(tree.session(), &shape.definition, empty).and_then(|mut index| {
             let name = &shape.definition.name;
-            let root = index.build(name, Rows::All(tree), scratch, options)?;
+            let root = index.build(name, RowsToIndex::All(tree), scratch, options)?;
             index.replace(root).map(|()| index)
         });
         match index {

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use crate::catalog::{Definition, INDEXED_LIMIT, Role};
+use crate::catalog::{Definition, Role};
 use crate::error::{Error, ErrorKind, Result, fail};
+use crate::limits::INDEXED_FIELDS;
 use crate::schema::{FieldDef, Schema, Type};
 
 /// How the entries of an index are made of rows, and how a row is found by its entry.
@@ -52,8 +53,8 @@ impl Piece {
 
 /// The schema of the entries of an index on these fields of a table.
 pub(crate) fn entry_schema<S: AsRef<str>>(table: &Schema, indexed: &[S]) -> Result<Schema> {
-    if indexed.is_empty() || indexed.len() > INDEXED_LIMIT {
-        fail!(Schema, "an index is on 1 to {INDEXED_LIMIT} fields, not on {}", indexed.len());
+    if indexed.is_empty() || indexed.len() > INDEXED_FIELDS {
+        fail!(Schema, "an index is on 1 to {INDEXED_FIELDS} fields, not on {}", indexed.len());
     }
     let plain = |field: &FieldDef| FieldDef::of(field.name(), field.ty(), field.is_nullable(), false);
     let mut fields = Vec::new();

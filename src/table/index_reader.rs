@@ -9,8 +9,9 @@ use super::kind::{Dyn, encode_fields};
 use super::reader::Reader;
 use super::rows::Rows;
 use crate::error::{Error, ErrorKind, Result, fail};
+use crate::limits::KEY_BYTES;
 use crate::record::Value;
-use crate::schema::{FieldDef, KEY_BYTES, Type};
+use crate::schema::{FieldDef, Type};
 use crate::tree::KeyShape;
 
 /// An index, and the table that it is on.

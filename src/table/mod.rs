@@ -5,16 +5,16 @@ mod batch;
 mod entry;
 mod index;
 mod index_reader;
+mod index_writer;
 mod kind;
 mod load_rows;
-mod open;
-mod open_index;
 mod reader;
 mod rows;
 #[expect(clippy::module_inception, reason = "the room is named after its main type")]
 mod table;
 mod table_mut;
 mod updated;
+mod write_handle;
 mod writer;
 
 pub use index::{Index, IndexInfo, IndexKey, IndexOptions, IndexRows};
@@ -26,6 +26,6 @@ pub use updated::Updated;
 
 pub(crate) use alter::{Convert, Entries};
 pub(crate) use entry::EntryShape;
-pub(crate) use open::TableWriter;
 pub(crate) use reader::{FindIndex, Reader, describe_key};
-pub(crate) use writer::{TableSource, Writer};
+pub(crate) use write_handle::{TableSource, WriteHandle};
+pub(crate) use writer::TableWriter;

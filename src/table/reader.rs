@@ -4,9 +4,9 @@ use std::ops::{Bound, Range};
 
 use crate::catalog::Definition;
 use crate::error::{Error, ErrorKind, Result, fail};
+use crate::limits::KEY_BYTES;
 use crate::page::PAGE_BYTES;
-use crate::schema::KEY_BYTES;
-use crate::tree::{Found, Place, View, Visit};
+use crate::tree::{Found, Rank, View, Visit};
 
 /// A table to read from: its definition and its tree, as long as the snapshot or the borrow lives.
 #[derive(Clone, Copy)]
@@ -83,12 +83,12 @@ impl<'t> Reader<'t> {
     }
 
     /// How many rows come before this key, and whether it is there.
-    pub(crate) fn place(&self, key: &[u8]) -> Result<Place> {
+    pub(crate) fn place(&self, key: &[u8]) -> Result<Rank> {
         if self.definition.layout.is_keyed() {
             self.view.place(key).map_err(|error| self.in_table(error))
         } else {
             let row = row_number(key);
-            Ok(Place { rank: row.min(self.rows()), found: row < self.rows() })
+            Ok(Rank { rank: row.min(self.rows()), found: row < self.rows() })
         }
     }
 

@@ -6,7 +6,7 @@ use crate::error::{Error, Result, fail};
 use crate::load::LoadOptions;
 use crate::record::{Record, Row, RowBuf};
 use crate::schema::{FieldDef, Schema, Type};
-use crate::table::{Convert, Dyn, Entries, RowKind, TableSource, TableWriter, Writer};
+use crate::table::{Convert, Dyn, Entries, RowKind, TableSource, TableWriter, WriteHandle};
 
 /// # Changes of a schema
 ///
@@ -488,7 +488,7 @@ impl WriteTransaction {
         })
     }
 
-    fn open_to_alter(&self, table: &str) -> Result<Writer<'_>> {
+    fn open_to_alter(&self, table: &str) -> Result<WriteHandle<'_>> {
         self.session()?.check_failed()?;
         self.open(table)
     }
@@ -501,7 +501,7 @@ impl WriteTransaction {
     /// Gives a table a schema in which its rows have the same bytes.
     fn relabel(
         &self,
-        writer: &mut Writer<'_>,
+        writer: &mut WriteHandle<'_>,
         schema: &Schema,
         renamed: Option<(&str, &str)>,
     ) -> Result<u64> {
@@ -513,7 +513,7 @@ impl WriteTransaction {
     /// Gives a table a schema, with rows that `convert` makes of those that there are.
     fn rebuild(
         &self,
-        writer: &mut Writer<'_>,
+        writer: &mut WriteHandle<'_>,
         schema: &Schema,
         entries: Entries,
         convert: Convert<'_>,

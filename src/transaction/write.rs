@@ -18,7 +18,7 @@ use crate::lease::Lease;
 use crate::record::Record;
 use crate::schema::Schema;
 use crate::space::WriteSession;
-use crate::table::{Dyn, IndexInfo, IndexOptions, RowKind, TableMut, TableSource, TableWriter, Writer};
+use crate::table::{Dyn, IndexInfo, IndexOptions, RowKind, TableMut, TableSource, TableWriter, WriteHandle};
 
 /// The one transaction that writes. Dropping it without [`commit`](WriteTransaction::commit) discards all changes.
 ///
@@ -392,7 +392,7 @@ impl WriteTransaction {
         Ok(&self.session)
     }
 
-    pub(super) fn open(&self, name: &str) -> Result<Writer<'_>> {
+    pub(super) fn open(&self, name: &str) -> Result<WriteHandle<'_>> {
         let session = self.session()?;
         let mut state = self.state.lock();
         let index = match state.open.get(name) {
@@ -408,7 +408,7 @@ impl WriteTransaction {
             }
         };
         match self.tables.get(index).and_then(Lease::lend) {
-            Some(table) => Ok(Writer { home: self, table }),
+            Some(table) => Ok(WriteHandle { transaction: self, table }),
             None => {
                 fail!(Usage, "table {name:?} is open already in this transaction; drop that handle first")
             }

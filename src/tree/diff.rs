@@ -44,7 +44,7 @@ pub(crate) struct Differences<'a> {
 struct Side<'a> {
     view: View<'a>,
     /// Nodes that are not opened yet, the next one last.
-    ahead: Vec<Node<'a>>,
+    ahead: Vec<PendingNode<'a>>,
     /// What is left of the leaf that is open.
     records: &'a [u8],
     /// The number of its first record.
@@ -53,7 +53,7 @@ struct Side<'a> {
 
 /// A node that a cursor is about to enter.
 #[derive(Clone, Copy)]
-struct Node<'a> {
+struct PendingNode<'a> {
     link: Link,
     level: u32,
     rows: u64,
@@ -68,7 +68,7 @@ impl<'a> Side<'a> {
         if let ChildRef::Stored(link) = view.root
             && view.rows > 0
         {
-            ahead.push(Node { link, level: view.height, rows: view.rows, first_row: 0, low: None });
+            ahead.push(PendingNode { link, level: view.height, rows: view.rows, first_row: 0, low: None });
         }
         Side { view, ahead, records: &[], row: 0 }
     }
@@ -110,7 +110,7 @@ impl<'a> Side<'a> {
             }
             let low = self.is_keyed().then(|| branch.key(child));
             let (link, level) = (branch.link(child), node.level - 1);
-            self.ahead.push(Node { link, level, rows, first_row, low });
+            self.ahead.push(PendingNode { link, level, rows, first_row, low });
             first_row += rows;
         }
         if first_row != end {
@@ -125,7 +125,7 @@ impl<'a> Side<'a> {
     }
 
     /// Whether everything below the next node of this side comes before the next node of the other one.
-    fn is_before(&self, node: &Node<'a>, other: &Node<'a>) -> bool {
+    fn is_before(&self, node: &PendingNode<'a>, other: &PendingNode<'a>) -> bool {
         if !self.is_keyed() {
             return node.first_row + node.rows <= other.first_row;
         }
@@ -134,7 +134,7 @@ impl<'a> Side<'a> {
     }
 
     /// Whether a record of this side comes before the next node of the other one.
-    fn record_is_before(&self, record: &[u8], other: &Node<'a>) -> bool {
+    fn record_is_before(&self, record: &[u8], other: &PendingNode<'a>) -> bool {
         match other.low {
             Some(low) => *self.view.layout.key().normal(record) < *low,
             None => !self.is_keyed() && self.row < other.first_row,

@@ -26,7 +26,7 @@ pub(super) enum Misplaced {
 
 /// The keys that may stand below a node, in normal form: from `low` on, below `high`.
 #[derive(Clone, Copy)]
-struct Span<'s> {
+struct KeyBounds<'s> {
     low: Option<&'s [u8]>,
     high: Option<&'s [u8]>,
 }
@@ -39,7 +39,7 @@ impl<'a> View<'a> {
         if let ChildRef::Stored(link) = self.root
             && self.rows > 0
         {
-            self.inspect_node(link, self.height, self.rows, 0, Span { low: None, high: None }, found);
+            self.inspect_node(link, self.height, self.rows, 0, KeyBounds { low: None, high: None }, found);
         }
     }
 
@@ -67,7 +67,7 @@ impl<'a> View<'a> {
         level: u32,
         rows: u64,
         first_row: u64,
-        span: Span<'_>,
+        span: KeyBounds<'_>,
         found: &mut dyn FnMut(Finding<'a>) -> bool,
     ) {
         let address = link.address;
@@ -128,7 +128,7 @@ impl<'a> View<'a> {
         level: u32,
         rows: u64,
         first_row: u64,
-        span: Span<'_>,
+        span: KeyBounds<'_>,
         found: &mut dyn FnMut(Finding<'a>) -> bool,
     ) {
         let mut counted = 0;
@@ -142,7 +142,7 @@ impl<'a> View<'a> {
                 if span.low.is_some_and(|bound| low < bound) || high.is_some_and(|high| low >= high) {
                     found(Finding::Problem { address, error: damage("its first keys are not in order") });
                 }
-                span = Span { low: Some(low), high };
+                span = KeyBounds { low: Some(low), high };
             }
             let below = branch.rows(child);
             if below == 0 || below > rows - counted {
@@ -171,7 +171,7 @@ impl<'a> View<'a> {
         &self,
         address: u64,
         records: &[u8],
-        span: Span<'_>,
+        span: KeyBounds<'_>,
         found: &mut dyn FnMut(Finding<'a>) -> bool,
     ) {
         if !self.layout.is_keyed() {

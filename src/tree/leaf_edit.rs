@@ -1,17 +1,25 @@
 //! `LeafEdit`: the steps of one edit, from the root down to a leaf. `TreeWriter` and the removal of
 //! many rows use it. It copies nodes into memory and frees their pages; it never writes a page.
 
-use super::key::Probe;
 use super::layout::Layout;
 use super::node::{BranchNode, BranchRef, Child, ChildRef, Node, wrong_level};
+use super::probe::Probe;
 use super::search::{Span, search_leaf};
 use super::split::{Split, increment, split_at};
 use super::view::View;
 use super::walk::{Visit, walk_stored};
-use super::writer::Placed;
 use crate::error::{Result, fail};
 use crate::page::{Buffer, PAGE_BYTES};
 use crate::space::WriteSession;
+
+/// What became of a record that was put into a tree.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Placed {
+    /// There was no row with its key.
+    New,
+    /// There was one. It was replaced, or left as it is, as the caller asked.
+    Existing,
+}
 
 /// A node that split off to the right.
 pub(super) struct Sibling {

@@ -5,15 +5,18 @@
 //! A tree without a key is addressed by row number: its leaves are all full but the last, and its branches hold no keys.
 
 mod branch;
+mod branch_bytes;
 mod build;
 mod diff;
+mod fast_get;
 mod flush;
 mod inspect;
 mod key;
 mod layout;
 mod leaf_edit;
-mod lookup;
 mod node;
+mod number_probes;
+mod probe;
 mod range;
 mod remove_rows;
 mod rescue;
@@ -25,23 +28,23 @@ mod split;
 mod tests;
 mod view;
 mod walk;
+mod wide_probes;
 mod writer;
 
 pub(crate) use build::{Expected, TreeBuilder};
 pub(crate) use diff::{Difference, Differences};
 pub(crate) use inspect::Finding;
-pub(crate) use key::{
-    Form, KeyShape, PairProbe, Part, Probe, SignedProbe, UnsignedProbe, WideProbe, WordProbe, with_probe,
-};
+pub(crate) use key::{Form, KeyShape, Part};
 pub(crate) use layout::Layout;
+pub(crate) use leaf_edit::Placed;
+pub(crate) use number_probes::{PairProbe, SignedProbe, UnsignedProbe};
+pub(crate) use probe::{Probe, with_probe};
 pub(crate) use range::Found;
 pub(crate) use rescue::{Rescue, Rescued};
 pub(crate) use row_set::RowSet;
 pub(crate) use scan::Slices;
 pub(crate) use search::lower_bound;
-pub(crate) use view::{Place, View};
+pub(crate) use view::{Rank, View};
 pub(crate) use walk::Visit;
-pub(crate) use writer::{Placed, TreeWriter};
-
-/// The widest key, in bytes.
-pub(crate) const KEY_LIMIT: usize = 256;
+pub(crate) use wide_probes::{WideProbe, WordProbe};
+pub(crate) use writer::TreeWriter;

@@ -2,8 +2,8 @@
 //! Used by reading and writing; only `branch.rs` knows the bytes of a branch.
 
 use super::branch::BranchPage;
-use super::key::Probe;
 use super::layout::Layout;
+use super::probe::Probe;
 use super::search::{Span, search_branch};
 use crate::error::{Result, fail};
 use crate::page::{Buffer, Link};

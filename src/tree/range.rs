@@ -3,11 +3,11 @@
 
 use std::ops::{Bound, Range};
 
-use super::KEY_LIMIT;
-use super::key::{Probe, with_probe};
+use super::probe::{Probe, with_probe};
 use super::search::lower_bound;
 use super::view::{Spot, View};
 use crate::error::Result;
+use crate::limits::KEY_BYTES;
 
 /// The rows of a range.
 #[derive(Clone)]
@@ -135,7 +135,7 @@ fn edge<P: Probe>(probe: P, fields: &[u8], behind: bool) -> Edge<P::Word> {
         }
         probe.stored(&stored)
     } else {
-        let mut stored = [0; KEY_LIMIT];
+        let mut stored = [0; KEY_BYTES];
         stored[..len].copy_from_slice(fields);
         probe.stored(&stored)
     };

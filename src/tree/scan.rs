@@ -62,7 +62,7 @@ impl<'a> Slices<'a> {
 
     /// The whole leaf that holds a row, and the number of its first row.
     fn leaf(&mut self, row: u64) -> Result<(&'a [u8], u64)> {
-        if let Some(leaf) = self.view.lookup_leaf_of(row) {
+        if let Some(leaf) = self.view.fast_leaf_of(row) {
             return Ok(leaf);
         }
         if self.view.height == 0 {

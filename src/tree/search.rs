@@ -3,7 +3,7 @@
 use std::hint::select_unpredictable;
 use std::ops::Range;
 
-use super::key::Probe;
+use super::probe::Probe;
 use crate::page::prefetch;
 
 /// How many of `len` things are before a place; those before it come first. The steps do not branch on what they read, which

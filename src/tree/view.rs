@@ -3,13 +3,17 @@
 use std::num::NonZero;
 
 use super::branch::BranchPage;
-use super::key::{KeyShape, Leading, Normal, Probe, with_probe};
+use super::key::{KeyShape, Normal};
 use super::layout::Layout;
-use super::lookup::SIDE_BY_SIDE;
 use super::node::{BranchRef, ChildRef, Node, wrong_level, wrong_row_count};
+use super::probe::{Leading, Probe, with_probe};
 use super::search::search_leaf;
 use crate::error::{Result, fail};
 use crate::page::{Link, PAGE_BYTES, PageView, TreeRoot};
+
+/// How many keys are looked up together. More would not help: a core waits for only a dozen or two
+/// cache lines at a time.
+pub(super) const SIDE_BY_SIDE: usize = 32;
 
 /// A tree to read from: a committed one, or one that is being edited.
 ///
@@ -27,7 +31,7 @@ pub(crate) struct View<'a> {
 
 /// Where a key is, or would be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Rank {
     /// How many rows have a lower key.
     pub(crate) rank: u64,
     pub(crate) found: bool,
@@ -102,7 +106,7 @@ impl<'a> View<'a> {
         if row >= self.rows {
             return Ok(None);
         }
-        if let Some(record) = self.lookup_row(row) {
+        if let Some(record) = self.fast_row(row) {
             return Ok(Some(record));
         }
         let (leaf, first) = self.leaf_of(row)?;
@@ -180,7 +184,7 @@ impl<'a> View<'a> {
                 targets.clear();
                 targets.extend(keys.chunks_exact(width).map(|key| probe.stored(key)));
                 let mut records = [None; SIDE_BY_SIDE];
-                self.lookup_keys(probe, &targets, &mut records);
+                self.fast_find_many(probe, &targets, &mut records);
                 for (target, record) in targets.iter().zip(records) {
                     found(match record {
                         Some(record) => record,
@@ -200,7 +204,7 @@ impl<'a> View<'a> {
     /// The record with this key.
     #[inline(always)]
     pub(super) fn find_word<P: Probe>(&self, probe: P, target: P::Word) -> Result<Option<&'a [u8]>> {
-        match self.lookup_key(probe, target) {
+        match self.fast_find(probe, target) {
             Some(found) => Ok(found),
             None => self.find_checked(probe, target),
         }
@@ -229,7 +233,7 @@ impl<'a> View<'a> {
     #[inline(always)]
     pub(crate) fn first_from(&self, leading: &KeyShape, values: &[u8]) -> Result<Option<&'a [u8]>> {
         let width = self.layout.key().width();
-        match with_probe!(leading, probe => self.lookup_first(Leading { probe, width }, values)) {
+        match with_probe!(leading, probe => self.fast_first_from(Leading { probe, width }, values)) {
             Some(found) => Ok(Some(found)),
             None => self.first_anew(leading, values),
         }
@@ -244,20 +248,20 @@ impl<'a> View<'a> {
     }
 
     /// The place of a stored key. O(height × children).
-    pub(crate) fn place(&self, key: &[u8]) -> Result<Place> {
+    pub(crate) fn place(&self, key: &[u8]) -> Result<Rank> {
         with_probe!(self.layout.key(), probe => self.place_with(probe, probe.stored(key)))
     }
 
     /// How many rows have a key below this one, which is in normal form and may be no row's.
-    fn place_of(&self, key: &Normal) -> Result<Place> {
+    fn place_of(&self, key: &Normal) -> Result<Rank> {
         with_probe!(self.layout.key(), probe => self.place_with(probe, probe.normal(key)))
     }
 
-    fn place_with<P: Probe>(&self, probe: P, target: P::Word) -> Result<Place> {
+    fn place_with<P: Probe>(&self, probe: P, target: P::Word) -> Result<Rank> {
         let spot = self.spot(probe, target)?;
         let record = spot.leaf.get(spot.index * self.layout.width()..);
         let found = record.is_some_and(|record| !record.is_empty() && probe.stored(record) == target);
-        Ok(Place { rank: self.rank(&spot, spot.index), found })
+        Ok(Rank { rank: self.rank(&spot, spot.index), found })
     }
 
     /// The number of a row of a leaf. A damaged file may count more rows in its branches than at its
@@ -269,7 +273,7 @@ impl<'a> View<'a> {
     /// Where the first key that is not below this one is, in the leaf that this one belongs to.
     #[inline(always)]
     pub(super) fn spot<P: Probe>(&self, probe: P, target: P::Word) -> Result<Spot<'a>> {
-        match self.lookup_spot(probe, target) {
+        match self.fast_spot(probe, target) {
             Some(spot) => Ok(spot),
             None => self.spot_checked(probe, target),
         }

@@ -11,10 +11,10 @@
 
 use std::sync::Arc;
 
-use super::key::{Probe, with_probe};
 use super::layout::Layout;
-use super::leaf_edit::{LeafEdit, Sibling, misplaced};
+use super::leaf_edit::{LeafEdit, Placed, Sibling, misplaced};
 use super::node::{BranchNode, BranchRef, Child, ChildRef, Node, wrong_row_count};
+use super::probe::{Probe, with_probe};
 use super::search::search_leaf;
 use super::view::View;
 use crate::error::{Result, fail};
@@ -32,15 +32,6 @@ pub(crate) struct TreeWriter {
     pub(super) array: u16,
     /// Memory that owned nodes take.
     pub(super) owned_bytes: usize,
-}
-
-/// What became of a record that was put into a tree.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Placed {
-    /// There was no row with its key.
-    New,
-    /// There was one. It was replaced, or left as it is, as the caller asked.
-    Existing,
 }
 
 impl TreeWriter {

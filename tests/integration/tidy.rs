@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms of the library from the lowest to the highest. Those in one row do not know of each other.
 const ROOMS: [&[&str]; 13] = [
-    &["error", "lease"],
+    &["error", "lease", "limits"],
     &["storage"],
     &["page"],
     &["space"],

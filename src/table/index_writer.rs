@@ -7,7 +7,7 @@ use super::entry::{EntryShape, twice};
 use super::reader::{FindIndex, Reader};
 use crate::catalog::{Definition, Role};
 use crate::error::{Error, Result, fail};
-use crate::load::{Entry, EntryTarget, LoadOptions, load_entries};
+use crate::load::{EntryChange, EntryTarget, LoadOptions, load_entries};
 use crate::page::TreeRoot;
 use crate::space::WriteSession;
 use crate::tree::{Expected, KeyShape, Placed, Probe, RowSet, TreeBuilder, TreeWriter, View, with_probe};
@@ -32,7 +32,7 @@ pub(super) struct Change<'r> {
 
 /// Rows that an index is built of, or brought after.
 #[derive(Clone, Copy)]
-pub(super) enum Rows<'t> {
+pub(super) enum RowsToIndex<'t> {
     /// All of a tree: nothing is kept of what the index holds.
     All(&'t TreeWriter),
     /// Those from this number on are new.
@@ -198,7 +198,7 @@ impl IndexWriter {
     pub(super) fn build(
         &self,
         table: &str,
-        rows: Rows<'_>,
+        rows: RowsToIndex<'_>,
         scratch: &Path,
         options: &LoadOptions,
     ) -> Result<TreeRoot> {
@@ -207,10 +207,10 @@ impl IndexWriter {
             false => Ok(()),
         };
         let (keeps, changes) = match rows {
-            Rows::All(tree) => (false, tree.rows()),
-            Rows::From(first, tree) => (true, tree.rows() - first),
-            Rows::Without(_, rows) => (true, rows.len()),
-            Rows::Changed(_, tree) => (true, tree.rows()),
+            RowsToIndex::All(tree) => (false, tree.rows()),
+            RowsToIndex::From(first, tree) => (true, tree.rows() - first),
+            RowsToIndex::Without(_, rows) => (true, rows.len()),
+            RowsToIndex::Changed(_, tree) => (true, tree.rows()),
         };
         let target = EntryTarget {
             tree: &self.tree,
@@ -223,38 +223,38 @@ impl IndexWriter {
         };
         let (mut gone, mut new) = (Vec::new(), Vec::new());
         load_entries(target, &mut |take| match rows {
-            Rows::All(tree) | Rows::From(_, tree) => {
-                let first = if let Rows::From(first, _) = rows { first } else { 0 };
+            RowsToIndex::All(tree) | RowsToIndex::From(_, tree) => {
+                let first = if let RowsToIndex::From(first, _) = rows { first } else { 0 };
                 let mut numbers = first..;
                 for slice in tree.view().slices(first..tree.rows()) {
                     let records = slice?.chunks_exact(tree.layout().width());
                     for (record, number) in records.zip(&mut numbers) {
                         self.shape.entry(record, number, &mut new);
-                        take(Entry::New, &new)?;
+                        take(EntryChange::Added, &new)?;
                     }
                 }
                 Ok(())
             }
-            Rows::Without(tree, rows) => {
+            RowsToIndex::Without(tree, rows) => {
                 let view = tree.view();
                 for slice in rows.runs().flat_map(|run| view.slices(run)) {
                     for record in slice?.chunks_exact(tree.layout().width()) {
                         self.shape.entry(record, 0, &mut gone);
-                        take(Entry::Gone, &gone)?;
+                        take(EntryChange::Removed, &gone)?;
                     }
                 }
                 Ok(())
             }
-            Rows::Changed(from, to) => changed_rows(from.view(), to.view(), &mut |before, after| {
+            RowsToIndex::Changed(from, to) => changed_rows(from.view(), to.view(), &mut |before, after| {
                 self.shape.entry(after, 0, &mut new);
                 if let Some(before) = before {
                     self.shape.entry(before, 0, &mut gone);
                     if gone == new {
                         return Ok(());
                     }
-                    take(Entry::Gone, &gone)?;
+                    take(EntryChange::Removed, &gone)?;
                 }
-                take(Entry::New, &new)
+                take(EntryChange::Added, &new)
             }),
         })
     }
@@ -282,7 +282,7 @@ pub(super) fn follow_all(indexes: &mut [IndexWriter], table: &str, changes: &[Ch
 pub(super) fn build_all(
     indexes: &[IndexWriter],
     table: &str,
-    rows: Rows<'_>,
+    rows: RowsToIndex<'_>,
     scratch: &Path,
     options: &LoadOptions,
 ) -> Result<Vec<TreeRoot>> {

@@ -2,7 +2,7 @@
 
 use elsa::sync::FrozenMap;
 
-use super::Definition;
+use super::definition::Definition;
 use crate::error::Result;
 
 /// The definitions that the snapshots of one state have looked up. They stay where they are, so that tables and
