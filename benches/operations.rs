@@ -1,12 +1,14 @@
-//! Single operations, in memory, at sizes that run in seconds: `cargo bench`, or `cargo bench -- get` for some of them. Beside other
-//! stores, at sizes that count: `benches/compare`.
+//! Single operations, in memory, at sizes that run in seconds: `cargo bench`, or
+//! `cargo bench -- get` for some of them. `benches/compare` measures other stores too, at larger
+//! sizes.
 
 use divan::{Bencher, black_box, counter::ItemsCount};
 use drystone::{Database, Record, Table};
 
 const TABLE: &str = "rows";
 const ROWS: [u64; 2] = [10_000, 1_000_000];
-/// Keys that an iteration looks up, so that they differ and the clock does not count.
+/// How many keys an iteration looks up, so that they differ and the time of reading the clock does
+/// not count.
 const KEYS: u64 = 4096;
 
 #[derive(Clone, Copy, Record)]
@@ -39,7 +41,7 @@ fn keyed(row: u64) -> Keyed {
     Keyed { id: scatter(row), x: row as i32, y: 1, z: 2 }
 }
 
-/// Spreads numbers over all keys, each to one of its own.
+/// Spreads numbers over all keys: a permutation.
 fn scatter(row: u64) -> u64 {
     let mut key = row.wrapping_add(0x9E37_79B9_7F4A_7C15);
     key = (key ^ (key >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -47,7 +49,7 @@ fn scatter(row: u64) -> u64 {
     key ^ (key >> 31)
 }
 
-/// Rows in an order of no help.
+/// The rows in an order unrelated to their keys.
 fn random_rows(rows: u64) -> Vec<u64> {
     (0..KEYS).map(|place| scatter(place) % rows).collect()
 }
@@ -85,16 +87,16 @@ fn get_by_key(bencher: Bencher<'_, '_>, rows: u64) {
 /// The key of a row.
 type Spread = fn(u64) -> u64;
 
-/// How keys may lie.
+/// How the keys are distributed.
 const SPREADS: [(&str, Spread); 4] = [
     ("scattered", scatter),
     ("dense", |row| row),
     ("clusters", |row| (row / 100) << 40 | (row % 100)),
-    // Groups, the gaps between which grow, as do those inside: every guess is wrong.
+    // Groups with growing gaps between them and in them: every guess is wrong.
     ("growing gaps", |row| (row / 500).pow(2) << 30 | (row % 500).pow(3)),
 ];
 
-/// A get by key, where keys lie in all these ways; `get_by_binary_search` is to be held against it.
+/// A get by key, for each distribution of keys. Compare it with `get_by_binary_search`.
 #[divan::bench(args = SPREADS.map(|(name, _)| name))]
 fn get_by_key_spread(bencher: Bencher<'_, '_>, name: &str) {
     spread(bencher, name, |table, _, key| table.get(key).unwrap());

@@ -1,4 +1,4 @@
-//! One error for everything: a kind to match on, and a message that names the thing and the way out.
+//! The error type: a kind to match on, and a message that names the thing and the way out.
 
 use std::fmt;
 use std::io;
@@ -8,8 +8,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong: a [kind](ErrorKind) to match on and a message for people.
 ///
-/// The message is lower case, names the table, field, page or line concerned, says what was expected and what
-/// was found, and, where there is one, the way out.
+/// The message names the table, field, page or line concerned. It says what was expected, what was
+/// found and, if there is one, the way out.
 ///
 /// ```
 /// use drystone::{ErrorKind, Schema};
@@ -29,7 +29,7 @@ struct Inner {
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// What an error is about, as far as it is known.
+/// What an error is about, as far as known.
 #[derive(Default)]
 struct Place {
     table: Option<Box<str>>,
@@ -60,23 +60,24 @@ pub enum ErrorKind {
     EmptyFile,
     /// The file is shorter than its own meta page says.
     Truncated,
-    /// The file was written in a newer format than this program knows.
+    /// The file was written in a newer format than this version reads.
     FutureFormat,
-    /// Bytes in the file are not what was written: a checksum or a structure does not hold.
+    /// The file is damaged: a checksum does not match, or a structure is invalid.
     Corrupt,
     /// The schema is invalid, or two schemas differ where they must agree.
     Schema,
-    /// A value does not fit its field: wrong type, too large, too long, or the value reserved for null.
+    /// A value does not fit its field: wrong type, too large, too long, or the value reserved for
+    /// null.
     Value,
     /// The text of a query is malformed, or its parts do not go together.
     Query,
-    /// There is a row with this key, or with the same values in a unique index.
+    /// Another row has this key, or the same values in a unique index.
     KeyExists,
     /// A line of an input, or the input as a whole, is malformed.
     Input,
-    /// A row number or an offset lies outside the table or the row.
+    /// A row number or an offset is outside the table or the row.
     OutOfRange,
-    /// Another thread or process holds what is needed, such as the right to write; try again.
+    /// Another thread or process holds a resource, such as the right to write. Try again.
     Busy,
     /// A limit of the format or of an option was reached.
     Limit,
@@ -92,28 +93,64 @@ pub enum ErrorKind {
 
 impl Error {
     /// An error of this kind with this message.
+    ///
+    /// ```
+    /// use drystone::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Value, "\"five\" is not a number");
+    /// assert_eq!(error.kind(), ErrorKind::Value);
+    /// assert_eq!(error.to_string(), "\"five\" is not a number");
+    /// ```
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
         let (message, place) = (message.into(), Place::default());
         Error(Box::new(Inner { kind, message, place, source: None }))
     }
 
-    /// An error of the operating system, with what was being done: `cannot open "x.dry"`.
+    /// An error of the operating system. `doing` says what failed: `cannot open "x.dry"`.
     ///
-    /// The message holds the cause. So [`source`](std::error::Error::source) does not repeat it; it
-    /// returns only what lies behind the cause.
+    /// The message contains the cause. So [`source`](std::error::Error::source) does not repeat it,
+    /// and returns only the source of the cause.
+    ///
+    /// ```
+    /// use std::fs::File;
+    ///
+    /// use drystone::{Error, ErrorKind};
+    ///
+    /// let cause = File::open("/no/such/file").unwrap_err();
+    /// let error = Error::io("cannot open \"/no/such/file\"", cause);
+    /// assert_eq!(error.kind(), ErrorKind::FileNotFound);
+    /// assert!(error.to_string().starts_with("cannot open \"/no/such/file\": No such file"));
+    /// ```
     pub fn io(doing: impl fmt::Display, source: io::Error) -> Error {
         let source = without_place(source);
         Error::new(kind_of(&source), format!("{doing}: {source}")).with_source(source)
     }
 
-    /// The same error with its cause, whose text the message should hold.
+    /// The same error with its cause. The message need not contain the text of the cause.
+    ///
+    /// ```
+    /// use std::error::Error as _;
+    ///
+    /// use drystone::{Error, ErrorKind};
+    ///
+    /// let cause = "five".parse::<i32>().unwrap_err();
+    /// let error = Error::new(ErrorKind::Value, "\"five\" is not an age").with_source(cause);
+    /// assert_eq!(error.source().unwrap().to_string(), "invalid digit found in string");
+    /// ```
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Source>) -> Error {
         self.0.source = Some(source.into());
         self
     }
 
-    /// The error of the operating system behind this one, where there is one: for its code.
+    /// The error of the operating system behind this one, if there is one: for its code.
+    ///
+    /// ```
+    /// use drystone::Error;
+    ///
+    /// let error = Error::io("cannot write", std::io::Error::from_raw_os_error(28));
+    /// assert_eq!(error.io_error().unwrap().raw_os_error(), Some(28));
+    /// ```
     pub fn io_error(&self) -> Option<&io::Error> {
         self.0.source.as_ref()?.downcast_ref()
     }
@@ -123,48 +160,56 @@ impl Error {
         self.0.kind
     }
 
-    /// The table that the error is about, where that is known.
+    /// The table that the error is about, if known.
     ///
     /// ```
     /// let db = drystone::Database::in_memory()?;
     /// let error = db.read()?.table::<drystone::Dyn>("points").unwrap_err();
-    /// assert_eq!((error.kind(), error.table()), (drystone::ErrorKind::TableNotFound, Some("points")));
+    /// assert_eq!(error.kind(), drystone::ErrorKind::TableNotFound);
+    /// assert_eq!(error.table(), Some("points"));
     /// # Ok::<(), drystone::Error>(())
     /// ```
     pub fn table(&self) -> Option<&str> {
         self.0.place.table.as_deref()
     }
 
-    /// The field that the error is about, where that is known.
+    /// The field that the error is about, if known.
     pub fn field(&self) -> Option<&str> {
         self.0.place.field.as_deref()
     }
 
-    /// The page of the file that is damaged or cannot be read, counted from 0, where that is known.
+    /// The page of the file that is damaged or cannot be read, counted from 0, if known.
     pub fn page(&self) -> Option<u64> {
         self.0.place.page
     }
 
-    /// The line of the input that is malformed, counted from 1, where that is known.
+    /// The line of the input that is malformed, counted from 1, if known.
     pub fn line(&self) -> Option<u64> {
         self.0.place.line
     }
 
-    /// The same error with a place put before its message: `flights.csv: …`.
+    /// The same error with a place before its message: `flights.csv: …`.
+    ///
+    /// ```
+    /// use drystone::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Input, "no header").within("flights.csv");
+    /// assert_eq!(error.to_string(), "flights.csv: no header");
+    /// ```
     #[must_use]
     pub fn within(mut self, place: impl fmt::Display) -> Error {
         self.0.message = format!("{place}: {}", self.0.message);
         self
     }
 
-    /// The same error, of the same things, with another message that holds this one.
+    /// The same error with another message, which contains this one.
     #[must_use]
     pub(crate) fn restated(mut self, message: String) -> Error {
         self.0.message = message;
         self
     }
 
-    /// The same error with the table put before its message: `table "flights": …`.
+    /// The same error with the table before its message: `table "flights": …`.
     #[must_use]
     pub(crate) fn within_table(self, name: &str) -> Error {
         self.within(format_args!("table {name:?}")).of_table(name)
@@ -201,8 +246,8 @@ impl Error {
 }
 
 impl From<io::Error> for Error {
-    /// For programs that return this crate's errors beside those of the system. `Error::io` also says what was
-    /// being done.
+    /// For programs that return this crate's errors and those of the system. Use `Error::io` to
+    /// also say what failed.
     fn from(source: io::Error) -> Error {
         let source = without_place(source);
         Error::new(kind_of(&source), source.to_string()).with_source(source)
@@ -227,7 +272,8 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        // Programs print the message and then each source. What the message says already is left out.
+        // Programs print the message and then each source. Sources that the message already
+        // contains are skipped.
         let source = self.0.source.as_deref()?;
         let mut next: Option<&(dyn std::error::Error + 'static)> = Some(source);
         while let Some(source) = next.filter(|source| self.0.message.contains(&source.to_string())) {
@@ -237,9 +283,9 @@ impl std::error::Error for Error {
     }
 }
 
-/// The same error without the name of a temporary file, which means nothing to the reader.
+/// The same error without the name of a temporary file, which means nothing to the user.
 fn without_place(error: io::Error) -> io::Error {
-    // The crate `tempfile` adds the name, in a type that it keeps to itself.
+    // The crate `tempfile` adds the name, in a private type.
     let is_named = error.get_ref().is_some_and(|custom| format!("{custom:?}").starts_with("PathError {"));
     let text = error.to_string();
     match text.split_once(" at path ").filter(|_| is_named) {

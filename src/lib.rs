@@ -1,9 +1,10 @@
 //! Drystone is an embedded store for fixed-width records. A *database* is one file, or memory, that
-//! holds named *tables*. A table has a *schema*: an ordered list of *fields* of fixed width, the first
-//! of which may be its *key*. Rows are stored packed, in memory-mapped pages, and read in place.
+//! holds named *tables*. A table has a *schema*: an ordered list of *fields* of fixed width, the
+//! first of which may be its *key*. Rows are stored packed, in memory-mapped pages, and read in
+//! place.
 //!
-//! It is for 64-bit little-endian Linux. One transaction writes at a time; any number of threads and
-//! processes read. The guides in the module `guide` start from what you know.
+//! It runs on 64-bit little-endian Linux. One transaction writes at a time; any number of threads
+//! and processes read. The module `guide` has guides for users of other stores.
 //!
 //! # Typed rows
 //!
@@ -42,13 +43,14 @@
 //! [`select`](Table::select).
 //!
 //! Fields are integers, floats, [`Bool`], [`Text`], byte arrays, [`Date`], [`Timestamp`], [`Uuid`],
-//! enumerations and newtypes (`#[derive(FieldType)]`), and arrays of them; [`Nullable`] adds null at
-//! no cost.
+//! enumerations and newtypes (`#[derive(FieldType)]`), and arrays of them; [`Nullable`] adds null
+//! at no cost.
 //!
 //! # Dynamic rows
 //!
-//! Where the schema is known only at run time, the kind of the rows is [`Dyn`]. Tables have the same
-//! methods, and a table that was created with a type can be opened as `Dyn`, and the other way round.
+//! If the schema is known only at run time, the kind of the rows is [`Dyn`]. Such tables have the
+//! same methods. A table that was created with a type can be opened as `Dyn`, and the other way
+//! round.
 //!
 //! ```
 //! use drystone::{Database, Dyn, RowBuf, Schema, Value};
@@ -71,19 +73,19 @@
 //!
 //! # Queries
 //!
-//! The module [`query`] filters, sorts, groups and adds up rows. Fields are named by name or by byte
-//! offset; predicates are built in Rust or parsed from text:
-//! `flights.query().filter("carrier = 'UA' and delay > 60".parse()?).count()?`.
+//! The module [`query`] filters, sorts, groups and aggregates rows. Fields are given by name or by
+//! byte offset; predicates are built in Rust or parsed from text: `flights.query().filter("carrier
+//! = 'UA' and delay > 60".parse()?).count()?`.
 //!
 //! # Transactions
 //!
 //! - [`Database::update`] runs a closure in a write transaction. It commits if the closure returns
 //!   `Ok`, and undoes everything on an error or a panic.
 //! - [`Database::write`] begins the same transaction without a closure.
-//!   [`commit`](WriteTransaction::commit) publishes all changes atomically; dropping it without `commit`
-//!   discards them.
-//! - [`Database::read`] takes a snapshot. It never waits and never changes. References to rows live as
-//!   long as the snapshot.
+//!   [`commit`](WriteTransaction::commit) publishes all changes atomically; dropping it without
+//!   `commit` discards them.
+//! - [`Database::read`] takes a snapshot. It never waits and never changes. References to rows live
+//!   as long as the snapshot.
 //! - [`Database::table`] opens a table that owns its snapshot: an [`OwnedTable`] has no lifetime.
 //!
 //! Once `commit` returns, the changes survive a power cut, unless you asked for
@@ -91,10 +93,12 @@
 //!
 //! # Errors
 //!
-//! There is one [`Error`] with an [`ErrorKind`]. Its message names the table, field, page or line, what
-//! was expected, what was found, and the way out where there is one. Damaged and hostile files give
-//! errors, never panics. Calls that take a [`Field`] handle and return no `Result` panic if the handle
-//! is of another schema; no other call panics on its arguments.
+//! There is one [`Error`] with an [`ErrorKind`]. Its message names the table, field, page or line,
+//! what was expected, what was found and, if there is one, the way out. Damaged and hostile files
+//! cause errors, never panics. Calls that take a [`Field`] handle and return no `Result` panic if
+//! another schema made the handle. [`Text::lit`] and the operators `+` and `-` of [`Timestamp`]
+//! panic if the result does not fit, and [`Key::encode`] if the buffer has the wrong length. No
+//! other call panics on its arguments.
 //!
 //! # Features
 //!
@@ -127,8 +131,8 @@ mod table;
 mod transaction;
 mod tree;
 
-/// The crate whose traits say that any bytes are a value of a type: a [`Record`] is
-/// `bytemuck::Pod`.
+/// The crate that defines `Pod`, the trait of types for which any bytes are valid. A [`Record`] is
+/// `Pod`.
 pub use bytemuck;
 
 pub use admin::{

@@ -1,7 +1,7 @@
 //! For tests of crash safety: a database on a simulated disk, and bugs to plant in it. No promise of stability.
 
 pub use crate::commit::empty_image;
-pub use crate::storage::{CrashDisk, Event, Fault, Hook, Making, Mutant, Operation, Verdict, record_making};
+pub use crate::storage::{Bug, CrashDisk, Event, Fault, Hook, Making, Operation, Verdict, record_making};
 
 use crate::database::{Database, OpenOptions};
 use crate::error::{Error, Result};

@@ -1,8 +1,9 @@
-//! How the names of variants are written in a schema: `BuyNow` as `buy_now`, unless told otherwise.
+//! The case of the names of variants in a schema: by default `BuyNow` becomes `buy_now`. Only
+//! `enumeration` uses it.
 
 use syn::{Error, LitStr, Result};
 
-/// A way to write a name of several words.
+/// A case for names of several words.
 #[derive(Clone, Copy, Default)]
 pub(crate) enum Case {
     #[default]
@@ -30,7 +31,7 @@ impl Case {
         })
     }
 
-    /// The name of a variant, which is written as `BuyNow`.
+    /// Converts the name of a variant, which is in Pascal case.
     pub(crate) fn apply(self, name: &str) -> String {
         match self {
             Case::Snake => parted(name, '_').to_lowercase(),
@@ -43,8 +44,8 @@ impl Case {
     }
 }
 
-/// The words of a name, with this between them. A capital begins a word after a small letter or a
-/// digit, and as the last one of several capitals: `HTTPError` is `HTTP_Error`, `UA` is one word.
+/// Puts `between` between the words of a name. A capital begins a word after a small letter or a
+/// digit, and as the last of several capitals: `HTTPError` is `HTTP_Error`, `UA` is one word.
 fn parted(name: &str, between: char) -> String {
     let letters: Vec<char> = name.chars().collect();
     let mut parted = String::new();

@@ -1,10 +1,11 @@
-//! The default of a field: a literal, as the text that the schema will read, checked here as far as the type's name tells.
+//! The default of a field: a literal, as the text that the schema parses. Checked here as far as
+//! the name of the type tells; `emit` leaves the rest to the compiler.
 
 use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::{Error, Expr, Lit, Result, Type, UnOp};
 
-use crate::field::{is_nullable, parameters, type_name};
+use crate::types::{is_nullable, parameters, type_name};
 
 pub(crate) struct Default {
     /// The text of the value; `None` is null.
@@ -15,7 +16,7 @@ pub(crate) struct Default {
 pub(crate) fn read(literal: &Expr, ty: &Type) -> Result<Default> {
     let span = literal.span();
     if is_null(literal) {
-        // Whether the field may be null is for the compiler to say, who sees through aliases of types.
+        // Only the compiler can tell whether the field is nullable: it knows the aliases of types.
         return Ok(Default { text: None, span });
     }
     let text = text(literal)?;
@@ -53,7 +54,7 @@ fn text(literal: &Expr) -> Result<String> {
     Err(Error::new_spanned(literal, problem))
 }
 
-/// Why this text is no value of this type, where the type's name tells what it is.
+/// Why this text is no value of this type, if the name of the type tells.
 fn problem(text: &str, ty: &Type) -> Option<String> {
     if let Some(inner) = parameters(ty).next().filter(|_| is_nullable(ty)) {
         return problem(text, inner).or_else(|| reserved(text, inner));
@@ -83,7 +84,7 @@ fn has_digit(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-/// Whether this number is the one set aside for null.
+/// Why this number cannot be a default: it is the one reserved for null.
 fn reserved(text: &str, ty: &Type) -> Option<String> {
     let reserved = match type_name(ty)?.to_string().as_str() {
         "u8" => u8::MAX.to_string(),

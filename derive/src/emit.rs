@@ -1,12 +1,13 @@
-//! Writes the code of a record: its schema, key, marker and methods, and the assertions that its
-//! bytes can be taken as they are.
+//! Writes the code of a record: its schema, key, marker and methods, and the assertions that make
+//! its `unsafe impl`s sound. Reads a `Record`, and no syntax.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use crate::field::{Field, is_nullable, parameters, type_name};
+use crate::field::Field;
 use crate::input::Record;
+use crate::types::{is_nullable, parameters, type_name};
 
 pub(crate) fn record(record: &Record<'_>) -> TokenStream {
     let (ident, krate) = (record.ident, &record.krate);
@@ -16,8 +17,8 @@ pub(crate) fn record(record: &Record<'_>) -> TokenStream {
     let key = key(&record.fields);
     let marker = if record.fields.iter().any(|field| field.key) { quote!(Keyed) } else { quote!(Unkeyed) };
     let type_name = ident.to_string();
-    // Sound because `repr(C)` keeps the fields in order, the assertions find padding, and `field::<T>` takes no type but
-    // those of which any bytes are a value.
+    // Sound: `repr(C)` keeps the fields in order, the assertions refuse padding, and
+    // `record_field::<T>` takes only types of which any bytes are a value.
     quote! {
         const _: () = {
             #assertions
@@ -47,7 +48,7 @@ pub(crate) fn record(record: &Record<'_>) -> TokenStream {
     }
 }
 
-/// Methods of the struct itself: its key, and the value of each field if that was asked for.
+/// Methods of the struct: `key`, and a getter for each field if that was asked for.
 fn methods(record: &Record<'_>) -> TokenStream {
     let (ident, vis) = (record.ident, record.vis);
     let getters = record.fields.iter().filter(|_| record.getters).map(|field| {
@@ -55,7 +56,7 @@ fn methods(record: &Record<'_>) -> TokenStream {
         quote!(#(#docs)* #[inline] #vis fn #ident(&self) -> #ty { self.#ident })
     });
     let of_key: Vec<_> = record.fields.iter().filter(|field| field.key).map(|field| field.ident).collect();
-    // A getter of this name is already there where a field has it.
+    // A field of this name has a getter of this name.
     let is_taken = record.getters && record.fields.iter().any(|field| field.ident == "key");
     let key = match of_key.as_slice() {
         [] => None,
@@ -80,7 +81,7 @@ fn methods(record: &Record<'_>) -> TokenStream {
     }
 }
 
-/// What only the compiler can tell, as it knows the sizes.
+/// Assertions for the compiler, which knows the sizes of the fields.
 fn assertions(record: &Record<'_>) -> TokenStream {
     let (ident, krate) = (record.ident, &record.krate);
     let types = record.fields.iter().map(|field| field.ty);
@@ -114,13 +115,14 @@ fn assertions(record: &Record<'_>) -> TokenStream {
     quote!(#no_padding #width #key_width #(#not_null)* #(#defaults)*)
 }
 
-/// An assertion whose failure is shown at this place. What it asserts counts as written by the macro, so that lints leave
-/// it alone.
-pub(crate) fn assertion(place: Span, holds: &TokenStream, message: &str) -> TokenStream {
+/// An assertion whose failure is shown at this place. The condition keeps the macro's own span, so
+/// that lints ignore it.
+fn assertion(place: Span, holds: &TokenStream, message: &str) -> TokenStream {
     quote_spanned!(place => ::core::assert!(#holds, #message);)
 }
 
-/// That a field whose default is null may be null, and that the default of a text field is no longer than the field.
+/// Asserts that a field whose default is null is nullable, that the default of an enumeration is
+/// one of its names, and that the default of a text is not longer than the field.
 fn default_fits(krate: &syn::Path, field: &Field<'_>) -> Option<TokenStream> {
     let default = field.default.as_ref()?;
     let (ident, ty) = (field.ident, field.ty);

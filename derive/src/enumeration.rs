@@ -1,16 +1,17 @@
-//! `#[derive(FieldType)]` of an enum: the names of its variants, and which of them stands at which
-//! position.
+//! `#[derive(FieldType)]` of an enum: the names of its variants, and the position of each, which is
+//! the number in a file. It writes no unsafe code.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;
 use syn::{Attribute, DataEnum, DeriveInput, Error, Expr, ExprLit, Fields, Lit, LitStr, Result, Variant};
 
+use crate::attributes::{drystone, has_repr};
 use crate::case::Case;
-use crate::field::NAME_BYTES;
-use crate::input::{Problems, has_repr};
+use crate::names;
+use crate::problems::Problems;
 
-/// The most variants that a position of one byte, or of two, can tell apart.
+/// How many variants a position of one byte, or of two, can tell apart.
 const IN_ONE_BYTE: usize = 1 << 8;
 const IN_TWO_BYTES: usize = 1 << 16;
 
@@ -19,6 +20,17 @@ pub(crate) fn derive(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream
     let options = problems.take(Options::read(&input.attrs));
     let repr = problems.take(repr(input, data.variants.len()));
     let case = options.as_ref().and_then(|options| options.case);
+    let names = names(data, case, &mut problems);
+    if let Some(parameter) = input.generics.params.first() {
+        problems.push(Error::new_spanned(parameter, "an enumeration has no generic parameters"));
+    }
+    problems.into_result(())?;
+    let (Some(options), Some(repr)) = (options, repr) else { return Ok(TokenStream::new()) };
+    Ok(emit(input, data, &options.krate, &repr, &names))
+}
+
+/// The names of the variants in the schema, in order.
+fn names(data: &DataEnum, case: Option<Case>, problems: &mut Problems) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (position, variant) in data.variants.iter().enumerate() {
         problems.take(check_variant(variant, position));
@@ -30,15 +42,20 @@ pub(crate) fn derive(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream
             names.push(name);
         }
     }
-    if let Some(parameter) = input.generics.params.first() {
-        problems.push(Error::new_spanned(parameter, "an enumeration has no generic parameters"));
-    }
-    problems.into_result(())?;
-    let (Some(options), Some(repr)) = (options, repr) else { return Ok(TokenStream::new()) };
-    let (ident, krate) = (&input.ident, options.krate);
+    names
+}
+
+fn emit(
+    input: &DeriveInput,
+    data: &DataEnum,
+    krate: &syn::Path,
+    repr: &TokenStream,
+    names: &[String],
+) -> TokenStream {
+    let ident = &input.ident;
     let variants: Vec<_> = data.variants.iter().map(|variant| &variant.ident).collect();
     let positions: Vec<u16> = (0..=u16::MAX).take(variants.len()).collect();
-    Ok(quote! {
+    quote! {
         const _: () = {
             impl #krate::Enumeration for #ident {
                 type Repr = ::core::primitive::#repr;
@@ -80,10 +97,10 @@ pub(crate) fn derive(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream
                 }
             }
         };
-    })
+    }
 }
 
-/// What stands in `#[field(...)]` on the enum.
+/// The options in `#[field(...)]` on the enum.
 struct Options {
     krate: syn::Path,
     case: Option<Case>,
@@ -106,11 +123,11 @@ impl Options {
                 Ok(())
             })?;
         }
-        Ok(Options { krate: krate.unwrap_or_else(crate::input::drystone), case })
+        Ok(Options { krate: krate.unwrap_or_else(drystone), case })
     }
 }
 
-/// The type of a position, which must be the one that the number of names takes in a file.
+/// The type of a position. It must be the one that a file uses for this number of names.
 fn repr(input: &DeriveInput, variants: usize) -> Result<TokenStream> {
     let (one, two) = (has_repr(&input.attrs, "u8")?, has_repr(&input.attrs, "u16")?);
     let problem = match (one, two, variants) {
@@ -157,14 +174,6 @@ fn name(variant: &Variant, case: Option<Case>) -> Result<String> {
             Ok(())
         })?;
     }
-    let problem = if name.is_empty() {
-        "a name of an enumeration has at least one letter".to_owned()
-    } else if name.len() > NAME_BYTES {
-        format!("a name has at most {NAME_BYTES} bytes, and this one has {}", name.len())
-    } else if name.chars().any(char::is_control) {
-        "a name holds no control characters".to_owned()
-    } else {
-        return Ok(name);
-    };
-    Err(Error::new(place, problem))
+    names::check(&name, place, "a name of an enumeration has at least one letter")?;
+    Ok(name)
 }

@@ -1,13 +1,13 @@
-//! Reads the struct: its representation and its fields, and refuses what cannot be a record.
+//! Reads the struct of `#[derive(Record)]`: its representation and its fields. Refuses a struct
+//! that cannot be a record. `emit` writes the code.
 
-use proc_macro2::Span;
-use syn::{
-    Attribute, Data, DeriveInput, Error, Fields, Ident, LitStr, Path, Result, Visibility, parse_quote,
-};
+use syn::{Attribute, Data, DeriveInput, Error, Fields, Ident, LitStr, Path, Result, Visibility};
 
-use crate::field::{self, Field};
+use crate::attributes::{drystone, has_repr};
+use crate::field::Field;
+use crate::problems::Problems;
 
-/// As many parts as a tuple can have that is a key.
+/// How many parts a tuple can have that is a key.
 const KEY_FIELDS: usize = 8;
 const FIELDS: usize = 1024;
 
@@ -16,13 +16,13 @@ pub(crate) struct Record<'i> {
     pub(crate) ident: &'i Ident,
     pub(crate) vis: &'i Visibility,
     pub(crate) fields: Vec<Field<'i>>,
-    /// The path by which the program knows drystone.
+    /// The path of drystone in the program.
     pub(crate) krate: Path,
     /// Whether each field gets a method that returns its value.
     pub(crate) getters: bool,
 }
 
-/// Reads the struct. All mistakes are reported, not only the first.
+/// Reads the struct. Reports all mistakes, not only the first.
 pub(crate) fn read(input: &DeriveInput) -> Result<Record<'_>> {
     let mut problems = Problems::default();
     if let Some(parameter) = input.generics.params.first() {
@@ -53,37 +53,11 @@ pub(crate) fn read(input: &DeriveInput) -> Result<Record<'_>> {
             fields.extend(problems.take(Field::read(field)));
         }
     }
-    if problems.0.is_none() {
+    if problems.is_empty() {
         problems.take(check_together(&input.ident, &fields));
     }
     let krate = krate.unwrap_or_else(drystone);
     problems.into_result(Record { ident: &input.ident, vis: &input.vis, fields, krate, getters })
-}
-
-/// The path by which most programs know drystone.
-pub(crate) fn drystone() -> Path {
-    parse_quote!(::drystone)
-}
-
-/// The mistakes so far, as one error.
-#[derive(Default)]
-pub(crate) struct Problems(Option<Error>);
-
-impl Problems {
-    pub(crate) fn push(&mut self, problem: Error) {
-        match &mut self.0 {
-            Some(problems) => problems.combine(problem),
-            None => self.0 = Some(problem),
-        }
-    }
-
-    pub(crate) fn take<T>(&mut self, result: Result<T>) -> Option<T> {
-        result.map_err(|problem| self.push(problem)).ok()
-    }
-
-    pub(crate) fn into_result<T>(self, value: T) -> Result<T> {
-        self.0.map_or(Ok(value), Err)
-    }
 }
 
 fn named_fields(input: &DeriveInput) -> Result<impl Iterator<Item = &syn::Field>> {
@@ -109,25 +83,7 @@ fn check_repr(ident: &Ident, attributes: &[Attribute]) -> Result<()> {
     Err(Error::new_spanned(ident, problem))
 }
 
-/// Whether the type has this representation.
-pub(crate) fn has_repr(attributes: &[Attribute], wanted: &str) -> Result<bool> {
-    let mut found = false;
-    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("repr")) {
-        attribute.parse_nested_meta(|meta| {
-            found |= meta.path.is_ident(wanted);
-            // `packed(2)`, `align(8)`: the number does not matter here, the padding is found by the sizes.
-            if meta.input.peek(syn::token::Paren) {
-                let arguments;
-                syn::parenthesized!(arguments in meta.input);
-                arguments.parse::<proc_macro2::TokenStream>()?;
-            }
-            Ok(())
-        })?;
-    }
-    Ok(found)
-}
-
-/// What concerns several fields: order of the key, names, number.
+/// Checks that concern several fields: the order of the key, names, numbers.
 fn check_together(ident: &Ident, fields: &[Field<'_>]) -> Result<()> {
     let mut problems = Problems::default();
     if fields.len() > FIELDS {
@@ -151,18 +107,4 @@ fn check_together(ident: &Ident, fields: &[Field<'_>]) -> Result<()> {
         problems.push(Error::new(second.name_span, problem));
     }
     problems.into_result(())
-}
-
-/// An error here unless a schema takes this name.
-pub(crate) fn check_name(name: &str, span: Span) -> Result<()> {
-    let problem = if name.is_empty() {
-        "a field needs a name".to_owned()
-    } else if name.len() > field::NAME_BYTES {
-        format!("a name has at most {} bytes, and this one has {}", field::NAME_BYTES, name.len())
-    } else if name.chars().any(char::is_control) {
-        "a name holds no control characters".to_owned()
-    } else {
-        return Ok(());
-    };
-    Err(Error::new(span, problem))
 }

@@ -1,38 +1,44 @@
 //! `#[derive(Record)]` and `#[derive(FieldType)]` for drystone, which re-exports them. They write
 //! the schema of a struct, and the proof that its bytes in memory are its bytes in the file. A type
-//! for which that does not hold is a compile error that names the fix.
+//! without that proof is a compile error that names the fix.
 
+mod attributes;
 mod case;
 mod default;
 mod emit;
 mod enumeration;
 mod field;
 mod input;
+mod names;
 mod newtype;
+mod problems;
+mod types;
 
 use proc_macro::TokenStream;
 use syn::{Data, DeriveInput, Error, parse_macro_input};
 
-/// Makes a plain struct a record: its fields become the schema, in their order.
+/// Implements `Record` for a plain struct: its fields become the schema, in their order.
 ///
-/// The struct has named fields of types that a record can hold, no padding, `#[repr(C)]` or `#[repr(C, packed)]`, and is
-/// `Clone + Copy`. Where there would be padding, the compiler says so; then put the widest fields first, or pack the struct.
+/// The struct must have named fields of types that implement `FieldType`, no padding, `#[repr(C)]`
+/// or `#[repr(C, packed)]`, and be `Clone + Copy`. Padding is a compile error: put the widest
+/// fields first, or pack the struct.
 ///
-/// The struct also gets a method `key`, which returns the key, if it has one.
+/// If the struct has a key, it also gets a method `key` that returns it.
 ///
 /// Attributes of the struct:
-/// - `#[record(getters)]`: a method for each field that returns its value. A field of a packed
-///   struct cannot be borrowed, so this is how to read one where a method or a macro would borrow
-///   it: `flight.delay().get()`.
-/// - `#[record(crate = "path")]`: the path of drystone, where it is not `::drystone`.
+/// - `#[record(getters)]`: adds a method for each field that returns its value. A field of a packed
+///   struct cannot be borrowed, so use this where a method or a macro would borrow it:
+///   `flight.delay().get()`.
+/// - `#[record(crate = "path")]`: the path of drystone, if it is not `::drystone`.
 ///
 /// Attributes of a field:
 /// - `#[record(key)]`: part of the key. Key fields come first.
 /// - `#[record(rename = "dep time")]`: the name in the schema.
-/// - `#[record(default = 5)]`: what rows have here that were written before there was such a field, and what
-///   `RowBuf::new` fills in; a number, `true`, `false`, `null`, an array `[1, 2, 3]`, or the text of the value in quotes,
-///   such as `"2013-01-31"`. Dates, timestamps, uuids, bytes and arrays are read when the schema is first used, which then panics if
-///   the text is none; all else is checked when the program is compiled.
+/// - `#[record(default = 5)]`: the default: the value in rows that were written before the field
+///   was added, and in a new `RowBuf`. It is a number, `true`, `false`, `null`, an array `[1, 2,
+///   3]`, or the text of the value in quotes, such as `"2013-01-31"`. Dates, timestamps, uuids,
+///   bytes and arrays are parsed when the schema is first used, which panics if the text is
+///   invalid. All other defaults are checked at compile time.
 ///
 /// ```
 /// use drystone::{Nullable, Record, Text};
@@ -47,7 +53,8 @@ use syn::{Data, DeriveInput, Error, parse_macro_input};
 ///     delay: Nullable<i16>,
 /// }
 ///
-/// assert_eq!(Flight::schema().to_string(), "id: u64 key, carrier: str[2], \"dep delay\": i16? = null");
+/// let schema = "id: u64 key, carrier: str[2], \"dep delay\": i16? = null";
+/// assert_eq!(Flight::schema().to_string(), schema);
 /// ```
 #[proc_macro_derive(Record, attributes(record))]
 pub fn derive_record(input: TokenStream) -> TokenStream {
@@ -58,18 +65,18 @@ pub fn derive_record(input: TokenStream) -> TokenStream {
     }
 }
 
-/// Makes a type of your own one that a field of a record can have.
+/// Implements `FieldType` for a type of your own, so that a field of a record can have it.
 ///
 /// - **An enum** whose variants have no values, with `#[repr(u8)]` (up to 256 variants) or
-///   `#[repr(u16)]`, becomes an enumeration: it stands in records as `Enum<Side>`, and in schemas
-///   as `enum[buy, sell]`. The names are those of the variants in snake case; `#[field(rename =
-///   "UA")]` on a variant gives it another name, and `#[field(rename_all = "UPPERCASE")]` on the
-///   enum changes all of them (`snake_case`, `kebab-case`, `lowercase`, `UPPERCASE`,
-///   `SCREAMING_SNAKE_CASE`, `PascalCase`).
-/// - **A struct** around one field, with `#[repr(transparent)]`, is stored as that field is, and
-///   can be a key where that can.
+///   `#[repr(u16)]`, becomes an enumeration: `Enum<Side>` in records, and `enum[buy, sell]` in
+///   schemas. The names are those of the variants in snake case; `#[field(rename = "UA")]` on a
+///   variant gives it another name, and `#[field(rename_all = "UPPERCASE")]` on the enum changes
+///   all of them (`snake_case`, `kebab-case`, `lowercase`, `UPPERCASE`, `SCREAMING_SNAKE_CASE`,
+///   `PascalCase`).
+/// - **A struct** around one field, with `#[repr(transparent)]`, is stored like that field, and can
+///   be a key if that field can.
 ///
-/// Both are `Clone + Copy`. `#[field(crate = "path")]` gives the path of drystone, where it is not
+/// Both must be `Clone + Copy`. `#[field(crate = "path")]` gives the path of drystone, if it is not
 /// `::drystone`.
 ///
 /// ```

@@ -1,4 +1,5 @@
-//! What a power cut can leave of a disk: everything certain, and of the rest any part.
+//! What a power cut can leave of a disk: everything that is certain, and any part of the rest.
+//! `explore` and `together` open what it leaves. It knows nothing of rows.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,7 +12,7 @@ const SECTOR: usize = 512;
 /// The meta pages come first.
 const META_BYTES: usize = 8192;
 
-/// A disk on the way through a recording: what is certain by now, and what is not.
+/// A disk partway through a recording: what is certain by now, and what is not.
 #[derive(Clone)]
 pub struct Disk {
     /// Everything before the first event that is still uncertain.
@@ -39,16 +40,17 @@ enum Certainty {
     Open,
     /// Synced.
     Certain,
-    /// Part of a sync that failed: no later one helps.
+    /// Part of a sync that failed: no later sync makes it certain.
     Doubtful,
 }
 
-/// One way in which a power cut can turn out.
+/// One possible outcome of a power cut.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Outcome {
     /// For each uncertain write, which of its sectors arrive: bit n for sector n (modulo 64).
     sectors: Vec<u64>,
-    /// How many of the uncertain changes of the length have happened: the file system makes them in order.
+    /// How many of the uncertain changes of the length have happened. The file system makes them in
+    /// order.
     lengths: usize,
 }
 
@@ -69,12 +71,12 @@ impl fmt::Display for Outcome {
 }
 
 impl Disk {
-    /// A disk that holds this for certain.
+    /// A disk that certainly holds this.
     pub fn new(image: Vec<u8>, lengths_stay_uncertain: bool) -> Disk {
         Disk { base: image, pending: Vec::new(), lengths_stay_uncertain }
     }
 
-    /// Goes on by an event.
+    /// Advances by one event.
     pub fn advance(&mut self, event: &Event) {
         match event {
             Event::Write { offset, bytes } => {
@@ -104,7 +106,7 @@ impl Disk {
                 pending.certainty = Certainty::Certain;
             }
         }
-        // What comes behind something uncertain can be covered by it, so only the front is final.
+        // A later event can cover an uncertain one, so only the front becomes final.
         let certain =
             self.pending.iter().take_while(|pending| pending.certainty == Certainty::Certain).count();
         for pending in self.pending.drain(..certain) {
@@ -117,9 +119,9 @@ impl Disk {
         self.pending.iter().filter(uncertain).map(|pending| &pending.change)
     }
 
-    /// Ways in which a cut at this moment can turn out: every subset of the uncertain writes while they are at most
-    /// `all_up_to`, else some of them; each with every length that the file may have; and each `tears` times with a
-    /// write torn. No two are the same.
+    /// Possible outcomes of a cut at this moment, all different: every subset of the uncertain
+    /// writes while there are at most `all_up_to` of them, else some subsets; each with every
+    /// possible length of the file; and each `tears` times with a torn write.
     pub fn outcomes(&self, limits: Limits, random: &mut Random) -> Vec<Outcome> {
         let mut meta = None;
         let mut writes: Vec<usize> = Vec::new();
@@ -138,7 +140,8 @@ impl Disk {
             for lengths in 0..=lengths {
                 outcomes.push(Outcome { sectors: sectors.clone(), lengths });
             }
-            // Nothing but the beginning of a meta page that was just written: it says all but the end of a long list.
+            // Only the beginning of a newly written meta page: everything but the end of a long
+            // list.
             if let Some(meta) =
                 meta.filter(|meta| limits.tears > 0 && *meta + 1 == writes.len() && subset[*meta])
             {
@@ -148,7 +151,7 @@ impl Disk {
             }
             let torn: Vec<usize> = (0..writes.len()).filter(|index| subset[*index]).collect();
             for _ in 0..if torn.is_empty() { 0 } else { limits.tears } {
-                // Every other time the newest meta page, on which most depends.
+                // Every other tear hits the newest meta page, on which most depends.
                 let index = match meta.filter(|meta| subset[*meta]) {
                     Some(meta) if random.one_in(2) => meta,
                     _ => torn[random.below(torn.len() as u64) as usize],
@@ -165,7 +168,7 @@ impl Disk {
         outcomes
     }
 
-    /// The bytes that are left.
+    /// The bytes that are left on the disk.
     pub fn image(&self, outcome: &Outcome) -> Vec<u8> {
         let mut image = self.base.clone();
         let mut sectors = outcome.sectors.iter();
@@ -190,7 +193,7 @@ impl Disk {
 }
 
 impl Change {
-    /// Writes beyond the end are lost: there the file has not grown.
+    /// A write beyond the end is lost: the file has not grown there.
     fn happen(&self, image: &mut Vec<u8>, sectors: u64) {
         match self {
             Change::Length(len) => image.resize(*len, 0),
@@ -207,16 +210,16 @@ impl Change {
     }
 }
 
-/// How many outcomes of one cut are tried.
+/// How many outcomes of one cut to try.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Up to so many uncertain writes, every subset.
+    /// Try every subset of up to this many uncertain writes.
     pub all_up_to: usize,
-    /// Of more, those that leave out, hold, or end with one of so many writes, the last ones.
+    /// With more, try the subsets that leave out, hold, or end with one of this many last writes.
     pub singles: usize,
-    /// And so many others.
+    /// And this many other subsets.
     pub samples: usize,
-    /// Torn variants of each.
+    /// How many torn variants of each to try.
     pub tears: usize,
 }
 
@@ -226,7 +229,7 @@ fn subsets(writes: usize, limits: Limits, random: &mut Random) -> Vec<Vec<bool>>
             .map(|mask| (0..writes).map(|index| mask >> index & 1 == 1).collect())
             .collect();
     }
-    // All, none, all but one, one alone, the first ones: and then any.
+    // All, none, all but one, one alone, the first ones; then random ones.
     let each = |keep: fn(usize, usize) -> bool| {
         (writes.saturating_sub(limits.singles)..writes)
             .map(move |at| (0..writes).map(|index| keep(index, at)).collect::<Vec<bool>>())

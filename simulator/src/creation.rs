@@ -1,4 +1,5 @@
-//! The power is cut while a file is made: afterwards there is no file of its name, or a whole one that is durable.
+//! Cuts the power while a file is made. Afterwards there is no file of its name, or a whole one
+//! that is durable. The tests of the same name use it.
 
 use drystone::simulation::{self, CrashDisk, Event, Making};
 
@@ -7,11 +8,11 @@ use crate::model::State;
 use crate::random::Random;
 use crate::run::{Broken, within};
 
-/// Cuts the power after each step of the making of a file that holds this, and opens what is left under its name. How many crash
-/// points there were.
+/// Cuts the power after each step of making a file with this content, and opens what is left under
+/// its name. Returns the number of crash points.
 ///
 /// # Errors
-/// A half-made file, or one that was lost after the call that makes it returned.
+/// A half-made file, or a file that was lost after the call that makes it returned.
 pub fn cut(steps: &[Making], wanted: &(u64, State), limits: Limits) -> Result<u64, Broken> {
     let mut disk = CrashDisk::new(None).map_err(|error| format!("the simulated disk: {error}"))?;
     let mut random = Random::new(1);
@@ -25,7 +26,7 @@ pub fn cut(steps: &[Making], wanted: &(u64, State), limits: Limits) -> Result<u6
             Making::Named => named = true,
             Making::FolderSynced => lasting = named,
         }
-        // Where the name is not certain, that there is no file is as good.
+        // While the name is not certain, there may also be no file.
         if !named {
             points += 1;
             continue;
@@ -56,7 +57,8 @@ fn whole(disk: &CrashDisk, wanted: &(u64, State)) -> Result<(), Broken> {
     }
 }
 
-/// The same steps with a bug in their order, to see it caught: the name comes before the last sync, or the folder is not synced.
+/// The same steps with a planted bug: the name comes before the last sync, or the folder is not
+/// synced.
 pub fn spoilt(steps: &[Making], folder: bool) -> Vec<Making> {
     let mut spoilt = steps.to_vec();
     if folder {
@@ -68,7 +70,7 @@ pub fn spoilt(steps: &[Making], folder: bool) -> Vec<Making> {
     if let (Some(sync), Some(name)) = (sync, name) {
         spoilt.swap(sync, name);
     }
-    // A commit syncs what it wrote, too.
+    // A commit also syncs what it wrote.
     spoilt.retain(|step| !matches!(step, Making::Content(Event::Sync)));
     spoilt
 }

@@ -1,8 +1,9 @@
-//! Tries crash points: cuts a recorded run at every event, in every way, opens what is left, and goes on from there.
+//! Tries crash points: cuts a recorded run at every event, in every way, opens what is left, and
+//! continues from there.
 
 use std::sync::Arc;
 
-use drystone::simulation::{CrashDisk, Event, Fault, Mutant, Operation, empty_image};
+use drystone::simulation::{Bug, CrashDisk, Event, Fault, Operation, empty_image};
 
 use crate::crash::{Disk, Limits};
 use crate::model::State;
@@ -10,13 +11,13 @@ use crate::random::Random;
 use crate::run::{Allowed, Broken, Run, Version, open, run, within};
 use crate::script::{Script, again_and_drop, again_script, follow_up, random_script, short_scripts};
 
-/// How thoroughly one level is searched. Level 0 is the script, 1 the recovery and the next commits after a crash in it,
-/// 2 those after a crash in that recovery.
+/// How thoroughly one level is searched. Level 0 is the script, level 1 the recovery and the next
+/// commits after a crash in it, level 2 those after a crash in that recovery.
 #[derive(Clone, Copy, Debug)]
 pub struct Depth {
-    /// The outcomes of each cut.
+    /// How many outcomes of each cut to try.
     pub limits: Limits,
-    /// One cut in so many is followed by the next level.
+    /// One cut in this many is followed by the next level.
     pub deeper: u64,
 }
 
@@ -25,11 +26,11 @@ pub struct Depth {
 pub struct Plan {
     /// By level.
     pub depths: [Depth; 3],
-    /// Of the operations that can fail in the script, one in so many does; 0 for none.
+    /// One in this many of the operations that can fail in the script does fail; 0 for none.
     pub faults: u64,
-    /// Of those in the recovery and the next commits after a crash, one in so many.
+    /// The same in the recovery and the next commits after a crash.
     pub later_faults: u64,
-    /// The outcomes of each cut after a failure.
+    /// How many outcomes of each cut after a failure to try.
     pub after_fault: Depth,
 }
 
@@ -62,7 +63,7 @@ impl Plan {
         after_fault: depth(1, 0, 1, 0, 0),
     };
 
-    /// For a few seconds.
+    /// For a search of a few seconds.
     pub const SHORT: Plan = Plan {
         depths: [depth(2, 3, 1, 1, 80), depth(1, 0, 1, 1, 40), depth(1, 0, 1, 0, 0)],
         faults: 5,
@@ -70,7 +71,7 @@ impl Plan {
         after_fault: depth(1, 0, 1, 0, 60),
     };
 
-    /// After every cut it goes on, and is cut once more.
+    /// Every cut is followed by the next commits, and another cut.
     pub const EVERY_CUT: Plan = Plan {
         depths: [depth(4, 0, 0, 0, 1), depth(4, 4, 0, 0, 0), depth(1, 0, 0, 0, 0)],
         faults: 0,
@@ -78,7 +79,8 @@ impl Plan {
         after_fault: depth(1, 0, 0, 0, 0),
     };
 
-    /// Every operation fails: those of the script, and those of the recovery and the next commits after every cut.
+    /// Every operation fails once: in the script, and in the recovery and the next commits after
+    /// every cut.
     pub const FAILING: Plan = Plan {
         depths: [depth(1, 0, 0, 0, 1), depth(1, 0, 0, 0, 0), depth(1, 0, 0, 0, 0)],
         faults: 1,
@@ -90,27 +92,27 @@ impl Plan {
 /// How a planted bug was caught.
 #[derive(Clone, Debug)]
 pub struct Caught {
-    /// By which script.
+    /// The script.
     pub script: Script,
-    /// Searched from this seed.
+    /// The seed of the search.
     pub seed: u64,
-    /// After so many crash points, those of scripts before it included.
+    /// The number of crash points, those of earlier scripts included.
     pub points: u64,
-    /// What broke.
+    /// The promise that was broken.
     pub broken: Broken,
 }
 
-/// Searches short scripts, and then random ones, of databases with a planted bug, with [`Plan::SHORT`], until a promise is
-/// broken. `None` if nothing did.
+/// Searches short scripts, then random ones, with a planted bug and [`Plan::SHORT`], until a
+/// promise is broken. `None` if none is.
 ///
 /// # Errors
-/// When the system gives no memory.
-pub fn catch(planted: Mutant) -> std::io::Result<Option<Caught>> {
+/// When the system has no memory.
+pub fn catch(planted: Bug) -> std::io::Result<Option<Caught>> {
     let mut points = 0;
     let mut short = short_scripts();
     let (first, rest): (Vec<Script>, Vec<Script>) =
         short.drain(..).partition(|script| script.name == shows_soonest(planted));
-    if planted == Mutant::SettleOnce {
+    if planted == Bug::SettleOnce {
         let mut explorer = Explorer::new(Plan::EVERY_CUT, 0, Some(planted))?.followed_by(again_and_drop());
         let script = again_script();
         let outcome = explorer.explore(&script);
@@ -131,35 +133,35 @@ pub fn catch(planted: Mutant) -> std::io::Result<Option<Caught>> {
     Ok(None)
 }
 
-/// The short script to begin with: a matter of time only.
-fn shows_soonest(planted: Mutant) -> &'static str {
+/// The short script to begin with. This only saves time.
+fn shows_soonest(planted: Bug) -> &'static str {
     match planted {
-        Mutant::IgnoreReaders => "snapshots",
-        Mutant::ReuseTooEarly | Mutant::ForgetUnsynced => "eventual",
-        Mutant::ReuseListed | Mutant::ReadErrorIsTorn => "killed",
-        Mutant::MetaBeforePages | Mutant::LargeNotSynced | Mutant::ListGivenUp => "spill",
-        Mutant::HalfMeta => "many tables",
-        Mutant::CutBeforeCommit | Mutant::DiscardTooEarly => "shrink",
+        Bug::IgnoreReaders => "snapshots",
+        Bug::ReuseTooEarly | Bug::ForgetUnsynced => "eventual",
+        Bug::ReuseListed | Bug::ReadErrorIsTorn => "killed",
+        Bug::MetaBeforePages | Bug::LargeNotSynced | Bug::ListGivenUp => "spill",
+        Bug::HalfMeta => "many tables",
+        Bug::CutBeforeCommit | Bug::DiscardTooEarly => "shrink",
         _ => "small",
     }
 }
 
-/// Crash points that were tried: images left by a cut, opened, read whole and checked.
+/// Crash points: images left by a cut that were opened, read whole and checked.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Points {
-    /// In all.
+    /// All of them.
     pub all: u64,
-    /// Where the power went again during the recovery after a cut, before anything else was written.
+    /// Those where the power was cut again during the recovery, before anything else was written.
     pub recovery: u64,
-    /// Where it went again in the commits after that.
+    /// Those where it was cut again in the commits after the recovery.
     pub next_commits: u64,
 }
 
 /// Searches scripts, and counts what it tries.
 pub struct Explorer {
-    planted: Option<Mutant>,
+    planted: Option<Bug>,
     plan: Plan,
-    /// One for each level.
+    /// One per level.
     disks: Vec<CrashDisk>,
     random: Random,
     points: Points,
@@ -167,11 +169,11 @@ pub struct Explorer {
 }
 
 impl Explorer {
-    /// A search with this plan and seed, of databases with this bug.
+    /// A search with this plan and seed, with this planted bug.
     ///
     /// # Errors
-    /// When the system gives no memory.
-    pub fn new(plan: Plan, seed: u64, planted: Option<Mutant>) -> std::io::Result<Explorer> {
+    /// When the system has no memory.
+    pub fn new(plan: Plan, seed: u64, planted: Option<Bug>) -> std::io::Result<Explorer> {
         let disks = (0..plan.depths.len() + 1).map(|_| CrashDisk::new(planted)).collect::<Result<_, _>>()?;
         let random = Random::new(seed);
         Ok(Explorer {
@@ -191,7 +193,7 @@ impl Explorer {
         self
     }
 
-    /// Crash points tried so far.
+    /// The crash points tried so far.
     pub fn points(&self) -> Points {
         self.points
     }
@@ -207,7 +209,8 @@ impl Explorer {
         within(format!("script \"{}\"", script.name), searched)
     }
 
-    /// Runs a script from an image, and cuts the power wherever it goes; then once more for each failure.
+    /// Runs a script from an image, and cuts the power at every event. Then the same for each
+    /// failure.
     fn explore_from(
         &mut self,
         script: &Script,
@@ -245,7 +248,7 @@ impl Explorer {
     ) -> Result<(), Broken> {
         self.load(level, image)?;
         let failed = run(&self.disks[level], script, start, Some(fault))?;
-        // What comes before the failure was tried without it.
+        // The run without a failure has tried everything before the failure.
         let from = failed.events.iter().position(|event| matches!(event, Event::FailedSync)).unwrap_or(0);
         self.cut(&failed, image, from, level, self.plan.after_fault)
     }
@@ -259,8 +262,8 @@ impl Explorer {
         level: usize,
         depth: Depth,
     ) -> Result<(), Broken> {
-        let mut disk = Disk::new(image.to_vec(), self.planted == Some(Mutant::GrowthNotSynced));
-        // A cut in a recovery that has not written anything leaves what there was.
+        let mut disk = Disk::new(image.to_vec(), self.planted == Some(Bug::GrowthNotSynced));
+        // A cut in a recovery that has written nothing leaves the same image.
         let from = if level == 0 { from } else { from.max(1) };
         for count in 0..=run.events.len() {
             if let Some(event) = count.checked_sub(1).map(|last| &run.events[last]) {
@@ -284,7 +287,7 @@ impl Explorer {
         Ok(())
     }
 
-    /// Opens what a cut has left, and sometimes goes on from there.
+    /// Opens what a cut has left, and sometimes continues from there.
     fn look(&mut self, left: &[u8], allowed: &Allowed, level: usize, depth: Depth) -> Result<(), Broken> {
         self.points.all += 1;
         let next = self.plan.depths.get(level).copied();

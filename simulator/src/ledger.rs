@@ -1,19 +1,20 @@
 //! What several processes may see of one database, and what a power cut may leave of it.
+//! `processes` records every call here; `together` asks what a cut may leave.
 
 use std::sync::Arc;
 
 use crate::model::State;
 use crate::run::{Broken, Version};
 
-/// The states that there are, in the order in which they came.
+/// The states that exist, in the order in which they were committed.
 pub struct Ledger {
     /// The last one that no power cut can take away.
     durable: Version,
-    /// Those after it.
+    /// The states after it.
     later: Vec<Version>,
-    /// Commits of which it is not known whether they are there.
+    /// Commits that may or may not exist.
     flights: Vec<Flight>,
-    /// A failed write may have taken commits with it that were not durable.
+    /// A failed write may have destroyed commits that were not durable.
     fallback: bool,
     /// The process that began to write last.
     last_writer: u64,
@@ -23,9 +24,9 @@ pub struct Ledger {
 #[derive(Clone)]
 struct Flight {
     process: u64,
-    /// What it makes; nothing for a compaction, which leaves all rows as they are.
+    /// The state that it makes. `None` for a compaction, which leaves all rows as they are.
     state: Option<Arc<State>>,
-    /// Its process was killed or gave up: whether it is there is settled when the next one writes.
+    /// Its process was killed or gave up. The next writer settles whether it exists.
     over: bool,
 }
 
@@ -35,12 +36,12 @@ pub struct AfterCut {
     durable: Version,
     later: Vec<Version>,
     flights: Vec<Option<Arc<State>>>,
-    /// One of them may have got a new number.
+    /// Whether one of them may have got a new number.
     fallback: bool,
 }
 
 impl AfterCut {
-    /// The state that was found, if it may be.
+    /// The state that was found, if it is allowed.
     pub fn find(&self, found: &(u64, State)) -> Option<Version> {
         let known = std::iter::once(&self.durable).chain(&self.later);
         if let Some(version) = known.clone().find(|version| agrees(version, found)) {
@@ -54,7 +55,7 @@ impl AfterCut {
             .then(|| Version { transaction: found.0, state: found.1.clone().into() })
     }
 
-    /// For the report of a failure.
+    /// The text for the report of a failure.
     pub fn describe(&self) -> String {
         let later: Vec<u64> = self.later.iter().map(|version| version.transaction).collect();
         format!(
@@ -70,12 +71,12 @@ fn agrees(version: &Version, found: &(u64, State)) -> bool {
 }
 
 impl Ledger {
-    /// A database that holds this for certain.
+    /// A database that certainly holds this.
     pub fn new(version: Version) -> Ledger {
         Ledger { durable: version, later: Vec::new(), flights: Vec::new(), fallback: false, last_writer: 0 }
     }
 
-    /// The number of the newest state that some process is known to have seen.
+    /// The number of the newest state that a process is known to have seen.
     pub fn newest(&self) -> u64 {
         self.later.last().unwrap_or(&self.durable).transaction
     }
@@ -90,10 +91,10 @@ impl Ledger {
         }
     }
 
-    /// A process that began to look when `since` was the newest has seen this.
+    /// Records that a process saw this state; `since` was the newest one when it began to read.
     ///
     /// # Errors
-    /// If that cannot be.
+    /// If it may not see this state.
     pub fn see(&mut self, found: (u64, State), since: u64) -> Result<Version, Broken> {
         // It may have fallen back meanwhile.
         let since = since.min(self.newest());
@@ -120,17 +121,17 @@ impl Ledger {
         let what = match known().find(|version| version.transaction == found.0) {
             Some(version) if *version.state == found.1 => "which is older",
             Some(_) => "with other rows than that had",
-            None => "which nobody has committed",
+            None => "which was never committed",
         };
         Err(format!("shows transaction {} instead of {since} or a later one, {what}", found.0))
     }
 
-    /// A commit begins to end. `None` is a compaction.
+    /// Records that a commit has begun to end. `None` is a compaction.
     pub fn fly(&mut self, process: u64, state: Option<Arc<State>>) {
         self.flights.push(Flight { process, state, over: false });
     }
 
-    /// It has returned without an error, and its process sees this.
+    /// Records that it returned without an error, and that its process sees this state.
     ///
     /// # Errors
     /// If that is not what was committed.
@@ -150,12 +151,13 @@ impl Ledger {
         Ok(())
     }
 
-    /// A commit has said that nothing was changed.
+    /// Records that a commit found nothing to change.
     pub fn drop_flight(&mut self, process: u64) {
         self.flights.retain(|flight| flight.process != process || flight.over);
     }
 
-    /// A process was killed, or does not know what became of its commit; `failed` tells whether a write may be at fault.
+    /// Records that a process was killed, or does not know the result of its commit. `failed`: a
+    /// write may be the cause.
     pub fn doubt(&mut self, process: u64, failed: bool) {
         for flight in self.flights.iter_mut().filter(|flight| flight.process == process) {
             flight.over = true;
@@ -163,10 +165,11 @@ impl Ledger {
         self.fallback |= failed;
     }
 
-    /// A process has begun to write, and builds on this: from now on it is known which commits there are.
+    /// Records that a process has begun to write, on top of this state. This settles which commits
+    /// exist.
     ///
     /// # Errors
-    /// If that cannot be.
+    /// If that state may not exist.
     pub fn decide(&mut self, process: u64, found: (u64, State)) -> Result<Version, Broken> {
         let version = self.see(found, self.newest())?;
         self.flights.retain(|flight| !flight.over);
@@ -180,20 +183,20 @@ impl Ledger {
         Ok(version)
     }
 
-    /// A process has made everything durable, and sees this.
+    /// Records that a process has made everything durable, and sees this state.
     ///
     /// # Errors
-    /// If that cannot be.
+    /// If it may not see this state.
     pub fn decide_durable(&mut self, process: u64, found: (u64, State)) -> Result<(), Broken> {
         let version = self.decide(process, found)?;
         self.settle_at(&version);
         Ok(())
     }
 
-    /// This state is certain from now on.
+    /// Marks this state as certain.
     fn settle_at(&mut self, version: &Version) {
         self.durable = version.clone();
-        // Others may have been seen already that come after it.
+        // States after it may have been seen already.
         self.later.retain(|later| later.transaction > version.transaction);
     }
 }

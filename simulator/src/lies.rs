@@ -1,7 +1,7 @@
-//! A disk that lies: of a run one write is lost, lands in another place or happens once more, or some bytes cannot be read any
-//! more. Whatever it does, there are the right rows or an error.
+//! A disk that lies: one write of a run is lost, goes to another place or happens twice, or some
+//! bytes cannot be read any more. Whatever the lie, the answer is the right rows or an error.
 
-use drystone::simulation::{self, CrashDisk, Event, Mutant, empty_image};
+use drystone::simulation::{self, Bug, CrashDisk, Event, empty_image};
 use drystone::{Database, ErrorKind};
 
 use crate::crash::{Disk, Limits};
@@ -10,38 +10,38 @@ use crate::random::Random;
 use crate::run::{Allowed, Broken, Version, run, within};
 use crate::script::{Script, Step, follow_up, random_script};
 
-/// What the disk does.
+/// A lie of the disk.
 #[derive(Clone, Debug)]
 enum Lie {
     /// The write was acknowledged, and never happened.
     Lost(usize),
-    /// It went to another place.
+    /// The write went to another place.
     Misdirected(usize, u64),
-    /// It happened once more, after so many events.
+    /// The write happened a second time, after this many events.
     Repeated(usize, usize),
     /// These bytes cannot be read.
     Unreadable(u64, u64),
 }
 
-/// What came of the lies.
+/// The outcomes of the lies.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Outcomes {
-    /// All that were told.
+    /// The number of lies.
     pub told: u64,
-    /// It made no difference to any row.
+    /// Made no difference to any row.
     pub harmless: u64,
-    /// An error when the file was opened.
+    /// Caused an error when the file was opened.
     pub at_opening: u64,
-    /// An error when rows were read, which `check` finds too.
+    /// Caused an error when rows were read, which `check` finds too.
     pub at_reading: u64,
-    /// An error in the next commit.
+    /// Caused an error in the next commit.
     pub at_writing: u64,
-    /// A lie about a meta page took away the last commits, whole: nothing can tell.
+    /// Hit a meta page and took away the last commits, whole: nothing can tell.
     pub older: u64,
 }
 
 impl Outcomes {
-    /// Both together.
+    /// Adds the counts of another search.
     pub fn add(&mut self, other: &Outcomes) {
         self.told += other.told;
         self.harmless += other.harmless;
@@ -52,16 +52,16 @@ impl Outcomes {
     }
 }
 
-/// Tells so many lies about the run of the script with this seed.
+/// Tells this many lies about the run of the script with this seed.
 ///
 /// # Errors
 /// A wrong answer.
-pub fn search(seed: u64, lies: u64, planted: Option<Mutant>) -> Result<Outcomes, Broken> {
+pub fn search(seed: u64, lies: u64, planted: Option<Bug>) -> Result<Outcomes, Broken> {
     let failed = |error| format!("the simulated disk: {error}");
     let mut disk = CrashDisk::new(planted).map_err(failed)?;
     disk.load(&empty_image()).map_err(failed)?;
     let mut script = random_script(seed);
-    // A process that ends without a word may lose nothing, and says nothing of what there is.
+    // Without kills: a killed process leaves open which of its commits are certain.
     script.steps.retain(|step| !matches!(step, Step::Kill));
     let start = Allowed::only(Version { transaction: 1, state: State::default().into() });
     let run = run(&disk, &script, &start, None)?;
@@ -110,7 +110,7 @@ fn tell(events: &[Event], writes: &[usize], random: &mut Random) -> Lie {
     }
 }
 
-/// What the disk holds in the end, and whether a meta page may hold something else than was written last.
+/// The final content of the disk, and whether a meta page may differ from what was written last.
 fn image(events: &[Event], lie: &Lie, random: &mut Random) -> (Vec<u8>, bool) {
     let mut disk = Disk::new(empty_image(), false);
     let mut touches_meta = false;
@@ -152,7 +152,8 @@ fn look(
     let found = match State::newest(&db) {
         Ok(found) => found,
         Err(error) => {
-            // The model has a word for rows that nobody wrote; the store says what does not match.
+            // The model's error is for rows that were never written; the store's own error names
+            // the mismatch.
             detected(&error)?;
             outcomes.at_reading += 1;
             return match db.check() {
@@ -207,10 +208,10 @@ fn write_on(db: &Database, found: &State) -> Result<(), Refused> {
     Ok(())
 }
 
-/// An error must be one of a disk that failed or a file that is damaged.
+/// The error must name a failed disk or a damaged file.
 fn detected(error: &drystone::Error) -> Result<(), Broken> {
     let text = error.to_string();
-    let of_the_model = text.contains("nobody wrote") || text.contains("other rows than its table");
+    let of_the_model = text.contains("never written") || text.contains("other rows than its table");
     match error.kind() {
         _ if of_the_model => Err(text),
         ErrorKind::Io | ErrorKind::Corrupt | ErrorKind::Poisoned | ErrorKind::Truncated => Ok(()),

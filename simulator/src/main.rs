@@ -1,5 +1,7 @@
-//! The soak: `cargo run --release -p drystone-simulator -- --points 1000000`, or `--minutes 10`. A failure prints the command
-//! that repeats it.
+//! The soak: `cargo run --release -p drystone-simulator -- --points 1000000`, or `--minutes 10`. A
+//! failure prints the command that repeats it.
+
+mod arguments;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -7,40 +9,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use drystone::simulation::Mutant;
+use arguments::{Options, Planted};
+use clap::Parser;
+use drystone::simulation::Bug;
 use drystone_simulator::explore::{Explorer, Plan, Points, catch};
 use drystone_simulator::lies::{Outcomes, search};
 use drystone_simulator::script::{Script, large_script, random_script, short_scripts};
 use drystone_simulator::together::{self, Search as Runs, Tally, Together};
 
-const USAGE: &str = "\
-Cuts the power of a simulated disk at every event of short scripts and of random ones, and looks for a lost commit.
-
-    --points N     search random scripts until so many crash points were tried in all [1000000]
-    --minutes N    or until so many minutes have passed
-    --seed S       the first random script; alone, the only one
-    --script NAME  only this short script
-    --processes N  search runs of so many processes with one database instead, from this seed on
-    --run S        of those, only the run of this seed
-    --lies N       have the disk tell so many lies about each of 1000 random scripts, or of as many as the minutes allow
-    --planted NAME plant this bug in what is searched; all: catch one bug after the other, with short searches
-    --threads N    [all processors]";
-
-/// What is asked for.
-#[derive(Default)]
-struct Options {
-    points: Option<u64>,
-    minutes: Option<u64>,
-    seed: Option<u64>,
-    script: Option<String>,
-    threads: Option<u64>,
-    planted: Option<String>,
-    processes: Option<u64>,
-    run: Option<u64>,
-    lies: Option<u64>,
-}
-
-/// One script and how it is searched.
+/// A script, and how to search it.
 struct Task {
     script: Script,
     plan: Plan,
@@ -49,36 +26,22 @@ struct Task {
 }
 
 fn main() -> ExitCode {
-    let options = match parse(std::env::args().skip(1)) {
-        Ok(options) => options,
-        Err(message) => {
-            eprintln!("{message}\n\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    if options.planted.as_deref() == Some("all") {
+    let options = Options::parse();
+    if options.planted == Some(Planted::All) {
         return catch_all();
     }
-    let other = match (options.processes, options.lies) {
-        (Some(processes), _) => Some(processes_of(&options, processes as usize)),
-        (None, Some(lies)) => Some(lying(&options, lies)),
-        (None, None) => None,
-    };
-    if let Some(outcome) = other {
-        return outcome.unwrap_or_else(|message| {
-            eprintln!("{message}");
-            ExitCode::from(2)
-        });
+    match (options.processes, options.lies) {
+        (Some(processes), _) => processes_of(&options, processes as usize),
+        (None, Some(lies)) => lying(&options, lies),
+        (None, None) => cutting(&options),
     }
+}
+
+/// Cuts the power in scripts, until a limit or a failure.
+fn cutting(options: &Options) -> ExitCode {
     let start = Instant::now();
-    let search = match Search::new(&options) {
-        Ok(search) => search,
-        Err(message) => {
-            eprintln!("{message}");
-            return ExitCode::from(2);
-        }
-    };
-    let threads = threads(&options);
+    let search = Search::new(options);
+    let threads = options.threads();
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| search.work());
@@ -98,13 +61,13 @@ fn main() -> ExitCode {
     if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Shows that the search would find a bug, if there were one.
+/// Shows that the search finds each planted bug.
 fn catch_all() -> ExitCode {
     let mut missed = 0;
-    for mutant in Mutant::ALL {
-        let of_several = Mutant::OF_SEVERAL.contains(&mutant) && mutant != Mutant::SettleOnce;
+    for mutant in Bug::ALL {
+        let of_several = Bug::OF_SEVERAL.contains(&mutant) && mutant != Bug::SettleOnce;
         let caught = if of_several {
-            let lies = matches!(mutant, Mutant::KeepMarks | Mutant::ForgetFirstPage);
+            let lies = matches!(mutant, Bug::KeepMarks | Bug::ForgetFirstPage);
             let runs = if lies { Runs::lying(3) } else { Runs::of(3) };
             let caught = together::catch(mutant, runs, 1, 30_000);
             caught.map(|caught| caught.map(|caught| format!("run {}: {}", caught.seed, caught.broken)))
@@ -125,25 +88,25 @@ fn catch_all() -> ExitCode {
             Err(error) => println!("{mutant:?}: {error}"),
         }
     }
-    println!("{} of {} planted bugs caught", Mutant::ALL.len() - missed, Mutant::ALL.len());
+    println!("{} of {} planted bugs caught", Bug::ALL.len() - missed, Bug::ALL.len());
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// A search that several threads work on.
+/// A search that several threads share.
 struct Search {
-    /// Searched whatever the limits say.
+    /// Scripts that are searched whatever the limits are.
     fixed: Vec<Task>,
     first_seed: u64,
     /// Whether random scripts follow.
     random: bool,
     wanted_points: u64,
     until: Option<Instant>,
-    planted: Option<Mutant>,
+    planted: Option<Bug>,
     next: AtomicU64,
     tried: Mutex<Tried>,
 }
 
-/// What was done so far.
+/// What the search has done so far.
 #[derive(Clone, Copy, Default)]
 struct Tried {
     points: Points,
@@ -151,20 +114,9 @@ struct Tried {
     failures: u64,
 }
 
-fn planted(options: &Options) -> Result<Option<Mutant>, String> {
-    let Some(name) = &options.planted else { return Ok(None) };
-    let found = Mutant::ALL.into_iter().find(|mutant| format!("{mutant:?}") == *name);
-    found.map(Some).ok_or_else(|| format!("there is no bug {name}; there are {:?}", Mutant::ALL))
-}
-
-fn threads(options: &Options) -> u64 {
-    let all = || std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
-    options.threads.unwrap_or_else(all)
-}
-
-/// Has the disk lie about random scripts, until the limits or a wrong answer.
-fn lying(options: &Options, lies: u64) -> Result<ExitCode, String> {
-    let planted = planted(options)?;
+/// Makes the disk lie about random scripts, until a limit or a wrong answer.
+fn lying(options: &Options, lies: u64) -> ExitCode {
+    let planted = options.bug();
     let start = Instant::now();
     let first = options.seed.unwrap_or(0);
     let over = |seed: u64| match options.minutes {
@@ -196,19 +148,19 @@ fn lying(options: &Options, lies: u64) -> Result<ExitCode, String> {
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..threads(options) {
+        for _ in 0..options.threads() {
             scope.spawn(work);
         }
     });
     let (outcomes, scripts, failures) = total.into_inner().unwrap_or_default();
     let seconds = start.elapsed().as_secs_f64();
     println!("{scripts} scripts from seed {first}, {outcomes:?}; {seconds:.0} s: {failures} wrong answers");
-    Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Searches runs of several processes, until the limits or a failure.
-fn processes_of(options: &Options, processes: usize) -> Result<ExitCode, String> {
-    let planted = planted(options)?;
+/// Searches runs of several processes, until a limit or a failure.
+fn processes_of(options: &Options, processes: usize) -> ExitCode {
+    let planted = options.bug();
     let start = Instant::now();
     let until = options.minutes.map(|minutes| start + Duration::from_secs(60 * minutes));
     let points = options.points.unwrap_or(if until.is_some() { u64::MAX } else { 1_000_000 });
@@ -240,7 +192,7 @@ fn processes_of(options: &Options, processes: usize) -> Result<ExitCode, String>
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..if options.run.is_some() { 1 } else { threads(options) } {
+        for _ in 0..if options.run.is_some() { 1 } else { options.threads() } {
             scope.spawn(work);
         }
     });
@@ -256,12 +208,11 @@ fn processes_of(options: &Options, processes: usize) -> Result<ExitCode, String>
         tally.runs as f64 / seconds,
         tally.points as f64 / seconds,
     );
-    Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 impl Search {
-    fn new(options: &Options) -> Result<Search, String> {
-        let planted = planted(options)?;
+    fn new(options: &Options) -> Search {
         let task = |script: Script, plan, seed| {
             let repeat = format!("--script \"{}\" --seed {seed}", script.name);
             Task { script, plan, seed, repeat }
@@ -278,7 +229,7 @@ impl Search {
         } else if options.seed.is_some() {
             fixed = if limited { Vec::new() } else { vec![random_task(seed)] };
         }
-        Ok(Search {
+        Search {
             fixed,
             first_seed: seed,
             random: options.script.is_none() && (limited || options.seed.is_none()),
@@ -288,13 +239,13 @@ impl Search {
                 1_000_000
             }),
             until: options.minutes.map(|minutes| Instant::now() + Duration::from_secs(60 * minutes)),
-            planted,
+            planted: options.bug(),
             next: AtomicU64::new(0),
             tried: Mutex::default(),
-        })
+        }
     }
 
-    /// Until the limits, or a failure: it is what the search is for.
+    /// Searches until a limit or the first failure.
     fn work(&self) {
         loop {
             let tried = self.tried.lock().map_or_else(|_| Tried::default(), |tried| *tried);
@@ -343,28 +294,4 @@ impl Search {
 
 fn random_task(seed: u64) -> Task {
     Task { script: random_script(seed), plan: Plan::RANDOM, seed, repeat: format!("--seed {seed}") }
-}
-
-fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options = Options::default();
-    while let Some(name) = arguments.next() {
-        if name == "--help" {
-            return Err(String::new());
-        }
-        let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
-        let number = || value.parse().map_err(|_| format!("{name} needs a number, not {value:?}"));
-        match name.as_str() {
-            "--points" => options.points = Some(number()?),
-            "--minutes" => options.minutes = Some(number()?),
-            "--seed" => options.seed = Some(number()?),
-            "--threads" => options.threads = Some(number()?),
-            "--processes" => options.processes = Some(number()?),
-            "--lies" => options.lies = Some(number()?),
-            "--run" => options.run = Some(number()?),
-            "--script" => options.script = Some(value),
-            "--planted" => options.planted = Some(value),
-            _ => return Err(format!("there is no option {name}")),
-        }
-    }
-    Ok(options)
 }

@@ -1,4 +1,5 @@
-//! What the database should hold: the model that every image is held against, and edits that change both alike.
+//! What the database should hold: the model that every image is compared with, and edits that
+//! change both in the same way.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use drystone::{
     Database, Index, IndexOptions, LoadOptions, OnDuplicate, Record, Result, TableOptions, WriteTransaction,
 };
 
-/// A row with a key. 16 to a leaf make 4,224 bytes, so that leaves lie across page borders.
+/// A row with a key. 16 rows of a leaf make 4,224 bytes, so that leaves cross page borders.
 #[derive(Clone, Copy, Record)]
 #[repr(C)]
 pub struct Item {
@@ -25,7 +26,7 @@ pub struct Entry {
 }
 
 const LEAF_ROWS: usize = 16;
-/// Of the tables of each kind so many may have an index.
+/// How many tables of each kind may have an index.
 const INDEXED: u8 = 2;
 
 fn item(key: u64, value: u64) -> Item {
@@ -39,9 +40,9 @@ fn entry(value: u64) -> Entry {
 /// A table that scripts work on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Table {
-    /// Of [`Item`]s.
+    /// A table of [`Item`]s.
     Keyed(u8),
-    /// Of [`Entry`]s.
+    /// A table of [`Entry`]s.
     List(u8),
 }
 
@@ -57,7 +58,7 @@ impl Table {
         format!("{} by value", self.name())
     }
 
-    /// What the index is on.
+    /// The fields of the index.
     fn indexed(self) -> &'static str {
         match self {
             Table::Keyed(_) => "value",
@@ -73,7 +74,7 @@ enum Rows {
     List(Vec<u64>),
 }
 
-/// A table: its rows, and whether it has an index on what they hold.
+/// A table: its rows, and whether it has an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Contents {
     rows: Rows,
@@ -84,20 +85,20 @@ struct Contents {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State(BTreeMap<Table, Contents>);
 
-/// A change. Whatever the state, it can be made: what is missing is left out.
+/// A change. It can be made in every state: it skips what does not exist.
 #[derive(Clone, Debug)]
 pub enum Edit {
-    /// Makes the table if it is not there.
+    /// Makes the table if it does not exist.
     Create(Table),
-    /// Drops it if it is there, with its index.
+    /// Drops it if it exists, with its index.
     Drop(Table),
-    /// Makes an index on what its rows hold, if it has none.
+    /// Makes its index, if it has none.
     Index(Table),
-    /// Drops that index.
+    /// Drops its index.
     DropIndex(Table),
-    /// Puts in `count` rows from this key (or at the end), `step` apart.
+    /// Inserts `count` rows from this key on (or at the end), `step` apart.
     Put {
-        /// Where.
+        /// The table.
         table: Table,
         /// The first key.
         first: u64,
@@ -110,16 +111,16 @@ pub enum Edit {
     },
     /// Changes a row in place.
     Change {
-        /// Where.
+        /// The table.
         table: Table,
         /// Its key or number.
         key: u64,
-        /// What it holds from now on.
+        /// Its new content.
         value: u64,
     },
     /// Removes `count` keys from this one on, or all rows from this number on.
     Remove {
-        /// Where.
+        /// The table.
         table: Table,
         /// The first key or number.
         first: u64,
@@ -128,13 +129,13 @@ pub enum Edit {
     },
     /// Loads rows in bulk.
     Load {
-        /// Where.
+        /// The table.
         table: Table,
         /// How many.
         rows: u64,
-        /// Whether they take the place of what is there.
+        /// Whether they replace the rows of the table.
         replace: bool,
-        /// Whether they come in the opposite order.
+        /// Whether they come in reverse order.
         backwards: bool,
         /// What they hold.
         value: u64,
@@ -145,7 +146,7 @@ impl State {
     /// Makes the change in the database and in the model.
     ///
     /// # Errors
-    /// What the database returns; the model is then of no use any more.
+    /// What the database returns. The model cannot be used any more then.
     pub fn apply(&mut self, edit: &Edit, write: &WriteTransaction) -> Result<()> {
         let options = TableOptions::new().leaf_rows(LEAF_ROWS);
         match *edit {
@@ -194,12 +195,13 @@ impl State {
     /// The state of a database as it is, with the number of its transaction.
     ///
     /// # Errors
-    /// What reading returns, or says of rows that cannot be.
+    /// Errors of reading, and rows that may not exist.
     pub fn read(snapshot: &drystone::ReadTransaction) -> Result<State> {
         let mut state = State::default();
         for name in snapshot.table_names()? {
             let number = name[name.len() - 2..].parse().unwrap_or_default();
-            // Looking costs time in every state of every crash; scripts index only the first tables.
+            // Checking indexes costs time in every state of every crash; scripts index only the
+            // first tables.
             let indexed = number < INDEXED && !snapshot.indexes(&name)?.is_empty();
             if name.starts_with("keyed") {
                 let table = snapshot.table::<Item>(&name)?;
@@ -246,7 +248,7 @@ fn bytes_agree<T: Record>(row: &T, wanted: &T) -> bool {
     drystone::RowBuf::from_record(row).as_bytes() == drystone::RowBuf::from_record(wanted).as_bytes()
 }
 
-/// The index finds every row, in the order of what it holds and then of its key.
+/// Checks that the index finds every row, in the order of its fields and then of the key.
 fn check_items(index: &Index<'_, Item>, rows: &BTreeMap<u64, u64>) -> Result<()> {
     let mut wanted: Vec<(u64, u64)> = rows.iter().map(|(key, value)| (*value, *key)).collect();
     wanted.sort_unstable();
@@ -258,7 +260,7 @@ fn check_items(index: &Index<'_, Item>, rows: &BTreeMap<u64, u64>) -> Result<()>
     check_index(found == wanted)
 }
 
-/// The same where there is no key: the entries are of each row, by what it holds and then its number.
+/// The same without a key: in the order of its fields, then of the number of the row.
 fn check_entries(index: &Index<'_, Entry>, rows: &[u64]) -> Result<()> {
     let mut wanted: Vec<(u64, u64)> = rows.iter().copied().zip(0..).collect();
     wanted.sort_unstable();
@@ -282,7 +284,7 @@ fn check(agrees: bool) -> Result<()> {
     if agrees {
         return Ok(());
     }
-    Err(drystone::Error::new(drystone::ErrorKind::Corrupt, "a row holds what nobody wrote"))
+    Err(drystone::Error::new(drystone::ErrorKind::Corrupt, "a row holds what was never written"))
 }
 
 fn edit_keyed(

@@ -1,5 +1,6 @@
-//! Several processes with one database on one simulated disk: they open it, write, hold snapshots, fail, are killed and come
-//! again, in an order that a seed decides.
+//! Several processes with one database on one simulated disk: they open it, write, hold snapshots,
+//! fail, are killed and start again, in an order that a seed decides. `together` searches such
+//! runs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
@@ -14,50 +15,51 @@ use crate::run::{Broken, Version};
 use crate::script::{random_edit, random_memory};
 use crate::turns::{Accident, Turns, locked};
 
-/// What a run is made of.
+/// The parameters of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
-    /// Decides everything.
+    /// Decides everything that is random.
     pub seed: u64,
     /// How many processes there are at once.
     pub processes: usize,
-    /// How many steps they take in all.
+    /// How many steps they take together.
     pub steps: u64,
     /// Whether operations fail.
     pub failures: bool,
-    /// Whether writes are lost that the disk acknowledges. Then a checksum that does not match ends the run, and is as it should be.
+    /// Whether the disk loses writes that it acknowledges. A checksum mismatch then ends the run,
+    /// and is no failure.
     pub lies: bool,
 }
 
-/// A run that is over.
+/// The recording of a run.
 pub struct Played {
     /// What happened to the disk.
     pub events: Vec<Event>,
-    /// From so many events on, this is what a cut may leave. In order.
+    /// What a cut may leave, from this many events on; in order.
     pub moments: Vec<(usize, AfterCut)>,
-    /// Operations on the disk and the lock file.
+    /// The number of operations on the disk and the lock file.
     pub operations: u64,
-    /// Snapshots that were compared in full with what they were.
+    /// The number of snapshots that were compared in full.
     pub compared: u64,
-    /// What processes did, and how many events there were before.
+    /// What processes did, and how many events came before.
     trace: Vec<(usize, String)>,
 }
 
 impl Played {
-    /// What a cut after so many events may leave.
+    /// What a cut after this many events may leave.
     pub fn allowed(&self, events: usize) -> &AfterCut {
         let behind = self.moments.partition_point(|(from, _)| *from <= events);
         &self.moments[behind.max(1) - 1].1
     }
 
-    /// What was done last before so many events.
+    /// The last steps before this many events.
     pub fn steps_before(&self, events: usize) -> String {
         let behind = self.trace.partition_point(|(before, _)| *before <= events);
         last_steps(&self.trace[..behind])
     }
 }
 
-/// How many steps a failure tells.
+/// How many steps the report of a failure lists.
 const TOLD: usize = 40;
 
 fn last_steps(trace: &[(usize, String)]) -> String {
@@ -66,10 +68,10 @@ fn last_steps(trace: &[(usize, String)]) -> String {
     format!("\n    the last steps, by the event before: {}", steps.join(" · "))
 }
 
-/// Plays a run on a disk that holds this version for certain.
+/// Plays a run on a disk that certainly holds this version.
 ///
 /// # Errors
-/// The promise that was broken, and the last steps before.
+/// The promise that was broken, and the last steps before it.
 pub fn play(disk: &CrashDisk, scenario: &Scenario, start: Version) -> Result<Played, Broken> {
     let mut random = Random::new(scenario.seed);
     let turns = Arc::new(Turns::new(disk.clone(), scenario.processes, Random::new(random.word())));
@@ -120,9 +122,9 @@ struct World<'w> {
     turns: &'w Turns,
     failures: bool,
     lies: bool,
-    /// Writes of meta pages fail often, so that commits get lost that others hold.
+    /// Whether writes of meta pages fail often, so that commits are lost that other processes hold.
     falls_back: bool,
-    /// Everybody looks at what the others hold.
+    /// Whether every process often lists the readers of the others.
     asks: bool,
     shared: Mutex<Shared>,
     held: Mutex<Vec<Held>>,
@@ -138,20 +140,20 @@ struct Shared {
     compared: u64,
 }
 
-/// A snapshot that a process holds, and what it showed.
+/// A snapshot that a process holds, and its expected content.
 struct Held {
     process: u64,
     snapshot: ReadTransaction,
     version: Version,
 }
 
-/// A process that runs, or the place of one that will.
+/// A process that runs, or a free place for one.
 struct Actor {
     me: usize,
     process: u64,
     db: Option<Database>,
     write: Option<Writing>,
-    /// It was told to open the database anew.
+    /// Whether it was told to open the database again.
     poisoned: bool,
     /// The failures that it had met when its step began.
     failures: usize,
@@ -159,15 +161,15 @@ struct Actor {
 
 struct Writing {
     transaction: WriteTransaction,
-    /// The transaction before.
+    /// The number of the transaction before it.
     base: u64,
     next: State,
 }
 
-/// How a step ends, if not with a broken promise.
+/// How a step ends without a broken promise.
 enum Done {
     Well,
-    /// The process was killed on the way.
+    /// The process was killed during the step.
     Killed,
 }
 
@@ -330,14 +332,15 @@ impl World<'_> {
         self.turns.plan(actor.me, accident);
     }
 
-    /// What a call has returned; an error needs a cause.
+    /// Checks the result of a call: an error needs a cause.
     fn after(&self, actor: &mut Actor, outcome: Result<(), Error>, what: &str) -> Step {
         if !self.disk.is_alive(actor.process) {
             return Ok(Done::Killed);
         }
         let Err(error) = outcome else { return Ok(Done::Well) };
         if error.kind() == ErrorKind::Busy {
-            // Another process stands still while it enters the reader table, or could not clear its slot.
+            // Another process is stopped while it enters the reader table, or could not clear its
+            // slot.
             self.tell(actor, format!("{what}: {error}"));
             return Ok(Done::Well);
         }
@@ -352,7 +355,7 @@ impl World<'_> {
                 let again = self.turns.quietly(|| actor.db.as_ref().map(Database::try_write));
                 match again {
                     Some(Err(again)) if again.kind() == ErrorKind::Poisoned => Ok(Done::Well),
-                    // Somebody else is writing.
+                    // Another process is writing.
                     Some(Ok(None)) => Ok(Done::Well),
                     _ => Err(format!("{what}: after \"{error}\" it goes on to write")),
                 }
@@ -375,7 +378,7 @@ impl World<'_> {
                 }
                 self.look(actor, since)
             }
-            // Others stand still while they open it.
+            // Other processes are stopped while they open it.
             Err(error) if error.kind() == ErrorKind::Busy => {
                 self.disk.kill(actor.process);
                 Ok(Done::Well)
@@ -388,7 +391,7 @@ impl World<'_> {
         }
     }
 
-    /// What the process sees at this moment.
+    /// The newest state that the process sees.
     fn found(&self, actor: &Actor) -> Result<(u64, State), Broken> {
         let Some(db) = &actor.db else { return Err("the database is not open".to_owned()) };
         self.turns
@@ -451,7 +454,8 @@ impl World<'_> {
         self.landed(actor, outcome, unchanged, "commit")
     }
 
-    /// Enters what became of a commit or a compaction. It made all durable if what is seen now is newer than `durable_above`.
+    /// Records the result of a commit or a compaction. It made everything durable if the state now
+    /// is newer than `durable_above`.
     fn landed(
         &self,
         actor: &mut Actor,
@@ -462,7 +466,8 @@ impl World<'_> {
         let process = actor.process;
         let failed = self.disk.failures_of(process) > actor.failures;
         match &outcome {
-            // Also where it was killed in the last moment: what returned without an error stands.
+            // This also counts if it was killed right after: a commit that returned without an
+            // error exists.
             Ok(()) if self.disk.is_alive(process) => {
                 let found = self.found(actor)?;
                 self.tell(actor, format!("made {}", found.0));
@@ -538,7 +543,7 @@ impl World<'_> {
         self.after(actor, Ok(()), "letting a snapshot go")
     }
 
-    /// Looks at what others hold, as the command `info` does.
+    /// Lists what other processes hold, as the command `info` does.
     fn ask_who_holds(&self, actor: &mut Actor) -> Step {
         let Some(db) = &actor.db else { return Ok(Done::Well) };
         self.tell(actor, "asks who holds what");
@@ -556,7 +561,7 @@ impl World<'_> {
             Err(error) => return self.after(actor, Err(error), "check"),
         };
         let failed = self.disk.failures_of(actor.process) > actor.failures;
-        // Of the two meta pages one may be torn by a write that failed.
+        // One of the two meta pages may be torn by a write that failed.
         let real = |page: Option<u64>| page.is_none_or(|page| page > 1);
         match report.problems.iter().find(|problem| real(problem.page)) {
             Some(problem) if !failed && self.disk.is_alive(actor.process) => Err(format!("check: {problem}")),
@@ -564,7 +569,8 @@ impl World<'_> {
         }
     }
 
-    /// The process ends in order. Its commits become durable, if nobody else is writing; here nothing is made of that.
+    /// The process closes the database. Its commits become durable, unless another process is
+    /// writing; the ledger does not rely on that.
     fn close(&self, actor: &mut Actor) {
         actor.write = None;
         self.drop_held(actor.process);
@@ -572,7 +578,7 @@ impl World<'_> {
         self.disk.kill(actor.process);
     }
 
-    /// The process was killed: what is left of it in memory goes, and does nothing.
+    /// The process was killed: what is left of it in memory is dropped, and does nothing.
     fn bury(&self, actor: &mut Actor) {
         self.turns.plan(actor.me, Accident::default());
         self.tell(actor, "is dead");
@@ -589,7 +595,7 @@ impl World<'_> {
         drop(own);
     }
 
-    /// Every snapshot that a process holds shows what it has always shown.
+    /// Checks that every snapshot of a process shows what it has always shown.
     fn compare_all(&self) -> Result<(), Broken> {
         let held = locked(&self.held);
         self.turns.quietly(|| {

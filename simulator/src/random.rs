@@ -1,4 +1,4 @@
-//! Random numbers that a seed repeats.
+//! Random numbers that a seed repeats. Everything random in the simulator comes from here.
 
 /// SplitMix64.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ impl Random {
         self.word() % limit
     }
 
-    /// Once in `times` true; never for 0.
+    /// True once in `times`; never for 0.
     pub fn one_in(&mut self, times: u64) -> bool {
         times > 0 && self.below(times) == 0
     }

@@ -1,4 +1,4 @@
-//! Runs a script on a simulated disk, and notes at each moment what a power cut may leave.
+//! Runs a script on a simulated disk, and records after each event what a power cut may leave.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::script::{Script, Step, Transaction};
 pub struct Version {
     /// Counted from 1, the empty database.
     pub transaction: u64,
-    /// What it holds.
+    /// Its content.
     pub state: Arc<State>,
 }
 
@@ -29,17 +29,17 @@ impl Version {
 pub struct Allowed {
     /// The last state that is certain.
     pub durable: Version,
-    /// States after it, of which each may be found instead.
+    /// Later states, each of which may be found instead.
     pub later: Vec<Version>,
 }
 
 impl Allowed {
-    /// Only this one.
+    /// Only this state.
     pub fn only(version: Version) -> Allowed {
         Allowed { durable: version, later: Vec::new() }
     }
 
-    /// The state that was found, if it may be.
+    /// The state that was found, if it is allowed.
     pub fn find(&self, found: &(u64, State)) -> Option<Version> {
         std::iter::once(&self.durable).chain(&self.later).find(|version| version.agrees(found)).cloned()
     }
@@ -50,18 +50,18 @@ impl Allowed {
     }
 }
 
-/// A run that is over.
+/// The recording of a run.
 pub struct Run {
     /// What happened to the disk.
     pub events: Vec<Event>,
-    /// From so many events on, this is what a cut may leave. In order.
+    /// What a cut may leave, from this many events on; in order.
     pub moments: Vec<(usize, Allowed)>,
-    /// After so many events what was found was settled, and the first transaction began.
+    /// After this many events the recovered state was settled, and the first transaction began.
     pub settled: usize,
 }
 
 impl Run {
-    /// What a cut after so many events may leave.
+    /// What a cut after this many events may leave.
     pub fn allowed(&self, events: usize) -> &Allowed {
         let behind = self.moments.partition_point(|(from, _)| *from <= events);
         &self.moments[behind.max(1) - 1].1
@@ -71,7 +71,7 @@ impl Run {
 /// A promise that was broken.
 pub type Broken = String;
 
-/// Opens what is on the disk, holds it against what may be there, and checks all of it.
+/// Opens what is on the disk, compares it with what is allowed, and checks all of it.
 ///
 /// # Errors
 /// What is wrong.
@@ -79,7 +79,8 @@ pub fn open(disk: &CrashDisk, allowed: &Allowed) -> Result<(Database, Version), 
     open_with(disk, |found| allowed.find(found), || allowed.describe())
 }
 
-/// The same where `find` says whether the state may be there, and `expected` which may.
+/// The same, where `find` tells whether a state is allowed, and `expected` describes those that
+/// are.
 ///
 /// # Errors
 /// What is wrong.
@@ -94,14 +95,14 @@ pub fn open_with(
         return Err(format!("found transaction {}, expected {}", found.0, expected()));
     };
     let report = db.check().map_err(|error| format!("it cannot be checked: {error}"))?;
-    // A meta page may be torn: that is what there are two for.
+    // One meta page may be torn: that is why there are two.
     if let Some(problem) = report.problems.iter().find(|problem| problem.page.is_none_or(|page| page > 1)) {
         return Err(format!("check finds in transaction {}: {problem}", found.0));
     }
     Ok((db, version))
 }
 
-/// Opens what is on the disk, once more where a fault kept it from that.
+/// Opens what is on the disk, a second time if a fault prevented the first.
 fn open_in_spite(disk: &CrashDisk, allowed: &Allowed) -> Result<(Database, Version), Broken> {
     loop {
         let failures = disk.failures();
@@ -112,7 +113,8 @@ fn open_in_spite(disk: &CrashDisk, allowed: &Allowed) -> Result<(Database, Versi
     }
 }
 
-/// Opens what is on the disk and runs the script; `fault` happens on the way, as soon as in the opening.
+/// Opens what is on the disk and runs the script. `fault` happens on the way, perhaps while it
+/// opens.
 ///
 /// # Errors
 /// What is wrong.
@@ -126,7 +128,7 @@ pub fn run(
         disk.inject(fault);
     }
     let (db, found) = open_in_spite(disk, allowed)?;
-    // What was found once is what every later opening must find.
+    // Every later opening must find the state that was found once.
     let allowed = Allowed::only(found.clone());
     let mut runner = Runner {
         disk,
@@ -144,18 +146,19 @@ pub fn run(
     runner.finish()
 }
 
-/// More commits than these no compaction makes: its rounds, and the one that lets the file be cut.
+/// The most commits of a compaction: its rounds, and the one that truncates the file.
 const COMPACTION_COMMITS: u64 = 17;
 
 struct Runner<'d> {
     disk: &'d CrashDisk,
     db: Database,
-    /// What is to be seen.
+    /// The state that must be seen.
     newest: Version,
     allowed: Allowed,
     moments: Vec<(usize, Allowed)>,
     held: Vec<(ReadTransaction, Version)>,
-    /// Whether this process has: what it found is not its own to make durable at the end.
+    /// Whether this process committed: a state that it only found is not its own to make durable at
+    /// the end.
     has_committed: bool,
     settled: Option<usize>,
 }
@@ -180,7 +183,7 @@ impl Runner<'_> {
         self.look()
     }
 
-    /// Everyone sees what they should.
+    /// Checks that everyone sees the right state.
     fn look(&self) -> Result<(), Broken> {
         let found = State::newest(&self.db).map_err(|error| format!("cannot be read: {error}"))?;
         if !self.newest.agrees(&found) {
@@ -219,7 +222,7 @@ impl Runner<'_> {
         write.set_durability(durability);
         match write.commit() {
             Ok(()) => {
-                // A transaction without an effect on the rows may or may not count as one.
+                // A transaction that changes no row may or may not count as one.
                 let seen = self.db.read().map_err(|error| format!("cannot read: {error}"))?.transaction();
                 if !changed && seen == self.newest.transaction {
                     self.allowed.later.pop();
@@ -237,7 +240,7 @@ impl Runner<'_> {
         }
     }
 
-    /// Every commit of it holds the same rows under the next number.
+    /// Checks that each of its commits holds the same rows under the next number.
     fn compact(&mut self) -> Result<(), Broken> {
         let first = self.newest.transaction;
         for transaction in first + 1..=first + COMPACTION_COMMITS {
@@ -262,7 +265,7 @@ impl Runner<'_> {
         }
     }
 
-    /// All that is seen now is certain.
+    /// Marks everything seen by now as certain.
     fn durable(&mut self) {
         self.allowed = Allowed::only(self.newest.clone());
         self.note();
@@ -272,7 +275,8 @@ impl Runner<'_> {
         self.moments.push((self.disk.event_count(), self.allowed.clone()));
     }
 
-    /// A call has failed. Then a fault was injected; nothing has changed, and the database goes on or asks to be opened anew.
+    /// Checks that a call failed because of an injected fault. Nothing has changed, and the
+    /// database continues or asks to be opened again.
     fn after(&mut self, error: &Error) -> Result<(), Broken> {
         if self.disk.failures() == 0 {
             return Err(format!("an error without a cause: {error}"));
@@ -280,7 +284,7 @@ impl Runner<'_> {
         self.look().map_err(|broken| format!("after \"{error}\": {broken}"))?;
         let again = match self.db.write() {
             Ok(_) => {
-                // It goes on: so what failed is gone for certain.
+                // It continues: so the failed commit certainly does not exist.
                 self.allowed.later.retain(|version| version.transaction <= self.newest.transaction);
                 self.note();
                 return Ok(());
@@ -295,17 +299,18 @@ impl Runner<'_> {
                 Err("a sync after a failed one claims to have worked".to_owned())
             }
             ErrorKind::Poisoned => self.reopen(false),
-            // The fault goes on.
+            // The fault continues.
             ErrorKind::Io => Ok(()),
             _ => Err(format!("after \"{error}\": {again}")),
         }
     }
 
-    /// The process ends without a word, and the next one finds the file as it was seen, not as it is on the disk.
+    /// The process ends without closing. The next one finds the file as it was seen, not as it is
+    /// on the disk.
     fn reopen(&mut self, sound: bool) -> Result<(), Broken> {
         self.disk.end_process();
         self.held.clear();
-        let (db, version) = within("opened anew", open_in_spite(self.disk, &self.allowed))?;
+        let (db, version) = within("opened again", open_in_spite(self.disk, &self.allowed))?;
         if sound && version.transaction != self.newest.transaction {
             let (found, lost) = (version.transaction, self.newest.transaction);
             return Err(format!("a killed process lost transaction {lost}: found {found}"));
@@ -321,7 +326,7 @@ impl Runner<'_> {
         let failures = self.disk.failures();
         drop(self.db);
         if self.has_committed && failures == 0 && self.disk.failures() == 0 {
-            // A clean end makes everything durable.
+            // Closing makes everything durable.
             self.moments.push((self.disk.event_count(), Allowed::only(self.newest)));
         }
         let settled = self.settled.unwrap_or_default();
@@ -329,7 +334,7 @@ impl Runner<'_> {
     }
 }
 
-/// A failure with where it happened put before it.
+/// Puts the place of a failure before its message.
 pub fn within<T>(place: impl Display, result: Result<T, Broken>) -> Result<T, Broken> {
     result.map_err(|broken| format!("{place}: {broken}"))
 }

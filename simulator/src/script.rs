@@ -1,4 +1,4 @@
-//! What is done to a database: short scripts that go through every kind of commit, and long random ones.
+//! What is done to a database: short scripts that use every kind of commit, and long random ones.
 
 use drystone::Durability;
 
@@ -8,11 +8,11 @@ use crate::random::Random;
 /// One transaction.
 #[derive(Clone, Debug)]
 pub struct Transaction {
-    /// What it does.
+    /// Its changes.
     pub edits: Vec<Edit>,
-    /// What its commit promises; `None` for one that is dropped.
+    /// The durability of its commit; `None` if it is dropped.
     pub commit: Option<Durability>,
-    /// Memory for its edits: little, and they spill.
+    /// The memory for its edits. If it is small, they spill.
     pub memory_bytes: usize,
 }
 
@@ -23,17 +23,17 @@ pub enum Step {
     Write(Transaction),
     /// Takes a snapshot and holds it.
     Hold,
-    /// Lets the oldest snapshot go.
+    /// Releases the oldest snapshot.
     Release,
     /// Makes everything durable.
     Sync,
-    /// Packs all tables, in as many commits as that takes.
+    /// Compacts all tables, in as many commits as that takes.
     Compact,
-    /// The process is killed, the disk keeps its power, and another process opens the database.
+    /// The process is killed, but the disk keeps its power. Another process opens the database.
     Kill,
 }
 
-/// Steps, and the name by which they are known.
+/// A sequence of steps with a name.
 #[derive(Clone, Debug)]
 pub struct Script {
     /// For the report of a failure.
@@ -77,7 +77,8 @@ fn many(value: u64) -> Vec<Edit> {
     tables.flat_map(|table| [Edit::Create(table), put(table, 1, 1, value)]).collect()
 }
 
-/// What is done after every crash: the first transaction settles what was found, the second is the next commit.
+/// What is done after every crash: the first transaction settles what was found, the second is the
+/// next commit.
 pub fn follow_up() -> Script {
     let steps = vec![
         commit(&[Edit::Create(A), put(A, 3, 2, 7_000_000), Edit::Create(B), remove(B, 1, 2)]),
@@ -92,8 +93,8 @@ pub fn again_script() -> Script {
     Script { name: "again".to_owned(), steps }
 }
 
-/// What follows a cut in it: the same bytes go to the same place, and nothing is committed. A commit that the cut took away must not
-/// come back by that.
+/// What follows a cut in that commit: the same bytes go to the same place, and nothing is
+/// committed. This must not bring back a commit that the cut took away.
 pub fn again_and_drop() -> Script {
     Script { name: "again, and dropped".to_owned(), steps: vec![again(None)] }
 }
@@ -104,8 +105,21 @@ fn again(commit: Option<Durability>) -> Step {
 
 /// Short scripts, each for a kind of commit or a way in which commits meet.
 pub fn short_scripts() -> Vec<Script> {
-    let create = || commit(&[Edit::Create(A), put(A, 0, 40, 100)]);
-    let scripts: Vec<(&str, Vec<Step>)> = vec![
+    [snapshots_and_kills(), large_commits(), unfinished_commits(), removals_and_loads(), rewrites()]
+        .into_iter()
+        .flatten()
+        .map(|(name, steps)| Script { name: name.to_owned(), steps })
+        .collect()
+}
+
+/// The first transaction of many scripts.
+fn create() -> Step {
+    commit(&[Edit::Create(A), put(A, 0, 40, 100)])
+}
+
+/// Snapshots that are held, and processes that are killed.
+fn snapshots_and_kills() -> Vec<(&'static str, Vec<Step>)> {
+    vec![
         ("small", vec![create(), commit(&[put(A, 5, 2, 200)]), commit(&[put(A, 5, 1, 300)])]),
         (
             "snapshots",
@@ -149,6 +163,12 @@ pub fn short_scripts() -> Vec<Script> {
                 commit(&[put(A, 9, 1, 700)]),
             ],
         ),
+    ]
+}
+
+/// Commits that write a lot, and files that grow and shrink.
+fn large_commits() -> Vec<(&'static str, Vec<Step>)> {
+    vec![
         (
             "spill",
             vec![
@@ -161,7 +181,7 @@ pub fn short_scripts() -> Vec<Script> {
             ],
         ),
         (
-            // A run for each table: a list of more runs than one sector of the meta page holds.
+            // A run for each table: a list of more runs than fit into one sector of the meta page.
             "many tables",
             vec![commit(&many(0)), commit(&many(100)), commit(&[put(A, 5, 1, 200)])],
         ),
@@ -191,6 +211,12 @@ pub fn short_scripts() -> Vec<Script> {
                 commit(&[put(A, 3, 1, 16)]),
             ],
         ),
+    ]
+}
+
+/// Commits that are not durable or not finished when the next one begins.
+fn unfinished_commits() -> Vec<(&'static str, Vec<Step>)> {
+    vec![
         (
             "killed, then durable",
             vec![
@@ -218,7 +244,8 @@ pub fn short_scripts() -> Vec<Script> {
             "given up",
             vec![
                 create(),
-                // Written, and dropped again before the commit: pages that nothing reaches, and that must not be listed.
+                // Written, and dropped before the commit: unreachable pages, which must not be
+                // listed.
                 write(
                     Some(Durability::Immediate),
                     PLENTY,
@@ -228,6 +255,12 @@ pub fn short_scripts() -> Vec<Script> {
                 commit(&[put(A, 2, 1, 4)]),
             ],
         ),
+    ]
+}
+
+/// Rows, tables and loads that come and go.
+fn removals_and_loads() -> Vec<(&'static str, Vec<Step>)> {
+    vec![
         (
             "remove",
             vec![
@@ -265,6 +298,12 @@ pub fn short_scripts() -> Vec<Script> {
                 commit(&[put(A, 2, 1, 500)]),
             ],
         ),
+    ]
+}
+
+/// Commits that write what is there again: compactions, indexes, unkeyed rows.
+fn rewrites() -> Vec<(&'static str, Vec<Step>)> {
+    vec![
         (
             "compact",
             vec![
@@ -276,7 +315,7 @@ pub fn short_scripts() -> Vec<Script> {
                 Step::Hold,
                 Step::Compact,
                 Step::Release,
-                // The gap that it leaves is smaller than what lies above it.
+                // The gap that it leaves is smaller than the rows above it.
                 commit(&[Edit::Drop(A)]),
                 Step::Compact,
                 commit(&[put(B, 0, 40, 9)]),
@@ -285,10 +324,10 @@ pub fn short_scripts() -> Vec<Script> {
         (
             "indexes",
             vec![
-                // Built over rows, and kept by every kind of write.
+                // Built over rows, and maintained by every kind of write.
                 commit(&[Edit::Create(A), put(A, 0, 20, 100), Edit::Index(A)]),
                 commit(&[put(A, 5, 2, 200), Edit::Change { table: A, key: 12, value: 1 }]),
-                // There before the rows.
+                // Made before the rows.
                 eventual(&[Edit::Create(L), Edit::Index(L), put(L, 0, 5, 300), remove(A, 10, 8)]),
                 Step::Hold,
                 commit(&[load(A, 20, false, 401), load(L, 5, true, 402)]),
@@ -310,11 +349,11 @@ pub fn short_scripts() -> Vec<Script> {
                 commit(&[remove(L, 0, 0), put(L, 0, 2, 4)]),
             ],
         ),
-    ];
-    scripts.into_iter().map(|(name, steps)| Script { name: name.to_owned(), steps }).collect()
+    ]
 }
 
-/// A script with a commit that is too large for a list because of its size, not for what it gave up.
+/// A script with a commit that is too large for a list because of its size, not because of the
+/// pages it freed.
 pub fn large_script() -> Script {
     let steps = vec![
         commit(&[Edit::Create(A), put(A, 0, 20, 100)]),
@@ -328,7 +367,7 @@ pub fn large_script() -> Script {
     Script { name: "large".to_owned(), steps }
 }
 
-/// A long script of this seed.
+/// The long script of this seed.
 pub fn random_script(seed: u64) -> Script {
     let mut random = Random::new(seed);
     let length = 6 + random.below(30);
@@ -337,7 +376,7 @@ pub fn random_script(seed: u64) -> Script {
     Script { name: format!("random {seed}"), steps }
 }
 
-/// Memory for the edits of a transaction: sometimes so little that they spill.
+/// The memory for the edits of a transaction: sometimes so small that they spill.
 pub fn random_memory(random: &mut Random) -> usize {
     match random.below(6) {
         0 => 1,
@@ -366,7 +405,7 @@ fn random_step(random: &mut Random, value: &mut u64) -> Step {
     }
 }
 
-/// Some change.
+/// A random change.
 pub fn random_edit(random: &mut Random, value: &mut u64) -> Edit {
     *value += 1_000;
     let value = *value;

@@ -1,6 +1,7 @@
-//! Searches runs of several processes: plays them, cuts the power on the way, and has several processes go on from what is left.
+//! Searches runs of several processes: plays them, cuts the power on the way, and lets several
+//! processes continue from what is left.
 
-use drystone::simulation::{CrashDisk, Mutant, empty_image};
+use drystone::simulation::{Bug, CrashDisk, empty_image};
 
 use crate::crash::{Disk, Limits};
 use crate::ledger::AfterCut;
@@ -14,22 +15,22 @@ use crate::run::{Broken, Version, open_with, within};
 pub struct Search {
     /// How many processes there are at once.
     pub processes: usize,
-    /// Steps of a run.
+    /// How many steps a run has.
     pub steps: u64,
-    /// One run in so many is cut; 0 for none.
+    /// One run in this many is cut; 0 for none.
     pub cut: u64,
-    /// Of those after one event in so many.
+    /// One in this many of its events is cut.
     pub events: u64,
-    /// The outcomes of each cut.
+    /// How many outcomes of each cut to try.
     pub limits: Limits,
-    /// After one cut in so many several processes go on, and are cut again.
+    /// After one cut in this many, several processes continue, and are cut again.
     pub deeper: u64,
     /// Whether the disk loses writes.
     pub lies: bool,
 }
 
 impl Search {
-    /// For so many processes.
+    /// A search with this many processes.
     pub const fn of(processes: usize) -> Search {
         Search {
             processes,
@@ -42,7 +43,7 @@ impl Search {
         }
     }
 
-    /// For so many on a disk that loses writes.
+    /// The same on a disk that loses writes.
     pub const fn lying(processes: usize) -> Search {
         Search { cut: 0, lies: true, ..Search::of(processes) }
     }
@@ -51,17 +52,17 @@ impl Search {
 /// How a planted bug was caught.
 #[derive(Clone, Debug)]
 pub struct Caught {
-    /// By which run.
+    /// The seed of the run.
     pub seed: u64,
-    /// What broke.
+    /// The promise that was broken.
     pub broken: Broken,
 }
 
-/// Searches runs of databases with a planted bug from this seed on, so many at most.
+/// Searches at most this many runs with a planted bug, from this seed on.
 ///
 /// # Errors
-/// When the system gives no memory.
-pub fn catch(planted: Mutant, search: Search, first: u64, runs: u64) -> std::io::Result<Option<Caught>> {
+/// When the system has no memory.
+pub fn catch(planted: Bug, search: Search, first: u64, runs: u64) -> std::io::Result<Option<Caught>> {
     let mut search = Together::new(search, Some(planted))?;
     for seed in first..first + runs {
         if let Err(broken) = search.explore(seed) {
@@ -76,16 +77,16 @@ pub fn catch(planted: Mutant, search: Search, first: u64, runs: u64) -> std::io:
 pub struct Tally {
     /// Runs.
     pub runs: u64,
-    /// Operations in them, at each of which another process could get its turn.
+    /// The operations in them; at each of them another process could get its turn.
     pub operations: u64,
     /// Snapshots compared in full.
     pub compared: u64,
-    /// Crash points: images left by a cut, opened, read whole and checked.
+    /// Crash points: images left by a cut that were opened, read whole and checked.
     pub points: u64,
 }
 
 impl Tally {
-    /// Both together.
+    /// Adds the counts of another search.
     pub fn add(&mut self, other: &Tally) {
         self.runs += other.runs;
         self.operations += other.operations;
@@ -93,7 +94,7 @@ impl Tally {
         self.points += other.points;
     }
 
-    /// What came since.
+    /// What was tried since.
     #[must_use]
     pub fn since(&self, before: &Tally) -> Tally {
         Tally {
@@ -108,18 +109,18 @@ impl Tally {
 /// Plays runs, and counts what it tries.
 pub struct Together {
     search: Search,
-    planted: Option<Mutant>,
+    planted: Option<Bug>,
     disk: CrashDisk,
     left: CrashDisk,
     tally: Tally,
 }
 
 impl Together {
-    /// A search of databases with this bug.
+    /// A search with this planted bug.
     ///
     /// # Errors
-    /// When the system gives no memory.
-    pub fn new(search: Search, planted: Option<Mutant>) -> std::io::Result<Together> {
+    /// When the system has no memory.
+    pub fn new(search: Search, planted: Option<Bug>) -> std::io::Result<Together> {
         let (disk, left) = (CrashDisk::new(planted)?, CrashDisk::new(planted)?);
         Ok(Together { search, planted, disk, left, tally: Tally::default() })
     }
@@ -175,7 +176,7 @@ impl Together {
         random: &mut Random,
         deeper: bool,
     ) -> Result<(), Broken> {
-        let mut disk = Disk::new(image.to_vec(), self.planted == Some(Mutant::GrowthNotSynced));
+        let mut disk = Disk::new(image.to_vec(), self.planted == Some(Bug::GrowthNotSynced));
         for count in 0..=played.events.len() {
             if let Some(event) = count.checked_sub(1).map(|last| &played.events[last]) {
                 disk.advance(event);

@@ -1,5 +1,5 @@
-//! Who runs: of several threads, each a process, one at a time. At each operation on the disk another may get the turn; a seed
-//! decides, so the same seed gives the same run.
+//! Decides which process runs. Each is a thread, and only one runs at a time. At each operation on
+//! the disk another may get the turn; a seed decides, so the same seed gives the same run.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -13,20 +13,22 @@ use crate::run::Broken;
 /// The turns of the processes of one run.
 pub struct Turns {
     disk: CrashDisk,
-    /// The thread that runs.
+    /// The thread that has the turn.
     whose: AtomicUsize,
     threads: OnceLock<Vec<Thread>>,
-    /// Nobody else gets the turn, and nothing fails.
+    /// While set, no other thread gets the turn, and nothing fails.
     quiet: AtomicBool,
     state: Mutex<TurnState>,
 }
 
 struct TurnState {
     random: Random,
-    /// In how many operations there is one after which another process gets the turn: on the data, and on the lock file.
+    /// After one operation in this many, another process gets the turn: on the data, and on the
+    /// lock file.
     switches: [u64; 2],
     finished: Vec<bool>,
-    /// Of threads that wait for a lock, how many changes of locks there had been when they looked last.
+    /// For each thread that waits for a lock, how many lock changes there had been when it looked
+    /// last.
     waiting: Vec<Option<u64>>,
     accidents: Vec<Accident>,
     operations: u64,
@@ -34,20 +36,20 @@ struct TurnState {
     broken: Option<Broken>,
 }
 
-/// What is to happen to a process in so many operations from now.
+/// What will happen to a process, and in how many operations.
 #[derive(Clone, Copy, Default)]
 pub struct Accident {
     /// It is killed.
     pub kill: Option<u64>,
-    /// So many operations fail.
+    /// This many operations fail.
     pub fail: Option<(u64, u64)>,
-    /// Only operations of this kind, below this place, count for the failure.
+    /// Only operations of this kind, below this offset, count for the failure.
     pub only: Option<(Operation, u64)>,
-    /// So many writes of pages happen, and the one after that is lost.
+    /// This many writes of pages happen, and the next one is lost.
     pub lose: Option<u64>,
 }
 
-/// A lock on what a thread that panicked cannot have left half done, or whose run is over anyway.
+/// Locks a mutex. A poisoned one is no problem: its data is whole, or the run is over anyway.
 pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -55,7 +57,7 @@ pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const NOBODY: usize = usize::MAX;
 
 impl Turns {
-    /// The turns of so many threads.
+    /// The turns of this many threads.
     pub fn new(disk: CrashDisk, threads: usize, mut random: Random) -> Turns {
         let switches = match random.below(5) {
             0 => [0, 0],
@@ -104,7 +106,7 @@ impl Turns {
         }
     }
 
-    /// Another thread that can run.
+    /// Picks another thread that can run.
     fn another(&self, state: &mut TurnState, me: usize) -> Option<usize> {
         let changes = self.disk.lock_changes();
         let can =
@@ -113,7 +115,7 @@ impl Turns {
         (!others.is_empty()).then(|| others[state.random.below(others.len() as u64) as usize])
     }
 
-    /// Between two steps: somebody goes on, perhaps the same.
+    /// Between two steps: gives the turn to any thread, perhaps the same.
     pub fn between_steps(&self, me: usize) {
         let mut state = locked(&self.state);
         if state.random.one_in(3) {
@@ -126,12 +128,13 @@ impl Turns {
         }
     }
 
-    /// This thread has nothing more to do.
+    /// This thread has finished.
     pub fn finish(&self, me: usize) {
         let mut state = locked(&self.state);
         state.finished[me] = true;
         state.waiting[me] = None;
-        // Whoever waits for a lock looks once more: if in vain, it finds that nobody is left.
+        // A thread that waits for a lock looks once more; if it still waits, it finds that no other
+        // thread is left.
         let other = self
             .another(&mut state, me)
             .or_else(|| (0..state.finished.len()).find(|index| !state.finished[*index]));
@@ -139,7 +142,7 @@ impl Turns {
         self.give(other.unwrap_or(NOBODY));
     }
 
-    /// Does something at which nobody else gets the turn and nothing fails.
+    /// Runs `does` without giving up the turn, and without failures.
     pub fn quietly<R>(&self, does: impl FnOnce() -> R) -> R {
         self.quiet.store(true, Ordering::Relaxed);
         let result = does();
@@ -147,23 +150,23 @@ impl Turns {
         result
     }
 
-    /// What is to happen to the process of this thread.
+    /// Plans what will happen to the process of this thread.
     pub fn plan(&self, me: usize, accident: Accident) {
         locked(&self.state).accidents[me] = accident;
     }
 
-    /// A promise is broken: everybody ends.
+    /// A promise is broken: ends all threads.
     pub fn break_off(&self, broken: Broken) {
         locked(&self.state).broken.get_or_insert(broken);
         self.disk.end_process();
     }
 
-    /// Whether one is.
+    /// Whether a promise is broken.
     pub fn is_broken(&self) -> bool {
         locked(&self.state).broken.is_some()
     }
 
-    /// Which.
+    /// The promise that is broken.
     pub fn broken(&self) -> Option<Broken> {
         locked(&self.state).broken.clone()
     }
@@ -249,7 +252,7 @@ impl Hook for Turns {
                 self.give(other);
                 self.wait_for_turn(me);
             }
-            _ => self.break_off("everybody waits for somebody else".to_owned()),
+            _ => self.break_off("all processes wait for each other".to_owned()),
         }
         locked(&self.state).waiting[me] = None;
     }

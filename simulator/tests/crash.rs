@@ -1,7 +1,7 @@
-//! Crash safety: a short search for a lost commit, and the proof that the search would find one. The long one is
-//! `cargo run --release -p drystone-simulator -- --points 1000000`.
+//! Crash safety: a short search for a lost commit, and the proof that the search would find one.
+//! The long search is `cargo run --release -p drystone-simulator -- --points 1000000`.
 
-use drystone::simulation::Mutant;
+use drystone::simulation::Bug;
 use drystone_simulator::explore::{Caught, Explorer, Plan, catch};
 use drystone_simulator::script::{Script, random_script, short_scripts};
 
@@ -27,14 +27,14 @@ fn no_commit_is_lost_whichever_operation_fails_even_after_a_crash() {
     }
 }
 
-/// One with a commit of each kind, one with processes that are killed.
+/// A script with a commit of each kind, and one with processes that are killed.
 const FAILING: [&str; 2] = ["small", "killed"];
 
 #[test]
 fn every_planted_bug_is_caught() {
     // The others are caught by runs of several processes, or with a disk that lies.
-    let alone = |mutant: &Mutant| !Mutant::OF_SEVERAL.contains(mutant) || *mutant == Mutant::SettleOnce;
-    let caught: Vec<Caught> = Mutant::ALL
+    let alone = |mutant: &Bug| !Bug::OF_SEVERAL.contains(mutant) || *mutant == Bug::SettleOnce;
+    let caught: Vec<Caught> = Bug::ALL
         .into_iter()
         .filter(alone)
         .map(|mutant| {
@@ -43,7 +43,7 @@ fn every_planted_bug_is_caught() {
             caught
         })
         .collect();
-    // It is the bugs that it finds: without them the same searches find nothing.
+    // Without the bugs, the same searches find nothing.
     let mut searched: Vec<(&str, u64)> = Vec::new();
     for Caught { script, seed, .. } in &caught {
         if !searched.contains(&(&script.name, *seed)) {

@@ -12,7 +12,7 @@ use drystone_simulator::script::random_edit;
 
 const LIMITS: Limits = Limits { all_up_to: 4, singles: 3, samples: 4, tears: 2 };
 
-/// A folder that goes with the test.
+/// A folder that is deleted after the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -39,10 +39,10 @@ fn hold_it_against_bugs(steps: &[Making], wanted: &(u64, State)) {
 }
 
 #[test]
-#[expect(unsafe_code, reason = "opening is unsafe: nobody but drystone may write the file")]
+#[expect(unsafe_code, reason = "opening is unsafe: only drystone may write the file")]
 fn a_new_database_is_whole_or_not_there() {
     let folder = Folder::new("new");
-    // SAFETY: nobody else knows the folder.
+    // SAFETY: only this test uses the folder.
     let (db, steps) = record_making(|| unsafe { OpenOptions::new().open(folder.0.join("new.dry")).unwrap() });
     hold_it_against_bugs(&steps, &State::newest(&db).unwrap());
 }

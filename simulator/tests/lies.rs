@@ -1,4 +1,5 @@
-//! A disk that lies: every answer is right, or an error. The long search is `cargo run --release -p drystone-simulator -- --lies 1000`.
+//! A disk that lies: every answer is right, or an error. The long search is
+//! `cargo run --release -p drystone-simulator -- --lies 1000`.
 
 use drystone_simulator::lies::search;
 

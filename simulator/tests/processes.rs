@@ -1,7 +1,7 @@
-//! Several processes with one database: a short search, and the proof that it would find what is wrong. The long one is
-//! `cargo run --release -p drystone-simulator -- --processes 4 --minutes 3`.
+//! Several processes with one database: a short search, and the proof that it would find a bug. The
+//! long search is `cargo run --release -p drystone-simulator -- --processes 4 --minutes 3`.
 
-use drystone::simulation::Mutant;
+use drystone::simulation::Bug;
 use drystone_simulator::explore::{Explorer, Plan};
 use drystone_simulator::script::{again_and_drop, again_script};
 use drystone_simulator::together::{Search, Together, catch};
@@ -20,13 +20,14 @@ fn no_process_sees_what_it_should_not_whoever_is_killed() {
     }
 }
 
-/// The run in which several processes stand still while they open the database.
+/// The run in which several processes are stopped while they open the database.
 #[test]
 fn a_process_that_cannot_open_for_others_who_do_says_so() {
     Together::new(Search::of(4), None).unwrap().explore(1_028_069).unwrap();
 }
 
-/// The run in which a process asks what a reader holds that has only begun to enter the reader table.
+/// The run in which a process asks what a reader holds that has only begun to enter the reader
+/// table.
 #[test]
 fn a_reader_that_only_enters_the_table_is_no_damage() {
     for run in [382_029, 1_072_236, 1_235_334] {
@@ -46,15 +47,15 @@ fn the_same_seed_is_the_same_run() {
     assert_eq!(tally(), tally());
 }
 
-/// By which search each must be caught, and in how many runs.
-const PLANTED: [(Mutant, Search, u64); 7] = [
-    (Mutant::IgnoreReaders, Search::of(3), 200),
-    (Mutant::StaleFreeSpace, Search::of(3), 500),
-    (Mutant::UnknownIsYoung, Search::of(3), 2_000),
-    (Mutant::UnreadableIsEmpty, Search::of(3), 20_000),
-    (Mutant::FallBackBelowPin, Search::of(3), 20_000),
-    (Mutant::KeepMarks, Search::lying(3), 5_000),
-    (Mutant::ForgetFirstPage, Search::lying(3), 5_000),
+/// For each bug, the search that must catch it, and in how many runs.
+const PLANTED: [(Bug, Search, u64); 7] = [
+    (Bug::IgnoreReaders, Search::of(3), 200),
+    (Bug::StaleFreeSpace, Search::of(3), 500),
+    (Bug::UnknownIsYoung, Search::of(3), 2_000),
+    (Bug::UnreadableIsEmpty, Search::of(3), 20_000),
+    (Bug::FallBackBelowPin, Search::of(3), 20_000),
+    (Bug::KeepMarks, Search::lying(3), 5_000),
+    (Bug::ForgetFirstPage, Search::lying(3), 5_000),
 ];
 
 #[test]
@@ -63,7 +64,7 @@ fn bugs_among_processes_are_caught() {
         let caught = catch(mutant, search, 1, runs).unwrap();
         let caught = caught.unwrap_or_else(|| panic!("{mutant:?} was not caught"));
         println!("{mutant:?}, by run {}: {}", caught.seed, caught.broken.lines().next().unwrap_or_default());
-        // It is the bug that it finds.
+        // Without the bug, the same search finds nothing.
         let mut search = Together::new(search, None).unwrap();
         search.explore(caught.seed).unwrap();
     }

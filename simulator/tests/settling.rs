@@ -1,4 +1,5 @@
-//! What a writer does before it writes: it settles the state that it found, and goes on after a seal that failed.
+//! What a writer does before it writes: it settles the state that it found, and continues after a
+//! seal that failed.
 
 use std::collections::BTreeSet;
 

@@ -18,7 +18,7 @@ use bytemuck::{Pod, Zeroable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{FIRST_ADDRESS, PAGE_BYTES, TreeRoot, checksum};
 use crate::space::{LIST_RUNS, WrittenRun, fits_the_list};
-use crate::storage::{Mapping, Storage, faulted};
+use crate::storage::{Mapping, Storage, or_bug};
 
 pub(super) const MAGIC: [u8; 8] = *b"drystone";
 
@@ -150,7 +150,7 @@ pub(super) fn read_slot(storage: &dyn Storage, index: usize) -> Result<Found> {
 
 fn decode(storage: &dyn Storage, index: usize, page: MetaPage) -> Found {
     let sound = checksum(&bytemuck::bytes_of(&page)[..CHECKED_BYTES]) == page.checksum;
-    if !faulted!(storage, sound; HalfMeta => true) {
+    if !or_bug!(storage, sound; HalfMeta => true) {
         return if page.magic == MAGIC { Found::Damaged } else { Found::Foreign };
     }
     if page.magic != MAGIC {
@@ -160,7 +160,7 @@ fn decode(storage: &dyn Storage, index: usize, page: MetaPage) -> Found {
         return Found::Future(page.version);
     }
     let Some(runs) = page.list.get(..page.list_len as usize) else { return Found::Damaged };
-    let listed = faulted!(storage, page.lists_only(runs); HalfMeta => true);
+    let listed = or_bug!(storage, page.lists_only(runs); HalfMeta => true);
     // Transactions are counted from 1, and none comes near the end of the numbers.
     let counted = page.transaction > 0 && page.transaction < u64::MAX;
     if page.file_bytes < FIRST_ADDRESS || !counted || !listed {

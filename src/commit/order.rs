@@ -20,7 +20,7 @@ use super::recover::{self, Recovered, recover};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{PAGE_BYTES, Pages};
 use crate::space::{WrittenRun, fits_the_list};
-use crate::storage::{Storage, faulted};
+use crate::storage::{Storage, or_bug};
 
 /// What a commit promises when it returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl Commits {
     /// Prepares for reading a state that another process published. That process may have written
     /// any page, and the file may have grown.
     pub(crate) fn adopt(pages: &Pages, newest: &Meta) -> Result<()> {
-        faulted!(pages.storage(), pages.forget_all(); KeepMarks => ());
+        or_bug!(pages.storage(), pages.forget_all(); KeepMarks => ());
         recover::check_mapping(pages.storage(), newest.transaction)?;
         let len = recover::file_length(pages.storage())?;
         if len < newest.file_bytes {
@@ -130,10 +130,10 @@ impl Commits {
         self.durable_slot = found.slot;
         let last_lost = last_lost(storage, readers, &found.meta)?;
         if !found.settled {
-            faulted!(storage, self.settle(pages, &found, last_lost.is_none())?; NoSettle => ());
+            or_bug!(storage, self.settle(pages, &found, last_lost.is_none())?; NoSettle => ());
         }
         // Another process may have written any page.
-        faulted!(storage, pages.forget_all(); KeepMarks => ());
+        or_bug!(storage, pages.forget_all(); KeepMarks => ());
         self.newest = found.meta;
         self.durable = found.meta.transaction;
         self.unsynced.clear();
@@ -165,11 +165,11 @@ impl Commits {
     /// commit overwrites the slot, and `seals` is false.
     fn settle(&mut self, pages: &Pages, found: &Recovered, seals: bool) -> Result<()> {
         let storage = pages.storage();
-        faulted!(storage, write_again(storage, found)?; SettleWithoutWriting => ());
+        or_bug!(storage, write_again(storage, found)?; SettleWithoutWriting => ());
         self.sync(pages)?;
         if seals {
             self.seal(pages, &found.meta)?;
-            faulted!(storage, self.sync(pages)?; SettleOnce => ());
+            or_bug!(storage, self.sync(pages)?; SettleOnce => ());
         }
         Ok(())
     }
@@ -213,18 +213,18 @@ impl Commits {
         let runs = written.and_then(|written| self.commit_list(storage, written));
         let is_large = runs.is_none();
         if is_large {
-            faulted!(storage, self.sync(pages)?; MetaBeforePages => ());
+            or_bug!(storage, self.sync(pages)?; MetaBeforePages => ());
         }
         let runs = runs.unwrap_or_default();
-        let slot = faulted!(storage, 1 - self.durable_slot; OverwriteDurable => self.durable_slot);
+        let slot = or_bug!(storage, 1 - self.durable_slot; OverwriteDurable => self.durable_slot);
         self.write_meta(pages, slot, &next, false, &runs)?;
         if durability == Durability::Eventual && !is_large {
             self.newest = next;
             self.unsynced = runs;
             return self.publish(readers, next);
         }
-        faulted!(storage, (); SealBeforeSync => self.write_meta(pages, self.durable_slot, &next, true, &[])?);
-        faulted!(storage, self.sync(pages)?; SkipSync => (), LargeNotSynced if is_large => ());
+        or_bug!(storage, (); SealBeforeSync => self.write_meta(pages, self.durable_slot, &next, true, &[])?);
+        or_bug!(storage, self.sync(pages)?; SkipSync => (), LargeNotSynced if is_large => ());
         self.newest = next;
         self.note_durable(runs);
         if self.seal(pages, &next).is_err() {
@@ -238,7 +238,7 @@ impl Commits {
     /// The list of a small commit: all that was written since the durable one. `None` if it is too
     /// long.
     fn commit_list(&self, storage: &dyn Storage, written: Vec<WrittenRun>) -> Option<Vec<WrittenRun>> {
-        let unsynced = faulted!(storage, &self.unsynced[..]; ForgetUnsynced => &[]);
+        let unsynced = or_bug!(storage, &self.unsynced[..]; ForgetUnsynced => &[]);
         let runs = [unsynced, &written[..]].concat();
         fits_the_list(&runs).then_some(runs)
     }
@@ -320,7 +320,7 @@ impl Commits {
         pages.storage().sync().map_err(|error| {
             // After a failed sync the kernel may have dropped what it could not write, and report
             // the next sync as good.
-            self.poisoned = faulted!(pages.storage(), true; RetrySync => false);
+            self.poisoned = or_bug!(pages.storage(), true; RetrySync => false);
             let message = format!(
                 "the sync failed, so nothing since the last commit is certain; open the database again: {error}"
             );
@@ -341,7 +341,7 @@ fn last_lost(storage: &dyn Storage, readers: &Readers, found: &Meta) -> Result<O
     let seen = readers.seen()?;
     let lost = seen.iter().filter(|seen| seen.transaction >= found.transaction && *seen != found);
     let last_lost = lost.map(|seen| seen.transaction).max();
-    Ok(faulted!(storage, last_lost; FallBackBelowPin => None))
+    Ok(or_bug!(storage, last_lost; FallBackBelowPin => None))
 }
 
 /// Writes the listed runs of a state and its meta page once more.
@@ -384,6 +384,14 @@ mod tests {
         pages.view_all().read(link, PAGE_BYTES).expect("it still counts as verified");
         Commits::adopt(&pages, &newest).unwrap();
         assert!(pages.view_all().read(link, PAGE_BYTES).is_err());
+    }
+
+    #[test]
+    fn a_published_state_that_needs_a_longer_file_is_not_adopted() {
+        let (pages, newest, _) = written_by_another_process();
+        Commits::adopt(&pages, &newest).unwrap();
+        let longer = Meta { file_bytes: 1 << 20, ..newest };
+        assert_eq!(Commits::adopt(&pages, &longer).unwrap_err().kind(), ErrorKind::Truncated);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::meta::{FORMAT_VERSION, Found, MAGIC, Meta, MetaSlot, read_slot};
 use crate::error::{Error, Result, fail};
 use crate::page::{FIRST_ADDRESS, PAGE_BYTES, checksum};
 use crate::space::WrittenRun;
-use crate::storage::{Storage, faulted};
+use crate::storage::{Storage, or_bug};
 
 /// The state that opening finds.
 #[derive(Debug)]
@@ -132,10 +132,10 @@ fn holds(storage: &dyn Storage, slot: &MetaSlot, len: u64) -> Result<bool> {
         bytes.resize(run.bytes as usize, 0);
         if let Err(error) = storage.read_at(run.address, &mut bytes) {
             let message = format!("cannot read {} bytes at {} of the last commit", run.bytes, run.address);
-            return faulted!(storage, Err(Error::io(message, error)); ReadErrorIsTorn => Ok(false));
+            return or_bug!(storage, Err(Error::io(message, error)); ReadErrorIsTorn => Ok(false));
         }
         if checksum(&bytes) != run.checksum {
-            return Ok(faulted!(storage, false; BelieveEveryList => true));
+            return Ok(or_bug!(storage, false; BelieveEveryList => true));
         }
     }
     Ok(true)

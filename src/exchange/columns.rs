@@ -6,8 +6,8 @@ use crate::error::{Result, fail};
 use crate::schema::text::shown;
 use crate::schema::{FieldDef, Schema};
 
-/// For each column the position of its field, by name; none if the column is to be ignored. `input` is what messages call the
-/// input, `listing` the place in it that has the names.
+/// For each column the position of its field, by name; none if the column is to be ignored. `input`
+/// is what messages call the input, `listing` the place in it that has the names.
 pub(super) fn match_columns(
     input: &str,
     listing: &str,
@@ -54,7 +54,7 @@ pub(super) fn match_columns(
     if !absent.is_empty() {
         fail!(
             Input,
-            "{input}: no column for {}, which can be neither null nor a default; {listing} has {}",
+            "{input}: no column for {}, which has no default and is not nullable; {listing} has {}",
             list("field", "fields", &absent),
             list("column", "columns", names)
         );

@@ -12,7 +12,7 @@ const ROWS_PER_NAME: u64 = 4;
 /// The texts of a column, as long as they are few.
 #[derive(Default)]
 pub(super) struct Few {
-    /// `None` where nobody asked, or where there are too many.
+    /// `None` if not requested, or if there are too many.
     texts: Option<HashSet<Box<str>>>,
     rows: u64,
 }

@@ -1,12 +1,25 @@
-//! A schema that was found by looking through an input, and what was found in each column.
+//! A schema inferred from an input, and what was found in each column.
 
 use std::fmt;
 
 use crate::error::{Result, fail};
 use crate::schema::{FieldDef, Schema, Type};
 
-/// The schema of records that hold an input, found by looking through it with `infer` of the
-/// format's `Options`. It prints as a list with a line per column.
+/// The schema inferred from an input, by `infer` of the format's `Options`. It prints as a list
+/// with a line per column.
+///
+/// ```
+/// # #[cfg(feature = "csv")] {
+/// use drystone::csv;
+///
+/// let inferred = csv::Options::new().infer("id,delay\n7,-3\n300,\n".as_bytes())?;
+/// assert_eq!(inferred.schema().to_string(), "id: u16, delay: i8?");
+/// assert_eq!(inferred.rows(), Some(2));
+/// let delay = &inferred.columns()[1];
+/// assert_eq!((delay.name(), delay.missing(), delay.is_nullable()), ("delay", 1, true));
+/// # }
+/// # Ok::<(), drystone::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Inferred {
     schema: Schema,
@@ -15,7 +28,7 @@ pub struct Inferred {
     bad_lines: u64,
 }
 
-/// What was picked for a column, and why.
+/// The type that was picked for a column, and why.
 #[derive(Clone, Debug)]
 pub struct Column {
     field: FieldDef,
@@ -24,7 +37,7 @@ pub struct Column {
 }
 
 impl Inferred {
-    /// `rows` is how many there are, if all were looked at.
+    /// `rows` is their number, if all were read.
     pub(super) fn new(schema: Schema, columns: Vec<Column>, rows: Option<u64>) -> Inferred {
         Inferred { schema, columns, rows, bad_lines: 0 }
     }
@@ -35,16 +48,27 @@ impl Inferred {
         self
     }
 
-    /// The columns as fields, in their order. There is a key only where the input comes from a
-    /// table that has one, and says so.
+    /// The columns as fields, in their order. It has a key only if the input was written by
+    /// Drystone and its metadata says so.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }
 
-    /// The same with these fields as the key, which come first then.
+    /// The schema with these fields as its key. They come first.
+    ///
+    /// ```
+    /// # #[cfg(feature = "csv")] {
+    /// use drystone::csv;
+    ///
+    /// let inferred = csv::Options::new().infer("delay,id\n-3,7\n,300\n".as_bytes())?;
+    /// assert_eq!(inferred.with_key(&["id"])?.to_string(), "id: u16 key, delay: i8?");
+    /// assert!(inferred.with_key(&["delay"]).is_err()); // values are missing
+    /// # }
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`Schema::with_key`]; a column in which values are missing cannot be part of a key.
+    /// As for [`Schema::with_key`]; `Schema` if values of such a column are missing.
     pub fn with_key<S: AsRef<str>>(&self, names: &[S]) -> Result<Schema> {
         for name in names {
             let name = name.as_ref();
@@ -67,13 +91,12 @@ impl Inferred {
         &self.columns
     }
 
-    /// How many rows there are. `None` where the input says enough of its types, so that its rows
-    /// were not read.
+    /// The number of rows. `None` if the input declares its types, so that its rows were not read.
     pub fn rows(&self) -> Option<u64> {
         self.rows
     }
 
-    /// How many bad lines were skipped, where the options of the format allow that; else 0.
+    /// The number of bad lines that were skipped, if the options of the format allow that; else 0.
     pub fn bad_lines(&self) -> u64 {
         self.bad_lines
     }
@@ -99,13 +122,13 @@ impl Column {
         self.field.ty()
     }
 
-    /// Whether values may be missing.
+    /// Whether the field is nullable.
     pub fn is_nullable(&self) -> bool {
         self.field.is_nullable()
     }
 
-    /// How many values were found missing. 0 where the column was not looked at, since the input
-    /// says what it is.
+    /// The number of missing values. 0 if the column was not read, because the input declares its
+    /// type.
     pub fn missing(&self) -> u64 {
         self.missing
     }

@@ -1,6 +1,7 @@
-//! Other formats in and out: records come in as a [`RecordSource`](crate::RecordSource) and go out row by row.
+//! Import and export of other formats. Readers are a [`RecordSource`](crate::RecordSource); writers
+//! take rows.
 //!
-//! All five formats have the same shape, so that a program that knows one knows the others:
+//! All five formats have the same interface:
 //!
 //! | | |
 //! |---|---|
@@ -11,15 +12,15 @@
 //! | `Reader`, `Writer` | `schema()` gives the schema |
 //! | `Inferred`, `Column` | the same types in all formats |
 //!
-//! `input` is anything that implements `Read`: a file, a socket, `&[u8]`. Where a format differs,
-//! the format forces it:
+//! `input` is anything that implements `Read`: a file, a socket, `&[u8]`. The differences come from
+//! the formats:
 //!
-//! - Parquet and Arrow files have their table of contents at the end, so their input is also
-//!   `Seek`, and it is owned (`Send + 'static`), since their decoders keep it. Arrow streams need
+//! - Parquet and Arrow files end with their table of contents, so their input must also implement
+//!   `Seek`. It must be owned (`Send + 'static`), since their decoders keep it. Arrow streams need
 //!   no `Seek` (`arrow::Options::stream_reader`), and Arrow data can come from memory or another
 //!   library (`batch_reader`). Parquet is decoded to Arrow, so both have the same `Reader`.
-//! - Arrow is written in one of two forms (`arrow::Options::format`).
-//! - An `.npy` file begins with the number of its rows, so a writer must be told it
+//! - Arrow is written as a file or a stream (`arrow::Options::format`).
+//! - An `.npy` file begins with the number of its rows, so a writer needs it first
 //!   (`numpy::Options::rows`).
 //! - A CSV has delimiters, spellings of missing values, and bad lines that can be skipped
 //!   (`csv::Options::delimiter`, `null`, `skip_bad`).
@@ -48,16 +49,16 @@ use crate::error::{Result, fail};
 #[cfg(any(feature = "arrow", feature = "csv", feature = "json", feature = "numpy"))]
 use crate::schema::{FieldDef, Schema};
 
-/// An error unless these bytes are whole records of this schema.
+/// An error unless these bytes are complete records of this schema.
 #[cfg(any(feature = "arrow", feature = "csv", feature = "json", feature = "numpy"))]
 fn check_whole(schema: &Schema, records: &[u8]) -> Result<()> {
     if !records.len().is_multiple_of(schema.width()) {
-        fail!(Value, "{} bytes are no whole records of {}: {schema}", records.len(), schema.width());
+        fail!(Value, "{} bytes are not whole records of {}: {schema}", records.len(), schema.width());
     }
     Ok(())
 }
 
-/// What to say of a missing value where there cannot be one.
+/// The message for a missing value in a field that is not nullable.
 #[cfg(any(feature = "arrow", feature = "csv", feature = "json", feature = "numpy"))]
 #[cold]
 fn missing(field: &FieldDef, text: &str) -> String {

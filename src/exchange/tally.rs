@@ -42,7 +42,8 @@ struct Seen<T> {
     bounds: Option<(T, T)>,
 }
 
-/// A whole number between the least `i128` and the greatest `u128`; the order of the variants is theirs.
+/// A whole number between the least `i128` and the greatest `u128`; the order of the variants is
+/// theirs.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 enum Whole {
     Negative(i128),
@@ -55,7 +56,7 @@ impl Tally {
         Tally { few: Few::new(enums), ..Tally::default() }
     }
 
-    /// Counts a value by its text, which stands in this line.
+    /// Counts a value by its text, which is in this line.
     pub(super) fn add(&mut self, text: &str, line: u64) {
         self.longest = self.longest.max(text.len());
         self.few.add(text);
@@ -252,7 +253,8 @@ fn parse_whole(text: &str) -> Option<Whole> {
     }
 }
 
-/// A finite number with a point or an exponent, or negative zero; no plus sign, no needless zeros at its beginning.
+/// A finite number with a point or an exponent, or negative zero; no plus sign, no needless zeros
+/// at its beginning.
 fn parse_real(text: &str) -> Option<f64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let is_plain = match digits.as_bytes() {
@@ -270,7 +272,7 @@ fn is_special(text: &str) -> bool {
     ["nan", "inf", "infinity"].iter().any(|special| word.eq_ignore_ascii_case(special))
 }
 
-/// The narrowest type that holds both, the value for null being set aside if there are to be nulls.
+/// The narrowest type that holds both, without the value reserved for null if values may be null.
 fn narrowest_whole(least: Whole, greatest: Whole, nullable: bool) -> Option<Type> {
     const UNSIGNED: [Number; 5] = [Number::U8, Number::U16, Number::U32, Number::U64, Number::U128];
     const SIGNED: [Number; 5] = [Number::I8, Number::I16, Number::I32, Number::I64, Number::I128];

@@ -16,35 +16,36 @@ use crate::error::Result;
 use crate::page::TreeRoot;
 use crate::tree::{Expected, Layout, Probe, TreeBuilder, TreeWriter, with_probe};
 
-/// Where a load goes, and what it needs to know of the table.
+/// The target of a load, and what it needs to know about the table.
 pub(crate) struct LoadTarget<'x> {
     pub(crate) tree: &'x mut TreeWriter,
-    /// The rows that the table had, where the tree is one that takes its place: there will be about as many.
+    /// The number of rows of the old tree, if this tree replaces one: an estimate of the new
+    /// number.
     pub(crate) replaced_rows: u64,
     /// The folder for temporary files, unless the options name another.
     pub(crate) scratch: PathBuf,
     pub(crate) words: DuplicateWords<'x>,
 }
 
-/// What a load has found out that is to be done to the table.
+/// What the caller must do to the table.
 pub(crate) enum Loaded {
-    /// This tree takes the place of the table's. `replaced` where no row of the table is in it.
+    /// Put this tree in place of the table's. `replaced` if it has no row of the table.
     Tree { root: TreeRoot, replaced: bool },
-    /// These records are put into the table one by one, over those that are there.
+    /// Put these records into the table one by one, replacing those with their keys.
     Few(Vec<u8>),
-    /// The table has its new rows already, behind those that there were.
+    /// Nothing: the new rows were appended.
     Appended,
 }
 
-/// Loads all records of the source, and says what is to be done to the table, which is what it was, but for rows appended.
-/// After an error, or a panic of the source, it is what it was.
+/// Loads all records of the source, and returns what is to be done to the table. The table is
+/// unchanged, except for appended rows. After an error, or a panic of the source, it is unchanged.
 pub(crate) fn load(
     target: LoadTarget<'_>,
     source: &mut dyn RecordSource,
     options: &LoadOptions,
 ) -> Result<(Loaded, LoadReport)> {
     if options.replace && target.tree.rows() > 0 {
-        // Built as for an empty table; the old tree goes when the new one is whole.
+        // Built as for an empty table. The old tree is freed when the new one is complete.
         let mut fresh = TreeWriter::empty(target.tree.session(), target.tree.layout().clone());
         let replaced_rows = target.tree.rows();
         let beside = LoadTarget { tree: &mut fresh, replaced_rows, ..target };
@@ -71,7 +72,7 @@ fn load_beside(
     }
 }
 
-/// Records without a key keep the order in which they come, behind the rows that there are.
+/// Appends records without a key, in the order in which they come.
 fn load_dense(
     target: LoadTarget<'_>,
     layout: &Layout,
@@ -92,7 +93,7 @@ fn load_dense(
         return Ok((Loaded::Tree { root: builder.finish()?, replaced: false }, report));
     }
     let before = tree.rows();
-    // The source is the caller's, and may panic.
+    // The source is code of the caller, and may panic.
     let appended = catch_unwind(AssertUnwindSafe(|| {
         while source.next_record(&mut record)? {
             tree.extend(&record)?;
@@ -121,7 +122,7 @@ fn load_keyed<P: Probe>(
     let LoadTarget { tree, replaced_rows, scratch, words } = target;
     let folder = options.scratch.clone().unwrap_or(scratch);
     let mut sorter = Sorter::new(probe, layout.width(), true, options.memory_bytes.max(1 << 20), folder);
-    // Records that begin in order are likely to go on so, and need not be held in memory.
+    // Records that begin in order probably continue in order, and need not be held in memory.
     let mut more = sorter.fill_to(source, BEGINNING_ROWS.max(few_rows(tree)))?;
     if more && !sorter.is_in_order() {
         more = sorter.fill(source)?;
@@ -148,15 +149,16 @@ fn load_keyed<P: Probe>(
     Ok((Loaded::Tree { root, replaced: false }, load.report))
 }
 
-/// Records that are looked at for their order before they are written as they come.
+/// The number of records whose order is checked before records are written as they come.
 const BEGINNING_ROWS: usize = 1 << 16;
 
-/// So many records into a table are so few that editing its leaves is cheaper than writing all of them anew.
+/// Up to this many records, editing the leaves of the table is cheaper than writing all of them
+/// again.
 fn few_rows(tree: &TreeWriter) -> usize {
     (tree.rows() / tree.layout().leaf_rows() as u64 / 4) as usize
 }
 
-/// A load into a table with a key, under way.
+/// A running load into a table with a key.
 struct KeyedLoad<'x, P> {
     layout: &'x Layout,
     probe: P,
@@ -167,7 +169,7 @@ struct KeyedLoad<'x, P> {
 }
 
 impl<P: Probe> KeyedLoad<'_, P> {
-    /// The first records were in order: the rest is taken to be, and streams through.
+    /// The first records were in order. Streams the rest, as long as it is in order too.
     fn stream(
         &mut self,
         source: &mut dyn RecordSource,
@@ -195,7 +197,8 @@ impl<P: Probe> KeyedLoad<'_, P> {
                 Err(clash) => return Err(clash.explain(self.words, source)),
             }
         }
-        // Order ends here. What was built stands as a tree of its own, and the sorted rest is merged into it.
+        // The order ends here. What was built so far becomes a tree, and the sorted rest is merged
+        // into it.
         self.report.in_order = false;
         sorter.push(&record, source.place());
         self.report.read -= 1;
@@ -207,7 +210,7 @@ impl<P: Probe> KeyedLoad<'_, P> {
         whole.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    /// Sorts the records in the sorter and all that are still to come, and merges them with the tree.
+    /// Sorts the records in the sorter and all that follow, and merges them with the tree.
     fn sort(
         &mut self,
         source: &mut dyn RecordSource,
@@ -229,8 +232,8 @@ impl<P: Probe> KeyedLoad<'_, P> {
         self.finish(merge)
     }
 
-    /// The records that are to be put into the tree where they are few, in order, and how many of them have new keys. No
-    /// duplicate is in the way of any.
+    /// The records to be inserted if they are few, in order, and how many of them have new keys.
+    /// Duplicates are resolved.
     fn few(
         &mut self,
         source: &dyn RecordSource,

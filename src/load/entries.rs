@@ -1,4 +1,5 @@
-//! Building the tree of an index: entries that came and entries that went, sorted, merged with those that there were.
+//! Builds the tree of an index: added and removed entries, sorted, and merged with the existing ones.
+//! Only the index writer calls it.
 
 use std::cmp::Ordering;
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ pub(crate) struct EntryTarget<'x> {
     pub(crate) keeps: bool,
     /// The shape of the fields that are indexed, which come first.
     pub(crate) indexed: &'x KeyShape,
-    /// How many entries will come and go.
+    /// How many entries will be added and removed.
     pub(crate) changes: u64,
     /// The folder for temporary files, unless the options name another.
     pub(crate) scratch: PathBuf,
@@ -33,16 +34,16 @@ pub(crate) struct EntryTarget<'x> {
     pub(crate) neighbours: Option<Neighbours<'x>>,
 }
 
-/// What is said to two entries that come to lie side by side.
+/// Returns the error for two adjacent entries that violate uniqueness.
 pub(crate) type Neighbours<'x> = &'x dyn Fn(&[u8], &[u8]) -> Result<()>;
 
 /// Where entries come from: it hands each one on.
 pub(crate) type Feed<'f> = &'f mut dyn FnMut(&mut dyn FnMut(EntryChange, &[u8]) -> Result<()>) -> Result<()>;
 
-/// Builds a tree of entries and returns its root. What there was stays as it is.
+/// Builds a tree of entries and returns its root. The old tree is unchanged.
 ///
-/// The entries must come in the order of what follows their indexed fields, which is the order of their rows. So sorting
-/// them by the indexed fields alone, in which equal ones keep their order, sorts them altogether.
+/// The entries must come in the order of the fields after the indexed ones, which is the order of
+/// their rows. So a stable sort by the indexed fields alone sorts them completely.
 pub(crate) fn load_entries(target: EntryTarget<'_>, feed: Feed<'_>) -> Result<TreeRoot> {
     with_probe!(target.indexed, probe => load_with(target, probe, feed))
 }
@@ -51,10 +52,11 @@ fn load_with<P: Probe>(target: EntryTarget<'_>, probe: P, feed: Feed<'_>) -> Res
     let EntryTarget { tree, options, .. } = target;
     let (layout, existing) = (tree.layout(), target.keeps.then(|| tree.view()));
     let folder = options.scratch.clone().unwrap_or(target.scratch);
-    // What becomes of an entry is kept as its place. Where there was none, all are new, and it need not be kept.
-    let has_fates = existing.is_some();
+    // Whether an entry is added or removed is kept as its place. If no entry stays, all are added,
+    // and this need not be kept.
+    let keeps_changes = existing.is_some();
     let memory_bytes = options.memory_bytes.max(1 << 20);
-    let mut sorter = Sorter::new(probe, layout.width(), has_fates, memory_bytes, folder);
+    let mut sorter = Sorter::new(probe, layout.width(), keeps_changes, memory_bytes, folder);
     let mut left = target.changes;
     feed(&mut |what, entry| {
         sorter.make_room(left)?;
@@ -76,11 +78,11 @@ fn load_with<P: Probe>(target: EntryTarget<'_>, probe: P, feed: Feed<'_>) -> Res
     merge.builder.finish()
 }
 
-/// A merge under way.
+/// A running merge.
 struct EntryMerge<'x> {
     builder: TreeBuilder<'x>,
     layout: &'x Layout,
-    /// Entries that there were, from the first that is not taken over yet.
+    /// The existing entries that were not copied yet.
     existing: Option<Slices<'x>>,
     slice: &'x [u8],
     /// The entry that was written last.
@@ -108,7 +110,7 @@ impl<'x> EntryMerge<'x> {
         Ok(())
     }
 
-    /// Writes entries that lie side by side. Those within a slice are neighbours already.
+    /// Writes adjacent entries. They come from one slice, so only its ends get new neighbours.
     #[inline]
     fn write(&mut self, entries: &[u8]) -> Result<()> {
         if let Some(neighbours) = self.neighbours {
@@ -122,7 +124,7 @@ impl<'x> EntryMerge<'x> {
         self.builder.push(entries)
     }
 
-    /// Takes over the entries below this one. Whether it is the next.
+    /// Copies the existing entries below this one. Returns whether this one is the next.
     fn copy_below(&mut self, entry: &[u8]) -> Result<bool> {
         let (width, key) = (self.layout.width(), self.layout.key());
         let target = key.normal(entry);

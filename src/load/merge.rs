@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::page::TreeRoot;
 use crate::tree::{Expected, Probe, Slices, TreeBuilder, TreeWriter, lower_bound};
 
-/// What is said of two records with one key.
+/// The words of the error for two records with the same key.
 #[derive(Clone, Copy)]
 pub(crate) struct DuplicateWords<'x> {
     /// The key of a record as a person writes it.
@@ -185,7 +185,8 @@ impl<'s, P: Probe> Merge<'s, P> {
         }
     }
 
-    /// Writes all rows that are left behind the last record. Returns the root, and how many duplicates there were.
+    /// Writes all rows that are left behind the last record. Returns the root, and how many
+    /// duplicates there were.
     pub(super) fn finish(mut self) -> Result<(TreeRoot, u64)> {
         self.builder.push(self.slice)?;
         for slice in self.existing {

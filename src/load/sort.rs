@@ -1,4 +1,5 @@
-//! Sorting records by key within a memory budget: what does not fit goes to temporary files in sorted runs.
+//! Sorting records by key within a memory budget: what does not fit goes to temporary files in
+//! sorted runs.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -44,7 +45,8 @@ struct Run {
 }
 
 impl<P: Probe> Sorter<P> {
-    /// A sorter of records of `width` bytes. Unless it keeps places, it hands on 0 for each.
+    /// A sorter of records of `width` bytes. Unless it keeps places, it returns 0 as the place of
+    /// each.
     pub(super) fn new(
         probe: P,
         width: usize,
@@ -77,10 +79,12 @@ impl<P: Probe> Sorter<P> {
         self.fill_to(source, self.capacity)
     }
 
-    /// Takes records until there are so many in memory, or it is full; `false` when the source has no more.
+    /// Takes records until there are so many in memory, or it is full; `false` when the source has
+    /// no more.
     pub(super) fn fill_to(&mut self, source: &mut dyn RecordSource, rows: usize) -> Result<bool> {
         let rows = rows.min(self.capacity);
-        // Only address space: memory is used as it is written. Growing would copy, and need twice as much.
+        // Only address space: memory is used as it is written. Growing would copy, and need twice
+        // as much.
         let expected = source.rows_hint().map_or(rows, |hint| rows.min((hint as usize).saturating_add(1)));
         self.reserve(expected.max(self.rows) - self.rows);
         let mut record = vec![0; self.width];
@@ -105,8 +109,9 @@ impl<P: Probe> Sorter<P> {
         Ok(())
     }
 
-    /// Room for so many more records, if there is so much. The number comes from a memory budget or the hint
-    /// of a source, which may name more than the machine has: then the buffers grow as they are filled.
+    /// Room for so many more records, if there is so much. The number comes from a memory budget or
+    /// the hint of a source, which may name more than the machine has: then the buffers grow as
+    /// they are filled.
     fn reserve(&mut self, rows: usize) {
         let places = self.places.as_mut().map(|places| places.try_reserve_exact(rows));
         if places.is_none_or(|places| places.is_ok()) {
@@ -207,7 +212,7 @@ impl<P: Probe> Sorter<P> {
         (self.rows, self.last, self.in_order) = (0, None, true);
     }
 
-    /// Gives back the memory for records, of which there are none.
+    /// Frees the memory for records; the sorter must be empty.
     fn release(&mut self) {
         self.records = Vec::new();
         self.places = self.places.is_some().then(Vec::new);
@@ -233,7 +238,7 @@ impl<P: Probe> Sorter<P> {
             .map_err(|error| Error::io(format!("cannot make a temporary file in {:?}", self.folder), error))
     }
 
-    /// So many runs are read at once within the budget.
+    /// The number of runs that are read at once within the budget.
     fn fan_in(&self) -> usize {
         (self.memory_bytes / LEAST_BUFFER / 2).clamp(8, 256)
     }

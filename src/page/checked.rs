@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::{FIRST_ADDRESS, Link, PAGE_BYTES, checksum, page_of};
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::storage::{Storage, Window, faulted};
+use crate::storage::{Storage, Window, or_bug};
 
 /// The storage, and what of it has been verified since it was opened.
 pub(crate) struct Pages {
@@ -35,7 +35,7 @@ impl Pages {
 
     /// Takes the mark off pages that are about to be written.
     pub(crate) fn forget(&self, address: u64, bytes: u64) {
-        let bytes = faulted!(self.storage(), bytes; ForgetFirstPage => 1);
+        let bytes = or_bug!(self.storage(), bytes; ForgetFirstPage => 1);
         for table in self.verified.tables() {
             for page in page_of(address)..=page_of(address + bytes.max(1) - 1) {
                 table.clear(page);

@@ -1,6 +1,7 @@
-//! Queries: rows filtered, sorted, grouped and added up, over fields that are named by name or by byte offset and type.
+//! Queries: filter, sort, group and aggregate rows. Fields are given by name, or by byte offset and
+//! type.
 //!
-//! A query over a table whose schema is known at run time is built with [`Query`]; its predicates are made in Rust or read from text:
+//! Build a query with [`Query`]. Predicates are built in Rust or parsed from text:
 //!
 //! ```
 //! use drystone::query::{count, mean};
@@ -11,7 +12,8 @@
 //! let db = Database::in_memory()?;
 //! let write = db.write()?;
 //! let mut flights = write.create_dyn_table("flights", &schema)?;
-//! for (carrier, delay) in [("UA", Some(70)), ("UA", Some(-5)), ("AA", None), ("AA", Some(90)), ("AA", Some(80))] {
+//! let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", Some(80))];
+//! for (carrier, delay) in delays {
 //!     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
 //! }
 //! let flights = flights.as_table();
@@ -30,7 +32,8 @@
 //! # }
 //! ```
 //!
-//! Over a table of structs, iterators and slices say the same in Rust, and run as fast as a loop over memory:
+//! Over a table of structs, iterators and slices do the same in plain Rust, as fast as a loop over
+//! memory:
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -48,7 +51,8 @@
 //! # let db = Database::in_memory()?;
 //! # let write = db.write()?;
 //! # let mut table = write.create_table::<Flight>("flights")?;
-//! # for (carrier, delay) in [("UA", Some(70)), ("UA", Some(-5)), ("AA", None), ("AA", Some(90)), ("AA", Some(80))] {
+//! # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", Some(80))];
+//! # for (carrier, delay) in delays {
 //! #     table.push(&Flight { carrier: Text::new(carrier)?, dep_delay: delay.try_into()? })?;
 //! # }
 //! # write.commit()?;
@@ -73,10 +77,10 @@
 mod ask;
 mod plan;
 mod run;
+mod stream;
 mod text;
 
 use std::fmt::{self, Write as _};
-use std::iter::FusedIterator;
 
 pub use ask::aggregate::{Aggregate, count, count_distinct, count_of, first, last, max, mean, min, sum};
 pub use ask::column::{Column, at, col};
@@ -84,6 +88,8 @@ pub use ask::expr::{Expr, Step, floor};
 pub use ask::order::Order;
 pub use ask::predicate::{Operand, Predicate};
 pub use run::rows::{QueryRows, QueryRowsIter};
+pub use stream::QueryStream;
+pub use text::{parse_aggregates, parse_exprs, parse_orders};
 
 use crate::error::{Result, fail};
 use crate::record::Value;
@@ -95,13 +101,14 @@ use plan::job::Job;
 use plan::shape::{Aggregation, Projection, Shape};
 use run::threads::Stream;
 
-/// Memory that a result may take unless told otherwise.
+/// The default limit of the memory of a result.
 const MEMORY_BYTES: usize = 1 << 30;
 
-/// A question to a table, put together call by call and answered by [`run`](Query::run) or [`stream`](Query::stream).
+/// A query over the rows of a table, built call by call and run by [`run`](Query::run) or
+/// [`stream`](Query::stream).
 ///
-/// Made by [`Table::query`]. Names are looked up when it runs, so a mistake is an error of `run`.
-/// A clone is a query of its own, and one query can run more than once.
+/// Made by [`Table::query`]. Names are looked up when it runs, so `run` reports a wrong name. A
+/// query can run more than once, and a clone is independent.
 #[derive(Clone)]
 #[must_use]
 pub struct Query<'t> {
@@ -124,8 +131,22 @@ impl fmt::Debug for Query<'_> {
 }
 
 impl<'t, R: RowKind> Table<'t, R> {
-    /// A query over its rows, by names or offsets; see [`query`](crate::query) for the same in Rust's own
-    /// terms.
+    /// A query over the rows. See [`query`](crate::query).
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// assert_eq!(flights.query().filter("delay > 60".parse()?).count()?, 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn query(&self) -> Query<'t> {
         Query::new(self.reader())
     }
@@ -147,67 +168,243 @@ impl<'t> Query<'t> {
         }
     }
 
-    /// Only rows for which this is true; several filters must all be.
+    /// Keeps only rows for which the predicate is true. With several filters, all must be true.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// use drystone::query::col;
+    ///
+    /// let late = flights.query().filter(col("delay").gt(60)).filter("carrier = 'UA'".parse()?);
+    /// assert_eq!(late.count()?, 1);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn filter(mut self, predicate: Predicate) -> Query<'t> {
         self.filters.push(predicate);
         self
     }
 
-    /// These fields come out, in this order; without it, all do. A field can have another name in
-    /// the result: `col("dep_delay").named("delay")`.
+    /// Selects the fields of the result, in this order. Without it, the result has all fields. A
+    /// field can have another name in the result: `col("dep_delay").named("delay")`.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// use drystone::query::col;
+    ///
+    /// let rows = flights.query().select([col("delay").named("late_by")]).run()?;
+    /// assert_eq!(rows.schema().to_string(), "late_by: i16?");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn select<E: Into<Expr>>(mut self, fields: impl IntoIterator<Item = E>) -> Query<'t> {
         self.select.extend(fields.into_iter().map(Into::into));
         self
     }
 
-    /// A row of the result for each group of rows that agree in these fields: the fields, then the
-    /// aggregates. Null is a group of its own. The groups come in the order of the fields, null
-    /// first, unless told otherwise. With [`floor`], rows agree if their values are in the same
-    /// step.
+    /// Groups rows that agree in these fields. The result has one row per group: these fields, then
+    /// the aggregates. Null forms its own group. Groups are sorted by these fields, null first,
+    /// unless [`order_by`](Query::order_by) is given. With [`floor`], rows agree if their values
+    /// are in the same step.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// use drystone::query::count;
+    ///
+    /// let rows = flights.query().group_by(["carrier"]).aggregate([count()]).run()?;
+    /// assert_eq!(rows.get(0).unwrap().to_string(), "carrier: AA, count: 2");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn group_by<E: Into<Expr>>(mut self, fields: impl IntoIterator<Item = E>) -> Query<'t> {
         self.group_by.extend(fields.into_iter().map(Into::into));
         self
     }
 
-    /// These are computed, of each group or of all rows.
+    /// Computes these aggregates of each group or, without groups, of all rows.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// use drystone::query::{count, max};
+    ///
+    /// let rows = flights.query().aggregate([count(), max("delay")]).run()?;
+    /// assert_eq!(rows.get(0).unwrap().to_string(), "count: 4, max(delay): 90");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn aggregate(mut self, aggregates: impl IntoIterator<Item = Aggregate>) -> Query<'t> {
         self.aggregates.extend(aggregates);
         self
     }
 
-    /// Sorts the result by this, then by that. Rows that agree in all stay in the order of the table, groups in that of their
-    /// fields.
+    /// Sorts the result by these keys, in order. Rows that agree in all of them stay in the order
+    /// of the table, groups in the order of their fields.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// use drystone::query::col;
+    ///
+    /// let rows = flights.query().order_by([col("carrier").asc(), col("delay").desc()]).run()?;
+    /// let shown: Vec<String> = rows.iter().map(|row| row.to_string()).collect();
+    /// assert_eq!(shown[0], "carrier: AA, delay: 90");
+    /// assert_eq!(shown[1], "carrier: AA, delay: null");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn order_by<O: Into<Order>>(mut self, orders: impl IntoIterator<Item = O>) -> Query<'t> {
         self.order_by.extend(orders.into_iter().map(Into::into));
         self
     }
 
-    /// Returns at most `rows` rows. With an order, about twice as many at most are kept in memory.
+    /// Returns at most `rows` rows. With an order, at most about twice as many are kept in memory.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// assert_eq!(flights.query().limit(3).run()?.len(), 3);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn limit(mut self, rows: u64) -> Query<'t> {
         self.limit = Some(rows);
         self
     }
 
-    /// The first `rows` by this order: [`order_by`](Query::order_by) and [`limit`](Query::limit) in one.
+    /// The first `rows` by this order: [`order_by`](Query::order_by) and [`limit`](Query::limit) in
+    /// one.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// use drystone::query::col;
+    ///
+    /// let latest = flights.query().top(1, [col("delay").desc()]).run()?;
+    /// assert_eq!(latest.get(0).unwrap().get("delay")?, 90);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn top<O: Into<Order>>(self, rows: u64, orders: impl IntoIterator<Item = O>) -> Query<'t> {
         self.order_by(orders).limit(rows)
     }
 
     /// Removes duplicate result rows. They are sorted by the selected fields unless
     /// [`order_by`](Query::order_by) is given.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// assert_eq!(flights.query().select(["carrier"]).distinct().run()?.len(), 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn distinct(mut self) -> Query<'t> {
         self.distinct = true;
         self
     }
 
-    /// Uses at most `threads` threads; by default, as many as the machine has processors. The answer is
-    /// the same. Small inputs are always read by one thread.
+    /// Uses at most `threads` threads. The default is the number of processors. The result does not
+    /// depend on it. Small inputs are always read by one thread.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// let query = flights.query().filter("delay > 60".parse()?);
+    /// assert_eq!(query.clone().threads(1).run()?, query.run()?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn threads(mut self, threads: usize) -> Query<'t> {
         self.threads = Some(threads.max(1));
         self
     }
 
-    /// How much memory the result may take, groups and sorting included; 1 GiB without it. More is an error of kind `Limit`.
+    /// Limits the memory of the result in bytes, including groups and sorting. The default is 1
+    /// GiB. Needing more is an error of kind `Limit`.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// use drystone::ErrorKind;
+    ///
+    /// let query = flights.query().order_by(["delay"]).memory_bytes(4);
+    /// assert_eq!(query.run().unwrap_err().kind(), ErrorKind::Limit);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn memory_bytes(mut self, bytes: usize) -> Query<'t> {
         self.memory_bytes = bytes;
         self
@@ -215,16 +412,36 @@ impl<'t> Query<'t> {
 
     /// Runs the query and returns all result rows, in memory.
     ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// let rows = flights.query().filter("delay > 60".parse()?).run()?;
+    /// for row in &rows {
+    ///     assert!(row.get("delay")?.as_i64() > Some(60));
+    /// }
+    /// assert_eq!(rows.len(), 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// `FieldNotFound` for a field that is not there; `Value` for values and aggregates that do not go with the type of their field; `Query` for
-    /// parts that do not go together; `Limit` if the result takes too much memory or a sum more than 128 bits; `Corrupt` if a page
-    /// does not match its checksum.
+    /// `FieldNotFound` if there is no such field; `Value` if a value or an aggregate does not fit
+    /// the type of its field; `Query` for parts that cannot be combined; `Limit` if the result
+    /// takes too much memory or a sum more than 128 bits; `Corrupt` if a page does not match its
+    /// checksum.
     pub fn run(&self) -> Result<QueryRows> {
         self.job()?.run()
     }
 
-    /// Answers it batch by batch. Where nothing is sorted, grouped or computed, rows are read as they are asked for, and only one batch is
-    /// in memory.
+    /// Runs the query and returns the result in batches. Without sorting, groups and aggregates,
+    /// rows are read as the batches are requested, and only one batch is in memory.
     ///
     /// ```
     /// # use drystone::{Dyn, Database, Record};
@@ -250,15 +467,12 @@ impl<'t> Query<'t> {
         let job = self.job()?;
         if !job.order.is_empty() || matches!(job.shape, Shape::Aggregates(_)) {
             let rows = job.run()?;
-            return Ok(QueryStream(Batches::Whole { schema: rows.schema().clone(), rows: Some(rows) }));
+            return Ok(QueryStream::of_rows(rows));
         }
         let Job { reader, plan, shape, limit, .. } = job;
         match shape {
-            Shape::Rows(projection) => {
-                let stream = Box::new(Stream::new(reader, plan, projection, limit));
-                Ok(QueryStream(Batches::Scan { stream, is_done: false }))
-            }
-            Shape::Aggregates(_) => fail!(Usage, "a query that computes is no stream"),
+            Shape::Rows(projection) => Ok(QueryStream::of_scan(Stream::new(reader, plan, projection, limit))),
+            Shape::Aggregates(_) => fail!(Usage, "a query with groups or aggregates cannot be streamed"),
         }
     }
 
@@ -287,16 +501,32 @@ impl<'t> Query<'t> {
         self.value(count())?.try_into()
     }
 
-    /// One aggregate of the rows that pass the filters; null if there is no value to compute it of.
+    /// One aggregate of the rows that pass the filters; null if no row has a value.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// use drystone::query::{max, mean};
+    ///
+    /// assert_eq!(flights.query().value(max("delay"))?, 90);
+    /// let none = flights.query().filter("carrier = 'VX'".parse()?);
+    /// assert!(none.value(mean("delay"))?.is_null());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`run`](Query::run); `Query` if there are groups or other aggregates.
     pub fn value(&self, aggregate: Aggregate) -> Result<Value<'static>> {
         if !self.group_by.is_empty() || !self.aggregates.is_empty() || self.distinct {
-            fail!(
-                Query,
-                "{aggregate}: one value is for queries without groups and other aggregates; use run"
-            );
+            fail!(Query, "{aggregate}: one value needs a query without groups and other aggregates; use run");
         }
         let query = Query {
             select: Vec::new(),
@@ -311,7 +541,8 @@ impl<'t> Query<'t> {
         }
     }
 
-    /// How it would be answered: which rows are read, what is asked of each, and by how many threads. For people; the words may change.
+    /// Describes how the query would run: which rows are read, which tests remain, and how many
+    /// threads are used. For people: the format may change.
     ///
     /// ```
     /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -319,9 +550,11 @@ impl<'t> Query<'t> {
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut flights = write.create_dyn_table("flights", &schema)?;
-    /// # flights.insert(&RowBuf::from_values(&schema, [Value::from("UA"), Value::from(1545), Value::from(2)])?)?;
+    /// # let row = [Value::from("UA"), Value::from(1545), Value::from(2)];
+    /// # flights.insert(&RowBuf::from_values(&schema, row)?)?;
     /// # let flights = flights.as_table();
-    /// let query = flights.query().filter("carrier = 'UA' and flight < 2000 and delay > 60".parse()?);
+    /// let late = "carrier = 'UA' and flight < 2000 and delay > 60".parse()?;
+    /// let query = flights.query().filter(late);
     /// assert_eq!(
     ///     query.explain()?,
     ///     "table \"flights\", 1 rows\n\
@@ -382,7 +615,7 @@ impl<'t> Query<'t> {
             if computes && (self.distinct || !self.select.is_empty()) {
                 fail!(
                     Query,
-                    "what is grouped comes out as the fields to group by and the aggregates; leave out select and distinct"
+                    "a query with groups returns the grouping fields and the aggregates; remove select and distinct"
                 );
             }
             let groups = if computes {
@@ -431,77 +664,4 @@ impl Job<'_> {
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// The answer to a query in batches, from [`Query::stream`]: an iterator whose items are batches of
-/// at least one row.
-///
-/// After an error it ends. An error is `Corrupt` if a page does not match its checksum.
-#[must_use]
-pub struct QueryStream<'t>(Batches<'t>);
-
-enum Batches<'t> {
-    /// Rows as they are read, until the end or an error.
-    Scan { stream: Box<Stream<'t>>, is_done: bool },
-    /// An answer that is there as a whole.
-    Whole { schema: Schema, rows: Option<QueryRows> },
-}
-
-impl fmt::Debug for QueryStream<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "QueryStream({})", self.schema())
-    }
-}
-
-impl QueryStream<'_> {
-    /// The fields of the rows.
-    pub fn schema(&self) -> &Schema {
-        match &self.0 {
-            Batches::Scan { stream, .. } => stream.schema(),
-            Batches::Whole { schema, .. } => schema,
-        }
-    }
-}
-
-impl Iterator for QueryStream<'_> {
-    type Item = Result<QueryRows>;
-
-    fn next(&mut self) -> Option<Result<QueryRows>> {
-        match &mut self.0 {
-            Batches::Scan { is_done: true, .. } => None,
-            Batches::Scan { stream, is_done } => {
-                let batch = stream.next().transpose();
-                *is_done = !matches!(batch, Some(Ok(_)));
-                batch
-            }
-            Batches::Whole { rows, .. } => rows.take().filter(|rows| !rows.is_empty()).map(Ok),
-        }
-    }
-}
-
-impl FusedIterator for QueryStream<'_> {}
-
-/// Fields in their text form, separated by commas: `carrier, at(12, i16), floor(time, 1 h) as
-/// hour`.
-///
-/// # Errors
-/// `Query`, with a mark under the column at which the text goes wrong.
-pub fn parse_exprs(text: &str) -> Result<Vec<Expr>> {
-    text::parse::exprs(text)
-}
-
-/// Aggregates in their text form, separated by commas: `count, mean(dep_delay) as delay`.
-///
-/// # Errors
-/// As for [`parse_exprs`].
-pub fn parse_aggregates(text: &str) -> Result<Vec<Aggregate>> {
-    text::parse::aggregates(text)
-}
-
-/// Orders in their text form, separated by commas: `-count, carrier`.
-///
-/// # Errors
-/// As for [`parse_exprs`].
-pub fn parse_orders(text: &str) -> Result<Vec<Order>> {
-    text::parse::orders(text)
 }

@@ -1,11 +1,11 @@
-//! `Bool`: a truth value that any byte of a file may be read as.
+//! `Bool`: a truth value for which any byte is valid.
 
 use std::fmt;
 
 use bytemuck::{Pod, Zeroable};
 
-/// The type of a `bool` field in a typed record. Rust's own `bool` cannot be one: of its 256 bit patterns only two are
-/// allowed, and a file may hold any.
+/// The type of a `bool` field in a typed record. Rust's own `bool` cannot be one: of its 256 bit
+/// patterns only two are allowed, and a file may hold any.
 ///
 /// ```
 /// use drystone::Bool;
@@ -22,15 +22,28 @@ impl Bool {
     pub const FALSE: Bool = Bool(0);
     /// `true`
     pub const TRUE: Bool = Bool(1);
-    /// The byte that stands for null in a nullable field.
+    /// The byte that means null in a nullable field.
     pub(super) const RESERVED: Bool = Bool(0xFF);
 
     /// This truth value.
+    ///
+    /// ```
+    /// use drystone::Bool;
+    ///
+    /// assert_eq!(Bool::new(true), Bool::TRUE);
+    /// ```
     pub const fn new(value: bool) -> Bool {
         Bool(value as u8)
     }
 
-    /// The truth value. A byte that is neither 0 nor 1 counts as true here; the dynamic door reports it.
+    /// The truth value. A byte that is neither 0 nor 1 counts as true here. Reading the field as a
+    /// [`Value`](crate::Value) reports it as damage.
+    ///
+    /// ```
+    /// use drystone::Bool;
+    ///
+    /// assert!(Bool::TRUE.get() && !Bool::FALSE.get());
+    /// ```
     pub const fn get(self) -> bool {
         self.0 != 0
     }

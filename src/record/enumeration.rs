@@ -24,34 +24,89 @@ use crate::schema::text::{shown, write_bytes};
     note = "put #[derive(Clone, Copy, drystone::FieldType)] and #[repr(u8)] on the enum"
 )]
 pub trait Enumeration: Copy + Send + Sync + 'static {
-    /// What a stored value is: a `u8` where there are up to 256 names, else a `u16`.
+    /// The type of a stored value: `u8` for up to 256 names, else `u16`.
     type Repr: EnumRepr;
 
     /// The names, in the order of the variants.
     const NAMES: &'static [&'static str];
 
     /// The position of this value, counted from 0.
+    ///
+    /// ```
+    /// use drystone::{Enum, Enumeration, FieldType};
+    ///
+    /// #[derive(Clone, Copy, Debug, PartialEq, FieldType)]
+    /// #[repr(u8)]
+    /// enum Side {
+    ///     Buy,
+    ///     Sell,
+    /// }
+    ///
+    /// assert_eq!(Side::Sell.ordinal(), 1);
+    /// ```
     fn ordinal(self) -> u16;
 
     /// The value at this position.
+    ///
+    /// ```
+    /// use drystone::{Enum, Enumeration, FieldType};
+    ///
+    /// #[derive(Clone, Copy, Debug, PartialEq, FieldType)]
+    /// #[repr(u8)]
+    /// enum Side {
+    ///     Buy,
+    ///     Sell,
+    /// }
+    ///
+    /// assert_eq!(Side::from_ordinal(0), Some(Side::Buy));
+    /// assert_eq!(Side::from_ordinal(2), None);
+    /// ```
     fn from_ordinal(ordinal: u16) -> Option<Self>;
 
     /// The name of this value.
+    ///
+    /// ```
+    /// use drystone::{Enum, Enumeration, FieldType};
+    ///
+    /// #[derive(Clone, Copy, Debug, PartialEq, FieldType)]
+    /// #[repr(u8)]
+    /// enum Side {
+    ///     Buy,
+    ///     Sell,
+    /// }
+    ///
+    /// assert_eq!(Side::Sell.name(), "sell");
+    /// ```
     fn name(self) -> &'static str {
         Self::NAMES.get(usize::from(self.ordinal())).copied().unwrap_or_default()
     }
 
     /// The value of this name.
     ///
+    /// ```
+    /// use drystone::{Enum, Enumeration, FieldType};
+    ///
+    /// #[derive(Clone, Copy, Debug, PartialEq, FieldType)]
+    /// #[repr(u8)]
+    /// enum Side {
+    ///     Buy,
+    ///     Sell,
+    /// }
+    ///
+    /// assert_eq!(Side::from_name("sell")?, Side::Sell);
+    /// assert!(Side::from_name("hold").is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value), listing the names that there are.
+    /// [`Value`](ErrorKind::Value) if there is no such name. The message lists the names.
     fn from_name(name: &str) -> Result<Self> {
         let found = Self::NAMES.iter().position(|there| *there == name);
         match found.and_then(|position| Self::from_ordinal(position as u16)) {
             Some(value) => Ok(value),
             None => fail!(
                 Value,
-                "{:?} is no value of the enumeration: {}",
+                "{:?} is not a valid value of the enumeration: {}",
                 shown(name),
                 EnumNames::fixed(Self::NAMES).unknown(name)
             ),
@@ -59,7 +114,7 @@ pub trait Enumeration: Copy + Send + Sync + 'static {
     }
 }
 
-/// What an enumeration's values are stored as: `u8` or `u16`.
+/// The type in which values of an enumeration are stored: `u8` or `u16`.
 pub trait EnumRepr: Pod + Send + Sync + sealed::Sealed {
     /// The value that means null in a nullable field.
     #[doc(hidden)]
@@ -148,19 +203,46 @@ impl<R: Copy, P: Copy> Clone for Enumerated<R, P> {
 impl<R: Copy, P: Copy> Copy for Enumerated<R, P> {}
 
 impl<E: Enumeration> Enumerated<E::Repr, PhantomData<E>> {
-    /// The bytes that stand for null in a nullable field.
+    /// The bytes that mean null in a nullable field.
     pub(super) const RESERVED: Self = Enumerated(E::Repr::GREATEST, PhantomData);
 
     /// This value.
+    ///
+    /// ```
+    /// use drystone::{Enum, Enumeration, FieldType};
+    ///
+    /// #[derive(Clone, Copy, Debug, PartialEq, FieldType)]
+    /// #[repr(u8)]
+    /// enum Side {
+    ///     Buy,
+    ///     Sell,
+    /// }
+    ///
+    /// let side: Enum<Side> = Enum::<Side>::new(Side::Sell); // or Side::Sell.into()
+    /// assert_eq!(side.ordinal(), 1);
+    /// ```
     pub fn new(value: E) -> Self {
         Enumerated(E::Repr::of(value.ordinal()), PhantomData)
     }
 
     /// The value.
     ///
+    /// ```
+    /// use drystone::{Enum, Enumeration, FieldType};
+    ///
+    /// #[derive(Clone, Copy, Debug, PartialEq, FieldType)]
+    /// #[repr(u8)]
+    /// enum Side {
+    ///     Buy,
+    ///     Sell,
+    /// }
+    ///
+    /// assert_eq!(Enum::<Side>::new(Side::Sell).get()?, Side::Sell);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Corrupt`](ErrorKind::Corrupt) when the bytes, which may come from any file, are the
-    /// position of no name.
+    /// [`Corrupt`](ErrorKind::Corrupt) if the stored position has no name.
     pub fn get(self) -> Result<E> {
         match E::from_ordinal(self.ordinal()) {
             Some(value) => Ok(value),
@@ -175,8 +257,22 @@ impl<E: Enumeration> Enumerated<E::Repr, PhantomData<E>> {
 
     /// The name.
     ///
+    /// ```
+    /// use drystone::{Enum, Enumeration, FieldType};
+    ///
+    /// #[derive(Clone, Copy, Debug, PartialEq, FieldType)]
+    /// #[repr(u8)]
+    /// enum Side {
+    ///     Buy,
+    ///     Sell,
+    /// }
+    ///
+    /// assert_eq!(Enum::<Side>::new(Side::Sell).name()?, "sell");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// As for [`get`](Self::get).
     pub fn name(self) -> Result<&'static str> {
         match E::NAMES.get(usize::from(self.ordinal())) {
             Some(name) => Ok(name),
@@ -187,7 +283,7 @@ impl<E: Enumeration> Enumerated<E::Repr, PhantomData<E>> {
     #[cold]
     fn invalid(self) -> Error {
         let message = format!(
-            "the stored bytes are no value of an enumeration of {} names: they say {}",
+            "the stored bytes are not a valid value of an enumeration of {} names: they say {}",
             E::NAMES.len(),
             self.ordinal()
         );
@@ -268,8 +364,8 @@ impl<E: Enumeration> fmt::Debug for Enumerated<E::Repr, PhantomData<E>> {
 }
 
 impl<E: Enumeration> From<Enumerated<E::Repr, PhantomData<E>>> for Value<'_> {
-    /// The name. What has none, which only a hostile file can hold, becomes its number, and no
-    /// enumeration takes that.
+    /// The name. A position without a name, which only a hostile file contains, becomes a number,
+    /// which no enumeration accepts.
     fn from(value: Enumerated<E::Repr, PhantomData<E>>) -> Self {
         match value.name() {
             Ok(name) => Value::Text(name.into()),
@@ -287,7 +383,7 @@ impl<E: Enumeration> TryFrom<Value<'_>> for Enumerated<E::Repr, PhantomData<E>> 
     }
 }
 
-/// The value of an enum that a text names.
+/// The value of an enum with this name.
 pub fn enum_of_value<E: Enumeration>(value: &Value<'_>) -> Result<E> {
     match value {
         Value::Text(name) => E::from_name(name),

@@ -1,4 +1,4 @@
-//! The Rust types that a field can have, and `Field`: a name resolved once to a place, read with one load.
+//! The Rust types that a field can have, and `Field`: a name resolved once to an offset.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -22,9 +22,8 @@ use crate::schema::{EnumNames, FieldDef, Number, Schema, Type};
 /// | `enum[a, b]` | [`Enum<E>`](super::Enum) of an `E` with `#[derive(FieldType)]` |
 /// | `T?` | [`Nullable<T>`](Nullable) |
 ///
-/// `#[derive(FieldType)]` on a struct with `#[repr(transparent)]` and one field makes a type of its
-/// own of that field: it is stored, compared and shown as what is in it, and can be a key where
-/// that can.
+/// `#[derive(FieldType)]` on a struct with `#[repr(transparent)]` and one field makes a new type:
+/// it is stored, compared and shown like the field in it, and can be a key if that field can.
 ///
 /// ```
 /// use drystone::{FieldType, Record};
@@ -44,7 +43,8 @@ use crate::schema::{EnumNames, FieldDef, Number, Schema, Type};
 /// assert_eq!(Price::schema().to_string(), "symbol: u32 key, price: f64");
 /// ```
 ///
-/// An array `u8[N]` has no type of its own here, as `[u8; N]` is `bytes[N]`; by the dynamic door it is there.
+/// No Rust type stands for an array `u8[N]`, since `[u8; N]` is `bytes[N]`. Such a field can be
+/// read as a [`Value`](crate::Value).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a record",
     label = "not a type of fixed width that any bytes are a value of",
@@ -60,13 +60,21 @@ pub trait FieldType: Pod + Send + Sync + sealed::Sealed {
     const NULLABLE: bool;
 }
 
-/// A [`FieldType`] that has a value set aside for null, so that it can be [`Nullable`]: all but `Nullable` itself.
+/// A [`FieldType`] with a value that is reserved for null, so that it can be [`Nullable`]: all but
+/// `Nullable` itself.
 #[diagnostic::on_unimplemented(message = "`{Self}` cannot be nullable")]
 pub trait NullValue: FieldType {
     /// The value that means null in a nullable field.
     const RESERVED: Self;
 
     /// Whether this is the value that means null.
+    ///
+    /// ```
+    /// use drystone::{NullValue, Text};
+    ///
+    /// assert!(i16::MIN.is_reserved() && !0_i16.is_reserved());
+    /// assert!(!Text::<2>::lit("UA").is_reserved());
+    /// ```
     fn is_reserved(&self) -> bool {
         bytes_of(self) == bytes_of(&Self::RESERVED)
     }
@@ -74,7 +82,7 @@ pub trait NullValue: FieldType {
 
 /// Public so that the code which `#[derive(FieldType)]` writes can name it.
 pub(super) mod sealed {
-    /// A type that can be a field, as the library or the derive has made sure.
+    /// A type that can be a field. Only the library and the derive implement it.
     pub trait Sealed {}
 }
 
@@ -143,18 +151,27 @@ impl<T: NullValue> FieldType for Nullable<T> {
     const NULLABLE: bool = true;
 }
 
-/// `N` as the length of a type; a length that no type can have is a compile error.
+/// `N` as the length of a type. An invalid length is a compile error.
 const fn length<const N: usize>() -> u16 {
     assert!(N >= 1 && N <= u16::MAX as usize, "the length of a field goes from 1 to 65535");
     N as u16
 }
 
-/// What a field is called by: its name, its position, or a [`Field`] handle.
+/// How a field is named in a call: by its name, its position, or a [`Field`] handle.
 pub trait IntoField: Copy + fmt::Debug + selector::Sealed {
     /// The position of the field in this schema.
     ///
+    /// ```
+    /// use drystone::{Schema, IntoField};
+    ///
+    /// let schema: Schema = "id: u64, delay: i16?".parse()?;
+    /// assert_eq!("delay".position(&schema)?, 1);
+    /// assert!(2_usize.position(&schema).is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`FieldNotFound`](ErrorKind::FieldNotFound) when the schema has no such field.
+    /// [`FieldNotFound`](ErrorKind::FieldNotFound) if the schema has no such field.
     fn position(self, schema: &Schema) -> Result<usize>;
 }
 
@@ -202,12 +219,13 @@ impl<T: FieldType> IntoField for Field<T> {
     }
 }
 
-/// A field resolved once: its name has become an offset, and reading it is one load.
+/// A field resolved once from name to offset. Reading it is one load.
 ///
-/// Made by [`Schema::handle`], which checks that the field has the type `T`. It belongs to that schema, and to those
-/// equal to it. On a row of any other schema, even one of the same width, [`Row::field`](crate::Row::field) panics,
-/// and calls that return a `Result` give an error. Only [`get`](Field::get) and [`set`](Field::set) are given bytes
-/// without a schema, and can compare no more than the width.
+/// Made by [`Schema::handle`], which checks that the field has the type `T`. It belongs to that
+/// schema and to those equal to it. On a row of any other schema, even one of the same width,
+/// [`Row::field`](crate::Row::field) panics, and calls that return a `Result` return an error.
+/// [`get`](Field::get) and [`set`](Field::set) get bytes without a schema, so they can check only
+/// the width.
 ///
 /// ```
 /// use drystone::{Field, Nullable, RowBuf, Schema};
@@ -234,25 +252,43 @@ pub struct Field<T> {
 }
 
 impl<T: FieldType> Field<T> {
-    /// Where the field begins in its row, in bytes.
+    /// The offset of the field in its row, in bytes.
     pub fn offset(&self) -> usize {
         self.offset.into()
     }
 
     /// The value in these bytes of a row.
     ///
+    /// ```
+    /// # use drystone::Schema;
+    /// let schema: Schema = "id: u16, x: i8".parse()?;
+    /// let x = schema.handle::<i8>("x")?;
+    /// assert_eq!(x.get(&[7, 0, 0xFF]), -1);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Panics
-    /// When the row is not as wide as those of the schema that made this handle.
+    /// If the row does not have the width of the schema that made this handle.
     #[inline]
     pub fn get(&self, row: &[u8]) -> T {
         self.check(row.len());
         pod_read_unaligned(&row[self.offset()..][..size_of::<T>()])
     }
 
-    /// Puts the value into these bytes of a row.
+    /// Writes the value into these bytes of a row.
+    ///
+    /// ```
+    /// # use drystone::Schema;
+    /// let schema: Schema = "id: u16, x: i8".parse()?;
+    /// let x = schema.handle::<i8>("x")?;
+    /// let mut bytes = [7, 0, 0];
+    /// x.set(&mut bytes, -1);
+    /// assert_eq!(bytes, [7, 0, 0xFF]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Panics
-    /// As [`get`](Field::get).
+    /// As for [`get`](Field::get).
     #[inline]
     pub fn set(&self, row: &mut [u8], value: T) {
         self.check(row.len());
@@ -262,24 +298,24 @@ impl<T: FieldType> Field<T> {
     /// The value in a row of this schema.
     ///
     /// # Panics
-    /// When another schema made this handle.
+    /// If another schema made this handle.
     #[inline]
     pub(super) fn get_in(&self, schema: &Schema, row: &[u8]) -> T {
         self.check_schema(schema);
         pod_read_unaligned(&row[self.offset()..][..size_of::<T>()])
     }
 
-    /// Puts the value into a row of this schema.
+    /// Writes the value into a row of this schema.
     ///
     /// # Panics
-    /// When another schema made this handle.
+    /// If another schema made this handle.
     #[inline]
     pub(super) fn set_in(&self, schema: &Schema, row: &mut [u8], value: T) {
         self.check_schema(schema);
         row[self.offset()..][..size_of::<T>()].copy_from_slice(bytes_of(&value));
     }
 
-    /// The fingerprint costs as little as the width would, and is found in the same place.
+    /// Comparing the fingerprint costs no more than comparing the width.
     #[inline]
     fn check_schema(&self, schema: &Schema) {
         if self.fingerprint != schema.fingerprint() {
@@ -316,8 +352,19 @@ impl<T: FieldType> Field<T> {
 impl Schema {
     /// A handle to the field of this name, as the type `T`: `Nullable<i16>` for `i16?`.
     ///
+    /// ```
+    /// use drystone::{Nullable, Schema};
+    ///
+    /// let schema: Schema = "id: u64, delay: i16?".parse()?;
+    /// let delay = schema.handle::<Nullable<i16>>("delay")?;
+    /// assert_eq!(delay.offset(), 8);
+    /// assert!(schema.handle::<i16>("delay").is_err()); // it may be null
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`FieldNotFound`](ErrorKind::FieldNotFound) when there is no such field, [`Schema`](ErrorKind::Schema) when it has another type.
+    /// [`FieldNotFound`](ErrorKind::FieldNotFound) if there is no such field;
+    /// [`Schema`](ErrorKind::Schema) if it has another type.
     pub fn handle<T: FieldType>(&self, name: &str) -> Result<Field<T>> {
         let field = self.field(name)?;
         if field.is_nullable() != T::NULLABLE || *field.ty() != T::TYPE {

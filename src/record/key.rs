@@ -1,5 +1,4 @@
-//! `Key`: what a row of a table with a key is found by, in the stored form that it has in the record;
-//! and `PrefixOf`: the leading fields of such a key.
+//! `Key`: the key of a row, in its stored form; and `PrefixOf`: the leading fields of a key.
 
 use std::marker::PhantomData;
 
@@ -8,10 +7,12 @@ use bytemuck::bytes_of;
 use super::{Bool, Date, Enumerated, Enumeration, FieldType, NullValue, Nullable, Text, Timestamp, Uuid};
 use crate::schema::Type;
 
-/// A key, or the number of a row. Implemented for every type that a key field can have and for tuples of one to eight.
+/// A key, or the number of a row. Implemented for every type that a key field can have, and for
+/// tuples of one to eight of them.
 ///
-/// Keys are ordered by their fields from left to right: numbers by value (floats by IEEE total order), `false` before
-/// `true`, dates and timestamps by time, text, bytes and uuids by their bytes.
+/// Keys are ordered by their fields from left to right: numbers by value (floats by IEEE total
+/// order), `false` before `true`, dates and timestamps by time, text, bytes and uuids by their
+/// bytes.
 ///
 /// ```
 /// use drystone::{Key, Text};
@@ -36,22 +37,31 @@ pub trait Key: Copy + sealed::Sealed {
     /// The type of each field of the key, from left to right, and whether it may be null.
     const FIELDS: &'static [(Type, bool)];
 
-    /// Writes the key as it stands in the record: little-endian, packed.
+    /// Writes the key in its stored form: little-endian, packed.
+    ///
+    /// ```
+    /// use drystone::Key;
+    ///
+    /// let mut stored = [0; 3];
+    /// (7_u16, 1_u8).encode(&mut stored);
+    /// assert_eq!(stored, [7, 0, 1]);
+    /// ```
     ///
     /// # Panics
-    /// When there are not [`WIDTH`](Key::WIDTH) bytes.
+    /// If `out` does not have [`WIDTH`](Key::WIDTH) bytes.
     fn encode(&self, out: &mut [u8]);
 }
 
-/// One or more of the leading fields of the key `K`: a tuple of the first of its types, or the first alone.
+/// One or more of the leading fields of the key `K`: a tuple of its first types, or the first type
+/// alone.
 ///
 /// | key | prefixes |
 /// |---|---|
 /// | `u64` | `u64`, `(u64,)` |
 /// | `(u16, Date)` | `u16`, `(u16,)`, `(u16, Date)` |
 ///
-/// Literals take their types from the key: in `table.prefix((7,))` the 7 is a `u16` where the first key
-/// field is one.
+/// Literals take their types from the key: in `table.prefix((7,))` the 7 is a `u16` if the first
+/// key field is one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not made of leading fields of the key `{K}`",
     note = "a prefix has exactly the types of the first fields of the key, in their order"
@@ -60,7 +70,7 @@ pub trait PrefixOf<K: Key>: Key {}
 
 /// Public so that the code which `#[derive(FieldType)]` writes can name it.
 pub(super) mod sealed {
-    /// A type that can be a key, as the library or the derive has made sure.
+    /// A type that can be a key. Only the library and the derive implement it.
     pub trait Sealed {}
 }
 
@@ -120,8 +130,8 @@ tuple!(A 0 B 1 C 2 D 3 E 4 F 5);
 tuple!(A 0 B 1 C 2 D 3 E 4 F 5 G 6);
 tuple!(A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7);
 
-/// The prefixes of a key of several fields: the first of them alone, and tuples of the first ones. In errors
-/// the compiler would list a few of all these, and seldom the one that is meant.
+/// The prefixes of a key of several fields: the first of them alone, and tuples of the first ones.
+/// In errors the compiler would list a few of all these, and seldom the one that is meant.
 macro_rules! prefixes {
     ($first:ident $($rest:ident)*) => {
         #[diagnostic::do_not_recommend]

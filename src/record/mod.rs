@@ -1,5 +1,5 @@
-//! Records, by two doors over the same bytes: typed (a plain struct that is a [`Record`]) and dynamic ([`Row`],
-//! [`RowBuf`], [`Value`], and [`Field`] handles that are resolved once).
+//! Records: typed (a plain struct that implements [`Record`]) and dynamic ([`Row`], [`RowBuf`],
+//! [`Value`], and [`Field`] handles). Both read the same bytes.
 
 mod boolean;
 #[cfg(any(feature = "chrono", feature = "jiff", feature = "uuid"))]
@@ -40,34 +40,49 @@ pub use value::Value;
 
 use crate::schema::Schema;
 
-/// A plain struct that is a record: its bytes in memory are its bytes in the file. Made by `#[derive(Record)]`.
+/// A plain struct whose bytes in memory are its bytes in the file. Implemented by
+/// `#[derive(Record)]`.
 ///
-/// It has no padding, every field is a [`FieldType`], and [`schema`](Record::schema) describes it field by field, so a table
-/// can be handed out as `&[Self]` without a copy.
+/// It has no padding, every field is a [`FieldType`], and [`schema`](Record::schema) describes it
+/// field by field. So a table can be borrowed as `&[Self]` without a copy.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a record",
     label = "not a record",
     note = "put #[derive(Clone, Copy, drystone::Record)] and #[repr(C)] or #[repr(C, packed)] on the struct"
 )]
 pub trait Record: Pod + Send + Sync {
-    /// What a row is found by: the type of the key field, a tuple where there are several, and `u64`, the row number,
-    /// where there is no key.
+    /// The type of the key: that of the key field, a tuple of several key fields, or `u64`, the row
+    /// number, if there is no key.
     type Key: Key;
 
     /// The schema that describes this type.
+    ///
+    /// ```
+    /// use drystone::Record;
+    ///
+    /// #[derive(Clone, Copy, Record)]
+    /// #[repr(C)]
+    /// struct Point {
+    ///     #[record(key)]
+    ///     id: u32,
+    ///     x: i32,
+    /// }
+    ///
+    /// assert_eq!(Point::schema().to_string(), "id: u32 key, x: i32");
+    /// ```
     fn schema() -> &'static Schema;
 }
 
-/// Rows with a key: every [`Record`] with `#[record(key)]` fields, and [`Dyn`](crate::Dyn), whose tables
-/// answer at run time.
+/// Rows with a key: every [`Record`] with `#[record(key)]` fields, and [`Dyn`](crate::Dyn), whose
+/// tables answer at run time.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a record with a key",
     note = "mark the leading fields of its key with #[record(key)]"
 )]
 pub trait Keyed: derived::SealedKeyed {}
 
-/// Rows without a key, which are addressed by number: every other [`Record`], and [`Dyn`](crate::Dyn),
-/// whose tables answer at run time.
+/// Rows without a key, which are addressed by number: every other [`Record`], and
+/// [`Dyn`](crate::Dyn), whose tables answer at run time.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a record without a key",
     note = "rows of records with a key are found by their key, not by row number"

@@ -9,7 +9,7 @@ use super::field::NullValue;
 use super::{Bool, Date, Enum, Enumeration, Text, Timestamp, Uuid};
 use crate::error::{Error, Result, fail};
 
-/// A `T` or null, as wide as a `T`: one value of `T` is set aside to mean null.
+/// A `T` or null, as wide as a `T`: one value of `T` is reserved to mean null.
 ///
 /// ```
 /// use drystone::Nullable;
@@ -17,7 +17,7 @@ use crate::error::{Error, Result, fail};
 /// let delay = Nullable::new(5_i16)?;
 /// assert_eq!(delay.get(), Some(5));
 /// assert_eq!(Nullable::<i16>::NULL.get(), None);
-/// assert!(Nullable::new(i16::MIN).is_err()); // that is the one set aside
+/// assert!(Nullable::new(i16::MIN).is_err()); // the value reserved for null
 /// assert_eq!(size_of::<Nullable<i16>>(), 2);
 /// # Ok::<(), drystone::Error>(())
 /// ```
@@ -31,17 +31,25 @@ impl<T: NullValue> Nullable<T> {
 
     /// This value.
     ///
+    /// ```
+    /// use drystone::Nullable;
+    ///
+    /// assert_eq!(Nullable::new(5_i16)?, Some(5));
+    /// assert!(Nullable::new(i16::MIN).is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Value`](crate::ErrorKind::Value) when it is the one that is set aside to mean null.
+    /// [`Value`](crate::ErrorKind::Value) if it is the one that is reserved to mean null.
     #[inline]
     pub fn new(value: T) -> Result<Nullable<T>> {
         if value.is_reserved() {
-            fail!(Value, "this value of {} is set aside to mean null; it cannot be stored as data", T::TYPE);
+            fail!(Value, "this value of {} is reserved for null; it cannot be stored as data", T::TYPE);
         }
         Ok(Nullable(value))
     }
 
-    /// This value, or null where there is none.
+    /// This value, or null for `None`.
     ///
     /// ```
     /// use drystone::{Nullable, Text};
@@ -55,18 +63,32 @@ impl<T: NullValue> Nullable<T> {
     /// ```
     ///
     /// # Errors
-    /// As [`new`](Nullable::new).
+    /// As for [`new`](Nullable::new).
     pub fn from_option(value: Option<T>) -> Result<Nullable<T>> {
         value.map_or(Ok(Nullable::NULL), Nullable::new)
     }
 
-    /// The value, or this one when null.
+    /// The value, or `other` if this is null.
+    ///
+    /// ```
+    /// use drystone::Nullable;
+    ///
+    /// assert_eq!(Nullable::<i16>::NULL.unwrap_or(0), 0);
+    /// ```
     #[inline]
     pub fn unwrap_or(self, other: T) -> T {
         self.get().unwrap_or(other)
     }
 
-    /// The value, `None` when null.
+    /// The value, or `None` if this is null.
+    ///
+    /// ```
+    /// use drystone::Nullable;
+    ///
+    /// assert_eq!(Nullable::new(5_i16)?.get(), Some(5));
+    /// assert_eq!(Nullable::<i16>::NULL.get(), None);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     #[inline]
     pub fn get(self) -> Option<T> {
         if self.is_null() { None } else { Some(self.0) }
@@ -86,7 +108,7 @@ impl<T: NullValue> Default for Nullable<T> {
     }
 }
 
-/// `TryFrom<Option<T>>` for types that lose a value to null.
+/// `TryFrom<Option<T>>` for types of which one value is reserved for null.
 macro_rules! lossy {
     ($([$($generics:tt)*] $rust:ty;)*) => {$(
         impl<$($generics)*> TryFrom<Option<$rust>> for Nullable<$rust> {
@@ -108,7 +130,7 @@ lossy! {
 }
 
 impl From<Option<Bool>> for Nullable<Bool> {
-    /// No truth value means null, so none is lost.
+    /// No truth value means null, so the conversion cannot fail.
     fn from(value: Option<Bool>) -> Nullable<Bool> {
         value.map_or(Nullable::NULL, Nullable)
     }
@@ -121,15 +143,16 @@ impl From<Option<bool>> for Nullable<Bool> {
 }
 
 impl<const N: usize> From<Option<Text<N>>> for Nullable<Text<N>> {
-    /// No text means null, so none is lost. Bytes of a damaged file that are no text may be null.
+    /// No text means null, so the conversion cannot fail. Bytes of a damaged file that are not
+    /// UTF-8 may mean null.
     fn from(value: Option<Text<N>>) -> Nullable<Text<N>> {
         value.map_or(Nullable::NULL, Nullable)
     }
 }
 
 impl<E: Enumeration> From<Option<Enum<E>>> for Nullable<Enum<E>> {
-    /// No name means null, so none is lost. An enum with 256 (or 65,536) variants, the last of
-    /// which would mean null, does not compile here.
+    /// No name means null, so the conversion cannot fail. An enum with 256 (or 65,536) variants,
+    /// the last of which would mean null, does not compile here.
     fn from(value: Option<Enum<E>>) -> Nullable<Enum<E>> {
         const { assert!(!matches!(E::NAMES.len(), 256 | 65_536), "the last variant would mean null") };
         value.map_or(Nullable::NULL, Nullable)

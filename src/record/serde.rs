@@ -1,4 +1,5 @@
-//! `serde` for rows and values: a row is a map from names to values, and is read back by its schema.
+//! `serde` for rows and values: a row is a map from names to values, and is read back by its
+//! schema.
 
 use std::fmt;
 
@@ -26,8 +27,8 @@ impl Serialize for RowBuf {
     }
 }
 
-/// Dates, timestamps and uuids as text; in formats for people also bytes (as `0x` and digits) and the floats that JSON
-/// does not have (`NaN`, `inf`, `-inf`).
+/// Dates, timestamps and uuids as text; in formats for people also bytes (as `0x` and digits) and
+/// the floats that JSON does not have (`NaN`, `inf`, `-inf`).
 impl Serialize for Value<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let for_people = serializer.is_human_readable();
@@ -57,8 +58,9 @@ impl Serialize for Value<'_> {
 }
 
 impl Schema {
-    /// Reads a [`RowBuf`] of this schema from any format of `serde` that describes itself, such as JSON. Fields that are
-    /// missing take their default, or null where they may be null; values may also be given as their text.
+    /// Reads a [`RowBuf`] of this schema from any format of `serde` that describes itself, such as
+    /// JSON. Fields that are missing take their default, or null where they may be null; values may
+    /// also be given as their text.
     ///
     /// ```
     /// use drystone::Schema;
@@ -153,7 +155,8 @@ impl<'de> DeserializeSeed<'de> for FieldSeed<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         match self.field.ty() {
-            // Formats such as JSON read wide numbers only when asked for them; else they become floats and lose digits.
+            // Formats such as JSON read wide numbers only when asked for them; else they become
+            // floats and lose digits.
             Type::U128 | Type::I128 if self.field.is_nullable() => deserializer.deserialize_option(self),
             Type::U128 => deserializer.deserialize_u128(self),
             Type::I128 => deserializer.deserialize_i128(self),

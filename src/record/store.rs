@@ -1,4 +1,5 @@
-//! Between a `Value` and the stored bytes of a field: what fits is stored, what would be lost is an error.
+//! Between a `Value` and the stored bytes of a field: what fits is stored, what would be lost is an
+//! error.
 
 use bytemuck::{Pod, bytes_of, pod_read_unaligned};
 
@@ -17,16 +18,29 @@ enum Misfit {
 }
 
 impl FieldDef {
-    /// Writes a value as the stored bytes of this field, of which there must be [`width`](FieldDef::width).
+    /// Encodes a value into the stored bytes of this field. `out` must have
+    /// [`width`](FieldDef::width) bytes.
     ///
-    /// A number is stored where the field can hold exactly that number: 2.0 as an `i32`, but not 1.5. An `f64` into an
-    /// `f32` field is rounded to the nearest, as a literal is. A name goes into an enumeration as
-    /// text. Other text goes into text fields only; what is written out as text is for
-    /// [`parse_text`](FieldDef::parse_text).
+    /// A number is stored if the field can hold exactly that number: 2.0 as an `i32`, but not 1.5.
+    /// An `f64` in an `f32` field is rounded to the nearest, like a literal. A value of an
+    /// enumeration is given as text. Any other text can be stored only in text fields; to parse
+    /// text into a field of another type, use [`parse_text`](FieldDef::parse_text).
+    ///
+    /// ```
+    /// use drystone::{Schema, Value};
+    ///
+    /// let schema: Schema = "delay: i16?".parse()?;
+    /// let (field, mut stored) = (schema.field("delay")?, [0; 2]);
+    /// field.store(&Value::from(-3), &mut stored)?;
+    /// assert_eq!(i16::from_le_bytes(stored), -3);
+    /// assert!(field.store(&Value::from(40_000), &mut stored).is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when the value is of another kind, out of range or too long, null in a field that is
-    /// not nullable, or the one set aside for null in a field that is. The bytes are then unspecified.
+    /// [`Value`](ErrorKind::Value) if the value is of another kind, out of range or too long, if it
+    /// is null and the field is not nullable, or if it is the value that is reserved for null. The
+    /// bytes are then unspecified.
     pub fn store(&self, value: &Value<'_>, out: &mut [u8]) -> Result<()> {
         self.check_width(out.len())?;
         if value.is_null() {
@@ -36,7 +50,7 @@ impl FieldDef {
         }
         encode(self.ty(), value, out).map_err(|misfit| self.misfit(value, misfit))?;
         if self.is_null(out) {
-            let reason = "this value is set aside to mean null here; it cannot be stored as data";
+            let reason = "this value is reserved for null here; it cannot be stored as data";
             return Err(self.misfit(value, Misfit::Because(reason.into())));
         }
         Ok(())
@@ -45,9 +59,19 @@ impl FieldDef {
     /// The value in these stored bytes. Text and bytes are borrowed from them; the name of an
     /// enumeration, which is a text too, is borrowed from the field.
     ///
+    /// ```
+    /// use drystone::Schema;
+    ///
+    /// let schema: Schema = "delay: i16?".parse()?;
+    /// let field = schema.field("delay")?;
+    /// assert_eq!(field.load(&(-3_i16).to_le_bytes())?, -3);
+    /// assert!(field.load(&i16::MIN.to_le_bytes())?.is_null());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Corrupt`](ErrorKind::Corrupt) when the bytes are no value of this field: text that is not UTF-8, a `bool` that is
-    /// neither 0 nor 1, an enumeration's value that has no name.
+    /// [`Corrupt`](ErrorKind::Corrupt) if the bytes are not a valid value of this field: text that
+    /// is not UTF-8, a `bool` that is neither 0 nor 1, a value of an enumeration without a name.
     pub fn load<'a>(&'a self, stored: &'a [u8]) -> Result<Value<'a>> {
         self.check_width(stored.len())?;
         if self.is_null(stored) {
@@ -81,14 +105,26 @@ impl FieldDef {
             (Misfit::Kind, _) => format!("it is {}", value.kind()),
         };
         let value = value.to_string();
-        let message =
-            format!("field {:?}: {} is no {}: {reason}", self.name(), shown(&value), self.type_text());
+        let message = format!(
+            "field {:?}: {} is not a valid {}: {reason}",
+            self.name(),
+            shown(&value),
+            self.type_text()
+        );
         Error::new(ErrorKind::Value, message).of_field(self.name())
     }
 }
 
 impl SchemaBuilder {
-    /// Gives the field added last a default; `None` is null.
+    /// Sets the default of the field that was added last; `None` is null.
+    ///
+    /// ```
+    /// use drystone::{Schema, Type};
+    ///
+    /// let schema = Schema::builder().nullable("delay", Type::I16).default(0).build()?;
+    /// assert_eq!(schema.to_string(), "delay: i16? = 0");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn default<'v>(self, value: impl Into<Value<'v>>) -> SchemaBuilder {
         let value = value.into();
         self.default_stored(|field, out| field.store(&value, out))
@@ -131,7 +167,7 @@ fn put<T: Pod>(value: T, out: &mut [u8]) -> Result<(), Misfit> {
 
 fn put_bytes(bytes: &[u8], out: &mut [u8]) -> Result<(), Misfit> {
     if bytes.len() != out.len() {
-        return Err(Misfit::Because(format!("{} bytes, where there are to be {}", bytes.len(), out.len())));
+        return Err(Misfit::Because(format!("{} bytes, expected {}", bytes.len(), out.len())));
     }
     out.copy_from_slice(bytes);
     Ok(())
@@ -139,11 +175,11 @@ fn put_bytes(bytes: &[u8], out: &mut [u8]) -> Result<(), Misfit> {
 
 fn encode_array(number: Number, length: usize, elements: &[Value<'_>], out: &mut [u8]) -> Result<(), Misfit> {
     if elements.len() != length {
-        return Err(Misfit::Because(format!("{} elements, where there are to be {length}", elements.len())));
+        return Err(Misfit::Because(format!("{} elements, expected {length}", elements.len())));
     }
     for (at, (slot, element)) in out.chunks_exact_mut(number.width()).zip(elements).enumerate() {
         if encode_number(number, element, slot).is_err() {
-            return Err(Misfit::Because(format!("element {}, {element}, is no {number}", at + 1)));
+            return Err(Misfit::Because(format!("element {}, {element}, is not a valid {number}", at + 1)));
         }
     }
     Ok(())
@@ -178,7 +214,7 @@ fn whole<T: TryFrom<u128> + TryFrom<i128>>(value: &Value<'_>) -> Result<T, Misfi
 
 fn whole_of_real<T: TryFrom<u128> + TryFrom<i128>>(real: f64) -> Result<T, Misfit> {
     if real.fract() != 0.0 {
-        return Err(Misfit::Because("it is no whole number; round it first".into()));
+        return Err(Misfit::Because("it is not a whole number; round it first".into()));
     }
     // The casts saturate: what they cannot hold does not come back as the same float.
     let (unsigned, signed) = (real as u128, real as i128);

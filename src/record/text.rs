@@ -9,9 +9,10 @@ use bytemuck::{Pod, Zeroable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::text::{check_str, decode_str, shown, write_bytes};
 
-/// The type of a `str[N]` field in a typed record: UTF-8 of at most `N` bytes, padded with zero bytes.
+/// The type of a `str[N]` field in a typed record: UTF-8 of at most `N` bytes, padded with zero
+/// bytes.
 ///
-/// Ordered by its bytes, which for UTF-8 is the order of the characters' numbers.
+/// Ordered by its bytes, which for UTF-8 is the order of the code points.
 ///
 /// ```
 /// use drystone::Text;
@@ -30,14 +31,14 @@ impl<const N: usize> Text<N> {
     /// The empty text.
     pub const EMPTY: Text<N> = Text([0; N]);
 
-    /// The bytes that stand for null in a nullable field: no UTF-8 begins with 0xFF.
+    /// The bytes that mean null in a nullable field: no UTF-8 begins with 0xFF.
     pub(super) const RESERVED: Text<N> = {
         let mut stored = [0; N];
         stored[0] = 0xFF;
         Text(stored)
     };
 
-    /// This text, known when the program is compiled: `const UNITED: Text<2> = Text::lit("UA");`
+    /// A text that is known at compile time: `const UNITED: Text<2> = Text::lit("UA");`
     ///
     /// ```
     /// use drystone::Text;
@@ -51,8 +52,8 @@ impl<const N: usize> Text<N> {
     /// ```
     ///
     /// # Panics
-    /// When it has more than `N` bytes or holds a NUL character. In a constant that is an error of
-    /// the compiler; use [`new`](Text::new) for texts that come from elsewhere.
+    /// If it has more than `N` bytes or contains a NUL character. In a constant that is a compile
+    /// error. Use [`new`](Text::new) for texts that are known only at run time.
     pub const fn lit(text: &str) -> Text<N> {
         let (text, mut stored, mut at) = (text.as_bytes(), [0; N], 0);
         assert!(text.len() <= N, "the text has more bytes than its type");
@@ -66,11 +67,19 @@ impl<const N: usize> Text<N> {
 
     /// This text.
     ///
+    /// ```
+    /// use drystone::Text;
+    ///
+    /// assert_eq!(Text::<2>::new("UA")?, "UA");
+    /// assert!(Text::<2>::new("UAL").is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when it has more than `N` bytes or holds a NUL character.
+    /// [`Value`](ErrorKind::Value) if it has more than `N` bytes or contains a NUL character.
     pub fn new(text: &str) -> Result<Text<N>> {
         if let Err(reason) = check_str(text, N) {
-            let message = format!("{:?} is no str[{N}]: {reason}", shown(text));
+            let message = format!("{:?} is not a valid str[{N}]: {reason}", shown(text));
             return Err(Error::new(ErrorKind::Value, message));
         }
         let mut stored = [0; N];
@@ -80,26 +89,45 @@ impl<const N: usize> Text<N> {
 
     /// The text without its padding.
     ///
+    /// ```
+    /// use drystone::Text;
+    ///
+    /// assert_eq!(Text::<8>::lit("Ada").to_str()?, "Ada");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Corrupt`](ErrorKind::Corrupt) when the bytes, which may come from any file, are not UTF-8.
+    /// [`Corrupt`](ErrorKind::Corrupt) if the bytes are not UTF-8.
     pub fn to_str(&self) -> Result<&str> {
         decode_str(&self.0).map_err(|reason| {
-            Error::new(ErrorKind::Corrupt, format!("the stored bytes are no str[{N}]: {reason}"))
+            Error::new(ErrorKind::Corrupt, format!("the stored bytes are not a valid str[{N}]: {reason}"))
         })
     }
 
     /// The text, with a � for every sequence of bytes that is not UTF-8.
+    ///
+    /// ```
+    /// use drystone::Text;
+    ///
+    /// assert_eq!(Text::<8>::lit("Ada").to_string_lossy(), "Ada");
+    /// ```
     pub fn to_string_lossy(&self) -> Cow<'_, str> {
         let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(N);
         String::from_utf8_lossy(&self.0[..end])
     }
 
     /// All bytes, padding included.
+    ///
+    /// ```
+    /// use drystone::Text;
+    ///
+    /// assert_eq!(Text::<4>::lit("UA").as_bytes(), b"UA\0\0");
+    /// ```
     pub const fn as_bytes(&self) -> &[u8; N] {
         &self.0
     }
 
-    /// Whether there is no text.
+    /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.0.first().is_none_or(|first| *first == 0)
     }

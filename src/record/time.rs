@@ -27,7 +27,8 @@ use crate::schema::text::shown;
 #[repr(transparent)]
 pub struct Date(i32);
 
-/// A moment, as microseconds since 1970-01-01T00:00:00Z: the type of a `timestamp` field. Leap seconds do not count.
+/// A moment, as microseconds since 1970-01-01T00:00:00Z: the type of a `timestamp` field. Leap
+/// seconds do not count.
 ///
 /// ```
 /// use drystone::Timestamp;
@@ -43,19 +44,24 @@ pub struct Date(i32);
 pub struct Timestamp(i64);
 
 impl Date {
-    /// The first day that a date can be, over 5.8 million years ago. In a field that may be null it
-    /// stands for null.
+    /// The first date, over 5.8 million years ago. In a nullable field it means null.
     pub const MIN: Date = Date(i32::MIN);
-    /// The last day that a date can be.
+    /// The last date.
     pub const MAX: Date = Date(i32::MAX);
 
     /// Today, by the system's clock, in UTC.
+    ///
+    /// ```
+    /// use drystone::{Date, Timestamp};
+    ///
+    /// assert!(Date::today() <= Timestamp::now().date());
+    /// ```
     pub fn today() -> Date {
         Timestamp::now().date()
     }
 
-    /// The day this many days later, or earlier where it is negative. `None` where no date is that
-    /// far away.
+    /// The day this many days later, or earlier if `days` is negative. `None` if that is out of
+    /// range.
     ///
     /// ```
     /// use drystone::Date;
@@ -72,20 +78,43 @@ impl Date {
         }
     }
 
-    /// How many days this is after the other one; negative where it is before.
+    /// The number of days from `other` to this day; negative if this day is earlier.
+    ///
+    /// ```
+    /// use drystone::Date;
+    ///
+    /// let (first, last) = (Date::from_ymd(2024, 2, 1)?, Date::from_ymd(2024, 3, 1)?);
+    /// assert_eq!(last.days_since(first), 29);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub const fn days_since(self, other: Date) -> i64 {
         self.0 as i64 - other.0 as i64
     }
 
     /// The day this many days after 1970-01-01.
+    ///
+    /// ```
+    /// use drystone::Date;
+    ///
+    /// assert_eq!(Date::from_days(365).to_string(), "1971-01-01");
+    /// ```
     pub const fn from_days(days: i32) -> Date {
         Date(days)
     }
 
     /// The day of this year, month (1 to 12) and day (1 to 31).
     ///
+    /// ```
+    /// use drystone::Date;
+    ///
+    /// assert_eq!(Date::from_ymd(2013, 1, 31)?.to_string(), "2013-01-31");
+    /// assert!(Date::from_ymd(2013, 2, 29).is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when there is no such day, or it is over 5.8 million years away.
+    /// [`Value`](ErrorKind::Value) if there is no such day, or if it is over 5.8 million years
+    /// away.
     pub fn from_ymd(year: i32, month: u8, day: u8) -> Result<Date> {
         let days = calendar::days_from_ymd(year.into(), month, day).and_then(|days| i32::try_from(days).ok());
         match days {
@@ -108,16 +137,22 @@ impl Date {
 }
 
 impl Timestamp {
-    /// The first moment that a timestamp can be, over 290,000 years ago. In a field that may be
-    /// null it stands for null.
+    /// The first timestamp, over 290,000 years ago. In a nullable field it means null.
     pub const MIN: Timestamp = Timestamp(i64::MIN);
-    /// The last moment that a timestamp can be.
+    /// The last timestamp.
     pub const MAX: Timestamp = Timestamp(i64::MAX);
 
     /// The moment this many seconds after 1970-01-01T00:00:00Z.
     ///
+    /// ```
+    /// use drystone::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_secs(60)?.to_string(), "1970-01-01T00:01:00Z");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when it is over 290,000 years away.
+    /// [`Value`](ErrorKind::Value) if it is over 290,000 years away.
     pub fn from_secs(secs: i64) -> Result<Timestamp> {
         match secs.checked_mul(1_000_000) {
             Some(micros) => Ok(Timestamp(micros)),
@@ -127,8 +162,15 @@ impl Timestamp {
 
     /// The moment this many milliseconds after 1970-01-01T00:00:00Z.
     ///
+    /// ```
+    /// use drystone::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_millis(1500)?.to_string(), "1970-01-01T00:00:01.5Z");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when it is over 290,000 years away.
+    /// [`Value`](ErrorKind::Value) if it is over 290,000 years away.
     pub fn from_millis(millis: i64) -> Result<Timestamp> {
         match millis.checked_mul(1000) {
             Some(micros) => Ok(Timestamp(micros)),
@@ -137,17 +179,29 @@ impl Timestamp {
     }
 
     /// Whole seconds since 1970-01-01T00:00:00Z, rounded towards the past.
+    ///
+    /// ```
+    /// use drystone::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_micros(-1).secs(), -1);
+    /// ```
     pub const fn secs(self) -> i64 {
         self.0.div_euclid(1_000_000)
     }
 
     /// Whole milliseconds since 1970-01-01T00:00:00Z, rounded towards the past.
+    ///
+    /// ```
+    /// use drystone::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_micros(1_999).millis(), 1);
+    /// ```
     pub const fn millis(self) -> i64 {
         self.0.div_euclid(1000)
     }
 
-    /// The moment this much later. What is finer than a microsecond is cut off. `None` where no
-    /// timestamp is that far away.
+    /// The moment this much later. Fractions of a microsecond are cut off. `None` if that is out of
+    /// range.
     ///
     /// ```
     /// use std::time::Duration;
@@ -163,12 +217,32 @@ impl Timestamp {
         self.moved(duration.as_micros(), 1)
     }
 
-    /// The moment this much earlier, as [`checked_add`](Timestamp::checked_add).
+    /// The moment this much earlier. Fractions of a microsecond are cut off. `None` if that is out
+    /// of range.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use drystone::Timestamp;
+    ///
+    /// let minute = Duration::from_secs(60);
+    /// assert_eq!(Timestamp::from_secs(90)?.checked_sub(minute), Some(Timestamp::from_secs(30)?));
+    /// assert_eq!(Timestamp::MIN.checked_sub(minute), None);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub const fn checked_sub(self, duration: Duration) -> Option<Timestamp> {
         self.moved(duration.as_micros(), -1)
     }
 
     /// The moment this much later, or [`MAX`](Timestamp::MAX).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use drystone::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::MAX.saturating_add(Duration::from_secs(1)), Timestamp::MAX);
+    /// ```
     pub const fn saturating_add(self, duration: Duration) -> Timestamp {
         match self.checked_add(duration) {
             Some(moment) => moment,
@@ -177,6 +251,14 @@ impl Timestamp {
     }
 
     /// The moment this much earlier, or [`MIN`](Timestamp::MIN).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use drystone::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::MIN.saturating_sub(Duration::from_secs(1)), Timestamp::MIN);
+    /// ```
     pub const fn saturating_sub(self, duration: Duration) -> Timestamp {
         match self.checked_sub(duration) {
             Some(moment) => moment,
@@ -184,7 +266,18 @@ impl Timestamp {
         }
     }
 
-    /// How long this is after an earlier moment; `None` where that one is later.
+    /// The time from `earlier` to this moment; `None` if `earlier` is later than this.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use drystone::Timestamp;
+    ///
+    /// let (first, last) = (Timestamp::from_secs(30)?, Timestamp::from_secs(90)?);
+    /// assert_eq!(last.duration_since(first), Some(Duration::from_secs(60)));
+    /// assert_eq!(first.duration_since(last), None);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub const fn duration_since(self, earlier: Timestamp) -> Option<Duration> {
         if self.0 < earlier.0 { None } else { Some(Duration::from_micros(self.0.abs_diff(earlier.0))) }
     }
@@ -200,14 +293,28 @@ impl Timestamp {
     }
 
     /// The moment this many microseconds after 1970-01-01T00:00:00Z.
+    ///
+    /// ```
+    /// use drystone::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_micros(1).to_string(), "1970-01-01T00:00:00.000001Z");
+    /// ```
     pub const fn from_micros(micros: i64) -> Timestamp {
         Timestamp(micros)
     }
 
-    /// The midnight (UTC) with which this day begins.
+    /// The midnight (UTC) at which this day begins.
+    ///
+    /// ```
+    /// use drystone::{Date, Timestamp};
+    ///
+    /// let midnight = Timestamp::from_date(Date::from_ymd(2013, 7, 4)?)?;
+    /// assert_eq!(midnight.to_string(), "2013-07-04T00:00:00Z");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when it is over 290,000 years away.
+    /// [`Value`](ErrorKind::Value) if it is over 290,000 years away.
     pub fn from_date(date: Date) -> Result<Timestamp> {
         match i64::from(date.0).checked_mul(DAY_MICROS) {
             Some(micros) => Ok(Timestamp(micros)),
@@ -215,10 +322,20 @@ impl Timestamp {
         }
     }
 
-    /// Midnight (UTC) of this year, month and day; add [`micros`](Timestamp::micros) for a time of day.
+    /// Midnight (UTC) of this year, month and day. Add a [`Duration`] for a time of day.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use drystone::Timestamp;
+    ///
+    /// let noon = Timestamp::from_ymd(2013, 7, 4)? + Duration::from_secs(12 * 3600);
+    /// assert_eq!(noon.to_string(), "2013-07-04T12:00:00Z");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`Date::from_ymd`] and [`from_date`](Timestamp::from_date).
+    /// As for [`Date::from_ymd`] and [`from_date`](Timestamp::from_date).
     pub fn from_ymd(year: i32, month: u8, day: u8) -> Result<Timestamp> {
         Date::from_ymd(year, month, day).and_then(Timestamp::from_date)
     }
@@ -240,13 +357,30 @@ impl Timestamp {
     }
 
     /// The time since midnight (UTC).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use drystone::Timestamp;
+    ///
+    /// let moment: Timestamp = "2013-07-04T00:01:30Z".parse()?;
+    /// assert_eq!(moment.time_of_day(), Duration::from_secs(90));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub const fn time_of_day(self) -> Duration {
         Duration::from_micros(self.0.rem_euclid(DAY_MICROS) as u64)
     }
 
     /// The present moment, by the system's clock.
+    ///
+    /// ```
+    /// use drystone::Timestamp;
+    ///
+    /// assert!(Timestamp::now() > "2024-01-01T00:00:00Z".parse()?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn now() -> Timestamp {
-        // A clock that is over 290,000 years off is as good as one at the end.
+        // A clock that is over 290,000 years off is taken as the last timestamp.
         SystemTime::now().try_into().unwrap_or(Timestamp::MAX)
     }
 }
@@ -255,7 +389,7 @@ impl Add<Duration> for Timestamp {
     type Output = Timestamp;
 
     /// # Panics
-    /// Where no timestamp is that far away; see [`checked_add`](Timestamp::checked_add).
+    /// If the result is out of range; see [`checked_add`](Timestamp::checked_add).
     fn add(self, duration: Duration) -> Timestamp {
         match self.checked_add(duration) {
             Some(moment) => moment,
@@ -268,7 +402,7 @@ impl Sub<Duration> for Timestamp {
     type Output = Timestamp;
 
     /// # Panics
-    /// Where no timestamp is that far away; see [`checked_sub`](Timestamp::checked_sub).
+    /// If the result is out of range; see [`checked_sub`](Timestamp::checked_sub).
     fn sub(self, duration: Duration) -> Timestamp {
         match self.checked_sub(duration) {
             Some(moment) => moment,
@@ -292,7 +426,7 @@ impl SubAssign<Duration> for Timestamp {
 impl TryFrom<SystemTime> for Timestamp {
     type Error = Error;
 
-    /// What is finer than a microsecond is cut off, towards the past.
+    /// Fractions of a microsecond are cut off, towards the past.
     fn try_from(time: SystemTime) -> Result<Timestamp> {
         let nanos = match time.duration_since(SystemTime::UNIX_EPOCH) {
             Ok(after) => after.as_nanos() as i128,
@@ -327,7 +461,7 @@ impl FromStr for Date {
     fn from_str(text: &str) -> Result<Date> {
         match calendar::parse_date(text) {
             Ok(days) => Ok(Date(days)),
-            Err(reason) => fail!(Value, "{:?} is no date: {reason}", shown(text)),
+            Err(reason) => fail!(Value, "{:?} is not a valid date: {reason}", shown(text)),
         }
     }
 }
@@ -338,7 +472,7 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Timestamp> {
         match calendar::parse_timestamp(text) {
             Ok(micros) => Ok(Timestamp(micros)),
-            Err(reason) => fail!(Value, "{:?} is no timestamp: {reason}", shown(text)),
+            Err(reason) => fail!(Value, "{:?} is not a valid timestamp: {reason}", shown(text)),
         }
     }
 }

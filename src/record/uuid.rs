@@ -1,4 +1,4 @@
-//! `Uuid`: sixteen bytes, written as hyphenated digits.
+//! `Uuid`: 16 bytes, written as hyphenated digits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,8 +8,8 @@ use bytemuck::{Pod, Zeroable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::text::{parse_uuid, shown, write_uuid};
 
-/// The type of a `uuid` field in a typed record: 16 bytes in the order in which they are written, which is also the order
-/// of sorting.
+/// The type of a `uuid` field in a typed record: 16 bytes in the order in which they are written,
+/// which is also the order of sorting.
 ///
 /// ```
 /// use drystone::Uuid;
@@ -24,12 +24,25 @@ use crate::schema::text::{parse_uuid, shown, write_uuid};
 pub struct Uuid([u8; 16]);
 
 impl Uuid {
-    /// A uuid of these bytes.
+    /// The uuid with these bytes.
+    ///
+    /// ```
+    /// use drystone::Uuid;
+    ///
+    /// assert_eq!(Uuid::from_bytes([0; 16]).to_string(), "00000000-0000-0000-0000-000000000000");
+    /// ```
     pub const fn from_bytes(bytes: [u8; 16]) -> Uuid {
         Uuid(bytes)
     }
 
-    /// A uuid of this number, whose first digits are its highest.
+    /// The uuid with this number. The most significant digits come first.
+    ///
+    /// ```
+    /// use drystone::Uuid;
+    ///
+    /// let id = Uuid::from_u128(0x67e55044_10b1_426f_9247_bb680e5fe0c8);
+    /// assert_eq!(id.to_string(), "67e55044-10b1-426f-9247-bb680e5fe0c8");
+    /// ```
     pub const fn from_u128(number: u128) -> Uuid {
         Uuid(number.to_be_bytes())
     }
@@ -45,7 +58,8 @@ impl FromStr for Uuid {
 
     fn from_str(text: &str) -> Result<Uuid> {
         parse_uuid(text).map(Uuid).ok_or_else(|| {
-            let message = format!("{:?} is no uuid: 32 hexadecimal digits are expected", shown(text));
+            let message =
+                format!("{:?} is not a valid uuid: 32 hexadecimal digits are expected", shown(text));
             Error::new(ErrorKind::Value, message)
         })
     }

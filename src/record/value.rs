@@ -1,4 +1,4 @@
-//! `Value`: a value whose type is known at run time only.
+//! `Value`: a value whose type is known only at run time.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,11 +7,12 @@ use super::{Bool, Date, NullValue, Nullable, Text, Timestamp, Uuid};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::text::{shown, write_bytes, write_f32, write_f64};
 
-/// A value of a field, by the dynamic door. Text and bytes are borrowed from the row where they can be.
+/// A value of a field whose type is known only at run time. Text and bytes are borrowed from the
+/// row if possible.
 ///
-/// Made with [`From`] from the usual Rust types, `None` being null, and taken apart with [`TryFrom`], a `match`, or the
-/// methods that begin with `as_`. Whole numbers are equal when they are the same number, whatever their sign's type;
-/// the two floats likewise.
+/// Use [`From`] to make one from the usual Rust types (`None` is null), and [`TryFrom`], a `match`
+/// or the methods that begin with `as_` to take it apart. Two whole numbers are equal if they are
+/// the same number, signed or unsigned; two floats likewise.
 ///
 /// ```
 /// use drystone::{RowBuf, Schema, Value};
@@ -59,22 +60,49 @@ impl<'a> Value<'a> {
         matches!(self, Value::Null)
     }
 
-    /// The truth value, when it is one.
+    /// The truth value, if it is one.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// assert_eq!(Value::from(true).as_bool(), Some(true));
+    /// assert_eq!(Value::from(1).as_bool(), None);
+    /// ```
     pub fn as_bool(&self) -> Option<bool> {
         if let Value::Bool(value) = self { Some(*value) } else { None }
     }
 
-    /// The whole number, when it is one and an `i64` can hold it.
+    /// The whole number, if it is one and an `i64` can hold it.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// assert_eq!(Value::from(7_u8).as_i64(), Some(7));
+    /// assert_eq!(Value::from(u64::MAX).as_i64(), None);
+    /// ```
     pub fn as_i64(&self) -> Option<i64> {
         i64::try_from(self.as_i128()?).ok()
     }
 
-    /// The whole number, when it is one and a `u64` can hold it.
+    /// The whole number, if it is one and a `u64` can hold it.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// assert_eq!(Value::from(7_i8).as_u64(), Some(7));
+    /// assert_eq!(Value::from(-7).as_u64(), None);
+    /// ```
     pub fn as_u64(&self) -> Option<u64> {
         u64::try_from(self.as_u128()?).ok()
     }
 
-    /// The whole number, when it is one and an `i128` can hold it.
+    /// The whole number, if it is one and an `i128` can hold it.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// assert_eq!(Value::from(-7).as_i128(), Some(-7));
+    /// ```
     pub fn as_i128(&self) -> Option<i128> {
         match self {
             Value::Signed(number) => Some(*number),
@@ -83,7 +111,13 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The whole number, when it is one and a `u128` can hold it.
+    /// The whole number, if it is one and a `u128` can hold it.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// assert_eq!(Value::from(u128::MAX).as_u128(), Some(u128::MAX));
+    /// ```
     pub fn as_u128(&self) -> Option<u128> {
         match self {
             Value::Signed(number) => u128::try_from(*number).ok(),
@@ -93,6 +127,13 @@ impl<'a> Value<'a> {
     }
 
     /// The number, when it is a float or a whole number; the latter rounded to the nearest `f64`.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// assert_eq!(Value::from(0.5_f32).as_f64(), Some(0.5));
+    /// assert_eq!(Value::from("0.5").as_f64(), None);
+    /// ```
     pub fn as_f64(&self) -> Option<f64> {
         match self {
             Value::F32(number) => Some((*number).into()),
@@ -103,25 +144,57 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The text, when it is one.
+    /// The text, if it is one.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// assert_eq!(Value::from("UA").as_str(), Some("UA"));
+    /// assert_eq!(Value::Null.as_str(), None);
+    /// ```
     pub fn as_str(&self) -> Option<&str> {
         if let Value::Text(text) = self { Some(text) } else { None }
     }
 
-    /// The bytes, when it is bytes.
+    /// The bytes, if it is bytes.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// assert_eq!(Value::from([1_u8, 2]).as_bytes(), Some(&[1, 2][..]));
+    /// ```
     pub fn as_bytes(&self) -> Option<&[u8]> {
         if let Value::Bytes(bytes) = self { Some(bytes) } else { None }
     }
 
-    /// The value as a `T`, `None` when it is null.
+    /// The value as a `T`, or `None` if it is null.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// assert_eq!(Value::from(7).optional::<i16>()?, Some(7));
+    /// assert_eq!(Value::Null.optional::<i16>()?, None);
+    /// assert!(Value::from("seven").optional::<i16>().is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when it is neither a `T` nor null.
+    /// [`Value`](ErrorKind::Value) if it is neither a `T` nor null.
     pub fn optional<T: TryFrom<Value<'a>, Error = Error>>(self) -> Result<Option<T>> {
         if self.is_null() { Ok(None) } else { T::try_from(self).map(Some) }
     }
 
-    /// The same value, borrowing nothing.
+    /// The same value, owned.
+    ///
+    /// ```
+    /// use drystone::Value;
+    ///
+    /// let owned: Value<'static> = {
+    ///     let text = String::from("UA");
+    ///     Value::from(text.as_str()).into_owned()
+    /// };
+    /// assert_eq!(owned, "UA");
+    /// ```
     pub fn into_owned(self) -> Value<'static> {
         match self {
             Value::Null => Value::Null,
@@ -157,7 +230,7 @@ impl<'a> Value<'a> {
 
     #[cold]
     pub(super) fn not_a(&self, wanted: &str) -> Error {
-        let message = format!("{} ({}) is no {wanted}", shown(&self.to_string()), self.kind());
+        let message = format!("{} ({}) is not a valid {wanted}", shown(&self.to_string()), self.kind());
         Error::new(ErrorKind::Value, message)
     }
 }
@@ -366,7 +439,8 @@ into_variant! {
 }
 
 impl<const N: usize> From<Text<N>> for Value<'_> {
-    /// What is not UTF-8, which only a hostile file can hold, becomes bytes, and no text field takes those.
+    /// What is not UTF-8, which only a hostile file can hold, becomes bytes, and no text field
+    /// takes those.
     fn from(text: Text<N>) -> Self {
         match text.to_str() {
             Ok(text) => Value::Text(text.to_owned().into()),

@@ -1,10 +1,23 @@
-//! A schema made field by field at run time.
+//! Builds a schema field by field at run time.
 
 use super::{FieldDef, Schema, Type};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Makes a [`Schema`] field by field; from [`Schema::builder`]. The first mistake is reported by
-/// [`build`](SchemaBuilder::build).
+/// Builds a [`Schema`] field by field; from [`Schema::builder`]. [`build`](SchemaBuilder::build)
+/// reports the first mistake.
+///
+/// ```
+/// use drystone::{Schema, Type};
+///
+/// let schema = Schema::builder()
+///     .key("id", Type::U64)
+///     .field("day", Type::Date)
+///     .default_text("2013-01-31")
+///     .nullable("delay", Type::I16)
+///     .build()?;
+/// assert_eq!(schema.to_string(), "id: u64 key, day: date = 2013-01-31, delay: i16?");
+/// # Ok::<(), drystone::Error>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct SchemaBuilder {
@@ -17,12 +30,12 @@ impl SchemaBuilder {
         SchemaBuilder { fields: Vec::new(), error: None }
     }
 
-    /// Adds a field of the key.
+    /// Adds a field to the key.
     pub fn key(self, name: &str, ty: impl Into<Type>) -> SchemaBuilder {
         self.push(FieldDef::of(name, ty, false, true))
     }
 
-    /// Adds a field in which every value is data.
+    /// Adds a field that is not nullable.
     pub fn field(self, name: &str, ty: impl Into<Type>) -> SchemaBuilder {
         self.push(FieldDef::of(name, ty, false, false))
     }
@@ -32,15 +45,31 @@ impl SchemaBuilder {
         self.push(FieldDef::of(name, ty, true, false))
     }
 
-    /// Gives the field added last a default, written as text: `.default_text("2013-01-31")`.
+    /// Sets the default of the field that was added last, as text: `.default_text("2013-01-31")`.
+    ///
+    /// ```
+    /// use drystone::{Schema, Type};
+    ///
+    /// let schema = Schema::builder().field("day", Type::Date).default_text("2013-01-31").build()?;
+    /// assert!(schema.field("day")?.default().is_some());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn default_text(self, text: &str) -> SchemaBuilder {
         self.default_stored(|field, out| field.parse_text(text, out))
     }
 
     /// The schema.
     ///
+    /// ```
+    /// use drystone::{Schema, Type};
+    ///
+    /// assert_eq!(Schema::builder().field("x", Type::I32).build()?.width(), 4);
+    /// assert!(Schema::builder().field("x", Type::I32).key("id", Type::U64).build().is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// The first mistake made on the way, or that of [`Schema::new`].
+    /// The first mistake of the calls before, or as for [`Schema::new`].
     pub fn build(self) -> Result<Schema> {
         match self.error {
             Some(error) => Err(error),
@@ -48,7 +77,7 @@ impl SchemaBuilder {
         }
     }
 
-    /// Gives the field added last the default that `write` puts into its bytes.
+    /// Sets the default of the field that was added last to the bytes that `write` writes.
     pub(crate) fn default_stored(
         mut self,
         write: impl FnOnce(&FieldDef, &mut [u8]) -> Result<()>,

@@ -1,4 +1,5 @@
-//! Dates and timestamps as text and as numbers: days and microseconds since 1970-01-01, proleptic Gregorian, UTC.
+//! Dates and timestamps as text and as numbers: days and microseconds since 1970-01-01, proleptic
+//! Gregorian, UTC.
 
 use std::fmt;
 
@@ -53,8 +54,8 @@ pub(crate) fn parse_date(text: &str) -> Result<i32, &'static str> {
     i32::try_from(days).map_err(|_| "out of range")
 }
 
-/// Reads `2013-01-31T10:00:00Z`: a space may stand for the T; seconds and a fraction of up to six digits may be left
-/// out; the end is Z, an offset such as +02:00, or nothing, which is Z.
+/// Reads `2013-01-31T10:00:00Z`: a space may stand for the T; seconds and a fraction of up to six
+/// digits may be left out; the end is Z, an offset such as +02:00, or nothing, which is Z.
 pub(crate) fn parse_timestamp(text: &str) -> Result<i64, &'static str> {
     let mut reader = Reader(text.as_bytes());
     let days = reader.date().ok_or(NO_TIMESTAMP)??;
@@ -94,7 +95,8 @@ fn write_day(days: i64, out: &mut impl fmt::Write) -> fmt::Result {
     }
 }
 
-/// What is left to read. Its methods give `None` where the shape is wrong, and an error where only the value is.
+/// What is left to read. Its methods give `None` where the shape is wrong, and an error where only
+/// the value is.
 struct Reader<'t>(&'t [u8]);
 
 type Part<T> = Option<Result<T, &'static str>>;

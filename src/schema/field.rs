@@ -8,10 +8,11 @@ use super::types::{Number, Type};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::limits::{NAME_BYTES, ROW_BYTES};
 
-/// A field of a [`Schema`](crate::Schema): name, type, whether it may be null, whether it belongs to the key, the byte
-/// offset in the record, and the default.
+/// A field of a [`Schema`](crate::Schema): name, type, whether it may be null, whether it belongs
+/// to the key, the byte offset in the record, and the default.
 ///
-/// Two fields are equal when name, type, nullability and key agree; defaults and offsets do not count.
+/// Two fields are equal if name, type, nullability and key agree. Defaults and offsets are not
+/// compared.
 ///
 /// ```
 /// use drystone::{Schema, Type};
@@ -29,7 +30,7 @@ pub struct FieldDef {
     ty: Type,
     key: bool,
     offset: usize,
-    /// The reserved bytes, when the field may be null.
+    /// The reserved bytes, if the field is nullable.
     null: Option<Box<[u8]>>,
     default: Option<Box<[u8]>>,
 }
@@ -48,26 +49,40 @@ impl FieldDef {
     /// ```
     ///
     /// # Errors
-    /// [`Schema`](ErrorKind::Schema) when the name is empty, longer than 64 bytes or has control
-    /// characters in it, and when the type has no or too many bytes.
+    /// [`Schema`](ErrorKind::Schema) if the name is empty, longer than 64 bytes or contains control
+    /// characters, or if the width of the type is 0 or above the limit.
     pub fn new(name: &str, ty: impl Into<Type>) -> Result<FieldDef> {
         FieldDef::of(name, ty, false, false)
     }
 
-    /// The same field, which may be null. A default stays, and is null if it is the value that
+    /// The same field, made nullable. A default stays; it becomes null if it is the value that
     /// means null.
     ///
+    /// ```
+    /// use drystone::{FieldDef, Type};
+    ///
+    /// assert!(FieldDef::new("delay", Type::I16)?.nullable()?.is_nullable());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Schema`](ErrorKind::Schema) when it is part of a key.
+    /// [`Schema`](ErrorKind::Schema) if it is part of a key.
     pub fn nullable(self) -> Result<FieldDef> {
         FieldDef::of(&self.name, &self.ty, true, self.key)?.with_default(self.default.map(Into::into))
     }
 
     /// The same field as part of the key.
     ///
+    /// ```
+    /// use drystone::{FieldDef, Type};
+    ///
+    /// assert!(FieldDef::new("id", Type::U64)?.key()?.is_key());
+    /// assert!(FieldDef::new("delay", Type::I16)?.nullable()?.key().is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Schema`](ErrorKind::Schema) when it may be null, and when it is an array, which has no
-    /// order.
+    /// [`Schema`](ErrorKind::Schema) if it is nullable, or an array, which has no order.
     pub fn key(self) -> Result<FieldDef> {
         FieldDef::of(&self.name, &self.ty, self.is_nullable(), true)?
             .with_default(self.default.map(Into::into))
@@ -75,32 +90,56 @@ impl FieldDef {
 
     /// The same field with another name.
     ///
+    /// ```
+    /// use drystone::Schema;
+    ///
+    /// let schema: Schema = "delay: i16?".parse()?;
+    /// assert_eq!(schema.field("delay")?.clone().renamed("dep_delay")?.name(), "dep_delay");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// As [`new`](FieldDef::new).
+    /// As for [`new`](FieldDef::new).
     pub fn renamed(self, name: &str) -> Result<FieldDef> {
         FieldDef::of(name, &self.ty, self.is_nullable(), self.key)?.with_default(self.default.map(Into::into))
     }
 
     /// The same field with this default, as stored bytes.
     ///
+    /// ```
+    /// use drystone::{FieldDef, Schema, Type};
+    ///
+    /// let delay = FieldDef::new("delay", Type::I16)?.default_bytes(&[5, 0])?;
+    /// assert_eq!(Schema::new(vec![delay])?.to_string(), "delay: i16 = 5");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when the bytes are not a value of this field.
+    /// [`Value`](ErrorKind::Value) if the bytes are not a value of this field.
     pub fn default_bytes(self, stored: &[u8]) -> Result<FieldDef> {
         self.with_default(Some(stored.to_vec()))
     }
 
     /// The same field with this default, as text: see [`parse_text`](FieldDef::parse_text).
     ///
+    /// ```
+    /// use drystone::{FieldDef, Type};
+    ///
+    /// let day = FieldDef::new("day", Type::Date)?.default_text("1970-01-02")?;
+    /// assert_eq!(day.default(), Some(&[1, 0, 0, 0][..]));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when the text is not a value of this field.
+    /// [`Value`](ErrorKind::Value) if the text is not a value of this field.
     pub fn default_text(self, text: &str) -> Result<FieldDef> {
         let mut stored = vec![0; self.width()];
         self.parse_text(text, &mut stored).map_err(|error| error.within("default"))?;
         self.with_default(Some(stored))
     }
 
-    /// A field by all that it is made of. [`new`](FieldDef::new) and what follows it say the same
-    /// with names.
+    /// A field from all its parts. [`new`](FieldDef::new) and the methods after it are the public
+    /// form.
     pub(crate) fn of(name: &str, ty: impl Into<Type>, nullable: bool, key: bool) -> Result<FieldDef> {
         let ty = match ty.into() {
             Type::Enum(names) => {
@@ -156,12 +195,12 @@ impl FieldDef {
         &self.name
     }
 
-    /// The type, which says nothing of null.
+    /// The type, without nullability.
     pub fn ty(&self) -> &Type {
         &self.ty
     }
 
-    /// The names, where the field is an enumeration.
+    /// The names, if the field is an enumeration.
     pub fn names(&self) -> Option<&EnumNames> {
         if let Type::Enum(names) = &self.ty { Some(names) } else { None }
     }
@@ -176,7 +215,7 @@ impl FieldDef {
         self.key
     }
 
-    /// Where the field begins in the record, in bytes.
+    /// The offset of the field in the record, in bytes.
     pub fn offset(&self) -> usize {
         self.offset
     }
@@ -187,12 +226,12 @@ impl FieldDef {
         self.ty.width()
     }
 
-    /// The default as stored bytes, where the field has one.
+    /// The default as stored bytes, if the field has one.
     pub fn default(&self) -> Option<&[u8]> {
         self.default.as_deref()
     }
 
-    /// The stored bytes that mean null, when the field may be null.
+    /// The stored bytes that mean null, if the field is nullable.
     ///
     /// The least of the signed numbers, of `date` and of `timestamp`, the greatest of the unsigned
     /// ones, 0xFF or 0xFFFF for an enumeration, the NaN whose bits are all ones, 0xFF for `bool`,
@@ -202,7 +241,15 @@ impl FieldDef {
         self.null.as_deref()
     }
 
-    /// Whether these stored bytes mean null here. Never so in a field that is not nullable: there all values are data.
+    /// Whether these stored bytes mean null. Always false in a field that is not nullable.
+    ///
+    /// ```
+    /// use drystone::Schema;
+    ///
+    /// let schema: Schema = "delay: i16?".parse()?;
+    /// assert!(schema.field("delay")?.is_null(&i16::MIN.to_le_bytes()));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     #[inline]
     pub fn is_null(&self, stored: &[u8]) -> bool {
         match (&self.null, &self.ty) {
@@ -212,13 +259,13 @@ impl FieldDef {
         }
     }
 
-    /// The type with a question mark where null is allowed: `i16?`. Of an enumeration with many
-    /// names only the first ones are shown.
+    /// The type, with a question mark if the field is nullable: `i16?`. For an enumeration with
+    /// many names, shows only the first ones.
     pub(crate) fn type_text(&self) -> impl fmt::Display {
         TypeText(&self.ty, self.is_nullable())
     }
 
-    /// The stored bytes of a row in which nobody set this field: its default, else null, else zeros.
+    /// The initial stored bytes of this field: its default, else null, else zeros.
     pub(super) fn initial(&self, out: &mut [u8]) {
         match self.default().or(self.null()) {
             Some(stored) => out.copy_from_slice(stored),
@@ -294,7 +341,7 @@ pub(super) fn problem(name: &str, ty: &Type, nullable: bool, key: bool) -> Optio
     } else if name.len() > NAME_BYTES {
         format!("a name has at most {NAME_BYTES} bytes, and this one has {}", name.len())
     } else if name.chars().any(char::is_control) {
-        "a name holds no control characters".into()
+        "a name cannot contain control characters".into()
     } else if width == 0 {
         format!("{ty} has no bytes; the length goes from 1 to 65535")
     } else if width > ROW_BYTES {
@@ -310,7 +357,7 @@ pub(super) fn problem(name: &str, ty: &Type, nullable: bool, key: bool) -> Optio
     })
 }
 
-/// The value of each type that is set aside to mean null.
+/// The value of each type that is reserved for null.
 fn reserved(ty: &Type) -> Vec<u8> {
     match ty {
         Type::Bool => vec![0xFF],

@@ -1,5 +1,5 @@
-//! A schema: an ordered list of fields with their types, widths and byte offsets, packed without padding.
-//! The leading fields marked as such form the key.
+//! A schema: an ordered list of fields with their types, widths and byte offsets, packed without
+//! padding. The leading fields may form the key.
 
 mod builder;
 pub(crate) mod calendar;
@@ -28,7 +28,7 @@ use crate::limits::{FIELDS, KEY_BYTES, NAME_BYTES, ROW_BYTES};
 #[cfg(target_endian = "big")]
 compile_error!("drystone reads little-endian records in place and has no support for big-endian machines");
 
-/// The layout of a record: its fields in order, packed edge to edge. Cheap to clone.
+/// The layout of a record: its fields in order, packed without padding. Cheap to clone.
 ///
 /// Its text form is the same everywhere: on the command line, in files, in errors.
 ///
@@ -43,19 +43,21 @@ compile_error!("drystone reads little-endian records in place and has no support
 /// ```
 ///
 /// # Text form
-/// `name: type`, then `?` where null is allowed, the word `key` where the field belongs to the key, and `= literal` for a
-/// default; fields are parted by commas. The names of an enumeration stand in brackets: `side:
-/// enum[buy, sell]`. A name that is no identifier stands in quotes: `"dep time": i16`. Text
-/// literals stand in quotes as well, and a quote within quotes is doubled. Spaces and newlines are
-/// free, a trailing comma is allowed, and `#` begins a comment that goes to the end of the line.
+/// `name: type`, then `?` if the field is nullable, the word `key` if it belongs to the key, and `=
+/// literal` for a default. Fields are separated by commas. The names of an enumeration are listed
+/// in brackets: `side: enum[buy, sell]`. A name that is not an identifier is quoted: `"dep time":
+/// i16`. Text literals are quoted as well, and a quote within quotes is doubled. Spaces and
+/// newlines may appear between words, a trailing comma is allowed, and `#` begins a comment that
+/// ends with the line.
 ///
 /// # Limits
-/// 1 to 1,024 fields; 65,535 bytes a record; 256 bytes a key; 64 bytes a name. Key fields come first, are not nullable and
-/// not arrays. A keyed schema may have nothing but its key: then a table of it is a set.
+/// 1 to 1,024 fields; 65,535 bytes per record; 256 bytes per key; 64 bytes per name. Key fields
+/// come first, and are neither nullable nor arrays. A schema may consist of its key alone: a table
+/// with it is a set.
 ///
 /// # Equality
-/// Schemas are equal when names, types, nullability and keys agree in order. Defaults do not count: they say what is
-/// written where nothing is given, not what stored bytes mean.
+/// Schemas are equal if names, types, nullability and keys agree, in order. Defaults are not
+/// compared: they say what is written if no value is given, not what stored bytes mean.
 #[derive(Clone)]
 pub struct Schema(Arc<Layout>);
 
@@ -66,18 +68,29 @@ struct Layout {
     key_fields: usize,
     key_width: usize,
     width: usize,
-    /// A hash of what makes two schemas equal, by which a field handle knows the schema that made it.
+    /// A hash of what makes two schemas equal. A field handle keeps it to recognise its schema.
     fingerprint: u32,
     /// A whole row of defaults.
     initial: Box<[u8]>,
 }
 
 impl Schema {
-    /// A schema of these fields; their offsets are computed here.
+    /// A schema of these fields. It computes their offsets.
+    ///
+    /// ```
+    /// use drystone::{FieldDef, Schema, Type};
+    ///
+    /// let schema = Schema::new(vec![
+    ///     FieldDef::new("id", Type::U64)?.key()?,
+    ///     FieldDef::new("delay", Type::I16)?.nullable()?,
+    /// ])?;
+    /// assert_eq!(schema.to_string(), "id: u64 key, delay: i16?");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Schema`](ErrorKind::Schema) when there are no fields or too many, two of one name, a key field behind one that is
-    /// none, or more bytes than a record or a key may have.
+    /// [`Schema`](ErrorKind::Schema) if there are no fields or too many, if two have the same name,
+    /// if a key field comes after another field, or if a record or a key has too many bytes.
     pub fn new(fields: Vec<FieldDef>) -> Result<Schema> {
         match problem(&fields) {
             Some((Some(at), problem)) => fail!(Schema, "field {:?}: {problem}", fields[at].name()),
@@ -86,7 +99,7 @@ impl Schema {
         }
     }
 
-    /// A schema made field by field at run time.
+    /// Builds a schema field by field at run time.
     ///
     /// ```
     /// use drystone::{Schema, Type};
@@ -104,10 +117,19 @@ impl Schema {
         SchemaBuilder::new()
     }
 
-    /// This schema with one more field at its end.
+    /// This schema with one more field at the end.
+    ///
+    /// ```
+    /// use drystone::{FieldDef, Schema, Type};
+    ///
+    /// let schema: Schema = "id: u64 key".parse()?;
+    /// let longer = schema.append(FieldDef::new("x", Type::I32)?)?;
+    /// assert_eq!(longer.to_string(), "id: u64 key, x: i32");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Schema`](ErrorKind::Schema) when the field is a key field or the result cannot be, as in [`new`](Schema::new).
+    /// [`Schema`](ErrorKind::Schema) if the field is a key field, or as for [`new`](Schema::new).
     pub fn append(&self, field: FieldDef) -> Result<Schema> {
         if field.is_key() {
             fail!(
@@ -119,21 +141,22 @@ impl Schema {
         Schema::new(self.fields().iter().cloned().chain([field]).collect())
     }
 
-    /// This schema with more names at the end of an enumeration. Rows that are stored keep their
-    /// meaning. Where there were up to 256 names and now are more, the field takes two bytes
-    /// instead of one, and rows have another width.
+    /// This schema with more names at the end of an enumeration. Stored rows keep their meaning. If
+    /// the number of names goes beyond 256, the field takes two bytes instead of one, which changes
+    /// the width of rows.
     ///
     /// ```
     /// use drystone::Schema;
     ///
     /// let schema: Schema = "side: enum[buy, sell]".parse()?;
-    /// assert_eq!(schema.append_names("side", ["hold"])?.to_string(), "side: enum[buy, sell, hold]");
+    /// let schema = schema.append_names("side", ["hold"])?;
+    /// assert_eq!(schema.to_string(), "side: enum[buy, sell, hold]");
     /// # Ok::<(), drystone::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`FieldNotFound`](ErrorKind::FieldNotFound) when there is no such field, [`Schema`](ErrorKind::Schema)
-    /// when it is no enumeration and as for [`EnumNames::append`].
+    /// [`FieldNotFound`](ErrorKind::FieldNotFound) if there is no such field;
+    /// [`Schema`](ErrorKind::Schema) if it is not an enumeration, and as for [`EnumNames::append`].
     pub fn append_names<S: AsRef<str>>(
         &self,
         field: &str,
@@ -145,7 +168,8 @@ impl Schema {
         Schema::new(fields.cloned().collect())
     }
 
-    /// This schema with these fields as its key: they come first, in this order, then the others in theirs.
+    /// This schema with these fields as its key: they come first, in this order, then the others in
+    /// theirs.
     ///
     /// ```
     /// use drystone::Schema;
@@ -156,8 +180,9 @@ impl Schema {
     /// ```
     ///
     /// # Errors
-    /// [`FieldNotFound`](ErrorKind::FieldNotFound) when there is no such field, [`Schema`](ErrorKind::Schema) when it cannot be part of a
-    /// key: it may be null, is an array, or is named twice.
+    /// [`FieldNotFound`](ErrorKind::FieldNotFound) if there is no such field;
+    /// [`Schema`](ErrorKind::Schema) if it cannot be part of a key because it is nullable, an
+    /// array, or named twice.
     pub fn with_key<S: AsRef<str>>(&self, names: &[S]) -> Result<Schema> {
         let is_named = |field: &&FieldDef| names.iter().any(|name| name.as_ref() == field.name());
         let of = |field: &FieldDef, key| {
@@ -176,13 +201,33 @@ impl Schema {
 
     /// The field of this name.
     ///
+    /// ```
+    /// use drystone::Schema;
+    ///
+    /// let schema: Schema = "id: u64, delay: i16?".parse()?;
+    /// assert_eq!(schema.field("delay")?.offset(), 8);
+    /// let error = schema.field("dely").unwrap_err();
+    /// assert!(error.to_string().contains("did you mean \"delay\"?"));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`FieldNotFound`](ErrorKind::FieldNotFound), naming the nearest and all that there are.
+    /// [`FieldNotFound`](ErrorKind::FieldNotFound) if there is none. The message names the nearest
+    /// and lists all.
     pub fn field(&self, name: &str) -> Result<&FieldDef> {
         self.position(name).map(|at| &self.fields()[at]).ok_or_else(|| self.no_such_field(name))
     }
 
     /// The position of the field of this name.
+    ///
+    /// ```
+    /// use drystone::Schema;
+    ///
+    /// let schema: Schema = "id: u64, delay: i16?".parse()?;
+    /// assert_eq!(schema.position("delay"), Some(1));
+    /// assert_eq!(schema.position("carrier"), None);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn position(&self, name: &str) -> Option<usize> {
         let by_name = &self.0.by_name;
         let found = by_name.binary_search_by(|&at| self.fields()[usize::from(at)].name().cmp(name));
@@ -194,7 +239,7 @@ impl Schema {
         self.0.width
     }
 
-    /// The width of the key, in bytes; 0 where there is none. The key is the beginning of the record.
+    /// The width of the key, in bytes; 0 if there is none. A record begins with its key.
     pub fn key_width(&self) -> usize {
         self.0.key_width
     }
@@ -204,25 +249,33 @@ impl Schema {
         &self.fields()[..self.0.key_fields]
     }
 
-    /// Whether there is a key. Without one, rows are addressed by number.
+    /// Whether there is a key. Without a key, rows are addressed by number.
     pub fn is_keyed(&self) -> bool {
         self.0.key_fields > 0
     }
 
-    /// Equal for equal schemas, and different for nearly all others. It differs from run to run of the
-    /// program, or of the compiler: it is not for files.
+    /// Equal for equal schemas, and different for nearly all others. It may differ between builds
+    /// and runs of the program, so it must not be stored in files.
     #[inline]
     pub(crate) fn fingerprint(&self) -> u32 {
         self.0.fingerprint
     }
 
-    /// A row in which nobody set anything: each field's default, else null where it may be null, else zeros (0, `false`,
-    /// empty text, 1970-01-01).
+    /// A row of defaults: each field's default, else null if it is nullable, else zeros (0,
+    /// `false`, empty text, 1970-01-01).
+    ///
+    /// ```
+    /// use drystone::Schema;
+    ///
+    /// let schema: Schema = "x: u8, y: u8 = 5".parse()?;
+    /// assert_eq!(schema.default_bytes(), [0, 5]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn default_bytes(&self) -> &[u8] {
         &self.0.initial
     }
 
-    /// An error unless a row has as many bytes as this schema says.
+    /// An error unless a row of this schema has this many bytes.
     pub(crate) fn check_width(&self, bytes: usize) -> Result<()> {
         if bytes != self.width() {
             fail!(Value, "a row of {bytes} bytes for a schema of {}: {self}", self.width());
@@ -330,12 +383,9 @@ fn problem(fields: &[FieldDef]) -> Option<(Option<usize>, String)> {
         let problem = if at == FIELDS {
             format!("a record has at most {FIELDS} fields")
         } else if !names.insert(field.name()) {
-            "a second field of this name; rename one".into()
+            "another field has this name; rename one".into()
         } else if field.is_key() && at > 0 && !fields[at - 1].is_key() {
-            format!(
-                "a key field comes before all that are not key fields; move it before {:?}",
-                fields[0].name()
-            )
+            format!("key fields come first; move it before {:?}", fields[0].name())
         } else if width > ROW_BYTES {
             format!("a record has at most {ROW_BYTES} bytes, and up to here there are {width}")
         } else if key_width > KEY_BYTES {
@@ -348,24 +398,13 @@ fn problem(fields: &[FieldDef]) -> Option<(Option<usize>, String)> {
     None
 }
 
-/// The name among these that was most likely meant, if one is near.
+/// The name among these that was most likely meant, if one is similar enough.
 fn nearest<'n>(wanted: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let wanted: Vec<char> = wanted.chars().take(NAME_BYTES + 1).flat_map(char::to_lowercase).collect();
-    let scored = names.map(|name| (distance(&wanted, name), name));
+    let lowercase = |name: &str| name.chars().flat_map(char::to_lowercase).collect::<String>();
+    // Longer than any name, a wanted one cannot be similar: do not compare all of it.
+    let wanted: String = wanted.chars().take(NAME_BYTES + 1).collect();
+    let wanted = lowercase(&wanted);
+    let scored = names.map(|name| (strsim::levenshtein(&wanted, &lowercase(name)), name));
     let (changes, name) = scored.min_by_key(|(changes, _)| *changes)?;
-    (changes <= 1 + wanted.len() / 4).then_some(name)
-}
-
-/// How many letters must be put in, taken out or changed to make one name of the other (Levenshtein).
-fn distance(from: &[char], to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=from.len()).collect();
-    for (j, letter) in to.chars().flat_map(char::to_lowercase).enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], j + 1);
-        for i in 0..from.len() {
-            let substituted = diagonal + usize::from(from[i] != letter);
-            diagonal = row[i + 1];
-            row[i + 1] = substituted.min(row[i] + 1).min(diagonal + 1);
-        }
-    }
-    row[from.len()]
+    (changes <= 1 + wanted.chars().count() / 4).then_some(name)
 }

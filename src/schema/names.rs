@@ -19,8 +19,8 @@ pub(super) const NAMES: usize = 1 << 16;
 /// most 256 names, and two bytes where there are more. Values are ordered by position, not by name.
 /// Cheap to clone.
 ///
-/// In a field that may be null the greatest value of one byte, or of two, means null. So the last
-/// of 256 or of 65,536 names cannot be stored there.
+/// In a nullable field the greatest value of one byte, or of two, means null. So the last of 256 or
+/// of 65,536 names cannot be stored there.
 ///
 /// ```
 /// use drystone::{EnumNames, Type};
@@ -57,10 +57,17 @@ struct Listed {
 impl EnumNames {
     /// These names, in this order.
     ///
+    /// ```
+    /// use drystone::EnumNames;
+    ///
+    /// assert_eq!(EnumNames::new(["buy", "sell"])?.len(), 2);
+    /// assert!(EnumNames::new(["buy", "buy"]).is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Schema`](crate::ErrorKind::Schema) when there are no names or more than 65,536, when two
-    /// are the same, and when a name is empty, longer than 64 bytes or has a control character in
-    /// it.
+    /// [`Schema`](crate::ErrorKind::Schema) if there are no names or more than 65,536, if two are
+    /// the same, or if a name is empty, longer than 64 bytes or contains a control character.
     pub fn new<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Result<EnumNames> {
         let mut list = NameList::default();
         names.into_iter().try_for_each(|name| list.push(name.as_ref()))?;
@@ -92,6 +99,14 @@ impl EnumNames {
     }
 
     /// The name at this position.
+    ///
+    /// ```
+    /// use drystone::EnumNames;
+    ///
+    /// let names = EnumNames::new(["buy", "sell"])?;
+    /// assert_eq!((names.get(1), names.get(2)), (Some("sell"), None));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn get(&self, position: usize) -> Option<&str> {
         match &self.names {
             Names::Fixed(names) => names.get(position).copied(),
@@ -100,6 +115,14 @@ impl EnumNames {
     }
 
     /// The position of this name.
+    ///
+    /// ```
+    /// use drystone::EnumNames;
+    ///
+    /// let names = EnumNames::new(["buy", "sell"])?;
+    /// assert_eq!((names.position("sell"), names.position("hold")), (Some(1), None));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn position(&self, name: &str) -> Option<usize> {
         match &self.names {
             Names::Fixed(names) => names.iter().position(|there| *there == name),
@@ -112,15 +135,30 @@ impl EnumNames {
     }
 
     /// The names, in order.
+    ///
+    /// ```
+    /// use drystone::EnumNames;
+    ///
+    /// assert!(EnumNames::new(["buy", "sell"])?.iter().eq(["buy", "sell"]));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
         (0..self.count).map(|position| self.get(position).unwrap_or_default())
     }
 
-    /// These names, and more at the end. Stored values keep their meaning; their width changes
-    /// where there were up to 256 names, and now are more.
+    /// These names, with more at the end. Stored values keep their meaning. Their width changes
+    /// from one byte to two if the number of names goes beyond 256.
+    ///
+    /// ```
+    /// use drystone::EnumNames;
+    ///
+    /// let names = EnumNames::new(["buy", "sell"])?.append(["hold"])?;
+    /// assert_eq!(names.position("hold"), Some(2));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`new`](EnumNames::new).
+    /// As for [`new`](EnumNames::new).
     pub fn append<S: AsRef<str>>(&self, more: impl IntoIterator<Item = S>) -> Result<EnumNames> {
         let mut list = NameList::default();
         self.iter().try_for_each(|name| list.push(name))?;

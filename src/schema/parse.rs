@@ -1,5 +1,6 @@
-//! The text form of a schema, read and printed: `id: u64 key, x: i32, carrier: str[2], delay: i16? = null`.
-//! Errors name the column (and line) at which the text goes wrong, what was expected there, and what was found.
+//! The text form of a schema, read and printed: `id: u64 key, x: i32, carrier: str[2], delay: i16?
+//! = null`. Errors name the column (and line) at which the text goes wrong, what was expected
+//! there, and what was found.
 
 use std::fmt;
 
@@ -16,7 +17,8 @@ pub(super) fn schema(text: &str) -> Result<Schema> {
     let mut fields = Vec::new();
     let mut starts = Vec::new();
     let mut width = 0;
-    // Beyond the limits reading stops, so that a long text does not cost more memory than a record could have.
+    // Beyond the limits reading stops, so that a long text does not cost more memory than a record
+    // could have.
     while !parser.at_end() && fields.len() <= FIELDS && width <= ROW_BYTES {
         starts.push(parser.at);
         let field = parser.field()?;
@@ -36,7 +38,8 @@ pub(super) fn schema(text: &str) -> Result<Schema> {
 /// A reader of the text form.
 pub(super) struct Parser<'t> {
     text: &'t str,
-    /// Where the next token begins, in bytes: white space and comments are skipped right after each token.
+    /// Where the next token begins, in bytes: white space and comments are skipped right after each
+    /// token.
     at: usize,
 }
 
@@ -158,7 +161,8 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// The literal after the equals sign. What is in quotes is the text of a value; the bare word null is null.
+    /// The literal after the equals sign. What is in quotes is the text of a value; the bare word
+    /// null is null.
     fn default(&mut self, field: FieldDef) -> Result<FieldDef> {
         let start = self.at;
         let is_text = matches!(field.ty(), Type::Str(_));
@@ -174,7 +178,7 @@ impl<'t> Parser<'t> {
                 return field.with_default(Some(null));
             }
             if is_text {
-                let problem = format!("a text stands in quotes, such as \"{}\"", shown(literal));
+                let problem = format!("a text must be quoted, such as \"{}\"", shown(literal));
                 return Err(self.error(start, &problem));
             }
             literal.to_owned()
@@ -186,7 +190,8 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// A number, date or the like: up to white space, a comma or a comment; an array goes up to its closing bracket.
+    /// A number, date or the like: up to white space, a comma or a comment; an array goes up to its
+    /// closing bracket.
     fn bare_literal(&mut self) -> Result<&'t str> {
         let rest = self.rest();
         let length = if rest.starts_with('[') {

@@ -1,4 +1,4 @@
-//! The types a field can have: their widths, their names in the text form, and their numbers on disk.
+//! The types a field can have: their widths, their names in text, and their codes in the file.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,8 @@ use super::EnumNames;
 use super::parse::{Parser, write_word};
 use crate::error::{Error, Result, fail};
 
-/// The type of a field. Every type has a fixed width; everything is stored little-endian and unaligned.
+/// The type of a field. Every type has a fixed width. Values are stored little-endian and
+/// unaligned.
 ///
 /// The text form is what [`Display`](fmt::Display) prints and [`FromStr`] reads:
 ///
@@ -64,7 +65,7 @@ pub enum Type {
     Enum(EnumNames),
 }
 
-/// The types that an array can have as its elements.
+/// The types of the elements of an array.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Number {
@@ -116,6 +117,12 @@ const PLAIN: [(&str, Type); 16] = [
 
 impl Type {
     /// The width of a stored value, in bytes.
+    ///
+    /// ```
+    /// use drystone::Type;
+    ///
+    /// assert_eq!((Type::Timestamp.width(), Type::Str(20).width()), (8, 20));
+    /// ```
     #[inline]
     pub const fn width(&self) -> usize {
         match self {
@@ -130,7 +137,7 @@ impl Type {
         }
     }
 
-    /// Whether this is one number: `u8` to `f64`, no array.
+    /// Whether this is a single number: `u8` to `f64`.
     pub const fn is_number(&self) -> bool {
         self.number().is_some()
     }
@@ -140,7 +147,14 @@ impl Type {
         !matches!(self, Type::Array(..))
     }
 
-    /// This type as a number, when it is one.
+    /// This type as a number, if it is one.
+    ///
+    /// ```
+    /// use drystone::{Number, Type};
+    ///
+    /// assert_eq!(Type::I16.number(), Some(Number::I16));
+    /// assert_eq!(Type::Date.number(), None);
+    /// ```
     pub const fn number(&self) -> Option<Number> {
         Some(match self {
             Type::U8 => Number::U8,
@@ -159,7 +173,8 @@ impl Type {
         })
     }
 
-    /// The three numbers by which a file names this type: type code, code of the array's elements, length.
+    /// The three numbers that identify this type in a file: type code, element code of an array,
+    /// length.
     ///
     /// | code | type | code | type | code | type | code | type |
     /// |---|---|---|---|---|---|---|---|
@@ -169,9 +184,16 @@ impl Type {
     /// | 4 | `u32` | 9 | `i32` | 14 | `str[length]` | 19 | `element[length]` |
     /// | 5 | `u64` | 10 | `i64` | 15 | `bytes[length]` | 20 | `enum[…]` |
     ///
-    /// The element code is that of a number (2 to 13), and 0 in all that are no arrays; the length is 0 where there
-    /// is none. That of an enumeration is the number of its names, with 0 for 65,536. These numbers
-    /// never change.
+    /// The element code is the code of a number (2 to 13), and 0 for types that are not arrays. The
+    /// length is 0 for types without one. The length of an enumeration is the number of its names,
+    /// with 0 for 65,536. These numbers never change.
+    ///
+    /// ```
+    /// use drystone::{Number, Type};
+    ///
+    /// assert_eq!(Type::Str(20).code(), (14, 0, 20));
+    /// assert_eq!(Type::Array(Number::F32, 3).code(), (19, 12, 3));
+    /// ```
     pub const fn code(&self) -> (u8, u8, u16) {
         match self {
             Type::Bool => (1, 0, 0),
@@ -200,11 +222,19 @@ impl Type {
     /// The type code of enumerations.
     pub(crate) const ENUM_CODE: u8 = 20;
 
-    /// The type of which [`code`](Type::code) gives these numbers.
+    /// The type for which [`code`](Type::code) returns these numbers.
+    ///
+    /// ```
+    /// use drystone::Type;
+    ///
+    /// assert_eq!(Type::from_code(14, 0, 20)?, Type::Str(20));
+    /// assert!(Type::from_code(99, 0, 0).is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Corrupt`](crate::ErrorKind::Corrupt) when no type has them, and for an enumeration, whose
-    /// names they do not tell.
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) if no type has them, and for an enumeration, since
+    /// they do not contain its names.
     pub fn from_code(code: u8, element: u8, length: u16) -> Result<Type> {
         let ty = match (code, element, length) {
             (14, 0, 1..) => Type::Str(length),
@@ -216,7 +246,7 @@ impl Type {
             (Type::ENUM_CODE, 0, _) => fail!(Corrupt, "the names of an enumeration are missing"),
             (_, 0, 0) => match PLAIN.iter().find(|(_, ty)| ty.code().0 == code) {
                 Some((_, ty)) => ty.clone(),
-                None => fail!(Corrupt, "type code {code} stands for no type"),
+                None => fail!(Corrupt, "type code {code} is unknown"),
             },
             _ => {
                 fail!(Corrupt, "type code {code} with element code {element} and length {length} is no type")
@@ -225,7 +255,7 @@ impl Type {
         Ok(ty)
     }
 
-    /// The type of this name, when it is one that has no length.
+    /// The type with this name, if it is one without a length.
     pub(super) fn plain(name: &str) -> Option<Type> {
         PLAIN.iter().find(|(plain, _)| *plain == name).map(|(_, ty)| ty.clone())
     }
@@ -278,7 +308,13 @@ impl Number {
         }
     }
 
-    /// The type of a field that holds one such number.
+    /// The type of a field that holds one number of this type.
+    ///
+    /// ```
+    /// use drystone::{Number, Type};
+    ///
+    /// assert_eq!(Number::F32.as_type(), Type::F32);
+    /// ```
     pub const fn as_type(self) -> Type {
         match self {
             Number::U8 => Type::U8,

@@ -598,6 +598,17 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_only_a_snapshot_reaches_is_free_once_the_snapshot_is_released() {
+        let page = PAGE_BYTES as u64;
+        let mut allocator = Allocator::new(9);
+        allocator.mark_held(12 * page, page, 5).unwrap();
+        allocator.release(9, &[], &[5]);
+        assert!(!allocator.is_free(12), "snapshot 5 is held");
+        allocator.release(9, &[], &[]);
+        assert!(allocator.is_free(12));
+    }
+
+    #[test]
     fn gaps_are_told_from_first_to_last() {
         let allocator =
             with_taken((0..500).filter(|page| !(10..300).contains(page) && !(310..330).contains(page)));

@@ -10,7 +10,7 @@ use super::allocate::Allocator;
 use super::commit_list::{WrittenRun, fits_the_list};
 use crate::error::{Error, Result, fail};
 use crate::page::{Link, PAGE_BYTES, PageView, Pages, checksum, pages_for};
-use crate::storage::faulted;
+use crate::storage::or_bug;
 
 /// How far a file grows at a time, at most, when it has to.
 const GROW_BYTES: u64 = 64 << 20;
@@ -78,7 +78,7 @@ impl WriteSession {
         // commit that stands would look like one that was cut off.
         let end = link.address + bytes as u64;
         let listed = state.written.iter().any(|run| run.overlaps(link.address, end));
-        if faulted!(self.pages.storage(), listed; ListGivenUp => false) {
+        if or_bug!(self.pages.storage(), listed; ListGivenUp => false) {
             state.large = true;
             state.written = Vec::new();
         }
@@ -224,7 +224,7 @@ impl WriteSession {
             .map_err(|error| Error::io(format!("cannot write {} bytes at {address}", bytes.len()), error))?;
         let mut state = self.state.lock();
         if !state.large {
-            let summed = faulted!(storage, bytes; WrongChecksum => &bytes[..PAGE_BYTES]);
+            let summed = or_bug!(storage, bytes; WrongChecksum => &bytes[..PAGE_BYTES]);
             let run = WrittenRun { address, bytes: bytes.len() as u32, checksum: checksum(summed) };
             state.written.push(run);
             state.large = !fits_the_list(&state.written);

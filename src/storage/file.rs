@@ -7,12 +7,12 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use nix::errno::Errno;
-use nix::fcntl::{FallocateFlags, FcntlArg, OFlag, SealFlag, fallocate, fcntl};
+use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use parking_lot::Mutex;
 
 use super::Storage;
+use super::blocks::{allocate, punch};
 use super::create::Rights;
 use super::lock::{Claim, OsLockFile, claim, look};
 use super::map::Mapping;
@@ -222,34 +222,6 @@ fn start_writeback(file: &File, offset: u64, len: u64) {
     let (offset, len) = (offset as libc::off64_t, len as libc::off64_t);
     // SAFETY: the descriptor is open for as long as `file` is borrowed; the call changes no bytes.
     unsafe { libc::sync_file_range(file.as_raw_fd(), offset, len, libc::SYNC_FILE_RANGE_WRITE) };
-}
-
-/// Reserves blocks for `len` bytes from `offset` and lengthens the file over them.
-pub(super) fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
-    match fallocate_all(file, FallocateFlags::empty(), offset, len) {
-        // A file system without fallocate: lengthen the file. A full disk is then an error of a
-        // later write. It is an error there too, because the file is never written through the
-        // mapping.
-        Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => file.set_len(offset + len),
-        done => Ok(done?),
-    }
-}
-
-/// Frees the blocks of `len` bytes from `offset`, which then read as zeros. A reference to them
-/// stays valid: whoever punches a hole may as well write these bytes (see
-/// [`Window::slice`](super::Window)), and a page of zeros can be read like any other.
-fn punch(file: &File, offset: u64, len: u64) -> io::Result<()> {
-    let mode = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
-    Ok(fallocate_all(file, mode, offset, len)?)
-}
-
-fn fallocate_all(file: &File, mode: FallocateFlags, offset: u64, len: u64) -> nix::Result<()> {
-    loop {
-        match fallocate(file, mode, offset as libc::off_t, len as libc::off_t) {
-            Err(Errno::EINTR) => {}
-            done => return done,
-        }
-    }
 }
 
 #[cfg(test)]

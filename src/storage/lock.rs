@@ -11,9 +11,9 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use super::LockFile;
+use super::blocks::allocate;
 use super::byte_lock::{Hold, is_locked, lock_byte};
 use super::create::{Rights, create_zeros};
-use super::file::allocate;
 use super::own::OwnFile;
 
 /// Whether an error means that the file system has no locks.

@@ -4,11 +4,12 @@
 //! Reads come from a [`Mapping`]; every write goes through a call that can fail. Nothing here knows
 //! what a page means. No other room touches files.
 
+mod blocks;
+mod bugs;
 mod byte_lock;
 mod create;
 #[cfg(test)]
 mod failing;
-mod faults;
 #[expect(unsafe_code, reason = "hands on the contract of the mapping; one system call")]
 mod file;
 #[expect(unsafe_code, reason = "handlers that the C library calls around a fork")]
@@ -16,6 +17,7 @@ mod fork;
 mod lock;
 #[expect(unsafe_code, reason = "mapped memory, prefetch")]
 mod map;
+mod new_file;
 mod own;
 mod scratch;
 #[cfg(feature = "simulation")]
@@ -23,16 +25,17 @@ mod simulated;
 
 use std::io;
 
-pub(crate) use create::{NewFile, Rights, real_path};
+#[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "only tests have the door"))]
+pub use bugs::Bug;
+pub(crate) use bugs::or_bug;
+pub(crate) use create::{Rights, real_path};
 #[cfg(test)]
 pub(crate) use failing::Failing;
-#[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "only tests have the door"))]
-pub use faults::Mutant;
-pub(crate) use faults::faulted;
 pub(crate) use file::MappedFile;
 pub(crate) use fork::Process;
 pub(crate) use lock::{Claim, OsLockFile, has_no_locks};
 pub(crate) use map::{Mapping, Window, prefetch};
+pub(crate) use new_file::NewFile;
 pub(crate) use scratch::{Scratch, TemporaryFolder};
 #[cfg(feature = "simulation")]
 pub use simulated::{CrashDisk, Event, Fault, Hook, Making, Operation, Verdict, record_making};
@@ -98,7 +101,7 @@ pub(crate) trait Storage: Send + Sync {
     fn sync(&self) -> io::Result<()>;
 
     /// The bug that a test has planted.
-    fn planted(&self) -> Option<Mutant> {
+    fn planted(&self) -> Option<Bug> {
         None
     }
 }

@@ -1,4 +1,4 @@
-//! Changes of many rows in one call: sorted first, then made leaf by leaf.
+//! Changes of many rows in one call: sorted first, then applied leaf by leaf.
 
 use std::borrow::Borrow;
 use std::ops::{Bound, RangeBounds};
@@ -17,16 +17,18 @@ use crate::schema::Schema;
 use crate::tree::RowSet;
 
 impl<R: RowKind> TableMut<'_, R> {
-    /// Changes many rows, each by what comes with its key, and returns how many there were. The rows are
-    /// taken in the order of their keys, so each leaf is visited once: a million random keys take a
-    /// fraction of the time of as many calls of [`update`](TableMut::update). A key that comes twice is
-    /// changed twice, in the order given; keys that are not in the table are skipped.
+    /// Changes many rows, each with the value that comes with its key, and returns how many it
+    /// changed. Rows are visited in the order of their keys, so each leaf is visited once: a
+    /// million random keys take a fraction of the time of a million calls of
+    /// [`update`](TableMut::update). A key that comes twice is changed twice, in the order given.
+    /// Keys that are not in the table are skipped.
     ///
     /// `change` returns nothing or a [`Result`](crate::Result), as in `update`.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;
@@ -39,9 +41,9 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// As for [`update`](TableMut::update). An error of `change`, or `KeyExists` where there is a unique
-    /// index, takes all changes of the call back. After another error, or if `change` panics, some rows
-    /// may have been changed: the transaction can then not be committed.
+    /// As for [`update`](TableMut::update). An error of `change`, or `KeyExists` of a unique index,
+    /// undoes all changes of the call. After another error, or if `change` panics, some rows may
+    /// have been changed, and the transaction can no longer be committed.
     pub fn update_many<V, C: Updated<Value = ()>>(
         &mut self,
         changes: &[(R::Key<'_>, V)],
@@ -64,7 +66,7 @@ impl<R: RowKind> TableMut<'_, R> {
         Ok(undo.changed)
     }
 
-    /// Changes the rows of a set, in order, and returns how many they are. As
+    /// Changes the rows of a set, in order, and returns their number. As
     /// [`update_many`](TableMut::update_many).
     pub(crate) fn update_rows<C: Updated<Value = ()>>(
         &mut self,
@@ -80,12 +82,12 @@ impl<R: RowKind> TableMut<'_, R> {
         Ok(undo.changed)
     }
 
-    /// Removes the rows of a set, and returns how many they are.
+    /// Removes the rows of a set, and returns their number.
     pub(crate) fn remove_rows(&mut self, rows: &RowSet) -> Result<u64> {
         self.writer.remove_rows(rows)
     }
 
-    /// Changes one of many rows. After an error that takes the call back, all of them are as they were.
+    /// Changes one of many rows. After an error that undoes the call, all of them are unchanged.
     fn update_one(
         &mut self,
         undo: &mut Undo,
@@ -124,8 +126,8 @@ impl<R: RowKind> TableMut<'_, R> {
         Err(error)
     }
 
-    /// Gives rows back what they were. Values that moved from row to row move back the same way, so that none
-    /// is ever in two rows.
+    /// Restores rows in reverse order. Values that moved from row to row move back the same way, so
+    /// no value is ever in two rows.
     fn restore(&mut self, undo: &Undo) -> Result<()> {
         for (key, before) in undo.befores.iter().rev() {
             let key = match key {
@@ -140,13 +142,14 @@ impl<R: RowKind> TableMut<'_, R> {
         Ok(())
     }
 
-    /// Keeps the rows for which `keep` returns `true`, in their order, and returns how many were removed.
-    /// In a table without a key the rows that stay are numbered again from 0. O(n); leaves that lose no
-    /// row are not written.
+    /// Keeps the rows for which `keep` returns `true`, in their order, and returns how many were
+    /// removed. In a table without a key, the remaining rows are renumbered from 0. O(n). Leaves
+    /// that lose no row are not written.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;
@@ -157,7 +160,8 @@ impl<R: RowKind> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// `Corrupt` or `Io` if pages cannot be read or written. If `keep` panics, the table is as it was.
+    /// `Corrupt` or `Io` if pages cannot be read or written. If `keep` panics, the table is
+    /// unchanged.
     pub fn retain(&mut self, mut keep: impl FnMut(R::Row<'_>) -> bool) -> Result<u64> {
         let mut removed = RowSet::none();
         for (row, number) in self.iter().zip(0..) {
@@ -170,12 +174,13 @@ impl<R: RowKind> TableMut<'_, R> {
 }
 
 impl<R: RowKind + Keyed> TableMut<'_, R> {
-    /// Inserts rows with new keys, in any order, and returns how many. They are sorted and go through
-    /// the tree together, leaf by leaf.
+    /// Inserts rows with new keys, in any order, and returns their number. They are sorted and
+    /// inserted leaf by leaf.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;
@@ -186,18 +191,20 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// `KeyExists` if a key comes twice or is in the table, or for the same values in a unique index; else
-    /// as for [`insert`](TableMut::insert). The table is then as it was, also if the iterator panics.
+    /// `KeyExists` if a key comes twice or is in the table, or if values of a unique index do; else
+    /// as for [`insert`](TableMut::insert). After an error, or if the iterator panics, the table is
+    /// unchanged.
     pub fn insert_many(&mut self, rows: impl IntoIterator<Item = R::Buf>) -> Result<u64> {
         self.put_many("insert_many", rows, OnDuplicate::Error)
     }
 
-    /// Inserts rows, replaces those whose keys are in the table, and returns how many were new. Of rows
-    /// with the same key, the last one counts. They are sorted and go through the tree together.
+    /// Inserts rows, replaces those whose keys are in the table, and returns how many were new. Of
+    /// rows with the same key, the last one is stored. The rows are sorted and stored leaf by leaf.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;
@@ -208,7 +215,8 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// As for [`insert_many`](TableMut::insert_many), but for keys that come twice or are there.
+    /// As for [`insert_many`](TableMut::insert_many), except that keys may come twice or be in the
+    /// table.
     pub fn upsert_many(&mut self, rows: impl IntoIterator<Item = R::Buf>) -> Result<u64> {
         self.put_many("upsert_many", rows, OnDuplicate::Last)
     }
@@ -225,12 +233,13 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
         Ok(report.rows - before)
     }
 
-    /// Removes the rows with these keys, and returns how many there were. The keys are sorted, and each
-    /// leaf is visited once; keys that are not in the table are skipped.
+    /// Removes the rows with these keys, and returns how many it removed. The keys are sorted, so
+    /// each leaf is visited once. Keys that are not in the table are skipped.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;
@@ -240,8 +249,8 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// As for [`remove`](TableMut::remove); the table is then as it was, or the transaction cannot be
-    /// committed.
+    /// As for [`remove`](TableMut::remove). The table is then unchanged, or the transaction can no
+    /// longer be committed.
     pub fn remove_many(&mut self, keys: &[R::Key<'_>]) -> Result<u64> {
         self.needs_key("remove_many", "retain")?;
         if keys.is_empty() {
@@ -260,13 +269,14 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
         self.writer.remove_rows(&removed)
     }
 
-    /// Removes the rows whose keys lie in a range, and returns how many there were. Whole leaves are
-    /// unlinked without being read, so the time depends on the number of leaves, not of rows; entries of
-    /// indexes are removed one by one or, if they are many, by writing the index again.
+    /// Removes the rows whose keys lie in a range, and returns how many it removed. Whole leaves
+    /// are unlinked without being read, so the time depends on the number of leaves, not of rows.
+    /// Entries of indexes are removed one by one or, if there are many, by writing the index again.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;
@@ -286,8 +296,8 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
 }
 
 impl<T: Record + Keyed> TableMut<'_, T> {
-    /// Removes the rows whose keys begin with these leading fields, and returns how many there were: as
-    /// [`remove_range`](TableMut::remove_range).
+    /// Removes the rows whose keys begin with these leading fields, and returns how many it
+    /// removed. As fast as [`remove_range`](TableMut::remove_range).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -310,8 +320,22 @@ impl<T: Record + Keyed> TableMut<'_, T> {
 }
 
 impl TableMut<'_, Dyn> {
-    /// Removes the rows whose keys begin with these values, and returns how many there were: as
-    /// [`remove_range`](TableMut::remove_range).
+    /// Removes the rows whose keys begin with these values, and returns how many it removed. As
+    /// fast as [`remove_range`](TableMut::remove_range).
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema};
+    /// # let schema: Schema = "from: u32 key, to: u32 key".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_dyn_table("edges", &schema)?;
+    /// # for pair in [[1, 2], [1, 3], [2, 1]] {
+    /// #     edges.insert(&RowBuf::from_values(&schema, pair)?)?;
+    /// # }
+    /// assert_eq!(edges.remove_prefix(&[1_u32.into()])?, 2);
+    /// assert_eq!(edges.len(), 1);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`remove_many`](TableMut::remove_many).
@@ -320,11 +344,12 @@ impl TableMut<'_, Dyn> {
     }
 }
 
-/// What rows were before a call that changes many of them, to take its changes back.
+/// The rows before a call that changes many of them, to undo its changes.
 struct Undo {
-    /// Whether anything can fail that takes the call back.
+    /// Whether something may fail that undoes the call.
     is_kept: bool,
-    /// The number of each row, where it was given by that, and its bytes. Updates keep keys.
+    /// The number of each row, if it was given by number, and its bytes. Updates do not change
+    /// keys.
     befores: Vec<(Option<u64>, Box<[u8]>)>,
     changed: u64,
 }

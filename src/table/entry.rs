@@ -1,4 +1,5 @@
-//! What an index keeps of a row: the fields that are indexed, then what is left of the row's key, or its number.
+//! What an index keeps of a row: the fields that are indexed, then what is left of the row's key,
+//! or its number.
 
 use std::ops::Range;
 
@@ -25,7 +26,7 @@ pub(crate) struct EntryShape {
     /// From an entry to the key of its row.
     of_entry: Vec<Piece>,
     key_width: usize,
-    /// Indexed fields that may be null, as they stand in an entry.
+    /// Nullable indexed fields, in the layout of an entry.
     nullable: Vec<FieldDef>,
     pub(crate) is_unique: bool,
 }
@@ -61,7 +62,7 @@ pub(crate) fn entry_schema<S: AsRef<str>>(table: &Schema, indexed: &[S]) -> Resu
     for name in indexed {
         let field = table.field(name.as_ref())?;
         if fields.iter().any(|other: &FieldDef| other.name() == field.name()) {
-            fail!(Schema, "field {:?} is named twice; an index has a field once", field.name());
+            fail!(Schema, "field {:?} is named twice; an index can have a field only once", field.name());
         }
         fields.push(plain(field)?);
     }
@@ -167,7 +168,8 @@ impl EntryShape {
         }
     }
 
-    /// Whether two entries must not both be: the index is unique, and they have the same values, of which none is null.
+    /// Whether two entries must not both be: the index is unique, and they have the same values, of
+    /// which none is null.
     #[inline]
     pub(crate) fn clash(&self, one: &[u8], other: &[u8]) -> bool {
         self.is_unique && one[self.indexed()] == other[self.indexed()] && !self.has_null(one)

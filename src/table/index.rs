@@ -1,4 +1,4 @@
-//! `Index`: the rows of a table by other fields than its key.
+//! `Index`: finds rows of a table by other fields than its key.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -16,10 +16,16 @@ use crate::load::LoadOptions;
 use crate::record::{Key, Value};
 use crate::schema::{FieldDef, Schema};
 
-/// How an index is made.
+/// How an index is made. Give it to
+/// [`TableMut::create_index_with`](crate::TableMut::create_index_with).
 ///
 /// ```
-/// let options = drystone::IndexOptions::new().unique(true);
+/// use drystone::IndexOptions;
+///
+/// let options = IndexOptions::new()
+///     .unique(true) // no two rows with the same values
+///     .memory_bytes(64 << 20) // sort the rows that are there within 64 MiB
+///     .scratch_folder("/var/tmp"); // for what does not fit
 /// ```
 #[derive(Clone, Debug, Default)]
 #[must_use]
@@ -30,24 +36,26 @@ pub struct IndexOptions {
 }
 
 impl IndexOptions {
-    /// Rows may have the same values; what there is is sorted within 256 MiB.
+    /// Not unique; sorts the existing rows within 256 MiB.
     pub fn new() -> IndexOptions {
         IndexOptions::default()
     }
 
-    /// Whether no two rows may have the same values. As in SQL, rows of which one of the values is null are not compared.
+    /// Whether no two rows may have the same values. As in SQL, rows with a null among these values
+    /// are not compared.
     pub fn unique(mut self, unique: bool) -> IndexOptions {
         self.unique = unique;
         self
     }
 
-    /// How much memory sorting what there is may take; at least 1 MiB is used.
+    /// How many bytes of memory sorting the existing rows may take; at least 1 MiB is used.
     pub fn memory_bytes(mut self, bytes: usize) -> IndexOptions {
         self.memory_bytes = Some(bytes);
         self
     }
 
-    /// The folder for temporary files; by default that of the database, or the system's for one in memory.
+    /// The folder for temporary files. The default is the folder of the database, or the system's
+    /// for a database in memory.
     pub fn scratch_folder(mut self, folder: impl Into<PathBuf>) -> IndexOptions {
         self.scratch = Some(folder.into());
         self
@@ -65,11 +73,31 @@ impl IndexOptions {
     }
 }
 
-/// An index, as the catalog describes it.
+/// The description of an index in the catalog.
+///
+/// ```
+/// # use drystone::{Database, Record};
+/// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+/// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut edges = write.create_table::<Edge>("edges")?;
+/// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+/// #     edges.insert(&Edge { from, to, weight })?;
+/// # }
+/// # edges.create_index("by_weight", &["weight"])?;
+/// # write.commit()?;
+/// # let read = db.read()?;
+/// let indexes = read.indexes("edges")?;
+/// assert_eq!((&*indexes[0].name, &*indexes[0].table), ("by_weight", "edges"));
+/// assert_eq!(indexes[0].fields, ["weight"]);
+/// assert_eq!(indexes[0].entry.to_string(), "weight: u32, from: u32, to: u32");
+/// # Ok::<(), drystone::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IndexInfo {
-    /// Its name, which nothing else in the database has.
+    /// Its name. No other table or index has it.
     pub name: String,
     /// The table that it is on.
     pub table: String,
@@ -77,8 +105,8 @@ pub struct IndexInfo {
     pub fields: Vec<String>,
     /// Whether no two rows may have the same values in them.
     pub unique: bool,
-    /// The fields of an entry: those that are indexed, then those of the table's key that are not among them, or the number
-    /// of the row.
+    /// The fields of an entry: the indexed fields, then the fields of the table's key that are not
+    /// among them, or the row number.
     pub entry: Schema,
 }
 
@@ -99,16 +127,16 @@ impl IndexInfo {
     }
 }
 
-/// What an index is asked for: values of the first indexed fields. Sealed.
+/// What to look up in an index: values of the first indexed fields. Sealed.
 ///
-/// Either typed, as a key is given ([`Key`]: a value, or a tuple of values, of exactly the types of the
-/// fields), or as [`Value`]s in a slice or an array, of which null is [`Value::Null`].
+/// Either typed like a key ([`Key`]: a value, or a tuple of values, of exactly the types of the
+/// fields), or a slice or an array of [`Value`]s, where null is [`Value::Null`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be looked up in an index",
     note = "give a value or a tuple of values of the types of the indexed fields, or a slice of `Value`s"
 )]
 pub trait IndexKey: sealed::Sealed {
-    /// Hands on the stored form of the values of all indexed fields.
+    /// Calls `then` with the stored form of the values of all indexed fields.
     #[doc(hidden)]
     fn whole<A>(&self, index: &Lookup<'_>, then: impl FnOnce(&[u8]) -> Result<A>) -> Result<A>;
 
@@ -170,11 +198,11 @@ values! {
     ['v] &Vec<Value<'v>>;
 }
 
-/// An index to read from: the rows of a table in the order of other fields than its key.
+/// An index to read from: it gives the rows of a table in the order of other fields than its key.
 ///
-/// What is looked up is an [`IndexKey`]: typed values of the first indexed fields, or a slice of
-/// [`Value`]s. Rows come straight from the table. Null sorts where the value sorts that is reserved for
-/// it; it is found by a [`Nullable`](crate::Nullable) or by [`Value::Null`].
+/// Look-ups take an [`IndexKey`]: typed values of the first indexed fields, or a slice of
+/// [`Value`]s. They return rows of the table. Null sorts like the value that is reserved for it;
+/// look it up with a [`Nullable`](crate::Nullable) or with [`Value::Null`].
 ///
 /// ```
 /// use drystone::{Database, Record};
@@ -217,7 +245,8 @@ values! {
 /// let write = db.write()?;
 /// let mut flights = write.create_dyn_table("flights", &schema)?;
 /// flights.create_index("by_tail", &["tail", "delay"])?;
-/// for (id, tail, delay) in [(1, "N14228".into(), 2), (2, Value::Null, 0), (3, "N14228".into(), -1)] {
+/// let (tail, null) = (Value::from("N14228"), Value::Null);
+/// for (id, tail, delay) in [(1, tail.clone(), 2), (2, null, 0), (3, tail, -1)] {
 ///     flights.insert(&RowBuf::from_values(&schema, [Value::from(id), tail, delay.into()])?)?;
 /// }
 /// let by_tail = flights.index("by_tail")?;
@@ -261,7 +290,7 @@ impl<'t, R: RowKind> Index<'t, R> {
         &self.reader.entries.definition.name
     }
 
-    /// The fields that are indexed, in order. Their offsets are those in an entry.
+    /// The indexed fields, in order. Their offsets are offsets in an entry.
     pub fn fields(&self) -> &'t [FieldDef] {
         self.reader.fields()
     }
@@ -276,7 +305,7 @@ impl<'t, R: RowKind> Index<'t, R> {
         self.reader.is_unique()
     }
 
-    /// How many rows it has: as many as the table. O(1).
+    /// The number of entries: that of the rows of the table. O(1).
     pub fn len(&self) -> u64 {
         self.reader.entries.rows()
     }
@@ -286,16 +315,34 @@ impl<'t, R: RowKind> Index<'t, R> {
         self.len() == 0
     }
 
-    /// The first row with these values of all indexed fields; in a unique index, the only one. O(log n).
+    /// The first row with these values of all indexed fields; in a unique index, the only one.
+    /// O(log n).
     ///
-    /// Typed values have exactly the types of the fields. The compiler does not know those, so give a
-    /// literal its type: `by_price.get(2.5_f32)`. A nullable field is looked up by a
-    /// [`Nullable`](crate::Nullable), or by a plain value.
+    /// Typed values must have exactly the types of the fields. The compiler does not know these
+    /// types, so give literals a suffix: `by_price.get(2.5_f32)`. For a nullable field, give a
+    /// [`Nullable`](crate::Nullable) or a plain value.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+    /// #     edges.insert(&Edge { from, to, weight })?;
+    /// # }
+    /// # edges.create_index("by_weight", &["weight"])?;
+    /// let by_weight = edges.index("by_weight")?;
+    /// assert_eq!(by_weight.get(4_u32)?, Some(&Edge { from: 1, to: 3, weight: 4 }));
+    /// assert_eq!(by_weight.get(5_u32)?, None);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// `Usage` if the types, or the number of values, are others; `Value` if a value does not fit its
-    /// field, or a plain value is the one that stands for null there; `Corrupt` if a page on the way does
-    /// not match its checksum, or the index does not agree with its table.
+    /// `Usage` if the types or the number of values differ; `Value` if a value does not fit its
+    /// field, or if a plain value is the one reserved for null; `Corrupt` if a page on the way does
+    /// not match its checksum, or if the index does not agree with its table.
     #[inline]
     pub fn get<K: IndexKey>(&self, values: K) -> Result<Option<R::Row<'t>>> {
         match values.whole(&Lookup(&self.reader), |values| self.reader.get(values))? {
@@ -306,14 +353,50 @@ impl<'t, R: RowKind> Index<'t, R> {
 
     /// Whether there is a row with these values of all indexed fields. O(log n).
     ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+    /// #     edges.insert(&Edge { from, to, weight })?;
+    /// # }
+    /// # edges.create_index("by_weight", &["weight"])?;
+    /// let by_weight = edges.index("by_weight")?;
+    /// assert!(by_weight.contains(9_u32)? && !by_weight.contains(5_u32)?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`get`](Index::get).
     pub fn contains<K: IndexKey>(&self, values: K) -> Result<bool> {
         self.get(values).map(|row| row.is_some())
     }
 
-    /// The rows with these values of the first indexed fields, in the order of the index. Finding them,
-    /// and how many they are, is O(log n).
+    /// The rows with these values of the first indexed fields, in the order of the index. Finding
+    /// them and their number is O(log n).
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+    /// #     edges.insert(&Edge { from, to, weight })?;
+    /// # }
+    /// # edges.create_index("by_weight", &["weight"])?;
+    /// let by_weight = edges.index("by_weight")?;
+    /// let heavy = by_weight.prefix(9_u32)?;
+    /// assert_eq!(heavy.len(), 2);
+    /// for edge in heavy {
+    ///     assert_eq!(edge?.weight, 9);
+    /// }
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`get`](Index::get).
@@ -322,8 +405,25 @@ impl<'t, R: RowKind> Index<'t, R> {
         Ok(self.rows(entries))
     }
 
-    /// The rows between two bounds, each of values of the first indexed fields. A bound stands for all
-    /// rows that begin with it, so an included upper bound includes every one of them.
+    /// The rows between two bounds, each of values of the first indexed fields. A bound means all
+    /// rows that begin with its values, so an included upper bound includes all of them. O(log n).
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+    /// #     edges.insert(&Edge { from, to, weight })?;
+    /// # }
+    /// # edges.create_index("by_weight", &["weight"])?;
+    /// let by_weight = edges.index("by_weight")?;
+    /// assert_eq!(by_weight.range(5_u32..)?.len(), 2);
+    /// assert_eq!(by_weight.range(..=9_u32)?.len(), 3);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`get`](Index::get).
@@ -341,11 +441,43 @@ impl<'t, R: RowKind> Index<'t, R> {
     }
 
     /// All rows, in the order of the index.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+    /// #     edges.insert(&Edge { from, to, weight })?;
+    /// # }
+    /// # edges.create_index("by_weight", &["weight"])?;
+    /// let weights: Result<Vec<u32>, _> =
+    ///     edges.index("by_weight")?.iter().map(|edge| edge.map(|edge| edge.weight)).collect();
+    /// assert_eq!(weights?, [4, 9, 9]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn iter(&self) -> IndexRows<'t, R> {
         self.rows(0..self.len())
     }
 
     /// The first row in the order of the index.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+    /// #     edges.insert(&Edge { from, to, weight })?;
+    /// # }
+    /// # edges.create_index("by_weight", &["weight"])?;
+    /// assert_eq!(edges.index("by_weight")?.first()?.unwrap().weight, 4);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`get`](Index::get).
@@ -354,6 +486,21 @@ impl<'t, R: RowKind> Index<'t, R> {
     }
 
     /// The last row in the order of the index.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+    /// #     edges.insert(&Edge { from, to, weight })?;
+    /// # }
+    /// # edges.create_index("by_weight", &["weight"])?;
+    /// assert_eq!(edges.index("by_weight")?.last()?.unwrap().weight, 9);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`get`](Index::get).
@@ -382,7 +529,25 @@ impl<'t, R: RowKind> IntoIterator for &Index<'t, R> {
 /// The rows of a table in the order of an index: an iterator of `Result<&T>` (of `Result<Row>` in a
 /// [`Dyn`] table) from both ends.
 ///
-/// Rows are looked up by their keys, several side by side. An error comes once and ends the iteration.
+/// Rows are looked up by their keys, several at a time. An error is returned once and ends the
+/// iteration.
+///
+/// ```
+/// # use drystone::{Database, Record};
+/// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+/// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut edges = write.create_table::<Edge>("edges")?;
+/// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+/// #     edges.insert(&Edge { from, to, weight })?;
+/// # }
+/// # edges.create_index("by_weight", &["weight"])?;
+/// let by_weight = edges.index("by_weight")?;
+/// let heaviest = by_weight.iter().next_back().unwrap()?;
+/// assert_eq!((heaviest.from, heaviest.to), (2, 1));
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub struct IndexRows<'t, R> {
     scan: IndexScan<'t>,
     records: PhantomData<fn() -> R>,
@@ -412,8 +577,26 @@ impl<'t, R: RowKind> IndexRows<'t, R> {
         self.len() == 0
     }
 
-    /// The entries alone, without a look at the rows: the indexed fields and the key, as rows of the
-    /// [schema of the index](Index::schema). Much faster, if that is all that you need.
+    /// The entries without their rows: the indexed fields and the key, as rows of the [schema of
+    /// the index](Index::schema). Much faster, if you need no other fields.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+    /// #     edges.insert(&Edge { from, to, weight })?;
+    /// # }
+    /// # edges.create_index("by_weight", &["weight"])?;
+    /// let entries = edges.index("by_weight")?.prefix(4_u32)?.entries();
+    /// for entry in entries {
+    ///     assert_eq!(entry?.to_string(), "weight: 4, from: 1, to: 3");
+    /// }
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn entries(self) -> Rows<'t, Dyn> {
         self.scan.into_entries()
     }

@@ -50,8 +50,9 @@ impl<'t> IndexReader<'t> {
         self.shape.is_unique
     }
 
-    /// An error unless a typed key with these fields, `stored` as given, has the types of all indexed
-    /// fields. That its width is theirs is not enough: the bytes of an `f64` are no `f32` nor `u64`.
+    /// An error unless a typed key with these fields, `stored` as given, has the types of all
+    /// indexed fields. That its width is theirs is not enough: the bytes of an `f64` are no `f32`
+    /// nor `u64`.
     #[inline(always)]
     pub(super) fn check_whole(&self, fields: &[(Type, bool)], stored: &[u8]) -> Result<()> {
         if stored.len() == self.shape.indexed().end && self.types.starts_with(fields) {
@@ -70,8 +71,8 @@ impl<'t> IndexReader<'t> {
         self.check_nullable(fields, stored, all.get(..fields.len()).unwrap_or(all))
     }
 
-    /// A nullable field is looked up by a `Nullable`, or by a plain value of its type, unless that is the
-    /// one that stands for null there.
+    /// A nullable field is looked up by a `Nullable`, or by a plain value of its type, unless that
+    /// is the one that stands for null there.
     #[inline(never)]
     fn check_nullable(&self, key: &[(Type, bool)], stored: &[u8], fields: &[FieldDef]) -> Result<()> {
         let same = |((ty, nullable), field): (&(Type, bool), &FieldDef)| {
@@ -139,7 +140,8 @@ impl<'t> IndexReader<'t> {
         Error::new(ErrorKind::Usage, message)
     }
 
-    /// The first row with these values, in stored form, of all indexed fields, whose types were checked.
+    /// The first row with these values, in stored form, of all indexed fields, whose types were
+    /// checked.
     #[inline(always)]
     pub(super) fn get(&self, values: &[u8]) -> Result<Option<&'t [u8]>> {
         let found = self.entries.view.first_from(&self.indexed, values);
@@ -179,7 +181,8 @@ impl<'t> IndexReader<'t> {
         }
     }
 
-    /// The entries between two bounds, each the stored values of leading fields, whose types were checked.
+    /// The entries between two bounds, each the stored values of leading fields, whose types were
+    /// checked.
     pub(super) fn between(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Result<Range<u64>> {
         self.entries.rows_between(from, to)
     }
@@ -211,7 +214,8 @@ impl<'t> IndexReader<'t> {
     }
 }
 
-/// The rows of a range of entries, from both ends. Rows are looked up side by side, ever more of them at once.
+/// The rows of a range of entries, from both ends. Rows are looked up side by side, ever more of
+/// them at once.
 #[derive(Clone)]
 pub(super) struct IndexScan<'t> {
     pub(super) index: IndexReader<'t>,

@@ -13,8 +13,8 @@ use crate::schema::{FieldDef, Schema};
 
 /// The rows of a table whose schema is known only at run time.
 ///
-/// In `Table<Dyn>` a row is a [`Row`] and a key is a slice of [`Value`]s, one for each key field; in
-/// a table without a key, it is one value, the row number. What does not fit is an error
+/// In `Table<Dyn>` a row is a [`Row`] and a key is a slice of [`Value`]s, one for each key field;
+/// in a table without a key, it is one value, the row number. What does not fit is an error
 /// ([`Usage`](ErrorKind::Usage), [`Value`](ErrorKind::Value)) where a typed table does not compile.
 ///
 /// ```
@@ -24,7 +24,8 @@ use crate::schema::{FieldDef, Schema};
 /// let db = Database::in_memory()?;
 /// let write = db.write()?;
 /// let mut flights = write.create_dyn_table("flights", &schema)?;
-/// flights.insert(&RowBuf::from_values(&schema, [Value::from("UA"), Value::from(1545), Value::from(2)])?)?;
+/// let row = [Value::from("UA"), Value::from(1545), Value::from(2)];
+/// flights.insert(&RowBuf::from_values(&schema, row)?)?;
 /// write.commit()?;
 ///
 /// let read = db.read()?;
@@ -80,8 +81,8 @@ pub trait RowKind: sealed::Sealed + Sized + 'static {
     #[doc(hidden)]
     fn with_key<A>(schema: &Schema, key: Self::Key<'_>, then: impl FnOnce(&[u8]) -> Result<A>) -> Result<A>;
 
-    /// Like [`with_key`](RowKind::with_key) for a bound of a range, which may be less than a whole key.
-    /// `None` if it says nothing.
+    /// Like [`with_key`](RowKind::with_key) for a bound of a range, which may be less than a whole
+    /// key. `None` if it says nothing.
     #[doc(hidden)]
     fn bound(schema: &Schema, key: Self::Key<'_>) -> Result<Option<Vec<u8>>>;
 
@@ -94,8 +95,8 @@ pub trait RowKind: sealed::Sealed + Sized + 'static {
     #[doc(hidden)]
     fn no_rows<'t>(schema: &'t Schema) -> Self::Slice<'t>;
 
-    /// Rows that are one array, as elements that are found without a look at the schema; none where that
-    /// cannot be.
+    /// Rows that are one array, as elements that are found without reading the schema; none where
+    /// that cannot be.
     #[doc(hidden)]
     fn elements(rows: &[u8]) -> &[Self];
 
@@ -283,8 +284,8 @@ impl crate::record::derived::SealedKeyed for Dyn {}
 impl Keyed for Dyn {}
 impl Unkeyed for Dyn {}
 
-/// The stored form of a key, or of its leading fields where it need not be whole; a row number where
-/// there is no key.
+/// The stored form of a key, or of its leading fields where it need not be whole; a row number
+/// where there is no key.
 pub(super) fn encode_key(schema: &Schema, values: &[Value<'_>], whole: bool) -> Result<Vec<u8>> {
     let fields = schema.key_fields();
     if fields.is_empty() {

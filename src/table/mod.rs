@@ -1,4 +1,4 @@
-//! Tables: handles over one reader and one writer that work on bytes.
+//! Tables: typed handles over one reader and one writer, which work on bytes.
 
 mod alter;
 mod batch;
@@ -8,6 +8,7 @@ mod index_reader;
 mod index_writer;
 mod kind;
 mod load_rows;
+mod own_rows;
 mod reader;
 mod rows;
 #[expect(clippy::module_inception, reason = "the room is named after its main type")]

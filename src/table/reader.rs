@@ -52,7 +52,8 @@ impl<'t> Reader<'t> {
         self.view.record(row).map_err(|error| self.in_table(error))
     }
 
-    /// All records of a table without a key, if they are one array, as they lie there: **not verified**.
+    /// All records of a table without a key, if they are one array, as they lie there: **not
+    /// verified**.
     pub(crate) fn array(&self) -> Option<&'t [u8]> {
         if self.definition.layout.is_keyed() { None } else { self.view.array() }
     }
@@ -92,8 +93,8 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The rows between two bounds. A bound is a whole key, or its leading fields, and then stands for all keys that begin
-    /// with them.
+    /// The rows between two bounds. A bound is a whole key, or its leading fields, and then stands
+    /// for all keys that begin with them.
     pub(crate) fn between(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Result<Found<'t>> {
         if !self.definition.layout.is_keyed() {
             let behind = |key| row_number(key).saturating_add(1).min(self.rows());
@@ -179,7 +180,7 @@ pub(crate) struct TableStatsOf {
     pub(crate) branch_bytes: u64,
 }
 
-/// A row number from its stored form; keys of other widths are no row's.
+/// A row number from its stored form; other widths match no row.
 #[inline(always)]
 pub(crate) fn row_number(key: &[u8]) -> u64 {
     key.try_into().map_or(u64::MAX, u64::from_le_bytes)
@@ -197,7 +198,8 @@ pub(crate) fn with_key<K: crate::record::Key, R>(key: K, then: impl FnOnce(&[u8]
         key.encode(&mut bytes[..K::WIDTH]);
         then(&bytes[..K::WIDTH])
     } else {
-        // What is looked up in an index may be wider than any key: that is an error, reported later.
+        // What is looked up in an index may be wider than any key: that is an error, reported
+        // later.
         let mut bytes = vec![0; K::WIDTH];
         key.encode(&mut bytes);
         then(&bytes)

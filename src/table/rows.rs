@@ -1,4 +1,4 @@
-//! Ranges of rows: one by one, as slices of whole leaves, and cut into parts for threads.
+//! Ranges of rows: one by one, as slices of whole leaves, and split into parts for threads.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -16,8 +16,8 @@ use crate::tree::{self, Found};
 /// The rows of a table in a range, in order: an iterator of `Result<&T>` (of `Result<Row>` in a
 /// [`Dyn`](crate::Dyn) table) from both ends.
 ///
-/// An error (a page that does not match its checksum) comes once and ends the iteration. Cloning is
-/// cheap.
+/// An error (a page that does not match its checksum) is returned once and ends the iteration.
+/// Cloning is cheap.
 ///
 /// ```
 /// # use drystone::{Database, Record};
@@ -70,8 +70,8 @@ impl<'t, R: RowKind> Rows<'t, R> {
         Ok(Rows { slices: Slices { begun: front, ..Slices::new(reader, rest) }, back: &[] })
     }
 
-    /// How many rows are left. (`ExactSizeIterator` is not implemented: damage may end the iteration
-    /// early, and a table may have more rows than a `usize` can count.)
+    /// How many rows are left. (`ExactSizeIterator` is not implemented: damage may end the
+    /// iteration early, and a table may have more rows than a `usize` can count.)
     pub fn len(&self) -> u64 {
         self.slices.rows() + self.slices.rows_in(self.back)
     }
@@ -81,24 +81,53 @@ impl<'t, R: RowKind> Rows<'t, R> {
         self.len() == 0
     }
 
-    /// The numbers of the rows that are left, counted in key order where there is a key.
+    /// The numbers of the rows that are left, counted in key order if there is a key.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.load([7, 8, 9].map(|id| User { id, score: id * 10 }))?;
+    /// assert_eq!(users.range(8..)?.numbers(), 1..3);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn numbers(&self) -> Range<u64> {
         let end = self.slices.inner.rows().end + self.slices.rows_in(self.back);
         end - self.len()..end
     }
 
-    /// The rows that are left as slices, one for each leaf: the fastest way over many rows.
+    /// The rows that are left, as slices, one for each leaf: the fastest way to read many rows.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.load([7, 8, 9].map(|id| User { id, score: id * 10 }))?;
+    /// let mut rows = 0;
+    /// for slice in users.range(8..)?.slices() {
+    ///     rows += slice?.len();
+    /// }
+    /// assert_eq!(rows, 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn slices(self) -> Slices<'t, R> {
         if self.back.is_empty() { self.slices } else { self.slices.again(self.numbers()) }
     }
 
-    /// The rows that are left as one slice, if they lie side by side in the file: within one leaf, or
-    /// in leaves that were loaded together. `None` if they do not. O(leaves); verifies what was not
-    /// read before.
+    /// The rows that are left as one slice, if they are contiguous in the file: within one leaf, or
+    /// in leaves that were loaded together. Otherwise `None`. O(leaves). Verifies leaves that were
+    /// not read before.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # write.create_table::<Point>("points")?.load((0..10_000).map(|x| Point { x, y: 1 }))?;
@@ -125,7 +154,7 @@ impl<'t, R: RowKind> Rows<'t, R> {
             .transpose()
     }
 
-    /// The rows as values of their own: `T` for `&T`, [`RowBuf`](crate::RowBuf) for [`Row`].
+    /// The rows as owned values: `T` for `&T`, [`RowBuf`](crate::RowBuf) for [`Row`].
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -133,7 +162,8 @@ impl<'t, R: RowKind> Rows<'t, R> {
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<Point>("points")?.extend((0..9).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
-    /// let points: Vec<Point> = read.table::<Point>("points")?.iter().copied().collect::<Result<_, _>>()?;
+    /// let points = read.table::<Point>("points")?;
+    /// let points: Vec<Point> = points.iter().copied().collect::<Result<_, _>>()?;
     /// assert_eq!(points.len(), 9);
     /// # Ok::<(), drystone::Error>(())
     /// ```
@@ -141,14 +171,38 @@ impl<'t, R: RowKind> Rows<'t, R> {
         self.map(|row| row.map(R::to_buf))
     }
 
-    /// Cuts the range into `parts` ranges of equal length (to a row), in order: one for each thread.
-    /// There are at most as many parts as rows, and at least one.
+    /// Splits the range into `parts` ranges whose lengths differ by at most one row, in order: one
+    /// for each thread. Returns at most as many parts as there are rows, and at least one.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut points = write.create_table::<Point>("points")?;
+    /// # points.extend((0..10).map(|x| Point { x, y: x % 3 }))?;
+    /// # write.commit()?;
+    /// # let read = db.read()?;
+    /// let points = read.table::<Point>("points")?;
+    /// let sums: Vec<i32> = std::thread::scope(|scope| {
+    ///     let sum = |rows: drystone::Rows<'_, Point>| -> drystone::Result<i32> {
+    ///         rows.map(|point| point.map(|point| point.x)).sum()
+    ///     };
+    ///     let parts = points.iter().split(2);
+    ///     let threads: Vec<_> =
+    ///         parts.into_iter().map(|rows| scope.spawn(move || sum(rows))).collect();
+    ///     threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Result<_, _>>()
+    /// })?;
+    /// assert_eq!(sums, [10, 35]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn split(self, parts: usize) -> Vec<Rows<'t, R>> {
         let parts = split(self.numbers(), parts);
         parts.map(|rows| Rows { slices: self.slices.again(rows), back: &[] }).collect()
     }
 
-    /// What was taken from the other end is given up too: no row comes after a gap.
+    /// Drops the rest at the other end too: no row comes after a gap.
     #[cold]
     fn end_with<A>(&mut self, error: Error) -> Option<Result<A>> {
         (self.slices.begun, self.back) = (&[], &[]);
@@ -268,7 +322,7 @@ impl<'t, R: RowKind> Slices<'t, R> {
         (rows.len() / self.definition.schema.width()) as u64
     }
 
-    /// Bytes that can be taken apart into rows.
+    /// Bytes that are a whole number of rows.
     #[inline]
     fn checked(&self, slice: Result<&'t [u8]>) -> Result<&'t [u8]> {
         slice
@@ -323,7 +377,7 @@ impl<R: RowKind> DoubleEndedIterator for Slices<'_, R> {
 
 impl<R: RowKind> FusedIterator for Slices<'_, R> {}
 
-/// Rows of a [`Dyn`](crate::Dyn) table that lie side by side: what `&[T]` is in a typed one.
+/// Contiguous rows of a [`Dyn`](crate::Dyn) table: what `&[T]` is for a typed table.
 ///
 /// ```
 /// # use drystone::{Database, Dyn, RowBuf, Schema};
@@ -367,7 +421,23 @@ impl<'t> RowSlice<'t> {
         self.bytes.is_empty()
     }
 
-    /// The row at this place, counted from 0.
+    /// The row at this position, counted from 0; `None` beyond the end.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema};
+    /// # let schema: Schema = "from: u32 key, to: u32 key".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_dyn_table("edges", &schema)?;
+    /// # for pair in [[1, 2], [1, 3], [2, 1]] {
+    /// #     edges.insert(&RowBuf::from_values(&schema, pair)?)?;
+    /// # }
+    /// let table = edges.as_table();
+    /// let rows = table.as_slice()?.expect("within one leaf");
+    /// assert_eq!(rows.get(2).unwrap().get("from")?, 2);
+    /// assert!(rows.get(3).is_none());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn get(&self, at: usize) -> Option<Row<'t>> {
         let width = self.schema.width();
         let start = at.checked_mul(width)?;
@@ -376,12 +446,44 @@ impl<'t> RowSlice<'t> {
     }
 
     /// The rows, in order.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema};
+    /// # let schema: Schema = "from: u32 key, to: u32 key".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_dyn_table("edges", &schema)?;
+    /// # for pair in [[1, 2], [1, 3], [2, 1]] {
+    /// #     edges.insert(&RowBuf::from_values(&schema, pair)?)?;
+    /// # }
+    /// let table = edges.as_table();
+    /// let rows = table.as_slice()?.expect("within one leaf");
+    /// let shown: Vec<String> = rows.iter().map(|row| row.to_string()).collect();
+    /// assert_eq!(shown[0], "from: 1, to: 2");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Row<'t>> + DoubleEndedIterator + use<'t> {
         let schema = self.schema;
         self.bytes.chunks_exact(schema.width()).map(move |bytes| Row::of_width(schema, bytes))
     }
 
-    /// The rows as packed bytes, [`width`](Schema::width) of them for each.
+    /// The rows as packed bytes, [`width`](Schema::width) bytes each.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema};
+    /// # let schema: Schema = "from: u32 key, to: u32 key".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_dyn_table("edges", &schema)?;
+    /// # for pair in [[1, 2], [1, 3], [2, 1]] {
+    /// #     edges.insert(&RowBuf::from_values(&schema, pair)?)?;
+    /// # }
+    /// let table = edges.as_table();
+    /// let rows = table.as_slice()?.expect("within one leaf");
+    /// assert_eq!(rows.as_bytes().len(), rows.len() * rows.schema().width());
+    /// assert_eq!(rows.as_bytes()[..4], [1, 0, 0, 0]); // little-endian
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn as_bytes(&self) -> &'t [u8] {
         self.bytes
     }
@@ -393,8 +495,9 @@ impl fmt::Debug for RowSlice<'_> {
     }
 }
 
-/// Equal parts of a range, in order; the first ones are a row longer where it does not come out even.
-/// The caller's number is cut to that of the rows, so that it alone never decides how much is allocated.
+/// Equal parts of a range, in order. The first ones have one row more if the division has a
+/// remainder. The caller's number is limited to the number of rows, so that it alone never decides
+/// how much is allocated.
 fn split(rows: Range<u64>, parts: usize) -> impl Iterator<Item = Range<u64>> {
     let parts = (parts as u64).min(rows.end - rows.start).max(1);
     let (each, longer) = ((rows.end - rows.start) / parts, (rows.end - rows.start) % parts);

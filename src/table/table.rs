@@ -14,9 +14,9 @@ use crate::tree::Found;
 
 /// A table to read from: of `T`s, or of rows whose schema is known only at run time ([`Dyn`]).
 ///
-/// What it returns lives as long as the [`ReadTransaction`](crate::ReadTransaction) that it came from,
-/// and does not change. Rows are references straight into the mapped file. A handle is small and
-/// `Copy`; any number of threads can use it.
+/// What it returns lives as long as the [`ReadTransaction`](crate::ReadTransaction) it came from,
+/// and does not change. Rows are references into the mapped file. A handle is small and `Copy`, and
+/// any number of threads can use it.
 ///
 /// ```
 /// use drystone::{Database, Record};
@@ -48,11 +48,11 @@ use crate::tree::Found;
 /// # Ok::<(), drystone::Error>(())
 /// ```
 ///
-/// The same with a schema that is known only at run time: see [`Dyn`].
+/// For a schema that is known only at run time, see [`Dyn`].
 pub struct Table<'t, R> {
     reader: Reader<'t>,
-    /// The rows of a table by number that are one array; empty for others. A row may be returned from
-    /// here only after `is_verified` says so.
+    /// The rows of a table without a key, if they are one array; else empty. A row is returned from
+    /// here only after `is_verified`.
     elements: &'t [R],
 }
 
@@ -71,7 +71,7 @@ impl<R: RowKind> fmt::Debug for Table<'_, R> {
 }
 
 impl<'t, R: RowKind> Table<'t, R> {
-    /// Opens a table whose schema was checked, or is to be.
+    /// Opens a table and checks its schema.
     pub(crate) fn new(reader: Reader<'t>) -> Result<Table<'t, R>> {
         let schema = &reader.definition.schema;
         R::check_schema(schema).map_err(|error| reader.in_table(error))?;
@@ -83,7 +83,7 @@ impl<'t, R: RowKind> Table<'t, R> {
         self.reader
     }
 
-    /// The same without looking at the schema again.
+    /// The same, for a schema that was checked.
     pub(super) fn unchecked(reader: Reader<'t>) -> Table<'t, R> {
         Table { reader, elements: &[] }
     }
@@ -125,9 +125,27 @@ impl<'t, R: RowKind> Table<'t, R> {
 
     /// An index on this table, by its name. Open it once and look up many times.
     ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32, weight: u32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut edges = write.create_table::<Edge>("edges")?;
+    /// # for (from, to, weight) in [(1, 2, 9), (1, 3, 4), (2, 1, 9)] {
+    /// #     edges.insert(&Edge { from, to, weight })?;
+    /// # }
+    /// # edges.create_index("by_weight", &["weight"])?;
+    /// # write.commit()?;
+    /// # let read = db.read()?;
+    /// let by_weight = read.table::<Edge>("edges")?.index("by_weight")?;
+    /// assert_eq!(by_weight.prefix(9_u32)?.len(), 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// `IndexNotFound` if the table has no index of this name, naming those it has; `Corrupt` if the catalog
-    /// cannot be read.
+    /// `IndexNotFound` if the table has no index of this name, naming those it has; `Corrupt` if
+    /// the catalog cannot be read.
     pub fn index(&self, name: &str) -> Result<Index<'t, R>> {
         Index::new(self.reader, name)
     }
@@ -142,11 +160,12 @@ impl<'t, R: RowKind> Table<'t, R> {
         self.len() == 0
     }
 
-    /// The row with this key, or with this number where the table has no key. O(log n).
+    /// The row with this key, or with this number if the table has no key. O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
@@ -183,13 +202,14 @@ impl<'t, R: RowKind> Table<'t, R> {
         }
     }
 
-    /// The rows with these keys, or numbers, in the order asked for. O(keys × log n), but several times
-    /// faster than calling [`get`](Table::get) in a loop on a table that is larger than the processor's
-    /// caches: the keys go down the tree side by side, and their waits for memory overlap.
+    /// The rows with these keys, or numbers, in the order of `keys`. O(keys × log n), but several
+    /// times faster than calling [`get`](Table::get) in a loop on a table that is larger than the
+    /// processor's caches: the descents run side by side, so their waits for memory overlap.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;
@@ -223,7 +243,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
@@ -238,11 +259,13 @@ impl<'t, R: RowKind> Table<'t, R> {
         self.get(key).map(|row| row.is_some())
     }
 
-    /// The row with this number, in key order where there is a key: the n-th smallest. O(log n).
+    /// The row with this number, counted from 0. In a table with a key, rows are counted in key
+    /// order. O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
@@ -262,11 +285,12 @@ impl<'t, R: RowKind> Table<'t, R> {
         }
     }
 
-    /// The first row: the one with the lowest key, or number 0.
+    /// The first row: the one with the lowest key, or number 0. `None` if the table is empty.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
@@ -281,11 +305,12 @@ impl<'t, R: RowKind> Table<'t, R> {
         self.select(0)
     }
 
-    /// The last row: the one with the highest key, or number.
+    /// The last row: the one with the highest key, or number. `None` if the table is empty.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
@@ -304,7 +329,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
@@ -321,11 +347,11 @@ impl<'t, R: RowKind> Table<'t, R> {
         self.reader.place(&key).map(|place| place.rank)
     }
 
-    /// The rows whose keys (or numbers) lie in a range. Finding its ends is O(log n), and so is its
-    /// length.
+    /// The rows whose keys (or numbers) lie in a range. Finding its ends and its length is O(log
+    /// n).
     ///
-    /// In a [`Dyn`] table a bound may have fewer values than the key has fields. It then stands for all
-    /// keys that begin with them, so an included upper bound includes every row that begins like it.
+    /// In a [`Dyn`] table a bound may have fewer values than the key has fields. It then means all
+    /// keys that begin with these values, so an included upper bound includes all of their rows.
     ///
     /// ```
     /// # use drystone::{Database, Dyn, RowBuf, Schema, Value};
@@ -334,7 +360,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # let write = db.write()?;
     /// let mut flights = write.create_dyn_table("flights", &schema)?;
     /// for (carrier, flight) in [("AA", 1), ("UA", 12), ("UA", 1545), ("VX", 7)] {
-    ///     flights.insert(&RowBuf::from_values(&schema, [Value::from(carrier), Value::from(flight)])?)?;
+    ///     let row = [Value::from(carrier), flight.into()];
+    ///     flights.insert(&RowBuf::from_values(&schema, row)?)?;
     /// }
     /// let (united, from_12) = ([Value::from("UA")], [Value::from("UA"), Value::from(12)]);
     /// assert_eq!(flights.as_table().range(&united[..]..=&united[..])?.len(), 2);
@@ -368,12 +395,13 @@ impl<'t, R: RowKind> Table<'t, R> {
         self.reader.between(from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice))
     }
 
-    /// The rows with these numbers, in key order where there is a key; those beyond the end are left
-    /// out. O(log n).
+    /// The rows with these numbers, counted in key order if there is a key. Numbers beyond the end
+    /// are skipped. O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
@@ -391,7 +419,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
@@ -407,12 +436,13 @@ impl<'t, R: RowKind> Table<'t, R> {
         Rows::new(self.reader, 0..self.len())
     }
 
-    /// All rows, in order, as slices, one for each leaf: the fastest way over a table that is not one
-    /// slice.
+    /// All rows, in order, as slices, one for each leaf: the fastest way to read a table that is
+    /// not one slice.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
@@ -428,16 +458,17 @@ impl<'t, R: RowKind> Table<'t, R> {
         Slices::new(self.reader, 0..self.len())
     }
 
-    /// The whole table as one slice, straight from the file, if its rows lie side by side: after a bulk
-    /// load, as long as the table has not been modified since. `None` otherwise; the empty table is the
-    /// empty slice.
+    /// The whole table as one slice of the mapped file, if its rows are contiguous: after a bulk
+    /// load, as long as the table has not been modified since. `None` otherwise. An empty table is
+    /// an empty slice.
     ///
-    /// The first call verifies what was not read before, at the speed of the checksum; later ones look
-    /// at one bit for each leaf.
+    /// The first call verifies the leaves that were not read before, at the speed of the checksum.
+    /// Later calls check one bit per leaf.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
@@ -455,12 +486,13 @@ impl<'t, R: RowKind> Table<'t, R> {
 }
 
 impl<'t, T: Record + Keyed> Table<'t, T> {
-    /// The rows whose keys begin with these leading fields: `edges.prefix((7,))`. Fields of other types
-    /// than those of the key do not compile: see [`PrefixOf`].
+    /// The rows whose keys begin with these leading fields: `edges.prefix((7,))`. Fields of other
+    /// types than those of the key do not compile: see [`PrefixOf`].
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Edge { #[record(key)] from: u32, #[record(key)] to: u32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<Edge>("edges")?.load([(1, 2), (7, 1), (7, 3)].map(|(from, to)| Edge { from, to })))?;
     /// # let read = db.read()?;
@@ -480,11 +512,13 @@ impl<'t, T: Record + Keyed> Table<'t, T> {
 }
 
 impl<'t> Table<'t, Dyn> {
-    /// The rows whose keys begin with these values; in a table without a key, the row with this number.
+    /// The rows whose keys begin with these values; in a table without a key, the row with this
+    /// number.
     ///
     /// ```
     /// # use drystone::{Database, Dyn, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Edge { #[record(key)] from: u32, #[record(key)] to: u32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32 }
     /// # let db = Database::in_memory()?;
     /// # db.update(|tx| tx.create_table::<Edge>("edges")?.load([(1, 2), (7, 1), (7, 3)].map(|(from, to)| Edge { from, to })))?;
     /// # let read = db.read()?;
@@ -500,7 +534,7 @@ impl<'t> Table<'t, Dyn> {
     }
 }
 
-/// Whole keys in stored form, side by side.
+/// Whole keys in stored form, one after the other.
 pub(super) fn encode_keys<'k, R: RowKind>(
     schema: &Schema,
     keys: impl ExactSizeIterator<Item = R::Key<'k>>,

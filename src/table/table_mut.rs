@@ -1,29 +1,26 @@
-//! `TableMut`: a table in the write transaction. Changes of many rows at once are in `batch`.
+//! `TableMut`: a table in the write transaction. Its reads are in `own_rows`, bulk loads in
+//! `load_rows`, changes of many rows at once in `batch`.
 
 use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::RangeBounds;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use super::index::{Index, IndexOptions};
+use super::index::IndexOptions;
 use super::kind::{Dyn, RowKind};
-use super::load_rows::{RowSource, TryRowSource};
-use super::rows::{Rows, Slices};
 use super::table::Table;
 use super::updated::Updated;
 use super::write_handle::WriteHandle;
 use crate::error::{Result, fail};
-use crate::load::{LoadOptions, LoadReport, RecordSource};
-use crate::record::{IntoField, Keyed, PrefixOf, Record, RowBuf, Unkeyed, Value};
+use crate::record::{IntoField, Keyed, RowBuf, Unkeyed, Value};
 use crate::schema::Schema;
 
 /// A table to read and to change: of `T`s, or of rows whose schema is known only at run time
-/// ([`Dyn`]). It sees its own changes; others see them after the commit.
+/// ([`Dyn`]). It sees its own changes. Others see them after the commit.
 ///
-/// Dropping the handle keeps the changes in the transaction; dropping the transaction without `commit`
-/// discards them. While a handle lives, the same table cannot be opened again in the transaction. A
-/// handle can be sent to another thread.
+/// Dropping the handle keeps the changes in the transaction; dropping the transaction without
+/// `commit` discards them. While a handle lives, the same table cannot be opened again in the
+/// transaction. A handle can be sent to another thread.
 ///
 /// ```
 /// use drystone::{Database, Record};
@@ -57,7 +54,8 @@ use crate::schema::Schema;
 /// let db = Database::in_memory()?;
 /// let write = db.write()?;
 /// let mut players = write.create_dyn_table("players", &schema)?;
-/// players.insert(&RowBuf::from_named(&schema, [("id", Value::from(7)), ("name", "Ada".into()), ("score", Value::Null)])?)?;
+/// let values = [("id", Value::from(7)), ("name", "Ada".into()), ("score", Value::Null)];
+/// players.insert(&RowBuf::from_named(&schema, values)?)?;
 /// assert!(players.set_field(&[7.into()], "score", 9.5)?);
 /// assert_eq!(players.get(&[7.into()])?.unwrap().to_string(), "id: 7, name: Ada, score: 9.5");
 /// # Ok::<(), drystone::Error>(())
@@ -80,7 +78,21 @@ impl<'x, R: RowKind> TableMut<'x, R> {
         Ok(TableMut { writer, records: PhantomData })
     }
 
-    /// The table as it is now, with all the ways to read it. Its rows live as long as this borrow.
+    /// The table as it is now, with all methods to read it. Its rows live as long as this borrow.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.load([7, 8, 9].map(|id| User { id, score: id * 10 }))?;
+    /// let table = users.as_table();
+    /// assert_eq!(table.rank(9)?, 2);
+    /// assert_eq!(table.query().filter("score > 75".parse()?).count()?, 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn as_table(&self) -> Table<'_, R> {
         Table::unchecked(self.writer.reader())
     }
@@ -105,87 +117,21 @@ impl<'x, R: RowKind> TableMut<'x, R> {
         self.len() == 0
     }
 
-    /// The row with this key, or number: see [`Table::get`].
-    ///
-    /// # Errors
-    /// As for [`Table::get`].
-    #[inline]
-    pub fn get(&self, key: R::Key<'_>) -> Result<Option<R::Row<'_>>> {
-        self.as_table().get(key)
-    }
-
-    /// Whether there is a row with this key, or number: see [`Table::contains`].
-    ///
-    /// # Errors
-    /// As for [`Table::get`].
-    pub fn contains(&self, key: R::Key<'_>) -> Result<bool> {
-        self.as_table().contains(key)
-    }
-
-    /// The row with this number in key order: see [`Table::select`].
-    ///
-    /// # Errors
-    /// As for [`Table::select`].
-    pub fn select(&self, row: u64) -> Result<Option<R::Row<'_>>> {
-        self.as_table().select(row)
-    }
-
-    /// The first row: see [`Table::first`].
-    ///
-    /// # Errors
-    /// As for [`Table::select`].
-    pub fn first(&self) -> Result<Option<R::Row<'_>>> {
-        self.as_table().first()
-    }
-
-    /// The last row: see [`Table::last`].
-    ///
-    /// # Errors
-    /// As for [`Table::select`].
-    pub fn last(&self) -> Result<Option<R::Row<'_>>> {
-        self.as_table().last()
-    }
-
-    /// The rows whose keys lie in a range: see [`Table::range`].
-    ///
-    /// # Errors
-    /// As for [`Table::get`].
-    pub fn range<'k>(&self, keys: impl RangeBounds<R::Key<'k>>) -> Result<Rows<'_, R>> {
-        self.as_table().range(keys)
-    }
-
-    /// All rows, in order.
-    pub fn iter(&self) -> Rows<'_, R> {
-        self.as_table().iter()
-    }
-
-    /// All rows as slices: see [`Table::slices`].
-    pub fn slices(&self) -> Slices<'_, R> {
-        self.as_table().slices()
-    }
-
-    /// An index on the table: see [`Table::index`].
-    ///
-    /// # Errors
-    /// As for [`Table::index`].
-    pub fn index(&self, name: &str) -> Result<Index<'_, R>> {
-        self.as_table().index(name)
-    }
-
-    /// What makes a key or a row of the table, held apart from the table while that is changed.
+    /// The schema, kept apart from the table while the table is changed.
     #[inline]
     pub(super) fn held_schema(&self) -> R::SchemaRef {
         R::hold(self.schema())
     }
 
-    /// Changes a row. `None` if there is none with this key (or number).
+    /// Changes a row. Returns `None` if there is no row with this key (or number). O(log n).
     ///
-    /// `change` works on a copy and returns nothing or a [`Result`](crate::Result). If it returns an
-    /// error or panics, the row is as it was.
+    /// `change` works on a copy and returns nothing or a [`Result`](crate::Result). If it returns
+    /// an error or panics, the row is unchanged.
     ///
     /// ```
     /// # use drystone::{Database, Error, ErrorKind, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Account { #[record(key)] id: u64, cents: i64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct Account { #[record(key)] id: u64, cents: i64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// let mut accounts = write.create_table::<Account>("accounts")?;
@@ -204,10 +150,10 @@ impl<'x, R: RowKind> TableMut<'x, R> {
     /// ```
     ///
     /// # Errors
-    /// What `change` returns; `Value` if it changed the key, `KeyExists` if another row has what this one
-    /// got in a unique index: the row is as it was. `Corrupt` or `Io` if pages cannot be read, or
-    /// written where the edits outgrow their memory. In a [`Dyn`] table also `Usage` or `Value` if this
-    /// is not a key of the table.
+    /// The error that `change` returns; `Value` if it changed the key; `KeyExists` if another row
+    /// has the new values in a unique index. The row is then unchanged. `Corrupt` or `Io` if pages
+    /// cannot be read, or cannot be written when the edits exceed the memory budget. In a [`Dyn`]
+    /// table also `Usage` or `Value` if this is not a key of the table.
     pub fn update<C: Updated>(
         &mut self,
         key: R::Key<'_>,
@@ -216,7 +162,7 @@ impl<'x, R: RowKind> TableMut<'x, R> {
         let schema = self.held_schema();
         let schema = schema.borrow();
         R::with_key(schema, key, |key| {
-            // On a copy: what `change` has done when it fails or panics is not in the table.
+            // On a copy: if `change` fails or panics, the table is unchanged.
             self.writer.update(key, |record| {
                 let mut row = R::buf(schema, record)?;
                 let value = change(&mut row).into_result()?;
@@ -226,7 +172,7 @@ impl<'x, R: RowKind> TableMut<'x, R> {
         })
     }
 
-    /// Sets one field of a row. Returns whether there is such a row.
+    /// Sets one field of a row. Returns whether there is such a row. O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
@@ -241,8 +187,9 @@ impl<'x, R: RowKind> TableMut<'x, R> {
     /// ```
     ///
     /// # Errors
-    /// `FieldNotFound` if there is no such field, or another schema made the handle; `Value` if the value does
-    /// not fit the field, or the field is part of the key; else as for [`update`](TableMut::update).
+    /// `FieldNotFound` if there is no such field, or if another schema made the handle; `Value` if
+    /// the value does not fit the field, or if the field is part of the key; else as for
+    /// [`update`](TableMut::update).
     pub fn set_field<'v>(
         &mut self,
         key: R::Key<'_>,
@@ -259,100 +206,21 @@ impl<'x, R: RowKind> TableMut<'x, R> {
         R::with_key(schema, key, |key| self.writer.update(key, set)).map(|done| done.is_some())
     }
 
-    /// Loads rows in bulk: sorts them by key if they do not come in order, merges them with the rows that
-    /// there are, and writes all of it as full leaves in one run. Rows without a key are appended.
-    ///
-    /// The fastest way to fill a table. Time: that of writing the bytes if the rows come in order, plus
-    /// sorting within the memory budget if not.
+    /// Creates an index on the table: see
+    /// [`WriteTransaction::create_index`](crate::WriteTransaction::create_index).
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { #[record(key)] id: u32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
-    /// let mut points = write.create_table::<Point>("points")?;
-    /// let report = points.load((0..1000).rev().map(|id| Point { id, y: 1 }))?;
-    /// assert_eq!((report.rows, report.in_order), (1000, false));
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.load([7, 8, 9].map(|id| User { id, score: id * 10 }))?;
+    /// users.create_index("by_score", &["score"])?;
+    /// assert!(users.index("by_score")?.contains(80_u64)?);
     /// # Ok::<(), drystone::Error>(())
     /// ```
-    ///
-    /// # Errors
-    /// `KeyExists` if two rows have one key, or the same values in a unique index; `Io` if the disk is
-    /// full. The table is then what it was, also if the iterator panics.
-    pub fn load(&mut self, rows: impl IntoIterator<Item = R::Buf>) -> Result<LoadReport> {
-        self.load_with(rows, &LoadOptions::new())
-    }
-
-    /// Loads rows in bulk, with options: what to do with duplicates, whether to replace what is there,
-    /// how much memory to use.
-    ///
-    /// ```
-    /// # use drystone::{Database, LoadOptions, OnDuplicate, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { #[record(key)] id: u32, y: i32 }
-    /// # let db = Database::in_memory()?;
-    /// # let write = db.write()?;
-    /// # let mut points = write.create_table::<Point>("points")?;
-    /// let options = LoadOptions::new().on_duplicate(OnDuplicate::Last);
-    /// points.load_with([Point { id: 1, y: 1 }, Point { id: 1, y: 2 }], &options)?;
-    /// assert_eq!(points.get(1)?.unwrap().y, 2);
-    /// # Ok::<(), drystone::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As for [`load`](TableMut::load); duplicates are errors only if the options say so.
-    pub fn load_with(
-        &mut self,
-        rows: impl IntoIterator<Item = R::Buf>,
-        options: &LoadOptions,
-    ) -> Result<LoadReport> {
-        let mut source = RowSource::<R, _>::new(self.held_schema(), rows.into_iter());
-        self.writer.load(&mut source, options)
-    }
-
-    /// Loads rows that come as results, and stops at the first error.
-    ///
-    /// ```
-    /// # use drystone::{Database, Error, ErrorKind, LoadOptions, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
-    /// # let db = Database::in_memory()?;
-    /// # let write = db.write()?;
-    /// # let mut points = write.create_table::<Point>("points")?;
-    /// let rows = ["1 2", "3 4", "5 five"].iter().map(|line| {
-    ///     let numbers: Result<Vec<i32>, _> = line.split(' ').map(str::parse).collect();
-    ///     match numbers.as_deref() {
-    ///         Ok(&[x, y]) => Ok(Point { x, y }),
-    ///         _ => Err(Error::new(ErrorKind::Value, format!("{line:?} is not two numbers"))),
-    ///     }
-    /// });
-    /// assert!(points.try_load(rows, &LoadOptions::new()).is_err());
-    /// assert!(points.is_empty());
-    /// # Ok::<(), drystone::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// The first error of the iterator; else as for [`load_with`](TableMut::load_with). The table is then
-    /// what it was.
-    pub fn try_load(
-        &mut self,
-        rows: impl IntoIterator<Item = Result<R::Buf>>,
-        options: &LoadOptions,
-    ) -> Result<LoadReport> {
-        let mut source = TryRowSource::<R, _>::new(self.held_schema(), rows.into_iter());
-        self.writer.load(&mut source, options)
-    }
-
-    /// Loads the records of a source: a CSV, an Arrow file, or whatever else is a [`RecordSource`]. Its
-    /// records must be laid out as the schema of the table says.
-    ///
-    /// # Errors
-    /// What the source returns; else as for [`load_with`](TableMut::load_with). The table is then what it
-    /// was.
-    pub fn load_from(&mut self, source: &mut dyn RecordSource, options: &LoadOptions) -> Result<LoadReport> {
-        self.writer.load(source, options)
-    }
-
-    /// Makes an index on the table: see
-    /// [`WriteTransaction::create_index`](crate::WriteTransaction::create_index).
     ///
     /// # Errors
     /// As for [`WriteTransaction::create_index`](crate::WriteTransaction::create_index).
@@ -360,7 +228,21 @@ impl<'x, R: RowKind> TableMut<'x, R> {
         self.create_index_with(name, fields, &IndexOptions::new())
     }
 
-    /// Makes an index on the table, with options.
+    /// Creates an index on the table, with options.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.load([7, 8, 9].map(|id| User { id, score: id * 10 }))?;
+    /// let options = drystone::IndexOptions::new().unique(true);
+    /// users.create_index_with("by_score", &["score"], &options)?;
+    /// assert!(users.insert(&User { id: 1, score: 80 }).is_err()); // user 8 has this score
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`WriteTransaction::create_index`](crate::WriteTransaction::create_index).
@@ -373,15 +255,28 @@ impl<'x, R: RowKind> TableMut<'x, R> {
         self.writer.create_index(name, fields, options)
     }
 
-    /// Removes all rows. O(nodes).
+    /// Removes all rows. O(leaves).
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut users = write.create_table::<User>("users")?;
+    /// # users.load([7, 8, 9].map(|id| User { id, score: id * 10 }))?;
+    /// users.clear()?;
+    /// assert!(users.is_empty());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// `Corrupt` or `Io` if the pages to be given up cannot be read.
+    /// `Corrupt` or `Io` if the pages to be freed cannot be read.
     pub fn clear(&mut self) -> Result<()> {
         self.writer.clear()
     }
 
-    /// The bytes of a row that is given to the table.
+    /// The bytes of a row to be stored in the table.
     #[inline]
     pub(super) fn bytes<'b>(&self, row: &'b R::Buf) -> Result<&'b [u8]> {
         R::bytes(self.schema(), row)
@@ -393,7 +288,8 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     ///
     /// ```
     /// # use drystone::{Database, ErrorKind, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// let mut users = write.create_table::<User>("users")?;
@@ -404,19 +300,21 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// `KeyExists` if there is a row with this key, or with the same values in a unique index; `Corrupt`
-    /// or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has no key,
-    /// `Schema` if the row has another schema.
+    /// `KeyExists` if there is a row with this key, or with the same values in a unique index;
+    /// `Corrupt` or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it
+    /// has no key, `Schema` if the row has another schema.
     pub fn insert(&mut self, row: &R::Buf) -> Result<()> {
         self.needs_key("insert", "push")?;
         self.writer.insert(self.bytes(row)?)
     }
 
-    /// Inserts a row, or replaces the one with its key; `true` if there was one. O(log n).
+    /// Inserts a row, or replaces the row with the same key. Returns `true` if there was one. O(log
+    /// n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// let mut users = write.create_table::<User>("users")?;
@@ -433,12 +331,13 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
         self.writer.upsert(self.bytes(row)?)
     }
 
-    /// Replaces the row with the key of this one; `false`, and nothing is changed, if there is none.
+    /// Replaces the row with the same key. If there is none, changes nothing and returns `false`.
     /// O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;
@@ -461,11 +360,12 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
         replaced.map(|done| done.is_some())
     }
 
-    /// Takes the row with this key out. O(log n).
+    /// Removes the row with this key and returns it; `None` if there is none. O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// let mut users = write.create_table::<User>("users")?;
@@ -476,8 +376,8 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// `Corrupt` or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has no
-    /// key.
+    /// `Corrupt` or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it
+    /// has no key.
     pub fn remove(&mut self, key: R::Key<'_>) -> Result<Option<R::Buf>> {
         self.needs_key("remove", "swap_remove")?;
         let schema = self.held_schema();
@@ -495,26 +395,8 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
     }
 }
 
-impl<T: Record + Keyed> TableMut<'_, T> {
-    /// The rows whose keys begin with these leading fields: see [`Table::prefix`].
-    ///
-    /// # Errors
-    /// As for [`Table::get`].
-    pub fn prefix<P: PrefixOf<T::Key>>(&self, fields: P) -> Result<Rows<'_, T>> {
-        self.as_table().prefix(fields)
-    }
-}
-
 impl TableMut<'_, Dyn> {
-    /// The rows whose keys begin with these values: see [`Table::prefix`].
-    ///
-    /// # Errors
-    /// As for [`Table::get`].
-    pub fn prefix(&self, fields: &[Value<'_>]) -> Result<Rows<'_, Dyn>> {
-        self.as_table().prefix(fields)
-    }
-
-    /// A row of this table with the default of every field, to be filled in.
+    /// A new row for this table, in which every field has its default. It is not in the table yet.
     ///
     /// ```
     /// # use drystone::{Database, Schema};
@@ -538,7 +420,8 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// let mut points = write.create_table::<Point>("points")?;
@@ -548,8 +431,8 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// As for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has a key, `Schema` if
-    /// the row has another schema.
+    /// As for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has a key,
+    /// `Schema` if the row has another schema.
     pub fn push(&mut self, row: &R::Buf) -> Result<u64> {
         self.needs_no_key("push", "insert")?;
         let number = self.len();
@@ -557,10 +440,23 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
         Ok(number)
     }
 
-    /// Appends rows.
+    /// Appends rows. O(1) amortised per row.
+    ///
+    /// ```
+    /// # use drystone::{Database, Record};
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut points = write.create_table::<Point>("points")?;
+    /// points.extend((0..1000).map(|x| Point { x, y: 0 }))?;
+    /// assert_eq!(points.len(), 1000);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// As for [`push`](TableMut::push); none of the rows is appended then, nor if the iterator panics.
+    /// As for [`push`](TableMut::push). After an error, or if the iterator panics, none of the rows
+    /// is appended.
     pub fn extend(&mut self, rows: impl IntoIterator<Item = R::Buf>) -> Result<()> {
         self.needs_no_key("extend", "insert_many")?;
         let before = self.len();
@@ -597,7 +493,8 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// let mut points = write.create_table::<Point>("points")?;
@@ -614,11 +511,12 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
         self.writer.set(number, self.bytes(row)?)
     }
 
-    /// Keeps the first `rows` rows; all of them if there are no more.
+    /// Keeps the first `rows` rows and removes the others.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// let mut points = write.create_table::<Point>("points")?;
@@ -629,18 +527,19 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// `Corrupt` or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it has a
-    /// key.
+    /// `Corrupt` or `Io` as for [`update`](TableMut::update). In a [`Dyn`] table also `Usage` if it
+    /// has a key.
     pub fn truncate(&mut self, rows: u64) -> Result<()> {
         self.needs_no_key("truncate", "remove_range")?;
         self.writer.truncate(rows)
     }
 
-    /// Takes a row out by moving the last one to its place. O(log n).
+    /// Removes a row, moves the last row to its place, and returns the removed row. O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// let mut points = write.create_table::<Point>("points")?;
@@ -658,11 +557,12 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
         R::buf(self.schema(), &removed)
     }
 
-    /// Takes the last row out. `None` if there is none.
+    /// Removes the last row and returns it. `None` if the table is empty. O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// let mut points = write.create_table::<Point>("points")?;

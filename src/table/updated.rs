@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 
-/// What a closure that changes a row returns: nothing, or a [`Result`](crate::Result). After an error the row is as it was.
+/// What a closure that changes a row returns: nothing, or a [`Result`](crate::Result). After an
+/// error the row is unchanged. Sealed.
 #[diagnostic::on_unimplemented(
     message = "the closure of `update` returns `()` or `drystone::Result`, not `{Self}`",
     note = "to return a value, end the closure with `Ok(value)`"
@@ -11,11 +12,11 @@ pub trait Updated: sealed::Sealed {
     /// What `update` returns.
     type Value;
 
-    /// Whether it may refuse the change.
+    /// Whether the closure can return an error.
     #[doc(hidden)]
     const CAN_FAIL: bool;
 
-    /// Whether the change stands, and what came of it.
+    /// The value of a change that succeeded, or its error.
     ///
     /// # Errors
     /// The closure's own.

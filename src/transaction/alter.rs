@@ -161,7 +161,7 @@ impl WriteTransaction {
     /// write.change_type("points", "y", Type::U8)?;
     /// let error = write.change_type("points", "x", Type::U8).unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::Value);
-    /// assert!(error.to_string().contains("row 1: field \"x\": 300 is no u8"));
+    /// assert!(error.to_string().contains("row 1: field \"x\": 300 is not a valid u8"));
     /// # Ok::<(), drystone::Error>(())
     /// ```
     ///

@@ -6,7 +6,7 @@ use crate::commit::Meta;
 use crate::error::Result;
 use crate::page::PAGE_BYTES;
 use crate::space::Allocator;
-use crate::storage::faulted;
+use crate::storage::or_bug;
 
 impl WriteTransaction {
     /// Makes all changes the newest state of the database, all of them or none. With
@@ -46,7 +46,7 @@ impl WriteTransaction {
         };
         let shared = &self.shared;
         next.file_bytes = allocator.end() * PAGE_BYTES as u64;
-        faulted!(shared.pages.storage(), (); CutBeforeCommit => truncate_tail(shared, next.file_bytes, trims));
+        or_bug!(shared.pages.storage(), (); CutBeforeCommit => truncate_tail(shared, next.file_bytes, trims));
         writer.commits.commit(&shared.pages, &shared.readers, next, written, self.durability)?;
         if writer.commits.durable() == next.transaction {
             // Only now: the state that a crash may fall back to needs the length that it had.
@@ -90,7 +90,7 @@ fn update_free_space(
     let storage = shared.pages.storage();
     let snapshots = match shared.readers.snapshots() {
         Ok(snapshots) => numbers(&snapshots),
-        Err(_) if faulted!(storage, false; UnreadableIsEmpty => true) => Vec::new(),
+        Err(_) if or_bug!(storage, false; UnreadableIsEmpty => true) => Vec::new(),
         Err(_) => {
             // Any state may be held, so nothing is freed until the reader table can be read again.
             allocator.commit(&[0]);
@@ -102,7 +102,7 @@ fn update_free_space(
     // durable.
     let durable = writer.commits.durable() == next.transaction;
     let least = loose_bytes(shared);
-    if faulted!(storage, durable; DiscardTooEarly => true) && (trims || allocator.is_loose(least)) {
+    if or_bug!(storage, durable; DiscardTooEarly => true) && (trims || allocator.is_loose(least)) {
         allocator.release(next.transaction, writer.commits.listed(), &snapshots);
         // If snapshots hold what was freed, there is nothing to give back yet.
         if trims || allocator.is_loose(least) {

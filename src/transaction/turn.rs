@@ -11,7 +11,7 @@ use super::{Shared, WriterState};
 use crate::commit::Meta;
 use crate::error::{Result, fail};
 use crate::space::Allocator;
-use crate::storage::faulted;
+use crate::storage::or_bug;
 
 /// How long to wait for another writer.
 #[derive(Clone, Copy, Debug)]
@@ -172,19 +172,19 @@ impl Turn {
         let storage = shared.pages.storage();
         let writer = self.writer()?;
         let base = writer.commits.prepare(&shared.pages, &shared.readers)?;
-        let snapshots = || faulted!(storage, shared.readers.snapshots(); IgnoreReaders => Ok(Vec::new()));
+        let snapshots = || or_bug!(storage, shared.readers.snapshots(); IgnoreReaders => Ok(Vec::new()));
         let is_current = |allocator: &Allocator| {
             // Another process may have committed since this one last wrote.
-            faulted!(storage, allocator.transaction() == base.transaction; StaleFreeSpace => true)
+            or_bug!(storage, allocator.transaction() == base.transaction; StaleFreeSpace => true)
         };
         let held = snapshots()?;
         let (mut allocator, held) = match writer.allocator.take().filter(is_current) {
             Some(allocator) => (allocator, held),
             None => derive_with_snapshots(&shared, &base, held, snapshots)?,
         };
-        let durable = faulted!(storage, writer.commits.durable(); ReuseTooEarly => u64::MAX);
-        let listed = faulted!(storage, writer.commits.listed(); ReuseListed => &[]);
-        faulted!(storage, (); UnknownIsYoung => allocator.plant_unknown_is_young());
+        let durable = or_bug!(storage, writer.commits.durable(); ReuseTooEarly => u64::MAX);
+        let listed = or_bug!(storage, writer.commits.listed(); ReuseListed => &[]);
+        or_bug!(storage, (); UnknownIsYoung => allocator.plant_unknown_is_young());
         allocator.release(durable, listed, &numbers(&held));
         Ok((base, allocator))
     }

@@ -24,7 +24,8 @@ fn write(db: &Database, edit: impl FnOnce(&WriteTransaction)) {
     write.commit().unwrap();
 }
 
-/// Accounts inserted in random order, so that their leaves are not full, and a table that leaves a gap.
+/// Accounts inserted in random order, so that their leaves are not full, and a table that leaves a
+/// gap.
 fn accounts(temp: &TempDb) -> Database {
     let db = temp.open();
     write(&db, |write| {
@@ -103,7 +104,8 @@ fn a_backup_has_the_rows_of_its_snapshot_and_only_live_pages() {
         index.iter().take(100).map(|row| *row.unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(lowest(&read), lowest(&held));
-    // Packed: two meta pages, the rows, the index, a page a branch, two trees of the catalog; no gap, no half-full leaf.
+    // Packed: two meta pages, the rows, the index, a page per branch, two trees of the catalog. No
+    // gap, and no half-full leaf.
     let stats = read.table::<Dyn>("accounts").unwrap().stats().unwrap();
     assert!(stats.contiguous && stats.leaf_rows == 256, "{stats:?}");
     let bytes = std::fs::metadata(&path).unwrap().len();

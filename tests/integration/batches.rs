@@ -1,4 +1,5 @@
-//! Calls that change many rows at once, beside a `BTreeMap` or a `Vec` that does the same row by row.
+//! Calls that change many rows at once, compared with a `BTreeMap` or a `Vec` that is changed row
+//! by row.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,5 @@
-//! Tests that need a second process: this test binary once more, playing one part, spoken with line by line.
+//! Tests that need a second process: it is this test binary again, playing one part, and is sent
+//! commands line by line.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -118,8 +119,8 @@ impl OtherProcess {
         self.process.try_wait().unwrap()
     }
 
-    /// Kills the process, and waits for it and for those that it forked. Says how it ended: by the signal, or
-    /// by itself before.
+    /// Kills the process, and waits for it and for its forked children. Returns whether the signal
+    /// ended it, or it had ended before.
     pub(crate) fn end(&mut self) -> ExitStatus {
         self.process.kill().unwrap();
         while self.hear_any().is_some() {}

@@ -1,4 +1,5 @@
-//! `compact`: the promised footprint after any history, readers that see what they saw, and power cuts on the way.
+//! `compact`: the promised footprint after any history, readers that keep their snapshots, and
+//! power cuts on the way.
 
 use drystone::{Database, Dyn, IndexOptions, Record, WriteTransaction};
 
@@ -39,7 +40,8 @@ fn write(db: &Database, edit: impl FnOnce(&WriteTransaction)) {
 /// Two meta pages, and the catalog: what a database has beside its tables.
 const FIXED: u64 = 4 * PAGE;
 
-/// What a file of these tables takes when everything is packed: whole pages for the rows, a branch for so many leaves.
+/// The size of a file with these tables, packed: whole pages for the rows, and branches for their
+/// leaves.
 fn packed(tables: &[(u64, u64, u64, u64)]) -> u64 {
     let table = |&(rows, width, leaf_rows, children): &(u64, u64, u64, u64)| {
         let mut pages = (rows * width).div_ceil(PAGE);
@@ -67,7 +69,8 @@ fn packed_points(rows: u64) -> (u64, u64, u64, u64) {
     (rows, 12, 2048, 256)
 }
 
-/// A database with a table of ticks that were inserted in random order, and of points, both changed in many commits.
+/// A database with a table of ticks that were inserted in random order, and a table of points, both
+/// changed in many commits.
 fn aged(temp: &TempDb, ticks: u64, points: u64) -> Database {
     let db = temp.open();
     write(&db, |write| {
@@ -230,7 +233,8 @@ fn one_table_alone() {
     assert_eq!(read.table::<Dyn>("points").unwrap().stats().unwrap(), points);
     assert!(read.table::<Dyn>("ticks").unwrap().stats().unwrap().contiguous);
     assert!(read.table::<Dyn>("ticks").unwrap().index("by_price").unwrap().stats().unwrap().contiguous);
-    // The other one keeps its places all over the file, so there may be no gap; what was the first one's is free.
+    // The other table stays where it is all over the file, so there may be no gap; the pages of the
+    // first one are free.
     assert!(temp.file_bytes() <= before + 40_000 * 32, "{} after {before} bytes", temp.file_bytes());
     assert_rows(&read, 40_000, 20_000);
     drop(read);

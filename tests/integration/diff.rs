@@ -1,4 +1,5 @@
-//! `diff`: exactly the rows that differ, and between two states of one file nothing read but what differs.
+//! `diff`: exactly the rows that differ. Between two states of one file, only the differing parts
+//! are read.
 
 use std::collections::BTreeMap;
 
@@ -220,7 +221,7 @@ fn only_what_differs_is_read() {
     // One leaf and the branches above it, of both.
     assert_eq!((stats.leaves_read, stats.branches_read), (2, 4), "{stats:?}");
 
-    // Rows between others split a leaf, removed ones empty a few: what lies beside them is not read.
+    // Inserted rows split a leaf, removed ones empty a few; the leaves beside them are not read.
     let removed = Step::Remove { first: 20_000, count: 320 };
     let added = Step::Put { first: 1_000_000, count: 30, by: 1, value: 3 };
     let between = Step::Put { first: -5, count: 3, by: 1, value: 4 };

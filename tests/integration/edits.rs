@@ -126,7 +126,8 @@ fn a_number_that_the_caller_names_is_not_allocated_unseen() {
     assert_eq!(table.as_table().iter().split(usize::MAX).len(), 1000);
     drop(table);
 
-    // A budget larger than any machine, rows that have to be sorted, and a source that claims too much.
+    // A memory budget larger than any machine, rows that have to be sorted, and a source with too
+    // high a row count.
     let mut accounts = write.create_table::<Account>("accounts").unwrap();
     let options = LoadOptions::new().memory_bytes(usize::MAX);
     let report = accounts.load_with((0..100_000).rev().map(account), &options).unwrap();

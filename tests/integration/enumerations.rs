@@ -67,8 +67,7 @@ fn names_go_in_and_come_out_as_text() {
 
     for error in [row.set("side", "sel").unwrap_err(), row.set_text("side", "sel").unwrap_err()] {
         assert_eq!(error.kind(), ErrorKind::Value);
-        let message =
-            "field \"side\": \"sel\" is no enum[buy, sell]: the names are buy, sell; did you mean \"sell\"?";
+        let message = "field \"side\": \"sel\" is not a valid enum[buy, sell]: the names are buy, sell; did you mean \"sell\"?";
         assert_eq!(error.to_string().replace(": sel is", ": \"sel\" is"), message);
     }
     assert_eq!(row.set("side", 1).unwrap_err().kind(), ErrorKind::Value, "a number is no name");
@@ -103,7 +102,7 @@ fn text_forms_are_read_back_and_mistakes_are_named() {
         ("x: enum[\"\"]", "column 9: \"\" cannot be a name of an enumeration: it is empty"),
         (
             "x: enum[a] = c",
-            "column 14: the default of field \"x\": \"c\" is no enum[a]: the names are a; did you mean \"a\"?",
+            "column 14: the default of field \"x\": \"c\" is not a valid enum[a]: the names are a; did you mean \"a\"?",
         ),
     ] {
         let error = text.parse::<Schema>().unwrap_err();
@@ -157,7 +156,7 @@ fn the_last_of_256_names_means_null_where_there_is_null() {
     assert_eq!(plain.load(&stored).unwrap(), "n255");
     assert!(nullable.load(&stored).unwrap().is_null());
     let error = nullable.parse_text("n255", &mut stored).unwrap_err();
-    assert!(error.to_string().ends_with("this value is set aside to mean null here"), "{error}");
+    assert!(error.to_string().ends_with("this value is reserved for null here"), "{error}");
 }
 
 #[test]
@@ -188,7 +187,7 @@ fn rust_enums_are_fields_keys_and_prefixes() {
     let error = Side::try_from(Value::from("hold")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "\"hold\" is no value of the enumeration: the names are sell, buy, at once"
+        "\"hold\" is not a valid value of the enumeration: the names are sell, buy, at once"
     );
     let mut row = RowBuf::from_record(&trade(1));
     row.set("side", Side::Both).unwrap();

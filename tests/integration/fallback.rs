@@ -1,4 +1,5 @@
-//! Snapshots stay as they are when the store falls back below them, and when the table of readers cannot be read.
+//! Snapshots stay valid when the store falls back below them, and when the table of readers cannot
+//! be read.
 
 use std::os::unix::fs::FileExt;
 

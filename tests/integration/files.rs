@@ -1,4 +1,5 @@
-//! What opening does to the files that it meets: those of others are left alone, and nothing is left behind.
+//! What opening does to existing files: files of other programs are not changed, and no file is
+//! left behind.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -127,7 +128,8 @@ fn a_database_with_the_name_of_a_lock_file_is_safe() {
     let db = temp::open(&second, &OpenOptions::new()).unwrap();
     fill(&db, 1000, 7);
     let bytes = std::fs::read(&second).unwrap();
-    // Not there yet, and there, for readers and writers, while the other is open and when it is not.
+    // A missing and an existing file, for readers and writers, while another handle is open and
+    // while none is.
     assert_eq!(temp.try_open().unwrap_err().kind(), ErrorKind::Usage);
     assert!(!first.exists());
     std::fs::copy(&second, first).unwrap();
@@ -197,7 +199,8 @@ fn root_leaves_lock_files_to_the_owner_of_the_database() {
     assert_eq!((lock.uid(), lock.gid(), lock.mode() & 0o777), (2001, 2002, 0o600));
 }
 
-/// In another process: begins to write, forks off a worker that knows nothing of that, and says its number.
+/// In another process: begins to write, forks a worker that does not know of it, and prints the
+/// worker's number.
 pub(crate) fn fork_a_worker(path: &Path) {
     let db = temp::open(path, &OpenOptions::new()).unwrap();
     let _held = db.read().unwrap();
@@ -228,7 +231,7 @@ fn locks_go_with_the_process_that_took_them_though_its_children_live() {
     assert_sound(&again.expect("the worker keeps the database"));
 }
 
-/// In another process: looks whenever it is asked, at a snapshot that it holds and at the newest state.
+/// In another process: reads on command, from a snapshot that it holds and from the newest state.
 pub(crate) fn read_in_the_overlay(path: &Path) {
     let db = temp::open(path, &read_only()).unwrap();
     let held = db.read().unwrap();
@@ -261,7 +264,8 @@ fn a_reader_follows_a_file_that_an_overlay_copies_when_it_is_written() {
     drop((reader, db));
 }
 
-/// In another process: opens a database by a relative path, goes elsewhere, and sorts more than fits into memory.
+/// In another process: opens a database by a relative path, changes its directory, and sorts more
+/// than fits into memory.
 pub(crate) fn spill_elsewhere(path: &Path) {
     std::env::set_current_dir(path.parent().unwrap()).unwrap();
     let db = temp::open(Path::new("test.dry"), &OpenOptions::new()).unwrap();

@@ -32,7 +32,8 @@ fn the_flights_come_back_equal_to_the_csv() {
     write.commit().unwrap();
     assert_eq!(report.rows, 336_776);
 
-    // Read with another reader, compared as text: numbers, dates and names are written in the file as they print.
+    // Read with another CSV reader, and compared as text: numbers, dates and names are in the file
+    // as they print.
     let read = db.read().unwrap();
     let flights = read.table::<Dyn>("flights").unwrap();
     let mut lines = ::csv::Reader::from_reader(text.as_bytes());

@@ -10,11 +10,12 @@ use crate::temp::{self, TempDb, assert_sound};
 const PAGE: u64 = 4096;
 const ROWS: u64 = 1_000_000;
 
-/// What a database has beside its rows: two meta pages, a leaf of each of the two trees of the catalog, and for a table a leaf and
-/// a branch that are not full, at each of up to two levels.
+/// The bytes of a database beside its rows: two meta pages, a leaf of each of the two trees of the
+/// catalog, and for a table a leaf and a branch that are not full, at each of up to two levels.
 const FIXED: u64 = 2 * PAGE + 2 * PAGE + 3 * PAGE;
 
-/// What the default of a leaf's size promises: 0.1 % for branches where rows are addressed by number, 0.5 % where they have a key.
+/// The promise of the default leaf size: 0.1 % for branches where rows have numbers, 0.5 % where
+/// they have keys.
 fn most(rows: u64, width: u64, keyed: bool) -> u64 {
     let bytes = rows * width;
     bytes + if keyed { bytes / 200 } else { bytes / 1000 } + FIXED
@@ -111,7 +112,8 @@ fn a_million_random_keys_take_their_width_and_half_a_hundredth() {
     }
 }
 
-/// Each load writes the table anew beside the rows that were there, whose room is given back when the load is durable.
+/// Each load writes the table again beside the old rows. Their pages are freed when the load is
+/// durable.
 #[test]
 fn a_table_that_is_loaded_in_parts_takes_the_room_of_its_rows() {
     let temp = TempDb::new();
@@ -161,7 +163,8 @@ fn wide(id: u64) -> Wide {
     Wide { id, filling: [id as u8 | 1; 92] }
 }
 
-/// A database with a table of 30 MB between others, so that its room is not simply the end of the file.
+/// A database with a table of 30 MB between others, so that its pages are not simply the end of the
+/// file.
 fn with_wide_table() -> (TempDb, Database) {
     let temp = TempDb::new();
     let db = temp.open();
@@ -363,7 +366,8 @@ fn anonymous_kib() -> u64 {
     process_number("status", "RssAnon:")
 }
 
-/// In another process: loads, reads and opens as told, and says how much memory that took, or how much was read.
+/// In another process: loads, reads and opens on command, and prints how much memory that took, or
+/// how much was read.
 pub(crate) fn measure(path: &Path) {
     child::say("ready");
     while let Some(asked) = child::listen() {

@@ -1,5 +1,5 @@
-//! A second reader of the format, written from `docs/format.md` alone: it takes the offsets from the tables there, so that
-//! neither the page nor the code can change without the other.
+//! A second reader of the format, written from `docs/format.md` alone. It takes the offsets from
+//! the tables there, so that neither the page nor the code can change without the other.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

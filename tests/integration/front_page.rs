@@ -1,5 +1,5 @@
-//! What the README says twice: features and versions as `Cargo.toml` has them, and the order of stores as it was
-//! measured.
+//! What the README repeats from elsewhere: features and versions from `Cargo.toml`, and the order
+//! of stores from the measurements.
 
 use std::cmp::Ordering;
 

@@ -1,4 +1,5 @@
-//! A disk that fills up during a commit, a load, a spill or a sort: an error, and a database that works on.
+//! A disk that fills up during a commit, a load, a spill or a sort: an error, and a database that
+//! still works.
 
 use std::fs::File;
 use std::io::Write;
@@ -77,7 +78,8 @@ pub(crate) fn fill_the_disk(path: &Path) {
         assert_sound(&db);
     }
 
-    // Not a byte is left: whoever reads needs none, and small commits fail or find room that was free in the file.
+    // No byte is free. Readers need none. Small commits fail, or use pages that were free in the
+    // file.
     let ballast = path.with_file_name("ballast");
     let mut file = File::create(&ballast).unwrap();
     for bytes in [1 << 16, 1 << 12, 1] {

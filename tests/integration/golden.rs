@@ -25,7 +25,8 @@ const TYPES: &str = "on: bool key, tiny: i8 key, small: u16 key, name: str[5] ke
     a: bool?, b: u8?, c: u16?, d: u32?, e: u64?, f: u128?, g: i8?, h: i16?, i: i32?, j: i64?, k: i128?, l: f32?, m: f64?, \
     n: str[7]?, o: bytes[3]?, p: date?, q: timestamp?, r: uuid?, s: i16[3]?, t: f64 = 2.5, u: u8[2], v: timestamp";
 
-/// A row of all types by its text: that of the key, then everything, then the extremes, then nothing.
+/// A row of all types by its text: the key, then a value for each field, then the extremes, then
+/// nulls.
 const ROWS: [&str; 4] = [
     "true|-128|65535|é|1969-12-31|-0|true|254|1|4294967294|5|340282366920938463463374607431768211454|-1|-32767|7|-8|9|\
      0.1|-1e300|Zürich|0x010203|2013-01-31|2013-01-01T10:00:00Z|67e55044-10b1-426f-9247-bb680e5fe0c8|[1, -2, 3]|1|\

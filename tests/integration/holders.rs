@@ -1,4 +1,4 @@
-//! A test for each record holder that people keep their records in today: what one does there (the Python line), done here.
+//! A test for each Python record holder: what people do with it there (the Python line), done here.
 
 use std::collections::BTreeMap;
 
@@ -67,7 +67,7 @@ fn class() {
 #[test]
 fn slots() {
     // class Point: __slots__ = ("x", "y", "z")
-    // p.w = 4  -> AttributeError. Typed, it does not compile; dynamic, it is an error that names the fields there are.
+    // p.w = 4  -> AttributeError. Typed, it does not compile; dynamic, the error lists the fields.
     let mut p = RowBuf::new(&points());
     let error = p.set("w", 4).unwrap_err();
     assert_eq!(error.to_string(), "no field \"w\" (did you mean \"x\"?); the fields are x, y, z");
@@ -101,7 +101,8 @@ fn tuple() -> drystone::Result<()> {
     Ok(())
 }
 
-/// namedtuple, 72 bytes: name and position, `_fields`, `_asdict`, `_replace`, `_make`, `_field_defaults`.
+/// namedtuple, 72 bytes: name and position, `_fields`, `_asdict`, `_replace`, `_make`,
+/// `_field_defaults`.
 #[test]
 fn namedtuple() -> drystone::Result<()> {
     // Point = namedtuple("Point", "x y z", defaults=[0])
@@ -130,7 +131,8 @@ fn namedtuple() -> drystone::Result<()> {
     Ok(())
 }
 
-/// namedlist, attrs, `make_dataclass`, 64 and 40 bytes: a type made from names at run time or declared, with defaults.
+/// namedlist, attrs, `make_dataclass`, 64 and 40 bytes: a type declared or made from names at run
+/// time, with defaults.
 #[test]
 fn namedlist_attrs_make_dataclass() -> drystone::Result<()> {
     // Point = make_dataclass("Point", [("x", int), ("y", int), ("label", str, field(default="-"))])
@@ -225,7 +227,7 @@ fn cython() -> drystone::Result<()> {
     let error = p.set("x", 1_i64 << 40).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "field \"x\": 1099511627776 is no i32: the range is -2147483648 to 2147483647"
+        "field \"x\": 1099511627776 is not a valid i32: the range is -2147483648 to 2147483647"
     );
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Secondary indexes: what they find, what they refuse, what they cost, and that nothing but a row's values decides.
+//! Secondary indexes: what they find, what they refuse, and what they cost. Only the values of a
+//! row decide.
 
 use drystone::{
     Bool, Database, Date, Dyn, ErrorKind, IndexOptions, LoadOptions, Nullable, OnDuplicate, Record, Result,

@@ -1,6 +1,7 @@
-//! A process that commits in a loop and says each time what has been committed, killed at any moment: all that it said is there.
+//! A process that commits in a loop and reports each commit, killed at any moment: every reported
+//! commit is there.
 //!
-//! `DRYSTONE_KILLS=500 cargo test --release --test integration kill -- --nocapture` makes it a soak.
+//! A soak: `DRYSTONE_KILLS=500 cargo test --release --test integration kill -- --nocapture`.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -76,7 +77,8 @@ impl Model {
         touched
     }
 
-    /// Catches up with what the database may hold: the last commit that was reported, or the one under way.
+    /// Advances to the state that the database may hold: the last reported commit, or the one under
+    /// way.
     #[track_caller]
     pub(crate) fn assert_holds(&mut self, db: &Database, reported: u64) {
         self.assert_holds_from(db, reported, reported + 1);
@@ -151,7 +153,7 @@ fn commit(db: &Database, model: &mut Model) -> Result<()> {
     write.commit()
 }
 
-/// In another process: commits until it is killed, or cannot any more, and says the number of each commit.
+/// In another process: commits until it is killed or fails, and prints the number of each commit.
 pub(crate) fn commit_transfers(path: &Path) {
     let db = temp::open(path, &OpenOptions::new()).unwrap();
     let mut model = Model::new();
@@ -189,7 +191,8 @@ fn nothing_that_was_reported_is_lost_when_the_process_is_killed() {
     let mut numbers = Numbers::new(start.elapsed().subsec_nanos().into());
     let (mut model, mut in_flight, mut most_read, mut slowest) = (Model::new(), 0, 0, Duration::ZERO);
     for kill in 0..kills {
-        // Every other time this process stays and holds a snapshot, so that what a killed writer leaves in the lock file counts.
+        // Every other time this process keeps a snapshot, so that a slot of the killed writer stays
+        // in the lock file.
         let survivor = (kill % 2 == 0).then(|| {
             let db = temp.open();
             let held = db.read().unwrap();

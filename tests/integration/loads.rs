@@ -1,4 +1,4 @@
-//! Bulk loads: where they lie in the file, what they leave of it, and sources that say the wrong thing.
+//! Bulk loads: where they are in the file, how much of it they free, and sources with wrong claims.
 
 use drystone::{Database, Dyn, ErrorKind, LoadOptions, OnDuplicate, Record, RecordSource, Result, Schema};
 
@@ -115,7 +115,7 @@ enum Old {
     Drop,
 }
 
-/// Loads about as many records again and again. The file must not keep the places of all that was there once.
+/// Loads about as many records again and again. The file must not grow with every load.
 fn reload(records: impl Fn(u64) -> Pairs, options: &LoadOptions, schema: &str, old: Old) {
     let temp = TempDb::new();
     let db = temp.open();

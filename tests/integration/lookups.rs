@@ -1,5 +1,6 @@
-//! Look-ups by key and by number, one by one and many together, against a sorted map: whatever the keys are and however they
-//! are spread, before and after a page is verified, in a table as it was loaded and in one that was edited.
+//! Look-ups by key and by number, single and batched, compared with a sorted map: for many kinds
+//! and distributions of keys, before and after a page is verified, in a table as it was loaded and
+//! in an edited one.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -50,7 +51,8 @@ row!(ByU16, id: u16);
 row!(ByPair, one: u32, other: i64);
 row!(ByName, name: Text<24>);
 
-/// Asks for every key that there is, and for others, in both ways and twice: the first time verifies.
+/// Looks up every existing key and some others, in both ways and twice: the first time verifies the
+/// pages.
 fn ask<T: Row<Key: Ord>>(db: &Database, rows: &BTreeMap<T::Key, T>, asked: &[<T as Record>::Key]) {
     let read = db.read().unwrap();
     let table = read.table::<T>("table").unwrap();

@@ -1,4 +1,5 @@
-//! Tables that keep their snapshot, transactions as closures, and what says that there is a newer state.
+//! Tables that keep their snapshot, transactions as closures, and the calls that tell whether there
+//! is a newer state.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

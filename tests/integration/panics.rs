@@ -1,6 +1,7 @@
-//! Code of the caller that panics while Drystone runs it: closures, iterators, sources, conversions, callbacks. Each is
-//! made to panic at each of its calls. Afterwards the tables hold what they held before the call, indexes and all, or
-//! the commit is refused; nothing waits for ever, and no file is left behind.
+//! Code of the caller that panics while Drystone runs it: closures, iterators, sources,
+//! conversions, callbacks. Each panics at each of its calls in turn. Afterwards the tables and
+//! indexes hold what they held before the call, or the commit is refused. Nothing hangs, and no
+//! file is left behind.
 
 use std::cell::Cell;
 use std::io::Read;
@@ -62,7 +63,8 @@ impl Bomb {
         }
     }
 
-    /// An iterator that ticks when it is asked for an item, before and after it makes one, and for its length.
+    /// An iterator that ticks when it is asked for an item, before and after it makes one, and for
+    /// its length.
     fn iter<T>(&self, items: impl ExactSizeIterator<Item = T>) -> impl Iterator<Item = T> {
         Ticking { bomb: self, items }
     }
@@ -162,7 +164,8 @@ fn accounts(records: impl Iterator<Item = Account>) -> Vec<Vec<u8>> {
     records.map(|account| RowBuf::from_record(&account).into_bytes()).collect()
 }
 
-/// What a transaction does that calls the caller's code. A panic leaves this as an unwinding one, handles and all.
+/// The calls of a transaction that run the caller's code. A panic unwinds through it, handles and
+/// all.
 type Act = fn(&WriteTransaction, &Bomb) -> Result<()>;
 
 /// Every call of a write transaction that runs code of the caller.

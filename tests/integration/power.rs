@@ -1,6 +1,7 @@
-//! A file system that loses what was not synced: ext4 in a file, stopped in the middle of a commit as by a power cut.
+//! A file system that loses what was not synced: ext4 in a file, stopped in the middle of a commit
+//! as by a power cut.
 //!
-//! `DRYSTONE_POWER_CUTS=50 cargo test --release --test integration power -- --nocapture` makes it a soak.
+//! A soak: `DRYSTONE_POWER_CUTS=50 cargo test --release --test integration power -- --nocapture`.
 
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ fn durable_commits_survive_a_power_cut_of_a_real_file_system() {
         let reported: u64 = said.and_then(|said| said.parse().ok()).unwrap_or(model.commits);
         disk = disk.again();
         let db = temp::open(&disk.path().join("power.dry"), &OpenOptions::new()).unwrap();
-        // Every third commit does not wait for the disk: the last one may be lost if it is one of those, and no other.
+        // Every third commit does not wait for the disk. If it is the last one, it may be lost; no
+        // other commit may.
         let certain = reported - u64::from(reported.is_multiple_of(3) && reported > model.commits);
         model.assert_holds_from(&db, certain, reported + 1);
         ahead += u64::from(model.commits > certain);

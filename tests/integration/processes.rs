@@ -380,7 +380,8 @@ fn a_forked_child_takes_nothing_from_its_parent() {
 
 #[test]
 fn a_snapshot_without_a_lock_file_is_that_of_the_opening() {
-    // A medium that cannot be written: a folder in which the lock file cannot be made, as it is a folder itself.
+    // A medium that cannot be written: the lock file cannot be made in its folder, because its name
+    // is taken by a folder.
     let temp = TempDb::new();
     set_all(&temp.open(), 1);
     std::fs::remove_file(temp.folder().join("test.dry-lock")).unwrap();

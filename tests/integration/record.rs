@@ -236,7 +236,7 @@ fn bytes_that_are_no_value_are_reported_and_printed_as_such() {
     }
     assert_eq!(
         row.get("tag").unwrap_err().to_string(),
-        "field \"tag\": the stored bytes are no str[3]: it is not UTF-8"
+        "field \"tag\": the stored bytes are not a valid str[3]: it is not UTF-8"
     );
     assert_eq!(row.values().filter(Result::is_err).count(), 3);
     assert_eq!(row.to_string(), "flag: <invalid 0x07>, tag: <invalid 0xc32800>, more: <invalid 0x610062>");
@@ -336,12 +336,12 @@ fn a_row_goes_through_json_and_comes_back() {
         ("\"flag\":true,", "", "field \"flag\": no value is given"),
         ("\"flag\":true,", "\"flag\":true,\"flag\":true,", "field \"flag\" is given twice"),
         ("\"flag\"", "\"flags\"", "no field \"flags\" (did you mean \"flag\"?)"),
-        ("\"flag\":true", "\"flag\":7", "field \"flag\": 7 is no bool: it is a whole number"),
-        ("\"delay\":null", "\"delay\":1.5", "field \"delay\": 1.5 is no i16?"),
-        ("\"delay\":null", "\"delay\":-32768", "set aside to mean null"),
+        ("\"flag\":true", "\"flag\":7", "field \"flag\": 7 is not a valid bool: it is a whole number"),
+        ("\"delay\":null", "\"delay\":1.5", "field \"delay\": 1.5 is not a valid i16?"),
+        ("\"delay\":null", "\"delay\":-32768", "reserved for null"),
         ("2013-01-31", "2013-02-31", "there is no such day"),
-        ("[0.5,\"NaN\"]", "[0.5]", "1 elements, where there are to be 2"),
-        ("[0.5,\"NaN\"]", "[0.5,1,2,3,4]", "3 elements, where there are to be 2"),
+        ("[0.5,\"NaN\"]", "[0.5]", "1 elements, expected 2"),
+        ("[0.5,\"NaN\"]", "[0.5,1,2,3,4]", "3 elements, expected 2"),
         ("[0.5,\"NaN\"]", "[0.5,\"x\"]", "expected a number f32"),
         ("\"flag\":true", "\"flag\":[1]", "expected a value of the field (flag: bool)"),
     ] {

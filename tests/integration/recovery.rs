@@ -1,4 +1,5 @@
-//! What a crash can leave in the file, put together by hand: opening finds the last state that is whole, and goes on from there.
+//! What a crash can leave in the file, put together by hand: opening finds the last complete state,
+//! and continues from there.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -132,8 +133,8 @@ impl Image {
     }
 }
 
-/// Opens what a crash left. It must hold one of the states that it may hold, take new commits, and be opened again.
-/// Returns which one it is.
+/// Opens what a crash left. It must hold one of the allowed states, take new commits, and be opened
+/// again. Returns which state it is.
 #[track_caller]
 fn assert_recovers(bytes: &[u8], allowed: &[&State], what: &str) -> usize {
     let temp = TempDb::of_bytes(bytes);
@@ -172,8 +173,8 @@ fn assert_recovers(bytes: &[u8], allowed: &[&State], what: &str) -> usize {
     found
 }
 
-/// Crashes while one commit follows another: `before` was durable, its seal perhaps not, and of what the next
-/// one wrote any part arrived. Either state may be found, but nothing else.
+/// Crashes while one commit follows another: `before` was durable, its seal perhaps not, and any
+/// part of the next one's writes arrived. Either state may be found, but nothing else.
 fn assert_crashes_recover(earlier: &Image, before: &Image, after: &Image, rng: &mut Numbers) -> [usize; 2] {
     let (durable_slot, durable) = before.unsealed();
     let (_, next) = after.unsealed();
@@ -203,7 +204,8 @@ fn assert_crashes_recover(earlier: &Image, before: &Image, after: &Image, rng: &
                 // A meta page without a list is written when its pages are durable.
                 continue;
             }
-            // The file is as long as the longer state needs: it is cut after the later one is durable.
+            // The file is as long as the longer state needs: it is truncated after the later one is
+            // durable.
             let mut bytes = after.bytes.clone();
             bytes.resize(pages * PAGE, 0);
             for page in &lost {
@@ -278,7 +280,8 @@ fn the_file_is_not_cut_before_the_commit_that_cuts_it_is_durable() {
     assert_recovers(&temp.bytes(), &[&state], "the file is cut");
 }
 
-/// Small changes of one table, with budgets at which pages are sometimes written, given up and not written again.
+/// Small changes of one table, with memory budgets at which pages are sometimes written, freed and
+/// not written again.
 fn eventual_transaction(db: &Database, state: &mut State, rng: &mut Numbers) {
     let mut write = db.write().unwrap();
     write.set_memory_bytes(20_000 + rng.below(100_000));

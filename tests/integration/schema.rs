@@ -42,7 +42,7 @@ fn white_space_comments_and_a_trailing_comma_are_free() {
 fn a_default_too_long_for_its_field_is_refused() {
     assert_eq!(
         refused("tag: str[2] = \"a,#\"\"b\""),
-        "column 15: the default of field \"tag\": \"a,#\\\"b\" is no str[2]: too long: 5 bytes, and there is room for 2"
+        "column 15: the default of field \"tag\": \"a,#\\\"b\" is not a valid str[2]: too long: 5 bytes, and there is room for 2"
     );
 }
 
@@ -80,11 +80,8 @@ fn errors_name_the_column_and_the_way_out() {
             format!("column 9: expected {name}, found \",\"")
         }),
         ("größe: i33", format!("column 8: expected {types}, found \"i33\"; did you mean i32?")),
-        ("x: i32,\n  y: i32,\n  x: i8", "line 3, column 3: a second field of this name; rename one".into()),
-        (
-            "x: i32, id: u64 key",
-            "column 9: a key field comes before all that are not key fields; move it before \"x\"".into(),
-        ),
+        ("x: i32,\n  y: i32,\n  x: i8", "line 3, column 3: another field has this name; rename one".into()),
+        ("x: i32, id: u64 key", "column 9: key fields come first; move it before \"x\"".into()),
         (
             "id: u64? key",
             "column 5: a key field cannot be null; remove the question mark or the word key".into(),
@@ -94,15 +91,15 @@ fn errors_name_the_column_and_the_way_out() {
                 .into()
         }),
         ("\"\": i32", "column 1: a field needs a name".into()),
-        ("\"a\tb\": i32", "column 1: a name holds no control characters".into()),
+        ("\"a\tb\": i32", "column 1: a name cannot contain control characters".into()),
         ("\"a: i32", "column 1: the closing quote of this text is missing".into()),
         ("x: i32 =", "column 9: expected a default, such as 0 or null, found the end".into()),
         ("x: i32 = null", "column 10: i32 cannot be null; write i32? to allow it".into()),
         ("x: i8 = 200", {
-            "column 9: the default of field \"x\": \"200\" is no i8: out of range, which is -128 to 127"
+            "column 9: the default of field \"x\": \"200\" is not a valid i8: out of range, which is -128 to 127"
                 .into()
         }),
-        ("c: str[2] = UA", "column 13: a text stands in quotes, such as \"UA\"".into()),
+        ("c: str[2] = UA", "column 13: a text must be quoted, such as \"UA\"".into()),
         ("v: i8[2] = [1, 2", "column 12: the closing bracket of this array is missing".into()),
         ("a: bytes[40000], b: bytes[40000]", {
             "column 18: a record has at most 65535 bytes, and up to here there are 80000".into()
@@ -139,7 +136,7 @@ fn the_limits_hold_and_no_less() {
 #[test]
 fn reading_stops_at_the_first_field_beyond_the_limits() {
     let text = "a: bytes[65535]?, ".repeat(100_000);
-    assert!(refused(&text).starts_with("column 19: a second field of this name"));
+    assert!(refused(&text).starts_with("column 19: another field has this name"));
     let text: String = (0..100_000).map(|at| format!("f{at}: u8, ")).collect();
     assert!(refused(&text).ends_with("a record has at most 1024 fields"));
 }
@@ -175,7 +172,7 @@ fn the_builder_reports_the_first_mistake() {
     assert_eq!(schema.to_string(), "id: u64 key, day: date = 2013-01-31, delay: i16? = null");
 
     let error = Schema::builder().field("x", Type::I8).default(200).field("", Type::I8).build().unwrap_err();
-    assert_eq!(error.to_string(), "default: field \"x\": 200 is no i8: the range is -128 to 127");
+    assert_eq!(error.to_string(), "default: field \"x\": 200 is not a valid i8: the range is -128 to 127");
     assert!(Schema::builder().default(1).field("x", Type::I8).build().is_err());
     assert!(Schema::builder().build().is_err());
 }

@@ -1,6 +1,6 @@
-//! Processes that share a database: whole snapshots, no waiting, and nobody who does not see the others.
+//! Processes that share a database: whole snapshots, no waiting, and every process sees the others.
 //!
-//! `DRYSTONE_COMMITS=10000 cargo test --release --test integration sharing -- --nocapture` makes it a soak.
+//! A soak: `DRYSTONE_COMMITS=10000 cargo test --release --test integration sharing -- --nocapture`.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -62,7 +62,7 @@ pub(crate) fn transfer(db: &Database, commit: u64) {
     write.commit().unwrap();
 }
 
-/// The number of commits that a snapshot has, which must agree in every row, whenever it is looked at.
+/// The number of commits in a snapshot. Every row must agree on it, at any time.
 #[track_caller]
 pub(crate) fn assert_whole(read: &ReadTransaction) -> u64 {
     let commits = read.table::<Count>("count").unwrap().get(0).unwrap().unwrap().commits;
@@ -93,7 +93,8 @@ pub(crate) fn transfer_when_asked(path: &Path) {
     }
 }
 
-/// In another process: looks at snapshots, new ones and one that it holds for long, until it has seen the last commit.
+/// In another process: reads new snapshots, and one that it holds for long, until it has seen the
+/// last commit.
 pub(crate) fn watch_transfers(path: &Path) {
     let db = temp::open(path, &OpenOptions::new()).unwrap();
     child::say("ready");
@@ -165,7 +166,8 @@ fn a_writer_that_stands_still_holds_no_reader_up() {
     for _ in 0..60 {
         std::thread::sleep(Duration::from_micros(numbers.next() % 8000));
         writer.signal("STOP");
-        // Wherever it stands: readers that were there, and those who come now, see the newest state at once.
+        // Wherever the writer is stopped: existing readers and new ones see the newest state at
+        // once.
         let begin = Instant::now();
         let commits = assert_whole(&db.read().unwrap());
         let newcomer = OtherProcess::start("read_once", temp.path()).hear();
@@ -227,7 +229,8 @@ fn an_old_snapshot_keeps_its_pages_and_nothing_else() {
     let held = db.read().unwrap();
     let reader = db.readers().unwrap()[0];
     assert_eq!(db.held_bytes(&reader).unwrap(), 0);
-    // Writers that come and go, so that each finds the free space anew around the snapshot that is held here.
+    // A sequence of writers, so that each derives the free space again, around the snapshot that is
+    // held here.
     let mut sizes = Vec::new();
     for _ in 0..4 {
         let mut writer = OtherProcess::start("transfer_when_asked", temp.path());
@@ -424,7 +427,8 @@ pub(crate) fn without_locks(path: &Path) {
     child::say("refused to write, read");
 }
 
-/// In another process: forks; the child leaves alone what is its parent's, and opens the file for itself.
+/// In another process: forks. The child does not touch its parent's handles, and opens the file
+/// itself.
 pub(crate) fn open_in_a_forked_child(path: &Path) {
     let db = temp::open(path, &OpenOptions::new()).unwrap();
     let held = db.read().unwrap();

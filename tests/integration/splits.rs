@@ -1,5 +1,5 @@
-//! How full leaves are after inserts one by one: full where rows come in order, whichever way and wherever they
-//! go, and no worse than half full on average where they do not.
+//! How full leaves are after inserts one by one: full if rows come in order, in either direction
+//! and anywhere in the table, and at least half full on average otherwise.
 
 use drystone::{Database, Dyn, Record};
 
@@ -23,9 +23,9 @@ struct Tick {
     n: u16,
 }
 
-/// Inserts rows with these keys, so many a commit, into a table that has the others already. Returns how full its
-/// leaves are.
-fn fill_after(loaded: impl Iterator<Item = i64>, keys: impl Iterator<Item = i64>, a_commit: usize) -> f64 {
+/// Inserts rows with these keys, `commit_rows` per commit, into a table that has the others
+/// already. Returns how full its leaves are.
+fn fill_after(loaded: impl Iterator<Item = i64>, keys: impl Iterator<Item = i64>, commit_rows: usize) -> f64 {
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();
     let mut rows = write.create_table::<Row>("rows").unwrap();
@@ -34,7 +34,7 @@ fn fill_after(loaded: impl Iterator<Item = i64>, keys: impl Iterator<Item = i64>
     write.commit().unwrap();
     let before = db.read().unwrap().table::<Dyn>("rows").unwrap().stats().unwrap().rows;
     let keys: Vec<i64> = keys.collect();
-    for keys in keys.chunks(a_commit) {
+    for keys in keys.chunks(commit_rows) {
         let write = db.write().unwrap();
         let mut rows = write.table::<Row>("rows").unwrap();
         for key in keys {
@@ -55,14 +55,14 @@ fn none() -> std::iter::Empty<i64> {
 
 #[test]
 fn inserts_in_descending_order_leave_full_leaves() {
-    for a_commit in [1, 100, 60_000] {
+    for commit_rows in [1, 100, 60_000] {
         // As many leaves as a branch has children, and more.
-        let rows = if a_commit == 1 { 3_000 } else { 120_000 };
-        let ascending = fill_after(none(), 0..rows, a_commit);
-        let descending = fill_after(none(), (0..rows).rev(), a_commit);
-        assert!(ascending > 0.85 && descending > 0.85, "{ascending} {descending}, {a_commit} a commit");
-        let below_others = fill_after(0..10_000, (-rows..0).rev(), a_commit);
-        assert!(below_others > 0.85, "{below_others}, {a_commit} a commit");
+        let rows = if commit_rows == 1 { 3_000 } else { 120_000 };
+        let ascending = fill_after(none(), 0..rows, commit_rows);
+        let descending = fill_after(none(), (0..rows).rev(), commit_rows);
+        assert!(ascending > 0.85 && descending > 0.85, "{ascending} {descending}, {commit_rows} a commit");
+        let below_others = fill_after(0..10_000, (-rows..0).rev(), commit_rows);
+        assert!(below_others > 0.85, "{below_others}, {commit_rows} a commit");
     }
 }
 
@@ -70,11 +70,11 @@ fn inserts_in_descending_order_leave_full_leaves() {
 fn inserts_in_order_into_a_gap_leave_full_leaves() {
     // Far from both ends, in the middle of a leaf and of a branch.
     let around = || (0..100_000).map(|key| if key < 50_123 { key } else { key + 1_000_000 });
-    for a_commit in [100, 30_000] {
-        let descending = fill_after(around(), (500_000..560_000).rev(), a_commit);
-        assert!(descending > 0.95, "{descending}, {a_commit} a commit");
-        let ascending = fill_after(around(), 500_000..560_000, a_commit);
-        assert!(ascending > 0.95, "{ascending}, {a_commit} a commit");
+    for commit_rows in [100, 30_000] {
+        let descending = fill_after(around(), (500_000..560_000).rev(), commit_rows);
+        assert!(descending > 0.95, "{descending}, {commit_rows} a commit");
+        let ascending = fill_after(around(), 500_000..560_000, commit_rows);
+        assert!(ascending > 0.95, "{ascending}, {commit_rows} a commit");
     }
 }
 
@@ -106,9 +106,9 @@ fn several_runs_at_once_leave_full_leaves() {
 fn inserts_in_no_order_fill_leaves_as_much_as_halving_does() {
     let mut numbers = Numbers::new(17);
     let keys: Vec<i64> = (0..60_000).map(|_| numbers.next() as i64).collect();
-    for a_commit in [100, 60_000] {
-        let fill = fill_after(none(), keys.iter().copied(), a_commit);
-        assert!(fill > 0.65, "{fill}, {a_commit} a commit");
+    for commit_rows in [100, 60_000] {
+        let fill = fill_after(none(), keys.iter().copied(), commit_rows);
+        assert!(fill > 0.65, "{fill}, {commit_rows} a commit");
     }
 }
 

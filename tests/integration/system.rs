@@ -1,4 +1,5 @@
-//! What tests need of the system and the standard library lacks: small disks, mounts, power cuts, refused locks.
+//! What tests need of the system and the standard library lacks: small disks, mounts, power cuts,
+//! refused locks.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -8,7 +9,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// A file system that is there until this is dropped. `None`, with a line that says so, where mounting is not allowed.
+/// A file system that is unmounted when this is dropped. `None`, with a printed reason, if mounting
+/// is not allowed.
 pub(crate) struct Mount {
     folder: TempDir,
     image: Option<PathBuf>,
@@ -28,8 +30,8 @@ impl Mount {
         Some(mount)
     }
 
-    /// A file system that shows a folder, and keeps what is changed in another one, which is empty. Both lie in `folders`, with
-    /// a third one for its own use.
+    /// A file system that shows a folder, and keeps changes in another, empty folder. Both are in
+    /// `folders`, with a third one for its own use.
     pub(crate) fn overlay(folders: &Path) -> Option<Mount> {
         let [lower, upper, work] = ["lower", "upper", "work"].map(|name| folders.join(name));
         for folder in [&upper, &work] {
@@ -104,8 +106,8 @@ impl Drop for Mount {
     }
 }
 
-/// From now on the system refuses every lock that this process asks for, with the error of a file system without locks.
-/// `false` if that cannot be had here.
+/// Makes the system refuse every lock that this process asks for, with the error of a file system
+/// without locks. Returns `false` if that is not possible here.
 #[expect(unsafe_code, reason = "the standard library has no prctl")]
 pub(crate) fn refuse_locks() -> bool {
     let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };

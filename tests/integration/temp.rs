@@ -19,7 +19,8 @@ impl TempDb {
         TempDb { folder, path }
     }
 
-    /// In memory where the system has a folder for that, for tests that write thousands of files: nothing is synced there.
+    /// In memory if the system has a folder for that, for tests that write thousands of files:
+    /// nothing is synced there.
     pub(crate) fn in_memory_folder() -> TempDb {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let path = folder.path().join("test.dry");
@@ -69,18 +70,20 @@ impl TempDb {
 /// Opens a database that only this test, and the processes that it starts, know of.
 #[expect(unsafe_code, reason = "tests open mapped files, in this one place")]
 pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Database> {
-    // SAFETY: the files lie in temporary folders of the tests. What a test does to one behind Drystone's back, it does
-    // before it opens it or after it closed it.
+    // SAFETY: the files are in temporary folders of the tests. If a test changes one without
+    // Drystone, it does so before it opens the file or after it closes it.
     unsafe { options.open(path) }
 }
 
 /// A forked child that takes longer than this hangs.
 const FORK_SECONDS: libc::c_uint = 60;
 
-/// Runs this in a forked child, and says whether it returned `true` there. Only for processes that do nothing else.
+/// Runs this in a forked child. Returns whether it returned `true` there. Only for processes that
+/// do nothing else.
 #[expect(unsafe_code, reason = "the standard library has no fork")]
 pub(crate) fn fork(in_child: impl FnOnce() -> bool) -> bool {
-    // SAFETY: the caller's process has no other thread that could hold a lock, of the allocator for one, at this moment.
+    // SAFETY: the caller's process has no other thread that could hold a lock at this moment, such
+    // as that of the allocator.
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "cannot fork");
     if child == 0 {
@@ -97,7 +100,7 @@ pub(crate) fn fork(in_child: impl FnOnce() -> bool) -> bool {
     waited == child && status == 0
 }
 
-/// Forks off a child that does nothing but live, until it is killed. Only for processes that do nothing else.
+/// Forks a child that sleeps until it is killed. Only for processes that do nothing else.
 #[expect(unsafe_code, reason = "the standard library has no fork")]
 pub(crate) fn fork_a_sleeper() -> i32 {
     // SAFETY: the child makes system calls only.

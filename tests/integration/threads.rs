@@ -1,6 +1,8 @@
-//! One process, many threads: snapshots are whole and stay as they are while others write, load, check, open and close.
+//! One process, many threads: snapshots are whole and do not change while others write, load,
+//! check, open and close.
 //!
-//! `DRYSTONE_STRESS_SECONDS=60 cargo test --release --test integration threads -- --nocapture` makes it a soak.
+//! A soak: `DRYSTONE_STRESS_SECONDS=60 cargo test --release --test integration threads --
+//! --nocapture`.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -11,7 +13,7 @@ use crate::kill::times;
 use crate::sharing::{assert_whole, fill, transfer};
 use crate::temp::{TempDb, assert_sound};
 
-/// A table that is dropped and loaded again and again, so that pages that were verified get other contents.
+/// A table that is dropped and loaded again and again, so that verified pages get other contents.
 #[derive(Clone, Copy, Debug, PartialEq, Record)]
 #[repr(C)]
 struct Round {

@@ -1,6 +1,8 @@
-//! Several threads write different tables of one transaction, with so little memory that edits are written out all the time.
+//! Several threads write different tables of one transaction, with so little memory that edits
+//! spill all the time.
 //!
-//! `DRYSTONE_THREAD_ROWS=1000000 cargo test --release --test integration threads_in_one:: -- --nocapture` makes it long.
+//! A long run: `DRYSTONE_THREAD_ROWS=1000000 cargo test --release --test integration
+//! threads_in_one:: -- --nocapture`.
 
 use std::fmt::Debug;
 

@@ -1,5 +1,5 @@
-//! What `#[derive(Record)]` takes, and what it says of what it does not take.
-//! After a change of a message: `TRYBUILD=overwrite cargo test --test integration ui`, and read the difference.
+//! What `#[derive(Record)]` accepts, and its errors for what it refuses. After a change of a
+//! message: `TRYBUILD=overwrite cargo test --test integration ui`, then review the difference.
 
 #[test]
 fn derive_says_the_mend() {

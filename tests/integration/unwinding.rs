@@ -1,4 +1,5 @@
-//! Code of the caller that fails or panics inside a change leaves the table as it was, or the commit is refused.
+//! If code of the caller fails or panics inside a change, the table stays as it was, or the commit
+//! is refused.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,4 +1,5 @@
-//! Values of every type: as text and as stored bytes, there and back, at the extremes and with null.
+//! Values of every type, as text and as stored bytes, converted both ways, at the extremes and with
+//! null.
 
 use drystone::{Date, EnumNames, ErrorKind, FieldDef, Number, Timestamp, Type, Uuid, Value};
 use proptest::prelude::*;
@@ -42,7 +43,8 @@ pub(crate) fn any_type() -> impl Strategy<Value = Type> {
     ]
 }
 
-/// Stored bytes that are a value of this type, null in no field, and, in floats, no other NaN than the usual one.
+/// Stored bytes that are a value of this type: not null in any field, and in floats no NaN but the
+/// usual one.
 pub(crate) fn any_value(ty: Type) -> impl Strategy<Value = Vec<u8>> {
     let field = FieldDef::new("x", &ty).unwrap().nullable().unwrap();
     let of_width = |byte: BoxedStrategy<u8>| proptest::collection::vec(byte, ty.width());
@@ -195,7 +197,10 @@ fn whole_numbers_hold_their_range_and_no_more() {
         }
         let beyond = format!("{greatest}0");
         let range = format!("out of range, which is {least} to {greatest}");
-        assert_eq!(stored(&plain, &beyond), Err(format!("field \"x\": {beyond:?} is no {ty}: {range}")));
+        assert_eq!(
+            stored(&plain, &beyond),
+            Err(format!("field \"x\": {beyond:?} is not a valid {ty}: {range}"))
+        );
         let below = if least == 0 { "-1".into() } else { format!("{least}0") };
         assert!(stored(&plain, &below).unwrap_err().ends_with(&range), "{ty}");
 
@@ -203,7 +208,7 @@ fn whole_numbers_hold_their_range_and_no_more() {
         let nullable = field(&format!("x: {ty}?"));
         let null = if least == 0 { greatest.to_string() } else { least.to_string() };
         let expected =
-            format!("field \"x\": {null:?} is no {ty}?: this value is set aside to mean null here");
+            format!("field \"x\": {null:?} is not a valid {ty}?: this value is reserved for null here");
         assert_eq!(stored(&nullable, &null), Err(expected));
         assert_eq!(stored(&plain, &null).as_deref(), Ok(nullable.null().unwrap()));
     }
@@ -248,15 +253,15 @@ fn texts_that_are_no_number_say_why() {
         ("bytes[2]", "0x01xy", "there is a character that is no hexadecimal digit"),
         ("str[2]", "UAL", "too long: 3 bytes, and there is room for 2"),
         ("str[2]", "é€", "too long: 5 bytes, and there is room for 2"),
-        ("str[2]", "a\0", "it holds a NUL character, which stands for the end of a text; use bytes[N]"),
+        ("str[2]", "a\0", "it contains a NUL character, which marks the end of a text; use bytes[N]"),
         ("i8[2]", "1, 2", "numbers in brackets are expected, such as [1, 2, 3]"),
-        ("i8[2]", "[1]", "1 elements, where there are to be 2"),
-        ("i8[2]", "[1, 2, 3]", "3 elements, where there are to be 2"),
+        ("i8[2]", "[1]", "1 elements, expected 2"),
+        ("i8[2]", "[1, 2, 3]", "3 elements, expected 2"),
         ("i8[2]", "[1, 200]", "element 2, \"200\": out of range"),
         ("i8[2]", "[]", "element 1, \"\": there is no text"),
     ] {
         let field = field(&format!("x: {ty}"));
-        assert_eq!(stored(&field, text), Err(format!("field \"x\": {text:?} is no {ty}: {reason}")));
+        assert_eq!(stored(&field, text), Err(format!("field \"x\": {text:?} is not a valid {ty}: {reason}")));
     }
 }
 
@@ -326,7 +331,7 @@ fn floats_are_written_as_the_shortest_text() {
         assert_eq!(written(&field("x: f64"), &real.to_le_bytes()), text);
         assert_eq!(stored(&field("x: f64"), text), Ok(real.to_le_bytes().to_vec()));
     }
-    // A NaN that is not the one set aside is data.
+    // A NaN that is not the reserved one is data.
     assert!(field("x: f32?").is_null(&u32::MAX.to_le_bytes()));
     assert!(!field("x: f32?").is_null(&f32::NAN.to_le_bytes()));
 }
@@ -435,14 +440,14 @@ fn null_has_the_bytes_that_the_design_says() {
 fn values_are_stored_without_loss_or_not_at_all() {
     let uuid = Value::from(Uuid::from_u128(7));
     for (ty, value, reason) in [
-        ("i32", Value::from(1.5), "it is no whole number; round it first"),
-        ("i32", f64::NAN.into(), "it is no whole number; round it first"),
-        ("i32", f64::INFINITY.into(), "it is no whole number; round it first"),
+        ("i32", Value::from(1.5), "it is not a whole number; round it first"),
+        ("i32", f64::NAN.into(), "it is not a whole number; round it first"),
+        ("i32", f64::INFINITY.into(), "it is not a whole number; round it first"),
         ("i8", 128.into(), "the range is -128 to 127"),
         ("i8", 1e300.into(), "the range is -128 to 127"),
         ("i128", (2_f64.powi(127)).into(), "the range is"),
         ("u128", (2_f64.powi(128)).into(), "the range is"),
-        ("u8?", 255.into(), "this value is set aside to mean null here; it cannot be stored as data"),
+        ("u8?", 255.into(), "this value is reserved for null here; it cannot be stored as data"),
         ("u8", (-1).into(), "the range is 0 to 255"),
         ("i32", "5".into(), "it is a text, which must be parsed first"),
         ("i32", true.into(), "it is a bool"),
@@ -453,19 +458,19 @@ fn values_are_stored_without_loss_or_not_at_all() {
         ("f32", 1e300.into(), "out of range"),
         ("str[2]", "UAL".into(), "too long: 3 bytes, and there is room for 2"),
         ("str[2]", 5.into(), "it is a whole number"),
-        ("bytes[2]", vec![1_u8].into(), "1 bytes, where there are to be 2"),
+        ("bytes[2]", vec![1_u8].into(), "1 bytes, expected 2"),
         ("date", "2013-01-31".into(), "it is a text, which must be parsed first"),
         ("timestamp", Date::from_days(0).into(), "it is a date"),
         ("date", uuid.clone(), "it is a uuid"),
-        ("i8[2]", [1, 2, 3].into(), "3 elements, where there are to be 2"),
-        ("i8[2]", [1, 200].into(), "element 2, 200, is no i8"),
-        ("i8[2]", vec![Value::Null, 1.into()].into(), "element 1, null, is no i8"),
+        ("i8[2]", [1, 2, 3].into(), "3 elements, expected 2"),
+        ("i8[2]", [1, 200].into(), "element 2, 200, is not a valid i8"),
+        ("i8[2]", vec![Value::Null, 1.into()].into(), "element 1, null, is not a valid i8"),
     ] {
         let field = field(&format!("x: {ty}"));
         let error = field.store(&value, &mut vec![0; field.width()]).expect_err(ty);
         assert_eq!(error.kind(), ErrorKind::Value);
         assert!(
-            error.to_string().starts_with(&format!("field \"x\": {value} is no {ty}: {reason}")),
+            error.to_string().starts_with(&format!("field \"x\": {value} is not a valid {ty}: {reason}")),
             "{error}"
         );
     }
@@ -504,7 +509,7 @@ fn values_compare_by_what_they_mean() {
 fn values_are_taken_apart_by_type() {
     assert_eq!(i64::try_from(Value::Unsigned(7)).unwrap(), 7);
     assert!(u8::try_from(Value::Signed(-1)).is_err());
-    assert_eq!(i8::try_from(Value::from("7")).unwrap_err().to_string(), "7 (a text) is no i8");
+    assert_eq!(i8::try_from(Value::from("7")).unwrap_err().to_string(), "7 (a text) is not a valid i8");
     assert_eq!(String::try_from(Value::from("UA")).unwrap(), "UA");
     assert_eq!(Vec::<u8>::try_from(Value::from([1_u8, 2])).unwrap(), [1, 2]);
     assert_eq!(f64::try_from(Value::F32(0.5)).unwrap(), 0.5);

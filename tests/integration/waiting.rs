@@ -1,4 +1,5 @@
-//! Nothing waits for itself, or longer than it was told; and a commit needs no handle to be dropped first.
+//! No call waits for its own thread, or longer than its timeout; and a commit needs no handle to be
+//! dropped first.
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! Queries over the flights and the weather of 2013, asked of Drystone and of SQLite over the same
-//! CSV: the answers must agree, and `docs/queries.md` must be what comes out.
-//! `DRYSTONE_ORACLE=write cargo test -p drystone-oracle` writes it anew.
+//! CSV: the answers must agree, and be those in `docs/queries.md`.
+//! `DRYSTONE_ORACLE=write cargo test -p drystone-oracle` rewrites that file.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use drystone::query::{Predicate, parse_aggregates, parse_exprs, parse_orders};
 use drystone::{Database, Dyn, LoadOptions, ReadTransaction, Schema, Value, csv};
 use rusqlite::types::ValueRef;
 
-/// A query to both.
+/// A query for both.
 struct Question {
     title: &'static str,
     table: &'static str,
@@ -149,7 +149,7 @@ const QUESTIONS: [Question; 12] = [
     },
 ];
 
-/// What the document begins with.
+/// The beginning of the document.
 const INTRODUCTION: &str = "\
 # Queries
 
@@ -191,7 +191,7 @@ with each other and with this page.
 
 ";
 
-/// The last: a join, by looking up the weather of each flight.
+/// The last query: a join, by looking up the weather of each flight.
 const JOIN_SQL: &str = "SELECT w.visib < 1, count(*), count(f.dep_delay), avg(f.dep_delay) FROM flights f JOIN weather w \
                         ON w.origin = f.origin AND w.time_hour = f.time_hour GROUP BY w.visib < 1 ORDER BY w.visib < 1";
 
@@ -209,7 +209,7 @@ for flight in flights {
 }"#;
 
 fn join(read: &ReadTransaction) -> drystone::Result<Vec<Vec<Cell>>> {
-    // What the document shows.
+    // The code that the document shows.
     let (flights, weather) = (read.table::<Dyn>("flights")?, read.table::<Dyn>("weather")?);
     let mut answers = [(0, 0, 0); 2]; // flights, those that departed, and the sum of their delays
     for flight in flights {
@@ -234,7 +234,7 @@ fn join(read: &ReadTransaction) -> drystone::Result<Vec<Vec<Cell>>> {
     Ok(answers.into_iter().enumerate().map(row).collect())
 }
 
-/// A value that both can give.
+/// A value that both can return.
 #[derive(Clone, Debug)]
 enum Cell {
     Null,
@@ -244,7 +244,7 @@ enum Cell {
 }
 
 impl PartialEq for Cell {
-    /// SQLite adds floats one by one: its last digits depend on the order.
+    /// SQLite adds floats one by one, so its last digits depend on the order.
     fn eq(&self, other: &Cell) -> bool {
         match (self, other) {
             (Cell::Null, Cell::Null) => true,
@@ -300,7 +300,7 @@ fn load(db: &Database, table: &str, schema: &str, text: &str) {
     write.commit().unwrap();
 }
 
-/// The same in SQLite, every field as its CSV has it: a number where it is one.
+/// The same in SQLite, with every field as in the CSV: a number if it is one.
 fn load_sqlite(db: &rusqlite::Connection, table: &str, text: &str) {
     let mut lines = text.lines();
     let header: Vec<&str> = lines.next().unwrap().split(',').collect();
@@ -341,7 +341,7 @@ fn ask_sqlite(db: &rusqlite::Connection, sql: &str) -> Vec<Vec<Cell>> {
 }
 
 impl Question {
-    /// The options of the command, and what comes out of the same query in the library.
+    /// The options of the command, and the result of the same query in the library.
     fn ask(&self, read: &ReadTransaction) -> drystone::Result<(String, Vec<String>, Vec<Vec<Cell>>)> {
         let mut command = format!("drystone query f.dry {}", self.table);
         let mut query = read.table::<Dyn>(self.table)?.query();
@@ -431,5 +431,5 @@ fn queries_give_the_answers_of_sqlite_and_those_in_the_document() {
         std::fs::write(&path, &document).unwrap();
     }
     let there = std::fs::read_to_string(&path).unwrap();
-    assert!(there == document, "docs/queries.md is not what comes out; DRYSTONE_ORACLE=write writes it anew");
+    assert!(there == document, "docs/queries.md has other answers; DRYSTONE_ORACLE=write rewrites it");
 }

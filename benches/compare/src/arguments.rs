@@ -1,78 +1,65 @@
-//! What the command line asks for.
+//! The arguments of the program.
 
 use std::path::PathBuf;
 
-use crate::data::Result;
+use clap::{Parser, ValueEnum};
 
-/// How the program is called.
-pub(crate) const USAGE: &str = "\
-usage: drystone-compare [all | run | report] [options]
-
-  all      run, then report (the default)
-  run      measures, and appends to the results
-  report   makes docs/benchmarks.md and its charts from the results
-
-  --rows N,N         rows (1000000,10000000)
-  --stores A,B       stores (all that were built in)
-  --workloads A,B    workloads (all)
-  --repeats N        repeats of each measurement (5)
-  --queries N        gets in each repeat (500000)
-  --folder DIR       where the stores' files are made, and deleted (the system's temporary folder)
-  --results FILE     JSON, a line a figure (docs/benchmarks/results.jsonl)
-  --docs DIR         where the report goes (docs)";
-
-/// The options, with their defaults.
+/// Measures Drystone beside other embedded stores and beside plain memory.
+#[derive(Parser)]
 pub(crate) struct Arguments {
-    pub(crate) command: String,
+    #[arg(value_enum, default_value = "all")]
+    pub(crate) job: Job,
+    /// Numbers of rows
+    #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = number, default_value = "1000000,10000000")]
     pub(crate) rows: Vec<u64>,
+    /// Stores; by default all that were built in
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub(crate) stores: Vec<String>,
+    /// Workloads; by default all
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub(crate) workloads: Vec<String>,
+    /// How often to repeat each measurement
+    #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) repeats: usize,
+    /// How many gets are in each repeat
+    #[arg(long, value_name = "N", default_value_t = 500_000)]
     pub(crate) queries: usize,
+    /// Where the files of the stores are made, and deleted; by default the system's temporary
+    /// folder
+    #[arg(long, value_name = "DIR", default_value_os_t = std::env::temp_dir(), hide_default_value = true)]
     pub(crate) folder: PathBuf,
+    /// The file of results: JSON, a line per figure; by default docs/benchmarks/results.jsonl
+    #[arg(long, value_name = "FILE", default_value_os_t = docs().join("benchmarks/results.jsonl"), hide_default_value = true)]
     pub(crate) results: PathBuf,
+    /// Where the report goes; by default docs
+    #[arg(long, value_name = "DIR", default_value_os_t = docs(), hide_default_value = true)]
     pub(crate) docs: PathBuf,
 }
 
-impl Arguments {
-    pub(crate) fn parse(mut given: impl Iterator<Item = String>) -> Result<Arguments> {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let docs = root.canonicalize().unwrap_or(root).join("docs");
-        let mut arguments = Arguments {
-            command: "all".to_owned(),
-            rows: vec![1_000_000, 10_000_000],
-            stores: Vec::new(),
-            workloads: Vec::new(),
-            repeats: 5,
-            queries: 500_000,
-            folder: std::env::temp_dir(),
-            results: docs.join("benchmarks/results.jsonl"),
-            docs,
-        };
-        while let Some(name) = given.next() {
-            if !name.starts_with("--") {
-                arguments.command = name;
-                continue;
-            }
-            let value = given.next().ok_or_else(|| format!("{name} takes a value\n{USAGE}"))?;
-            let list = || value.split(',').map(str::to_owned).collect();
-            match name.as_str() {
-                "--rows" => {
-                    arguments.rows = value
-                        .split(',')
-                        .map(|rows| rows.replace('_', "").parse())
-                        .collect::<std::result::Result<_, _>>()?;
-                }
-                "--stores" => arguments.stores = list(),
-                "--workloads" => arguments.workloads = list(),
-                "--repeats" => arguments.repeats = value.parse()?,
-                "--queries" => arguments.queries = value.parse()?,
-                "--folder" => arguments.folder = value.into(),
-                "--results" => arguments.results = value.into(),
-                "--docs" => arguments.docs = value.into(),
-                _ => return Err(format!("{name}?\n{USAGE}").into()),
-            }
-        }
-        Ok(arguments)
-    }
+/// What to do.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Job {
+    /// Run, then report
+    All,
+    /// Measure, and append to the results
+    Run,
+    /// Make docs/benchmarks.md and its charts from the results
+    Report,
+    /// Measure the first store, in this process: what `run` starts for each store.
+    #[value(hide = true)]
+    Child,
+    /// Measure the private memory of the first store, in this process: what a child starts.
+    #[value(hide = true)]
+    Memory,
+}
+
+/// The folder `docs` of the repository.
+fn docs() -> PathBuf {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    root.canonicalize().unwrap_or(root).join("docs")
+}
+
+/// A number, perhaps with underscores between its digits.
+fn number(text: &str) -> Result<u64, std::num::ParseIntError> {
+    text.replace('_', "").parse()
 }

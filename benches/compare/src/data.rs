@@ -1,11 +1,11 @@
-//! The rows that all stores hold: every key and every field is a function of the row's number, so that whatever is read can be
-//! checked without keeping a second copy.
+//! The rows that all stores hold. Every key and every field is a function of the row's number, so
+//! that reads can be checked without a second copy.
 
 use bytemuck::{Pod, Zeroable};
 
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// What is stored under a key: twelve bytes.
+/// The value of a key: twelve bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct Value {
@@ -19,13 +19,13 @@ impl Value {
         Value { x: (key >> 7) as i32, y: key as i32, z: (key >> 32) as i32 }
     }
 
-    /// As the stores of bytes hold it.
+    /// The bytes of the value, for stores of bytes.
     pub(crate) fn to_bytes(self) -> [u8; 12] {
         bytemuck::cast(self)
     }
 
     /// # Panics
-    /// If a store gave something else than what it was given.
+    /// If a store returns a value of another length.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Value {
         bytemuck::pod_read_unaligned(bytes)
     }
@@ -43,13 +43,13 @@ fn mix(mut key: u64) -> u64 {
     key ^ (key >> 31)
 }
 
-/// A row that depends on what was read before, so that the next read cannot begin earlier.
+/// A row that depends on the value read before, so that the next read cannot begin earlier.
 #[inline]
 pub(crate) fn next_row(step: u64, read: i32, rows: u64) -> u64 {
     scale((u64::from(read as u32) ^ step).wrapping_mul(0x9E37_79B9_7F4A_7C15), rows)
 }
 
-/// A random 64-bit number to one below `rows`.
+/// Maps a random 64-bit number to a number below `rows`.
 #[inline]
 fn scale(random: u64, rows: u64) -> u64 {
     ((u128::from(random) * u128::from(rows)) >> 64) as u64
@@ -72,7 +72,7 @@ impl Random {
         scale(self.next(), rows)
     }
 
-    /// So many random rows.
+    /// This many random rows.
     pub(crate) fn rows(&mut self, count: usize, rows: u64) -> Vec<u64> {
         (0..count).map(|_| self.below(rows)).collect()
     }

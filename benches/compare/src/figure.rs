@@ -1,4 +1,4 @@
-//! What is measured, in which unit it is shown, and one measured figure as a line of JSON.
+//! The workloads, the units in which they are shown, and a measured figure as a line of JSON.
 
 use std::io::Write;
 use std::path::Path;
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::Result;
 
-/// How the time of one operation is shown.
+/// How a figure is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     Nanoseconds,
     Microseconds,
     Milliseconds,
     Seconds,
-    /// Operations a second, in millions.
+    /// Operations per second, in millions.
     Millions,
     Bytes,
     Mebibytes,
@@ -35,7 +35,7 @@ impl Unit {
         }
     }
 
-    /// From seconds an operation (or bytes) to what is shown.
+    /// Converts seconds per operation (or bytes) to this unit.
     pub(crate) fn scale(self, value: f64) -> f64 {
         match self {
             Unit::Nanoseconds => value * 1e9,
@@ -48,12 +48,12 @@ impl Unit {
     }
 }
 
-/// One of the things that are measured.
+/// A workload.
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
     pub(crate) unit: Unit,
-    /// What a ratio is to.
+    /// What the ratio compares with.
     pub(crate) yardstick: &'static str,
 }
 
@@ -65,7 +65,7 @@ const PLAIN_FILE: &str = "plain 1 MiB writes of the rows' bytes and one fdatasyn
 const PLAIN_PAGES: &str = "plain writes of as many pages and one fdatasync";
 const WHOLE_FILE: &str = "plain writes of all pages of the rows' bytes and one fdatasync";
 
-/// All of them, in the order of the tables.
+/// All workloads, in the order of the tables.
 pub(crate) const WORKLOADS: &[Workload] = &[
     workload("load_sorted", "load, sorted, rows", Unit::Millions, PLAIN_FILE),
     workload("load_unsorted", "load, unsorted, rows", Unit::Millions, PLAIN_FILE),
@@ -115,7 +115,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Workload> {
     WORKLOADS.iter().find(|workload| workload.name == name)
 }
 
-/// One line of the results.
+/// A line of the results.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "line", rename_all = "snake_case")]
 pub(crate) enum Line {
@@ -124,7 +124,7 @@ pub(crate) enum Line {
     Figure(Figure),
 }
 
-/// Where and when a run was made.
+/// The machine and the time of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) processor: String,
@@ -145,7 +145,7 @@ pub(crate) struct Settings {
     pub(crate) settings: String,
 }
 
-/// A median, in seconds an operation, or in bytes.
+/// A median, in seconds per operation, or in bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Figure {
     pub(crate) store: String,
@@ -155,16 +155,16 @@ pub(crate) struct Figure {
     pub(crate) lowest: f64,
     pub(crate) highest: f64,
     pub(crate) repeats: usize,
-    /// The yardstick's time, and how often it goes into the value: the median of the ratios.
+    /// The yardstick's time, and the median of the ratios of the value to it.
     pub(crate) yardstick: Option<f64>,
     pub(crate) ratio: Option<f64>,
-    /// Pages that a durable commit wrote, and the plain writes beside it.
+    /// How many pages a durable commit wrote, and the plain writes beside it.
     pub(crate) pages: Option<u64>,
     /// The machine's load average when it was measured.
     pub(crate) load: f64,
 }
 
-/// Appends lines to the results.
+/// Appends a line to the results.
 pub(crate) fn append(path: &Path, line: &Line) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
@@ -174,7 +174,7 @@ pub(crate) fn append(path: &Path, line: &Line) -> Result<()> {
     Ok(())
 }
 
-/// Reads results.
+/// Reads the results.
 pub(crate) fn read(path: &Path) -> Result<Vec<Line>> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()

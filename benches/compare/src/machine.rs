@@ -8,13 +8,13 @@ use crate::figure::Machine;
 /// The versions that this program was built with.
 const LOCK: &str = include_str!("../../../Cargo.lock");
 
-/// The version of a crate; empty if it has none.
+/// The version of a crate; empty if the crate is not in the list.
 pub(crate) fn version(name: &str) -> String {
     let between = |text: &str, begin: &str| {
         let rest = text.split_once(begin).map(|(_, rest)| rest.to_owned())?;
         rest.split_once('"').map(|(found, _)| found.to_owned())
     };
-    // Where several versions of a crate are there, ours names the one that it uses.
+    // If there are several versions of a crate, our own dependencies name the right one.
     let ours = LOCK.split("[[package]]").find(|package| package.contains("name = \"drystone-compare\""));
     let named = ours.and_then(|ours| between(ours, &format!("\"{name} ")));
     named.or_else(|| between(LOCK, &format!("name = \"{name}\"\nversion = \""))).unwrap_or_default()
@@ -25,7 +25,7 @@ pub(crate) fn load_average() -> f64 {
     text.split_whitespace().next().and_then(|load| load.parse().ok()).unwrap_or(0.0)
 }
 
-/// The machine as it is now.
+/// The machine and its state now.
 pub(crate) fn machine(folder: &Path, rows: u64) -> Machine {
     let file = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let field = |text: &str, name: &str| {

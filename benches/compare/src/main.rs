@@ -1,5 +1,5 @@
-//! Drystone beside other embedded stores and beside plain memory, one process a store, every measurement between two of a
-//! yardstick. `all` measures and writes `docs/benchmarks.md`.
+//! Measures Drystone beside other embedded stores and beside plain memory: a process per store, and
+//! every measurement between two of a yardstick. `all` measures and writes `docs/benchmarks.md`.
 
 mod arguments;
 mod data;
@@ -12,35 +12,22 @@ mod run;
 mod sample;
 mod show;
 mod stores;
+mod workload;
 
 use std::path::Path;
 use std::process::Command;
 
-use arguments::{Arguments, USAGE};
+use arguments::{Arguments, Job};
+use clap::Parser;
 use data::Result;
 use figure::{Line, append};
-use stores::Store;
 use stores::drystone::{Drystone, Keyed, Point};
+use stores::{STORES, Store};
 
-/// What is to be done with a store, whichever it is.
+/// Something to do with a store, whichever it is.
 trait Task {
     fn run<S: Store>(&self) -> Result<()>;
 }
-
-/// The stores that were built in, in the order of the tables.
-const STORES: &[&str] = &[
-    "drystone",
-    "drystone-rows",
-    "lmdb",
-    "redb",
-    #[cfg(feature = "rocksdb")]
-    "rocksdb",
-    "fjall",
-    "sqlite",
-    "vec",
-    "sorted-vec",
-    "hashmap",
-];
 
 fn with_store(name: &str, task: &impl Task) -> Result<()> {
     match name {
@@ -76,22 +63,26 @@ impl Task for Memory<'_> {
 }
 
 fn main() -> Result<()> {
-    let arguments = Arguments::parse(std::env::args().skip(1))?;
-    match arguments.command.as_str() {
-        "all" => {
+    let arguments = Arguments::parse();
+    match arguments.job {
+        Job::All => {
             measure(&arguments)?;
             report::write(&arguments)
         }
-        "run" => measure(&arguments),
-        "report" => report::write(&arguments),
-        // Not for people: what `run` starts.
-        "child" => with_store(&arguments.stores[0], &Child(&arguments)),
-        "memory" => with_store(&arguments.stores[0], &Memory(&arguments)),
-        _ => Err(USAGE.into()),
+        Job::Run => measure(&arguments),
+        Job::Report => report::write(&arguments),
+        Job::Child => with_store(first_store(&arguments)?, &Child(&arguments)),
+        Job::Memory => with_store(first_store(&arguments)?, &Memory(&arguments)),
     }
 }
 
-/// Runs each store in a process of its own, one after the other. One that fails does not keep the others from running.
+fn first_store(arguments: &Arguments) -> Result<&str> {
+    let first = arguments.stores.first();
+    Ok(first.ok_or("--stores is required in a process for one store")?)
+}
+
+/// Runs each store in a process of its own, one after the other. If one fails, the others still
+/// run.
 fn measure(arguments: &Arguments) -> Result<()> {
     let named: Vec<&str> = arguments.stores.iter().map(String::as_str).collect();
     let names = if named.is_empty() { STORES } else { &named };

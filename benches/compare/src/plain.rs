@@ -1,4 +1,5 @@
-//! What the disk itself takes: plain writes of as many bytes, or of as many pages, and one `fdatasync`.
+//! What the disk itself costs: plain writes of as many bytes, or of as many pages, and one
+//! `fdatasync`. The yardstick of writes.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -17,12 +18,12 @@ pub(crate) struct PlainFile {
     random: Random,
 }
 
-/// Writes so many bytes into a new file, and says how long it took.
+/// Writes this many bytes to a new file. Returns the file and the time it took.
 pub(crate) fn write_file(path: &Path, bytes: u64) -> Result<(PlainFile, f64)> {
     if path.exists() {
         std::fs::remove_file(path)?;
     }
-    // Not all the same, so that nothing below can make less of it.
+    // Not all the same, so that no layer below can compress them.
     let mut random = Random::new(7);
     let chunk: Vec<u8> = (0..MIB / 8).flat_map(|_| random.next().to_le_bytes()).collect();
     let begun = Instant::now();
@@ -39,7 +40,8 @@ pub(crate) fn write_file(path: &Path, bytes: u64) -> Result<(PlainFile, f64)> {
 }
 
 impl PlainFile {
-    /// Overwrites so many pages at random places, in order of their places, as commits do; never more than there are.
+    /// Overwrites this many pages at random offsets, in ascending order, as commits do. Never more
+    /// pages than the file has.
     pub(crate) fn write_pages(&mut self, pages: u64) -> Result<f64> {
         let page = vec![self.random.next() as u8; PAGE_BYTES as usize];
         let mut places: Vec<u64> = if pages >= self.pages {
@@ -57,15 +59,16 @@ impl PlainFile {
     }
 }
 
-/// Pages' worth of bytes that this process has given to write calls so far. (What the system counts as written is more, where
-/// the page cache has large folios and marks all of one as changed. No store here writes through a map.)
+/// How many pages of bytes this process has passed to write calls so far. (The system counts more
+/// where the page cache has large folios, and marks all of one as changed. No store here writes
+/// through a map.)
 pub(crate) fn pages_written() -> u64 {
     let text = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("wchar: "));
     line.and_then(|bytes| bytes.trim().parse::<u64>().ok()).unwrap_or(0).div_ceil(PAGE_BYTES)
 }
 
-/// Bytes that a folder takes on the disk.
+/// The bytes that a folder uses on the disk.
 pub(crate) fn folder_bytes(folder: &Path) -> Result<u64> {
     use std::os::unix::fs::MetadataExt;
     let mut bytes = 0;
@@ -74,14 +77,14 @@ pub(crate) fn folder_bytes(folder: &Path) -> Result<u64> {
         bytes += match entry.metadata() {
             Ok(metadata) if metadata.is_dir() => folder_bytes(&entry.path())?,
             Ok(metadata) => metadata.blocks() * 512,
-            // Deleted by a compaction meanwhile.
+            // A compaction has deleted it meanwhile.
             Err(_) => 0,
         };
     }
     Ok(bytes)
 }
 
-/// Memory that is this process's own, not the files'.
+/// The private memory of this process, without mapped files.
 pub(crate) fn private_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));

@@ -1,17 +1,18 @@
-//! The workloads that only read. Each is checked against the yardstick: the same rows, the same sum.
+//! The workloads that only read. Each is checked against the yardstick: the same rows, the same
+//! sum.
 
 use std::hint::black_box;
 use std::time::Instant;
 
 use crate::data::{Random, Result, Value, key_of_row, next_row};
-use crate::run::Run;
 use crate::sample::Samples;
 use crate::stores::{Reader, Store};
+use crate::workload::Run;
 
 const BATCHES: [(&str, usize); 3] = [("get_many_16", 16), ("get_many_256", 256), ("get_many_4096", 4096)];
 const RANGE_ROWS: usize = 100;
 
-/// Measures all that are wanted.
+/// Measures the selected workloads.
 pub(crate) fn run<S: Store>(run: &Run<'_>, store: &S) -> Result<()> {
     warm(run, store)?;
     let one = if run.wants("get") || run.wants("threads_2") { Some(get(run, store)?) } else { None };
@@ -38,7 +39,7 @@ pub(crate) fn run<S: Store>(run: &Run<'_>, store: &S) -> Result<()> {
     Ok(())
 }
 
-/// Reads everything once: into the page cache, or the store's own.
+/// Reads everything once, into the page cache or the store's own cache.
 fn warm<S: Store>(run: &Run<'_>, store: &S) -> Result<()> {
     let expected: i64 = run.points.iter().map(|point| i64::from(point.x)).sum();
     check(store.read(|reader| reader.scan())?, expected)
@@ -48,12 +49,12 @@ fn check<T: PartialEq + std::fmt::Debug>(found: T, expected: T) -> Result<()> {
     if found == expected { Ok(()) } else { Err(format!("wrong answer: {found:?}, not {expected:?}").into()) }
 }
 
-/// Random rows of one repeat, the same for the store and for the yardstick after it.
+/// The random rows of one repeat, the same for the store and for the yardstick after it.
 fn random_rows(run: &Run<'_>, repeat: usize) -> Vec<u64> {
     Random::new(repeat as u64).rows(run.arguments.queries, run.rows)
 }
 
-/// The yardstick's random gets, a get.
+/// The random gets of the yardstick, in seconds per get.
 fn plain_gets(points: &[Value], rows: &[u64]) -> f64 {
     let begun = Instant::now();
     let sum: i64 = rows.iter().map(|&row| i64::from(points[row as usize].x)).sum();
@@ -175,7 +176,7 @@ fn get_many<S: Store>(run: &Run<'_>, store: &S, workload: &str, batch: usize) ->
     run.tell::<S>(workload, samples)
 }
 
-/// Runs on two threads at once; the time of the slower one for one of all operations.
+/// Runs on two threads at once. Returns the time of the slower one, per operation of both.
 fn on_two(work: impl Fn(usize) -> Result<()> + Sync, operations: usize) -> Result<f64> {
     let begun = Instant::now();
     std::thread::scope(|scope| {
@@ -214,7 +215,7 @@ fn threads<S: Store>(run: &Run<'_>, store: &S, one: f64) -> Result<()> {
 
 /// Sums a field over all rows.
 pub(crate) fn scan<S: Store>(run: &Run<'_>, store: &S, workload: &str) -> Result<()> {
-    // Several times where there are few rows, so that the clock does not count.
+    // Several times if there are few rows, so that the time of reading the clock does not count.
     let rounds = (5_000_000 / run.rows).max(1);
     let repeats = if run.rows > 10_000_000 { run.arguments.repeats.min(3) } else { run.arguments.repeats };
     let samples = Samples::interleave(

@@ -5,34 +5,26 @@ use std::time::Instant;
 
 use crate::arguments::Arguments;
 use crate::data::{Random, Result, Value, key_of_row, sorted_keys};
-use crate::figure::{Figure, Line, Settings, append, find};
+use crate::figure::{Line, Settings, append};
 use crate::machine::version;
 use crate::plain::{folder_bytes, pages_written, private_bytes, write_file};
+use crate::reads;
 use crate::sample::{Samples, median};
 use crate::stores::{Reader, Store};
-use crate::{reads, show};
+use crate::workload::Run;
 
-/// Rows in the commits of random inserts, at most; fewer where there are fewer.
+/// The most rows in the commits of random inserts; fewer if the store has fewer.
 const INSERTS: u64 = 10_000_000;
-/// Where the random updates and inserts of each kind begin.
+/// The seed of the random updates and inserts.
 const SEED: u64 = 0xD57;
 
-/// What a run of one store knows.
-pub(crate) struct Run<'a> {
-    pub(crate) arguments: &'a Arguments,
-    pub(crate) rows: u64,
-    /// The yardstick: the values by row number.
-    pub(crate) points: &'a [Value],
-    pub(crate) folder: PathBuf,
-}
-
-/// Measures one store; its files lie in the folder, and are deleted in between.
+/// Measures one store. Its files are in the folder, and are deleted in between.
 pub(crate) fn run<S: Store>(arguments: &Arguments, folder: &Path, rows: u64) -> Result<()> {
     let settings =
         Settings { store: S::NAME.to_owned(), version: version(S::CRATE), settings: S::SETTINGS.to_owned() };
     println!("\n{} {}: {}", settings.store, settings.version, settings.settings);
     append(&arguments.results, &Line::Store(settings))?;
-    // Filled before the yardstick, so that what it takes can be told apart.
+    // Filled before the yardstick, so that its memory can be told apart.
     let points: Vec<Value> = (0..rows).map(|row| Value::of_key(key_of_row(row))).collect();
     let run = Run { arguments, rows, points: &points, folder: folder.to_owned() };
     if !S::BY_ROW && S::DURABLE && run.wants("load_unsorted") {
@@ -53,24 +45,6 @@ pub(crate) fn run<S: Store>(arguments: &Arguments, folder: &Path, rows: u64) -> 
 }
 
 impl Run<'_> {
-    pub(crate) fn wants(&self, workload: &str) -> bool {
-        self.arguments.workloads.is_empty() || self.arguments.workloads.iter().any(|name| name == workload)
-    }
-
-    /// Prints a figure, and keeps it.
-    pub(crate) fn tell<S: Store>(&self, workload: &str, samples: Samples) -> Result<()> {
-        let figure: Figure = samples.figure(S::NAME, self.rows, workload);
-        if let Some(workload) = find(workload) {
-            println!("  {:<46} {}", workload.title, show::long(workload, &figure));
-        }
-        append(&self.arguments.results, &Line::Figure(figure))
-    }
-
-    /// A row's key as the store has it.
-    pub(crate) fn key<S: Store>(&self, row: u64) -> u64 {
-        if S::BY_ROW { row } else { key_of_row(row) }
-    }
-
     /// The folder of the store, empty.
     fn empty(&self) -> Result<PathBuf> {
         let folder = self.folder.join("store");
@@ -81,7 +55,8 @@ impl Run<'_> {
         Ok(folder)
     }
 
-    /// Loads so often, beside plain writes of the same bytes, and leaves the last store open.
+    /// Loads `repeats` times, beside plain writes of the same bytes, and returns the last store,
+    /// open.
     fn load<S: Store>(
         &self,
         workload: &str,
@@ -107,7 +82,7 @@ impl Run<'_> {
         if !S::DURABLE {
             samples.yardsticks.clear();
         }
-        // Loaded only for what comes after, it was loaded once: no median.
+        // If only later workloads need it, it was loaded once: no median.
         if self.wants(workload) {
             self.tell::<S>(workload, samples)?;
         }
@@ -136,7 +111,7 @@ impl Run<'_> {
         Ok(store)
     }
 
-    /// Opens anew, several times; and the first get.
+    /// Opens the store several times, and measures the first get.
     fn open<S: Store>(&self, mut store: S) -> Result<S> {
         if !S::DURABLE || !self.wants("open") {
             return Ok(store);
@@ -159,7 +134,7 @@ impl Run<'_> {
         Ok(store)
     }
 
-    /// What a process that reads everything takes for itself.
+    /// Measures the private memory of a process that reads everything.
     fn memory<S: Store>(&self, store: S) -> Result<S> {
         if !S::DURABLE || !self.wants("memory") {
             return Ok(store);
@@ -194,7 +169,8 @@ impl Run<'_> {
                 reads::scan(self, store, workload)?;
                 continue;
             }
-            // How many pages such a commit writes: of five that do not count, or of the one that does.
+            // How many pages such a commit writes: of five that do not count, or of the one that
+            // does.
             let mut written = Vec::new();
             for _ in 0..if updates < 1_000_000 { 5 } else { 0 } {
                 let changes = changes::<S>(self, &mut random, updates);
@@ -265,7 +241,7 @@ fn changes<S: Store>(run: &Run<'_>, random: &mut Random, count: usize) -> Vec<(u
     rows.into_iter().map(|row| (run.key::<S>(row), random.next() as i32)).collect()
 }
 
-/// In a process of its own: reads everything, then prints how much private memory it has.
+/// Runs in a process of its own: reads everything, then prints its private memory.
 pub(crate) fn memory<S: Store>(folder: &Path, rows: u64) -> Result<()> {
     let store = S::open(folder)?;
     let mut random = Random::new(SEED);

@@ -1,13 +1,13 @@
-//! Repeats, each between two measurements of the yardstick, and their medians.
+//! The repeats of a workload, each between two measurements of the yardstick, and their medians.
 
 use crate::data::Result;
 use crate::figure::Figure;
 use crate::machine::load_average;
 
-/// Times of the repeats of one workload, in seconds an operation.
+/// The times of the repeats of one workload, in seconds per operation.
 pub(crate) struct Samples {
     pub(crate) values: Vec<f64>,
-    /// The mean of the yardstick right before and right after each.
+    /// The mean of the yardstick right before and right after each repeat.
     pub(crate) yardsticks: Vec<f64>,
     pub(crate) pages: Option<u64>,
 }
@@ -18,7 +18,7 @@ impl Samples {
         Samples { values, yardsticks: Vec::new(), pages: None }
     }
 
-    /// Measures so often, with the yardstick before, between and after.
+    /// Measures this often, with the yardstick before, between and after.
     pub(crate) fn interleave(
         repeats: usize,
         mut yardstick: impl FnMut(usize) -> Result<f64>,
@@ -53,7 +53,7 @@ impl Samples {
     }
 }
 
-/// `None` of nothing.
+/// The median; `None` if there are no values.
 pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;

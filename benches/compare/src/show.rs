@@ -1,8 +1,8 @@
-//! Figures as a person reads them.
+//! Figures as text for people.
 
 use crate::figure::{Figure, Unit, Workload};
 
-/// Three digits that matter.
+/// Three significant digits.
 pub(crate) fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
@@ -27,7 +27,7 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// A cell of a table: the value, and how many times the yardstick's time it is.
+/// A cell of a table: the value, and its ratio to the yardstick.
 pub(crate) fn cell(workload: &Workload, figure: &Figure) -> String {
     let value = number(workload.unit.scale(figure.value));
     match figure.ratio {
@@ -36,7 +36,7 @@ pub(crate) fn cell(workload: &Workload, figure: &Figure) -> String {
     }
 }
 
-/// For the terminal.
+/// A figure for the terminal.
 pub(crate) fn long(workload: &Workload, figure: &Figure) -> String {
     let unit = workload.unit.name();
     let scaled = |value: f64| number(workload.unit.scale(value));

@@ -1,20 +1,21 @@
-//! Where values stand on an axis: bins of a round width, with labels that a person expects.
+//! The axis of a histogram: bins of a round width, and labels that a person expects. `collect`
+//! sorts values into its bins; `text` and `svg` write its labels. It knows no table and no drawing.
 
 use drystone::{Date, Timestamp, Type, Value};
 
-/// What numbers mean.
+/// What the numbers on an axis mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Whole,
     Real,
-    /// Days.
+    /// Days since 1970.
     Date,
-    /// Seconds.
+    /// Seconds since 1970.
     Time,
 }
 
 const DAY: f64 = 86_400.0;
-/// The first Monday of 1970 is the fifth of January: weeks begin on Mondays.
+/// The first Monday of 1970, 5 January: weeks begin on Mondays.
 const MONDAY: f64 = 4.0;
 const DAYS: [f64; 10] = [1.0, 2.0, 7.0, 14.0, 28.0, 91.0, 182.0, 364.0, 728.0, 1820.0];
 const SECONDS: [f64; 15] = [
@@ -22,7 +23,7 @@ const SECONDS: [f64; 15] = [
 ];
 
 impl Kind {
-    /// Of a field, if its values stand on an axis; else they are names.
+    /// The kind of a type. `None`: its values are drawn as names.
     pub(super) fn of(ty: &Type) -> Option<Kind> {
         match ty {
             Type::F32 | Type::F64 => Some(Kind::Real),
@@ -33,7 +34,7 @@ impl Kind {
         }
     }
 
-    /// The place of a value. `None` if it has none: null, or not a number.
+    /// The position of a value on the axis. `None` for null and NaN.
     pub(super) fn place(value: &Value<'_>) -> Option<f64> {
         let place = match value {
             Value::Unsigned(number) => *number as f64,
@@ -47,7 +48,7 @@ impl Kind {
         place.is_finite().then_some(place)
     }
 
-    /// Widths of bins that a person expects, from the least.
+    /// Widths of bins that a person expects, from the smallest.
     fn widths(self) -> Box<dyn Iterator<Item = f64>> {
         let decimals = |from: i32| {
             (from..308).flat_map(move |power| [1.0, 2.0, 5.0].map(|digit| digit * 10_f64.powi(power)))
@@ -66,7 +67,7 @@ impl Kind {
         }
     }
 
-    /// Where bins of this width are counted from.
+    /// The edge from which bins of this width are counted.
     fn origin(self, width: f64) -> f64 {
         match self {
             Kind::Date if width >= 7.0 => MONDAY,
@@ -75,10 +76,10 @@ impl Kind {
         }
     }
 
-    /// A value as it is written where it stands alone.
+    /// A value that stands alone, in full.
     pub(super) fn exact(self, value: f64) -> String {
         match self {
-            // What was an f32 is written as one.
+            // A value that came from an f32 has fewer digits.
             Kind::Real if f64::from(value as f32) == value => real(value as f32),
             Kind::Real => real(value),
             Kind::Time => Timestamp::from_micros((value * 1e6).round() as i64).to_string(),
@@ -86,7 +87,7 @@ impl Kind {
         }
     }
 
-    /// A value as a person writes it, where neighbours are so far apart.
+    /// A value beside others that are `step` apart, as short as that allows.
     pub(super) fn label(self, value: f64, step: f64) -> String {
         match self {
             Kind::Whole if value.abs() < 1e15 => grouped(value as i64),
@@ -109,7 +110,7 @@ impl Kind {
     }
 }
 
-/// As it is, or with a power of ten where that is far shorter.
+/// In full, or with a power of ten if that is much shorter.
 fn real<F: std::fmt::Display + std::fmt::LowerExp + Into<f64> + Copy>(value: F) -> String {
     let size = value.into().abs();
     if size == 0.0 || (1e-6..1e15).contains(&size) { value.to_string() } else { format!("{value:e}") }
@@ -121,7 +122,7 @@ fn grouped(value: i64) -> String {
     format!("{sign}{}", indicatif::HumanCount(value.unsigned_abs()))
 }
 
-/// With as many digits as tell neighbours apart.
+/// With as many digits as it takes to tell neighbours apart.
 fn number(value: f64, step: f64) -> String {
     if value != 0.0 && !(1e-6..1e15).contains(&value.abs()) {
         let text = format!("{value:.3e}");
@@ -157,7 +158,7 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// At most so many bins, which hold all from the lowest to the highest value.
+    /// At most this many bins, which hold all values from the lowest to the highest.
     pub(super) fn new(kind: Kind, low: f64, high: f64, most: usize) -> Axis {
         let most = most.max(1) as f64;
         let fit = |width: f64| {
@@ -171,17 +172,17 @@ impl Axis {
                 bins: bins as usize,
             })
         };
-        // Numbers so far apart that no round width is wide enough have one bin.
+        // If no round width is wide enough, all values share one bin.
         let one = Axis { kind, start: low, width: (high - low).max(1.0), bins: 1 };
         kind.widths().find_map(fit).unwrap_or(one)
     }
 
-    /// A number among the values, a hundred times as fine as the bins.
+    /// A number with a hundredth of the width of a bin as its precision.
     pub(super) fn fine(&self, value: f64) -> String {
         number(value, self.width / 100.0)
     }
 
-    /// How wide a bin is, as a person says it.
+    /// The width of a bin, in words.
     pub(super) fn step(&self) -> String {
         let count = |number: f64, unit: &str| {
             let plural = if number == 1.0 { "" } else { "s" };
@@ -197,7 +198,7 @@ impl Axis {
         }
     }
 
-    /// The bin of a value: before 0 and behind the last for those outside.
+    /// The bin of a value.
     pub(super) fn bin(&self, value: f64) -> Result<usize, Outside> {
         let at = ((value - self.start) / self.width).floor();
         match at {
@@ -207,12 +208,13 @@ impl Axis {
         }
     }
 
-    /// Where a bin begins.
+    /// The lower edge of a bin.
     pub(super) fn edge(&self, bin: usize) -> f64 {
         self.start + bin as f64 * self.width
     }
 
-    /// Bins whose edges are labelled, with the labels, if each may take so many bins.
+    /// The bins whose edges get a label, with the labels. `bins_of` returns how many bins a label
+    /// is wide.
     pub(super) fn ticks(&self, bins_of: impl Fn(&str) -> usize) -> Vec<(usize, String)> {
         let origin = self.kind.origin(self.width);
         for every in self.kind.widths().filter(|width| *width >= self.width) {
@@ -240,7 +242,7 @@ impl Axis {
     }
 }
 
-/// On which side of the axis a value lies that is not on it.
+/// Where a value is that is not on the axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outside {
     Below,

@@ -1,4 +1,4 @@
-//! A chart as an SVG.
+//! Draws a chart as an SVG, with lengths in pixels. `plot/mod.rs` writes it to a file.
 
 use drystone::{Error, Result};
 use indicatif::HumanCount;
@@ -8,8 +8,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::axis::Axis;
+use super::captions::{left_out, other_groups, summary};
 use super::collect::{Chart, Panel, Scale};
-use super::{left_out, other_groups, summary};
 
 const BARS: RGBColor = RGBColor(0xC2, 0x57, 0x1A);
 const INK: RGBColor = RGBColor(0x33, 0x38, 0x3D);
@@ -19,14 +19,14 @@ const WIDTH: i32 = 800;
 const LEFT: i32 = 90;
 const RIGHT: i32 = 30;
 const TOP: i32 = 64;
-/// Between the axis of one panel and the bars of the next, with its name and what is left out.
+/// Between the axis of a panel and the bars of the next: room for its name and what is not drawn.
 const BETWEEN: i32 = 56;
 const ALONE: i32 = 320;
 const AMONG: i32 = 90;
 const BAR: i32 = 20;
-/// About how wide a character of a label is.
+/// The approximate width of a character of a label.
 const CHARACTER: i32 = 7;
-/// Names longer than so many characters are cut: beside a bar, above a panel, and in the title.
+/// Longer names are cut to this many characters: beside a bar, above a panel, and in the title.
 const BESIDE: usize = 32;
 const ABOVE: usize = 40;
 const TITLE: usize = 80;
@@ -52,7 +52,7 @@ fn paint(chart: &Chart, title: &str, inner: i32, height: i32, text: &mut String)
     let area = SVGBackend::with_string(text, (WIDTH as u32, height as u32)).into_drawing_area();
     area.fill(&WHITE).map_err(|error| said(&error))?;
     write(&area, &shown(title, TITLE), 18, (20, 14), HPos::Left)?;
-    // Room for the widest number beside the axis of any panel, so that the panels stand below each other.
+    // Room for the widest count of any panel, so that the axes are aligned.
     let widest = chart.panels.iter().map(|panel| wide(&HumanCount(panel.rows).to_string())).max();
     let left = LEFT.max(widest.unwrap_or(0) + 28);
     write(&area, &summary(chart), 13, (20, 38), HPos::Left)?;
@@ -132,12 +132,12 @@ fn bars(area: &Area<'_>, panel: &Panel, names: &[String], top: i32) -> Result<()
     Ok(())
 }
 
-/// What stands behind a bar.
+/// The text behind a bar.
 fn label(count: u64, rows: u64) -> String {
     format!("{} ({:.1} %)", HumanCount(count), 100.0 * count as f64 / rows.max(1) as f64)
 }
 
-/// Round counts from 0 up to this one, a few of them.
+/// A few round counts, from 0 to `most`.
 fn rounds(most: u64, few: u64) -> impl Iterator<Item = u64> {
     let powers = (0..).map_while(|power| 10_u64.checked_pow(power));
     let steps = powers.flat_map(|power| [1, 2, 5].map(|digit| power.saturating_mul(digit)));
@@ -145,12 +145,12 @@ fn rounds(most: u64, few: u64) -> impl Iterator<Item = u64> {
     (0..=most / step).map(move |steps| steps * step)
 }
 
-/// About how wide a text is drawn.
+/// The approximate width of a text.
 fn wide(text: &str) -> i32 {
     CHARACTER * text.width() as i32
 }
 
-/// A text without what XML cannot hold, and cut where it is too long.
+/// A text without characters that XML cannot hold, cut if it is too long.
 fn shown(text: &str, most: usize) -> String {
     let fits_xml = |c: &char| !c.is_control() && !matches!(c, '\u{FFFE}' | '\u{FFFF}');
     let clean: String = text.chars().filter(fits_xml).collect();

@@ -1,31 +1,32 @@
-//! A chart in the terminal: columns of block characters above an axis, or a bar for each value.
+//! Draws a chart as text: columns of block characters above an axis, or a bar for each value.
+//! Lengths are in characters. `plot/mod.rs` prints it.
 
 use indicatif::HumanCount;
 use unicode_width::UnicodeWidthStr;
 
 use super::axis::Axis;
+use super::captions::{left_out, other_groups, summary};
 use super::collect::{Chart, Panel, Scale};
-use super::{left_out, other_groups, summary};
 
-/// Eighths of a character, upwards and to the right.
+/// Eighths of a character: bars that grow upwards, and to the right.
 const UP: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const RIGHT: [char; 9] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
-/// Room for the counts beside the axis.
+/// The width of the counts beside the axis.
 const MARGIN: usize = 14;
-/// Lines of a chart alone, and of one among others.
+/// The height of a chart that is alone, and of one of several.
 const ALONE: usize = 12;
 const AMONG: usize = 4;
-/// Names longer than this are cut.
+/// Longer names are cut to this width.
 const NAME: usize = 32;
 
-/// How wide the terminal is.
+/// The width of the terminal.
 fn terminal() -> usize {
     let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let there = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     there.or(asked).unwrap_or(80).clamp(30, 200)
 }
 
-/// How many columns there are for bins.
+/// The width of a chart without its counts.
 pub(super) fn columns() -> usize {
     terminal() - MARGIN - 1
 }
@@ -58,11 +59,11 @@ fn draw_in(chart: &Chart, width: usize) -> String {
     lines.join("\n")
 }
 
-/// Columns above an axis, which has its labels if they are wanted.
+/// Draws columns above an axis, with the labels of the axis if `labelled`.
 fn columns_of(panel: &Panel, axis: &Axis, width: usize, labelled: bool, lines: &mut Vec<String>) {
     let height = if panel.name.is_some() { AMONG } else { ALONE };
     let room = width - MARGIN - 1;
-    // More bins than columns: as many bins share one.
+    // If there are more bins than characters, several bins share one column.
     let share = panel.counts.len().div_ceil(room);
     let counts: Vec<u64> = panel.counts.chunks(share).map(|bins| bins.iter().sum()).collect();
     let wide = (room / counts.len()).clamp(1, 8);
@@ -95,7 +96,7 @@ fn columns_of(panel: &Panel, axis: &Axis, width: usize, labelled: bool, lines: &
     if labelled {
         let mut labels = String::new();
         for (bin, label) in &ticks {
-            // Its middle below the tick.
+            // Centre the label below its tick.
             let middle = MARGIN + bin / share * wide;
             let start = middle.saturating_sub(label.width() / 2).max(labels.width());
             labels.extend(std::iter::repeat_n(' ', start - labels.width()));
@@ -105,13 +106,13 @@ fn columns_of(panel: &Panel, axis: &Axis, width: usize, labelled: bool, lines: &
     }
 }
 
-/// A bar for each value.
+/// Draws a bar for each value.
 fn bars_of(panel: &Panel, names: &[String], width: usize, lines: &mut Vec<String>) {
     let names: Vec<String> = names.iter().map(|name| cut(name)).collect();
     let widest = names.iter().map(|name| name.width()).max().unwrap_or(0);
     let most = panel.counts.iter().copied().max().unwrap_or(0).max(1);
     let count_width = HumanCount(most).to_string().len();
-    // Name, bar, count, percent.
+    // A line is: name, bar, count, percentage.
     let room = width.saturating_sub(widest + count_width + 12).max(8);
     for (name, count) in names.iter().zip(&panel.counts) {
         let exact = *count as f64 / most as f64 * (room * 8) as f64;
@@ -128,7 +129,7 @@ fn bars_of(panel: &Panel, names: &[String], width: usize, lines: &mut Vec<String
     }
 }
 
-/// A name that does not break the lines.
+/// A name without control characters, cut if it is too long.
 fn cut(name: &str) -> String {
     if name.is_empty() {
         return "\"\"".to_owned();

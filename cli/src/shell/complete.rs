@@ -1,4 +1,5 @@
-//! Completing a line: commands, options, tables, and the fields and indexes of the table that the line names.
+//! Completes a line: commands, options, tables, and the fields and indexes of the tables in the
+//! line. It is passed all names, and opens no database itself.
 
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::highlight::Highlighter;
@@ -6,16 +7,16 @@ use rustyline::hint::Hinter;
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 
-/// Names, each with those that belong to it.
+/// Names, each with the names that belong to it.
 pub(super) type Names = Vec<(String, Vec<String>)>;
 
-/// What can be completed.
+/// All names that a line can be completed with.
 pub(super) struct Complete {
-    /// With their options.
+    /// The commands, with their options.
     commands: Names,
-    /// With their fields, as they are now.
+    /// The tables, with their fields, of the newest state.
     tables: Box<dyn Fn() -> Names>,
-    /// Tables with their indexes, as they are now.
+    /// The tables, with their indexes, of the newest state.
     indexes: Box<dyn Fn() -> Names>,
     files: FilenameCompleter,
 }
@@ -29,9 +30,9 @@ impl Complete {
         Complete { commands, tables, indexes, files: FilenameCompleter::new() }
     }
 
-    /// Where the word at the end of this line begins, and what it may become.
+    /// Where the word at the end of this line begins, and the names that begin like it.
     fn candidates(&self, line: &str) -> (usize, Vec<String>) {
-        // Fields stand in lists, conditions and assignments as well as alone.
+        // Fields may be in a list, a condition or an assignment.
         let is_between = |c: char| c.is_whitespace() || ",='\"()<>!".contains(c);
         let start =
             line.rfind(is_between).map_or(0, |at| at + line[at..].chars().next().map_or(1, char::len_utf8));
@@ -48,7 +49,7 @@ impl Complete {
         if word.starts_with('-') && before.ends_with(char::is_whitespace) {
             let mut found = matching(word, options);
             if found.is_empty() {
-                // A minus before a field sorts it the other way.
+                // A minus before a field reverses its order.
                 found = self.fields(before, &word[1..]).into_iter().map(|name| format!("-{name}")).collect();
             }
             return (start, found);
@@ -63,20 +64,20 @@ impl Complete {
         (start, found)
     }
 
-    /// Fields of the tables that are named in what comes before.
+    /// The fields of the tables that the line names before the word.
     fn fields(&self, before: &str, word: &str) -> Vec<String> {
         named_in(before, word, &(self.tables)())
     }
 }
 
-/// Whether the next word is the name of an index: after `--index`, or in `index drop TABLE`.
+/// Whether the next word is an index: after `--index`, or in `index drop TABLE`.
 fn names_index(before: &str) -> bool {
     let words = split(before);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     words.last() == Some(&"--index") || matches!(words[..], ["index", "drop", _])
 }
 
-/// What belongs to the tables that are named in what comes before.
+/// The names that belong to the tables that the line names before the word.
 fn named_in(before: &str, word: &str, tables: &Names) -> Vec<String> {
     let words = split(before);
     let named = tables.iter().filter(|(name, _)| words.iter().skip(1).any(|word| word == name));
@@ -108,7 +109,7 @@ impl Completer for Complete {
             return self.files.complete(line, pos, context);
         }
         let quoted = |name: &str| match shlex::try_quote(name) {
-            // Inside of quotes it is theirs to hold it together.
+            // Between quotes, no other quotes are needed.
             Ok(quoted) if !line[..start].ends_with(['"', '\'']) => quoted.into_owned(),
             _ => name.to_owned(),
         };
@@ -135,7 +136,7 @@ mod tests {
 
     fn complete(line: &str) -> String {
         let commands = names(&[
-            ("get", &["--field", "--format"]),
+            ("get", &["--format", "--select"]),
             ("index", &["--unique"]),
             ("query", &["--where"]),
             ("quit", &[]),
@@ -154,8 +155,8 @@ mod tests {
         assert_eq!(complete("help g"), "5: get");
         assert_eq!(complete("get "), "4: flights planes");
         assert_eq!(complete("get pl"), "4: planes");
-        assert_eq!(complete("get flights --f"), "12: --field --format");
-        assert_eq!(complete("get flights --field de"), "20: dep_delay dest");
+        assert_eq!(complete("get flights --f"), "12: --format");
+        assert_eq!(complete("get flights --select de"), "21: dep_delay dest");
         assert_eq!(complete("query planes --where 'engine = 2 and ta"), "37: tailnum");
         assert_eq!(complete("query flights --select carrier,d"), "31: dep_delay dest");
         assert_eq!(complete("query flights --order-by -de"), "25: -dep_delay -dest");

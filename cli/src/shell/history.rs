@@ -1,18 +1,20 @@
-//! Where the lines of earlier sessions are kept: in the folder for a user's state.
+//! The file with the lines of earlier sessions, in the folder for a user's state. The editor of
+//! `shell/mod.rs` reads and writes it.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// The file, if there is a place for it.
+/// The path of the file. `None` if the user has no such folder.
 pub(super) fn path() -> Option<PathBuf> {
     let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
     let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
     Some(state.join("drystone/history"))
 }
 
-/// Makes the file and its folder, for its owner's eyes alone: commands may hold what is in the tables.
+/// Makes the file and its folder, readable only by their owner: commands may contain data of the
+/// tables.
 pub(super) fn prepare(path: &Path) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;

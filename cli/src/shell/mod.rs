@@ -1,61 +1,70 @@
-//! `drystone shell`: a prompt that takes the commands for one database.
+//! `drystone shell`: a prompt that takes the commands for one database. `args.rs` passes it the
+//! command line that parses and runs them.
 
 mod complete;
 mod history;
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, FromArgMatches};
 use drystone::{Database, Dyn, Error, Result};
 use rustyline::error::ReadlineError;
 use rustyline::{CompletionType, Config, Editor};
 
-use crate::{Arguments, Outcome, open, output, say};
+use crate::open;
+use crate::report::{Outcome, is_closed, report, say, wrong_use};
 use complete::Complete;
 
-/// Take commands for a database, one a line, at a prompt
+/// Take commands for a database, one per line, at a prompt
 ///
-/// They are those of the command line, without the database: get flights 17. Tab completes commands, tables and fields. Text with spaces
-/// stands in quotes. A line from a pipe is a command as well; a line that begins with # is passed over.
+/// They are those of the command line, without the database: get flights 17. Tab completes
+/// commands, tables and fields. Text with spaces is put in quotes. Commands can also come from a
+/// pipe; a line that begins with # is a comment.
 ///
-/// Exit code of commands from a pipe: that of the worst of them.
+/// The exit code of commands from a pipe is that of the worst of them.
 #[derive(Args)]
 pub(crate) struct Shell {
     /// The database file
-    file: PathBuf,
+    db: PathBuf,
 }
 
-/// What a line asks for.
+/// The command line of the program: parses a command, and runs it.
+pub(crate) trait CommandLine: CommandFactory + FromArgMatches {
+    fn run(&self) -> Result<Outcome>;
+}
+
+/// What a line says.
 enum Line {
     Nothing,
     Leave,
-    /// A command, with the database put in, for clap to read.
+    /// A command, with the database inserted, for clap to parse.
     Run(Vec<OsString>),
-    /// The commands, or how one of them is used.
+    /// List the commands, or describe one of them.
     Help(Option<String>),
 }
 
 impl Shell {
-    pub(crate) fn run(&self) -> Result<Outcome> {
-        // Open all the while: the commands share it, and what was verified once stays so. Where it cannot be written, it is read.
-        let db = open::to_write(&self.file).or_else(|error| open::to_read(&self.file).map_err(|_| error))?;
-        if io::stdin().is_terminal() { self.talk(&db) } else { self.obey(&db) }
+    pub(crate) fn run<C: CommandLine>(&self) -> Result<Outcome> {
+        // Open until the shell ends: the commands share it, so each page is verified only once. If
+        // it cannot be opened for writing, it is opened for reading.
+        let db = open::to_write(&self.db).or_else(|error| open::to_read(&self.db).map_err(|_| error))?;
+        if io::stdin().is_terminal() { self.talk::<C>(&db) } else { self.obey::<C>() }
     }
 
-    /// Takes commands from a person.
-    fn talk(&self, db: &Database) -> Result<Outcome> {
+    /// Takes commands from a terminal.
+    fn talk<C: CommandLine>(&self, db: &Database) -> Result<Outcome> {
         let failed = |error: ReadlineError| Error::io("cannot read the terminal", io::Error::other(error));
         let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
         let mut editor = Editor::with_config(config).map_err(failed)?;
-        let commands = commands(&self.file);
+        let commands = commands::<C>(&self.db);
         editor.set_helper(Some(Complete::new(db.clone(), &commands)));
         let history = history::path();
         if let Some(path) = &history {
             let _ = editor.load_history(path);
         }
-        let name = self.file.file_stem().unwrap_or_default().to_string_lossy();
+        let name = self.db.file_stem().unwrap_or_default().to_string_lossy();
         let prompt = format!("{name}> ");
         say("help shows the commands, quit (or Ctrl-D) leaves");
         loop {
@@ -65,7 +74,7 @@ impl Shell {
                 Err(ReadlineError::Eof) => break,
                 Err(error) => return Err(failed(error)),
             };
-            match self.take(&line) {
+            match self.take::<C>(&line) {
                 Ok(Some(_)) => {}
                 Ok(None) => break,
                 Err(error) => say(format_args!("error: {error}")),
@@ -78,19 +87,19 @@ impl Shell {
     }
 
     /// Takes commands from a pipe.
-    fn obey(&self, _db: &Database) -> Result<Outcome> {
+    fn obey<C: CommandLine>(&self) -> Result<Outcome> {
         let mut worst = Ok(Outcome::Done);
         for (number, line) in (1..).zip(io::stdin().lock().lines()) {
             let line = line.map_err(|error| Error::io("cannot read standard input", error))?;
-            match self.take(&line) {
+            match self.take::<C>(&line) {
                 Ok(None) => break,
                 Ok(Some(Outcome::Done)) => {}
                 Ok(Some(outcome)) if worst.is_ok() => worst = Ok(outcome),
                 Ok(Some(_)) => {}
-                Err(error) if output::is_closed(&error) => return Err(error),
+                Err(error) if is_closed(&error) => return Err(error),
                 Err(error) => {
                     let error = error.within(format_args!("line {number}"));
-                    // The last one is said by whoever ends the command.
+                    // The caller prints the last error.
                     if let Err(before) = std::mem::replace(&mut worst, Err(error)) {
                         say(format_args!("error: {before}"));
                     }
@@ -100,35 +109,28 @@ impl Shell {
         worst
     }
 
-    /// Does what a line says. `None` to leave.
-    fn take(&self, line: &str) -> Result<Option<Outcome>> {
+    /// Does what a line says. Returns `None` if it says to leave.
+    fn take<C: CommandLine>(&self, line: &str) -> Result<Option<Outcome>> {
         let arguments = match self.read(line)? {
             Line::Nothing => return Ok(Some(Outcome::Done)),
             Line::Leave => return Ok(None),
             Line::Help(command) => {
-                let mut commands = commands(&self.file);
-                let text = match &command {
-                    None => commands.render_help(),
-                    Some(name) => match commands.find_subcommand_mut(name) {
-                        Some(command) => command.render_long_help(),
-                        None => return crate::wrong_use(format!("there is no command {name:?}; see help")),
-                    },
-                };
-                output::report(text.to_string().trim_end())?;
+                let help = help(commands::<C>(&self.db), command.as_deref())?;
+                report(help.trim_end())?;
                 return Ok(Some(Outcome::Done));
             }
             Line::Run(arguments) => arguments,
         };
-        let mut commands = commands(&self.file);
-        let parsed = commands.try_get_matches_from_mut(arguments);
-        match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
-            Ok(Arguments { command }) => command.run().map(Some),
+        let parsed = commands::<C>(&self.db).try_get_matches_from(arguments);
+        match parsed.and_then(|matches| C::from_arg_matches(&matches)) {
+            Ok(command) => command.run().map(Some),
+            // Not an error, but help that was asked for.
             Err(error) if !error.use_stderr() => {
-                output::report(error.to_string().trim_end()).map(|()| Some(Outcome::Done))
+                report(error.to_string().trim_end()).map(|()| Some(Outcome::Done))
             }
             Err(error) => {
                 let text = error.to_string();
-                crate::wrong_use(text.trim_start_matches("error: ").trim_end().to_owned())
+                wrong_use(text.trim_start_matches("error: ").trim_end().to_owned())
             }
         }
     }
@@ -139,7 +141,7 @@ impl Shell {
             return Ok(Line::Nothing);
         }
         let Some(mut words) = shlex::split(line) else {
-            return crate::wrong_use("a quote is not closed".into());
+            return wrong_use("a quote is not closed".into());
         };
         if words.is_empty() {
             return Ok(Line::Nothing);
@@ -157,24 +159,34 @@ impl Shell {
         })
     }
 
-    /// The file as an argument that is not taken for an option.
+    /// The file as an argument that clap does not take for an option.
     fn file_argument(&self) -> OsString {
-        let is_option = self.file.as_os_str().as_encoded_bytes().starts_with(b"-");
-        if is_option { PathBuf::from(".").join(&self.file).into() } else { self.file.clone().into() }
+        let is_option = self.db.as_os_str().as_encoded_bytes().starts_with(b"-");
+        if is_option { PathBuf::from(".").join(&self.db).into() } else { self.db.clone().into() }
     }
 }
 
-/// The commands that work on one database, as they are given here: without it.
-fn commands(file: &std::path::Path) -> clap::Command {
-    let all = Arguments::command();
+/// The help of all commands, or of one.
+fn help(mut commands: clap::Command, name: Option<&str>) -> Result<String> {
+    let Some(name) = name else { return Ok(commands.render_help().to_string()) };
+    match commands.find_subcommand_mut(name) {
+        Some(command) => Ok(command.render_long_help().to_string()),
+        None => wrong_use(format!("there is no command {name:?}; see help")),
+    }
+}
+
+/// The commands that work on one database: those whose first argument is `db`, which is left out
+/// here.
+fn commands<C: CommandLine>(db: &Path) -> clap::Command {
+    let all = C::command();
     let mut shell = clap::Command::new("drystone")
         .no_binary_name(true)
         .subcommand_required(true)
         .disable_help_subcommand(true)
         .override_usage("COMMAND [ARGUMENTS]")
         .after_help("help COMMAND says how a command is used; quit leaves.")
-        .about(format!("Commands for {}", file.display()));
-    for command in all.get_subcommands() {
+        .about(format!("Commands for {}", db.display()));
+    for command in all.get_subcommands().filter(|command| command.get_name() != "shell") {
         if command.get_positionals().next().is_some_and(|first| first.get_id() == "db") {
             let usage = command.clone().render_usage().to_string().replace("<DB> ", "").replace(" <DB>", "");
             let usage = usage.trim_start_matches("Usage: ").to_owned();

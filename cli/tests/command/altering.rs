@@ -1,4 +1,4 @@
-//! `alter`: the fields of a table, and its name.
+//! `drystone alter`: the fields of a table, and its name.
 
 use crate::Folder;
 
@@ -73,10 +73,10 @@ fn a_dry_run_tells_and_changes_nothing() {
     assert!(dry(&["type", "x", "i16"]).ends_with("rows written again: 0 of 1,000\n"));
     assert!(dry(&["to", "u"]).contains("would be \"u\": id: u32 key"));
     let refused = folder.refused(2, &["alter", "a.dry", "t", "--dry-run", "type", "id", "u8"]);
-    assert!(refused.contains("row (256): field \"id\": 256 is no u8"), "{refused}");
+    assert!(refused.contains("row (256): field \"id\": 256 is not a valid u8"), "{refused}");
     assert_eq!(schema(&folder, "t"), SCHEMA);
     folder.done(&["check", "a.dry"]);
-    // What was tried lies behind the old end.
+    // The pages that the dry run wrote are behind the old end.
     let after = std::fs::read(folder.path("a.dry")).unwrap();
     assert!(after.starts_with(&before) && !before.is_empty());
 }
@@ -92,8 +92,8 @@ fn what_cannot_be_altered_is_said() {
     refused(&["drop", "note"], "field \"note\" is in index \"by_x\"; drop that first");
     refused(&["drop", "id"], "is part of the key");
     refused(&["append", "y: u8"], "declare it with a default, or nullable");
-    refused(&["append", "y: u8 = 1, z: u8 = 2"], "2 fields, where one is appended at a time");
-    refused(&["type", "x", "i17"], "\"i17\" is no type");
+    refused(&["append", "y: u8 = 1, z: u8 = 2"], "2 fields; append one at a time");
+    refused(&["type", "x", "i17"], "\"i17\" is not a type");
     refused(&["type", "x", "i8 = 3"], "is more than a type");
     refused(&["type", "x", "i8, y: u8"], "is more than a type");
     refused(&["reorder", "x,id,note,side"], "the fields of the key come first: \"id\"");

@@ -1,4 +1,4 @@
-//! `info`, `check` and `completions`.
+//! `drystone info`, `check` and `completions`.
 
 use crate::Folder;
 
@@ -50,7 +50,7 @@ fn indexes_are_made_listed_used_and_dropped() {
     for info in [&["info", "a.dry"][..], &["info", "a.dry", "points"]] {
         assert_eq!(line(&folder.done(info), "by_x")[..4], ["by_x", "points", "x", "no"]);
     }
-    // What is loaded afterwards is in it, and a query finds it there.
+    // Rows that are loaded later are in the index too, and a query finds them there.
     folder.file("b.csv", "id,x\n7000,1000\n").done(&["load", "a.dry", "points", "b.csv"]);
     let found = folder.done(&["query", "a.dry", "points", "--where", "x = 1000", "--format", "csv"]);
     assert_eq!(found, "id,x\n7000,1000\n");
@@ -70,22 +70,22 @@ fn check_tells_sound_from_damaged_from_what_is_no_database() {
     assert!(said.contains("a.dry: sound; 2 tables, 10,000 rows"), "{said}");
 
     let mut bytes = std::fs::read(folder.path("a.dry")).unwrap();
-    // Somewhere in the rows of one of the two tables.
+    // Damage in the rows of one of the two tables.
     let at = bytes.windows(6).position(|six| six == [0x39, 5, 0, 0, 0, 0]).unwrap();
     bytes[at + 4] ^= 1;
     let ran = folder.file("b.dry", &bytes).run(&["check", "b.dry"]);
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.stdout.contains("table \"points\"") && ran.stdout.contains("page "), "{ran:?}");
     assert!(ran.stdout.contains("b.dry: 1 problem"), "{ran:?}");
-    // Reading it is an error, and never a wrong answer.
+    // Reading the damaged rows is an error, never a wrong answer.
     let ran = folder.run(&["scan", "b.dry", "points", "--format", "csv"]);
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.stderr.contains("checksum"), "{ran:?}");
 
-    // Nothing hides what lies behind it: both tables, and a meta page.
+    // One damaged part does not hide another: both tables, and a meta page.
     let other = bytes.windows(6).position(|six| six == [0x39, 5, 0, 0x3A, 5, 1]).unwrap();
     bytes[other + 2] ^= 1;
-    // The seal of the last commit is the one that is left.
+    // Only the seal of the last commit is left.
     let meta = usize::from(bytes[12] == 1);
     bytes[meta * 4096 + 60] ^= 1;
     let ran = folder.file("both.dry", &bytes).run(&["check", "both.dry"]);
@@ -136,7 +136,7 @@ fn salvage_brings_over_what_holds_and_lists_what_is_lost() {
         "{ran:?}"
     );
     folder.done(&["check", "rest.dry"]);
-    // Every row that is there is one of the old ones, and what is missing lies side by side.
+    // Every rescued row is an old one, and the lost rows are side by side.
     let rest = folder.done(&["scan", "rest.dry", "points", "--format", "csv"]);
     let old: Vec<&str> = before.lines().collect();
     let rest: Vec<&str> = rest.lines().collect();

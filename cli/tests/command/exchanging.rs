@@ -1,4 +1,5 @@
-//! `load` and `export`: files of other formats in and out, by their first bytes, their names or as they are asked for.
+//! `drystone load` and `export`: files of other formats, found by their first bytes, their names or
+//! `--format`.
 
 use crate::Folder;
 
@@ -42,7 +43,7 @@ fn what_is_exported_loads_as_the_same_table() {
         let format = name.split_once('.').unwrap().1;
         let bytes =
             folder.command(&["export", "a.dry", "t", "-", "--format", format]).output().unwrap().stdout;
-        let from: &[&str] = if format == "jsonl" { &["--from", "jsonl"] } else { &[] };
+        let from: &[&str] = if format == "jsonl" { &["--format", "jsonl"] } else { &[] };
         let ran = folder.run_with(&[&["load", "b.dry", format, "-"], more, from].concat(), &bytes);
         assert_eq!((ran.code, &*ran.stderr), (0, ""), "{ran:?}");
     }
@@ -95,15 +96,15 @@ fn mistakes_are_named_and_leave_no_file() {
     folder.file("half.parquet", &whole[..whole.len() / 2]).file("not.arrow", "id\n1\n");
     for (arguments, expected) in [
         (&["load", "b.dry", "t", "gone.parquet"][..], "cannot open gone.parquet: No such file"),
-        (&["load", "b.dry", "t", "half.parquet"], "half.parquet: it is no sound Parquet file"),
-        (&["load", "b.dry", "t", "not.arrow"], "not.arrow: it is no sound Arrow file: "),
-        (&["load", "b.dry", "t", "x.parquet", "--from", "arrow"], "x.parquet: it is no sound Arrow file: "),
-        (&["load", "b.dry", "t", "x.parquet", "--null", "NA"], "--null is for CSV; x.parquet is none"),
-        (&["load", "b.dry", "t", "x.parquet", "--skip-bad", "bad"], "--skip-bad is for CSV"),
+        (&["load", "b.dry", "t", "half.parquet"], "half.parquet: it is not a valid Parquet file"),
+        (&["load", "b.dry", "t", "not.arrow"], "not.arrow: it is not a valid Arrow file: "),
         (
-            &["export", "a.dry", "t", "x.what"],
-            "x.what does not say by its name what it is to be; give --format",
+            &["load", "b.dry", "t", "x.parquet", "--format", "arrow"],
+            "x.parquet: it is not a valid Arrow file: ",
         ),
+        (&["load", "b.dry", "t", "x.parquet", "--null", "NA"], "--null is for CSV; x.parquet is not CSV"),
+        (&["load", "b.dry", "t", "x.parquet", "--skip-bad", "bad"], "--skip-bad is for CSV"),
+        (&["export", "a.dry", "t", "x.what"], "the name x.what does not tell the format; give --format"),
         (&["export", "a.dry", "t", "a.dry", "--format", "csv"], "cannot write a.dry: it is the database"),
         (&["export", "a.dry", "t", "gone/x.csv"], "cannot write gone/x.csv: No such file"),
         (&["export", "a.dry", "u", "x.csv"], "\"u\""),
@@ -142,7 +143,7 @@ fn json_lines_are_looked_through_when_that_is_asked_for() {
     folder.file("b.jsonl", "{\"id\": 8}\n{\"id\": \"x\"}\n");
     let refusal = folder.refused(2, &["load", "a.dry", "t", "b.jsonl"]);
     assert!(
-        refusal.contains("line 2 of b.jsonl: field \"id\": \"x\" is no u16: not a whole number"),
+        refusal.contains("line 2 of b.jsonl: field \"id\": \"x\" is not a valid u16: not a whole number"),
         "{refusal}"
     );
     assert_eq!(rows(&folder, "a.dry"), "id,tag\n7,x\n300,\n");
@@ -156,10 +157,10 @@ fn numpy_maps_a_table_by_the_line_that_info_prints() {
     let dtype = "[('id','|u1'),('part','<i2'),('name','S5'),('delay','<i2'),('seen','<M8[us]'),('raw','V2'),('v','<f4',(2,))]";
     assert!(line.starts_with(&format!("numpy.memmap('a.dry', dtype={dtype}, mode='r', offset=")), "{line}");
     assert!(line.ends_with(", shape=(3,))"), "{line}");
-    // The first row begins with its key, 7 and -1.
+    // The bytes of the first row: its key is 7 and -1.
     let offset: usize = line.split("offset=").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
     assert_eq!(std::fs::read(folder.path("a.dry")).unwrap()[offset..offset + 3], [7, 0xFF, 0xFF]);
-    // Rows that no longer lie side by side are not offered.
+    // Rows that are no longer side by side cannot be mapped.
     folder.file(
         "more.csv",
         (0..60_000)

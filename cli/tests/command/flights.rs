@@ -1,4 +1,4 @@
-//! The main job on real input: all flights of 2013.
+//! Load, query and check on real input: all flights of 2013.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,8 @@ fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/data").join(name)
 }
 
-/// The lines of the CSV, the header and then the others in the order of their text, with missing values empty.
+/// The lines of the CSV: the header, then the others in the order of their text. Missing values are
+/// empty.
 fn original() -> Vec<String> {
     let file = std::fs::File::open(data("flights-2013.csv.zst")).unwrap();
     let text = String::from_utf8(zstd::decode_all(file).unwrap()).unwrap();
@@ -43,14 +44,11 @@ fn flights_come_back_value_by_value_by_a_schema_file() {
 
     let key = ["2013-01-01T10:00:00Z", "UA", "1545"];
     let get = |more: &[&str]| folder.done(&[&["get", "f.dry", "flights"], &key[..], more].concat());
-    assert_eq!(
-        get(&["--field", "dep_delay", "--field", "tailnum", "--format", "csv"]),
-        "dep_delay,tailnum\n2,N14228\n"
-    );
+    assert_eq!(get(&["--select", "dep_delay,tailnum", "--format", "csv"]), "dep_delay,tailnum\n2,N14228\n");
     assert_eq!(get(&["--at", "8:str[2]", "--at", "10:u16", "--format", "csv"]), "8:str[2],10:u16\nUA,1545\n");
     let info = folder.done(&["info", "f.dry"]);
     assert!(info.contains("336,776") && info.contains("time_hour, carrier, flight"), "{info}");
-    // (Key and value) × rows × 1.005 is what the design promises.
+    // The design promises at most (key and value) × rows × 1.005 bytes.
     let bytes = std::fs::metadata(folder.path("f.dry")).unwrap().len();
     assert!(bytes as f64 <= 46.0 * 336_776.0 * 1.005, "{bytes} bytes");
     let checked = folder.done(&["check", "f.dry"]);
@@ -99,7 +97,7 @@ fn the_commands_in_the_readme_work() {
     }
 }
 
-/// The words of a command, as a shell takes them: what stands in single quotes is one, or a part of one.
+/// The words of a command, split as a shell does: text between single quotes is not split.
 fn words(command: &str) -> Vec<String> {
     let (mut words, mut quoted) = (vec![String::new()], false);
     for letter in command.chars() {

@@ -1,8 +1,8 @@
-//! `compact`, `backup` and `copy`.
+//! `drystone compact`, `backup` and `copy`.
 
 use crate::Folder;
 
-/// Rows in random order, of which many were removed again.
+/// A table with gaps: rows in random order, many of them removed again.
 fn folder() -> Folder {
     let folder = Folder::new();
     let lines: String = (0..20_000_u32).map(|n| format!("{n},{}\n", n % 7)).collect();

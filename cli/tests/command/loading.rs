@@ -1,4 +1,4 @@
-//! `load`: inputs, schemas, bad lines, duplicates, and that a load is all or nothing.
+//! `drystone load`: inputs, schemas, bad lines, duplicates, and that a load is all or nothing.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -22,7 +22,7 @@ fn plain_gzip_zstd_and_standard_input_give_the_same_rows() {
         ("a.csv", TEXT.as_bytes().to_vec()),
         ("a.csv.gz", gzip.finish().unwrap()),
         ("a.csv.zst", zstd.clone()),
-        // What the file is, its first bytes say, not its name.
+        // The first bytes tell what the file is, not its name.
         ("a.data", zstd),
     ] {
         for types in [&["--schema", SCHEMA][..], &["--infer", "--key", "id"]] {
@@ -30,7 +30,7 @@ fn plain_gzip_zstd_and_standard_input_give_the_same_rows() {
             folder.file(name, &bytes).done(&[&["load", "a.dry", "t", name], types].concat());
             assert_eq!(rows(&folder).lines().count(), 3, "{name}");
             assert_eq!(
-                folder.done(&["get", "a.dry", "t", "7", "--field", "delay", "--format", "csv"]),
+                folder.done(&["get", "a.dry", "t", "7", "--select", "delay", "--format", "csv"]),
                 "delay\n-3\n"
             );
             let ran = folder.run_with(&[&["load", "a.dry", "u", "-"], types].concat(), &bytes);
@@ -104,7 +104,7 @@ fn a_bad_line_ends_the_load_and_leaves_what_was_there() {
     let said = folder.refused(2, &["load", "a.dry", "t", "b.csv"]);
     assert_eq!(
         said,
-        "error: table \"t\": line 3 of b.csv, column 3: field \"delay\": \"late\" is no i16?: not a whole number\n"
+        "error: table \"t\": line 3 of b.csv, column 3: field \"delay\": \"late\" is not a valid i16?: not a whole number\n"
     );
     let said = folder.refused(2, &["load", "a.dry", "t", "b.csv", "--replace"]);
     assert!(said.contains("line 3"), "{said}");
@@ -125,7 +125,7 @@ fn bad_lines_are_set_aside_and_can_be_loaded_when_they_are_mended() {
     let mended = bad.replace("late", "9").replace("much too long", "z").replace("4\n", "4,,\n");
     folder.file("mended.csv", mended).done(&["load", "a.dry", "t", "mended.csv"]);
     assert_eq!(rows(&folder), "id,name,delay\n1,eve,\n2,eve,9\n3,z,1\n4,\"\",\n5,\"a\nb\",6\n");
-    // Types are found in the good lines.
+    // Types are inferred from the good lines.
     folder.file("c.csv", "a,b\n1,2\n3\n").run(&[
         "load",
         "a.dry",
@@ -153,7 +153,7 @@ fn missing_values_are_spelled_as_named() {
     folder.file("a.csv", "country,n\nNA,1\n-,NA\n");
     let schema = ["load", "a.dry", "t", "a.csv", "--schema", "country: str[2]?, n: u8?"];
     let said = folder.refused(2, &schema);
-    assert!(said.contains("\"NA\" is no u8?"), "{said}");
+    assert!(said.contains("\"NA\" is not a valid u8?"), "{said}");
     folder.done(&[&schema[..], &["--null", "NA", "--null", "-"]].concat());
     assert_eq!(rows(&folder), "country,n\n,1\n,\n");
 }

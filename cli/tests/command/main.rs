@@ -1,4 +1,4 @@
-//! The `drystone` command, run as a process.
+//! Tests of the `drystone` command, run as a process. Each file tests some commands.
 
 mod altering;
 mod checking;
@@ -17,10 +17,10 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// A folder of its own for each test, and the command run in it.
+/// A temporary folder per test, in which the command runs.
 struct Folder(tempfile::TempDir);
 
-/// What a run of the command gave.
+/// The result of a run of the command.
 #[derive(Debug)]
 struct Ran {
     code: i32,
@@ -37,7 +37,6 @@ impl Folder {
         self.0.path().join(name)
     }
 
-    /// Writes a file.
     fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> &Folder {
         std::fs::write(self.path(name), bytes).unwrap();
         self
@@ -58,7 +57,7 @@ impl Folder {
         let mut command = self.command(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // A command that needs no input may be gone already.
+        // A command that needs no input may have ended already.
         let _ = child.stdin.take().unwrap().write_all(input.as_ref());
         let output = child.wait_with_output().unwrap();
         Ran {
@@ -68,7 +67,8 @@ impl Folder {
         }
     }
 
-    /// Runs the command, which must do its work and say nothing on standard error, and gives its standard output.
+    /// Runs the command, which must succeed and print nothing to standard error. Returns its
+    /// standard output.
     #[track_caller]
     fn done(&self, arguments: &[&str]) -> String {
         let ran = self.run(arguments);
@@ -76,7 +76,8 @@ impl Folder {
         ran.stdout
     }
 
-    /// Runs the command, which must end with this exit code and print no results, and gives its standard error.
+    /// Runs the command, which must end with this exit code and print no results. Returns its
+    /// standard error.
     #[track_caller]
     fn refused(&self, code: i32, arguments: &[&str]) -> String {
         let ran = self.run(arguments);

@@ -1,8 +1,9 @@
-//! `plot`: what is counted, and where it is drawn.
+//! `drystone plot`: what is counted, and where it is drawn.
 
 use crate::{Folder, Ran};
 
-/// 100 rows: x from 0 to 9, each ten times but for one null; names of which one is rare; days of 2013; one far value.
+/// 100 rows: `x` from 0 to 9, ten times each, but one is null; names, one of them rare; days of
+/// 2013; one value far from the others.
 fn folder() -> Folder {
     let folder = Folder::new();
     let mut lines = String::from("x,name,day,far\n");
@@ -45,7 +46,7 @@ fn numbers_stand_in_columns_on_an_axis_as_wide_as_the_terminal() {
     assert_eq!(lines[15], "              0   1   2   3   4   5   6   7   8   9");
     assert_eq!(lines[16], "              not drawn: 1 null");
     assert!(lines.iter().all(|line| line.chars().count() <= 55), "{text}");
-    // Two to a bin.
+    // Two values per bin.
     let text = drawn(&folder, &["--field", "x", "--bins", "5", "--where", "x < 8"]);
     assert!(text.contains("          20 ┤") && text.contains("x: 79 values"), "{text}");
 }

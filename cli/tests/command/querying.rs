@@ -1,4 +1,4 @@
-//! `query`.
+//! `drystone query`: its options, and its errors.
 
 use crate::Folder;
 

@@ -1,4 +1,4 @@
-//! `get`, `scan`, `set` and `remove`.
+//! `drystone get`, `scan`, `set` and `remove`.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -32,8 +32,8 @@ fn get_prints_a_row_as_table_csv_or_json() {
         get(&["--format", "json"]),
         "{\"day\":\"2013-01-01\",\"n\":-7,\"x\":-2.5,\"note\":null,\"ok\":null}\n"
     );
-    assert_eq!(get(&["--field", "x", "--at", "4:i8", "--format", "csv"]), "x,4:i8\n-2.5,-7\n");
-    assert_eq!(folder.done(&["get", "a.dry", "n", "0", "--field", "n", "--format", "json"]), "{\"n\":-1}\n");
+    assert_eq!(get(&["--select", "x", "--at", "4:i8", "--format", "csv"]), "x,4:i8\n-2.5,-7\n");
+    assert_eq!(folder.done(&["get", "a.dry", "n", "0", "--select", "n", "--format", "json"]), "{\"n\":-1}\n");
 }
 
 #[test]
@@ -56,9 +56,9 @@ fn wrong_use_is_exit_code_2() {
     for (wrong, because) in [
         (&["get", "a.dry", "k", "2013-01-01"][..], "the key of table \"k\" is day n: 2 arguments, not 1"),
         (&["get", "a.dry", "n", "1", "2"], "table \"n\" has no key, and a row is given by its number"),
-        (&["get", "a.dry", "n", "-1"], "\"-1\" is no row number"),
+        (&["get", "a.dry", "n", "-1"], "\"-1\" is not a row number"),
         (&["get", "a.dry", "k", "2013-01-01", "300"], "out of range, which is -128 to 127"),
-        (&["get", "a.dry", "k", "2013-01-01", "5", "--field", "y"], "no field \"y\""),
+        (&["get", "a.dry", "k", "2013-01-01", "5", "--select", "y"], "no field \"y\""),
         (&["get", "a.dry", "k", "2013-01-01", "5", "--at", "20:i64"], "a row has 22 bytes"),
         (&["get", "a.dry", "k", "2013-01-01", "5", "--at", "i64"], "such as 12:i16"),
         (&["get", "a.dry", "k", "2013-01-01", "5", "--at", "0:i65"], "i65"),
@@ -66,12 +66,12 @@ fn wrong_use_is_exit_code_2() {
         (&["get", "b.dry", "k", "1"], "cannot open \"b.dry\""),
         (&["get", "a.dry", "k"], "required"),
         (&["scan", "a.dry", "k", "--from", "2013-01-01", "1", "2"], "2 arguments, not 3"),
-        (&["scan", "a.dry", "k", "--select", "x,x"], "a second field of this name"),
+        (&["scan", "a.dry", "k", "--select", "x,x"], "another field has this name"),
         (&["scan", "a.dry", "k", "--format", "xml"], "possible values: table, csv, json"),
         (&["set", "a.dry", "k", "2013-01-01", "5"], "nothing to set"),
-        (&["set", "a.dry", "k", "2013-01-01", "5", "x"], "\"x\" is no FIELD=VALUE"),
+        (&["set", "a.dry", "k", "2013-01-01", "5", "x"], "\"x\" is not FIELD=VALUE"),
         (&["set", "a.dry", "k", "2013-01-01", "5", "x=1", "y=2"], "no field \"y\""),
-        (&["set", "a.dry", "k", "2013-01-01", "5", "ok=7"], "\"7\" is no bool?"),
+        (&["set", "a.dry", "k", "2013-01-01", "5", "ok=7"], "\"7\" is not a valid bool?"),
         (&["set", "a.dry", "k", "2013-01-01", "5", "n=6"], "field \"n\" is part of the key"),
         (&["set", "b.dry", "k", "2013-01-01", "5", "n=6"], "cannot open \"b.dry\""),
         (&["remove", "a.dry", "k", "2013-01-01"], "2 arguments, not 1"),
@@ -119,24 +119,24 @@ fn indexed() -> Folder {
 #[test]
 fn get_finds_rows_by_an_index() {
     let folder = indexed();
-    // One more of the same note, with a greater x, in front of the other in the order of the key.
+    // Another row with the same note and a greater x, which comes first in the order of the key.
     folder.file("b.csv", "day,n,x,note,ok\n2012-12-31,9,2.5,hé,true\n2013-03-01,10,-1,hé,false\n");
     folder.done(&["load", "a.dry", "k", "b.csv"]);
     let get = |index: &str, values: &[&str]| {
-        let more = ["--field", "n", "--format", "csv"];
+        let more = ["--select", "n", "--format", "csv"];
         let text = folder.done(&[&["get", "a.dry", "k", "--index", index], values, &more].concat());
         text.lines().skip(1).collect::<Vec<_>>().join(" ")
     };
-    assert_eq!(get("k_by_note", &["hé"]), "5 10 9"); // by x, of which null is the least
+    assert_eq!(get("k_by_note", &["hé"]), "5 10 9"); // by x; null is the lowest value
     assert_eq!(get("k_by_note", &["hé", "2.5"]), "9");
     assert_eq!(get("k_by_note", &["hé", "-1"]), "10");
     assert_eq!(get("k_by_note", &["hé", ""]), "5");
     assert_eq!(get("k_by_note", &[""]), "-7"); // null
     assert_eq!(get("k_by_note", &["\"\""]), "-1"); // an empty text
-    assert_eq!(get("k_by_note", &["hé", "-1", "2013-03-01", "10"]), "10"); // the key tells entries apart
+    assert_eq!(get("k_by_note", &["hé", "-1", "2013-03-01", "10"]), "10"); // the key makes entries unique
     assert_eq!(get("k_by_n", &["-7"]), "-7");
     assert_eq!(
-        folder.done(&["get", "a.dry", "k", "hé", "--index", "k_by_note", "--field", "day", "--field", "x"]),
+        folder.done(&["get", "a.dry", "k", "hé", "--index", "k_by_note", "--select", "day,x"]),
         "day            x\n──────────  ────\n2013-01-01  null\n2013-03-01    -1\n2012-12-31   2.5\n"
     );
     assert_eq!(
@@ -147,7 +147,7 @@ fn get_finds_rows_by_an_index() {
         folder.refused(1, &["get", "a.dry", "k", "--index", "k_by_note", "hé", "7"]),
         "table \"k\", index \"k_by_note\": no row with note x hé 7 among 5 rows\n"
     );
-    // What a write took out is not found any longer.
+    // Removed rows are no longer found.
     folder.done(&["set", "a.dry", "k", "2013-03-01", "10", "note=hi"]);
     folder.done(&["remove", "a.dry", "k", "2012-12-31", "9"]);
     assert_eq!((get("k_by_note", &["hé"]), get("k_by_note", &["hi"])), ("5".into(), "10".into()));
@@ -170,7 +170,7 @@ fn scan_goes_in_the_order_of_an_index() {
     assert_eq!(by_n(&["--from", "6"]), "");
     assert_eq!(by_n(&["--limit", "1"]), "-7");
     for (table, index) in [("k", "k_by_note"), ("n", "n_by_note")] {
-        // What stands for null is behind all texts.
+        // The bytes that mean null sort after all texts.
         assert_eq!(scan(table, &["--index", index]), "-1 5 -7");
         assert_eq!(scan(table, &["--index", index, "--prefix", "hé"]), "5");
         assert_eq!(scan(table, &["--index", index, "--prefix", ""]), "-7");
@@ -178,7 +178,7 @@ fn scan_goes_in_the_order_of_an_index() {
         assert_eq!(scan(table, &["--index", index, "--from", "a"]), "5 -7");
         assert_eq!(scan(table, &["--index", index, "--to", "\"\"", "1"]), "-1");
     }
-    // The rows of a key that begins so, without an index.
+    // The rows whose key begins with these parts, without an index.
     assert_eq!(scan("k", &["--prefix", "2013-01-01"]), "-7 5");
     assert_eq!(scan("k", &["--prefix", "2013-01-01", "5"]), "5");
     assert_eq!(scan("k", &["--prefix", "2013-01-03"]), "");
@@ -223,19 +223,13 @@ fn set_changes_fields_and_remove_takes_rows_out() {
     let key = ["2013-01-01", "5"];
     let set = |changes: &[&str]| {
         folder.done(&[&["set", "a.dry", "k"], &key[..], changes].concat());
-        folder.done(
-            &[
-                &["get", "a.dry", "k"],
-                &key[..],
-                &["--field", "x", "--field", "note", "--field", "ok", "--format", "csv"],
-            ]
-            .concat(),
-        )
+        folder
+            .done(&[&["get", "a.dry", "k"], &key[..], &["--select", "x,note,ok", "--format", "csv"]].concat())
     };
     assert_eq!(set(&["x=1e-7", "note=a=b"]), "x,note,ok\n1e-7,a=b,false\n");
     assert_eq!(set(&["note=\"\"", "ok=TRUE"]), "x,note,ok\n1e-7,\"\",true\n");
     assert_eq!(set(&["note=", "x=", "ok="]), "x,note,ok\n,,\n");
-    // None of the changes is made when one cannot be.
+    // If one change is refused, none is made.
     folder.refused(2, &["set", "a.dry", "k", "2013-01-01", "5", "ok=true", "x=far"]);
     assert_eq!(set(&["ok=f"]), "x,note,ok\n,,false\n");
 

@@ -1,4 +1,4 @@
-//! `info` while others have the database open.
+//! `drystone info` while other processes have the database open.
 
 use drystone::Database;
 
@@ -14,7 +14,7 @@ fn info_lists_readers_with_their_age_and_what_they_keep() {
         !folder.done(&["info", "x.dry"]).contains("reader"),
         "only readers other than the command itself count"
     );
-    // SAFETY: only this test and the command that it runs know of the file.
+    // SAFETY: only this test and the command that it runs use the file.
     let db = unsafe { Database::open(folder.path("x.dry")).unwrap() };
     let held = db.read().unwrap();
     let process = format!("process {}", std::process::id());

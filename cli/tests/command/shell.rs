@@ -1,4 +1,4 @@
-//! `shell`, with its commands from a pipe.
+//! `drystone shell`, with commands from a pipe.
 
 use crate::Folder;
 
@@ -12,7 +12,7 @@ fn folder() -> Folder {
 #[test]
 fn lines_are_commands_without_the_database() {
     let folder = folder();
-    let script = "# who there is\n\nget 'the people' 2 --field \"full name\" --format csv\n\
+    let script = "# who there is\n\nget 'the people' 2 --select \"full name\" --format csv\n\
                   set \"the people\" 2 'full name=Grace'\nscan 'the people' --format csv\n\
                   copy 'the people' b.dry people\nquit\nremove 'the people' 1\n";
     let ran = folder.run_with(&["shell", "a.dry"], script);
@@ -46,7 +46,7 @@ fn an_error_is_told_with_its_line_and_the_next_line_is_taken() {
         assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
     }
     assert!(ran.stderr.contains("<TABLE>") && !ran.stderr.contains("<DB>"), "{}", ran.stderr);
-    // What is not there is no error of the script, but of its outcome.
+    // A missing row does not stop the script, but decides its exit code.
     let ran = folder.run_with(&["shell", "a.dry"], "get 'the people' 9\nget 'the people' 1 --format csv\n");
     assert_eq!((ran.code, ran.stdout.lines().count()), (1, 2), "{ran:?}");
 }
@@ -66,7 +66,7 @@ fn a_shell_needs_a_database() {
     let folder = folder();
     assert!(folder.refused(2, &["shell", "none.dry"]).contains("none.dry"));
     assert!(!folder.path("none.dry").exists());
-    // One that begins like an option is a file all the same.
+    // A file whose name begins like an option.
     std::fs::copy(folder.path("a.dry"), folder.path("-a.dry")).unwrap();
     let ran = folder.run_with(&["shell", "--", "-a.dry"], "get 'the people' 1 --format csv\n");
     assert_eq!((ran.code, &*ran.stdout), (0, "id,full name\n1,Ada L.\n"), "{ran:?}");

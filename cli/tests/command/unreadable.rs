@@ -1,4 +1,5 @@
-//! Disks that cannot be read, full disks and limits on files: errors with a message, and no signals.
+//! Disks that cannot be read, full disks and limits on files: errors with a message, and no
+//! signals.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -28,7 +29,7 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // A command that another test is just starting may have a file in it open for a moment.
+        // Another test that starts a command may hold a file of it open for a moment.
         for _ in 0..100 {
             let unmounted = Command::new("umount").arg(&self.0).output();
             if unmounted.is_ok_and(|unmounted| unmounted.status.success()) {
@@ -39,9 +40,9 @@ impl Drop for Mount {
     }
 }
 
-/// Puts a database on a disk that cannot read one page of it. `None` where that is not possible.
+/// Puts a database on a disk that cannot read one page of it. `None` if that is not possible here.
 fn disk_without_page(folder: &Folder, bytes: &[u8], page: usize) -> Option<Mount> {
-    // The file system chooses places by chance.
+    // Where the file system puts the page is up to chance: try again.
     for _ in 0..10 {
         match lay_out(folder, bytes, page) {
             Some(None) => {}
@@ -52,13 +53,13 @@ fn disk_without_page(folder: &Folder, bytes: &[u8], page: usize) -> Option<Mount
     panic!("page {page} does not come to lie behind all others");
 }
 
-/// The page is written last, when the rest of the disk is full, so that it lies behind all others. Then the
-/// file that stands for the disk is cut before it. `None` where there can be no such disk, `Some(None)` where
-/// another page came to lie behind.
+/// Writes the page last, when the rest of the disk is full, so that it is behind all others. Then
+/// truncates the image of the disk before it. `None` if there can be no such disk here,
+/// `Some(None)` if another page is behind it.
 fn lay_out(folder: &Folder, bytes: &[u8], page: usize) -> Option<Option<Mount>> {
     let (image, place) = (folder.path("disk"), folder.path("mounted"));
     File::create(&image).unwrap().set_len(DISK_BYTES as u64).unwrap();
-    // ext2 keeps no blocks back for itself, so that it can be filled up.
+    // ext2 reserves no blocks, so it can be filled up.
     let options = ["-q", "-F", "-b", "4096"];
     let made = Command::new("mkfs.ext2").args(options).arg(&image).output();
     if !made.is_ok_and(|made| made.status.success()) {
@@ -73,7 +74,7 @@ fn lay_out(folder: &Folder, bytes: &[u8], page: usize) -> Option<Option<Mount>> 
     file.write_all_at(&bytes[at + PAGE..], (at + PAGE) as u64).unwrap();
     file.sync_all().unwrap();
     drop(file);
-    // Each block of ballast names its file.
+    // Each block of ballast has the number of its file.
     let block = |number: usize| format!("ballast {number:08}").repeat(PAGE / 16).into_bytes();
     let full = (0..).find(|number| {
         let written = File::create(ballast(*number)).and_then(|file| {
@@ -103,7 +104,7 @@ fn lay_out(folder: &Folder, bytes: &[u8], page: usize) -> Option<Option<Mount>> 
     if !others.all(|(_, other)| place_of(other) < Some(cut)) {
         return Some(None);
     }
-    // The device keeps its length, so the file system can be mounted, and then it loses its end.
+    // Mount first: the file system checks the length of the device. Then truncate it.
     let mount = Mount::new(&image, &place).unwrap();
     File::options().write(true).open(&image).unwrap().set_len((cut * PAGE) as u64).unwrap();
     Some(Some(mount))
@@ -126,7 +127,7 @@ fn database() -> (Folder, Vec<u8>, usize) {
 fn a_page_that_cannot_be_read_is_named_by_each_command() {
     let (folder, bytes, page) = database();
     let Some(_disk) = disk_without_page(&folder, &bytes, page) else { return };
-    // The node that the page belongs to may begin on the page before.
+    // The node that the page belongs to may begin one page earlier.
     let names_it = |said: &str| {
         assert!(said.contains("cannot read page "), "{said}");
         assert!(said.contains("Input/output error"), "{said}");
@@ -197,7 +198,7 @@ fn a_hole_in_a_copy_on_a_full_disk_is_an_error() {
         return;
     }
     let _mount = Mount(place.clone());
-    // The copy has a hole where a page of rows belongs, and reading that takes room, which there is not.
+    // The copy has a hole instead of a page of rows. Reading it takes space, and the disk is full.
     let file = File::create(place.join("x.dry")).unwrap();
     file.write_all_at(&bytes[..page * PAGE], 0).unwrap();
     file.write_all_at(&bytes[(page + 1) * PAGE..], ((page + 1) * PAGE) as u64).unwrap();

@@ -1,4 +1,4 @@
-//! Record batches on their way in, wherever they come from, and the records made of them.
+//! Record batches as input, and the records made from them.
 
 use std::fmt;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -18,11 +18,11 @@ use crate::exchange::inferred::Inferred;
 use crate::load::RecordSource;
 use crate::schema::Schema;
 
-/// So many rows of a batch are made into records at a time.
+/// This many rows of a batch are converted into records at a time.
 const PIECE_ROWS: usize = 16_384;
 
-/// Record batches that are there already: from memory, from another library, from any iterator of
-/// them. [`Options::batch_reader`](super::Options::batch_reader) and
+/// Record batches as input: from memory, from another library, or from any iterator of them.
+/// [`Options::batch_reader`](super::Options::batch_reader) and
 /// [`infer_batches`](super::Options::infer_batches) take them.
 ///
 /// ```
@@ -56,7 +56,17 @@ impl fmt::Debug for Batches {
 }
 
 impl Batches {
-    /// Batches of this schema.
+    /// The batches of an iterator, with this schema.
+    ///
+    /// ```
+    /// use drystone::{Schema, arrow};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let batch = arrow::record_batch(&schema, &[7, 8])?;
+    /// let batches = arrow::Batches::new(batch.schema(), [Ok(batch)].into_iter());
+    /// assert_eq!(arrow::Options::new().infer_batches(batches)?.schema(), &schema);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn new<B>(schema: SchemaRef, batches: B) -> Batches
     where
         B: Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
@@ -65,15 +75,41 @@ impl Batches {
         Batches { schema, batches: Box::new(batches), rows: None }
     }
 
-    /// What a reader of batches gives.
+    /// The batches of a reader.
+    ///
+    /// ```
+    /// use drystone::{Schema, arrow};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let batch = arrow::record_batch(&schema, &[7, 8])?;
+    /// use drystone::arrow::arrow_array::RecordBatchIterator;
+    ///
+    /// let reader = RecordBatchIterator::new([Ok(batch.clone())], batch.schema());
+    /// let batches = arrow::Batches::from_reader(Box::new(reader));
+    /// assert_eq!(arrow::Options::new().infer_batches(batches)?.schema(), &schema);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn from_reader(reader: Box<dyn RecordBatchReader + Send>) -> Batches {
         Batches::new(reader.schema(), reader)
     }
 
-    /// What comes through the C stream interface: from another library in the same process.
+    /// The batches of a C stream: from another library in the same process.
+    ///
+    /// ```
+    /// use drystone::arrow::{Batches, TableBatches};
+    /// use drystone::{Database, Schema};
+    ///
+    /// let schema: Schema = "x: i32".parse()?;
+    /// let db = Database::in_memory()?;
+    /// db.update(|tx| tx.create_dyn_table("points", &schema).map(drop))?;
+    /// // In place of a stream that another library exports.
+    /// let stream = TableBatches::new(db.read()?, "points")?.into_c_stream();
+    /// assert_eq!(Batches::from_c_stream(stream)?.schema().field(0).name(), "x");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Input`](ErrorKind::Input) when the stream was given away before, or has no schema.
+    /// [`Input`](ErrorKind::Input) if the stream was released before, or has no schema.
     pub fn from_c_stream(stream: FFI_ArrowArrayStream) -> Result<Batches> {
         let reader =
             RecordBatchStreamReader::try_new(stream).map_err(|error| unread("the C stream", &error))?;
@@ -87,7 +123,8 @@ impl Batches {
             return Batches::stream(name, input);
         }
         let reader = guarded(|| FileMessages::new(input));
-        let reader = reader.map_err(|error| unread(name, &format!("it is no sound Arrow file: {error}")))?;
+        let reader =
+            reader.map_err(|error| unread(name, &format!("it is not a valid Arrow file: {error}")))?;
         Ok(Batches::guarding(reader.schema(), None, reader))
     }
 
@@ -95,7 +132,7 @@ impl Batches {
     pub(super) fn stream<R: Read + Send + 'static>(name: &str, input: R) -> Result<Batches> {
         let reader = guarded(|| StreamMessages::new(BufReader::new(input)));
         let reader =
-            reader.map_err(|error| unread(name, &format!("it is no sound Arrow stream: {error}")))?;
+            reader.map_err(|error| unread(name, &format!("it is not a valid Arrow stream: {error}")))?;
         Ok(Batches::guarding(reader.schema(), None, reader))
     }
 
@@ -116,7 +153,7 @@ impl Batches {
         Batches { schema, batches: Box::new(batches), rows }
     }
 
-    /// The schema as Arrow has it.
+    /// The Arrow schema of the batches.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -135,8 +172,8 @@ fn begins_as_stream<R: Read + Seek>(input: &mut R) -> io::Result<bool> {
     Ok(head == [0xFF; 4])
 }
 
-/// Arrow or Parquet as a source of records, from `reader` of their `Options`. Places are rows,
-/// counted from 1.
+/// Reads Arrow or Parquet as a source of records; from `reader` of their `Options`. Places are
+/// rows, counted from 1.
 pub struct Reader {
     name: Box<str>,
     batches: Batches,
@@ -191,7 +228,7 @@ impl Reader {
         &self.schema
     }
 
-    /// Makes records of the next piece; false at the end.
+    /// Converts the next piece into records. Returns `false` at the end.
     fn advance(&mut self) -> Result<bool> {
         loop {
             if let Some((batch, done)) = &mut self.piece

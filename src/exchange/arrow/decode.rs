@@ -1,5 +1,6 @@
-//! Columns of record batches into the fields of packed records. What a field holds as it stands is copied in a loop of its own;
-//! everything else goes value by value through `FieldDef::store`, which takes what is exact and has the words for the rest.
+//! Columns of record batches into the fields of packed records. What a field holds as it stands is
+//! copied in a loop of its own; everything else goes value by value through `FieldDef::store`,
+//! which takes what is exact and has the words for the rest.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -87,7 +88,8 @@ struct Target<'t> {
 }
 
 impl Target<'_> {
-    /// Fills in all rows. `put` stores the value of a row if that takes no thought, and else says no.
+    /// Fills in all rows. `put` stores the value of a row if that takes no thought, and else says
+    /// no.
     fn fill(self, mut put: impl FnMut(usize, &mut [u8]) -> bool) -> Result<(), Bad> {
         let Target { array, field, records, width } = self;
         let nulls = array.logical_nulls();
@@ -188,7 +190,8 @@ fn keys(array: &dyn Array) -> Vec<usize> {
     )
 }
 
-/// Stores a value in its field: as `FieldDef::store` does, and besides what another system has no closer type for.
+/// Stores a value in its field: as `FieldDef::store` does, and besides what another system has no
+/// closer type for.
 fn store(field: &FieldDef, value: Value<'_>, slot: &mut [u8]) -> Result<()> {
     let value = match (field.ty(), value) {
         (Type::Str(_), Value::Bytes(bytes)) => match str::from_utf8(&bytes) {

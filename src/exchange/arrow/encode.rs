@@ -20,7 +20,7 @@ use crate::exchange::check_whole;
 use crate::schema::text::{decode_bool, decode_name, decode_ordinal, decode_str};
 use crate::schema::{EnumNames, FieldDef, Number, Schema, Type};
 
-/// So many rows, and so many bytes of records, make a batch at most.
+/// The limits of a batch: rows, and bytes of records.
 const BATCH_ROWS: usize = 65_536;
 const BATCH_BYTES: usize = 16 << 20;
 
@@ -42,9 +42,9 @@ pub(super) fn batch_rows(schema: &Schema) -> usize {
 /// ```
 ///
 /// # Errors
-/// [`Value`](ErrorKind::Value) when the bytes are no whole records, [`Corrupt`](ErrorKind::Corrupt) when they are no values of
-/// their fields: text that is not UTF-8, a `bool` that is neither 0 nor 1, an enumeration's value
-/// that has no name.
+/// [`Value`](ErrorKind::Value) if the last record is not complete; [`Corrupt`](ErrorKind::Corrupt)
+/// if bytes are not valid values of their fields: text that is not UTF-8, a `bool` that is neither
+/// 0 nor 1, a value of an enumeration without a name.
 pub fn record_batch(schema: &Schema, records: &[u8]) -> Result<RecordBatch> {
     batch(schema, to_schema(schema), records)
 }
@@ -65,7 +65,7 @@ pub(in crate::exchange) struct Gathered {
     schema: Schema,
     arrow: SchemaRef,
     records: Vec<u8>,
-    /// So many bytes of records make a batch.
+    /// The bytes of records in a full batch.
     full: usize,
 }
 
@@ -83,7 +83,7 @@ impl Gathered {
         &self.arrow
     }
 
-    /// Adds whole records, and hands on the batches that they fill.
+    /// Adds records, and passes on the batches that they fill.
     pub(in crate::exchange) fn add(
         &mut self,
         mut records: &[u8],
@@ -165,7 +165,7 @@ impl<'r> Column<'r> {
         Some(NullBuffer::new(valid)).filter(|nulls| nulls.null_count() > 0)
     }
 
-    /// The values of a type of this width, those that stand for null among them.
+    /// The values of a type of this width, including those that mean null.
     fn numbers<T: AnyBitPattern + arrow_buffer::ArrowNativeType>(self) -> ScalarBuffer<T> {
         self.stored().map(|stored| pod_read_unaligned::<T>(stored)).collect()
     }
@@ -187,7 +187,8 @@ impl<'r> Column<'r> {
 
     fn texts(self) -> Result<ArrayRef> {
         let nulls = self.nulls();
-        // A batch is so small that 32 bits hold the offsets of its text; `record_batch` may be given more.
+        // A batch is so small that 32 bits hold the offsets of its text; `record_batch` may be
+        // given more.
         let mut ends: Vec<i32> = Vec::with_capacity(self.rows() + 1);
         let mut text = Vec::new();
         ends.push(0);

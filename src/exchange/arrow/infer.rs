@@ -1,4 +1,5 @@
-//! The schema of records for batches of which only Arrow's is known: how wide texts are, and whether values are missing.
+//! The schema of records for batches of which only Arrow's is known: how wide texts are, and
+//! whether values are missing.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{

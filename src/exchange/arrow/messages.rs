@@ -1,5 +1,6 @@
-//! The messages of an Arrow file or stream, cut out of it and decoded. What a message says of lengths is held against what is
-//! there before anything is set aside for it: the decoder takes it on trust, and would ask for more memory than there is.
+//! Reads and decodes the messages of an Arrow file or stream. The lengths in a message are checked
+//! against the available bytes before memory is allocated: the decoder trusts them, and would
+//! allocate any amount.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
@@ -13,9 +14,9 @@ use arrow_schema::{ArrowError, SchemaRef};
 
 const MAGIC: &[u8] = b"ARROW1";
 const CONTINUATION: [u8; 4] = [0xFF; 4];
-/// So many bytes of one column of one batch can be unpacked.
+/// The limit of unpacked bytes of one column of one batch.
 const UNPACKED_BYTES: u64 = 4 << 30;
-/// So many rows can one batch have; 32 bits count them in most columns.
+/// The limit of rows in one batch: most columns count them with 32 bits.
 const BATCH_ROWS: i64 = 1 << 32;
 
 type Decoded<T> = Result<T, ArrowError>;
@@ -49,7 +50,7 @@ impl<R: Read + Seek> FileMessages<R> {
         input.seek(SeekFrom::Start(start))?;
         input.read_exact(&mut footer)?;
         let footer =
-            root_as_footer(&footer).map_err(|error| wrong(&format!("its footer does not hold: {error}")))?;
+            root_as_footer(&footer).map_err(|error| wrong(&format!("its footer is damaged: {error}")))?;
         let schema = footer.schema().ok_or_else(|| wrong("it has no schema"))?;
         let decoder = decoder(schema, footer.version())?;
         let blocks: Vec<Block> = footer.recordBatches().into_iter().flatten().copied().collect();
@@ -149,8 +150,8 @@ impl<R: Read> Iterator for StreamMessages<R> {
     }
 }
 
-/// The next message with its frame, and how many bytes of it come before its body. A stream ends with an empty message, or after
-/// any whole one.
+/// The next message with its frame, and how many bytes of it come before its body. A stream ends
+/// with an empty message, or after any whole one.
 fn next_message(input: &mut impl Read) -> Decoded<Option<(Vec<u8>, usize)>> {
     let mut bytes = take(input, 4)?;
     if bytes.is_empty() {
@@ -182,7 +183,7 @@ fn next_message(input: &mut impl Read) -> Decoded<Option<(Vec<u8>, usize)>> {
     Ok(Some((bytes, head)))
 }
 
-/// So many bytes, or all that there are. Memory is taken as they come.
+/// Reads this many bytes, or all that are left. Allocates memory as they come.
 fn take(input: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     input.take(length).read_to_end(&mut bytes)?;
@@ -206,7 +207,8 @@ fn decoder(
     Ok((Arc::clone(&schema), FileDecoder::new(schema, version)))
 }
 
-/// An error where a message names bytes that are not in its body, or more of them when unpacked than there can be.
+/// An error where a message names bytes that are not in its body, or more of them when unpacked
+/// than there can be.
 fn check(bytes: &[u8], head: usize) -> Decoded<()> {
     let (Some(head), Some(body)) = (bytes.get(..head), bytes.get(head..)) else { return Err(wrong(CUT)) };
     let message = root_as_message(unframed(head)?).map_err(|error| wrong(&error.to_string()))?;

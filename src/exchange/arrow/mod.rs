@@ -1,7 +1,7 @@
-//! Apache Arrow: record batches, files and streams read as records ([`Reader`]), written from rows
-//! ([`Writer`]), and looked through for the schema that holds them ([`Inferred`]). All begin with
-//! [`Options`]. Within a process, [`TableBatches`] and [`record_batch`] make batches, [`Batches`]
-//! takes them, and [`to_schema`] maps a schema.
+//! Apache Arrow: reading record batches, files and streams ([`Reader`]), writing rows ([`Writer`]),
+//! and inferring the schema ([`Inferred`]). Start with [`Options`]. Within a process,
+//! [`TableBatches`] and [`record_batch`] make record batches, [`Batches`] takes them, and
+//! [`to_schema`] converts a schema.
 
 mod batches;
 mod decode;
@@ -29,7 +29,7 @@ use batches::unread;
 #[cfg(feature = "parquet")]
 pub(super) use {batches::guarded, encode::Gathered};
 
-/// How Arrow data are read and written.
+/// How to read and write Arrow data.
 ///
 /// ```
 /// use std::io::Cursor;
@@ -49,6 +49,17 @@ pub(super) use {batches::guarded, encode::Gathered};
 /// assert_eq!(row.to_string(), "id: 7, carrier: UA");
 /// # Ok::<(), drystone::Error>(())
 /// ```
+///
+/// With all settings:
+///
+/// ```
+/// use drystone::arrow;
+///
+/// let options = arrow::Options::new()
+///     .name("flights.arrow") // for messages
+///     .ignore_unknown(true) // skip columns that are not in the schema
+///     .enums(true); // infer enumerations
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
@@ -59,54 +70,97 @@ pub struct Options {
 }
 
 impl Options {
-    /// Files are written, and every mistake is an error.
+    /// The defaults: writers write files, and every mistake is an error.
     pub fn new() -> Options {
         Options { name: "the Arrow data".into(), ignore_unknown: false, enums: false, format: Format::File }
     }
 
-    /// What messages call the input: `row 7 of flights.arrow`.
+    /// The name of the input in messages: `row 7 of flights.arrow`.
     pub fn name(mut self, name: impl Into<Box<str>>) -> Options {
         self.name = name.into();
         self
     }
 
-    /// Whether columns that the schema has no field for are skipped. Otherwise they are an error.
+    /// Whether to skip columns that have no field in the schema. Otherwise they are an error.
     pub fn ignore_unknown(mut self, ignore: bool) -> Options {
         self.ignore_unknown = ignore;
         self
     }
 
-    /// Whether inference picks an enumeration for a column of few texts: at most 256 different ones (255
-    /// where values are missing), each of which comes four times on average. Its names are sorted, so that
-    /// its values compare as the texts.
+    /// Whether inference picks an enumeration for a column of few texts: at most 256 different ones
+    /// (255 if values are missing), each of which occurs four times on average. The names are
+    /// sorted, so that values compare like the texts.
     pub fn enums(mut self, enums: bool) -> Options {
         self.enums = enums;
         self
     }
 
-    /// What is written: a file, which is the default, or a stream. What is read says itself what it
-    /// is.
+    /// What to write: a file, which is the default, or a stream. Readers recognise both.
+    ///
+    /// ```
+    /// use drystone::arrow::{Format, Options};
+    /// use drystone::{RecordSource, Schema};
+    ///
+    /// let schema: Schema = "x: u8".parse()?;
+    /// let mut writer = Options::new().format(Format::Stream).writer(&schema, Vec::new())?;
+    /// writer.write_records(&[7])?;
+    /// let stream = std::io::Cursor::new(writer.finish()?);
+    /// let mut record = [0];
+    /// assert!(Options::new().stream_reader(&schema, stream)?.next_record(&mut record)?);
+    /// assert_eq!(record, [7]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn format(mut self, format: Format) -> Options {
         self.format = format;
         self
     }
 
-    /// Reads records of this schema out of an Arrow file, which is also called Feather, version 2,
-    /// or out of a stream. Its batches may be compressed.
+    /// Reads records of this schema from an Arrow file (also called Feather version 2) or from a
+    /// stream. Batches may be compressed.
     ///
-    /// Fields are matched to columns by name. A field that no column gives takes its default, or
-    /// null. A value that cannot be stored in its field exactly is an error that names the row and
-    /// the column; nothing is rounded, except `float64` into an `f32` that was asked for.
+    /// Fields are matched to columns by name. A field without a column gets its default, or null. A
+    /// value that its field cannot hold exactly is an error that names the row and the column.
+    /// Nothing is rounded, except `float64` in an `f32` field.
+    ///
+    /// ```
+    /// use drystone::{RecordSource, Schema, arrow};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// # let mut writer = arrow::Options::new().writer(&schema, Vec::new())?;
+    /// # writer.write_records(&[7, 8])?;
+    /// # let file = std::io::Cursor::new(writer.finish()?);
+    /// let mut reader = arrow::Options::new().reader(&schema, file)?;
+    /// let mut record = [0; 2];
+    /// assert!(reader.next_record(&mut record)?);
+    /// assert_eq!(record, [7, 8]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) when it is no Arrow file, or cut off, when there is a
-    /// column that the schema has not, or one of a type that no field holds, and when there is none
-    /// for a field that has neither default nor null.
+    /// [`Input`](crate::ErrorKind::Input) if it is not an Arrow file or is cut off, if a column is
+    /// not in the schema or has a type that no field holds, or if a field that has no default and
+    /// is not nullable has no column.
     pub fn reader<R: Read + Seek + Send + 'static>(&self, schema: &Schema, input: R) -> Result<Reader> {
         self.batch_reader(schema, Batches::file(&self.name, input)?)
     }
 
-    /// The same out of an Arrow stream, which comes through pipes and sockets and needs no `Seek`.
+    /// Reads records of this schema from an Arrow stream, which may come through a pipe or a socket
+    /// and needs no `Seek`.
+    ///
+    /// ```
+    /// use drystone::{RecordSource, Schema, arrow};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// # let options = arrow::Options::new().format(arrow::Format::Stream);
+    /// # let mut writer = options.writer(&schema, Vec::new())?;
+    /// # writer.write_records(&[7, 8])?;
+    /// # let stream = std::io::Cursor::new(writer.finish()?);
+    /// let mut reader = arrow::Options::new().stream_reader(&schema, stream)?;
+    /// let mut record = [0; 2];
+    /// assert!(reader.next_record(&mut record)?);
+    /// assert_eq!(record, [7, 8]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`reader`](Options::reader).
@@ -114,7 +168,19 @@ impl Options {
         self.batch_reader(schema, Batches::stream(&self.name, input)?)
     }
 
-    /// The same out of batches that are there already.
+    /// Reads records of this schema from record batches.
+    ///
+    /// ```
+    /// use drystone::{RecordSource, Schema, arrow};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let batch = arrow::record_batch(&schema, &[7, 8])?;
+    /// let mut reader = arrow::Options::new().batch_reader(&schema, batch)?;
+    /// let mut record = [0; 2];
+    /// assert!(reader.next_record(&mut record)?);
+    /// assert_eq!(record, [7, 8]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`reader`](Options::reader).
@@ -122,25 +188,49 @@ impl Options {
         Reader::new(&self.name, self.ignore_unknown, schema, batches.into())
     }
 
-    /// The schema of records that hold everything in an Arrow file or stream. The batches are read
-    /// for it, all of them, unless their schema says enough.
+    /// Infers the schema of an Arrow file or stream. Reads all batches, unless their schema is
+    /// enough.
     ///
-    /// - What Drystone wrote is what it was, key and all: its fields stand in the metadata.
-    /// - Numbers, truth values, dates, fixed-size binary and lists get the type of the same name; a
-    ///   half float is an `f32`, timestamps of any unit are `timestamp`.
-    /// - Texts get the width of the longest one. Binary and lists have one length, or there is no
-    ///   field for them.
-    /// - Where values are missing, the field may be null. Whole numbers that would be taken for
-    ///   null are then given the next wider type.
+    /// - Data written by Drystone get the schema they had, including the key: their metadata
+    ///   contain its fields.
+    /// - Numbers, truth values, dates, fixed-size binary and lists get the type of the same name.
+    ///   Half floats become `f32`, timestamps of any unit `timestamp`.
+    /// - Texts get the width of the longest one. Binary values and lists must all have the same
+    ///   length.
+    /// - If values are missing, the field is nullable. If a whole number is the one reserved for
+    ///   null, the field gets the next wider type.
+    ///
+    /// ```
+    /// use drystone::{Schema, arrow};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// # let mut writer = arrow::Options::new().writer(&schema, Vec::new())?;
+    /// # writer.write_records(&[7, 8])?;
+    /// # let file = std::io::Cursor::new(writer.finish()?);
+    /// assert_eq!(arrow::Options::new().infer(file)?.schema(), &schema);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) when a column is of a type that no field holds, and when
-    /// the batches cannot be read.
+    /// [`Input`](crate::ErrorKind::Input) if a column has a type that no field holds, or if the
+    /// batches cannot be read.
     pub fn infer<R: Read + Seek + Send + 'static>(&self, input: R) -> Result<Inferred> {
         Batches::file(&self.name, input)?.infer(&self.name, self.enums)
     }
 
-    /// The same of an Arrow stream, which needs no `Seek`.
+    /// Infers the schema of an Arrow stream, which needs no `Seek`.
+    ///
+    /// ```
+    /// use drystone::{Schema, arrow};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// # let options = arrow::Options::new().format(arrow::Format::Stream);
+    /// # let mut writer = options.writer(&schema, Vec::new())?;
+    /// # writer.write_records(&[7, 8])?;
+    /// # let stream = std::io::Cursor::new(writer.finish()?);
+    /// assert_eq!(arrow::Options::new().infer_stream(stream)?.schema(), &schema);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`infer`](Options::infer).
@@ -148,7 +238,16 @@ impl Options {
         Batches::stream(&self.name, input)?.infer(&self.name, self.enums)
     }
 
-    /// The same of batches that are there already.
+    /// Infers the schema of record batches.
+    ///
+    /// ```
+    /// use drystone::{Schema, arrow};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let batch = arrow::record_batch(&schema, &[7, 8])?;
+    /// assert_eq!(arrow::Options::new().infer_batches(batch)?.schema(), &schema);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`infer`](Options::infer).
@@ -158,8 +257,18 @@ impl Options {
 
     /// Writes rows of this schema as a file, or as a stream.
     ///
+    /// ```
+    /// use drystone::{Schema, arrow};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = arrow::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write_records(&[7, 8, 9, 10])?;
+    /// assert!(writer.finish()?.starts_with(b"ARROW1"));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Io`](crate::ErrorKind::Io) when the beginning cannot be written.
+    /// [`Io`](crate::ErrorKind::Io) if the beginning cannot be written.
     pub fn writer<W: Write>(&self, schema: &Schema, output: W) -> Result<Writer<W>> {
         Writer::new(schema, self.format, output)
     }

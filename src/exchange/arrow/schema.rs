@@ -1,4 +1,5 @@
-//! Schemas as Arrow knows them, both ways. The exact field stands in the metadata, so that a round trip changes nothing.
+//! Conversion of schemas from and to Arrow. The exact field is in the metadata, so that a round
+//! trip changes nothing.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,14 +8,14 @@ use arrow_schema::{DataType, Field, SchemaRef, TimeUnit};
 
 use crate::schema::{FieldDef, Number, Schema, Type};
 
-/// The metadata key under which a field stands in the text form of schemas.
+/// The metadata key of the text form of a field.
 const FIELD: &str = "drystone:field";
 /// Where Arrow keeps the names of extension types.
 const EXTENSION: &str = "ARROW:extension:name";
 const EXTENSION_METADATA: &str = "ARROW:extension:metadata";
 const UUID: &str = "arrow.uuid";
 
-/// The schema as Arrow has it.
+/// The Arrow schema of a schema.
 ///
 /// ```
 /// use drystone::{Schema, arrow};
@@ -54,7 +55,7 @@ pub(super) fn to_type(ty: &Type) -> DataType {
     }
 }
 
-/// The field that stands for the elements of an array.
+/// The field for the elements of an array.
 pub(super) fn element(number: Number) -> Arc<Field> {
     Arc::new(Field::new("element", to_number(number), false))
 }

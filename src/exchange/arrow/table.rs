@@ -1,4 +1,4 @@
-//! A table as a stream of record batches that owns its snapshot, and as the C stream interface hands such on.
+//! A table as a stream of record batches that owns its snapshot, also as a C stream.
 
 use std::fmt;
 
@@ -13,7 +13,8 @@ use crate::schema::Schema;
 use crate::table::Dyn;
 use crate::transaction::ReadTransaction;
 
-/// The rows of a table as record batches, in the order of their key or number. It holds its snapshot as long as it lives.
+/// The rows of a table as record batches, in the order of their key or number. It keeps its
+/// snapshot while it lives.
 ///
 /// ```
 /// use drystone::arrow::{Batches, TableBatches};
@@ -49,8 +50,22 @@ impl fmt::Debug for TableBatches {
 impl TableBatches {
     /// All rows of a table.
     ///
+    /// ```
+    /// use drystone::arrow::TableBatches;
+    /// # use drystone::{Database, RowBuf, Schema};
+    /// # let schema: Schema = "x: i32".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let row = RowBuf::from_values(&schema, [7])?;
+    /// # db.update(|tx| tx.create_dyn_table("points", &schema)?.push(&row))?;
+    ///
+    /// let mut batches = TableBatches::new(db.read()?, "points")?;
+    /// assert_eq!(batches.next().unwrap().unwrap().num_rows(), 1);
+    /// assert!(batches.next().is_none());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`TableNotFound`](crate::ErrorKind::TableNotFound) when there is no such table.
+    /// [`TableNotFound`](crate::ErrorKind::TableNotFound) if there is no such table.
     pub fn new(read: ReadTransaction, table: &str) -> Result<TableBatches> {
         let (schema, end) = {
             let opened = read.table::<Dyn>(table)?;
@@ -59,7 +74,21 @@ impl TableBatches {
         Ok(TableBatches { read, table: table.into(), arrow: to_schema(&schema), schema, next: 0, end })
     }
 
-    /// The stream of the Arrow C stream interface, for a consumer in any language.
+    /// The same as a stream of the Arrow C stream interface, for a consumer in any language.
+    ///
+    /// ```
+    /// use drystone::arrow::TableBatches;
+    /// # use drystone::{Database, RowBuf, Schema};
+    /// # let schema: Schema = "x: i32".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let row = RowBuf::from_values(&schema, [7])?;
+    /// # db.update(|tx| tx.create_dyn_table("points", &schema)?.push(&row))?;
+    ///
+    /// let stream = TableBatches::new(db.read()?, "points")?.into_c_stream();
+    /// let batches = drystone::arrow::Batches::from_c_stream(stream)?;
+    /// assert_eq!(batches.schema().field(0).name(), "x");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn into_c_stream(self) -> FFI_ArrowArrayStream {
         FFI_ArrowArrayStream::new(Box::new(self))
     }

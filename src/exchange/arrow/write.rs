@@ -13,17 +13,25 @@ use crate::record::Row;
 use crate::schema::Schema;
 
 /// The two forms in which Arrow is written.
+///
+/// ```
+/// use drystone::arrow::{Format, Options};
+///
+/// let options = Options::new().format(Format::Stream);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
-    /// A file with a list of its batches at the end, which is also called Feather: any batch can be found at once.
+    /// A file with a list of its batches at the end, for random access. Also called Feather version
+    /// 2.
     File,
     /// One batch after the other, for pipes and sockets.
     Stream,
 }
 
 /// Writes rows as Arrow, from [`Options::writer`](super::Options::writer). Batches have 65,536
-/// rows, or fewer where rows are wide; they are not compressed, so that others can map the file.
+/// rows, or fewer where rows are wide; they are not compressed, so that other programs can map the
+/// file.
 ///
 /// ```
 /// use drystone::{Database, RowBuf, Schema, arrow};
@@ -75,18 +83,39 @@ impl<W: Write> Writer<W> {
 
     /// Writes a row.
     ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, arrow};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = arrow::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write(RowBuf::from_values(&schema, [7, 8])?.as_row())?;
+    /// let file = std::io::Cursor::new(writer.finish()?);
+    /// assert_eq!(arrow::Options::new().infer(file)?.schema(), &schema);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Schema`](ErrorKind::Schema) when the row has another schema, [`Corrupt`](ErrorKind::Corrupt) when bytes are no values
-    /// of their fields, [`Io`](ErrorKind::Io) when they cannot be written.
+    /// [`Schema`](ErrorKind::Schema) if the row has another schema; [`Corrupt`](ErrorKind::Corrupt)
+    /// if bytes are not valid values of their fields; [`Io`](ErrorKind::Io) if they cannot be
+    /// written.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
         self.gathered.schema().check_same("the row", row.schema())?;
         self.write_records(row.as_bytes())
     }
 
-    /// Writes packed records, any number of whole ones.
+    /// Writes packed records, any number of them.
+    ///
+    /// ```
+    /// # use drystone::{Schema, arrow};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = arrow::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write_records(&[7, 8, 9, 10])?; // two records of two bytes
+    /// assert!(writer.write_records(&[11]).is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when they are not whole, else as [`write`](Writer::write).
+    /// [`Value`](ErrorKind::Value) if the last record is not complete; else as for
+    /// [`write`](Writer::write).
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
         let output = &mut self.output;
         self.gathered.add(records, |batch| output.write(batch))
@@ -94,8 +123,17 @@ impl<W: Write> Writer<W> {
 
     /// Writes rows, one after the other, such as those of a [`QueryRows`](crate::query::QueryRows).
     ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, arrow};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = arrow::Options::new().writer(&schema, Vec::new())?;
+    /// let rows = [RowBuf::from_values(&schema, [7, 8])?, RowBuf::from_values(&schema, [9, 10])?];
+    /// writer.write_all(rows.iter().map(RowBuf::as_row))?;
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// As [`write`](Writer::write).
+    /// As for [`write`](Writer::write).
     pub fn write_all<'r>(&mut self, rows: impl IntoIterator<Item = Row<'r>>) -> Result<()> {
         rows.into_iter().try_for_each(|row| self.write(row))
     }
@@ -105,10 +143,18 @@ impl<W: Write> Writer<W> {
         self.gathered.schema()
     }
 
-    /// Writes what is still in memory and the end, and gives the output back.
+    /// Writes the rest from memory and the end of the file, and returns the output.
+    ///
+    /// ```
+    /// # use drystone::{Schema, arrow};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let writer = arrow::Options::new().writer(&schema, Vec::new())?;
+    /// assert!(writer.finish()?.ends_with(b"ARROW1"));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`write`](Writer::write).
+    /// As for [`write`](Writer::write).
     pub fn finish(mut self) -> Result<W> {
         if let Some(batch) = self.gathered.rest()? {
             self.output.write(&batch)?;

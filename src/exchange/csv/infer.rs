@@ -27,7 +27,7 @@ pub(super) fn infer<R: Read>(options: &Options, input: R) -> Result<Inferred> {
         }
     }
     if rows == 0 {
-        fail!(Input, "{} has no rows to tell the types of its columns from; give a schema", lines.name());
+        fail!(Input, "{} has no rows to infer the types of its columns from; give a schema", lines.name());
     }
     // As the reader has it: where the only field may be null, a blank line is one.
     if let [only] = &mut tallies[..]

@@ -1,5 +1,5 @@
-//! Comma-separated values: read into records ([`Reader`]), written from rows ([`Writer`]), and looked through for the
-//! narrowest types that hold them ([`Inferred`]). All begin with [`Options`].
+//! Comma-separated values: reading records ([`Reader`]), writing rows ([`Writer`]), and inferring
+//! the narrowest types ([`Inferred`]). Start with [`Options`].
 
 mod infer;
 mod read;
@@ -19,11 +19,13 @@ use crate::schema::Schema;
 use crate::schema::text::shown;
 use split::{Lines, Problem};
 
-/// How a CSV is written: the delimiter, what stands for a missing value, and the name of the file for messages.
+/// How to read and write a CSV: the delimiter, the spellings of missing values, and the name of the
+/// input for messages.
 ///
-/// The first line names the columns. Fields may stand in quotes, in which a quote is doubled and line breaks are allowed;
-/// lines end with LF, CRLF or CR; a byte-order mark at the beginning is skipped, and so are blank lines (but where the only
-/// column is that of a nullable field, a blank line is a missing value).
+/// The first line names the columns. Fields may be quoted; within quotes, a quote is doubled and
+/// line breaks are allowed. Lines end with LF, CRLF or CR. A byte-order mark at the beginning is
+/// skipped, and so are blank lines. But if the only column belongs to a nullable field, a blank
+/// line is a missing value.
 ///
 /// ```
 /// use drystone::{RecordSource, RowBuf, Schema, csv};
@@ -41,10 +43,11 @@ use split::{Lines, Problem};
 /// ```
 ///
 /// # Missing values
-/// An empty field is missing, and so is one that spells what [`null`](Options::null) names. Missing is null in a field
-/// that may be null and an error in one that may not. But what stands in quotes is a value if it can be one: `""` is the
-/// empty text and `"NA"` the text NA, while in a field of numbers both are missing. And a text field that may not be null takes
-/// everything as it stands.
+/// An empty field is missing, and so is one with a spelling that was given to
+/// [`null`](Options::null). A missing value is null in a nullable field, and an error in any other.
+/// But a quoted field is a value if it is valid: `""` is the empty text and `"NA"` the text NA,
+/// while in a field of numbers both are missing. A text field that is not nullable takes every text
+/// as a value.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
@@ -57,7 +60,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Commas, an empty field for a missing value, and every mistake an error.
+    /// The defaults: commas, only empty fields are missing, and every mistake is an error.
     pub fn new() -> Options {
         Options {
             delimiter: b',',
@@ -69,40 +72,74 @@ impl Options {
         }
     }
 
-    /// Another delimiter: `b';'`, `b'\t'`.
+    /// Sets the delimiter: `b';'`, `b'\t'`. It is one ASCII character.
+    ///
+    /// ```
+    /// use drystone::csv;
+    ///
+    /// let inferred = csv::Options::new().delimiter(b';').infer("x;y\n1;2\n".as_bytes())?;
+    /// assert_eq!(inferred.schema().to_string(), "x: u8, y: u8");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn delimiter(mut self, delimiter: u8) -> Options {
         self.delimiter = delimiter;
         self
     }
 
-    /// One more spelling of a missing value, such as `NA`.
+    /// Adds a spelling of a missing value, such as `NA`.
+    ///
+    /// ```
+    /// use drystone::csv;
+    ///
+    /// let inferred = csv::Options::new().null("NA").infer("x\n1\nNA\n".as_bytes())?;
+    /// assert_eq!(inferred.schema().to_string(), "x: u8?");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn null(mut self, spelling: impl Into<Box<str>>) -> Options {
         self.nulls.push(spelling.into());
         self
     }
 
-    /// What messages call the input: `line 7 of flights.csv`.
+    /// The name of the input in messages: `line 7 of flights.csv`.
     pub fn name(mut self, name: impl Into<Box<str>>) -> Options {
         self.name = name.into();
         self
     }
 
-    /// Whether columns that the schema has no field for are skipped. Otherwise they are an error.
+    /// Whether to skip columns that have no field in the schema. Otherwise they are an error.
+    ///
+    /// ```
+    /// use drystone::{Schema, csv};
+    ///
+    /// let schema: Schema = "y: u8".parse()?;
+    /// let text = "x,y\n1,2\n".as_bytes();
+    /// assert!(csv::Options::new().reader(&schema, text).is_err());
+    /// assert!(csv::Options::new().ignore_unknown(true).reader(&schema, text).is_ok());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn ignore_unknown(mut self, ignore: bool) -> Options {
         self.ignore_unknown = ignore;
         self
     }
 
-    /// Whether bad lines are skipped and counted. Otherwise the first one is an error.
-    /// [`Reader::skip_bad_to`] also keeps them.
+    /// Whether to skip and count bad lines. Otherwise the first one is an error.
+    /// [`Reader::skip_bad_to`] also writes them to an output.
+    ///
+    /// ```
+    /// use drystone::csv;
+    ///
+    /// let inferred = csv::Options::new().skip_bad(true).infer("x,y\n1,2\n3\n".as_bytes())?;
+    /// assert_eq!((inferred.rows(), inferred.bad_lines()), (Some(1), 1));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn skip_bad(mut self, skip: bool) -> Options {
         self.skip_bad = skip;
         self
     }
 
     /// Whether [`infer`](Options::infer) picks an enumeration for a column of few texts: at most
-    /// 256 different ones (255 where values are missing), of which each stands in four rows on
-    /// average. Its names are sorted, so that its values compare as the texts.
+    /// 256 different ones (255 if values are missing), each of which occurs four times on average.
+    /// The names are sorted, so that values compare like the texts.
     ///
     /// ```
     /// use drystone::csv;
@@ -117,27 +154,41 @@ impl Options {
         self
     }
 
-    /// Reads records of this schema, which are matched to the columns by name. Large reads are made; the input needs no buffer.
+    /// Reads records of this schema, whose fields are matched to the columns by name. The input is
+    /// read in large blocks and needs no buffer.
     ///
-    /// A field that no column gives takes its default, or null.
+    /// A field without a column gets its default, or null.
+    ///
+    /// ```
+    /// use drystone::{Database, LoadOptions, Schema, csv};
+    ///
+    /// let schema: Schema = "id: u64 key, delay: i16".parse()?;
+    /// let db = Database::in_memory()?;
+    /// let write = db.write()?;
+    /// let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// let mut reader = csv::Options::new().reader(&schema, "delay,id\n-3,7\n".as_bytes())?;
+    /// flights.load_from(&mut reader, &LoadOptions::new())?;
+    /// assert_eq!(flights.get(&[7.into()])?.unwrap().get("delay")?, -3);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) when there is no header, when it names a column twice or one that the schema has
-    /// not, and when it lacks a field that has neither default nor null.
+    /// [`Input`](crate::ErrorKind::Input) if there is no header, if it names a column twice or one
+    /// that is not in the schema, or if it lacks a field that has no default and is not nullable.
     pub fn reader<R: Read>(&self, schema: &Schema, input: R) -> Result<Reader<R>> {
         Reader::new(self, schema, input)
     }
 
-    /// Reads everything once, in bounded memory, and picks for each column the narrowest type that holds it.
+    /// Reads everything once, in bounded memory, and picks the narrowest type for each column.
     ///
-    /// - Whole numbers get the narrowest type that holds them, unsigned if none is negative; what
-    ///   begins with a plus sign or a needless zero, such as the ZIP code `01234`, is text.
-    /// - Other numbers are `f32` if all of them print the same as such, else `f64`, unless whole
-    ///   numbers among them are too great for it.
-    /// - `true` and `false` in any case, dates, timestamps and hyphenated uuids get their types,
-    ///   all else `str` of the longest text.
-    /// - Where values are missing, the field may be null, and the type is wide enough not to take
-    ///   the value that null takes.
+    /// - Whole numbers get the narrowest type that holds them, unsigned if none is negative.
+    ///   Numbers with a plus sign or a leading zero, such as the ZIP code `01234`, are text.
+    /// - Other numbers are `f32` if all of them print the same as `f32`, else `f64`, unless whole
+    ///   numbers among them are too large for it.
+    /// - `true` and `false` in any case, dates, timestamps and hyphenated uuids get their types.
+    ///   Everything else is `str` with the length of the longest text.
+    /// - If values are missing, the field is nullable, and the type is wide enough that no value is
+    ///   the one reserved for null.
     ///
     /// ```
     /// use drystone::csv;
@@ -146,26 +197,38 @@ impl Options {
     /// let inferred = csv::Options::new().infer(text.as_bytes())?;
     /// assert_eq!(inferred.schema().to_string(), "id: u16, delay: i8?, zip: str[5]");
     /// assert_eq!(inferred.columns()[1].reason(), "whole numbers, -3 to -3; 1 missing");
-    /// assert_eq!(inferred.with_key(&["zip", "id"])?.to_string(), "zip: str[5] key, id: u16 key, delay: i8?");
+    /// let keyed = inferred.with_key(&["zip", "id"])?;
+    /// assert_eq!(keyed.to_string(), "zip: str[5] key, id: u16 key, delay: i8?");
     /// # Ok::<(), drystone::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) for a bad line, a header that cannot name fields, and an input without any rows.
+    /// [`Input`](crate::ErrorKind::Input) for a bad line, for a header with invalid names, and for
+    /// an input without rows.
     pub fn infer<R: Read>(&self, input: R) -> Result<Inferred> {
         infer::infer(self, input)
     }
 
-    /// Writes rows of this schema, beginning with the header. What [`reader`](Options::reader) reads of it with the same
-    /// options are the same values.
+    /// Writes rows of this schema, after a header. A [`reader`](Options::reader) with the same
+    /// options reads the same values back.
+    ///
+    /// ```
+    /// use drystone::{RowBuf, Schema, csv};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = csv::Options::new().delimiter(b';').writer(&schema, Vec::new())?;
+    /// writer.write(RowBuf::from_values(&schema, [7, 8])?.as_row())?;
+    /// assert_eq!(writer.finish()?, b"x;y\n7;8\n");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Io`](crate::ErrorKind::Io) when the header cannot be written.
+    /// [`Io`](crate::ErrorKind::Io) if the header cannot be written.
     pub fn writer<W: Write>(&self, schema: &Schema, output: W) -> Result<Writer<W>> {
         Writer::new(self, schema, output)
     }
 
-    /// Whether this is how a missing value is written.
+    /// Whether this is a spelling of a missing value.
     #[inline]
     fn is_missing(&self, text: &str) -> bool {
         // Every field comes through here; one comparison of bytes settles nearly all of them.
@@ -184,7 +247,7 @@ impl Options {
         Ok(())
     }
 
-    /// The lines of an input, and the names in its header, which is its current line.
+    /// The lines of an input, and the names in its header, which is the current line.
     fn open<R: Read>(&self, input: R) -> Result<(Lines<R>, Vec<Box<str>>)> {
         self.check()?;
         let mut lines = Lines::new(input, &self.name, self.delimiter)?;

@@ -11,9 +11,9 @@ use crate::exchange::missing;
 use crate::load::RecordSource;
 use crate::schema::{FieldDef, Schema, Type};
 
-/// A CSV as a source of records, from [`Options::reader`]. Places are line numbers.
+/// Reads a CSV as a source of records; from [`Options::reader`]. Places are line numbers.
 ///
-/// A line that cannot be read as a record is an error that names file, line, column, field, text and the expected type:
+/// A malformed line is an error that names file, line, column, field, text and the expected type:
 ///
 /// ```
 /// use drystone::{RecordSource, Schema, csv};
@@ -24,12 +24,13 @@ use crate::schema::{FieldDef, Schema, Type};
 /// let error = reader.next_record(&mut vec![0; schema.width()]).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "line 2 of flights.csv, column 2: field \"delay\": \"late\" is no i16: not a whole number"
+///     "line 2 of flights.csv, column 2: field \"delay\": \"late\" is not a valid i16: \
+///      not a whole number"
 /// );
 /// # Ok::<(), drystone::Error>(())
 /// ```
 ///
-/// After an error, the next call goes on with the next line.
+/// After an error, the next call continues with the next line.
 pub struct Reader<R, W = io::Sink> {
     lines: Lines<R>,
     options: Options,
@@ -79,9 +80,28 @@ impl<R: Read> Reader<R> {
         })
     }
 
-    /// Sets bad lines aside, as they stand, to be looked at and loaded again: the line of names first, then they.
+    /// Skips bad lines, and writes them unchanged to `output`, after the header: to correct and
+    /// load them later.
     ///
-    /// Each makes two or three small writes; a file should be given in a `BufWriter`.
+    /// Each line takes two or three small writes, so wrap a file in a `BufWriter`.
+    ///
+    /// ```
+    /// use drystone::{RecordSource, Schema, csv};
+    ///
+    /// let schema: Schema = "id: u8".parse()?;
+    /// let mut bad = Vec::new();
+    /// let mut reader = csv::Options::new()
+    ///     .reader(&schema, "id\n7\nseven\n8\n".as_bytes())?
+    ///     .skip_bad_to(&mut bad);
+    /// let (mut record, mut read) = ([0], Vec::new());
+    /// while reader.next_record(&mut record)? {
+    ///     read.push(record[0]);
+    /// }
+    /// assert_eq!((read, reader.bad_lines()), (vec![7, 8], 1));
+    /// drop(reader);
+    /// assert_eq!(bad, b"id\nseven\n");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn skip_bad_to<W: Write>(self, output: W) -> Reader<R, W> {
         Reader {
             lines: self.lines,
@@ -130,8 +150,8 @@ impl<R: Read, W: Write> Reader<R, W> {
         Ok(())
     }
 
-    /// Whether what spells a missing value is a value all the same: in quotes, or in a text field without null. Reads it
-    /// then.
+    /// Whether what spells a missing value is a value all the same: in quotes, or in a text field
+    /// without null. Reads it then.
     fn is_value(&self, field: &FieldDef, column: usize, text: &str, out: &mut [u8]) -> bool {
         let is_text = matches!(field.ty(), Type::Str(_) | Type::Enum(_));
         (self.lines.is_quoted(column) || (is_text && !field.is_nullable()))

@@ -1,5 +1,6 @@
-//! Splits CSV text into lines and fields. It knows what the `csv` crate's reader does not tell: whether a field stood in
-//! quotes, the line as it stands in the file, its number under CRLF, and a last quote left open.
+//! Splits CSV text into lines and fields. It knows what the `csv` crate's reader does not tell:
+//! whether a field stood in quotes, the line as it stands in the file, its number under CRLF, and a
+//! last quote left open.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -18,7 +19,7 @@ pub(super) struct Lines<R> {
     input: R,
     name: Box<str>,
     delimiter: u8,
-    /// Whether a blank line is a line with one empty field. Otherwise it is passed over.
+    /// Whether a blank line is a line with one empty field. Otherwise it is skipped.
     pub(super) keep_blank: bool,
     window: Vec<u8>,
     /// How much of the window has been read into.
@@ -169,7 +170,7 @@ impl<R> Lines<R> {
         &self.name
     }
 
-    /// The line as it stands in the input, without its break.
+    /// The raw line of the input, without its line break.
     pub(super) fn raw(&self) -> &[u8] {
         &self.window[self.start..self.start + self.line.length]
     }
@@ -196,7 +197,8 @@ impl<R> Lines<R> {
         &bytes[span.range()]
     }
 
-    /// The texts of the fields, if there are as many as expected, their quotes are right, and they are UTF-8.
+    /// The texts of the fields, if there are as many as expected, their quotes are right, and they
+    /// are UTF-8.
     #[inline]
     pub(super) fn texts(&self, expected: usize) -> Result<Texts<'_>, Problem> {
         if self.line.problem.is_some() || self.len() != expected {
@@ -235,7 +237,8 @@ pub(super) struct Texts<'l> {
 }
 
 impl<'l> Texts<'l> {
-    /// The text of a field; none where its bytes are no UTF-8, which a delimiter inside a character can bring about.
+    /// The text of a field; none where its bytes are no UTF-8, which a delimiter inside a character
+    /// can bring about.
     #[inline]
     pub(super) fn get(&self, field: usize) -> Option<&'l str> {
         let span = self.fields[field];
@@ -252,7 +255,8 @@ impl Span {
 }
 
 impl Split {
-    /// Splits the line with which the bytes begin; `false` if more of them are needed to know where it ends.
+    /// Splits the line with which the bytes begin; `false` if more of them are needed to know where
+    /// it ends.
     fn read(&mut self, bytes: &[u8], delimiter: u8, at_end: bool) -> bool {
         self.fields.clear();
         self.unescaped.clear();
@@ -285,7 +289,8 @@ impl Split {
         }
     }
 
-    /// Splits off a field whose opening quote is behind us; gives the place of the delimiter or break after it.
+    /// Splits off a field whose opening quote is behind us; gives the place of the delimiter or
+    /// break after it.
     fn quoted(&mut self, bytes: &[u8], start: usize, delimiter: u8, at_end: bool) -> Option<usize> {
         let unescaped = self.unescaped.len();
         let mut from = start;

@@ -1,4 +1,5 @@
-//! What a reader makes of good and of bad lines, what is inferred, and the way out and back in again.
+//! What a reader makes of good and of bad lines, what is inferred, and the way out and back in
+//! again.
 
 use std::io::{self, Read};
 
@@ -71,7 +72,7 @@ fn a_header_has_every_field_that_needs_a_column_and_each_once() {
     assert_refused(
         "a: u8, b: u8, c: u8?",
         "a\n1\n",
-        "a.csv: no column for field \"b\", which can be neither null nor a default; the header has column \"a\"",
+        "a.csv: no column for field \"b\", which has no default and is not nullable; the header has column \"a\"",
     );
     assert_refused("a: u8", "a,a\n1,1\n", "a.csv: columns 1 and 2 are both called \"a\"; rename one");
 }
@@ -127,7 +128,7 @@ fn further_spellings_of_missing_are_those_named() {
     let error = read("n: i16?, code: str[2]?, country: str[2]", text).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "line 2 of a.csv, column 1: field \"n\": \"NA\" is no i16?: not a whole number"
+        "line 2 of a.csv, column 1: field \"n\": \"NA\" is not a valid i16?: not a whole number"
     );
     let rows = read_with(&options().null("NA"), "n: i16?, code: str[2]?, country: str[2]", text).unwrap();
     assert_eq!(rows, ["n: null, code: null, country: NA", "n: null, code: NA, country: NA"]);
@@ -148,11 +149,11 @@ fn bad_lines_are_named_by_file_line_column_field_text_and_type() {
     for (line, message) in [
         (
             "300,x,2013-01-01 10:00",
-            ", column 1: field \"a\": \"300\" is no u8: out of range, which is 0 to 255",
+            ", column 1: field \"a\": \"300\" is not a valid u8: out of range, which is 0 to 255",
         ),
         (
             "1,toolong,2013-01-01 10:00",
-            ", column 2: field \"b\": \"toolong\" is no str[4]: too long: 7 bytes, and there is room for 4",
+            ", column 2: field \"b\": \"toolong\" is not a valid str[4]: too long: 7 bytes, and there is room for 4",
         ),
         ("1,x", ": 2 fields, where the header has 3"),
         ("1,x,2013-01-01 10:00,", ": 4 fields, where the header has 3"),
@@ -324,12 +325,12 @@ fn other_types_are_told_by_their_text() {
 #[test]
 fn inference_reports_what_it_found_in_bad_input() {
     let refused = |text: &[u8]| options().infer(text).unwrap_err().to_string();
-    assert_eq!(refused(b"a,b\n"), "a.csv has no rows to tell the types of its columns from; give a schema");
+    assert_eq!(refused(b"a,b\n"), "a.csv has no rows to infer the types of its columns from; give a schema");
     assert_eq!(refused(b"a,b\n1\n"), "line 2 of a.csv: 1 field, where the header has 2");
     assert_eq!(refused(b"a,b\n1,\xFF\n"), "line 2 of a.csv, column 2: \"\u{FFFD}\": the text is not UTF-8");
     assert!(refused(b"a,b\n1,x\0\n").starts_with("line 2 of a.csv, column 2: \"x\\0\": there is a NUL"));
     assert!(refused(b"a,\n1,2\n").starts_with("a.csv, column 2: field \"\": a field needs a name"));
-    assert!(refused(b"a,a\n1,2\n").starts_with("a.csv: field \"a\": a second field of this name"));
+    assert!(refused(b"a,a\n1,2\n").starts_with("a.csv: field \"a\": another field has this name"));
     let long = format!("a\n{}\n", "x".repeat(65_536));
     assert_eq!(refused(long.as_bytes()), "a.csv, column 1: a text of 65536 bytes; a field has at most 65535");
     let inferred = options().skip_bad(true).infer(&b"a,b\n1\n1,\xFF\n1,x\0\n2,y\n"[..]).unwrap();

@@ -1,4 +1,4 @@
-//! Writes rows as lines of a CSV, such that reading them gives the same values.
+//! Writes rows as lines of a CSV.
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
@@ -9,8 +9,9 @@ use crate::exchange::check_whole;
 use crate::record::Row;
 use crate::schema::Schema;
 
-/// Writes rows as a CSV, from [`Options::writer`]. Null is an empty field, an empty text that might be taken for it is `""`,
-/// and floats are the shortest text that reads back to the same number (a NaN as NaN, whatever its bits).
+/// Writes rows as a CSV; from [`Options::writer`]. Null is an empty field. An empty text is `""`
+/// where it would be read as null. Floats are the shortest text that reads back as the same number
+/// (any NaN as NaN).
 ///
 /// ```
 /// use drystone::{RowBuf, Schema, Value, csv};
@@ -56,9 +57,19 @@ impl<W: Write> Writer<W> {
 
     /// Writes a row.
     ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, csv};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = csv::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write(RowBuf::from_values(&schema, [7, 8])?.as_row())?;
+    /// assert_eq!(writer.finish()?, b"x,y\n7,8\n");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Schema`](crate::ErrorKind::Schema) when the row has another schema, [`Corrupt`](crate::ErrorKind::Corrupt) when its
-    /// bytes are no values of its fields, [`Io`](crate::ErrorKind::Io) when it cannot be written.
+    /// [`Schema`](crate::ErrorKind::Schema) if the row has another schema;
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) if its bytes are not valid values of its fields;
+    /// [`Io`](crate::ErrorKind::Io) if it cannot be written.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
         self.schema.check_same("the row", row.schema())?;
         self.line.clear();
@@ -73,10 +84,19 @@ impl<W: Write> Writer<W> {
         self.end_line()
     }
 
-    /// Writes packed records, any number of whole ones.
+    /// Writes packed records, any number of them.
+    ///
+    /// ```
+    /// # use drystone::{Schema, csv};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = csv::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write_records(&[7, 8, 9, 10])?; // two records of two bytes
+    /// assert_eq!(writer.finish()?, b"x,y\n7,8\n9,10\n");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Value`](crate::ErrorKind::Value) when they are not whole, else as
+    /// [`Value`](crate::ErrorKind::Value) if the last record is not complete; else as for
     /// [`write`](Writer::write).
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
         check_whole(&self.schema, records)?;
@@ -86,8 +106,18 @@ impl<W: Write> Writer<W> {
 
     /// Writes rows, one after the other, such as those of a [`QueryRows`](crate::query::QueryRows).
     ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, csv};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = csv::Options::new().writer(&schema, Vec::new())?;
+    /// let rows = [RowBuf::from_values(&schema, [7, 8])?, RowBuf::from_values(&schema, [9, 10])?];
+    /// writer.write_all(rows.iter().map(RowBuf::as_row))?;
+    /// assert_eq!(writer.finish()?, b"x,y\n7,8\n9,10\n");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// As [`write`](Writer::write).
+    /// As for [`write`](Writer::write).
     pub fn write_all<'r>(&mut self, rows: impl IntoIterator<Item = Row<'r>>) -> Result<()> {
         rows.into_iter().try_for_each(|row| self.write(row))
     }
@@ -97,10 +127,18 @@ impl<W: Write> Writer<W> {
         &self.schema
     }
 
-    /// Writes out what is still in memory, and gives the output back.
+    /// Writes the rest from memory, and returns the output.
+    ///
+    /// ```
+    /// # use drystone::{Schema, csv};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let writer = csv::Options::new().writer(&schema, Vec::new())?;
+    /// assert_eq!(writer.finish()?, b"x,y\n"); // the header alone
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Io`](crate::ErrorKind::Io) when it cannot be written.
+    /// [`Io`](crate::ErrorKind::Io) if it cannot be written.
     pub fn finish(self) -> Result<W> {
         self.output.into_inner().map_err(|error| failed(error.into_error()))
     }
@@ -113,7 +151,8 @@ impl<W: Write> Writer<W> {
         self.line.len()
     }
 
-    /// Puts the text of a field, which is no null, in quotes if it would be taken for something else without.
+    /// Puts the text of a field, which is no null, in quotes if it would be taken for something
+    /// else without.
     fn end_field(&mut self, start: usize) {
         let text = &self.line[start..];
         let delimiter = self.options.delimiter;

@@ -43,7 +43,7 @@ pub(super) fn infer<R: Read>(mut lines: Lines<R>, enums: bool) -> Result<Inferre
         rows += 1;
     }
     if rows == 0 {
-        fail!(Input, "{} has no rows to tell the types of its fields from; give a schema", lines.name);
+        fail!(Input, "{} has no rows to infer the types of its fields from; give a schema", lines.name);
     }
     let (mut fields, mut found) = (Vec::new(), Vec::new());
     for column in &mut columns {
@@ -121,7 +121,7 @@ impl Column {
         for element in elements {
             match element.get().as_bytes().first() {
                 Some(b'n' | b't' | b'f' | b'[' | b'{') => {
-                    return Err("a list of something else than numbers, and only those have arrays".into());
+                    return Err("a list of other values than numbers; arrays hold only numbers".into());
                 }
                 Some(b'"') => self.elements.add_quoted(&text(element.get())?, line),
                 _ => self.elements.add(element.get(), line),
@@ -154,7 +154,7 @@ impl Column {
                     format!("lists of {length}: {reason}{missing_too}"),
                 ))
             }
-            None => fail!(Input, "lists of something else than numbers, and only those have arrays"),
+            None => fail!(Input, "lists of other values than numbers; arrays hold only numbers"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! JSON lines as records.
+//! Reads JSON lines as records.
 
 use std::fmt;
 use std::io::Read;
@@ -11,11 +11,22 @@ use crate::record::Value;
 use crate::schema::text::shown;
 use crate::schema::{FieldDef, Schema, Type};
 
-/// JSON lines as a source of records, from [`Options::reader`](super::Options::reader). Places are
-/// line numbers.
+/// Reads JSON lines as a source of records; from [`Options::reader`](super::Options::reader).
+/// Places are line numbers.
 ///
-/// A line that cannot be read as a record is an error that names file, line and field. After an
-/// error, the next call goes on with the next line.
+/// A malformed line is an error that names file, line and field. After an error, the next call
+/// continues with the next line.
+///
+/// ```
+/// use drystone::{RecordSource, Schema, json};
+///
+/// let schema: Schema = "id: u8".parse()?;
+/// let options = json::Options::new().name("flights.jsonl");
+/// let mut reader = options.reader(&schema, &b"{\"id\": \"seven\"}\n"[..])?;
+/// let error = reader.next_record(&mut [0]).unwrap_err();
+/// assert!(error.to_string().starts_with("line 1 of flights.jsonl: field \"id\": "), "{error}");
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub struct Reader<R> {
     lines: Lines<R>,
     ignore_unknown: bool,
@@ -87,7 +98,7 @@ impl<R: Read> RecordSource for Reader<R> {
     }
 }
 
-/// Stores a value as it stands in its field.
+/// Stores the raw text of a value in its field.
 fn store(field: &FieldDef, raw: &str, slot: &mut [u8]) -> Result<()> {
     let value = |reason: String| {
         Error::new(ErrorKind::Value, format!("field {:?}: {reason}", field.name())).of_field(field.name())
@@ -102,11 +113,11 @@ fn store(field: &FieldDef, raw: &str, slot: &mut [u8]) -> Result<()> {
         },
         Some(b't' | b'f') => field.store(&Value::Bool(raw == "true"), slot),
         Some(b'"') => field.parse_text(&text(raw).map_err(value)?, slot),
-        // Only floats that JSON has not stand in quotes there.
+        // Only floats that JSON lacks are quoted there.
         Some(b'[') if matches!(field.ty(), Type::Array(..)) => field.parse_text(&raw.replace('"', ""), slot),
         Some(b'[' | b'{') => {
             let what = if raw.starts_with('[') { "a list" } else { "an object; make members of its members" };
-            Err(value(format!("{} is no {}: it is {what}", shown(raw), field.ty())))
+            Err(value(format!("{} is not a valid {}: it is {what}", shown(raw), field.ty())))
         }
         _ if field.ty().is_number() => {
             let read = field.parse_text(raw, slot);
@@ -118,6 +129,6 @@ fn store(field: &FieldDef, raw: &str, slot: &mut [u8]) -> Result<()> {
                 _ => read,
             }
         }
-        _ => Err(value(format!("{} is no {}: it is a number", shown(raw), field.ty()))),
+        _ => Err(value(format!("{} is not a valid {}: it is a number", shown(raw), field.ty()))),
     }
 }

@@ -9,8 +9,8 @@ use crate::record::Row;
 use crate::schema::Schema;
 
 /// Writes rows as JSON lines, from [`Options::writer`](super::Options::writer): an object per row,
-/// with all fields in their order. Dates, timestamps, uuids and bytes are texts, and so are the
-/// floats that JSON does not have.
+/// with all fields in order. Dates, timestamps, uuids and bytes are texts, and so are the floats
+/// that JSON lacks.
 ///
 /// ```
 /// use drystone::{RowBuf, Schema, Value, json};
@@ -41,22 +41,42 @@ impl<W: Write> Writer<W> {
 
     /// Writes a row.
     ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, json};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = json::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write(RowBuf::from_values(&schema, [7, 8])?.as_row())?;
+    /// assert_eq!(writer.finish()?, b"{\"x\":7,\"y\":8}\n");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Schema`](crate::ErrorKind::Schema) when the row has another schema, [`Corrupt`](crate::ErrorKind::Corrupt) when its
-    /// bytes are no values of its fields, [`Io`](crate::ErrorKind::Io) when it cannot be written.
+    /// [`Schema`](crate::ErrorKind::Schema) if the row has another schema;
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) if its bytes are not valid values of its fields;
+    /// [`Io`](crate::ErrorKind::Io) if it cannot be written.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
         self.schema.check_same("the row", row.schema())?;
         serde_json::to_writer(&mut self.output, &row).map_err(|error| {
-            // Whether it was a value, which has better words for it, is looked at only then.
+            // If a value is invalid, its own error has the better message.
             row.values().find_map(Result::err).unwrap_or_else(|| failed(error.into()))
         })?;
         self.output.write_all(b"\n").map_err(failed)
     }
 
-    /// Writes packed records, any number of whole ones.
+    /// Writes packed records, any number of them.
+    ///
+    /// ```
+    /// # use drystone::{Schema, json};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = json::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write_records(&[7, 8, 9, 10])?; // two records of two bytes
+    /// assert_eq!(writer.finish()?, b"{\"x\":7,\"y\":8}\n{\"x\":9,\"y\":10}\n");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Value`](crate::ErrorKind::Value) when they are not whole, else as [`write`](Writer::write).
+    /// [`Value`](crate::ErrorKind::Value) if the last record is not complete; else as for
+    /// [`write`](Writer::write).
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
         check_whole(&self.schema, records)?;
         let schema = self.schema.clone();
@@ -65,8 +85,18 @@ impl<W: Write> Writer<W> {
 
     /// Writes rows, one after the other, such as those of a [`QueryRows`](crate::query::QueryRows).
     ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, json};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = json::Options::new().writer(&schema, Vec::new())?;
+    /// let rows = [RowBuf::from_values(&schema, [7, 8])?, RowBuf::from_values(&schema, [9, 10])?];
+    /// writer.write_all(rows.iter().map(RowBuf::as_row))?;
+    /// assert_eq!(writer.finish()?, b"{\"x\":7,\"y\":8}\n{\"x\":9,\"y\":10}\n");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// As [`write`](Writer::write).
+    /// As for [`write`](Writer::write).
     pub fn write_all<'r>(&mut self, rows: impl IntoIterator<Item = Row<'r>>) -> Result<()> {
         rows.into_iter().try_for_each(|row| self.write(row))
     }
@@ -76,10 +106,18 @@ impl<W: Write> Writer<W> {
         &self.schema
     }
 
-    /// Writes out what is still in memory, and gives the output back.
+    /// Writes the rest from memory, and returns the output.
+    ///
+    /// ```
+    /// # use drystone::{Schema, json};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let writer = json::Options::new().writer(&schema, Vec::new())?;
+    /// assert_eq!(writer.finish()?, b""); // no row, no line
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Io`](crate::ErrorKind::Io) when it cannot be written.
+    /// [`Io`](crate::ErrorKind::Io) if it cannot be written.
     pub fn finish(self) -> Result<W> {
         self.output.into_inner().map_err(|error| failed(error.into_error()))
     }

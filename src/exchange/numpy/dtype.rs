@@ -4,22 +4,25 @@ use super::element::{Element, Kind};
 use super::literal::{Literal, quoted};
 use crate::schema::{FieldDef, Number, Schema, Type};
 
-/// The NumPy dtype of packed records of this schema, as text that Python reads: `[('x','<i4'),('name','S2')]`.
+/// The NumPy dtype of packed records of this schema, as text that Python reads:
+/// `[('x','<i4'),('name','S2')]`.
 ///
 /// It lies exactly as records do, so NumPy can map a table whose rows lie side by side in the file:
 /// `numpy.memmap("points.dry", dtype=…, mode="r", offset=…, shape=(rows,))`, with the offset from
 /// [`TableStats`](crate::TableStats). `drystone info` prints the whole line.
 ///
-/// NumPy has no nulls but NaN and NaT, which nullable floats and timestamps show; in other fields a null is the value that is
-/// set aside for it (see [`FieldDef::null`]). An enumeration is the position of its name, from 0
-/// (see [`FieldDef::names`]). A `date` is the `<i4` of its days, for `.astype('M8[D]')`, a nullable
-/// `bool` a `|u1`, and uuids and whole numbers of 128 bits are `V16`, as NumPy has none.
+/// NumPy has no nulls but NaN and NaT, which nullable floats and timestamps show; in other fields a
+/// null is the value that is reserved for it (see [`FieldDef::null`]). An enumeration is the
+/// position of its name, from 0 (see [`FieldDef::names`]). A `date` is the `<i4` of its days, for
+/// `.astype('M8[D]')`, a nullable `bool` a `|u1`, and uuids and whole numbers of 128 bits are
+/// `V16`, as NumPy has none.
 ///
 /// ```
 /// use drystone::{Schema, numpy};
 ///
 /// let schema: Schema = "id: u64 key, carrier: str[2], seen: timestamp?, place: f32[3]".parse()?;
-/// assert_eq!(numpy::dtype(&schema), "[('id','<u8'),('carrier','S2'),('seen','<M8[us]'),('place','<f4',(3,))]");
+/// let dtype = "[('id','<u8'),('carrier','S2'),('seen','<M8[us]'),('place','<f4',(3,))]";
+/// assert_eq!(numpy::dtype(&schema), dtype);
 /// # Ok::<(), drystone::Error>(())
 /// ```
 pub fn dtype(schema: &Schema) -> String {
@@ -104,7 +107,7 @@ pub(super) struct Layout {
     pub(super) is_plain: bool,
 }
 
-/// What stands for the name of the only field where there are no names.
+/// The name of the only field of an array without names.
 pub(super) const VALUE: &str = "value";
 
 impl Layout {
@@ -205,12 +208,12 @@ fn column(name: &str, ty: &Literal, shape: Option<&Literal>, offset: usize) -> R
             let product = shape.iter().try_fold(1_usize, |product, side| {
                 product.checked_mul(usize::try_from(side.number()?).ok()?)
             });
-            product.map(Some).ok_or_else(|| format!("field {name:?}: its shape is none"))?
+            product.map(Some).ok_or_else(|| format!("field {name:?}: its shape is invalid"))?
         }
         Some(side) => Some(
             side.number()
                 .and_then(|side| usize::try_from(side).ok())
-                .ok_or_else(|| format!("field {name:?}: its shape is none"))?,
+                .ok_or_else(|| format!("field {name:?}: its shape is invalid"))?,
         ),
     };
     let column = Column { name: name.into(), element, length, offset };

@@ -44,7 +44,7 @@ impl Kind {
 pub(super) enum Unit {
     /// Whole days.
     Days(i64),
-    /// So many microseconds.
+    /// Units of this many microseconds.
     Micros(i64),
     Nanos(i64),
 }
@@ -112,7 +112,7 @@ impl Element {
         self.width
     }
 
-    /// Whether its bytes stand in the other order than here.
+    /// Whether its byte order differs from that of this machine.
     pub(super) fn is_swapped(self) -> bool {
         self.is_big && self.width > 1 && !matches!(self.kind, Kind::Bytes | Kind::Void | Kind::Bool)
     }
@@ -170,7 +170,7 @@ impl Element {
 
 #[cold]
 fn unknown(text: &str) -> String {
-    format!("{:?} is no dtype that is known here", crate::schema::text::shown(text))
+    format!("{:?} is not a known dtype", crate::schema::text::shown(text))
 }
 
 fn moment(text: &str, unit: Option<&str>) -> Result<Unit, String> {

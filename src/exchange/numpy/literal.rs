@@ -1,4 +1,5 @@
-//! Python literals, as far as headers of `.npy` files have them: texts, whole numbers, truth values, lists, tuples, dicts.
+//! Python literals, as far as headers of `.npy` files have them: texts, whole numbers, truth
+//! values, lists, tuples, dicts.
 
 /// A literal.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,7 +12,7 @@ pub(super) enum Literal {
     Dict(Vec<(Literal, Literal)>),
 }
 
-/// So deep may lists stand in lists.
+/// The limit of the depth of nested lists.
 const DEPTH: usize = 16;
 
 impl Literal {

@@ -1,6 +1,6 @@
-//! NumPy: `.npy` files read into records ([`Reader`]), written from rows ([`Writer`]), and looked
-//! through for the schema that holds them ([`Inferred`]). All begin with [`Options`]. [`dtype`] is
-//! that of a table's rows, which NumPy can map where they lie.
+//! NumPy `.npy` files: reading records ([`Reader`]), writing rows ([`Writer`]), and inferring the
+//! schema ([`Inferred`]). Start with [`Options`]. [`dtype`] gives the dtype of a table's rows, with
+//! which NumPy can map them in place.
 
 mod dtype;
 mod element;
@@ -18,10 +18,10 @@ pub use write::Writer;
 use crate::error::{Result, fail};
 use crate::schema::Schema;
 
-/// How `.npy` files are read and written.
+/// How to read and write `.npy` files.
 ///
-/// A structured array has a column per field. A plain one is the one column `value`, of an array if
-/// it has two dimensions.
+/// A structured array has a column per field. A plain array is one column, `value`, which is an
+/// array field if it has two dimensions.
 ///
 /// ```
 /// use drystone::{RecordSource, RowBuf, Schema, numpy};
@@ -40,6 +40,17 @@ use crate::schema::Schema;
 /// assert_eq!(row.to_string(), "x: 7");
 /// # Ok::<(), drystone::Error>(())
 /// ```
+///
+/// With all settings:
+///
+/// ```
+/// use drystone::numpy;
+///
+/// let options = numpy::Options::new()
+///     .name("flights.npy") // for messages
+///     .ignore_unknown(true) // skip columns that are not in the schema
+///     .rows(1000); // how many rows a writer will get
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
@@ -49,63 +60,105 @@ pub struct Options {
 }
 
 impl Options {
-    /// Every mistake is an error, and the number of rows to write is not known.
+    /// The defaults: every mistake is an error, and the number of rows is not set.
     pub fn new() -> Options {
         Options { name: "the .npy file".into(), ignore_unknown: false, rows: None }
     }
 
-    /// What messages call the input: `row 7 of numbers.npy`.
+    /// The name of the input in messages: `row 7 of numbers.npy`.
     pub fn name(mut self, name: impl Into<Box<str>>) -> Options {
         self.name = name.into();
         self
     }
 
-    /// Whether columns that the schema has no field for are skipped. Otherwise they are an error.
+    /// Whether to skip columns that have no field in the schema. Otherwise they are an error.
     pub fn ignore_unknown(mut self, ignore: bool) -> Options {
         self.ignore_unknown = ignore;
         self
     }
 
-    /// How many rows a writer will be given. It has to be known before: an `.npy` file begins with
-    /// it.
+    /// Sets the number of rows that a writer will get. An `.npy` file begins with it.
+    ///
+    /// ```
+    /// use drystone::{ErrorKind, Schema, numpy};
+    ///
+    /// let schema: Schema = "x: u8".parse()?;
+    /// let writer = numpy::Options::new().rows(2).writer(&schema, Vec::new())?;
+    /// assert_eq!(writer.finish().unwrap_err().kind(), ErrorKind::Usage); // two rows are missing
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn rows(mut self, rows: u64) -> Options {
         self.rows = Some(rows);
         self
     }
 
-    /// Reads records of this schema, whose fields are matched to those of the array by name. Large
-    /// reads are made; the input needs no buffer. A field that is not there takes its default, or
-    /// null.
+    /// Reads records of this schema, whose fields are matched to those of the array by name. The
+    /// input is read in large blocks and needs no buffer. A field that the array lacks gets its
+    /// default, or null.
+    ///
+    /// ```
+    /// use drystone::{RecordSource, Schema, numpy};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// # let mut writer = numpy::Options::new().rows(1).writer(&schema, Vec::new())?;
+    /// # writer.write_records(&[7, 8])?;
+    /// # let file = writer.finish()?;
+    /// let mut reader = numpy::Options::new().reader(&schema, &*file)?;
+    /// let mut record = vec![0; schema.width()];
+    /// assert!(reader.next_record(&mut record)?);
+    /// assert_eq!((reader.rows(), record), (1, vec![7, 8]));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) when it is no `.npy` file, when no record can hold its
-    /// elements (Python objects, complex numbers, more dimensions), when the array has a field that
-    /// the schema has not, and when it lacks one that has neither default nor null.
+    /// [`Input`](crate::ErrorKind::Input) if it is not an `.npy` file, if no field can hold its
+    /// elements (Python objects, complex numbers, more dimensions), if the array has a field that
+    /// is not in the schema, or if it lacks a field that has no default and is not nullable.
     pub fn reader<R: Read>(&self, schema: &Schema, input: R) -> Result<Reader<R>> {
         Reader::new(read::Opened::new(&self.name, input)?, self.ignore_unknown, schema)
     }
 
-    /// The schema of records that hold everything. The array is read for it if it has texts or
-    /// moments.
+    /// Infers the schema. Reads the whole array only if it has texts or times.
     ///
-    /// Numbers and truth values get the type of the same name, halves become `f32`; `S` is `str` as
-    /// wide as it is, or `bytes` where something is not UTF-8, `U` is `str` of the longest, `V` is
-    /// `bytes`; days and weeks are `date`, other moments `timestamp`, and may be null if one is
-    /// NaT.
+    /// Numbers and truth values get the type of the same name; half floats become `f32`. `S`
+    /// becomes `str` of the same width, or `bytes` if a value is not UTF-8. `U` becomes `str` with
+    /// the length of the longest text, and `V` becomes `bytes`. Days and weeks become `date`, other
+    /// times `timestamp`; they are nullable if one is NaT.
+    ///
+    /// ```
+    /// use drystone::{Schema, numpy};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// # let mut writer = numpy::Options::new().rows(1).writer(&schema, Vec::new())?;
+    /// # writer.write_records(&[7, 8])?;
+    /// # let file = writer.finish()?;
+    /// assert_eq!(numpy::Options::new().infer(&*file)?.schema(), &schema);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) when it is no `.npy` file, when it is cut off, or a
-    /// column has a name or a width that no field has.
+    /// [`Input`](crate::ErrorKind::Input) if it is not an `.npy` file, if it is cut off, or if a
+    /// column has an invalid name or width.
     pub fn infer<R: Read>(&self, input: R) -> Result<Inferred> {
         read::Opened::new(&self.name, input)?.infer()
     }
 
-    /// Writes rows of this schema, as many as [`rows`](Options::rows) says. Small writes are made
-    /// for single rows; a file should be given in a `BufWriter`.
+    /// Writes rows of this schema, whose number is set by [`rows`](Options::rows). Each row is a
+    /// small write, so wrap a file in a `BufWriter`.
+    ///
+    /// ```
+    /// use drystone::{Schema, numpy};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = numpy::Options::new().rows(2).writer(&schema, Vec::new())?;
+    /// writer.write_records(&[7, 8, 9, 10])?;
+    /// assert!(writer.finish()?.ends_with(&[7, 8, 9, 10]));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Usage`](crate::ErrorKind::Usage) when the number of rows was not said,
-    /// [`Io`](crate::ErrorKind::Io) when the header cannot be written.
+    /// [`Usage`](crate::ErrorKind::Usage) if the number of rows is not set;
+    /// [`Io`](crate::ErrorKind::Io) if the header cannot be written.
     pub fn writer<W: Write>(&self, schema: &Schema, output: W) -> Result<Writer<W>> {
         let Some(rows) = self.rows else {
             fail!(Usage, "an .npy file begins with the number of its rows; set it by numpy::Options::rows");

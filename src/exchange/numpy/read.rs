@@ -1,4 +1,4 @@
-//! `.npy` files as records.
+//! Reads `.npy` files as records.
 
 use std::fmt;
 use std::io::Read;
@@ -18,7 +18,7 @@ use crate::schema::{FieldDef, Number, Schema, Type};
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// The longest header; that of 1,024 fields with long names is below it.
 const HEADER_BYTES: usize = 1 << 20;
-/// So many bytes are read at a time, but at least one row.
+/// This many bytes are read at a time, but at least one row.
 const PIECE_BYTES: usize = 256 << 10;
 
 /// A file of which the header was read.
@@ -71,11 +71,12 @@ impl<R: Read> Opened<R> {
     }
 }
 
-/// An `.npy` file as a source of records, from [`Options::reader`](super::Options::reader). Places
-/// are rows, counted from 1.
+/// Reads an `.npy` file as a source of records; from [`Options::reader`](super::Options::reader).
+/// Places are rows, counted from 1.
 ///
-/// What lies in the array as a record has it is taken as it is, so that the value which is set aside for null is null in a field that may be,
-/// as [`Writer`](super::Writer) writes it. NaT is null, and an error in a field that may not be. Other values are stored where that is exact.
+/// Values with the same layout as their field are copied. So in a nullable field the value that is
+/// reserved for null is null, as [`Writer`](super::Writer) writes it. NaT is null, or an error if
+/// the field is not nullable. Other values are stored if that is exact.
 pub struct Reader<R> {
     pieces: Pieces<R>,
     schema: Schema,
@@ -120,7 +121,7 @@ impl<R: Read> Reader<R> {
 }
 
 impl<R> Reader<R> {
-    /// How many rows there are, as the header says.
+    /// The number of rows, from the header.
     pub fn rows(&self) -> u64 {
         self.pieces.rows
     }
@@ -260,19 +261,19 @@ fn header(name: &str, input: &mut impl Read) -> Result<Literal> {
     };
     let start = take(8)?;
     if !start.starts_with(MAGIC) || start.len() < 8 {
-        fail!(Input, "{name}: it is no .npy file, which begins with \"\\x93NUMPY\"");
+        fail!(Input, "{name}: it is not an .npy file, which begins with \"\\x93NUMPY\"");
     }
     let length_bytes = match start[6] {
         1 => 2,
         2 | 3 => 4,
-        other => fail!(Input, "{name}: version {other} of the .npy format, of which 1 to 3 are known"),
+        other => fail!(Input, "{name}: version {other} of the .npy format is not supported; 1 to 3 are"),
     };
     let mut length = [0; 8];
     let given = take(length_bytes)?;
     length[..given.len()].copy_from_slice(&given);
     let length = u64::from_le_bytes(length);
     if length > HEADER_BYTES as u64 {
-        fail!(Input, "{name}: a header of {length} bytes; {HEADER_BYTES} are the most that is read");
+        fail!(Input, "{name}: its header has {length} bytes, and the limit is {HEADER_BYTES}");
     }
     let text = take(length as usize)?;
     if given.len() < length_bytes || (text.len() as u64) < length {
@@ -285,7 +286,7 @@ fn header(name: &str, input: &mut impl Read) -> Result<Literal> {
     };
     match text.and_then(|text| Literal::parse(&text)) {
         Some(header @ Literal::Dict(_)) => Ok(header),
-        _ => fail!(Input, "{name}: its header is no dict of Python"),
+        _ => fail!(Input, "{name}: its header is not a Python dict"),
     }
 }
 
@@ -315,7 +316,7 @@ fn shape(header: &Literal) -> Result<(Layout, u64), String> {
         }
     };
     if rows.checked_mul(layout.width as u64).is_none() {
-        return Err(format!("{rows} rows of {} bytes are more than there can be", layout.width));
+        return Err(format!("{rows} rows of {} bytes exceed the limit", layout.width));
     }
     Ok((layout, rows))
 }

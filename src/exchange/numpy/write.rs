@@ -13,8 +13,8 @@ use crate::schema::Schema;
 const ALIGNMENT: usize = 64;
 
 /// Writes rows as an `.npy` file, from [`Options::writer`](super::Options::writer): a structured
-/// array of the [`dtype`] of their schema. Its data are the packed records, byte for byte; nulls
-/// are the values that are set aside for them.
+/// array of the [`dtype`] of their schema. Its data are the packed records, byte for byte. Nulls
+/// are written as the values that are reserved for them.
 ///
 /// ```
 /// use drystone::{RowBuf, Schema, numpy};
@@ -49,18 +49,39 @@ impl<W: Write> Writer<W> {
 
     /// Writes a row.
     ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, numpy};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = numpy::Options::new().rows(2).writer(&schema, Vec::new())?;
+    /// writer.write(RowBuf::from_values(&schema, [7, 8])?.as_row())?;
+    /// writer.write(RowBuf::from_values(&schema, [9, 10])?.as_row())?;
+    /// assert!(writer.finish()?.ends_with(&[7, 8, 9, 10]));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Schema`](crate::ErrorKind::Schema) when the row has another schema, [`Usage`](crate::ErrorKind::Usage) when it is one
-    /// more than was said, [`Io`](crate::ErrorKind::Io) when it cannot be written.
+    /// [`Schema`](crate::ErrorKind::Schema) if the row has another schema;
+    /// [`Usage`](crate::ErrorKind::Usage) if it exceeds the number of rows;
+    /// [`Io`](crate::ErrorKind::Io) if it cannot be written.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
         self.schema.check_same("the row", row.schema())?;
         self.write_records(row.as_bytes())
     }
 
-    /// Writes packed records, any number of whole ones.
+    /// Writes packed records, any number of them.
+    ///
+    /// ```
+    /// # use drystone::{Schema, numpy};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = numpy::Options::new().rows(2).writer(&schema, Vec::new())?;
+    /// writer.write_records(&[7, 8, 9, 10])?; // two records of two bytes
+    /// assert!(writer.write_records(&[11, 12]).is_err()); // one more than was said
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Value`](crate::ErrorKind::Value) when they are not whole, else as [`write`](Writer::write).
+    /// [`Value`](crate::ErrorKind::Value) if the last record is not complete; else as for
+    /// [`write`](Writer::write).
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
         check_whole(&self.schema, records)?;
         self.written += (records.len() / self.schema.width()) as u64;
@@ -77,8 +98,18 @@ impl<W: Write> Writer<W> {
 
     /// Writes rows, one after the other, such as those of a [`QueryRows`](crate::query::QueryRows).
     ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, numpy};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = numpy::Options::new().rows(2).writer(&schema, Vec::new())?;
+    /// let rows = [RowBuf::from_values(&schema, [7, 8])?, RowBuf::from_values(&schema, [9, 10])?];
+    /// writer.write_all(rows.iter().map(RowBuf::as_row))?;
+    /// assert!(writer.finish()?.ends_with(&[7, 8, 9, 10]));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// As [`write`](Writer::write).
+    /// As for [`write`](Writer::write).
     pub fn write_all<'r>(&mut self, rows: impl IntoIterator<Item = Row<'r>>) -> Result<()> {
         rows.into_iter().try_for_each(|row| self.write(row))
     }
@@ -88,10 +119,18 @@ impl<W: Write> Writer<W> {
         &self.schema
     }
 
-    /// Gives the output back.
+    /// Returns the output.
+    ///
+    /// ```
+    /// # use drystone::{Schema, numpy};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let writer = numpy::Options::new().rows(2).writer(&schema, Vec::new())?;
+    /// assert!(writer.finish().is_err()); // the header says two rows
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Usage`](crate::ErrorKind::Usage) when there were fewer rows than was said.
+    /// [`Usage`](crate::ErrorKind::Usage) if there were fewer rows than the header says.
     pub fn finish(self) -> Result<W> {
         if self.written < self.rows {
             fail!(Usage, "{} rows, where the header of the .npy file says {}", self.written, self.rows);
@@ -100,7 +139,8 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// The header, padded so that the data are aligned: in version 1 where its text is short and in ASCII, else in version 3.
+/// The header, padded so that the data are aligned: in version 1 if its text is short and in ASCII,
+/// else in version 3.
 fn header(schema: &Schema, rows: u64) -> Vec<u8> {
     let text = format!("{{'descr': {}, 'fortran_order': False, 'shape': ({rows},), }}", dtype(schema));
     let is_old = text.is_ascii() && text.len() + ALIGNMENT < usize::from(u16::MAX);

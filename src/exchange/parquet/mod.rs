@@ -1,5 +1,5 @@
-//! Apache Parquet: files read as records ([`Reader`]), written from rows ([`Writer`]), and looked
-//! through for the schema that holds them ([`Inferred`]). All begin with [`Options`].
+//! Apache Parquet: reading files ([`Reader`]), writing rows ([`Writer`]), and inferring the schema
+//! ([`Inferred`]). Start with [`Options`].
 
 mod read;
 mod write;
@@ -13,7 +13,7 @@ pub use write::Writer;
 use crate::error::Result;
 use crate::schema::Schema;
 
-/// How Parquet files are read and written. What is decoded at a time is in memory, not the whole
+/// How to read and write Parquet files. Only the rows being decoded are in memory, not the whole
 /// file.
 ///
 /// ```
@@ -34,6 +34,17 @@ use crate::schema::Schema;
 /// assert_eq!(row.to_string(), "id: 7, delay: -3");
 /// # Ok::<(), drystone::Error>(())
 /// ```
+///
+/// With all settings:
+///
+/// ```
+/// use drystone::parquet;
+///
+/// let options = parquet::Options::new()
+///     .name("flights.parquet") // for messages
+///     .ignore_unknown(true) // skip columns that are not in the schema
+///     .enums(true); // infer enumerations
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
@@ -43,56 +54,90 @@ pub struct Options {
 }
 
 impl Options {
-    /// Every mistake is an error.
+    /// The defaults: every mistake is an error.
     pub fn new() -> Options {
         Options { name: "the Parquet file".into(), ignore_unknown: false, enums: false }
     }
 
-    /// What messages call the input: `row 7 of flights.parquet`.
+    /// The name of the input in messages: `row 7 of flights.parquet`.
     pub fn name(mut self, name: impl Into<Box<str>>) -> Options {
         self.name = name.into();
         self
     }
 
-    /// Whether columns that the schema has no field for are skipped. Otherwise they are an error.
+    /// Whether to skip columns that have no field in the schema. Otherwise they are an error.
     pub fn ignore_unknown(mut self, ignore: bool) -> Options {
         self.ignore_unknown = ignore;
         self
     }
 
-    /// Whether inference picks an enumeration for a column of few texts: at most 256 different ones (255
-    /// where values are missing), each of which comes four times on average. Its names are sorted, so that
-    /// its values compare as the texts.
+    /// Whether inference picks an enumeration for a column of few texts: at most 256 different ones
+    /// (255 if values are missing), each of which occurs four times on average. The names are
+    /// sorted, so that values compare like the texts.
     pub fn enums(mut self, enums: bool) -> Options {
         self.enums = enums;
         self
     }
 
     /// Reads records of this schema. Fields are matched to columns by name, and values are stored
-    /// as by [`arrow::Options::reader`](crate::arrow::Options::reader).
+    /// as in [`arrow::Options::reader`](crate::arrow::Options::reader).
+    ///
+    /// ```
+    /// use drystone::{RecordSource, Schema, parquet};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// # let mut writer = parquet::Options::new().writer(&schema, Vec::new())?;
+    /// # writer.write_records(&[7, 8])?;
+    /// # let file = std::io::Cursor::new(writer.finish()?);
+    /// let mut reader = parquet::Options::new().reader(&schema, file)?;
+    /// let mut record = [0; 2];
+    /// assert!(reader.next_record(&mut record)?);
+    /// assert_eq!(record, [7, 8]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) when it is no Parquet file, or cut off, when there is a
-    /// column that the schema has not, or one of a type that no field holds, and when there is none
-    /// for a field that has neither default nor null.
+    /// [`Input`](crate::ErrorKind::Input) if it is not a Parquet file or is cut off, if a column is
+    /// not in the schema or has a type that no field holds, or if a field that has no default and
+    /// is not nullable has no column.
     pub fn reader<R: Read + Seek + Send + 'static>(&self, schema: &Schema, input: R) -> Result<Reader> {
         Reader::new(&self.name, self.ignore_unknown, schema, read::open(&self.name, input)?)
     }
 
-    /// The schema of records that hold everything, by the rules of
-    /// [`arrow::Options::infer`](crate::arrow::Options::infer).
+    /// Infers the schema, by the rules of [`arrow::Options::infer`](crate::arrow::Options::infer).
+    ///
+    /// ```
+    /// use drystone::{Schema, parquet};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// # let mut writer = parquet::Options::new().writer(&schema, Vec::new())?;
+    /// # writer.write_records(&[7, 8])?;
+    /// # let file = std::io::Cursor::new(writer.finish()?);
+    /// assert_eq!(parquet::Options::new().infer(file)?.schema(), &schema);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) when it is no Parquet file, or cut off, and when a column
-    /// is of a type that no field holds.
+    /// [`Input`](crate::ErrorKind::Input) if it is not a Parquet file or is cut off, or if a column
+    /// has a type that no field holds.
     pub fn infer<R: Read + Seek + Send + 'static>(&self, input: R) -> Result<Inferred> {
         read::open(&self.name, input)?.infer(&self.name, self.enums)
     }
 
     /// Writes rows of this schema.
     ///
+    /// ```
+    /// use drystone::{Schema, parquet};
+    ///
+    /// let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = parquet::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write_records(&[7, 8, 9, 10])?;
+    /// assert!(writer.finish()?.starts_with(b"PAR1"));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Io`](crate::ErrorKind::Io) when the beginning cannot be written.
+    /// [`Io`](crate::ErrorKind::Io) if the beginning cannot be written.
     pub fn writer<W: Write + Send>(&self, schema: &Schema, output: W) -> Result<Writer<W>> {
         Writer::new(schema, output)
     }

@@ -12,7 +12,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::arrow::{Batches, guarded};
 
-/// So many rows are decoded at a time.
+/// This many rows are decoded at a time.
 const BATCH_ROWS: usize = 8192;
 
 /// The record batches of a Parquet file. Only what is decoded at a time is in memory.
@@ -32,7 +32,7 @@ pub(super) fn open<R: Read + Seek + Send + 'static>(name: &str, mut input: R) ->
             Ok(Batches::guarding(schema, rows, reader))
         }
         Err(error) => {
-            let message = format!("{name}: it is no sound Parquet file: {error}");
+            let message = format!("{name}: it is not a valid Parquet file: {error}");
             Err(Error::new(ErrorKind::Input, message))
         }
     }

@@ -14,7 +14,7 @@ use crate::exchange::arrow::Gathered;
 use crate::record::Row;
 use crate::schema::Schema;
 
-/// So many rows, and so many bytes of them, make a row group at most.
+/// The limits of a row group: rows, and bytes.
 const GROUP_ROWS: usize = 1 << 20;
 const GROUP_BYTES: usize = 128 << 20;
 
@@ -22,8 +22,19 @@ const GROUP_BYTES: usize = 128 << 20;
 /// [`Options::writer`](super::Options::writer). A row group is kept in memory until it is full: a
 /// million rows, or 128 MiB.
 ///
-/// The types of columns are those of [`arrow::to_schema`](crate::arrow::to_schema), and the fields stand in the metadata, so that
-/// what [`Options::reader`](super::Options::reader) reads is what was written.
+/// Columns have the types of [`arrow::to_schema`](crate::arrow::to_schema), and the metadata
+/// contain the fields, so that [`Options::reader`](super::Options::reader) reads back what was
+/// written.
+///
+/// ```
+/// # use drystone::{RowBuf, Schema, parquet};
+/// # let schema: Schema = "x: u8, y: u8".parse()?;
+/// let mut writer = parquet::Options::new().writer(&schema, Vec::new())?;
+/// writer.write(RowBuf::from_values(&schema, [7, 8])?.as_row())?;
+/// let file = std::io::Cursor::new(writer.finish()?);
+/// assert_eq!(parquet::Options::new().infer(file)?.schema(), &schema);
+/// # Ok::<(), drystone::Error>(())
+/// ```
 #[must_use = "call `finish`, which writes the end"]
 pub struct Writer<W: Write + Send> {
     output: ArrowWriter<W>,
@@ -50,18 +61,38 @@ impl<W: Write + Send> Writer<W> {
 
     /// Writes a row.
     ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, parquet};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = parquet::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write(RowBuf::from_values(&schema, [7, 8])?.as_row())?;
+    /// assert!(writer.finish()?.starts_with(b"PAR1"));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Schema`](ErrorKind::Schema) when the row has another schema, [`Corrupt`](ErrorKind::Corrupt) when bytes are no values
-    /// of their fields, [`Io`](ErrorKind::Io) when they cannot be written.
+    /// [`Schema`](ErrorKind::Schema) if the row has another schema; [`Corrupt`](ErrorKind::Corrupt)
+    /// if bytes are not valid values of their fields; [`Io`](ErrorKind::Io) if they cannot be
+    /// written.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
         self.gathered.schema().check_same("the row", row.schema())?;
         self.write_records(row.as_bytes())
     }
 
-    /// Writes packed records, any number of whole ones.
+    /// Writes packed records, any number of them.
+    ///
+    /// ```
+    /// # use drystone::{Schema, parquet};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = parquet::Options::new().writer(&schema, Vec::new())?;
+    /// writer.write_records(&[7, 8, 9, 10])?; // two records of two bytes
+    /// assert!(writer.write_records(&[11]).is_err());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) when they are not whole, else as [`write`](Writer::write).
+    /// [`Value`](ErrorKind::Value) if the last record is not complete; else as for
+    /// [`write`](Writer::write).
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
         let output = &mut self.output;
         self.gathered.add(records, |batch| write(output, batch))
@@ -69,8 +100,17 @@ impl<W: Write + Send> Writer<W> {
 
     /// Writes rows, one after the other, such as those of a [`QueryRows`](crate::query::QueryRows).
     ///
+    /// ```
+    /// # use drystone::{RowBuf, Schema, parquet};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let mut writer = parquet::Options::new().writer(&schema, Vec::new())?;
+    /// let rows = [RowBuf::from_values(&schema, [7, 8])?, RowBuf::from_values(&schema, [9, 10])?];
+    /// writer.write_all(rows.iter().map(RowBuf::as_row))?;
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// As [`write`](Writer::write).
+    /// As for [`write`](Writer::write).
     pub fn write_all<'r>(&mut self, rows: impl IntoIterator<Item = Row<'r>>) -> Result<()> {
         rows.into_iter().try_for_each(|row| self.write(row))
     }
@@ -80,10 +120,18 @@ impl<W: Write + Send> Writer<W> {
         self.gathered.schema()
     }
 
-    /// Writes what is still in memory and the end, and gives the output back.
+    /// Writes the rest from memory and the end of the file, and returns the output.
+    ///
+    /// ```
+    /// # use drystone::{Schema, parquet};
+    /// # let schema: Schema = "x: u8, y: u8".parse()?;
+    /// let writer = parquet::Options::new().writer(&schema, Vec::new())?;
+    /// assert!(writer.finish()?.ends_with(b"PAR1"));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`write`](Writer::write).
+    /// As for [`write`](Writer::write).
     pub fn finish(mut self) -> Result<W> {
         if let Some(batch) = self.gathered.rest()? {
             write(&mut self.output, &batch)?;

@@ -1,31 +1,31 @@
-//! `Aggregate`: what is computed of many rows.
+//! `Aggregate`: a value computed from many rows.
 
 use std::fmt;
 
 use super::column::Column;
 use super::order::Order;
 
-/// What is computed of many rows: [`count`], [`count_of`], [`count_distinct`], [`sum`], [`min`],
+/// A value computed from many rows: [`count`], [`count_of`], [`count_distinct`], [`sum`], [`min`],
 /// [`max`], [`mean`], [`first`], [`last`].
 ///
 /// Null is skipped, as in SQL: `count` counts rows, `count(x)` those in which `x` is not null, and
-/// `sum`, `min`, `max` and `mean` of no value at all are null. Only `first` and `last` take a row
-/// whatever it holds, so they are null where its field is.
+/// `sum`, `min`, `max` and `mean` are null if there is no value. Only `first` and `last` do not
+/// skip null: they are null if the field of that row is.
 ///
 /// | | of | gives |
 /// |---|---|---|
 /// | `count`, `count(x)` | anything | `u64` |
 /// | `count_distinct(x)` | anything | `u64`: the number of different values, exact |
-/// | `sum(x)` | whole numbers | `i64` if so many rows of that type cannot go beyond it, else `i128`; `u128` of `u128` |
+/// | `sum(x)` | whole numbers | `i64` if the sum of that many rows of the type always fits, else `i128`; `u128` of `u128` |
 /// | `sum(x)` | floats | `f64`: the exact sum, rounded once |
 /// | `mean(x)` | numbers | `f64`: the exact mean, rounded once |
 /// | `min(x)`, `max(x)` | all but arrays | the field's type |
 /// | `first(x)`, `last(x)` | anything | the field's type: its value in the first or last row of the group, in the order of the table |
 ///
-/// So no sum overflows unseen (one of `i128` or `u128` that goes beyond 128 bits is an error), and
-/// none depends on the order of the rows or on how many threads there were. NaN is greater than all
-/// other numbers, and a sum with it is NaN. All NaNs count as one distinct value, and 0.0 and -0.0
-/// as one.
+/// So no sum overflows silently (a sum of `i128` or `u128` that exceeds 128 bits is an error), and
+/// no sum depends on the order of the rows or the number of threads. NaN is greater than all other
+/// numbers, and a sum with it is NaN. All NaNs count as one distinct value, and 0.0 and -0.0 as
+/// one.
 ///
 /// `count_distinct` keeps every pair of a group and a value once: about 2 to 4 times the bytes of
 /// the field and 8 more per pair. That counts towards
@@ -60,37 +60,140 @@ pub(in crate::query) enum Function {
     Last,
 }
 
-/// How many rows there are.
+/// The number of rows.
+///
+/// ```
+/// # use drystone::{Database, RowBuf, Schema, Value};
+/// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut flights = write.create_dyn_table("flights", &schema)?;
+/// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+/// # for (carrier, delay) in delays {
+/// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+/// # }
+/// # let flights = flights.as_table();
+/// use drystone::query::count;
+///
+/// assert_eq!(flights.query().value(count())?, 4);
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub fn count() -> Aggregate {
     Aggregate::new(Function::Count, None)
 }
 
-/// In how many rows the field is not null.
+/// The number of rows in which the field is not null.
+///
+/// ```
+/// # use drystone::{Database, RowBuf, Schema, Value};
+/// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut flights = write.create_dyn_table("flights", &schema)?;
+/// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+/// # for (carrier, delay) in delays {
+/// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+/// # }
+/// # let flights = flights.as_table();
+/// use drystone::query::count_of;
+///
+/// assert_eq!(flights.query().value(count_of("delay"))?, 3);
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub fn count_of(column: impl Into<Column>) -> Aggregate {
     Aggregate::new(Function::Count, Some(column.into()))
 }
 
-/// The sum of a field of numbers.
+/// The sum of a field of numbers. It never overflows: see [`Aggregate`].
+///
+/// ```
+/// # use drystone::{Database, RowBuf, Schema, Value};
+/// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut flights = write.create_dyn_table("flights", &schema)?;
+/// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+/// # for (carrier, delay) in delays {
+/// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+/// # }
+/// # let flights = flights.as_table();
+/// use drystone::query::sum;
+///
+/// assert_eq!(flights.query().value(sum("delay"))?, 155);
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub fn sum(column: impl Into<Column>) -> Aggregate {
     Aggregate::new(Function::Sum, Some(column.into()))
 }
 
 /// The least value of a field.
+///
+/// ```
+/// # use drystone::{Database, RowBuf, Schema, Value};
+/// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut flights = write.create_dyn_table("flights", &schema)?;
+/// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+/// # for (carrier, delay) in delays {
+/// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+/// # }
+/// # let flights = flights.as_table();
+/// use drystone::query::min;
+///
+/// assert_eq!(flights.query().value(min("delay"))?, -5);
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub fn min(column: impl Into<Column>) -> Aggregate {
     Aggregate::new(Function::Min, Some(column.into()))
 }
 
 /// The greatest value of a field.
+///
+/// ```
+/// # use drystone::{Database, RowBuf, Schema, Value};
+/// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut flights = write.create_dyn_table("flights", &schema)?;
+/// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+/// # for (carrier, delay) in delays {
+/// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+/// # }
+/// # let flights = flights.as_table();
+/// use drystone::query::max;
+///
+/// assert_eq!(flights.query().value(max("delay"))?, 90);
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub fn max(column: impl Into<Column>) -> Aggregate {
     Aggregate::new(Function::Max, Some(column.into()))
 }
 
-/// The mean of a field of numbers.
+/// The mean of a field of numbers: exact, rounded once.
+///
+/// ```
+/// # use drystone::{Database, RowBuf, Schema, Value};
+/// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut flights = write.create_dyn_table("flights", &schema)?;
+/// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+/// # for (carrier, delay) in delays {
+/// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+/// # }
+/// # let flights = flights.as_table();
+/// use drystone::query::mean;
+///
+/// let united = flights.query().filter("carrier = 'UA'".parse()?);
+/// assert_eq!(united.value(mean("delay"))?, 32.5);
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub fn mean(column: impl Into<Column>) -> Aggregate {
     Aggregate::new(Function::Mean, Some(column.into()))
 }
 
-/// How many different values the field has. Null is not counted.
+/// The number of different values of the field. Null is not counted.
 ///
 /// The count is exact. It needs memory for every pair of a group and a value; see [`Aggregate`].
 ///
@@ -100,7 +203,9 @@ pub fn mean(column: impl Into<Column>) -> Aggregate {
 /// # let db = Database::in_memory()?;
 /// # let write = db.write()?;
 /// # let mut flights = write.create_dyn_table("flights", &schema)?;
-/// # for (carrier, dest) in [("UA", Some("BOS")), ("UA", Some("BOS")), ("AA", Some("LAX")), ("AA", None)] {
+/// # let united = [("UA", Some("BOS")), ("UA", Some("BOS"))];
+/// # let american = [("AA", Some("LAX")), ("AA", None)];
+/// # for (carrier, dest) in united.into_iter().chain(american) {
 /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), dest.into()])?)?;
 /// # }
 /// # let flights = flights.as_table();
@@ -138,6 +243,23 @@ pub fn first(column: impl Into<Column>) -> Aggregate {
 }
 
 /// The field in the last row of the group, in the order of the table; see [`first`].
+///
+/// ```
+/// # use drystone::{Database, RowBuf, Schema, Value};
+/// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+/// # let db = Database::in_memory()?;
+/// # let write = db.write()?;
+/// # let mut flights = write.create_dyn_table("flights", &schema)?;
+/// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+/// # for (carrier, delay) in delays {
+/// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+/// # }
+/// # let flights = flights.as_table();
+/// use drystone::query::last;
+///
+/// assert_eq!(flights.query().value(last("carrier"))?, "AA");
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub fn last(column: impl Into<Column>) -> Aggregate {
     Aggregate::new(Function::Last, Some(column.into()))
 }
@@ -150,17 +272,37 @@ impl Aggregate {
     /// The name of the field in the result; without one it is the text form, such as
     /// `mean(dep_delay)`. As text it is `mean(dep_delay) as delay`. Two fields of one name are an
     /// error of kind `Schema`.
+    ///
+    /// ```
+    /// use drystone::query::mean;
+    ///
+    /// assert_eq!(mean("delay").named("average").to_string(), "mean(delay) as average");
+    /// ```
     pub fn named(mut self, name: impl Into<String>) -> Aggregate {
         self.name = Some(name.into());
         self
     }
 
-    /// As what a result is sorted by, the least first.
+    /// Sorts by this, in ascending order.
+    ///
+    /// ```
+    /// use drystone::query::count;
+    ///
+    /// assert_eq!(count().asc().to_string(), "count");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn asc(self) -> Order {
         self.into()
     }
 
-    /// As what a result is sorted by, the greatest first.
+    /// Sorts by this, in descending order.
+    ///
+    /// ```
+    /// use drystone::query::count;
+    ///
+    /// assert_eq!(count().desc().to_string(), "count desc");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn desc(self) -> Order {
         self.asc().descending()
     }

@@ -1,4 +1,4 @@
-//! What a query reads of a row: a field by its name, or whatever lies at a byte offset, as a type.
+//! `Column`: a field of a row, by name, or by byte offset and type.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use crate::error::{Result, fail};
 use crate::record::{FieldType, Value};
 use crate::schema::{FieldDef, Schema, Type};
 
-/// A field of the rows that are asked, by name or by byte offset and type. Made by [`col`] and [`at`]; compared, it becomes a
-/// [`Predicate`].
+/// A field of the rows, by name, or by byte offset and type. Made by [`col`] and [`at`]. Comparing
+/// it gives a [`Predicate`].
 ///
-/// Its text form is the name, in back quotes where it is no plain word, or `at(12, i16)`.
+/// Its text form is the name, in back quotes if it is not a plain word, or `at(12, i16)`.
 ///
 /// ```
 /// use drystone::query::{at, col, Column};
@@ -34,11 +34,28 @@ enum Name {
 }
 
 /// The field of this name.
+///
+/// ```
+/// use drystone::query::col;
+///
+/// assert_eq!(col("dep_delay").gt(60), "dep_delay > 60".parse()?);
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub fn col(name: impl Into<String>) -> Column {
     Column(Name::Field(name.into()))
 }
 
-/// The value of type `T` that begins at this byte of the row, whatever the schema says of it. `Nullable<T>` is one that may be null.
+/// The value of type `T` that begins at this byte of the row. The schema is not consulted. With
+/// `Nullable<T>` it may be null.
+///
+/// ```
+/// use drystone::Nullable;
+/// use drystone::query::at;
+///
+/// assert_eq!(at::<i16>(12).gt(60).to_string(), "at(12, i16) > 60");
+/// assert_eq!(at::<Nullable<i16>>(12).is_null().to_string(), "at(12, i16?) is null");
+/// # Ok::<(), drystone::Error>(())
+/// ```
 pub fn at<T: FieldType>(offset: usize) -> Column {
     Column(Name::At { offset, ty: T::TYPE, nullable: T::NULLABLE })
 }
@@ -46,7 +63,8 @@ pub fn at<T: FieldType>(offset: usize) -> Column {
 /// A column in a schema: where it lies, and what it is.
 #[derive(Clone, Debug)]
 pub(in crate::query) struct Place {
-    /// Its name and type. The offset of this field says nothing: it may stand in no schema.
+    /// Its name and type. The offset of this field has no meaning: the field may belong to no
+    /// schema.
     pub(in crate::query) field: FieldDef,
     pub(in crate::query) offset: usize,
 }
@@ -65,83 +83,187 @@ impl Place {
 }
 
 impl Column {
-    /// What begins at this byte, as a type that is known at run time. It is never null.
+    /// The value that begins at this byte, with a type that is known only at run time. It is never
+    /// null.
+    ///
+    /// ```
+    /// use drystone::Type;
+    /// use drystone::query::{Column, at};
+    ///
+    /// assert_eq!(Column::at_offset(12, Type::I16), at::<i16>(12));
+    /// ```
     pub fn at_offset(offset: usize, ty: impl Into<Type>) -> Column {
         Column(Name::At { offset, ty: ty.into(), nullable: false })
     }
 
-    /// What begins at this byte, as a type that is known at run time, or null.
+    /// The value that begins at this byte, with a type that is known only at run time. It may be
+    /// null.
+    ///
+    /// ```
+    /// use drystone::query::{Column, at};
+    /// use drystone::{Nullable, Type};
+    ///
+    /// assert_eq!(Column::nullable_at_offset(12, Type::I16), at::<Nullable<i16>>(12));
+    /// ```
     pub fn nullable_at_offset(offset: usize, ty: impl Into<Type>) -> Column {
         Column(Name::At { offset, ty: ty.into(), nullable: true })
     }
 
-    /// Equal. A comparison with null is neither true nor false, as in SQL: see [`Predicate`].
+    /// True if the field is equal to a value or to another field. As in SQL, a comparison with null
+    /// is neither true nor false: see [`Predicate`].
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// assert_eq!(col("carrier").eq("UA").to_string(), "carrier = 'UA'");
+    /// assert_eq!(col("delay").eq(col("arr_delay")).to_string(), "delay = arr_delay");
+    /// ```
     pub fn eq(self, value: impl Into<Operand>) -> Predicate {
         self.compare(Op::Equal, value)
     }
 
-    /// Not equal.
+    /// True if the field differs from a value or another field.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// assert_eq!(col("carrier").ne("UA").to_string(), "carrier != 'UA'");
+    /// ```
     pub fn ne(self, value: impl Into<Operand>) -> Predicate {
         self.compare(Op::NotEqual, value)
     }
 
-    /// Less.
+    /// True if the field is less than a value or another field.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// assert_eq!(col("delay").lt(60).to_string(), "delay < 60");
+    /// ```
     pub fn lt(self, value: impl Into<Operand>) -> Predicate {
         self.compare(Op::Less, value)
     }
 
-    /// Less or equal.
+    /// True if the field is at most a value or another field.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// assert_eq!(col("delay").le(60).to_string(), "delay <= 60");
+    /// ```
     pub fn le(self, value: impl Into<Operand>) -> Predicate {
         self.compare(Op::LessOrEqual, value)
     }
 
-    /// Greater.
+    /// True if the field is greater than a value or another field.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// assert_eq!(col("delay").gt(60).to_string(), "delay > 60");
+    /// ```
     pub fn gt(self, value: impl Into<Operand>) -> Predicate {
         self.compare(Op::Greater, value)
     }
 
-    /// Greater or equal.
+    /// True if the field is at least a value or another field.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// assert_eq!(col("delay").ge(60).to_string(), "delay >= 60");
+    /// ```
     pub fn ge(self, value: impl Into<Operand>) -> Predicate {
         self.compare(Op::GreaterOrEqual, value)
     }
 
-    /// At least `low` and at most `high`.
+    /// True if the field is at least `low` and at most `high`.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// assert_eq!(col("delay").between(10, 20).to_string(), "delay between 10 and 20");
+    /// ```
     pub fn between<'a, 'b>(self, low: impl Into<Value<'a>>, high: impl Into<Value<'b>>) -> Predicate {
         Predicate::test(self, Check::Between([low.into().into_owned(), high.into().into_owned()]))
     }
 
-    /// One of these values.
+    /// True if the field is one of these values.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// assert_eq!(col("carrier").is_in(["UA", "AA"]).to_string(), "carrier in ('UA', 'AA')");
+    /// ```
     pub fn is_in<'v, V: Into<Value<'v>>>(self, values: impl IntoIterator<Item = V>) -> Predicate {
         let values = values.into_iter().map(|value| value.into().into_owned()).collect();
         Predicate::test(self, Check::In(values))
     }
 
-    /// Null.
+    /// True if the field is null.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// assert_eq!(col("delay").is_null().to_string(), "delay is null");
+    /// ```
     pub fn is_null(self) -> Predicate {
         Predicate::test(self, Check::Null)
     }
 
-    /// Not null.
+    /// True if the field is not null.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// assert_eq!(col("delay").is_not_null().to_string(), "delay is not null");
+    /// ```
     pub fn is_not_null(self) -> Predicate {
         !self.is_null()
     }
 
-    /// A text, or bytes, that begin with these.
+    /// True if the field, text or bytes, begins with `prefix`.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// assert_eq!(col("tail").starts_with("N1").to_string(), "tail starts with 'N1'");
+    /// ```
     pub fn starts_with<'v>(self, prefix: impl Into<Value<'v>>) -> Predicate {
         Predicate::test(self, Check::StartsWith(prefix.into().into_owned()))
     }
 
-    /// The field, under this name in the result: `carrier as airline` in text.
+    /// The field with another name in the result: `carrier as airline` in text.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// assert_eq!(col("carrier").named("airline").to_string(), "carrier as airline");
+    /// ```
     pub fn named(self, name: impl Into<String>) -> Expr {
         Expr::from(self).named(name)
     }
 
-    /// As what a result is sorted by, the least first.
+    /// Sorts by this, in ascending order.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// assert_eq!(col("delay").asc(), "delay".parse()?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn asc(self) -> Order {
         self.into()
     }
 
-    /// As what a result is sorted by, the greatest first.
+    /// Sorts by this, in descending order.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// assert_eq!(col("delay").desc(), "-delay".parse()?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn desc(self) -> Order {
         self.asc().descending()
     }
@@ -169,7 +291,7 @@ impl Column {
         }
     }
 
-    /// The field's name, or what stands for it.
+    /// The name of the field, or its text form.
     pub(in crate::query) fn name(&self) -> String {
         match &self.0 {
             Name::Field(name) => name.clone(),

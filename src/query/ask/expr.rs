@@ -1,5 +1,4 @@
-//! `Expr`: what a query reads of one row: a field as it is, or rounded down to steps; with a name
-//! of its own where one is given.
+//! `Expr`: a field, or a field rounded down to steps, with a name in the result.
 
 use std::fmt;
 use std::time::Duration;
@@ -39,14 +38,14 @@ pub struct Expr {
 ///   of 100 is -100.
 /// - **Floats** take any step. The result is the greatest multiple of the step that is not above
 ///   the value, and a step with few decimal digits counts as that decimal number: 0.3 in steps of
-///   0.1 is 0.3. NaN and the infinities stay as they are, and so does a value whose neighbours are
-///   further away than the step.
+///   0.1 is 0.3. NaN and the infinities are unchanged, and so is a value whose neighbouring floats
+///   are further away than the step.
 /// - **Timestamps** take a [`Duration`] of whole microseconds and count from the epoch,
-///   1970-01-01T00:00:00Z. **Dates** take whole days. Steps of 7 days begin on Thursdays, as the
-///   epoch is one.
+///   1970-01-01T00:00:00Z. **Dates** take whole days. Steps of 7 days begin on Thursdays, because
+///   the epoch is a Thursday.
 ///
-/// Null stays null. The type is that of the field. A value that rounds down beyond its type, such
-/// as the `i8` -128 in steps of 100, is an error of kind `Limit`.
+/// Null stays null. The type is that of the field. A value that rounds down below the range of its
+/// type, such as the `i8` -128 in steps of 100, is an error of kind `Limit`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -103,19 +102,37 @@ pub(in crate::query) enum Size {
 }
 
 impl Expr {
-    /// The name of the field in the result. Without one it is that of the field, or the text form,
+    /// Sets the name in the result. Without it, the name is that of the field, or the text form,
     /// such as `floor(at, 1 min)`.
+    ///
+    /// ```
+    /// use drystone::query::floor;
+    ///
+    /// assert_eq!(floor("delay", 15).named("step").to_string(), "floor(delay, 15) as step");
+    /// ```
     pub fn named(mut self, name: impl Into<String>) -> Expr {
         self.name = Some(name.into());
         self
     }
 
-    /// As what a result is sorted by, the least first.
+    /// Sorts by this, in ascending order.
+    ///
+    /// ```
+    /// use drystone::query::floor;
+    ///
+    /// assert_eq!(floor("delay", 15).asc().to_string(), "floor(delay, 15)");
+    /// ```
     pub fn asc(self) -> Order {
         self.into()
     }
 
-    /// As what a result is sorted by, the greatest first.
+    /// Sorts by this, in descending order.
+    ///
+    /// ```
+    /// use drystone::query::floor;
+    ///
+    /// assert_eq!(floor("delay", 15).desc().to_string(), "floor(delay, 15) desc");
+    /// ```
     pub fn desc(self) -> Order {
         self.asc().descending()
     }

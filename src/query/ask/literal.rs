@@ -1,10 +1,10 @@
-//! Names and values as they stand in the text of a query.
+//! Names and values in the text form of a query.
 
 use std::fmt::Write as _;
 
 use crate::record::Value;
 
-/// The words that a field's name has to stand in back quotes for.
+/// The words that must be quoted if they are the name of a field.
 const RESERVED: [&str; 11] =
     ["and", "or", "not", "in", "is", "null", "between", "starts", "true", "false", "as"];
 

@@ -1,4 +1,4 @@
-//! Errors that show a text, with a mark under the place at which it goes wrong.
+//! Errors that show a text, with a mark under the mistake.
 
 use std::fmt::Display;
 
@@ -16,7 +16,7 @@ pub(in crate::query) fn marked(text: &str, at: usize, kind: ErrorKind, problem: 
         0 if !text.contains('\n') => format!("column {}", column + 1),
         lines => format!("line {}, column {}", lines + 1, column + 1),
     };
-    // Of a long line, what is around the mark.
+    // Show only the part of a long line around the mark.
     let cut = column.saturating_sub(BEFORE);
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     let shown: String = line.chars().skip(cut).take(SHOWN).map(plain).collect();

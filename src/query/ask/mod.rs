@@ -1,5 +1,5 @@
-//! What a query asks, in its own terms: fields, expressions, conditions, aggregates, orders. It
-//! knows no table, and writes itself as text.
+//! The parts of a query: fields, expressions, predicates, aggregates, orders. They know no table,
+//! and print as text.
 
 pub(super) mod aggregate;
 pub(super) mod column;

@@ -1,25 +1,26 @@
-//! `Order`: by what the rows of a result are sorted.
+//! `Order`: a sort key of a result.
 
 use std::fmt;
 
 use super::aggregate::Aggregate;
 use super::expr::Expr;
 
-/// By what the rows of a result are sorted: a field, or in a result of groups what they are grouped
-/// by, or an aggregate.
+/// A sort key of a result: a field or, in a result of groups, a grouping field or an aggregate.
 ///
-/// A name is that of a field in the result, so one given with `as` can be used. Otherwise it is a
-/// field of the table.
+/// A name refers to a field of the result, so a name given with `as` can be used. If the result has
+/// no such field, it refers to a field of the table.
 ///
-/// Ascending unless told otherwise. Null counts as the lowest value, so it comes first in ascending order and last in descending, as in
-/// SQLite; [`nulls_first`](Order::nulls_first) and [`nulls_last`](Order::nulls_last) say otherwise. Text form: `x`, `-x` or
-/// `x desc`, `-mean(x)`, `x nulls last`.
+/// Ascending by default. Null counts as the lowest value, so it comes first in ascending order and
+/// last in descending, as in SQLite. [`nulls_first`](Order::nulls_first) and
+/// [`nulls_last`](Order::nulls_last) change that. Text form: `x`, `-x` or `x desc`, `-mean(x)`, `x
+/// nulls last`.
 ///
 /// ```
 /// use drystone::query::{col, mean, Order};
 ///
 /// assert_eq!("-dep_delay".parse::<Order>()?, Order::from("dep_delay").descending());
-/// assert_eq!("mean(dep_delay) desc nulls first".parse::<Order>()?, Order::from(mean("dep_delay")).descending().nulls_first());
+/// let order = Order::from(mean("dep_delay")).descending().nulls_first();
+/// assert_eq!("mean(dep_delay) desc nulls first".parse::<Order>()?, order);
 /// # Ok::<(), drystone::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +28,7 @@ use super::expr::Expr;
 pub struct Order {
     pub(in crate::query) by: By,
     pub(in crate::query) is_descending: bool,
-    /// Where null goes, if it was said.
+    /// Where null is sorted, if set.
     pub(in crate::query) nulls_last: Option<bool>,
 }
 
@@ -42,19 +43,40 @@ impl Order {
         Order { by, is_descending: false, nulls_last: None }
     }
 
-    /// The greatest first.
+    /// Sorts in descending order.
+    ///
+    /// ```
+    /// use drystone::query::Order;
+    ///
+    /// assert_eq!(Order::from("delay").descending(), "-delay".parse()?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn descending(mut self) -> Order {
         self.is_descending = true;
         self
     }
 
-    /// Null before all values.
+    /// Sorts null before all values.
+    ///
+    /// ```
+    /// use drystone::query::Order;
+    ///
+    /// assert_eq!(Order::from("delay").nulls_first(), "delay nulls first".parse()?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn nulls_first(mut self) -> Order {
         self.nulls_last = Some(false);
         self
     }
 
-    /// Null after all values.
+    /// Sorts null after all values.
+    ///
+    /// ```
+    /// use drystone::query::Order;
+    ///
+    /// assert_eq!(Order::from("delay").nulls_last(), "delay nulls last".parse()?);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn nulls_last(mut self) -> Order {
         self.nulls_last = Some(true);
         self

@@ -1,4 +1,4 @@
-//! `Predicate`: what is asked of a row, as a tree of tests; made in Rust or read from text.
+//! `Predicate`: a condition on a row, as a tree of tests, built in Rust or parsed from text.
 
 use std::fmt;
 use std::ops::{BitAnd, BitOr, Not};
@@ -8,18 +8,19 @@ use super::column::Column;
 use super::literal::literal;
 use crate::record::Value;
 
-/// What is asked of a row: comparisons of fields, joined by and, or, not.
+/// A condition on a row: comparisons of fields, joined by and, or, not.
 ///
-/// Made from [`Column`](crate::query::Column)s and joined by `&`, `|` and `!`; or read from its
-/// text form. It names fields and knows no schema: whether it fits a table is seen when the query
-/// runs.
+/// Built from [`Column`](crate::query::Column)s and joined by `&`, `|` and `!`, or parsed from its
+/// text form. It names fields and knows no schema. Whether it fits a table is checked when the
+/// query runs.
 ///
 /// ```
 /// use drystone::query::{col, Predicate};
 ///
 /// let late = col("carrier").eq("UA") & (col("dep_delay").gt(60) | col("dep_delay").is_null());
 /// assert_eq!(late.to_string(), "carrier = 'UA' and (dep_delay > 60 or dep_delay is null)");
-/// assert_eq!("carrier = \"UA\" and (dep_delay > 60 or dep_delay is null)".parse::<Predicate>()?, late);
+/// let text = "carrier = 'UA' and (dep_delay > 60 or dep_delay is null)";
+/// assert_eq!(text.parse::<Predicate>()?, late);
 /// # Ok::<(), drystone::Error>(())
 /// ```
 ///
@@ -36,19 +37,22 @@ use crate::record::Value;
 /// | `cancelled` | a `bool` field alone |
 /// | `not …`, `… and …`, `… or …`, `( … )` | `not` binds strongest, then `and`, then `or`; also `not between`, `not in`, `not starts with` |
 ///
-/// A field is its name (in back quotes where it is no plain word) or `at(12, i16)`, a byte offset and a type. A value is a number, a
-/// text in single or double quotes (a quote in it is doubled), `true`, `false`, `null`, or `0x` and digits for bytes. Dates,
-/// timestamps and uuids are texts: `time_hour >= '2013-07-04'`. Words may be in capitals.
+/// A field is its name (in back quotes if it is not a plain word) or `at(12, i16)`, a byte offset
+/// and a type. A value is a number, a text in single or double quotes (a quote in it is doubled),
+/// `true`, `false`, `null`, or `0x` and digits for bytes. Dates, timestamps and uuids are texts:
+/// `time_hour >= '2013-07-04'`. Words may be in capitals.
 ///
 /// # Meaning
-/// - **Null** behaves as in SQL: a comparison with null is neither true nor false but unknown, `not` leaves it unknown, and a row
-///   comes only where the whole is true. So `delay > 60 or not delay > 60` leaves out the rows without a delay, and `delay = null` all of them;
+/// - **Null** behaves as in SQL: a comparison with null is neither true nor false but unknown,
+///   `not` leaves it unknown, and a row is returned only if the whole predicate is true. So `delay
+///   > 60 or not delay > 60` skips the rows without a delay, `delay = null` skips all rows, and
 ///   `delay not in (1, null)` is never true. Only `is null` finds null.
-/// - **Numbers** compare as numbers, exactly, whatever their types: `x < 300` is true of every `u8`, `x = 2.5` of no whole number. A
-///   literal with a point or an exponent is first rounded to `f32` where it meets an `f32` field, as it is when it is stored.
+/// - **Numbers** compare by value, exactly, also across types: `x < 300` is true for every `u8`, `x
+///   = 2.5` for no whole number. Compared with an `f32` field, a literal with a point or an
+///   exponent is first rounded to `f32`, as when it is stored.
 /// - **NaN** is equal to itself and greater than all other numbers; 0.0 and -0.0 are equal.
-/// - **Text** compares by its bytes, which for UTF-8 is the order of the characters' numbers.
-/// - **Date and timestamp**: a date stands for the midnight with which it begins, UTC.
+/// - **Text** compares by its bytes, which for UTF-8 is the order of the code points.
+/// - **Date and timestamp**: a date is compared as the midnight at which it begins, UTC.
 #[derive(Clone, PartialEq)]
 pub struct Predicate(pub(in crate::query) Node);
 
@@ -60,12 +64,12 @@ pub(in crate::query) enum Node {
     Test(Box<Test>),
 }
 
-/// One field, and what is asked of it.
+/// One field, and a condition on it.
 #[derive(Clone)]
 pub(in crate::query) struct Test {
     pub(in crate::query) column: Column,
     pub(in crate::query) check: Check,
-    /// Where it stands in a text, if it was read from one.
+    /// Its place in the text, if it was parsed from one.
     pub(in crate::query) source: Option<Source>,
 }
 
@@ -76,7 +80,7 @@ pub(in crate::query) enum Check {
     In(Vec<Value<'static>>),
     Null,
     StartsWith(Value<'static>),
-    /// A field that is a truth value, standing alone.
+    /// A `bool` field alone.
     True,
 }
 
@@ -100,11 +104,11 @@ pub(in crate::query) enum With {
     Column(Column),
 }
 
-/// The text that a test was read from.
+/// The text that a test was parsed from.
 #[derive(Clone)]
 pub(in crate::query) struct Source {
     pub(in crate::query) text: Arc<str>,
-    /// Where the name of the field begins, in bytes.
+    /// The byte at which the name of the field begins.
     pub(in crate::query) column: usize,
     /// Where each of the values begins.
     pub(in crate::query) values: Vec<usize>,
@@ -115,13 +119,27 @@ impl Predicate {
         Predicate(Node::Test(Box::new(Test { column, check, source: None })))
     }
 
-    /// Both.
+    /// True if both are true. The same as `&`.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// let late = col("delay").gt(60).and(col("carrier").eq("UA"));
+    /// assert_eq!(late.to_string(), "delay > 60 and carrier = 'UA'");
+    /// ```
     #[must_use]
     pub fn and(self, other: Predicate) -> Predicate {
         Predicate(Node::and(vec![self.0, other.0]))
     }
 
-    /// Either, or both.
+    /// True if at least one is true. The same as `|`.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    ///
+    /// let late = col("delay").gt(60).or(col("delay").is_null());
+    /// assert_eq!(late.to_string(), "delay > 60 or delay is null");
+    /// ```
     #[must_use]
     pub fn or(self, other: Predicate) -> Predicate {
         Predicate(Node::or(vec![self.0, other.0]))
@@ -146,13 +164,13 @@ impl Node {
     }
 
     pub(in crate::query) fn not(self) -> Node {
-        // What is unknown stays so, once and twice.
+        // Unknown stays unknown, also after two nots.
         if let Node::Not(inner) = self { *inner } else { Node::Not(Box::new(self)) }
     }
 }
 
 impl Op {
-    /// The operator that says the same with its sides exchanged.
+    /// The equivalent operator for exchanged sides.
     pub(in crate::query) fn mirrored(self) -> Op {
         match self {
             Op::Equal | Op::NotEqual => self,
@@ -259,10 +277,11 @@ impl Test {
 }
 
 impl Node {
-    /// Writes it such that it can stand beside what binds as strongly as `around`: 0 or, 1 and, 2 not.
+    /// Writes it with brackets where an operator around it binds stronger: `around` is 0 for or, 1
+    /// for and, 2 for not.
     fn write(&self, around: u8, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let joined = |parts: &[Node], word: &str, own: u8, f: &mut fmt::Formatter<'_>| {
-            // Nothing to hold is true, nothing to choose from is false.
+            // An empty `and` is true, an empty `or` is false.
             if parts.is_empty() {
                 return f.write_str(if own == 1 { "true" } else { "false" });
             }

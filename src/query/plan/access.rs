@@ -1,7 +1,8 @@
 //! The planner: which rows are read at all, and what is still asked of each of them.
 //!
-//! A predicate is taken apart at its outermost `and`s. What they say of the leading fields of the key, values as long as they last and then
-//! ranges, becomes ranges of the tree, whose rows are counted and not read. The rest is the filter.
+//! A predicate is taken apart at its outermost `and`s. What they say of the leading fields of the
+//! key, values as long as they last and then ranges, becomes ranges of the tree, whose rows are
+//! counted and not read. The rest is the filter.
 
 use std::fmt;
 use std::ops::{Bound, Range};
@@ -27,7 +28,7 @@ pub(in crate::query) struct Plan {
 
 /// How the rows are found.
 pub(in crate::query) enum Access {
-    /// Every row is looked at.
+    /// Reads every row.
     Scan,
     /// Nothing can pass.
     Nothing,
@@ -125,7 +126,8 @@ impl KeyRanges {
         self.prefixes.len() == 1 && values >= fields
     }
 
-    /// Takes in the set of the next field; `None` if it cannot be used, and whether it is the last one that can.
+    /// Takes in the set of the next field; `None` if it cannot be used, and whether it is the last
+    /// one that can.
     fn narrow(&mut self, field: &FieldDef, set: &Ranges) -> Option<bool> {
         let class = Class::of(field.ty());
         let stored = |ordinal: &[u8]| {

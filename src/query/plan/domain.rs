@@ -1,7 +1,9 @@
-//! The order of a type's values: ordinals, which are bytes that order as the values do, and where a literal falls among them.
+//! The order of a type's values: ordinals, which are bytes that order as the values do, and where a
+//! literal falls among them.
 //!
-//! Whole numbers: most significant byte first, the sign bit turned. Floats: likewise, with one zero, then all NaNs as one value above
-//! the rest, then null. Text, bytes and uuids: as they are stored. The value set aside for null is the first ordinal or the last one.
+//! Whole numbers: most significant byte first, the sign bit turned. Floats: likewise, with one
+//! zero, then all NaNs as one value above the rest, then null. Text, bytes and uuids: as they are
+//! stored. The value reserved for null is the first ordinal or the last one.
 
 use super::ranges::{End, Ranges, successor};
 use crate::error::{Error, ErrorKind, Result, fail};
@@ -53,7 +55,8 @@ impl Class {
         }
     }
 
-    /// Turns stored bytes into their ordinal, appended to `out`. Not for arrays, which are taken as bytes.
+    /// Turns stored bytes into their ordinal, appended to `out`. Not for arrays, which are taken as
+    /// bytes.
     pub(in crate::query) fn write_ordinal(self, field: &FieldDef, stored: &[u8], out: &mut Vec<u8>) {
         match self {
             Class::Whole { signed, .. } => {
@@ -97,7 +100,8 @@ impl Class {
     }
 }
 
-/// The ordinal of an `f32`: as the numbers order, -0.0 as 0.0, every NaN as the last but one, null as the last.
+/// The ordinal of an `f32`: as the numbers order, -0.0 as 0.0, every NaN as the last but one, null
+/// as the last.
 #[inline(always)]
 pub(in crate::query) fn ordinal_f32(bits: u32, nullable: bool) -> u32 {
     let real = f32::from_bits(bits);
@@ -285,7 +289,7 @@ fn midnight(days: i32) -> i128 {
     i128::from(days) * i128::from(DAY_MICROS)
 }
 
-/// A moment among days: a day stands for its midnight.
+/// A moment compared with days: a day is its midnight.
 fn days_at(moment: Timestamp) -> Cut {
     let (day, rest) = (moment.micros().div_euclid(DAY_MICROS), moment.micros().rem_euclid(DAY_MICROS));
     let cut = whole(4, true, Whole::of(day.into()));
@@ -322,7 +326,8 @@ fn padded(bytes: &[u8], width: usize) -> Vec<u8> {
     padded
 }
 
-/// A string of bytes among those of one width. Text that is shorter is padded, and then equal; other bytes are not.
+/// A string of bytes among those of one width. Text that is shorter is padded, and then equal;
+/// other bytes are not.
 fn bytes_at(bytes: &[u8], width: usize, is_text: bool) -> Cut {
     if bytes.len() > width {
         // It comes behind what it begins with, and before all that follows that.

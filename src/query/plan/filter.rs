@@ -1,9 +1,9 @@
-//! A predicate bound to a schema: names become offsets, values sets of ordinals, and `not` is pushed
-//! down to the tests.
+//! A predicate bound to a schema: names become offsets, values sets of ordinals, and `not` is
+//! pushed down to the tests.
 //!
-//! A row is returned only if the predicate is true. So once no `not` remains, *unknown* may be treated
-//! as false. In a test null has no part in either answer: it gives the set of values for which it is
-//! true, or the set for which it is false.
+//! A row is returned only if the predicate is true. So once no `not` remains, *unknown* may be
+//! treated as false. In a test null has no part in either answer: it gives the set of values for
+//! which it is true, or the set for which it is false.
 
 use std::fmt;
 
@@ -126,7 +126,8 @@ struct Binder<'s> {
     schema: &'s Schema,
 }
 
-/// The values for which a test is true, and those for which it is false; null is in neither but where null is asked for.
+/// The values for which a test is true, and those for which it is false; null is in neither but
+/// where null is asked for.
 struct Answer {
     yes: Ranges,
     no: Ranges,
@@ -221,7 +222,7 @@ impl Binder<'_> {
             Check::True => {
                 if field.ty() != Type::Bool {
                     let message = format!(
-                        "field {:?} is of type {}, which is no truth value; compare it with something",
+                        "field {:?} is of type {}, which is not a bool; compare it with a value",
                         field.name(),
                         field.type_text()
                     );
@@ -246,7 +247,8 @@ fn inverse(op: Op) -> Op {
     }
 }
 
-/// An error unless two fields can be compared: whole numbers, floats, texts, bytes, or two of one type.
+/// An error unless two fields can be compared: whole numbers, floats, texts, bytes, or two of one
+/// type.
 fn comparable(left: &Place, right: &Place) -> Result<()> {
     let (a, b) = (left.field.ty(), right.field.ty());
     let is_float = |ty: &Type| matches!(ty, Type::F32 | Type::F64);

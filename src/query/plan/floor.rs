@@ -116,7 +116,7 @@ impl Floor {
             Size::Real(real) if real > 0.0 && real.is_finite() => {
                 Method::Real(Real::new(real, ty == Type::F32, field.is_nullable()))
             }
-            _ => fail!(Value, "the step has to be a number above zero, and is {step}"),
+            _ => fail!(Value, "the step must be a number above zero, and is {step}"),
         };
         Ok(Some(Floor { method, call, type_text: field.type_text().to_string() }))
     }

@@ -1,7 +1,8 @@
 //! Indexes in a plan: the one that leaves the fewest rows to be read, or that covers the query.
 //!
-//! Rows that an index finds are read in the order of the table, so that the answer is the same as without it. Entries are read instead of
-//! rows where their order does not show: in aggregates, and where all that are read have the same values.
+//! Rows that an index finds are read in the order of the table, so that the answer is the same as
+//! without it. Entries are read instead of rows where their order does not show: in aggregates, and
+//! where all that are read have the same values.
 
 use std::ops::Range;
 
@@ -18,7 +19,7 @@ use crate::query::ask::column::Place;
 use crate::schema::FieldDef;
 use crate::table::{EntryShape, Reader};
 
-/// To find a row by its entry takes about as long as to look at so many in a scan.
+/// Finding a row by its entry takes about as long as scanning this many rows.
 const ROW_COST: u64 = 512;
 
 /// What an index has to do with a query.
@@ -95,8 +96,8 @@ fn candidate<'t>(
 }
 
 impl<'t> Candidate<'t> {
-    /// Whether the answer is the same when rows come in the order of the index: nothing shows of it, or it is that of the table, as
-    /// all rows have the same indexed values.
+    /// Whether the answer is the same when rows come in the order of the index: nothing shows of
+    /// it, or it is that of the table, as all rows have the same indexed values.
     fn keeps_order(&self, shape: &Shape, indexed: usize) -> bool {
         match shape {
             Shape::Aggregates(aggregation) if !aggregation.fns.iter().any(Fn::needs_order) => true,
@@ -183,7 +184,8 @@ struct Places<'d> {
 }
 
 impl Places<'_> {
-    /// Where the bytes of a field begin in an entry, or a part of them, and how many there are from there on.
+    /// Where the bytes of a field begin in an entry, or a part of them, and how many there are from
+    /// there on.
     fn at(&self, offset: usize) -> Option<(usize, usize)> {
         let within = |field: &&FieldDef| (field.offset()..field.offset() + field.width()).contains(&offset);
         let field = self.table.schema.fields().iter().find(within)?;

@@ -1,7 +1,9 @@
-//! Sets of values, as ranges of their ordinals: the one form that every comparison of a field with values is brought to.
+//! Sets of values, as ranges of their ordinals: the one form that every comparison of a field with
+//! values is brought to.
 //!
-//! The ordinal of a value is a string of bytes, as wide as the field, that orders as the values do: see `domain.rs`. A set is a list of
-//! ranges in order that neither touch nor overlap, each with its first ordinal and the one behind its last; `None` is behind all.
+//! The ordinal of a value is a string of bytes, as wide as the field, that orders as the values do:
+//! see `domain.rs`. A set is a list of ranges in order that neither touch nor overlap, each with
+//! its first ordinal and the one behind its last; `None` is behind all.
 
 use std::cmp::Ordering;
 

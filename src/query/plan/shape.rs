@@ -1,4 +1,5 @@
-//! What comes out of a query, bound to a schema: fields of the rows themselves, or aggregates of groups of them.
+//! What comes out of a query, bound to a schema: fields of the rows themselves, or aggregates of
+//! groups of them.
 
 use super::bound::Fn;
 use super::part::Part;
@@ -89,7 +90,8 @@ impl Aggregation {
         Ok(Aggregation { schema: result_schema(fields.cloned())?, groups, fns })
     }
 
-    /// The schema in which these fields cannot be null: their only value looks like null, and is none.
+    /// The schema in which these fields cannot be null: their only value looks like null, and is
+    /// none.
     pub(in crate::query) fn schema_without_null(&self, never_null: &[bool]) -> Result<Schema> {
         let mut fields: Vec<FieldDef> = self.groups.iter().map(|part| part.place.field.clone()).collect();
         for (fun, never) in self.fns.iter().zip(never_null) {
@@ -107,7 +109,7 @@ fn result_schema(fields: impl Iterator<Item = FieldDef>) -> Result<Schema> {
         if fields[..at].iter().any(|other| other.name() == field.name()) {
             fail!(
                 Schema,
-                "field {:?}: a second field of this name in the result; give one of them another with `as`",
+                "field {:?}: another field has this name in the result; give one of them another with `as`",
                 field.name()
             );
         }

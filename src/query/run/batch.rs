@@ -1,4 +1,5 @@
-//! A batch of rows, what of it passed the filter, and loops over one field of it, compiled for each width.
+//! A batch of rows, what of it passed the filter, and loops over one field of it, compiled for each
+//! width.
 
 use bytemuck::Pod;
 
@@ -107,7 +108,7 @@ pub(in crate::query) fn column<const N: usize>(
     width: usize,
     at: usize,
 ) -> impl Iterator<Item = [u8; N]> + '_ {
-    // Places were held against the schema, so this cuts nothing off; it lets the compiler know.
+    // Offsets were checked against the schema, so this cuts nothing off. It tells the compiler.
     let rows = if at + N <= width { rows } else { &[] };
     rows.chunks_exact(width).map(move |row| row[at..].first_chunk().copied().unwrap_or([0; N]))
 }

@@ -11,13 +11,14 @@ use crate::table::{Reader, RowKind, TableMut, Updated};
 use crate::tree::RowSet;
 
 impl<R: RowKind> TableMut<'_, R> {
-    /// Removes the rows for which the predicate is true, and returns how many there were. What the predicate
-    /// says of the leading fields of the key decides which rows are read at all. In a table without a key
-    /// the rows that stay are numbered again from 0.
+    /// Removes the rows for which the predicate is true, and returns how many there were. What the
+    /// predicate says of the leading fields of the key decides which rows are read at all. In a
+    /// table without a key the rows that stay are numbered again from 0.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;
@@ -34,12 +35,14 @@ impl<R: RowKind> TableMut<'_, R> {
         self.remove_rows(&rows)
     }
 
-    /// Changes the rows for which the predicate is true, and returns how many there were. `change` is called
-    /// for the rows in their order; which rows they are is decided before it is called first.
+    /// Changes the rows for which the predicate is true, and returns how many there were. `change`
+    /// is called for the rows in their order; which rows they are is decided before it is called
+    /// first.
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// # let write = db.write()?;
     /// # let mut users = write.create_table::<User>("users")?;

@@ -1,8 +1,10 @@
-//! Exact sums: of floats in fixed point, of 128-bit numbers in 192 bits, and the one rounding at the end.
+//! Exact sums: of floats in fixed point, of 128-bit numbers in 192 bits, and the one rounding at
+//! the end.
 //!
-//! A float is a whole number of 53 bits times a power of two. Floats whose exponents agree but for the last five bits are added up in one bin
-//! of 128 bits, shifted by those five: 84 bits a number, so 2^43 of them fit, which is more than a file has bytes. Adding
-//! is exact, so the order does not matter; the bins are put together and rounded once.
+//! A float is a whole number of 53 bits times a power of two. Floats whose exponents agree but for
+//! the last five bits are added up in one bin of 128 bits, shifted by those five: 84 bits a number,
+//! so 2^43 of them fit, which is more than a file has bytes. Adding is exact, so the order does not
+//! matter; the bins are put together and rounded once.
 
 /// The exponents of an `f64`, 32 to a bin.
 pub(in crate::query) const BINS: usize = 64;
@@ -31,7 +33,8 @@ impl Specials {
         self.0 |= other.0;
     }
 
-    /// The sum that these make, whatever else there is; `None` if there are none.
+    /// The sum of the special values, whatever the others are; `None` if there are no special
+    /// values.
     fn sum(self) -> Option<f64> {
         match self.0 {
             0 => None,
@@ -75,7 +78,8 @@ pub(in crate::query) fn rounded_bins(bins: &[i128; BINS], specials: Specials, di
     if negative { -size } else { size }
 }
 
-/// The bins as one number in digits of 32 bits, the lowest first; and whether it is below zero, when the digits mean nothing.
+/// The bins as one number in digits of 32 bits, the lowest first; and whether it is below zero,
+/// when the digits mean nothing.
 fn digits(bins: &[i128; BINS], sign: i128) -> (Vec<u32>, bool) {
     let mut digits = Vec::with_capacity(BINS + 4);
     let mut carry = 0;
@@ -140,8 +144,8 @@ impl From<i128> for WideSum {
     }
 }
 
-/// The number with these digits of 64 bits (the lowest first), times `2^exponent`, divided by `divisor`, to the nearest `f64`; of two that
-/// are as near, the even one.
+/// The number with these digits of 64 bits (the lowest first), times `2^exponent`, divided by
+/// `divisor`, to the nearest `f64`; of two that are as near, the even one.
 fn rounded(limbs: &[u64], exponent: i32, divisor: u64) -> f64 {
     // 128 bits more, so that the quotient has more digits than a float even if the number is small.
     let mut quotient = vec![0, 0];
@@ -164,14 +168,16 @@ fn rounded(limbs: &[u64], exponent: i32, divisor: u64) -> f64 {
     if digits < 0 {
         return 0.0;
     }
-    // What is below the last digit: its first bit is a half, the others decide a tie. At least 65 bits are below.
+    // What is below the last digit: its first bit is a half, the others decide a tie. At least 65
+    // bits are below.
     let cut = (length - digits) as usize;
     let bit = |at: usize| quotient[at / 64] >> (at % 64) & 1 != 0;
     let mantissa = (0..digits as usize).fold(0_u64, |mantissa, at| mantissa | u64::from(bit(cut + at)) << at);
     let half = bit(cut - 1);
     let more = rest != 0 || (0..cut - 1).any(bit);
     let mantissa = mantissa + u64::from(half && (more || mantissa & 1 == 1));
-    // The leading one of a normal number adds 1 to the exponent's field; a carry does so once more, into infinity if need be.
+    // The leading one of a normal number adds 1 to the exponent's field; a carry does so once more,
+    // into infinity if need be.
     let field = if is_normal { (power + 1022) as u64 } else { 0 };
     f64::from_bits((field << 52) + mantissa)
 }

@@ -131,7 +131,8 @@ pub(in crate::query) fn extremes(place: &Place, greatest: bool) -> Box<dyn Fold>
     }
 }
 
-/// Aggregates of what is wider than 16 bytes: the least, the greatest, the number of those that are not null.
+/// Aggregates of what is wider than 16 bytes: the least, the greatest, the number of those that are
+/// not null.
 struct Long {
     place: Place,
     kind: LongKind,

@@ -1,4 +1,5 @@
-//! Aggregates under way: a state a group, loops over a batch for each type, and what comes out at the end.
+//! Aggregates under way: a state a group, loops over a batch for each type, and what comes out at
+//! the end.
 
 use std::any::Any;
 

@@ -1,7 +1,9 @@
-//! A filter made ready to run: loops over a batch that mark the rows that pass, one for each type and width.
+//! A filter made ready to run: loops over a batch that mark the rows that pass, one for each type
+//! and width.
 //!
-//! A whole number lies in a range if what is left after taking away the range's first number, without a sign, is not above its
-//! length: one subtraction and one comparison, for signed and unsigned numbers alike, and nulls are outside of the range anyway.
+//! A whole number lies in a range if what is left after taking away the range's first number,
+//! without a sign, is not above its length: one subtraction and one comparison, for signed and
+//! unsigned numbers alike, and nulls are outside of the range anyway.
 
 use super::batch::{Batch, Word, column, word};
 use crate::query::ask::column::Place;
@@ -10,7 +12,7 @@ use crate::query::plan::domain::{Class, ordinal_f32, ordinal_f64};
 use crate::query::plan::filter::Filter;
 use crate::query::plan::ranges::{Ranges, last_before};
 
-/// What a batch of rows is held against.
+/// The test that a batch of rows is compared with.
 pub(in crate::query) struct Kernel(Step);
 
 enum Step {
@@ -59,7 +61,7 @@ pub(in crate::query) enum Load {
     F64 {
         nullable: bool,
     },
-    /// So many bytes, the first of them most significant.
+    /// This many bytes, most significant first.
     Bytes(usize),
 }
 
@@ -124,7 +126,8 @@ impl Kernel {
         self.0.refine(rows, width, marks);
     }
 
-    /// Where a whole number stands, how wide it is, and the range that it must be in, if that is all that is asked of a row.
+    /// Where a whole number stands, how wide it is, and the range that it must be in, if that is
+    /// all that is asked of a row.
     pub(in crate::query) fn as_whole(&self) -> Option<(usize, usize, Span)> {
         match self.0 {
             Step::Test(Test::Whole { at, width, range }) => Some((at, width, range)),
@@ -264,7 +267,7 @@ impl Test {
 
 fn whole<W: Word, const N: usize>(rows: &[u8], row: usize, at: usize, range: Span, marks: &mut [u8]) {
     let (first, length) = (W::truncated(range.0), W::truncated(range.1));
-    // Rows of usual widths are gone through in steps that the compiler knows.
+    // For rows of usual widths the compiler knows the step.
     match row {
         8 => whole_of::<W, N, 8>(rows, at, first, length, marks),
         12 => whole_of::<W, N, 12>(rows, at, first, length, marks),
@@ -363,7 +366,8 @@ fn pair(left: &Place, op: Op, right: &Place, row: &[u8]) -> bool {
     op.holds(ordering)
 }
 
-/// A whole number of any type such that all of them order: whether it is not below zero, then its digits.
+/// A whole number of any type such that all of them order: whether it is not below zero, then its
+/// digits.
 fn signed_order(stored: &[u8], signed: bool) -> (bool, u128) {
     let negative = signed && stored.last().is_some_and(|byte| byte & 0x80 != 0);
     let mut bytes = [if negative { 0xFF } else { 0 }; 16];

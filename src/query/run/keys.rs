@@ -125,7 +125,7 @@ struct Words {
     first: u64,
 }
 
-/// So many numbers from the first one on are looked up in an array.
+/// This many numbers, from the first one, are looked up in an array.
 const NEAR: usize = 1 << 14;
 
 impl Words {
@@ -140,7 +140,8 @@ impl Words {
             // A little room below what came first.
             self.first = first.wrapping_sub(NEAR as u64 / 2);
         }
-        // Groups that are known and near are found without a branch; the others are looked for after.
+        // Groups that are known and near are found without a branch; the others are looked for
+        // after.
         let (near, first) = (&self.near[..], self.first);
         let known = |word: &u64| near.get(word.wrapping_sub(first) as usize).copied().unwrap_or(NONE);
         let start = groups.len();
@@ -208,13 +209,14 @@ impl Words {
     }
 }
 
-/// Byte strings and their groups: open addresses with a part of the hash beside each, never more than half full.
+/// Byte strings and their groups: open addresses with a part of the hash beside each, never more
+/// than half full.
 struct Bytes {
     slots: Vec<(u32, u32)>,
     seed: u64,
 }
 
-/// Where a new key goes, and the part of its hash that stands there.
+/// The slot for a new key, and the part of its hash that is stored there.
 type Slot = (usize, u32);
 
 impl Bytes {

@@ -47,7 +47,8 @@ impl Picker {
     }
 }
 
-/// Puts the rows that are marked, of which `first` is the first, behind those that are picked already. Returns how many those are then.
+/// Puts the rows that are marked, of which `first` is the first, behind those that are picked
+/// already. Returns how many those are then.
 #[inline(always)]
 fn pick_marked(first: usize, marks: &[u8], count: usize, picked: &mut Picks) -> usize {
     if is_clear(marks) { count } else { pick_some(first, marks, count, picked) }
@@ -75,8 +76,9 @@ fn is_clear(marks: &[u8]) -> bool {
     rest.is_empty() && words.iter().fold(0, |any, word| any | u64::from_le_bytes(*word)) == 0
 }
 
-/// Picks by one test of a whole number in rows of usual widths, in a loop of their own. Test and picking take turns every few rows:
-/// were a whole batch tested first, memory would have nothing to do while it is picked from.
+/// Picks by one test of a whole number in rows of usual widths, in a loop of their own. Test and
+/// picking take turns every few rows: were a whole batch tested first, memory would have nothing to
+/// do while it is picked from.
 fn pick_whole(
     rows: &[u8],
     row: usize,
@@ -120,7 +122,7 @@ fn pick_row<W: Word, const N: usize, const ROW: usize>(
     picked: &mut Picks,
 ) -> usize {
     let (first, length) = (W::truncated(range.0), W::truncated(range.1));
-    // Places were held against the schema, so this is never so; it lets the compiler know.
+    // Offsets were checked against the schema, so this is never true. It tells the compiler.
     if at + N > ROW {
         return 0;
     }
@@ -142,7 +144,8 @@ fn pick_row<W: Word, const N: usize, const ROW: usize>(
 mod tests {
     use super::*;
 
-    /// All rows of which the number is in the range are picked, and no others, however wide and many the rows are.
+    /// All rows of which the number is in the range are picked, and no others, however wide and
+    /// many the rows are.
     #[test]
     fn what_passes_is_picked_whatever_the_width() {
         let mut picked = [0; BATCH_ROWS];

@@ -1,4 +1,4 @@
-//! What a query gives: a schema and rows in stored form, all at once or in batches.
+//! The result of a query: a schema, and rows in stored form.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -8,7 +8,7 @@ use crate::load::RecordSource;
 use crate::record::{Record, Row};
 use crate::schema::Schema;
 
-/// The rows that a query gave, in memory: a schema, and the rows packed as in a table.
+/// The result rows of a query, in memory: a schema, and rows packed as in a table.
 ///
 /// ```
 /// # use drystone::{Database, RowBuf, Schema, Value};
@@ -41,27 +41,60 @@ impl QueryRows {
         QueryRows { schema, bytes }
     }
 
-    /// What the rows are made of. None of its fields is a key.
+    /// The schema of the rows. None of its fields is a key.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.bytes.len() / self.schema.width()
     }
 
-    /// Whether there are none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// The rows, side by side.
+    /// The rows as packed bytes, [`width`](Schema::width) bytes each.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// let rows = flights.query().run()?;
+    /// assert_eq!(rows.as_bytes().len(), rows.len() * rows.schema().width());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// A row by its number.
+    /// The row with this number, counted from 0; `None` beyond the end.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// let rows = flights.query().run()?;
+    /// assert_eq!(rows.get(0).unwrap().to_string(), "carrier: UA, delay: 70");
+    /// assert!(rows.get(4).is_none());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn get(&self, row: usize) -> Option<Row<'_>> {
         let start = row.checked_mul(self.schema.width())?;
         let bytes = self.bytes.get(start..)?.get(..self.schema.width())?;
@@ -69,14 +102,56 @@ impl QueryRows {
     }
 
     /// All rows, in order.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// let rows = flights.query().filter("delay > 60".parse()?).run()?;
+    /// let shown: Vec<String> = rows.iter().map(|row| row.to_string()).collect();
+    /// assert_eq!(shown, ["carrier: UA, delay: 70", "carrier: AA, delay: 90"]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn iter(&self) -> QueryRowsIter<'_> {
         QueryRowsIter { rows: self, next: 0 }
     }
 
-    /// The rows as plain structs. Whether a field belongs to the key does not matter here.
+    /// The rows as structs. Whether a field of `T` belongs to its key is not compared.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// use drystone::{Nullable, Record, Text};
+    ///
+    /// #[derive(Clone, Copy, Record)]
+    /// #[repr(C, packed)]
+    /// struct Flight {
+    ///     carrier: Text<2>,
+    ///     delay: Nullable<i16>,
+    /// }
+    ///
+    /// let late: Vec<Flight> = flights.query().filter("delay > 60".parse()?).run()?.records()?;
+    /// assert_eq!({ late[1].delay }.get(), Some(90));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// `Schema` if the fields differ; it shows both.
+    /// `Schema` if the fields differ. The message shows both schemas.
     pub fn records<T: Record>(&self) -> Result<Vec<T>> {
         let same = |(ours, theirs): (&crate::schema::FieldDef, &crate::schema::FieldDef)| {
             (ours.name(), ours.ty(), ours.is_nullable()) == (theirs.name(), theirs.ty(), theirs.is_nullable())
@@ -90,6 +165,26 @@ impl QueryRows {
 
     /// The rows as a source of records that borrows them, to be
     /// [loaded](crate::TableMut::load_from) into a table of the same fields.
+    ///
+    /// ```
+    /// # use drystone::{Database, RowBuf, Schema, Value};
+    /// # let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// # let delays = [("UA", Some(70)), ("AA", Some(90)), ("UA", Some(-5)), ("AA", None)];
+    /// # for (carrier, delay) in delays {
+    /// #     flights.push(&RowBuf::from_values(&schema, [Value::from(carrier), delay.into()])?)?;
+    /// # }
+    /// # let flights = flights.as_table();
+    /// use drystone::LoadOptions;
+    ///
+    /// let late = flights.query().filter("delay > 60".parse()?).run()?;
+    /// let mut copy = write.create_dyn_table("late", late.schema())?;
+    /// copy.load_from(&mut late.source(), &LoadOptions::new())?;
+    /// assert_eq!(copy.len(), 2);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     pub fn source(&self) -> impl RecordSource {
         Source { rows: self.bytes.chunks_exact(self.schema.width()), given: 0 }
     }

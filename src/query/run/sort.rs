@@ -1,7 +1,8 @@
 //! Sorting rows by some of their fields, and keeping only the first of them.
 //!
-//! The fields to sort by become one string of bytes that orders as they do. With a limit, twice as many rows are kept at most: then those
-//! that cannot be among the first are dropped, and what is not before the last of them is not taken in any more.
+//! The fields to sort by become one string of bytes that orders as they do. With a limit, twice as
+//! many rows are kept at most: then those that cannot be among the first are dropped, and what is
+//! not before the last of them is not taken in any more.
 
 use crate::query::plan::domain::Class;
 use crate::query::plan::shape::SortField;
@@ -42,7 +43,7 @@ pub(in crate::query) struct Sorter {
     key: Vec<u8>,
 }
 
-/// So many rows more than twice the limit are kept before they are cut.
+/// This many rows more than twice the limit are kept before they are cut.
 const SLACK: usize = 1024;
 
 impl Sorter {

@@ -144,7 +144,7 @@ impl Total {
         };
         match written {
             Some(()) => Ok(true),
-            None => fail!(Limit, "the sum is beyond {}; the mean has no such limit", self.ty),
+            None => fail!(Limit, "the sum exceeds {}; the mean has no such limit", self.ty),
         }
     }
 }
@@ -152,7 +152,8 @@ impl Total {
 /// The exact sum of floats.
 #[derive(Clone, Default)]
 struct Reals {
-    /// The bin of which `near` holds the one before, itself, and the one behind, plus one; 0 if there is none yet.
+    /// The bin of which `near` holds the one before, itself, and the one behind, plus one; 0 if
+    /// there is none yet.
     middle: u8,
     specials: Specials,
     near: [i128; 3],

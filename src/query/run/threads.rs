@@ -1,5 +1,6 @@
-//! Running a plan: pieces of the rows go to threads as they become free, each with what it has gathered so far; at the end all is put
-//! together in an order that does not depend on who did what.
+//! Running a plan: pieces of the rows go to threads as they become free, each with what it has
+//! gathered so far; at the end all is put together in an order that does not depend on who did
+//! what.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -92,7 +93,8 @@ impl Job<'_> {
         };
         let others = self.parts().min(pieces.len().max(1)) - 1;
         let sinks: Vec<Result<Sink<'_>>> = std::thread::scope(|scope| {
-            // The caller may have named more threads than the system gives: then those it gives do the work.
+            // The caller may have named more threads than the system gives: then those it gives do
+            // the work.
             let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
             let threads: Vec<_> = (0..others).map_while(spawn).collect();
             let first = work();
@@ -313,7 +315,7 @@ impl Worker<'_, '_> {
         if used > self.job.memory_bytes {
             fail!(
                 Limit,
-                "the result takes more than the {} bytes that it may; limit it, stream it, or raise memory_bytes",
+                "the result exceeds its limit of {} bytes of memory; limit it, stream it, or raise memory_bytes",
                 self.job.memory_bytes
             );
         }
@@ -361,7 +363,8 @@ impl Sink<'_> {
     }
 }
 
-/// The rows of a query that sorts and computes nothing, one batch after the other, as they are read.
+/// The rows of a query that sorts and computes nothing, one batch after the other, as they are
+/// read.
 pub(in crate::query) struct Stream<'t> {
     reader: Reader<'t>,
     projection: Projection,

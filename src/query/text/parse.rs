@@ -1,5 +1,5 @@
-//! The text form of predicates, fields, aggregates and orders: a descent over the tokens of `token.rs`.
-//! An error shows the text, with a mark under the column at which it goes wrong.
+//! Parses the text form of predicates, fields, aggregates and orders: recursive descent over the
+//! tokens of `token.rs`. An error shows the text, with a mark under the column of the mistake.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use crate::query::ask::predicate::{Check, Node, Operand, Predicate, Source, Test
 use crate::record::Value;
 use crate::schema::Type;
 
-/// Brackets and nots within each other: each costs stack.
+/// The limit of nested brackets and nots: each takes stack.
 const DEPTH: usize = 200;
 
 impl FromStr for Predicate {
     type Err = Error;
 
-    /// Reads the text form.
+    /// Parses the text form.
     ///
     /// # Errors
-    /// `Query`, with the text and a mark under the column at which it goes wrong.
+    /// `Query`. The message shows the text, with a mark under the column of the mistake.
     fn from_str(text: &str) -> Result<Predicate> {
         whole(text, |parser| parser.or().map(Predicate))
     }
@@ -34,10 +34,10 @@ impl FromStr for Predicate {
 impl FromStr for Column {
     type Err = Error;
 
-    /// Reads the text form.
+    /// Parses the text form.
     ///
     /// # Errors
-    /// `Query`, with the text and a mark under the column at which it goes wrong.
+    /// `Query`. The message shows the text, with a mark under the column of the mistake.
     fn from_str(text: &str) -> Result<Column> {
         whole(text, Parser::column)
     }
@@ -46,10 +46,10 @@ impl FromStr for Column {
 impl FromStr for Expr {
     type Err = Error;
 
-    /// Reads the text form.
+    /// Parses the text form.
     ///
     /// # Errors
-    /// `Query`, with the text and a mark under the column at which it goes wrong.
+    /// `Query`. The message shows the text, with a mark under the column of the mistake.
     fn from_str(text: &str) -> Result<Expr> {
         whole(text, Parser::expr)
     }
@@ -58,10 +58,10 @@ impl FromStr for Expr {
 impl FromStr for Step {
     type Err = Error;
 
-    /// Reads the text form.
+    /// Parses the text form.
     ///
     /// # Errors
-    /// `Query`, with the text and a mark under the column at which it goes wrong.
+    /// `Query`. The message shows the text, with a mark under the column of the mistake.
     fn from_str(text: &str) -> Result<Step> {
         whole(text, Parser::step)
     }
@@ -70,10 +70,10 @@ impl FromStr for Step {
 impl FromStr for Aggregate {
     type Err = Error;
 
-    /// Reads the text form.
+    /// Parses the text form.
     ///
     /// # Errors
-    /// `Query`, with the text and a mark under the column at which it goes wrong.
+    /// `Query`. The message shows the text, with a mark under the column of the mistake.
     fn from_str(text: &str) -> Result<Aggregate> {
         whole(text, Parser::aggregate)
     }
@@ -82,10 +82,10 @@ impl FromStr for Aggregate {
 impl FromStr for Order {
     type Err = Error;
 
-    /// Reads the text form.
+    /// Parses the text form.
     ///
     /// # Errors
-    /// `Query`, with the text and a mark under the column at which it goes wrong.
+    /// `Query`. The message shows the text, with a mark under the column of the mistake.
     fn from_str(text: &str) -> Result<Order> {
         whole(text, Parser::order)
     }
@@ -500,7 +500,7 @@ impl Parser {
     }
 
     fn peek(&self) -> &Token {
-        // The end is never gone past: what eats a token has looked at it.
+        // This never goes beyond the end: callers check a token before they take it.
         self.tokens.get(self.next).map_or(&Token::End, |lexed| &lexed.token)
     }
 

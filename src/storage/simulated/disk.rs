@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::lock::{ByteLocks, SimulatedLockFile};
-use crate::storage::{LockFile, MappedFile, Mapping, Mutant, Storage};
+use super::byte_locks::ByteLocks;
+use crate::storage::{Bug, MappedFile, Mapping, Storage};
 
 /// The longest file that the disk holds.
 const CAPACITY: u64 = 64 << 20;
@@ -99,7 +99,7 @@ pub struct Fault {
 /// A disk with one file on it, and the lock file beside it. Each handle to the file stands for a
 /// process that has it open.
 #[derive(Clone)]
-pub struct CrashDisk(Arc<Disk>);
+pub struct CrashDisk(pub(super) Arc<Disk>);
 
 impl std::fmt::Debug for CrashDisk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -109,7 +109,7 @@ impl std::fmt::Debug for CrashDisk {
 
 pub(super) struct Disk {
     file: MappedFile,
-    pub(super) planted: Option<Mutant>,
+    pub(super) planted: Option<Bug>,
     pub(super) state: Mutex<State>,
     hook: Mutex<Option<Arc<dyn Hook>>>,
 }
@@ -157,7 +157,7 @@ impl CrashDisk {
     ///
     /// # Errors
     /// If the system has no memory.
-    pub fn new(planted: Option<Mutant>) -> io::Result<CrashDisk> {
+    pub fn new(planted: Option<Bug>) -> io::Result<CrashDisk> {
         let file = MappedFile::anonymous(CAPACITY, CAPACITY)?;
         file.show(0);
         Ok(CrashDisk(Arc::new(Disk { file, planted, state: Mutex::default(), hook: Mutex::new(None) })))
@@ -266,16 +266,14 @@ impl CrashDisk {
         Box::new(Handle { disk: Arc::clone(&self.0), process, own: None, failed_syncs: Mutex::new(0) })
     }
 
-    /// The file and the lock file, opened by a process that shares them with others.
-    pub(crate) fn shared(&self, process: u64) -> io::Result<(Box<dyn Storage>, Box<dyn LockFile>)> {
+    /// The file, opened by a process that shares it with others.
+    pub(super) fn shared_storage(&self, process: u64) -> io::Result<Box<dyn Storage>> {
         let own = self.0.file.again()?;
         let state = self.0.state.lock();
         own.show(state.len);
         let failed_syncs = Mutex::new(state.failed_syncs);
         drop(state);
-        let storage = Handle { disk: Arc::clone(&self.0), process, own: Some(own), failed_syncs };
-        let lock = SimulatedLockFile::new(Arc::clone(&self.0), process);
-        Ok((Box::new(storage), Box::new(lock)))
+        Ok(Box::new(Handle { disk: Arc::clone(&self.0), process, own: Some(own), failed_syncs }))
     }
 }
 
@@ -514,7 +512,7 @@ impl Storage for Handle {
         self.run(Operation::Sync, 0, sync, part)
     }
 
-    fn planted(&self) -> Option<Mutant> {
+    fn planted(&self) -> Option<Bug> {
         self.disk.planted
     }
 }

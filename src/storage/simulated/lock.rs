@@ -1,73 +1,21 @@
-//! The lock file on a simulated disk: its bytes, and a table of the processes that hold each byte,
-//! as the kernel keeps one for open files.
+//! The lock file on a simulated disk.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use super::disk::{Disk, Operation, State, Verdict};
-use crate::storage::LockFile;
+use super::disk::{CrashDisk, Disk, Operation, State, Verdict};
+use crate::storage::{LockFile, Storage};
 
-/// Which processes hold which byte.
-#[derive(Default)]
-pub(super) struct ByteLocks {
-    held: BTreeMap<u64, Holders>,
-    changes: u64,
-}
-
-#[derive(Default)]
-struct Holders {
-    exclusive: bool,
-    processes: Vec<u64>,
-}
-
-impl ByteLocks {
-    /// Takes the byte, or changes how it is held; `false` if another process excludes that.
-    fn take(&mut self, process: u64, byte: u64, exclusive: bool) -> bool {
-        let holders = self.held.entry(byte).or_default();
-        let others = holders.processes.iter().any(|holder| *holder != process);
-        if others && (exclusive || holders.exclusive) {
-            return false;
-        }
-        if !holders.processes.contains(&process) {
-            holders.processes.push(process);
-        }
-        holders.exclusive = exclusive;
-        self.changes += 1;
-        true
-    }
-
-    fn release(&mut self, process: u64, byte: u64) {
-        if let Some(holders) = self.held.get_mut(&byte) {
-            holders.processes.retain(|holder| *holder != process);
-            if holders.processes.is_empty() {
-                self.held.remove(&byte);
-            }
-        }
-        self.changes += 1;
-    }
-
-    /// What closing an open file does.
-    pub(super) fn release_all(&mut self, process: u64) {
-        self.held.retain(|_, holders| {
-            holders.processes.retain(|holder| *holder != process);
-            !holders.processes.is_empty()
-        });
-        self.changes += 1;
-    }
-
-    fn is_held(&self, process: u64, byte: u64) -> bool {
-        self.held.get(&byte).is_some_and(|holders| holders.processes.iter().any(|holder| *holder != process))
-    }
-
-    /// How often a lock was taken or released.
-    pub(super) fn changes(&self) -> u64 {
-        self.changes
+impl CrashDisk {
+    /// The file and the lock file, opened by a process that shares them with others.
+    pub(crate) fn shared(&self, process: u64) -> io::Result<(Box<dyn Storage>, Box<dyn LockFile>)> {
+        let lock = SimulatedLockFile { disk: Arc::clone(&self.0), process };
+        Ok((self.shared_storage(process)?, Box::new(lock)))
     }
 }
 
 /// The lock file as one process sees it.
-pub(super) struct SimulatedLockFile {
+struct SimulatedLockFile {
     disk: Arc<Disk>,
     process: u64,
 }
@@ -79,10 +27,6 @@ impl Drop for SimulatedLockFile {
 }
 
 impl SimulatedLockFile {
-    pub(super) fn new(disk: Arc<Disk>, process: u64) -> SimulatedLockFile {
-        SimulatedLockFile { disk, process }
-    }
-
     fn run<R>(
         &self,
         operation: Operation,

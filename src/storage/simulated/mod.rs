@@ -1,6 +1,7 @@
 //! A simulated disk behind the traits of `storage`, for tests of crash safety. The simulator and
 //! tests use it through the module `simulation` at the root.
 
+mod byte_locks;
 mod disk;
 mod lock;
 mod making;

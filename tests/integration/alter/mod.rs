@@ -268,7 +268,10 @@ fn null_is_allowed_and_forbidden() {
     drop(keyed);
     assert_eq!(write.set_nullable("keyed", "note", false).unwrap(), 0);
     let error = write.set_nullable("keyed", "x", true).unwrap_err();
-    assert!(error.to_string().contains("row (49, 0): field \"x\": -2147483648 is no i32?"), "{error}");
+    assert!(
+        error.to_string().contains("row (49, 0): field \"x\": -2147483648 is not a valid i32?"),
+        "{error}"
+    );
     assert!(text(&write, "keyed")[0].contains("note: str[8], side"));
     // A default of null goes.
     write.append_field("keyed", "n: u8? = null".parse::<Schema>().unwrap().fields()[0].clone()).unwrap();
@@ -390,10 +393,10 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     );
     refused(write.add_names("plain", "side", &["buy"]), Schema, "twice");
     refused(write.add_names("plain", "x", &["buy"]), Schema, "only enumerations have names");
-    refused(write.change_type("plain", "real", Type::I64), Value, "row 1: field \"real\": 0.5 is no i64");
-    refused(write.change_type("keyed", "id", Type::I8), Value, "row (128, -1): field \"id\": 128 is no i8");
+    refused(write.change_type("plain", "real", Type::I64), Value, "row 1: field \"real\": 0.5 is not a");
+    refused(write.change_type("keyed", "id", Type::I8), Value, "row (128, -1): field \"id\": 128 is not");
     refused(write.change_type("plain", "note", Type::Str(1)), Value, "row 1: field \"note\"");
-    refused(write.change_type("plain", "note", Type::F64), Value, "row 1: field \"note\": \"n1\" is no f64?");
+    refused(write.change_type("plain", "note", Type::F64), Value, "row 1: field \"note\": \"n1\" is not");
     refused(
         write.change_type("keyed", "note", "enum[n1, n2]".parse::<Type>().unwrap()),
         Value,
@@ -401,8 +404,8 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     );
     let array = Type::Array(drystone::Number::I32, 2);
     refused(write.change_type("keyed", "id", &array), Schema, "cannot be a key");
-    refused(write.change_type("plain", "x", Type::Bool), Value, "field \"x\": 5 is no bool");
-    refused(write.append_field("plain", FieldDef::new("x", Type::U8).unwrap()), Schema, "a second field");
+    refused(write.change_type("plain", "x", Type::Bool), Value, "field \"x\": 5 is not a valid bool");
+    refused(write.append_field("plain", FieldDef::new("x", Type::U8).unwrap()), Schema, "another field");
     refused(
         write.append_field("plain", FieldDef::new("y", Type::U8).unwrap()),
         Schema,

@@ -1,7 +1,9 @@
-//! A small database with one bit changed, anywhere: each way to read gives what was written or an error, never anything else.
+//! A small database with one flipped bit, anywhere: each way to read returns what was written, or
+//! an error, never anything else.
 //!
-//! A sample of the bits is tried here; `DRYSTONE_EVERY_BIT=1 cargo test --release --test integration corruption -- --nocapture`
-//! tries all of them.
+//! This tries a sample of the bits.
+//! `DRYSTONE_EVERY_BIT=1 cargo test --release --test integration corruption -- --nocapture` tries
+//! all of them.
 
 mod paths;
 
@@ -89,8 +91,8 @@ fn flight(n: u64) -> Flight {
     Flight { id: n * 3, carrier, delay, miles: n as f64 / 8.0, track: [n as f32; 10] }
 }
 
-/// Two tables of a few leaves and a branch each; the one with a key was edited after it was loaded, so that its leaves are of
-/// different lengths.
+/// Two tables of a few leaves and a branch each. The keyed one was edited after it was loaded, so
+/// that its leaves have different lengths.
 fn small_database() -> TempDb {
     let temp = TempDb::new();
     let db = temp.open();
@@ -165,7 +167,8 @@ fn examine(path: &Path, rights: &Rights) -> Met {
     met
 }
 
-/// What of the file holds something: the meta pages, and all nodes. The rest is padding and free space.
+/// The parts of the file that are used: the meta pages, and all nodes. The rest is padding and free
+/// space.
 fn covered(bytes: &[u8]) -> Vec<bool> {
     let mut covered = vec![false; bytes.len()];
     for node in crate::format::nodes(bytes) {

@@ -7,7 +7,8 @@ use drystone::{Database, Dyn, ErrorKind, Record, Result, Row, RowBuf, Table, Val
 
 use super::{FLIGHTS, Flight, POINTS, POINTS_A_LEAF, Point, Rights, flight, point};
 
-/// An answer is the right one, or an error that says that the file is damaged. Whether it was an error.
+/// Checks that an answer is right, or an error that says that the file is damaged. Returns whether
+/// it was an error.
 #[track_caller]
 fn right_or_damaged<T: PartialEq + Debug>(answer: Result<T>, right: &T, what: &str) -> bool {
     match answer {
@@ -22,7 +23,8 @@ fn right_or_damaged<T: PartialEq + Debug>(answer: Result<T>, right: &T, what: &s
     }
 }
 
-/// The rows that an iterator gives up to its first error are the right ones, or all are there. Whether it ended with an error.
+/// Checks that the rows of an iterator are right up to its first error, or complete. Returns
+/// whether it ended with an error.
 #[track_caller]
 fn right_rows<T: PartialEq + Debug>(
     mut found: impl Iterator<Item = Result<T>>,
@@ -44,7 +46,8 @@ fn right_rows<T: PartialEq + Debug>(
     false
 }
 
-/// Reads everything by every path. Whether anything was damaged. What was not written anew lies in one piece.
+/// Reads everything by every path. Returns whether anything was damaged. Tables that were not
+/// edited are one slice.
 pub(super) fn read_all(db: &Database, rights: &Rights, written_anew: bool) -> bool {
     let read = db.read().unwrap();
     let mut damaged = right_or_damaged(read.table_names(), &vec!["flights".into(), "points".into()], "names");
@@ -199,7 +202,8 @@ pub(super) fn lines<'r>(rows: impl Iterator<Item = Result<Row<'r>>>) -> (Vec<u8>
     (writer.finish().unwrap(), false)
 }
 
-/// Exports the flights. Whether that ended with an error; the lines before it are right, and without one all are there.
+/// Exports the flights. Returns whether that ended with an error. The lines before an error are
+/// right; without one, all are there.
 pub(super) fn export(db: &Database, rights: &Rights) -> bool {
     let read = db.read().unwrap();
     let Ok(table) = read.table::<Dyn>("flights") else { return true };
@@ -209,8 +213,8 @@ pub(super) fn export(db: &Database, rights: &Rights) -> bool {
     ended
 }
 
-/// Copies both tables to another database, and compares them with what they should be. Whether that ended with an error; a copy that
-/// was made is whole, and no row is taken for another one.
+/// Copies both tables to another database, and compares them with their expected rows. Returns
+/// whether that ended with an error. A copy that was made is complete, and has no wrong row.
 pub(super) fn copy_and_compare(db: &Database, rights: &Rights) -> bool {
     let (read, whole, copy) =
         (db.read().unwrap(), rights.whole.read().unwrap(), Database::in_memory().unwrap());
@@ -246,7 +250,8 @@ pub(super) fn copy_and_compare(db: &Database, rights: &Rights) -> bool {
     damaged[0]
 }
 
-/// Brings over what holds. Whether something was lost; what came over is right, in order, and all the rest.
+/// Rescues what still verifies. Returns whether anything was lost. The rescued rows are right and
+/// in order, and all others are listed as lost.
 pub(super) fn salvage(db: &Database, rights: &Rights) -> bool {
     let good = Database::in_memory().unwrap();
     let report = db.salvage(&good).unwrap();

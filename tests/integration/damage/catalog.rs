@@ -67,7 +67,8 @@ pub(super) const KINDS: [Kind; 24] = [
     }),
     ("two tables with one tree", Mended, |image| {
         let (from, to) = (image.table_row("witness"), image.table_row("empty"));
-        // The copy is the earlier table, so that the other is found to lie on it; a table without damage of its own.
+        // The copy is the earlier table, so that the other one is reported as overlapping it,
+        // though that table has no damage itself.
         let from_flags = image.table_row("flags");
         assert!(from > to);
         image.bytes.copy_within(from_flags + 80..from_flags + 104, to + 80);

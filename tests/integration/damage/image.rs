@@ -1,5 +1,5 @@
-//! A database file as numbers in their places, by `docs/format.md`: to change one, and to make all checksums above it right
-//! again, so that the change gets past them.
+//! A database file as an image of numbers at offsets, by `docs/format.md`. Tests change a number
+//! and repair all checksums above it, so that the change gets past them.
 
 use std::ops::Range;
 

@@ -1,5 +1,6 @@
-//! `check` finds every kind of damage, names its page and its table, and goes on to the end: each kind is planted in a database
-//! with the checksums above it mended where it needs that, together with a flipped bit in another table.
+//! `check` finds every kind of damage, names its page and its table, and continues to the end. Each
+//! kind is planted in a database, if needed with repaired checksums above it, together with a
+//! flipped bit in another table.
 
 mod catalog;
 pub(crate) mod image;
@@ -86,7 +87,8 @@ fn database() -> Image {
     write.commit().unwrap();
     drop(db);
     let mut image = Image { bytes: temp.bytes() };
-    // Both meta pages are seals, as in a new file: the list of a commit would make opening meet what `check` is to find.
+    // Both meta pages are seals, as in a new file: with the list of a commit, opening itself would
+    // find the damage that `check` is to find.
     let seal = (0..2).find(|slot| image.u32(slot * PAGE + 12) == 1).unwrap() * PAGE;
     image.bytes.copy_within(seal..seal + PAGE, PAGE - seal);
     let levels = |name, shape| tree(&image, name, shape)[0].level;

@@ -1,4 +1,4 @@
-//! `.npy` files: what NumPy writes, what it makes of what is written here, and headers of all kinds.
+//! `.npy` files: those that NumPy writes, what NumPy reads from ours, and headers of all kinds.
 
 use drystone::numpy::{Options, dtype};
 use drystone::{ErrorKind, Result, Row, Schema};
@@ -138,20 +138,20 @@ fn offsets_padding_and_byte_orders_are_followed() {
 fn what_cannot_be_records_is_refused_with_a_way_out() {
     let deep = "(".repeat(5000);
     for (file, expected) in [
-        (b"".to_vec(), "it is no .npy file"),
-        (b"\x93NUMPY".to_vec(), "it is no .npy file"),
+        (b"".to_vec(), "it is not an .npy file"),
+        (b"\x93NUMPY".to_vec(), "it is not an .npy file"),
         (b"\x93NUMPY\x09\0\0\0".to_vec(), "version 9 of the .npy format"),
-        (b"\x93NUMPY\x02\0\xFF\xFF\xFF\xFF".to_vec(), "a header of 4294967295 bytes"),
+        (b"\x93NUMPY\x02\0\xFF\xFF\xFF\xFF".to_vec(), "its header has 4294967295 bytes"),
         (b"\x93NUMPY\x01\0\xFF\xFF{".to_vec(), "it ends within its header"),
-        (self::file("nonsense", b""), "its header is no dict"),
-        (self::file(&deep, b""), "its header is no dict"),
+        (self::file("nonsense", b""), "its header is not a Python dict"),
+        (self::file(&deep, b""), "its header is not a Python dict"),
         (self::file("{}", b""), "its header has no descr"),
         (self::file("{'descr': '<i4'}", b""), "its header has no shape"),
         (plain("'<i4'", "()", b""), "it has 0 dimensions"),
         (plain("'<i4'", "(1, 2, 3)", b""), "it has 3 dimensions; a structured array has one"),
         (plain("[('x', '<i4')]", "(1, 2)", b""), "it has 2 dimensions"),
         (plain("'<i4'", "(1, 70000)", b""), "more elements than an array"),
-        (plain("'<i4'", "(9223372036854775807,)", b""), "more than there can be"),
+        (plain("'<i4'", "(9223372036854775807,)", b""), "exceed the limit"),
         (
             plain("[('x', '|O')]", "(1,)", b""),
             "field \"x\": its dtype \"|O\" is Python objects, which are pickled",
@@ -170,7 +170,7 @@ fn what_cannot_be_records_is_refused_with_a_way_out() {
             "numpy.ascontiguousarray",
         ),
         (plain("'<i4'", "(3,)", &[0; 11]), "it ends after 2 of the 3 rows that its header tells of"),
-        (plain("[('x', '<i4'), ('x', '<i4')]", "(0,)", b""), "a second field of this name"),
+        (plain("[('x', '<i4'), ('x', '<i4')]", "(0,)", b""), "another field has this name"),
     ] {
         let inferred = Options::new().name("a.npy").infer(&*file);
         let error = inferred.and_then(|inferred| read(&file, inferred.schema()));
@@ -186,14 +186,14 @@ fn what_cannot_be_records_is_refused_with_a_way_out() {
             "'<i4'",
             &[0, 1, 0, 0][..],
             "x: u8",
-            "row 1 of a.npy: field \"x\": 256 is no u8: the range is 0 to 255",
+            "row 1 of a.npy: field \"x\": 256 is not a valid u8: the range is 0 to 255",
         ),
-        ("'|b1'", &[2], "x: bool", "row 1 of a.npy: field \"x\": the stored bytes are no bool"),
+        ("'|b1'", &[2], "x: bool", "row 1 of a.npy: field \"x\": the stored bytes are not a valid bool"),
         (
             "'|S2'",
             b"\xE9a",
             "x: str[2]",
-            "row 1 of a.npy: field \"x\": the stored bytes are no str[2]: it is not UTF-8",
+            "row 1 of a.npy: field \"x\": the stored bytes are not a valid str[2]: it is not UTF-8",
         ),
         ("'|S2'", b"\xE9a", "x: str[3]", "row 1 of a.npy: field \"x\": bytes that are not UTF-8"),
         (
@@ -213,7 +213,7 @@ fn what_cannot_be_records_is_refused_with_a_way_out() {
             "'>i2'",
             &[0x80, 0],
             "x: i16?",
-            "row 1 of a.npy: field \"x\": -32768 is no i16?: this value is set aside",
+            "row 1 of a.npy: field \"x\": -32768 is not a valid i16?: this value is reserved",
         ),
     ] {
         let error = read(&plain(descr, "(1,)", bytes), &schema.parse().unwrap()).unwrap_err().to_string();

@@ -1,4 +1,5 @@
-//! The Arrow C stream interface with pyarrow in one process: tests/data/exchange/c_stream.py loads what examples/c_stream.rs makes.
+//! The Arrow C stream interface with pyarrow in one process: tests/data/exchange/c_stream.py loads
+//! the library that examples/c_stream.rs makes.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! Files that were cut, changed or are something else: errors, never panics, and never records that were not written.
+//! Files that were truncated, changed or are something else: errors, never panics, and never
+//! records that were not written.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -125,7 +126,7 @@ fn something_else_is_an_error_that_says_so() {
                     } else {
                         "Arrow file"
                     };
-                    assert!(error.to_string().contains(&format!("it is no sound {format}")), "{error}");
+                    assert!(error.to_string().contains(&format!("it is not a valid {format}")), "{error}");
                 }
                 Ok(rows) => panic!("{name}: {rows} rows of {:?}", &other[..other.len().min(20)]),
             }
@@ -137,7 +138,7 @@ fn something_else_is_an_error_that_says_so() {
 fn bytes_that_are_no_whole_records_are_refused() {
     let schema: Schema = "x: i32".parse().unwrap();
     let error = drystone::arrow::record_batch(&schema, &[0; 7]).unwrap_err();
-    assert_eq!(error.to_string(), "7 bytes are no whole records of 4: x: i32");
+    assert_eq!(error.to_string(), "7 bytes are not whole records of 4: x: i32");
     let schema: Schema = "t: str[2]".parse().unwrap();
     assert_eq!(drystone::arrow::record_batch(&schema, b"\xC3\x28").unwrap_err().kind(), ErrorKind::Corrupt);
     let schema: Schema = "b: bool".parse().unwrap();

@@ -41,7 +41,10 @@ fn dictionaries_and_texts_become_enumerations_by_their_names() {
         let got = read("x: enum[buy, sell]?", vec![("x", column.clone())]).unwrap();
         assert_eq!(got, [0, 1, 0xFF, 0], "{:?}", column.data_type());
         let error = read("x: enum[buy]?", vec![("x", column.clone())]).unwrap_err();
-        assert!(error.to_string().contains("\"sell\" is no enum[buy]?: the names are buy"), "{error}");
+        assert!(
+            error.to_string().contains("\"sell\" is not a valid enum[buy]?: the names are buy"),
+            "{error}"
+        );
         let error = read("x: enum[buy, sell]", vec![("x", column)]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Input, "{error}");
     }

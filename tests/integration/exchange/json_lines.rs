@@ -85,7 +85,7 @@ fn the_narrowest_types_are_inferred() {
 #[test]
 fn what_no_schema_holds_is_an_error_of_the_inference() {
     for (text, expected) in [
-        ("", "a.jsonl has no rows to tell the types of its fields from; give a schema"),
+        ("", "a.jsonl has no rows to infer the types of its fields from; give a schema"),
         ("{}\n", "a schema needs at least one field, such as \"id: u64 key\""),
         (
             "{\"a\": {\"b\": 1}}",
@@ -100,8 +100,8 @@ fn what_no_schema_holds_is_an_error_of_the_inference() {
             "line 2 of a.jsonl: field \"a\": a list in some lines, and something else in others",
         ),
         ("{\"a\": []}", "a list of 0; an array has 1 to 65535 elements"),
-        ("{\"a\": [\"x\"]}", "lists of something else than numbers"),
-        ("{\"a\": [[1]]}", "a list of something else than numbers"),
+        ("{\"a\": [\"x\"]}", "lists of other values than numbers"),
+        ("{\"a\": [[1]]}", "a list of other values than numbers"),
         ("{\"a\": 1, \"a\": 2}", "line 1 of a.jsonl: field \"a\" is given twice"),
         (
             "{\"a\": \"x\"}\n{\"a\": 1}",
@@ -139,24 +139,32 @@ fn a_line_that_is_no_record_is_an_error_with_line_and_field() {
         (
             "a: i8",
             "{\"a\": 1}\n\n{\"a\": 300}",
-            "line 3 of a.jsonl: field \"a\": \"300\" is no i8: out of range, which is -128 to 127",
+            "line 3 of a.jsonl: field \"a\": \"300\" is not a valid i8: out of range, which is -128 to 127",
         ),
-        ("a: i8", "{\"a\": 1.5}", "line 1 of a.jsonl: field \"a\": 1.5 is no i8: it is no whole number"),
+        (
+            "a: i8",
+            "{\"a\": 1.5}",
+            "line 1 of a.jsonl: field \"a\": 1.5 is not a valid i8: it is not a whole number",
+        ),
         (
             "a: i8",
             "{\"a\": null}",
             "line 1 of a.jsonl: field \"a\": the value, i8, is missing (\"null\"); declare the field nullable",
         ),
         ("a: i8", "{}", "line 1 of a.jsonl: field \"a\": the value, i8, is missing; declare"),
-        ("a: i8?", "{\"a\": -128}", "this value is set aside to mean null here"),
+        ("a: i8?", "{\"a\": -128}", "this value is reserved for null here"),
         ("a: i8", "{\"b\": 1}", "line 1 of a.jsonl: no field \"b\""),
         ("a: i8", "{\"a\": 1, \"a\": 1}", "line 1 of a.jsonl: field \"a\" is given twice"),
-        ("a: i8", "{\"a\": true}", "field \"a\": true is no i8: it is a bool"),
-        ("a: bool", "{\"a\": 1}", "line 1 of a.jsonl: field \"a\": 1 is no bool: it is a number"),
-        ("a: str[2]", "{\"a\": 1}", "line 1 of a.jsonl: field \"a\": 1 is no str[2]: it is a number"),
+        ("a: i8", "{\"a\": true}", "field \"a\": true is not a valid i8: it is a bool"),
+        ("a: bool", "{\"a\": 1}", "line 1 of a.jsonl: field \"a\": 1 is not a valid bool: it is a number"),
+        (
+            "a: str[2]",
+            "{\"a\": 1}",
+            "line 1 of a.jsonl: field \"a\": 1 is not a valid str[2]: it is a number",
+        ),
         ("a: str[2]", "{\"a\": \"abc\"}", "too long: 3 bytes, and there is room for 2"),
-        ("a: str[2]", "{\"a\": [1]}", "field \"a\": [1] is no str[2]: it is a list"),
-        ("a: i8[2]", "{\"a\": [1]}", "1 elements, where there are to be 2"),
+        ("a: str[2]", "{\"a\": [1]}", "field \"a\": [1] is not a valid str[2]: it is a list"),
+        ("a: i8[2]", "{\"a\": [1]}", "1 elements, expected 2"),
         ("a: i8[2]", "{\"a\": {}}", "it is an object"),
         ("a: date", "{\"a\": \"2013-02-30\"}", "there is no such day"),
         ("a: i8", "{\"a\": 1} {\"a\": 1}", "line 1 of a.jsonl, column 10: trailing characters"),

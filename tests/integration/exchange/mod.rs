@@ -1,4 +1,5 @@
-//! Other formats in and out: files that other programs wrote, round trips of every type, damaged files, and Python as a judge.
+//! Other formats in and out: files that other programs wrote, round trips of every type, damaged
+//! files, and Python reading our files.
 
 mod arrays;
 mod c_stream;

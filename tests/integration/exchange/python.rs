@@ -1,4 +1,5 @@
-//! Python as a judge of what was written: tests/data/exchange/check.py reads it with pyarrow, pandas and polars, and writes it again.
+//! Python reads our files: tests/data/exchange/check.py reads them with pyarrow, pandas and polars,
+//! and writes them again.
 
 use std::fs::File;
 use std::path::Path;
@@ -56,7 +57,8 @@ fn python_reads_what_was_written_and_what_it_writes_is_read() {
         let read = read(&place(name), &schema);
         assert!(read == made, "{name}");
     }
-    // The least timestamp is NaT to NumPy, and so a mistake where there may be no null: read it as one that may.
+    // The lowest timestamp is NaT to NumPy, so it is an error in a field that cannot be null: read
+    // it as nullable.
     let nullable = |field: &FieldDef| {
         let is_moment = field.ty() == Type::Timestamp;
         if is_moment { field.clone().nullable().unwrap() } else { field.clone() }
@@ -91,7 +93,7 @@ fn read(path: &Path, schema: &Schema) -> Vec<u8> {
     drain(schema, &mut reader).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// All columns in the plain form that check.py makes of what it reads: whole numbers as text, floats as their bits.
+/// All columns in the plain form that check.py prints: whole numbers as text, floats as their bits.
 pub(super) fn expected(schema: &Schema, records: &[u8]) -> String {
     let columns = schema.fields().iter().enumerate().map(|(at, field)| {
         let values = records.chunks_exact(schema.width());

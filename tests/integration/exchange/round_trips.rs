@@ -1,4 +1,4 @@
-//! What was written is what is read: every type, at its extremes and with nulls, through every format.
+//! What was written is read back: every type, at its extremes and with nulls, through every format.
 
 use std::io::Cursor;
 

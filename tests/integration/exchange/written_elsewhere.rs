@@ -1,4 +1,5 @@
-//! Files that pyarrow, pandas and polars wrote (tests/data/exchange/write.py): types, values, and what is refused.
+//! Files that pyarrow, pandas and polars wrote (tests/data/exchange/write.py): types, values, and
+//! what is refused.
 
 use std::fs::File;
 
@@ -154,23 +155,23 @@ fn a_value_that_its_field_cannot_hold_is_an_error_with_row_and_field() {
         (
             "pyarrow.parquet",
             "i16: i8",
-            "row 1 of pyarrow.parquet: field \"i16\": -32768 is no i8: the range is -128 to 127",
+            "row 1 of pyarrow.parquet: field \"i16\": -32768 is not a valid i8: the range is -128 to 127",
         ),
         (
             "pyarrow.parquet",
             "u64: u32",
-            "row 2 of pyarrow.parquet: field \"u64\": 18446744073709551615 is no u32",
+            "row 2 of pyarrow.parquet: field \"u64\": 18446744073709551615 is not a valid u32",
         ),
         ("pyarrow.arrow", "u64: i64", "row 2 of pyarrow.arrow"),
         (
             "pyarrow.arrow",
             "double: i32",
-            "row 1 of pyarrow.arrow: field \"double\": 0.1 is no i32: it is no whole number",
+            "row 1 of pyarrow.arrow: field \"double\": 0.1 is not a valid i32: it is not a whole number",
         ),
         (
             "pyarrow.arrow",
             "text: str[2]",
-            "row 3 of pyarrow.arrow: field \"text\": 東京 is no str[2]: too long: 6 bytes",
+            "row 3 of pyarrow.arrow: field \"text\": 東京 is not a valid str[2]: too long: 6 bytes",
         ),
         (
             "pyarrow.arrow",
@@ -180,15 +181,19 @@ fn a_value_that_its_field_cannot_hold_is_an_error_with_row_and_field() {
         (
             "pyarrow.arrow",
             "i8: i8?",
-            "row 1 of pyarrow.arrow: field \"i8\": -128 is no i8?: this value is set aside",
+            "row 1 of pyarrow.arrow: field \"i8\": -128 is not a valid i8?: this value is reserved",
         ),
-        ("pyarrow.arrow", "id: uuid, i8: date", "field \"i8\": -128 is no date: it is a whole number"),
+        (
+            "pyarrow.arrow",
+            "id: uuid, i8: date",
+            "field \"i8\": -128 is not a valid date: it is a whole number",
+        ),
         (
             "pyarrow.arrow",
             "list: i16[3]?",
-            "field \"list\": [1, 2] is no i16[3]?: 2 elements, where there are to be 3",
+            "field \"list\": [1, 2] is not a valid i16[3]?: 2 elements, expected 3",
         ),
-        ("pyarrow.arrow", "fixed: bytes[4]?", "3 bytes, where there are to be 4"),
+        ("pyarrow.arrow", "fixed: bytes[4]?", "3 bytes, expected 4"),
         (
             "refused-nanos.arrow",
             "nanos: timestamp",
@@ -206,7 +211,8 @@ fn a_value_that_its_field_cannot_hold_is_an_error_with_row_and_field() {
     let schema: Schema = "id: i64, x: u8".parse().unwrap();
     let error = reader("pandas.arrow", true, &schema).err().unwrap().to_string();
     assert!(
-        error.starts_with("pandas.arrow: no column for field \"x\", which can be neither null nor a default"),
+        error
+            .starts_with("pandas.arrow: no column for field \"x\", which has no default and is not nullable"),
         "{error}"
     );
 }

@@ -77,7 +77,8 @@ impl<'t> World<'t> {
         assert_sound(self.db());
     }
 
-    /// What was held all the time is still what it was; what was committed is there when the file is opened again.
+    /// Checks that each held snapshot is unchanged, and that the committed state is there when the
+    /// file is opened again.
     pub(super) fn finish(mut self) {
         for (read, tables) in &self.held {
             assert_same(read, tables);
@@ -206,7 +207,8 @@ fn run_on(table: &mut TableMut<'_, Dyn>, model: &mut ModelTable, op: &Op) {
     assert_eq!(table.len(), model.len() as u64);
 }
 
-/// Whether a call was refused as it had to be: because another row has the same values in a unique index.
+/// Checks whether a call was refused as it had to be: because another row has the same values in a
+/// unique index.
 fn refused<R: std::fmt::Debug>(done: Result<R>, expected: bool) -> Option<R> {
     if expected {
         assert_eq!(done.unwrap_err().kind(), ErrorKind::KeyExists);

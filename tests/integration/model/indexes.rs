@@ -1,4 +1,5 @@
-//! What the indexes of a table should hold, which rows they refuse, and how to hold real ones against that.
+//! What the indexes of a table should hold, which rows they refuse, and how to compare real indexes
+//! with that.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -8,7 +9,8 @@ use drystone::{Dyn, ErrorKind, IndexOptions, Row, Table, Value, WriteTransaction
 use super::keys::{self, ModelKey, Part};
 use super::tables::{ModelTable, Rows};
 
-/// An index of one of three kinds: on `v`; on `v` and the first field of the key; on the last field of the key and `v`.
+/// An index of one of three kinds: on `v`; on `v` and the first field of the key; on the last field
+/// of the key and `v`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ModelIndex {
     pub(super) which: usize,
@@ -61,7 +63,7 @@ impl ModelTable {
         rows
     }
 
-    /// Whether a unique index has the values of a row in another row than the one it takes the place of.
+    /// Whether a unique index has the values of a row in another row than the one that it replaces.
     pub(super) fn refuses(&self, key: &[Part], number: usize, row: &[u8]) -> bool {
         let v_at = self.v_at();
         self.indexes.values().filter(|index| index.unique).any(|index| {

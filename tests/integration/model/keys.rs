@@ -81,7 +81,8 @@ pub(super) const NUMBERED: usize = 0;
 /// The kind with a single `u64` as its key.
 pub(super) const U64: usize = 1;
 
-/// Key fields, other fields, and rows a leaf, of each kind. Wide rows, so that few of them make a tall tree.
+/// Key fields, other fields, and rows per leaf, of each kind. Rows are wide, so that a few make a
+/// tall tree.
 const KINDS: [(&str, usize); 12] = [
     ("v: u32, pad: bytes[600]", 8),
     ("id: u64 key, v: u32, pad: bytes[600]", 8),
@@ -159,7 +160,8 @@ pub(super) fn key(kind: usize, n: u32) -> ModelKey {
     }
 }
 
-/// A row with this key; what is behind the key is made from `v`, all of it, so that bytes of another row would show.
+/// A row with this key. All bytes behind the key are made from `v`, so that bytes of another row
+/// would show.
 pub(super) fn row(schema: &Schema, key: &[Part], v: u32) -> RowBuf {
     let mut row = RowBuf::new(schema);
     for (at, part) in key.iter().enumerate() {

@@ -14,8 +14,8 @@ use ops::{Op, Round};
 
 use crate::temp::TempDb;
 
-/// So many cases, or as many as `PROPTEST_CASES` says. No files of failed ones: the smallest is printed, and belongs into a
-/// test of its own.
+/// The number of cases: this one, or `PROPTEST_CASES`. Failed cases are not kept in files: the
+/// smallest is printed, and belongs into a test of its own.
 fn cases(cases: u32) -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|asked| asked.parse().ok());
     ProptestConfig {

@@ -100,7 +100,7 @@ fn a_predicate_that_does_not_fit_the_table_is_marked_too() {
             ErrorKind::Value,
             "column 19: field \"delay\" is of type i16?; only str[N] and bytes[N] start with something",
         ),
-        ("delay", ErrorKind::Value, "column 1: field \"delay\" is of type i16?, which is no truth value"),
+        ("delay", ErrorKind::Value, "column 1: field \"delay\" is of type i16?, which is not a bool"),
         (
             "delay > carrier",
             ErrorKind::Value,
@@ -153,12 +153,12 @@ fn parts_that_do_not_go_together_are_errors() {
         (
             query.clone().aggregate([count(), count()]),
             ErrorKind::Schema,
-            "field \"count\": a second field of this name",
+            "field \"count\": another field has this name",
         ),
         (
             query.clone().select(["delay"]).aggregate([count()]),
             ErrorKind::Query,
-            "what is grouped comes out as",
+            "a query with groups returns",
         ),
         (
             query.clone().order_by([count()]),
@@ -200,7 +200,7 @@ fn memory_is_bounded() {
     for query in [query.clone(), query.clone().order_by(["x"]), query.clone().group_by(["x"])] {
         let error = query.run().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Limit);
-        assert!(error.to_string().contains("more than the 100000 bytes"), "{error}");
+        assert!(error.to_string().contains("exceeds its limit of 100000 bytes"), "{error}");
     }
     assert_eq!(query.clone().top(10, ["x"]).run().unwrap().len(), 10);
     let mut rows = 0;

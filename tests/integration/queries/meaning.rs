@@ -1,4 +1,5 @@
-//! What queries mean where it is not plain: null, NaN, literals beyond a type, the ends of sums, and what plans say.
+//! What queries mean in unclear cases: null, NaN, literals beyond a type, overflow of sums, and
+//! what plans say.
 
 use drystone::query::{Predicate, Query, at, col, count, count_of, max, mean, min, sum};
 use drystone::{Dyn, ErrorKind, Nullable, Value};

@@ -1,4 +1,5 @@
-//! The evaluator that queries are held against: a predicate, told a second time in its own terms, and a row's values, one by one.
+//! The evaluator that queries are compared with: it evaluates a predicate, in a second form, on the
+//! values of a row, one by one.
 
 use std::cmp::Ordering;
 

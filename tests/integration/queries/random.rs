@@ -1,4 +1,4 @@
-//! Random schemas, rows and queries: what comes out is what the evaluator beside it says, whatever the plan.
+//! Random schemas, rows and queries: the result is that of the naive evaluator, whatever the plan.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,7 +67,8 @@ const TYPES: [&str; 23] = [
 
 const OPS: [&str; 6] = ["=", "!=", "<", "<=", ">", ">="];
 
-/// A value for a field or to compare one with: few and far apart, so that they meet, and the ends of the type.
+/// A value for a field, or to compare a field with: a few that are far apart, so that they often
+/// match, and the extremes of the type.
 fn value(random: &mut Random, ty: &Type) -> Value<'static> {
     let near = random.below(12) as i128 - 3;
     let texts = ["", "a", "ab", "abc", "abd", "b", "é", "zzz"];
@@ -456,7 +457,8 @@ fn random_groups_give_what_a_map_gives() {
     assert!(beyond > 5 && floors > 20, "{beyond} beyond their type, {floors} with floors");
 }
 
-/// The sum of floats by Shewchuk's expansions, as Python's `fsum` has it: another way to the same number.
+/// The sum of floats by Shewchuk's expansions, as in Python's `fsum`: another way to the same
+/// number.
 fn exact_sum(reals: &[f64]) -> f64 {
     let special: f64 = reals.iter().filter(|real| !real.is_finite()).sum();
     if reals.iter().any(|real| !real.is_finite()) {

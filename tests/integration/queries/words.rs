@@ -293,26 +293,18 @@ fn what_does_not_fit_the_table_is_an_error() {
         (
             query.clone().group_by([floor("x", 0)]),
             ErrorKind::Value,
-            "floor(x, 0): the step has to be a number above zero, and is 0",
+            "floor(x, 0): the step must be a number above zero, and is 0",
         ),
-        (
-            query.clone().group_by([floor("x", f64::NAN)]),
-            ErrorKind::Value,
-            "floor(x, NaN): the step has to be",
-        ),
+        (query.clone().group_by([floor("x", f64::NAN)]), ErrorKind::Value, "floor(x, NaN): the step must be"),
         (by("floor(y, 5)"), ErrorKind::FieldNotFound, "floor(y, 5): no field \"y\""),
         (
             by("x, name as x"),
             ErrorKind::Schema,
-            "field \"x\": a second field of this name in the result; give one of them another with `as`",
+            "field \"x\": another field has this name in the result; give one of them another with `as`",
         ),
-        (by("x").aggregate([count().named("x")]), ErrorKind::Schema, "field \"x\": a second field"),
-        (query.clone().select(["x", "x"]), ErrorKind::Schema, "field \"x\": a second field"),
-        (
-            query.clone().aggregate([sum("x"), sum("x")]),
-            ErrorKind::Schema,
-            "field \"sum(x)\": a second field",
-        ),
+        (by("x").aggregate([count().named("x")]), ErrorKind::Schema, "field \"x\": another field"),
+        (query.clone().select(["x", "x"]), ErrorKind::Schema, "field \"x\": another field"),
+        (query.clone().aggregate([sum("x"), sum("x")]), ErrorKind::Schema, "field \"sum(x)\": another field"),
         (query.clone().select([floor("x", 5)]), ErrorKind::Query, "select floor(x, 5): floor is for groups"),
         (
             query.clone().order_by([floor("x", 5)]),

@@ -94,7 +94,8 @@ enum Change {
     /// Loads so many rows with odd keys into it.
     LoadMore(u64),
     DropBulk,
-    /// Inserts so many rows, each with the next key by a step that has no common divisor with their number.
+    /// Inserts this many rows, each with the next key by a step that has no common divisor with
+    /// their number.
     Scatter(u64, u64),
     ClearScattered,
     DropScattered,
@@ -265,7 +266,8 @@ impl Contents {
         }
     }
 
-    /// Fails unless a snapshot, of this state or a later one, holds what it must. Returns its [`fingerprint`].
+    /// Fails unless a snapshot, of this state or a later one, holds the expected rows. Returns its
+    /// [`fingerprint`].
     #[track_caller]
     pub(super) fn assert_shown(&mut self, read: &ReadTransaction) -> u64 {
         let commits = commits_in(read);

@@ -1,9 +1,12 @@
-//! A soak of real processes: they write, hold snapshots, load, compact and fork, and are killed at any moment.
+//! A soak of real processes: they write, hold snapshots, load, compact and fork, and are killed at
+//! any moment.
 //!
-//! `DRYSTONE_SOAK_MINUTES=30 cargo test --release --test integration soak:: -- --nocapture` makes it long.
+//! A long one:
+//! `DRYSTONE_SOAK_MINUTES=30 cargo test --release --test integration soak:: -- --nocapture`.
 //!
-//! What the database holds after each commit follows from the number of the commit. So every snapshot is compared with
-//! what it must be when it is taken, and with what it was when it is let go.
+//! The content of the database after each commit follows from the number of the commit. So every
+//! snapshot is compared with the expected content when it is taken, and with itself when it is
+//! released.
 
 mod contents;
 mod process;
@@ -135,7 +138,8 @@ impl Soak {
     fn round(&mut self, soak_end: Instant) {
         let Soak { temp, numbers, contents, figures } = self;
         figures.rounds += 1;
-        // Every other time this process has the database open throughout: else the lock file begins anew.
+        // Every other time this process has the database open throughout: otherwise the lock file
+        // starts empty.
         let survivor = numbers.next().is_multiple_of(2).then(|| {
             let db = temp::open(temp.path(), &OpenOptions::new()).unwrap();
             let held = db.read().unwrap();

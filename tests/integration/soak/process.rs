@@ -15,7 +15,8 @@ use crate::temp::{self, Numbers, assert_sound};
 /// Snapshots that a process holds at most.
 const MOST_HELD: usize = 4;
 
-/// What processes report, in a file that all append to: a kill takes nothing away that was written there.
+/// The reports of processes, in a file that all append to: a kill takes away nothing that was
+/// written there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Report {
     /// The commit of this number has returned.

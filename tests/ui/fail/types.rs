@@ -1,4 +1,4 @@
-//! Types that people reach for and that no record can hold: each is named, with what to use instead.
+//! Types that people try and that no record can hold: each error names what to use instead.
 
 use drystone::{Nullable, Record};
 

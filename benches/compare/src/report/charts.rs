@@ -1,15 +1,16 @@
-//! Charts: bars for some workloads at the largest number of rows, and how a get grows with the rows.
+//! Charts: bars for some workloads at the largest number of rows, and how a get grows with the
+//! rows.
 
 use std::path::Path;
 
 use plotters::prelude::*;
 
-use super::Results;
+use super::results::Results;
 use crate::data::Result;
 use crate::figure::{Unit, Workload, find};
 use crate::show::{grouped, number};
 
-/// What is worth a chart.
+/// The workloads that get a chart.
 const BARS: &[&str] =
     &["get", "scan", "load_sorted", "load_unsorted", "update_1000", "update_1m", "insert", "insert_bytes"];
 const OURS: RGBColor = RGBColor(0xC2, 0x57, 0x1A);
@@ -27,12 +28,12 @@ const LINES: [RGBColor; 7] = [
 const WIDTH: u32 = 720;
 const FONT: &str = "sans-serif";
 
-/// Writes all charts; their files and titles.
+/// Writes all charts. Returns their files and titles.
 pub(super) fn write(results: &Results, folder: &Path) -> Result<Vec<(String, String)>> {
     let mut charts = Vec::new();
     for &name in BARS {
         let Some(workload) = find(name) else { continue };
-        // The most rows at which anybody but Drystone was measured.
+        // The most rows at which any store but Drystone was measured.
         let rows = results.rows().into_iter().rev().find(|&rows| results.stores(rows, Some(name)).len() > 2);
         let Some(rows) = rows else { continue };
         let title = format!("{} ({}), {} rows", workload.title, workload.unit.name(), grouped(rows));

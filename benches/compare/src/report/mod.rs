@@ -1,77 +1,18 @@
-//! `docs/benchmarks.md` and its charts, from the results. Of figures that were measured again, the last one counts.
+//! `docs/benchmarks.md` and its charts, from the results. If a figure was measured more than once,
+//! the last one counts.
 
 mod charts;
+mod results;
 mod targets;
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::STORES;
 use crate::arguments::Arguments;
 use crate::data::Result;
-use crate::figure::{Figure, Line, Machine, Settings, WORKLOADS, read};
+use crate::figure::{WORKLOADS, read};
 use crate::show::{cell, grouped, number};
-
-/// What was measured, by rows, workload and store.
-#[derive(Default)]
-pub(crate) struct Results {
-    figures: BTreeMap<(u64, String, String), Figure>,
-    settings: BTreeMap<String, Settings>,
-    /// The newest run of each number of rows.
-    machines: BTreeMap<u64, Machine>,
-}
-
-impl Results {
-    fn gather(lines: Vec<Line>) -> Results {
-        let mut results = Results::default();
-        for line in lines {
-            match line {
-                Line::Machine(machine) => drop(results.machines.insert(machine.rows, machine)),
-                Line::Store(settings) => drop(results.settings.insert(settings.store.clone(), settings)),
-                Line::Figure(figure) => {
-                    let key = (figure.rows, figure.workload.clone(), figure.store.clone());
-                    results.figures.insert(key, figure);
-                }
-            }
-        }
-        results
-    }
-
-    pub(crate) fn figure(&self, rows: u64, workload: &str, store: &str) -> Option<&Figure> {
-        self.figures.get(&(rows, workload.to_owned(), store.to_owned()))
-    }
-
-    /// Numbers of rows, ascending.
-    pub(crate) fn rows(&self) -> Vec<u64> {
-        self.machines.keys().copied().collect()
-    }
-
-    /// The stores that have a figure of this workload, in the order of the tables.
-    pub(crate) fn stores(&self, rows: u64, workload: Option<&str>) -> Vec<&str> {
-        let has = |store: &str| {
-            self.figures.keys().any(|key| {
-                key.0 == rows && key.2 == store && workload.is_none_or(|workload| key.1 == workload)
-            })
-        };
-        ALL_STORES.iter().copied().filter(|store| has(store)).collect()
-    }
-}
-
-/// Those that were not built in may be in the results.
-const ALL_STORES: &[&str] = &[
-    "drystone",
-    "drystone-rows",
-    "lmdb",
-    "redb",
-    "rocksdb",
-    "fjall",
-    "sqlite",
-    "vec",
-    "sorted-vec",
-    "hashmap",
-];
-const _: () = assert!(STORES.len() <= ALL_STORES.len());
+use results::{ALL_STORES, Results};
 
 /// Writes the page and the charts.
 pub(crate) fn write(arguments: &Arguments) -> Result<()> {
@@ -87,7 +28,7 @@ pub(crate) fn write(arguments: &Arguments) -> Result<()> {
     for (file, title) in charts {
         write!(text, "![{title}](benchmarks/{file})\n\n")?;
     }
-    // What other programs measured: queries and indexes. It begins with an empty line.
+    // Figures of other programs: queries and indexes. The text begins with an empty line.
     text += written(&folder.join("queries.md")).trim_start();
     text += METHOD;
     machine(&mut text, &results)?;
@@ -101,7 +42,7 @@ pub(crate) fn write(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// What people wrote, without the comment at its head.
+/// A text that people wrote, without the comment at its beginning.
 fn written(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.lines().skip_while(|line| line.starts_with("<!--")).map(|line| format!("{line}\n")).collect()
@@ -110,31 +51,33 @@ fn written(path: &Path) -> String {
 const HEAD: &str = "\
 # Benchmarks
 
-Drystone beside other embedded stores and beside plain memory. A row is a random `u64` key and a
-value of three `i32`; `drystone-rows` and `vec` find the same values by row number. Everything is in
-the page cache; data larger than memory was not measured. Times are medians of wall time. The number
-in brackets is the time divided by that of a yardstick, measured before and after in the same
-process: on a machine that does other work too, it says more than the time. [How it was
-measured](#how-it-was-measured) has the details, [Targets](#targets) what was aimed at and missed.
+Drystone compared with other embedded stores and with plain memory. A row is a random `u64` key and
+a value of three `i32`; `drystone-rows` and `vec` find the same values by row number. Everything is
+in the page cache; data larger than memory was not measured. Times are medians of wall time. The
+number in brackets is the time divided by that of a yardstick, which is measured before and after in
+the same process. On a machine with other work, this ratio is more reliable than the time. [How it
+was measured](#how-it-was-measured) has the details. [Targets](#targets) lists the targets, met and
+missed.
 ";
 
 const METHOD: &str = "
 ## How it was measured
 
-One command measures each store in a process of its own, then writes this page. (The page alone:
-`report` in place of `all`. Some stores or workloads again: `--stores drystone --workloads
-get,scan`.)
+One command measures each store in a separate process, then writes this page. `report` instead of
+`all` only writes the page. `--stores drystone --workloads get,scan` measures some stores or
+workloads again. RocksDB needs a C++ compiler and libclang, and compiles for half an hour. If
+stddef.h is not found, set `BINDGEN_EXTRA_CLANG_ARGS=-I$(gcc -print-file-name=include)`.
 
 ```sh
 cargo run --release -p drystone-compare -- all --rows 1000000,10000000
-cargo run --release -p drystone-compare --features rocksdb -- all   # needs a C++ compiler and libclang; compiles for half an hour (where it misses stddef.h: BINDGEN_EXTRA_CLANG_ARGS=-I$(gcc -print-file-name=include))
+cargo run --release -p drystone-compare --features rocksdb -- all
 ```
 
-A time is the median of several repeats. Each repeat stands between two measurements of a yardstick
-in the same process, and the number in brackets is the median of their ratios. The yardstick is
-`Vec<Point>` for reads, plain writes and one `fdatasync` for loads and commits. What a workload reads
-is compared with what was stored. `benches/instructions` counts the instructions of Drystone's hot
-paths, which do not depend on what else the machine does.
+A time is the median of several repeats. Each repeat runs between two measurements of a yardstick in
+the same process, and the number in brackets is the median of the ratios. The yardstick is
+`Vec<Point>` for reads, and plain writes and one `fdatasync` for loads and commits. Workloads compare
+what they read with what was stored. `benches/instructions` counts the instructions of Drystone's hot
+paths, which do not depend on other work of the machine.
 ";
 
 fn machine(text: &mut String, results: &Results) -> Result<()> {
@@ -146,8 +89,8 @@ fn machine(text: &mut String, results: &Results) -> Result<()> {
             all.fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), load| (low.min(load), high.max(load)));
         writeln!(
             text,
-            "- {} rows: {}, {} processors: {}, {} GiB, Linux {}, {}; load average between {} and {} while it ran, of which the \
-             benchmark itself is 1",
+            "- {} rows: {}, {} processors: {}, {} GiB, Linux {}, {};\n  load average between {} and {} \
+             during the run, of which the benchmark itself is 1",
             grouped(machine.rows),
             machine.date,
             machine.threads,

@@ -1,8 +1,8 @@
-//! The targets that Drystone was set, and what was measured.
+//! The targets of Drystone, and what was measured.
 
 use std::fmt::Write;
 
-use super::Results;
+use super::results::Results;
 use crate::data::Result;
 use crate::show::{grouped, number};
 
@@ -10,7 +10,7 @@ const PEERS: [&str; 5] = ["lmdb", "redb", "rocksdb", "fjall", "sqlite"];
 const BY_KEY: &str = "drystone";
 const BY_ROW: &str = "drystone-rows";
 
-/// A line of the table: what, the bound, and how the figure of so many rows is found.
+/// A line of the table: its name, its bound, and how to find the figure for a number of rows.
 struct Target {
     what: &'static str,
     bound: Bound,
@@ -72,8 +72,9 @@ fn ratio(results: &Results, rows: u64, workload: &str, store: &str) -> Option<f6
     results.figure(rows, workload, store).and_then(|figure| figure.ratio)
 }
 
-/// How many times as fast as the fastest of these; those that have a yardstick, by their ratios to it, which other work on the machine
-/// disturbs less. Yardsticks that depend on the store (its own pages) do not count.
+/// How many times as fast as the fastest of these stores. Workloads with a yardstick are compared
+/// by their ratios to it, which other work on the machine disturbs less. Yardsticks that depend on
+/// the store (its own pages) do not count.
 fn ahead(results: &Results, rows: u64, workload: &str, peers: &[&str]) -> Option<f64> {
     let comparable = !workload.starts_with("update");
     let time = |store: &str| match ratio(results, rows, workload, store) {
@@ -90,11 +91,11 @@ fn growth(results: &Results, rows: u64, workload: &str) -> Option<f64> {
     (fewest < rows).then(|| value(results, rows, workload, BY_KEY).map(|after| after / before))?
 }
 
-/// A table with a column for each number of rows. What misses its target stands in bold.
+/// Writes a table with a column for each number of rows. Missed targets are bold.
 pub(super) fn write(text: &mut String, results: &Results) -> Result<()> {
     text.push_str(
-        "They are set for 100 million rows; a target that is missed stands in bold. Against peers, reads and loads are compared by their \
-         ratios to the yardstick of the same run.\n\n",
+        "The targets are for 100 million rows. Missed targets are in bold. Reads and loads are compared with\n\
+         peers by their ratios to the yardstick of the same run.\n\n",
     );
     let rows = results.rows();
     let columns: Vec<String> = rows.iter().map(|&rows| format!("{} rows", grouped(rows))).collect();
@@ -117,7 +118,7 @@ pub(super) fn write(text: &mut String, results: &Results) -> Result<()> {
     Ok(())
 }
 
-/// Two places, so that 1.04 is not 1.0.
+/// Two decimals, so that 1.04 does not become 1.0.
 fn exact(found: f64) -> String {
     if found < 100.0 { format!("{found:.2}") } else { number(found) }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Point {
     z: i32,
 }
 
-/// What differs between the two.
+/// What differs between the two tables.
 pub(crate) trait Kind: Record<Key = u64> {
     const NAME: &'static str;
     const BY_ROW: bool;
@@ -187,6 +187,6 @@ impl<T: Kind> Reader for Table<'_, T> {
 
 #[expect(unsafe_code, reason = "a mapped file is opened")]
 fn open(path: &Path) -> Result<Database> {
-    // SAFETY: the file lies in a temporary folder of this program's own; nothing else writes it.
+    // SAFETY: the file is in a temporary folder of this program; nothing else writes it.
     Ok(unsafe { Database::open(path)? })
 }

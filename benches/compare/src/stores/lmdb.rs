@@ -11,7 +11,7 @@ use crate::data::{Result, Value};
 
 type Rows = Database<U64<NativeEndian>, Bytes, IntegerComparator>;
 
-/// Address space; the file grows as it is written.
+/// The size of the address space; the file grows as it is written.
 const MAP_BYTES: usize = 64 << 30;
 
 pub(crate) struct Lmdb(Env<WithoutTls>);
@@ -35,7 +35,7 @@ impl Store for Lmdb {
     fn open(folder: &Path) -> Result<Lmdb> {
         let mut options = EnvOpenOptions::new().read_txn_without_tls();
         options.map_size(MAP_BYTES);
-        // SAFETY: the file lies in a temporary folder of this program's own; nothing else writes it.
+        // SAFETY: the file is in a temporary folder of this program; nothing else writes it.
         let store = Lmdb(unsafe { options.open(folder)? });
         let mut write = store.0.write_txn()?;
         store.rows(&mut write)?;

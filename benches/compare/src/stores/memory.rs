@@ -1,4 +1,4 @@
-//! What a program's memory does: `Vec` by row number, a sorted `Vec` with binary search, a hash table.
+//! Plain memory: a `Vec` by row number, a sorted `Vec` with binary search, a hash table.
 
 use std::path::Path;
 
@@ -64,7 +64,7 @@ impl Reader for &[Value] {
     }
 }
 
-/// Keys and values side by side in order of the keys, found by binary search.
+/// Keys and values side by side, in the order of the keys, found by binary search.
 pub(crate) struct Sorted(Vec<(u64, Value)>);
 
 impl Store for Sorted {
@@ -105,7 +105,7 @@ impl Store for Sorted {
 
     fn insert(&mut self, rows: &[(u64, Value)]) -> Result<()> {
         self.0.extend_from_slice(rows);
-        // Finds the part that is in order already, and merges.
+        // Finds the part that is already sorted, and merges.
         self.0.sort_by_key(|row| row.0);
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::{Reader, Store, in_pieces, missing};
 use crate::data::{Result, Value};
 
 const CACHE_BYTES: usize = 4 << 30;
-/// Rows in a file that is ingested.
+/// How many rows are in a file that is ingested.
 const ROWS_A_FILE: usize = 8_000_000;
 
 pub(crate) struct Rocks {
@@ -37,7 +37,7 @@ fn options() -> Options {
     options
 }
 
-/// Commits that are durable when they return.
+/// Options of commits that are durable when they return.
 fn durable() -> WriteOptions {
     let mut options = WriteOptions::default();
     options.set_sync(true);

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Statement};
 use super::{ROWS_A_COMMIT, Reader, Store, in_pieces, missing};
 use crate::data::{Result, Value};
 
-/// Connections: one a thread.
+/// The connections: one per thread.
 const CONNECTIONS: usize = 2;
 
 const SETUP: &str = "
@@ -24,7 +24,7 @@ const SETUP: &str = "
 pub(crate) struct Sqlite([Mutex<Connection>; CONNECTIONS]);
 
 impl Sqlite {
-    /// A connection that nobody uses; there are as many as threads.
+    /// A free connection; there are as many as threads.
     fn with<R>(&self, mut work: impl FnMut(&Connection) -> Result<R>) -> Result<R> {
         let free = self.0.iter().find_map(|connection| connection.try_lock().ok());
         work(&*free.ok_or("more threads than connections")?)
@@ -39,7 +39,7 @@ impl Sqlite {
     }
 }
 
-/// Row ids are signed; the order of the keys stays.
+/// Row ids are signed; the order of the keys stays the same.
 fn id(key: u64) -> i64 {
     (key ^ (1 << 63)).cast_signed()
 }

@@ -1,0 +1,115 @@
+//! `drystone query`: rows filtered, grouped, aggregated and sorted. The library parses and answers
+//! the query; this file passes it the options, and prints the rows.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use drystone::query::{Predicate, Query as Asked, parse_aggregates, parse_exprs, parse_orders};
+use drystone::{Dyn, Error, Result};
+
+use crate::formats::Format;
+use crate::formats::output::Printer;
+use crate::open;
+use crate::report::{Outcome, report};
+
+/// Print the rows that match a condition, or aggregates of them
+#[derive(Args)]
+#[command(after_help = "\
+A condition compares fields with values: 'carrier = \"UA\" and (dep_delay > 60 or dep_delay is null)'.
+  = != < <= > >=    between 1 and 5    in (1, 2)    is null    starts with \"N1\"    and or not ( )
+Dates and timestamps are texts: time_hour >= \"2013-07-04\". A field is a name, a name in back quotes,
+or a byte offset and a type: at(12, i16). A comparison with null is never true; null sorts as the lowest value.
+floor(x, 100) in --group-by rounds numbers down to steps, floor(time, 15 min) timestamps and dates: ns us ms s min h d.")]
+pub(crate) struct Query {
+    /// The database file
+    db: PathBuf,
+    /// The table
+    table: String,
+    /// Only rows for which this condition is true
+    #[arg(long = "where", value_name = "CONDITION")]
+    filter: Option<String>,
+    /// The fields to print; `delay as late` renames one
+    #[arg(long, value_name = "A,B", conflicts_with_all = ["group_by", "aggregate"])]
+    select: Option<String>,
+    /// Print a line for each group of rows that agree in these fields, or in steps of them:
+    /// carrier, floor(time, 1 h) as hour
+    #[arg(long, value_name = "LIST")]
+    group_by: Option<String>,
+    /// What to compute, for each group or for all rows: count, count(x), count_distinct(x), sum(x),
+    /// min(x), max(x), mean(x), first(x), last(x); `as` gives a name
+    #[arg(long, value_name = "LIST")]
+    aggregate: Option<String>,
+    /// What to sort by, with a minus for the greatest first: -count,carrier
+    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
+    order_by: Option<String>,
+    /// Print at most this many lines
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Print each line once, sorted
+    #[arg(long, conflicts_with_all = ["group_by", "aggregate"])]
+    distinct: bool,
+    /// Print the plan of the query instead of its answer
+    #[arg(long)]
+    explain: bool,
+    /// Use at most this many threads; by default one per processor
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+}
+
+impl Query {
+    pub(crate) fn run(&self) -> Result<Outcome> {
+        let db = open::to_read(&self.db)?;
+        let read = db.read()?;
+        let query = self.query(read.table::<Dyn>(&self.table)?.query())?;
+        let place = |error: Error| error.within(format_args!("table {:?}", self.table));
+        if self.explain {
+            report(query.explain().map_err(place)?.trim_end())?;
+            return Ok(Outcome::Done);
+        }
+        let stream = query.stream().map_err(place)?;
+        let schema = stream.schema().clone();
+        let mut printer = Printer::new(self.format, &schema)?;
+        let mut printed = Ok(Outcome::Done);
+        for batch in stream {
+            match batch {
+                Ok(rows) => printer.records(&schema, rows.as_bytes())?,
+                Err(error) => printed = Err(error),
+            }
+        }
+        // Rows before an error are printed in any case.
+        printer.finish()?;
+        printed
+    }
+
+    fn query<'t>(&self, mut query: Asked<'t>) -> Result<Asked<'t>> {
+        fn read<T>(
+            option: &'static str,
+            text: &Option<String>,
+            read: impl Fn(&str) -> Result<Vec<T>>,
+        ) -> Result<Vec<T>> {
+            match text {
+                Some(text) => read(text).map_err(|error| error.within(option)),
+                None => Ok(Vec::new()),
+            }
+        }
+        let one = |text: &str| text.parse::<Predicate>().map(|predicate| vec![predicate]);
+        for predicate in read("--where", &self.filter, one)? {
+            query = query.filter(predicate);
+        }
+        query = query
+            .select(read("--select", &self.select, parse_exprs)?)
+            .group_by(read("--group-by", &self.group_by, parse_exprs)?)
+            .aggregate(read("--aggregate", &self.aggregate, parse_aggregates)?)
+            .order_by(read("--order-by", &self.order_by, parse_orders)?);
+        if let Some(rows) = self.limit {
+            query = query.limit(rows);
+        }
+        if let Some(threads) = self.threads {
+            query = query.threads(threads);
+        }
+        Ok(if self.distinct { query.distinct() } else { query })
+    }
+}

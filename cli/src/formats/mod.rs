@@ -1,0 +1,65 @@
+//! How rows, keys and numbers are written outside of a database: the formats of files, and the text
+//! of arguments. Commands use it; it knows no command.
+
+pub(crate) mod bytes;
+pub(crate) mod grid;
+pub(crate) mod input;
+pub(crate) mod key;
+pub(crate) mod output;
+pub(crate) mod projection;
+pub(crate) mod source;
+pub(crate) mod whole_file;
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+/// The formats of rows.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns, for people
+    #[value(alias = "text")]
+    Table,
+    /// Comma-separated values; the first line names the columns, missing values are empty
+    Csv,
+    /// JSON, an object per line
+    #[value(alias = "jsonl", alias = "ndjson")]
+    Json,
+    /// An Arrow file, also called Feather
+    #[value(alias = "feather")]
+    Arrow,
+    /// An Arrow stream, for pipes
+    Arrows,
+    /// Parquet; compressed with zstd when it is written
+    Parquet,
+    /// An array of NumPy
+    Npy,
+}
+
+impl Format {
+    /// The format that the suffix of a file name stands for.
+    pub(crate) fn of_name(path: &Path) -> Option<Format> {
+        Some(match &*path.extension()?.to_str()?.to_ascii_lowercase() {
+            "csv" => Format::Csv,
+            "json" | "jsonl" | "ndjson" => Format::Json,
+            "arrow" | "feather" | "ipc" => Format::Arrow,
+            "arrows" => Format::Arrows,
+            "parquet" | "pq" => Format::Parquet,
+            "npy" => Format::Npy,
+            "txt" => Format::Table,
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn is_binary(self) -> bool {
+        matches!(self, Format::Arrow | Format::Arrows | Format::Parquet | Format::Npy)
+    }
+
+    /// Reads an argument that is one of these names of formats.
+    pub(crate) fn parser(
+        names: impl IntoIterator<Item = PossibleValue>,
+    ) -> impl TypedValueParser<Value = Format> {
+        PossibleValuesParser::new(names).try_map(|name| Format::from_str(&name, false))
+    }
+}
