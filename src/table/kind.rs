@@ -6,7 +6,7 @@ use std::borrow::Borrow;
 use bytemuck::bytes_of;
 
 use super::reader::{cast, one, with_key};
-use super::rows::RowSlice;
+use super::row_slice::RowSlice;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::record::{Key, Keyed, Record, Row, RowBuf, Unkeyed, Value};
 use crate::schema::{FieldDef, Schema};

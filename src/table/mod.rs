@@ -10,6 +10,7 @@ mod kind;
 mod load_rows;
 mod own_rows;
 mod reader;
+mod row_slice;
 mod rows;
 #[expect(clippy::module_inception, reason = "the room is named after its main type")]
 mod table;
@@ -20,7 +21,8 @@ mod writer;
 
 pub use index::{Index, IndexInfo, IndexKey, IndexOptions, IndexRows};
 pub use kind::{Dyn, RowKind};
-pub use rows::{RowSlice, Rows, Slices};
+pub use row_slice::RowSlice;
+pub use rows::{Rows, Slices};
 pub use table::Table;
 pub use table_mut::TableMut;
 pub use updated::Updated;
