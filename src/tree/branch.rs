@@ -18,7 +18,8 @@ pub(super) struct BranchPage<'a> {
 }
 
 impl<'a> BranchPage<'a> {
-    /// Reads the page as a branch of this level with this many rows below it. Both must be possible.
+    /// Reads the page as a branch of this level with this many rows below it. Both must be
+    /// possible.
     #[inline(always)]
     pub(super) fn new(page: &'a [u8], layout: &'a Layout, level: u32, rows: u64) -> Result<BranchPage<'a>> {
         let children = if layout.is_keyed() {

@@ -1,6 +1,6 @@
-//! The fast path: look-ups in a committed tree whose nodes on the way were all verified before. On
-//! anything else it returns `None`, and the caller falls back to the checked path in `view.rs`, which
-//! can report the damage.
+//! The fast path: look-ups in a committed tree, if all nodes on the path were verified before. On
+//! anything else it returns `None`, and `view.rs`, its only caller, falls back to the checked path,
+//! which can report the damage. `scan.rs` and `range.rs` use it the same way.
 
 use super::branch_bytes::{Columns, DENSE_CHILDREN, children_and_level, dense_child_address};
 use super::layout::Layout;
@@ -14,14 +14,15 @@ use super::view::{SIDE_BY_SIDE, Spot, View};
 use crate::page::PAGE_BYTES;
 
 impl<'a> View<'a> {
-    /// The records of a tree whose leaves are one array. They are **not verified**: a record may be handed out only after
-    /// [`is_verified`](View::is_verified) said so of its number.
+    /// The records of a tree whose leaves are one array. They are **not verified**: a record may be
+    /// returned only if [`is_verified`](View::is_verified) is true for its number.
     pub(crate) fn array(&self) -> Option<&'a [u8]> {
         let bytes = self.rows as usize * self.layout.width();
         self.pages.unverified(self.array?.get(), bytes)
     }
 
-    /// Whether the leaf of this row of an array without a key was verified. Its bit is that of the page in which it starts.
+    /// Whether the leaf of this row was verified, in a tree without a key whose leaves are one
+    /// array. The bit of a leaf is that of the page in which it starts.
     #[inline(always)]
     pub(crate) fn is_verified(&self, row: u64) -> bool {
         let Some(array) = self.array else { return false };
@@ -29,7 +30,7 @@ impl<'a> View<'a> {
         self.pages.is_verified(array.get().wrapping_add(first * self.layout.width() as u64))
     }
 
-    /// The record with this number, which must exist, where the rows are one array.
+    /// The record with this number, which must exist, in a tree whose leaves are one array.
     fn fast_element(&self, row: u64) -> Option<&'a [u8]> {
         let width = self.layout.width() as u64;
         let array = self.array?.get();
@@ -38,8 +39,8 @@ impl<'a> View<'a> {
         if verified { self.pages.unverified(array.wrapping_add(row * width), width as usize) } else { None }
     }
 
-    /// The record with this number, which must exist, in a tree without a key: the number, taken apart by shifts, says the
-    /// way, and nothing but the links is read on it.
+    /// The record with this number, which must exist, in a tree without a key. Shifts of the number
+    /// give the child at each level, so only links are read on the path.
     pub(super) fn fast_row(&self, row: u64) -> Option<&'a [u8]> {
         let layout = self.layout;
         if self.array.is_some() {
@@ -69,8 +70,8 @@ impl<'a> View<'a> {
         Some(self.fast_leaf(probe, target, target)?.look(self, probe, target))
     }
 
-    /// The first record whose key is not below this one, if it lies in the leaf to which keys right below it belong. Other than in a
-    /// tree that is asked for whole keys, a word may stand for many.
+    /// The first record whose key is not below this one, if it lies in the leaf for the keys right
+    /// below it. `probe` may read leading fields only, so that many keys have the same word.
     #[inline(never)]
     pub(super) fn fast_first_from<P: Probe>(&self, probe: P, values: &[u8]) -> Option<&'a [u8]> {
         let target = probe.stored(values);
@@ -78,8 +79,8 @@ impl<'a> View<'a> {
         self.fast_leaf(probe, below, target)?.first_from(self, probe, target)
     }
 
-    /// The leaf that holds a row and the number of its first row, if the leaves are one array and the
-    /// leaf was verified before.
+    /// The leaf that holds a row and the number of its first row, if the leaves are one array and
+    /// the leaf was verified before.
     #[inline]
     pub(super) fn fast_leaf_of(&self, row: u64) -> Option<(&'a [u8], u64)> {
         let array = self.array?.get();
@@ -90,7 +91,7 @@ impl<'a> View<'a> {
         Some((self.pages.read_again(address, rows * self.layout.width())?, first))
     }
 
-    /// The leaf that a key belongs to, looked at twice for another one.
+    /// The leaf that `key` belongs to, prepared for a search for `target`.
     #[inline(always)]
     fn fast_leaf<P: Probe>(&self, probe: P, key: P::Word, target: P::Word) -> Option<LeafOnPath<'a, P>> {
         let mut place = self.start(key)?;
@@ -108,9 +109,9 @@ impl<'a> View<'a> {
         Some(leaf)
     }
 
-    /// Where the first key that is not below this one is, in the leaf that this one belongs to. How many
-    /// rows come before the leaf follows from its number where the leaves are one array, and else is
-    /// added up from the branches on the way.
+    /// The position of the first key that is not below this one, in the leaf that this one belongs
+    /// to. If the leaves are one array, the number of rows before the leaf follows from its number;
+    /// otherwise the row counts of the branches are added up.
     #[inline(never)]
     pub(super) fn fast_spot<P: Probe>(&self, probe: P, target: P::Word) -> Option<Spot<'a>> {
         let (mut place, mut before) = (self.start(target)?, 0_u64);
@@ -138,8 +139,9 @@ impl<'a> View<'a> {
         Some(Spot { leaf: leaf.records, rows: leaf.rows, before, index })
     }
 
-    /// Looks up as many keys side by side: what each of them will read next is asked for, for all of them, before any of it is
-    /// read, so that their waits for memory overlap. Only the last branch and the leaf are waited for; what is above is hot.
+    /// Looks up many keys side by side. Each step prefetches what the next step reads, for all
+    /// keys, before any is read, so that their waits for memory overlap. Only the last branch and
+    /// the leaf are prefetched: the branches above are in the cache.
     #[inline(never)]
     pub(super) fn fast_find_many<P: Probe>(
         &self,
@@ -201,7 +203,7 @@ impl<'a> View<'a> {
         })
     }
 
-    /// Finds out which part of a branch will be read, and asks for it.
+    /// Estimates which part of a branch will be read, and prefetches it.
     #[inline(always)]
     fn approach<P: Probe>(
         &self,
@@ -214,7 +216,7 @@ impl<'a> View<'a> {
         let mut share = None;
         if node.known && node.span.low < node.span.high {
             let part = P::distance(P::ruler(node.span.low, node.span.high), node.span.low, target);
-            // Most branches are full or nearly so; a few lines beside the right ones do no harm.
+            // Most branches are full or nearly full. Prefetching a few wrong lines does no harm.
             let last = layout.children() - 1;
             let child = whole(part * f64::from(last as i32), last);
             let columns = layout.columns();
@@ -228,7 +230,7 @@ impl<'a> View<'a> {
         Some(BranchOnPath { page, share, place: node })
     }
 
-    /// Finds out which part of a leaf will be read.
+    /// Estimates which part of a leaf will be read.
     #[inline(always)]
     fn approach_leaf<P: Probe>(
         &self,
@@ -246,27 +248,28 @@ impl<'a> View<'a> {
     }
 }
 
-/// A node on the way to a key, and between which words its keys lie if that is known.
+/// A node on the path to a key, and the words between which its keys lie, if they are known.
 #[derive(Clone, Copy)]
 struct Descent<W> {
     address: u64,
     rows: u64,
-    /// How many nodes of its level come before it, if all branches are full but the last of each level.
+    /// How many nodes of its level come before it, if all branches but the last of each level are
+    /// full.
     number: u64,
     span: Span<W>,
     known: bool,
 }
 
-/// A branch on the way to a key.
+/// A branch on the path to a key.
 struct BranchOnPath<'a, W> {
     page: &'a [u8; PAGE_BYTES],
-    /// How far between the ends of its span the key lies.
+    /// Where the key lies between the ends of its span: 0 is the low end, 1 the high end.
     share: Option<f64>,
     place: Descent<W>,
 }
 
 impl<W: Copy> BranchOnPath<'_, W> {
-    /// To the child whose rows the key belongs to.
+    /// Descends to the child that the key belongs to.
     #[inline(always)]
     fn descend<P: Probe<Word = W>>(
         &self,
@@ -290,8 +293,8 @@ impl<W: Copy> BranchOnPath<'_, W> {
         })
     }
 
-    /// The same from a branch of level 1. Where the leaves are one array, nothing but keys is read: how many children there are, and
-    /// where they lie, follows from the branch's number.
+    /// Descends from a branch of level 1. If the leaves are one array, only keys are read: the
+    /// number of children, and where they lie, follows from the number of the branch.
     #[inline(always)]
     fn descend_to_leaf<P: Probe<Word = W>>(
         &self,
@@ -321,20 +324,20 @@ impl<W: Copy> BranchOnPath<'_, W> {
         })
     }
 
-    /// How many rows are below the children before this one.
+    /// The number of rows below all children before this one.
     #[inline(always)]
     fn rows_before(&self, layout: &Layout, child: &Descent<W>) -> Option<u64> {
         let child = child.number.wrapping_sub(self.numbered(layout.children())) as usize;
         layout.columns().rows_before(self.page, child)
     }
 
-    /// The number of its first child. Wraps in a tree so high that only a forged file has it.
+    /// The number of its first child. It wraps only in a forged file with too many levels.
     #[inline(always)]
     fn numbered(&self, children: usize) -> u64 {
         self.place.number.wrapping_mul(children as u64)
     }
 
-    /// The child, between which words its keys lie, and whether that is known.
+    /// The child, the words between which its keys lie, and whether they are known.
     #[inline(always)]
     fn search<P: Probe<Word = W>>(&self, probe: P, target: W, children: usize) -> (usize, Span<W>, bool) {
         let width = probe.width();
@@ -349,12 +352,12 @@ impl<W: Copy> BranchOnPath<'_, W> {
     }
 }
 
-/// The leaf at the end of the way.
+/// The leaf at the end of the path.
 struct LeafOnPath<'a, P: Probe> {
     records: &'a [u8],
     rows: usize,
     guess: Option<Guess<P>>,
-    /// Near which row the key is thought to be.
+    /// The second guess: the key is probably near this row.
     nearer: Option<f64>,
 }
 

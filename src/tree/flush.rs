@@ -1,5 +1,5 @@
-//! Writing the edited nodes of a tree: first all leaves in key order, packed, then the branches from
-//! the bottom up. Part of `TreeWriter`; commits and full memory budgets call it.
+//! Writing the edited nodes of a tree: first all leaves in key order, packed, then the branches
+//! from the bottom up. Part of `TreeWriter`; commits and full memory budgets call it.
 
 use std::sync::Arc;
 

@@ -1,7 +1,9 @@
-//! Key order: how the leading bytes of a record compare, and the normal form in which branches keep them.
+//! `KeyShape`: the fields of a key, and the normal form in which branches keep keys. The catalog
+//! makes it from a schema; the tree knows no schema.
 //!
-//! The normal form of a key has as many bytes as the key and orders as plain bytes: integers most significant byte
-//! first, the sign bit turned where there is one, floats by IEEE total order, text and bytes as they are.
+//! The normal form has as many bytes as the key, and orders as plain bytes do: integers are
+//! big-endian with the sign bit flipped, floats follow the total order of IEEE 754, text and bytes
+//! stay as they are.
 
 use crate::limits::KEY_BYTES;
 
@@ -21,7 +23,7 @@ impl Part {
         }
     }
 
-    /// Turns a stored field into its normal form.
+    /// Writes the normal form of a stored field.
     pub(super) fn normalise(self, stored: &[u8], normal: &mut [u8]) {
         normal.copy_from_slice(stored);
         match self {
@@ -42,7 +44,7 @@ impl Part {
         }
     }
 
-    /// The same as a number, of a field of 1 to 8 bytes, which are the low ones of `raw`.
+    /// The normal form as a number, for a field of 1 to 8 bytes. They are the low bytes of `raw`.
     #[inline(always)]
     pub(super) fn word(self, raw: u64) -> u64 {
         let unused = 64 - 8 * self.width() as u32;
@@ -57,7 +59,7 @@ impl Part {
     }
 }
 
-/// The fields of a key, in order. Empty where rows are addressed by number.
+/// The fields of a key, in order. None if rows are addressed by number.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct KeyShape {
     pub(super) parts: Vec<Part>,
@@ -65,14 +67,14 @@ pub(crate) struct KeyShape {
     form: Form,
 }
 
-/// How keys of a shape are compared.
+/// Which probe compares the keys of a shape.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Form {
     U64,
     I64,
     U32,
     I32,
-    /// Two `u32`, as the edges of a graph have them.
+    /// Two `u32`, such as the edges of a graph.
     Pair,
     /// At most 16 bytes.
     Word,
@@ -81,7 +83,7 @@ pub(crate) enum Form {
 
 impl KeyShape {
     /// # Panics
-    /// If the parts are wider than [`KEY_BYTES`] in all; schemas are checked before.
+    /// If the parts together are wider than [`KEY_BYTES`]. Schemas are checked before.
     pub(crate) fn new(parts: Vec<Part>) -> KeyShape {
         let width = parts.iter().map(|part| part.width()).sum();
         assert!(width <= KEY_BYTES, "a key of {width} bytes passed the schema");
@@ -111,7 +113,7 @@ impl KeyShape {
         KeyShape::new(self.parts[..fields.min(self.parts.len())].to_vec())
     }
 
-    /// Turns the stored key at the start of `stored` into its normal form.
+    /// Writes the normal form of the key at the start of `stored`.
     pub(crate) fn normalise(&self, stored: &[u8], normal: &mut [u8]) {
         let mut at = 0;
         for part in &self.parts {
@@ -121,7 +123,7 @@ impl KeyShape {
         }
     }
 
-    /// The stored key as a byte string that orders as the key does.
+    /// The normal form of a stored key.
     pub(crate) fn normal(&self, stored: &[u8]) -> Normal {
         let mut normal = Normal { bytes: [0; KEY_BYTES], len: self.width };
         self.normalise(stored, &mut normal.bytes[..self.width]);
@@ -137,7 +139,7 @@ pub(crate) struct Normal {
 }
 
 impl Normal {
-    /// The same key, cut after `len` bytes and filled up with `fill`: the edge of a prefix.
+    /// The key with all bytes after the first `len` replaced by `fill`: an edge of this prefix.
     pub(crate) fn prefix(mut self, len: usize, fill: u8) -> Normal {
         self.bytes[len..self.len].fill(fill);
         self

@@ -21,8 +21,8 @@ pub(crate) struct Layout {
 impl Layout {
     /// Records of `width` bytes that start with this key, at most `leaf_rows` per leaf.
     ///
-    /// `None` if a leaf would be smaller than a page or larger than [`Layout::LEAF_LIMIT`], or if its
-    /// rows are not a power of two in a tree without a key.
+    /// `None` if a leaf would be smaller than a page or larger than [`Layout::LEAF_LIMIT`], or if
+    /// its rows are not a power of two in a tree without a key.
     pub(crate) fn new(width: usize, key: KeyShape, leaf_rows: usize) -> Option<Layout> {
         let bytes = width.checked_mul(leaf_rows)?;
         let fits = (PAGE_BYTES..=Self::LEAF_LIMIT).contains(&bytes) && key.width() <= width;
@@ -39,8 +39,8 @@ impl Layout {
     pub(crate) const LEAF_LIMIT: usize = 1 << 24;
 
     /// The rows of a leaf by default: few, because an update writes a whole leaf, but so many that
-    /// branches take at most 0.1 % of the size of the rows without a key, and 0.35 % with one. With a
-    /// key, a leaf fills whole pages as well as it can, because an update writes whole pages.
+    /// branches take at most 0.1 % of the size of the rows without a key, and 0.35 % with one. With
+    /// a key, a leaf fills whole pages as well as it can, because an update writes whole pages.
     pub(crate) fn default_leaf_rows(width: usize, key_width: usize) -> usize {
         if key_width == 0 {
             return (16usize << 10).div_ceil(width).next_power_of_two();
@@ -106,8 +106,8 @@ impl Layout {
         Columns { children: self.children, key_width: self.key.width() }
     }
 
-    /// Rows below a full node of a tree without a key. Level 0 is a leaf. It saturates far above what
-    /// a file can hold.
+    /// Rows below a full node of a tree without a key. Level 0 is a leaf. It saturates far above
+    /// what a file can hold.
     #[inline]
     pub(super) fn dense_capacity(&self, level: u32) -> u64 {
         1 << self.dense_shift(level)

@@ -1,8 +1,9 @@
-//! The counted copy-on-write tree of packed records: the one structure for tables, the catalog and all that follows.
+//! The counted copy-on-write tree of packed records. Tables, indexes and the catalog are such
+//! trees. It knows record widths and key bytes; it must not know a schema or a transaction.
 //!
-//! A tree knows record widths and key bytes, never a schema or a transaction. Leaves hold records and nothing else;
-//! a branch holds, for each child, its first key, its address, the rows below it and its checksum.
-//! A tree without a key is addressed by row number: its leaves are all full but the last, and its branches hold no keys.
+//! A leaf holds records only. A branch holds, for each child, its first key, its address, the
+//! number of rows below it, and its checksum. In a tree without a key, rows are addressed by
+//! number: all leaves but the last are full, and branches hold no keys and no row counts.
 
 mod branch;
 mod branch_bytes;

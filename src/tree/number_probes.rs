@@ -1,5 +1,5 @@
-//! Probes of the usual keys, which fit into a `u64`: one number of four or eight bytes, or a pair of
-//! numbers. Chosen by `with_probe!`.
+//! Probes of the usual keys, which fit into a `u64`: one number of four or eight bytes, or a pair
+//! of numbers. Chosen by `with_probe!`.
 
 use super::probe::Probe;
 
@@ -173,7 +173,8 @@ impl Probe for PairProbe {
     }
 }
 
-/// Half of how far one number is above another. Signed numbers become floats in one instruction, unsigned ones in many.
+/// Half the distance from one number to another. Half, because it then fits a signed number, which
+/// becomes a float in one instruction; an unsigned one needs many.
 #[inline(always)]
 pub(super) fn half_distance(from: u64, to: u64) -> f64 {
     ((to >> 1) as i64 - (from >> 1) as i64) as f64

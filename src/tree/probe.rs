@@ -1,16 +1,16 @@
-//! `Probe`: how the keys of one kind compare in loops. `with_probe!` compiles a search once for each
-//! kind, so that no loop asks for the kind. Searching, writing and loading use it.
+//! `Probe`: how the keys of one kind compare in loops. `with_probe!` compiles a search once for
+//! each kind, so that no loop asks for the kind. Searching, writing and loading use it.
 
-/// A way to compare keys as machine words where they fit, and as bytes where they do not.
+/// How keys of one kind are read and compared: as machine words if they fit, else as bytes.
 pub(crate) trait Probe: Copy {
     type Word: Ord + Copy;
-    /// Bytes of a key.
+    /// The bytes of a key.
     fn width(self) -> usize;
     /// The key at the start of a stored record.
     fn stored(self, record: &[u8]) -> Self::Word;
     /// A key in normal form.
     fn normal(self, key: &[u8]) -> Self::Word;
-    /// How many of the first WINDOW of some records, `width` bytes each, have a key below `target`.
+    /// How many of the first WINDOW records, of `width` bytes each, have a key below `target`.
     #[inline(always)]
     fn count_below<const WINDOW: usize>(self, mut records: &[u8], width: usize, target: Self::Word) -> usize {
         let mut counted = 0;
@@ -21,7 +21,7 @@ pub(crate) trait Probe: Copy {
         }
         counted
     }
-    /// How many of the first WINDOW of some keys in normal form are not above `target`.
+    /// How many of the first WINDOW keys, in normal form, are not above `target`.
     #[inline(always)]
     fn count_up_to<const WINDOW: usize>(self, mut keys: &[u8], target: Self::Word) -> usize {
         let mut counted = 0;
@@ -32,27 +32,28 @@ pub(crate) trait Probe: Copy {
         }
         counted
     }
-    /// What is known of words that are spread evenly.
+    /// What measures the distance between words.
     type Ruler: Copy;
-    /// The ruler that is one long from `low` to `high`, which is above it.
+    /// The ruler by which the distance from `low` to `high` is 1. `low` must be below `high`.
     fn ruler(low: Self::Word, high: Self::Word) -> Self::Ruler;
-    /// How far it is from one word to another by the ruler, below zero if that is the lower one. It need not be exact.
+    /// The distance from one word to another by the ruler, negative if `to` is lower. It may be
+    /// inexact.
     fn distance(ruler: Self::Ruler, from: Self::Word, to: Self::Word) -> f64;
-    /// Sorts words and what goes with them; equal words keep their order.
+    /// Sorts words, with a number beside each. Equal words keep their order.
     fn sort(words: &mut [(Self::Word, u32)]) {
         words.sort_unstable();
     }
-    /// The greatest word below another one.
+    /// The greatest word below this one.
     fn before(word: Self::Word) -> Option<Self::Word>;
-    /// The lowest word whose first `len` bytes are those of this one, or the highest.
+    /// The lowest, or highest, word with the same first `len` bytes.
     fn edge(self, word: Self::Word, len: usize, highest: bool) -> Self::Word;
 }
 
-/// The first fields of longer keys.
+/// Reads the first fields of longer keys.
 #[derive(Clone, Copy)]
 pub(crate) struct Leading<P> {
     pub(crate) probe: P,
-    /// Bytes of a whole key.
+    /// The bytes of a whole key.
     pub(crate) width: usize,
 }
 
@@ -94,7 +95,7 @@ impl<P: Probe> Probe for Leading<P> {
     }
 }
 
-/// Compiles an expression once for each kind of key, and picks the one that fits this shape.
+/// Compiles an expression once for each kind of key, and runs the one for this shape.
 macro_rules! with_probe {
     ($shape:expr, $probe:ident => $body:expr) => {{
         use $crate::tree::{Form, PairProbe, SignedProbe, UnsignedProbe, WideProbe, WordProbe};

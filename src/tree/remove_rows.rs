@@ -37,8 +37,8 @@ impl RowsLeft<'_> {
 }
 
 impl TreeWriter {
-    /// Removes rows from a tree with a key. O(leaves that lose rows). After an error the session has
-    /// failed.
+    /// Removes rows from a tree with a key. O(leaves that lose rows). After an error the session
+    /// has failed.
     pub(crate) fn remove_rows(&mut self, rows: &RowSet) -> Result<()> {
         let count = rows.len();
         if count == 0 {

@@ -25,7 +25,7 @@ impl Probe for WordProbe<'_> {
         let mut rest = record;
         for part in &self.0.parts {
             let width = part.width();
-            // Eight bytes at once, of which the field is some, where there are so many.
+            // If eight bytes follow, read them at once, and use those of the field.
             word = match rest.first_chunk() {
                 Some(bytes) if width <= 8 => {
                     word << (8 * width) | u128::from(part.word(u64::from_le_bytes(*bytes)))
@@ -85,7 +85,7 @@ pub(crate) struct WideProbe<'k>(pub(crate) &'k KeyShape);
 
 impl Probe for WideProbe<'_> {
     type Word = [u8; KEY_BYTES];
-    /// How many bytes do not differ, and what one more in the next eight bytes is of the whole.
+    /// How many leading bytes are equal, and the ruler for the eight bytes after them.
     type Ruler = (usize, f64);
 
     #[inline(always)]
