@@ -10,8 +10,8 @@ use crate::tree::Layout;
 pub(crate) struct Definition {
     pub(crate) name: String,
     pub(crate) id: u32,
-    /// The fields of a row. Those of an index entry are the indexed fields, then the other fields of
-    /// the table's key.
+    /// The fields of a row. Those of an index entry are the indexed fields, then the other fields
+    /// of the table's key.
     pub(crate) schema: Schema,
     pub(crate) layout: Layout,
     pub(crate) root: TreeRoot,

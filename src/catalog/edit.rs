@@ -16,7 +16,7 @@ use crate::schema::Schema;
 use crate::space::WriteSession;
 use crate::tree::{Layout, TreeWriter};
 
-/// The catalog in a write transaction.
+/// The catalog of a write transaction.
 pub(crate) struct CatalogEdit {
     pub(crate) tables: TreeWriter,
     pub(crate) fields: TreeWriter,
@@ -43,7 +43,7 @@ impl CatalogEdit {
         Catalog { tables: self.tables.view(), fields: self.fields.view() }
     }
 
-    /// Enters a table, or an index, that does not exist yet.
+    /// Enters a new table or index, without rows.
     pub(crate) fn create(
         &mut self,
         name: &str,
@@ -70,7 +70,7 @@ impl CatalogEdit {
         Ok(definition)
     }
 
-    /// Enters an index, and that its table has one more.
+    /// Enters a new index, and counts it in the row of its table.
     pub(crate) fn create_index(
         &mut self,
         table: &mut Definition,
@@ -92,7 +92,7 @@ impl CatalogEdit {
         Ok(index)
     }
 
-    /// Takes an index out, and writes down that its table has one less.
+    /// Removes an index, and counts it off in the row of its table.
     pub(crate) fn remove_index(&mut self, table: &mut Definition, index: &Definition) -> Result<()> {
         Arc::clone(self.tables.session()).all_or_none(|| {
             self.remove(index)?;
@@ -103,7 +103,7 @@ impl CatalogEdit {
         })
     }
 
-    /// An error if something has this name, or if nothing can have it.
+    /// An error if this name is taken or is not valid.
     pub(crate) fn check_free(&self, name: &str) -> Result<()> {
         check_name(name)?;
         if let Some(there) = self.view().find(name)? {
@@ -113,37 +113,37 @@ impl CatalogEdit {
         Ok(())
     }
 
-    /// Writes down where a table's tree starts now, and how many fields it has.
+    /// Writes the row of a table or index.
     pub(crate) fn put(&mut self, definition: &Definition) -> Result<()> {
         self.tables.put(bytemuck::bytes_of(&table_row(definition)), true).map(drop)
     }
 
-    /// Writes down fields, as [`field_rows`] gives them.
+    /// Writes the rows of fields, as [`field_rows`] returns them.
     pub(crate) fn put_fields(&mut self, rows: &[FieldRow]) -> Result<()> {
         rows.iter().try_for_each(|row| self.fields.put(bytemuck::bytes_of(row), true).map(drop))
     }
 
-    /// Writes down the fields and names of a table anew, where its schema was another one before.
+    /// Replaces the rows of the fields of a table, after a change of its schema.
     pub(crate) fn replace_fields(&mut self, old: &Definition, new: &Definition) -> Result<()> {
         let rows = field_rows(new, 0)?;
         let kept: HashSet<[u8; 6]> = rows.iter().map(FieldRow::key).collect();
-        let mut gone = Vec::new();
+        let mut removed = Vec::new();
         for key in fields::keys(old)?.iter().filter(|key| !kept.contains(*key)) {
-            self.fields.remove(key, &mut gone)?;
+            self.fields.remove(key, &mut removed)?;
         }
         self.put_fields(&rows)
     }
 
-    /// Takes a table's rows out of both trees. Its own tree is the caller's to clear.
+    /// Removes a table from both trees. The caller clears the table's own tree.
     pub(crate) fn remove(&mut self, definition: &Definition) -> Result<()> {
-        let mut gone = Vec::new();
+        let mut removed = Vec::new();
         for key in fields::keys(definition)? {
-            self.fields.remove(&key, &mut gone)?;
+            self.fields.remove(&key, &mut removed)?;
         }
         self.remove_name(&definition.name)
     }
 
-    /// Takes a table's name out, and leaves its fields.
+    /// Removes the row of a table, and leaves its fields.
     pub(crate) fn remove_name(&mut self, name: &str) -> Result<()> {
         self.tables.remove(&padded(name).unwrap_or([0; NAME_BYTES]), &mut Vec::new()).map(drop)
     }

@@ -25,7 +25,7 @@ impl<'a> Catalog<'a> {
         })
     }
 
-    /// The table, or the index, of this name, if there is one.
+    /// The table or index with this name, if there is one.
     pub(crate) fn find(&self, name: &str) -> Result<Option<Definition>> {
         let Some(key) = padded(name) else { return Ok(None) };
         match self.tables.find(&key).map_err(|error| error.within("catalog"))? {
@@ -34,7 +34,7 @@ impl<'a> Catalog<'a> {
         }
     }
 
-    /// The table of this name, or an error that names those there are.
+    /// The table with this name, or an error that lists the tables.
     pub(crate) fn get(&self, name: &str) -> Result<Definition> {
         match self.find(name)? {
             Some(definition) if definition.is_table() => Ok(definition),
@@ -71,7 +71,7 @@ impl<'a> Catalog<'a> {
         self.all().filter(|found| found.as_ref().map_or(true, Definition::is_table))
     }
 
-    /// The indexes on a table, by name. O(tables), but for a table without one.
+    /// The indexes on a table, by name. O(tables), or O(1) for a table without indexes.
     pub(crate) fn indexes(&self, table: &Definition) -> Result<Vec<Definition>> {
         let Role::Table { indexes } = table.role else { return Ok(Vec::new()) };
         let mut found = Vec::new();
@@ -97,7 +97,7 @@ impl<'a> Catalog<'a> {
         Ok(found)
     }
 
-    /// The index of this name on this table.
+    /// The index with this name on this table.
     pub(crate) fn index(&self, table: &Definition, name: &str) -> Result<Definition> {
         match self.find(name)? {
             Some(index) if index.is_on(table) => Ok(index),
@@ -124,7 +124,8 @@ impl<'a> Catalog<'a> {
         })
     }
 
-    /// An error unless a row of the tables tree is, byte for byte, what would be written for what it says.
+    /// An error unless a row of the tables tree has exactly the bytes that are written for its
+    /// definition.
     pub(crate) fn check_row(row: &[u8], definition: &Definition) -> Result<()> {
         if definition.root.rows == 0 && definition.root != TreeRoot::default() {
             fail!(Corrupt, "it has no rows, and a root that is not all zeros; the file is damaged");
@@ -135,12 +136,12 @@ impl<'a> Catalog<'a> {
         Ok(())
     }
 
-    /// The same for the table's rows in the fields tree.
+    /// The same for the rows of a table in the fields tree.
     pub(crate) fn check_fields(&self, definition: &Definition) -> Result<()> {
         fields::check(&self.fields, definition)
     }
 
-    /// The table and the position that a row of the fields tree is of.
+    /// The table and the position in a row of the fields tree.
     pub(crate) fn owner_of(row: &[u8]) -> Option<(u32, u16)> {
         fields::owner_of(row)
     }
@@ -160,7 +161,7 @@ impl<'a> Catalog<'a> {
         text(row.get(..NAME_BYTES)?).ok()
     }
 
-    /// The table, or the index, that a row of the tables tree describes.
+    /// The table or index that a row of the tables tree describes.
     pub(crate) fn definition(&self, row: &[u8]) -> Result<Definition> {
         let row: TableRow = read(row)?;
         let name = text(&row.name)?.to_owned();
@@ -174,7 +175,7 @@ impl<'a> Catalog<'a> {
         self.read_definition(&row, &name).map_err(|error| error.within(format!("{what} {name:?}")))
     }
 
-    /// Whether the fields of the table that a row describes make a schema.
+    /// Whether the fields of the table in this row form a valid schema.
     pub(crate) fn has_schema(&self, row: &[u8]) -> bool {
         read(row).and_then(|row: TableRow| self.schema(&row)).is_ok()
     }
@@ -204,7 +205,7 @@ impl<'a> Catalog<'a> {
     }
 }
 
-/// Says that a table has no index of this name, and which it has.
+/// The error that a table has no index with this name. Lists the indexes that it has.
 pub(crate) fn no_index<'n>(table: &Definition, name: &str, names: impl Iterator<Item = &'n str>) -> Error {
     let names: Vec<String> = names.map(|name| format!("{name:?}")).collect();
     let there = if names.is_empty() { "it has none".into() } else { format!("it has {}", names.join(", ")) };

@@ -1,9 +1,9 @@
-//! The catalog: which tables and indexes there are, what their rows look like, and where their trees
-//! start. Transactions, tables and administration read it; only write transactions change it.
+//! The catalog: which tables and indexes there are, what their rows look like, and where their
+//! trees start. Transactions, tables and administration read it; only write transactions change it.
 //!
-//! It is two trees of fixed-width rows, like all others. One has the tables and indexes by name, the
-//! other their fields by table number and position. The meta page has the roots of both. An index is
-//! a row like that of a table, with the number of the table that it is on.
+//! It is two trees of fixed-width rows, like all others. One has the tables and indexes by name,
+//! the other their fields by table number and position. The meta page has the roots of both. An
+//! index is a row like that of a table, with the number of the table that it is on.
 
 mod cache;
 mod definition;

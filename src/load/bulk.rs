@@ -1,5 +1,5 @@
-//! Loading the records of any source into one table. Tables call `load`, and then do with their tree
-//! what it returns.
+//! Loading the records of any source into one table. Tables call `load`, and then do with their
+//! tree what it returns.
 //!
 //! Sorted input streams through. Other input is sorted within a memory budget, with the help of
 //! temporary files. Either way the rows of the table are merged in, and another tree is built. The

@@ -1,5 +1,5 @@
-//! Builds the tree of an index: added and removed entries, sorted, and merged with the existing ones.
-//! Only the index writer calls it.
+//! Builds the tree of an index: added and removed entries, sorted, and merged with the existing
+//! ones. Only the index writer calls it.
 
 use std::cmp::Ordering;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! Merging sorted records with the rows of a tree into a new tree.
+//! `Merge`: merges sorted records with the rows of a tree into a new tree, and decides what happens
+//! to duplicates. Loads use it.
 
 use std::cmp::Ordering;
 
@@ -18,24 +19,24 @@ pub(crate) struct DuplicateWords<'x> {
     pub(crate) way_out: &'x str,
 }
 
-/// What became of a record that was pushed.
+/// What happened to a record that was pushed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Pushed {
     Taken,
-    /// Its key is below that of the one before: it was not taken.
+    /// It was not taken, as its key is below that of the record before.
     OutOfOrder,
 }
 
-/// What is known of where a row comes from that is not the source's present one.
+/// Where the first of two records with one key came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Origin {
     /// The table had it before the load.
     InTable,
-    /// The source gave it, at this place.
+    /// From the source, at this place.
     Place(u64),
-    /// Row n of the tree is the source's record at place n + this.
+    /// From the source: row n of the tree is the record at place n + this.
     Shift(u64),
-    /// It came before, from the table or from the source.
+    /// From the table or the source; it is not known which.
     Before,
 }
 
@@ -57,7 +58,7 @@ impl Clash {
         Clash::Twice { record: record.to_vec(), first, second }
     }
 
-    /// The error as a person reads it.
+    /// The error message.
     pub(super) fn explain(self, words: DuplicateWords<'_>, source: &dyn RecordSource) -> Error {
         match self {
             Clash::Failed(error) => error,
@@ -77,24 +78,24 @@ impl Clash {
     }
 }
 
-/// A merge under way. Records are pushed in key order.
+/// A running merge. Records are pushed in key order.
 pub(super) struct Merge<'s, P: Probe> {
     probe: P,
     on_duplicate: OnDuplicate,
     builder: TreeBuilder<'s>,
     width: usize,
-    /// Rows that were there before, from the first that is not taken over yet.
+    /// The existing rows that were not copied yet.
     existing: Slices<'s>,
     slice: &'s [u8],
     existing_row: u64,
     known: Origin,
-    /// The key of the last record pushed, and where it came from.
+    /// The key of the record that was pushed last, and its place.
     last: Option<P::Word>,
     last_place: u64,
     /// Rows of the new tree so far.
     rows: u64,
     duplicates: u64,
-    /// Place of a record less its row number, as long as that is the same for all.
+    /// The place of a record minus its row number, as long as it is the same for all.
     shift: Option<u64>,
 }
 
@@ -123,7 +124,7 @@ impl<'s, P: Probe> Merge<'s, P> {
         }
     }
 
-    /// Takes the next record, unless its key is lower than the last one's.
+    /// Takes the next record, unless its key is lower than that of the last one.
     #[inline]
     pub(super) fn push(&mut self, record: &[u8], place: u64) -> Result<Pushed, Clash> {
         let word = self.probe.stored(record);
@@ -165,7 +166,7 @@ impl<'s, P: Probe> Merge<'s, P> {
         Ok(Pushed::Taken)
     }
 
-    /// A record with the key of the last one.
+    /// Handles a record with the key of the last one.
     #[cold]
     fn push_again(&mut self, record: &[u8], place: u64) -> Result<Pushed, Clash> {
         self.duplicates += 1;
@@ -177,7 +178,7 @@ impl<'s, P: Probe> Merge<'s, P> {
         Ok(Pushed::Taken)
     }
 
-    /// What is known of the places of the rows built so far, if no others were there before.
+    /// Where the rows so far came from, if there were no rows before.
     pub(super) fn known(&self) -> Origin {
         match self.shift {
             Some(shift) if shift != u64::MAX && self.duplicates == 0 => Origin::Shift(shift),
@@ -185,8 +186,7 @@ impl<'s, P: Probe> Merge<'s, P> {
         }
     }
 
-    /// Writes all rows that are left behind the last record. Returns the root, and how many
-    /// duplicates there were.
+    /// Copies the rows behind the last record. Returns the root, and the number of duplicates.
     pub(super) fn finish(mut self) -> Result<(TreeRoot, u64)> {
         self.builder.push(self.slice)?;
         for slice in self.existing {
@@ -199,7 +199,7 @@ impl<'s, P: Probe> Merge<'s, P> {
         (!self.slice.is_empty()).then(|| self.probe.stored(self.slice))
     }
 
-    /// Takes over the rows whose keys are below this one.
+    /// Copies the existing rows whose keys are below this one.
     fn copy_below(&mut self, word: P::Word) -> Result<()> {
         loop {
             if self.slice.is_empty() {

@@ -1,5 +1,6 @@
-//! Giving a table another shape: other fields, with its rows as they are or converted one by one,
-//! and the indexes after them. An error, or a panic of the conversion, leaves the table as it was.
+//! Giving a table another schema: its rows stay as they are or are converted one by one, and the
+//! indexes follow. Part of `TableWriter`. An error or a panic of the conversion leaves the table as
+//! it was.
 
 use std::iter::Fuse;
 use std::path::Path;
@@ -15,39 +16,39 @@ use crate::load::{DuplicateWords, LoadOptions, LoadTarget, Loaded, RecordSource,
 use crate::schema::{FieldDef, Schema};
 use crate::tree::{Slices, TreeWriter, View};
 
-/// What a table is to be.
+/// The new definitions of a table and its indexes.
 pub(crate) struct NewShape {
     definition: Definition,
-    /// Its indexes in the order in which the table has them, and whether their entries stay.
+    /// The indexes in the order of the table, and whether their entries stay.
     indexes: Vec<(Definition, bool)>,
 }
 
-/// What becomes of the entries of indexes.
+/// What happens to the entries of indexes.
 #[derive(Clone, Copy)]
 pub(crate) enum Entries {
-    /// They have the same bytes as before, and so have the rows.
+    /// Rows and entries keep their bytes.
     Stay,
-    /// They are rebuilt where one of their fields has other bytes.
+    /// Entries are rebuilt if the bytes of one of their fields change.
     Follow,
-    /// They are rebuilt.
+    /// Entries are rebuilt.
     Rebuild,
 }
 
 /// Writes a row of the new shape from one of the old shape.
 pub(crate) type Convert<'c> = &'c mut dyn FnMut(&[u8], &mut [u8]) -> Result<()>;
 
-/// Writes a table or an index into the catalog: what it was, and what it is.
+/// Writes a table or an index to the catalog. Receives the old and the new definition.
 pub(crate) type Enter<'e> = &'e mut dyn FnMut(&Definition, &Definition) -> Result<()>;
 
 impl TableWriter {
-    /// The names of the fields that an index of this table is on.
+    /// The names of the indexed fields of an index.
     pub(crate) fn indexed(index: &Definition) -> impl Iterator<Item = &str> {
         let fields = if let Role::Index { fields, .. } = index.role { fields } else { 0 };
         index.schema.fields().iter().take(fields.into()).map(FieldDef::name)
     }
 
-    /// What the table and its indexes are to be with this schema. `renamed` has the old and the new
-    /// name of a field. A leaf size that was chosen is kept where the new rows allow it.
+    /// The new definitions of the table and its indexes, with this schema. `renamed` has the old
+    /// and the new name of a field. A leaf size that was chosen is kept if the new rows allow it.
     pub(crate) fn shape(
         &self,
         schema: &Schema,
@@ -84,7 +85,7 @@ impl TableWriter {
         Ok(NewShape { definition, indexes })
     }
 
-    /// Gives the table a shape in which its rows and entries have the same bytes. O(1).
+    /// Gives the table a shape in which rows and entries keep their bytes. O(1).
     pub(crate) fn relabel(&mut self, shape: NewShape, enter: Enter<'_>) -> Result<()> {
         Arc::clone(self.tree.session()).all_or_none(|| {
             let old = std::mem::replace(&mut self.definition, shape.definition);
@@ -98,7 +99,7 @@ impl TableWriter {
         })
     }
 
-    /// Calls `look` with all rows, until an error, which is returned with the row that it is about.
+    /// Calls `look` with each row until it fails. The error names the row.
     pub(crate) fn each_row(&self, look: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let look = &mut |row: &[u8], _: &mut [u8]| look(row);
         let mut rows = OldRows::new(&self.definition, self.view(), look);
@@ -106,8 +107,8 @@ impl TableWriter {
         Ok(())
     }
 
-    /// Gives the table a shape in which its rows are what `convert` makes of them, sorted by their
-    /// new key. Everything is built beside what there is, and takes its place when it is whole.
+    /// Gives the table a shape whose rows are the results of `convert`, sorted by their new key.
+    /// All trees are built first, and then replace the old ones.
     pub(crate) fn rebuild(
         &mut self,
         shape: NewShape,
@@ -126,7 +127,7 @@ impl TableWriter {
         Arc::clone(self.tree.session()).all_or_none(|| {
             self.tree.clear()?;
             self.tree = tree;
-            // In the catalog it starts nowhere until the tree is flushed.
+            // The catalog has no root for it until the tree is flushed.
             let definition = Definition { root: Default::default(), ..shape.definition };
             let old = std::mem::replace(&mut self.definition, definition);
             enter(&old, &self.definition)?;
@@ -146,7 +147,7 @@ impl TableWriter {
         })
     }
 
-    /// The rows as `convert` makes them, as a tree of their own.
+    /// Builds a tree of the converted rows.
     fn convert_rows(
         &self,
         new: &Definition,
@@ -171,7 +172,7 @@ impl TableWriter {
     }
 }
 
-/// What an index is to be that has such entries, and whether those that it has can stay.
+/// The new definition of an index with these entries, and whether the old entries can stay.
 fn new_index(
     old: &Definition,
     entry: &Schema,
@@ -183,7 +184,7 @@ fn new_index(
         Entries::Stay => true,
         Entries::Rebuild => false,
         Entries::Follow => {
-            // The last field is the number of the row where there is no key, whatever its name is.
+            // Without a key, the last field is the number of the row, and its name does not matter.
             let named = to.len() - usize::from(!is_keyed);
             from.len() == to.len()
                 && from.iter().zip(to).all(|(from, to)| from.has_same_bytes(to))
@@ -197,7 +198,7 @@ fn new_index(
     Ok((definition, stays))
 }
 
-/// Builds those indexes whose entries do not stay. After an error nothing is left of them.
+/// Builds the indexes whose entries do not stay. After an error, none of them is left.
 fn build_indexes(
     shape: &NewShape,
     tree: &TreeWriter,
@@ -226,14 +227,14 @@ fn build_indexes(
     Ok(built)
 }
 
-/// The rows of a table as a source of converted ones.
+/// The rows of a table, converted, as the source of a load.
 struct OldRows<'s, 'c> {
     definition: &'s Definition,
     view: View<'s>,
     slices: Fuse<Slices<'s>>,
-    /// What is left of the present slice.
+    /// The rest of the current slice.
     slice: &'s [u8],
-    /// How many rows were converted.
+    /// The number of rows that were converted.
     done: u64,
     convert: Convert<'c>,
 }

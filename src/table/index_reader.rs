@@ -1,4 +1,4 @@
-//! Reading through an index as bytes: what all kinds of rows share.
+//! `IndexReader`: reads a table through one of its indexes, as bytes. `Index<R>` stands on it.
 
 use std::collections::VecDeque;
 use std::ops::{Bound, Range};
@@ -20,7 +20,7 @@ pub(super) struct IndexReader<'t> {
     pub(super) table: Reader<'t>,
     pub(super) entries: Reader<'t>,
     shape: Arc<EntryShape>,
-    /// How the indexed fields alone compare.
+    /// The shape of the indexed fields alone.
     indexed: Arc<KeyShape>,
     /// The type of each field of an entry, and whether it may be null.
     types: Arc<[(Type, bool)]>,
@@ -51,8 +51,7 @@ impl<'t> IndexReader<'t> {
     }
 
     /// An error unless a typed key with these fields, `stored` as given, has the types of all
-    /// indexed fields. That its width is theirs is not enough: the bytes of an `f64` are no `f32`
-    /// nor `u64`.
+    /// indexed fields. The same width is not enough: the bytes of an `f64` are not a `u64`.
     #[inline(always)]
     pub(super) fn check_whole(&self, fields: &[(Type, bool)], stored: &[u8]) -> Result<()> {
         if stored.len() == self.shape.indexed().end && self.types.starts_with(fields) {
@@ -61,7 +60,7 @@ impl<'t> IndexReader<'t> {
         self.check_nullable(fields, stored, self.fields())
     }
 
-    /// The same where the key may have fewer fields, or goes on into the key of the row.
+    /// The same for a key that may have fewer fields, or continue into the key of the row.
     #[inline(always)]
     pub(super) fn check_leading(&self, fields: &[(Type, bool)], stored: &[u8]) -> Result<()> {
         if self.types.starts_with(fields) {
@@ -72,7 +71,7 @@ impl<'t> IndexReader<'t> {
     }
 
     /// A nullable field is looked up by a `Nullable`, or by a plain value of its type, unless that
-    /// is the one that stands for null there.
+    /// value is the one that means null.
     #[inline(never)]
     fn check_nullable(&self, key: &[(Type, bool)], stored: &[u8], fields: &[FieldDef]) -> Result<()> {
         let same = |((ty, nullable), field): (&(Type, bool), &FieldDef)| {
@@ -177,7 +176,7 @@ impl<'t> IndexReader<'t> {
     fn row_of(&self, key: &[u8]) -> Result<&'t [u8]> {
         match self.table.find(key)? {
             Some(row) => Ok(row),
-            None => self.no_row(),
+            None => Err(self.table.no_row_of(self.entries.definition)),
         }
     }
 
@@ -202,32 +201,22 @@ impl<'t> IndexReader<'t> {
             keys: Vec::new(),
         }
     }
-
-    #[cold]
-    fn no_row<R>(&self) -> Result<R> {
-        fail!(
-            Corrupt,
-            "index {:?} has a row that table {:?} has not; the file is damaged",
-            self.entries.definition.name,
-            self.table.definition.name
-        );
-    }
 }
 
-/// The rows of a range of entries, from both ends. Rows are looked up side by side, ever more of
-/// them at once.
+/// The rows of a range of entries, from both ends. Rows are looked up in batches that become
+/// larger.
 #[derive(Clone)]
 pub(super) struct IndexScan<'t> {
     pub(super) index: IndexReader<'t>,
     entries: Rows<'t, Dyn>,
-    /// Rows that were looked up and not handed out yet.
+    /// Rows that were looked up and not returned yet.
     front: VecDeque<&'t [u8]>,
     back: VecDeque<&'t [u8]>,
     batch: usize,
     keys: Vec<u8>,
 }
 
-/// How many rows are looked up together, at most.
+/// The most rows that are looked up together.
 const BATCH: usize = 64;
 
 impl<'t> IndexScan<'t> {
@@ -235,7 +224,7 @@ impl<'t> IndexScan<'t> {
         self.entries.len() + (self.front.len() + self.back.len()) as u64
     }
 
-    /// The entries of the rows that are left, but for those that were looked up already.
+    /// The entries of the rows that were not looked up yet.
     pub(super) fn into_entries(self) -> Rows<'t, Dyn> {
         self.entries
     }
@@ -256,13 +245,13 @@ impl<'t> IndexScan<'t> {
             match row {
                 Some(row) if from_back => back.push_front(row),
                 Some(row) => front.push_back(row),
-                None => return index.no_row(),
+                None => return Err(index.table.no_row_of(index.entries.definition)),
             }
             Ok(())
         })
     }
 
-    /// After an error nothing comes any more.
+    /// Ends the scan, after an error.
     fn end(&mut self) {
         (self.front, self.back) = (VecDeque::new(), VecDeque::new());
         self.entries = Rows::new(self.index.entries, 0..0);

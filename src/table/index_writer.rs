@@ -1,4 +1,5 @@
-//! `IndexWriter`: an index that a write transaction works on, updated on every change to its table.
+//! `IndexWriter`: an index in a write transaction. `TableWriter` updates it on every change of a
+//! row, and nothing else does.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,29 +18,29 @@ pub(crate) struct IndexWriter {
     pub(super) definition: Definition,
     pub(super) shape: EntryShape,
     pub(super) tree: TreeWriter,
-    /// How the indexed fields alone compare.
+    /// The shape of the indexed fields alone.
     indexed: KeyShape,
 }
 
-/// What one row was and is to be.
+/// A change of one row.
 #[derive(Clone, Copy)]
 pub(super) struct Change<'r> {
     pub(super) before: Option<&'r [u8]>,
     pub(super) after: Option<&'r [u8]>,
-    /// The number of the row, where the table has no key.
+    /// The number of the row, if the table has no key.
     pub(super) number: u64,
 }
 
-/// Rows that an index is built of, or brought after.
+/// The rows that an index is built from or updated with.
 #[derive(Clone, Copy)]
 pub(super) enum RowsToIndex<'t> {
-    /// All of a tree: nothing is kept of what the index holds.
+    /// All rows of a tree. No old entry stays.
     All(&'t TreeWriter),
-    /// Those from this number on are new.
+    /// The rows of a tree from this number on are new.
     From(u64, &'t TreeWriter),
-    /// All of a tree but these, which go. The tree has a key.
+    /// These rows of a tree are removed. The tree has a key.
     Without(&'t TreeWriter, &'t RowSet),
-    /// Those in which the second tree, which has all keys of the first, differs from it.
+    /// The rows in which the second tree differs from the first. It has all keys of the first.
     Changed(&'t TreeWriter, &'t TreeWriter),
 }
 
@@ -57,7 +58,7 @@ impl IndexWriter {
         Ok(IndexWriter { definition: index, shape, tree, indexed })
     }
 
-    /// The table's rows have become wider.
+    /// Follows a change of the table's schema.
     pub(super) fn reshape(&mut self, table: &Definition) -> Result<()> {
         self.shape = EntryShape::new(table, &self.definition)?;
         Ok(())
@@ -84,7 +85,7 @@ impl IndexWriter {
         })
     }
 
-    /// An error if another row has the values that this one gets, and none may.
+    /// An error if the index is unique and another row has the values that this row gets.
     pub(super) fn check_unique(&self, table: &str, change: Change<'_>) -> Result<()> {
         if !self.shape.is_unique {
             return Ok(());
@@ -100,14 +101,14 @@ impl IndexWriter {
         }
     }
 
-    /// The entry that is there and must not be beside this one.
+    /// The entry that must not exist beside this one, if there is one.
     fn clash<'s>(&'s self, entry: &[u8]) -> Result<Option<&'s [u8]>> {
         let view = self.tree.view();
         let found = view.first_from(&self.indexed, entry).map_err(|error| self.in_table(error))?;
         Ok(found.filter(|found| self.shape.clash(found, entry)))
     }
 
-    /// Brings the index after a change that has been made, and that no unique value is in the way of.
+    /// Updates the index after a change that was made. `check_unique` was called before.
     pub(super) fn follow(&mut self, change: Change<'_>) -> Result<()> {
         let (before, after) =
             (self.entry(change.before, change.number), self.entry(change.after, change.number));
@@ -140,8 +141,9 @@ impl IndexWriter {
         }
     }
 
-    /// The same after many changes that were made together: values may have moved from one of the rows to another. After an
-    /// error the index is what it was.
+    /// Updates the index after many changes that were made together. Values may have moved between
+    /// the rows, so all old entries are removed before new ones are put in. An error leaves the
+    /// index as it was.
     fn follow_together(&mut self, table: &str, changes: &[Change<'_>]) -> Result<()> {
         let changes: Vec<[Option<Vec<u8>>; 2]> = changes
             .iter()
@@ -171,7 +173,7 @@ impl IndexWriter {
         followed
     }
 
-    /// Takes back what [`follow_together`](IndexWriter::follow_together) did.
+    /// Undoes [`follow_together`](IndexWriter::follow_together).
     fn follow_back(&mut self, changes: &[Change<'_>]) -> Result<()> {
         let back =
             changes.iter().map(|change| Change { before: change.after, after: change.before, ..*change });
@@ -194,7 +196,7 @@ impl IndexWriter {
         self.tree.replace(builder.finish()?)
     }
 
-    /// Builds what the index is to hold, beside what it holds. Returns its root.
+    /// Builds another tree of entries, for these rows. Returns its root.
     pub(super) fn build(
         &self,
         table: &str,
@@ -221,16 +223,21 @@ impl IndexWriter {
             options,
             neighbours: self.shape.is_unique.then_some(&neighbours),
         };
-        let (mut gone, mut new) = (Vec::new(), Vec::new());
-        load_entries(target, &mut |take| match rows {
+        load_entries(target, &mut |take| self.feed(rows, take))
+    }
+
+    /// Calls `take` with the entries that these rows add and remove.
+    fn feed(&self, rows: RowsToIndex<'_>, take: Take<'_>) -> Result<()> {
+        let (mut removed, mut added) = (Vec::new(), Vec::new());
+        match rows {
             RowsToIndex::All(tree) | RowsToIndex::From(_, tree) => {
                 let first = if let RowsToIndex::From(first, _) = rows { first } else { 0 };
                 let mut numbers = first..;
                 for slice in tree.view().slices(first..tree.rows()) {
                     let records = slice?.chunks_exact(tree.layout().width());
                     for (record, number) in records.zip(&mut numbers) {
-                        self.shape.entry(record, number, &mut new);
-                        take(EntryChange::Added, &new)?;
+                        self.shape.entry(record, number, &mut added);
+                        take(EntryChange::Added, &added)?;
                     }
                 }
                 Ok(())
@@ -239,24 +246,24 @@ impl IndexWriter {
                 let view = tree.view();
                 for slice in rows.runs().flat_map(|run| view.slices(run)) {
                     for record in slice?.chunks_exact(tree.layout().width()) {
-                        self.shape.entry(record, 0, &mut gone);
-                        take(EntryChange::Removed, &gone)?;
+                        self.shape.entry(record, 0, &mut removed);
+                        take(EntryChange::Removed, &removed)?;
                     }
                 }
                 Ok(())
             }
             RowsToIndex::Changed(from, to) => changed_rows(from.view(), to.view(), &mut |before, after| {
-                self.shape.entry(after, 0, &mut new);
+                self.shape.entry(after, 0, &mut added);
                 if let Some(before) = before {
-                    self.shape.entry(before, 0, &mut gone);
-                    if gone == new {
+                    self.shape.entry(before, 0, &mut removed);
+                    if removed == added {
                         return Ok(());
                     }
-                    take(EntryChange::Removed, &gone)?;
+                    take(EntryChange::Removed, &removed)?;
                 }
-                take(EntryChange::Added, &new)
+                take(EntryChange::Added, &added)
             }),
-        })
+        }
     }
 
     #[cold]
@@ -265,7 +272,7 @@ impl IndexWriter {
     }
 }
 
-/// Brings all indexes after changes that were made together. After an error they are what they were.
+/// Updates all indexes after changes that were made together. An error leaves them as they were.
 pub(super) fn follow_all(indexes: &mut [IndexWriter], table: &str, changes: &[Change<'_>]) -> Result<()> {
     for at in 0..indexes.len() {
         if let Err(error) = indexes[at].follow_together(table, changes) {
@@ -278,7 +285,7 @@ pub(super) fn follow_all(indexes: &mut [IndexWriter], table: &str, changes: &[Ch
     Ok(())
 }
 
-/// Builds what all indexes are to hold, beside what they hold. After an error nothing is left of it.
+/// Builds other trees of entries for all indexes. After an error, none of them is left.
 pub(super) fn build_all(
     indexes: &[IndexWriter],
     table: &str,
@@ -301,10 +308,14 @@ pub(super) fn build_all(
     Ok(roots)
 }
 
-/// Is told what a row was, if it was there, and what it is.
+/// Receives entries that are added or removed.
+type Take<'t> = &'t mut dyn FnMut(EntryChange, &[u8]) -> Result<()>;
+
+/// Receives the old row, if there was one, and the new row.
 type Each<'e> = &'e mut dyn FnMut(Option<&[u8]>, &[u8]) -> Result<()>;
 
-/// The rows in which one tree differs from another that has all its keys, in key order: what a row was, and what it is.
+/// Calls `each` with the rows in which `to` differs from `from`, in key order. `to` has all keys of
+/// `from`.
 fn changed_rows(from: View<'_>, to: View<'_>, each: Each<'_>) -> Result<()> {
     with_probe!(to.layout().key(), probe => changed_rows_with(probe, from, to, each))
 }

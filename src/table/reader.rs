@@ -1,4 +1,5 @@
-//! Reading a table as bytes: what all kinds of rows share.
+//! `Reader`: reads a table or an index as bytes. Handles of typed and dynamic rows, queries and
+//! administration stand on it. It changes nothing.
 
 use std::ops::{Bound, Range};
 
@@ -8,7 +9,7 @@ use crate::limits::KEY_BYTES;
 use crate::page::PAGE_BYTES;
 use crate::tree::{Found, Rank, View, Visit};
 
-/// A table to read from: its definition and its tree, as long as the snapshot or the borrow lives.
+/// A table or an index to read from. It lives as long as the snapshot, or the borrow of the writer.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'t> {
     pub(crate) definition: &'t Definition,
@@ -47,7 +48,7 @@ impl<'t> Reader<'t> {
         self.definition.in_table(error)
     }
 
-    /// The record with this number, counted in key order where there is a key.
+    /// The record with this number, in key order if there is a key.
     pub(crate) fn record(&self, row: u64) -> Result<Option<&'t [u8]>> {
         self.view.record(row).map_err(|error| self.in_table(error))
     }
@@ -83,7 +84,7 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    /// How many rows come before this key, and whether it is there.
+    /// The rank of this key in stored form.
     pub(crate) fn place(&self, key: &[u8]) -> Result<Rank> {
         if self.definition.layout.is_keyed() {
             self.view.place(key).map_err(|error| self.in_table(error))
@@ -129,9 +130,17 @@ impl<'t> Reader<'t> {
         self.between(from, to).map(|found| found.rows)
     }
 
-    /// Where the records begin in the file, if they lie side by side in it. O(branches).
+    /// The address of the records in the file, if they lie side by side. O(branches).
     pub(crate) fn offset(&self) -> Result<Option<u64>> {
         self.view.extent().map(|extent| extent.map(|(start, _)| start)).map_err(|error| self.in_table(error))
+    }
+
+    /// The error for an entry of an index that has no row in this table.
+    #[cold]
+    pub(crate) fn no_row_of(&self, index: &Definition) -> Error {
+        let (index, table) = (&index.name, &self.definition.name);
+        let message = format!("index {index:?} has a row that table {table:?} has not; the file is damaged");
+        Error::new(ErrorKind::Corrupt, message)
     }
 
     /// Counts the nodes of the committed tree. O(branches).
@@ -154,7 +163,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// A record's key as a person writes it.
+/// The key of a record as a person writes it.
 pub(crate) fn describe_key(definition: &Definition, record: &[u8]) -> String {
     let mut key = String::from("(");
     for (position, field) in definition.schema.key_fields().iter().enumerate() {
@@ -186,7 +195,7 @@ pub(crate) fn row_number(key: &[u8]) -> u64 {
     key.try_into().map_or(u64::MAX, u64::from_le_bytes)
 }
 
-/// Encodes a typed key and hands its bytes on, without the heap.
+/// Encodes a typed key and calls `then` with its bytes, without an allocation.
 #[inline(always)]
 pub(crate) fn with_key<K: crate::record::Key, R>(key: K, then: impl FnOnce(&[u8]) -> R) -> R {
     if K::WIDTH <= 16 {

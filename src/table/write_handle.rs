@@ -1,4 +1,5 @@
-//! Changing a table as bytes: what all kinds of rows share.
+//! `WriteHandle`: changes a table as bytes, for one handle at a time. `TableMut<R>` and the
+//! transaction use it. It changes rows only through `TableWriter`.
 
 use std::path::PathBuf;
 
@@ -14,13 +15,13 @@ use crate::schema::Schema;
 use crate::space::WriteSession;
 use crate::tree::{Placed, Probe, RowSet, with_probe};
 
-/// What a table needs of the transaction that it belongs to.
+/// What a table needs from its transaction.
 pub(crate) trait TableSource: Sync {
-    /// Where pages are read and written.
+    /// The session of the transaction.
     fn session(&self) -> &WriteSession;
-    /// How much memory the edits of one table may take before they are written out.
+    /// How many bytes of memory the edits of one table may take before they are written.
     fn share_bytes(&self) -> usize;
-    /// Where temporary files go.
+    /// The folder for temporary files.
     fn scratch_folder(&self) -> PathBuf;
     /// Enters an index in the catalog.
     fn enter_index(
@@ -34,7 +35,7 @@ pub(crate) trait TableSource: Sync {
     fn remove_index(&self, table: &mut Definition, index: &Definition) -> Result<()>;
 }
 
-/// A table, taken by one handle. Given back when the handle is dropped.
+/// A table that is lent to one handle, until the handle is dropped.
 pub(crate) struct WriteHandle<'x> {
     pub(crate) transaction: &'x dyn TableSource,
     pub(crate) table: Held<'x, TableWriter>,
@@ -54,8 +55,8 @@ impl<'x> WriteHandle<'x> {
         error.within_table(&self.table.definition.name)
     }
 
-    /// Runs an edit, then writes out what has become too much for memory. An edit that fails must leave the table as it was; one
-    /// that panics leaves the transaction unfit to be committed.
+    /// Runs an edit, and then writes edited nodes if they take too much memory. An edit that fails
+    /// must leave the table as it was. After a panic the transaction cannot be committed.
     fn edit<R>(&mut self, edit: impl FnOnce(&mut TableWriter) -> Result<R>) -> Result<R> {
         let session = self.transaction.session();
         session.check_failed()?;
@@ -87,14 +88,14 @@ impl<'x> WriteHandle<'x> {
         }
     }
 
-    /// Puts in a record, replacing the one with its key. Whether there was one.
+    /// Puts in a record, replacing the one with its key. Returns whether there was one.
     pub(crate) fn upsert(&mut self, record: &[u8]) -> Result<bool> {
         self.edit(|table| table.put(record, true)).map(|placed| placed == Placed::Existing)
     }
 
-    /// Lets `change` write to a row. `None` if there is no such row. The key must stay what it is, and an error leaves the row as
-    /// it was. `change` may be the caller's own code, which may panic: it is called while the table is whole, and must not
-    /// write before it is done.
+    /// Lets `change` write to a row. `None` if there is no such row. The key must stay the same,
+    /// and an error leaves the row as it was. `change` may be code of the caller that panics: it
+    /// runs while the table is consistent, and must write only as its last step.
     pub(crate) fn update<R>(
         &mut self,
         key: &[u8],
@@ -104,7 +105,7 @@ impl<'x> WriteHandle<'x> {
         self.update_row(key, change)
     }
 
-    /// The same for a row that is given by its key, or by its number.
+    /// The same for a row given by its key or its number.
     pub(crate) fn update_row<R>(
         &mut self,
         row: RowKey<'_>,
@@ -116,12 +117,13 @@ impl<'x> WriteHandle<'x> {
         self.after_edit(updated)
     }
 
-    /// Whether a change can be refused because another row has the same values.
+    /// Whether one of the indexes is unique.
     pub(crate) fn has_unique_index(&self) -> bool {
         self.table.has_unique_index()
     }
 
-    /// In which order to take keys, given in stored form side by side, so that those of one leaf come together.
+    /// The order in which to visit stored keys, which lie side by side, so that each leaf is
+    /// visited once.
     pub(crate) fn in_key_order(&self, keys: &[u8]) -> Vec<u32> {
         if !self.is_keyed() {
             let mut rows: Vec<(u64, u32)> = keys.chunks_exact(8).map(row_number).zip(0..).collect();
@@ -137,12 +139,12 @@ impl<'x> WriteHandle<'x> {
         })
     }
 
-    /// Takes a row out, into `removed`. Whether there was one.
+    /// Removes a row and copies it to `removed`. Returns whether there was one.
     pub(crate) fn remove(&mut self, key: &[u8], removed: &mut Vec<u8>) -> Result<bool> {
         self.edit(|table| table.remove(key, removed))
     }
 
-    /// Takes rows out, given by their numbers, and returns how many they were.
+    /// Removes the rows with these numbers, and returns how many there were.
     pub(crate) fn remove_rows(&mut self, rows: &RowSet) -> Result<u64> {
         let scratch = self.transaction.scratch_folder();
         self.edit(|table| table.remove_rows(rows, &scratch))
@@ -164,7 +166,7 @@ impl<'x> WriteHandle<'x> {
         if done.is_some() { Ok(()) } else { Err(self.no_row(row, rows)) }
     }
 
-    /// Moves the last row of a table without a key to this place, and gives back what was there.
+    /// Replaces a row of a table without a key by the last row, and returns it.
     pub(crate) fn swap_remove(&mut self, row: u64) -> Result<Vec<u8>> {
         let rows = self.table.rows();
         match self.edit(|table| table.swap_remove(row))? {
@@ -178,7 +180,8 @@ impl<'x> WriteHandle<'x> {
         self.edit(|table| table.truncate(rows))
     }
 
-    /// Takes out what was appended before an error. If that fails too, the transaction cannot be committed.
+    /// Removes rows that were appended before an error. If that fails too, the transaction cannot
+    /// be committed.
     pub(crate) fn take_back_to(&mut self, rows: u64) {
         if self.truncate(rows).is_err() {
             self.transaction.session().fail();
@@ -190,7 +193,7 @@ impl<'x> WriteHandle<'x> {
         self.edit(|table| table.clear())
     }
 
-    /// Loads records in bulk. After an error the table is what it was, and so it is after a panic of the source.
+    /// Loads records in bulk. An error or a panic of the source leaves the table as it was.
     pub(crate) fn load(
         &mut self,
         source: &mut dyn RecordSource,
@@ -203,7 +206,7 @@ impl<'x> WriteHandle<'x> {
         self.after_edit(loaded)
     }
 
-    /// Makes an index of the rows that there are, and of those to come.
+    /// Creates an index, and builds it from the rows.
     pub(crate) fn create_index<S: AsRef<str>>(
         &mut self,
         name: &str,
@@ -214,7 +217,7 @@ impl<'x> WriteHandle<'x> {
             entry_schema(&self.table.definition.schema, fields).map_err(|error| self.in_table(error))?;
         let (transaction, scratch) = (self.transaction, self.transaction.scratch_folder());
         self.edit(|table| {
-            // At most `INDEXED_FIELDS` fields, as `entry_schema` has seen to.
+            // At most `INDEXED_FIELDS`: `entry_schema` has checked that.
             let shape = (fields.len() as u8, options.unique);
             let index = transaction.enter_index(&mut table.definition, name, &entry, shape)?;
             let built = table.add_index(index.clone(), &scratch, &options.load_options());

@@ -1,5 +1,6 @@
-//! `TableWriter`: a table that a write transaction works on, with its indexes. Its rows change here and nowhere else, so that no way
-//! of writing can forget an index; and a call that fails leaves rows and indexes as they were.
+//! `TableWriter`: a table in a write transaction, with its indexes. Rows change here and nowhere
+//! else, so no way of writing can forget an index. A call that fails leaves rows and indexes as
+//! they were.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::load::{DuplicateWords, LoadOptions, LoadReport, LoadTarget, Loaded, R
 use crate::space::{Room, WriteSession};
 use crate::tree::{Expected, Placed, RowSet, TreeBuilder, TreeWriter, View};
 
-/// A table that a write transaction works on.
+/// A table in a write transaction.
 pub(crate) struct TableWriter {
     pub(crate) definition: Definition,
     pub(super) tree: TreeWriter,
@@ -22,9 +23,9 @@ pub(crate) struct TableWriter {
 /// Which row is meant.
 #[derive(Clone, Copy)]
 pub(crate) enum RowKey<'k> {
-    /// The one with this key, in stored form.
+    /// The row with this key, in stored form.
     Stored(&'k [u8]),
-    /// The one with this number, in key order where there is a key.
+    /// The row with this number, in key order if there is a key.
     Number(u64),
 }
 
@@ -38,7 +39,7 @@ impl RowKey<'_> {
 }
 
 impl TableWriter {
-    /// A table that is there, and the indexes on it.
+    /// A table of the catalog, and the indexes on it.
     pub(crate) fn new(
         session: &Arc<WriteSession>,
         definition: Definition,
@@ -72,7 +73,7 @@ impl TableWriter {
         self.tree.owned_bytes() + self.indexes.iter().map(|index| index.tree.owned_bytes()).sum::<usize>()
     }
 
-    /// What the catalog says of the indexes.
+    /// The indexes, as the catalog has them.
     pub(crate) fn indexes(&self) -> impl Iterator<Item = &Definition> {
         self.indexes.iter().map(|index| &index.definition)
     }
@@ -81,12 +82,12 @@ impl TableWriter {
         no_index(&self.definition, name, self.indexes().map(|index| index.name.as_str()))
     }
 
-    /// Whether there are values that no two rows may have.
+    /// Whether one of the indexes is unique.
     pub(crate) fn has_unique_index(&self) -> bool {
         self.indexes.iter().any(|index| index.shape.is_unique)
     }
 
-    /// Writes what is in memory. `moved` is told of what starts elsewhere than the catalog says.
+    /// Writes edited nodes. `moved` is called for the table and each index whose root has changed.
     pub(crate) fn flush(&mut self, moved: &mut dyn FnMut(&Definition) -> Result<()>) -> Result<()> {
         let indexes = self.indexes.iter_mut().map(|index| (&mut index.tree, &mut index.definition));
         for (tree, definition) in std::iter::once((&mut self.tree, &mut self.definition)).chain(indexes) {
@@ -99,13 +100,13 @@ impl TableWriter {
         Ok(())
     }
 
-    /// The same where it only makes room in memory.
+    /// Writes edited nodes, only to free memory.
     pub(crate) fn write_out(&mut self) -> Result<()> {
         self.tree.flush()?;
         self.indexes.iter_mut().try_for_each(|index| index.tree.flush().map(drop))
     }
 
-    /// Puts in a record, over the one with its key if that is asked for.
+    /// Puts in a record. If there is one with its key, `replace` says whether to replace it.
     pub(crate) fn put(&mut self, record: &[u8], replace: bool) -> Result<Placed> {
         if self.indexes.is_empty() {
             return self.tree.put(record, replace);
@@ -121,8 +122,9 @@ impl TableWriter {
         Ok(placed)
     }
 
-    /// Lets `change` write to a row. `None` if there is no such row. The key must stay what it is. While `change` runs, the
-    /// table is whole, so it may panic, as long as it writes only when it is done.
+    /// Lets `change` write to a row. `None` if there is no such row. The key must stay the same.
+    /// While `change` runs the table is consistent, so it may panic, as long as it has not written
+    /// yet.
     pub(crate) fn update<R>(
         &mut self,
         key: RowKey<'_>,
@@ -161,7 +163,7 @@ impl TableWriter {
         Ok(Some(result))
     }
 
-    /// Takes a row out, into `removed`. Whether there was one.
+    /// Removes a row and copies it to `removed`. Returns whether there was one.
     pub(crate) fn remove(&mut self, key: &[u8], removed: &mut Vec<u8>) -> Result<bool> {
         let found = self.tree.remove(key, removed)?;
         if found {
@@ -170,8 +172,8 @@ impl TableWriter {
         Ok(found)
     }
 
-    /// Takes rows out, given by their numbers, and returns how many they were. In a table without a key
-    /// the rows behind them move down.
+    /// Removes the rows with these numbers, and returns how many there were. In a table without a
+    /// key, the rows behind them move down.
     pub(crate) fn remove_rows(&mut self, rows: &RowSet, scratch: &Path) -> Result<u64> {
         let (before, removed) = (self.tree.rows(), rows.len());
         let Some(first) = rows.runs().next().map(|run| run.start) else { return Ok(0) };
@@ -179,7 +181,7 @@ impl TableWriter {
             return self.clear().map(|()| before);
         }
         let is_keyed = self.tree.layout().is_keyed();
-        // Rows whose entries in indexes change: in a table without a key, those behind as well.
+        // The rows whose index entries change. Without a key, these include all rows behind.
         let changed = if is_keyed { removed } else { before - first };
         let in_place = if is_keyed { self.tree.is_few_leaves(rows) } else { changed < FEW_ROWS };
         if (self.indexes.is_empty() || changed < FEW_ROWS.min(before / 16)) && in_place {
@@ -190,15 +192,15 @@ impl TableWriter {
         Ok(removed)
     }
 
-    /// Edits the leaves and the indexes.
+    /// Removes rows by editing the leaves and the indexes.
     fn remove_in_place(&mut self, rows: &RowSet, first: u64) -> Result<()> {
         let (before, width) = (self.tree.rows(), self.tree.layout().width());
         let is_keyed = self.tree.layout().is_keyed();
-        let (mut gone, mut kept) = (Vec::new(), Vec::new());
+        let (mut removed, mut kept) = (Vec::new(), Vec::new());
         let view = self.tree.view();
         if !self.indexes.is_empty() {
             for run in rows.runs() {
-                view.slices(run).try_for_each(|slice| slice.map(|slice| gone.extend_from_slice(slice)))?;
+                view.slices(run).try_for_each(|slice| slice.map(|slice| removed.extend_from_slice(slice)))?;
             }
         }
         if !is_keyed {
@@ -207,17 +209,16 @@ impl TableWriter {
                 view.slices(run).try_for_each(|slice| slice.map(|slice| kept.extend_from_slice(slice)))?;
             }
         }
-        let gone = rows.runs().flatten().zip(gone.chunks_exact(width));
-        let gone = gone.map(|(number, row)| Change { before: Some(row), after: None, number });
+        let removed = rows.runs().flatten().zip(removed.chunks_exact(width));
+        let removed = removed.map(|(number, row)| Change { before: Some(row), after: None, number });
         let moved = rows.others(before).filter(|run| run.end > first).flatten().filter(|row| *row >= first);
         let moved = moved.zip(first..).zip(kept.chunks_exact(width)).flat_map(|((from, to), row)| {
             let leaves = Change { before: Some(row), after: None, number: from };
             [leaves, Change { before: None, after: Some(row), number: to }]
         });
-        let indexes = if self.indexes.is_empty() { &mut [][..] } else { &mut self.indexes[..] };
         let changes: Vec<Change<'_>> =
-            if indexes.is_empty() { Vec::new() } else { gone.chain(moved).collect() };
-        follow_all(indexes, &self.definition.name, &changes)?;
+            if self.indexes.is_empty() { Vec::new() } else { removed.chain(moved).collect() };
+        follow_all(&mut self.indexes, &self.definition.name, &changes)?;
         Arc::clone(self.tree.session()).all_or_none(|| {
             if is_keyed {
                 return self.tree.remove_rows(rows);
@@ -227,7 +228,8 @@ impl TableWriter {
         })
     }
 
-    /// Writes again what changes in most of its parts, then puts it in place of what there was.
+    /// Removes rows by building other trees, which then replace the old ones. The tree of the table
+    /// is edited all the same if `edit_tree` says so.
     fn remove_beside(&mut self, rows: &RowSet, scratch: &Path, edit_tree: bool) -> Result<()> {
         let is_keyed = self.tree.layout().is_keyed();
         let root = if edit_tree { None } else { Some(self.tree.without(rows)?) };
@@ -277,7 +279,7 @@ impl TableWriter {
         result
     }
 
-    /// Moves the last row of a table without a key to the place of another, and gives back what was there. `None` if there is
+    /// Replaces a row of a table without a key by the last row, and returns it. `None` if there is
     /// no such row.
     pub(crate) fn swap_remove(&mut self, row: u64) -> Result<Option<Vec<u8>>> {
         let last_row = self.tree.rows().wrapping_sub(1);
@@ -388,7 +390,7 @@ impl TableWriter {
         Ok(report)
     }
 
-    /// Puts in a few records, one by one.
+    /// Puts in records one by one.
     fn put_few(&mut self, records: &[u8]) -> Result<()> {
         let records = records.chunks_exact(self.tree.layout().width());
         let mut befores = Vec::new();
@@ -414,7 +416,7 @@ impl TableWriter {
         followed
     }
 
-    /// Brings rows into the indexes that were appended, from this number on.
+    /// Adds appended rows to the indexes, from this number on.
     fn index_appended(&mut self, first: u64, scratch: &Path, options: &LoadOptions) -> Result<()> {
         let name = &self.definition.name;
         let view = self.tree.view();
@@ -434,7 +436,8 @@ impl TableWriter {
         roots.try_for_each(|(index, root)| index.replace(root)).inspect_err(|_| self.tree.session().fail())
     }
 
-    /// Writes the rows, or the entries of an index, anew at another place. `written` hears of their bytes.
+    /// Writes the rows, or the entries of an index, to another place. `written` is called with the
+    /// bytes of each leaf.
     pub(crate) fn rewrite(
         &mut self,
         index: Option<&str>,
@@ -448,7 +451,8 @@ impl TableWriter {
         }
     }
 
-    /// Fills a table that has neither rows nor indexes with all rows of another one of its schema.
+    /// Copies all rows of another table with this schema into this one, which has no rows and no
+    /// indexes.
     pub(crate) fn copy_rows(&mut self, from: &View<'_>, written: &mut dyn FnMut(u64)) -> Result<()> {
         let layout = self.tree.layout().clone();
         let mut builder = TreeBuilder::new(self.tree.session(), layout, Expected::Rows(from.rows()));
@@ -456,7 +460,8 @@ impl TableWriter {
         self.tree.replace(builder.finish()?)
     }
 
-    /// Gives an index that is in the catalog the entries of one of the table whose rows were copied here.
+    /// Copies the entries of an index of the table whose rows were copied here. The catalog has the
+    /// new index already.
     pub(crate) fn copy_index(
         &mut self,
         definition: Definition,
@@ -472,7 +477,7 @@ impl TableWriter {
         Ok(())
     }
 
-    /// Builds an index that is in the catalog from the rows that there are.
+    /// Builds an index from the rows. The catalog has it already.
     pub(crate) fn add_index(
         &mut self,
         definition: Definition,
@@ -486,7 +491,7 @@ impl TableWriter {
         Ok(())
     }
 
-    /// Takes an index away with all its entries.
+    /// Drops an index with all its entries.
     pub(crate) fn take_index(&mut self, name: &str) -> Result<Definition> {
         let Some(at) = self.indexes.iter().position(|index| index.definition.name == name) else {
             return Err(self.no_index(name));
@@ -495,12 +500,12 @@ impl TableWriter {
         Ok(self.indexes.remove(at).definition)
     }
 
-    /// An error if a row would have the values of another one where none may.
+    /// An error if a unique index has the values of a row already.
     fn check_unique(&self, change: Change<'_>) -> Result<()> {
         self.indexes.iter().try_for_each(|index| index.check_unique(&self.definition.name, change))
     }
 
-    /// Brings the indexes after a change of a row that has been made.
+    /// Updates the indexes after a change of a row that was made.
     fn follow(&mut self, change: Change<'_>) -> Result<()> {
         let followed = self.indexes.iter_mut().try_for_each(|index| index.follow(change));
         followed.inspect_err(|_| self.tree.session().fail())
@@ -520,8 +525,8 @@ impl FindIndex for TableWriter {
     }
 }
 
-/// Up to this many changed rows update the indexes one by one, where the table has many times as many
-/// rows; more of them are sorted and merged.
+/// Up to this many changed rows update the indexes one by one, if the table has many times as many
+/// rows. More of them are sorted and merged.
 const FEW_ROWS: u64 = 1 << 16;
 
 fn key_changed() -> Error {

@@ -14,7 +14,7 @@ use super::job::Job;
 use super::part::Part;
 use super::shape::{Aggregation, Shape};
 use crate::catalog::{Definition, Role};
-use crate::error::{Result, fail};
+use crate::error::Result;
 use crate::query::ask::column::Place;
 use crate::schema::FieldDef;
 use crate::table::{EntryShape, Reader};
@@ -155,11 +155,7 @@ impl<'t> Candidate<'t> {
                     shape.key(entry, &mut key);
                     let place = table.place(&key)?;
                     if !place.found {
-                        let (index, table) = (&self.entries.definition.name, &table.definition.name);
-                        fail!(
-                            Corrupt,
-                            "index {index:?} has a row that table {table:?} has not; the file is damaged"
-                        );
+                        return Err(table.no_row_of(self.entries.definition));
                     }
                     numbers.push(place.rank);
                 }
