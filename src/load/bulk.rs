@@ -37,7 +37,7 @@ pub(crate) enum Loaded {
     Appended,
 }
 
-/// Loads all records of the source, and returns what is to be done to the table. The table is
+/// Loads all records of the source, and returns what to do to the table. The table is
 /// unchanged, except for appended rows. After an error, or a panic of the source, it is unchanged.
 pub(crate) fn load(
     target: LoadTarget<'_>,

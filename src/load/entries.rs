@@ -10,14 +10,14 @@ use crate::error::{Result, fail};
 use crate::page::TreeRoot;
 use crate::tree::{Expected, KeyShape, Layout, Probe, Slices, TreeBuilder, TreeWriter, with_probe};
 
-/// What becomes of an entry.
+/// What happens to an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum EntryChange {
     Added,
     Removed,
 }
 
-/// An index that is to be built.
+/// An index to build.
 pub(crate) struct EntryTarget<'x> {
     /// The tree of the old entries, which stays as it is.
     pub(crate) tree: &'x TreeWriter,
@@ -37,7 +37,7 @@ pub(crate) struct EntryTarget<'x> {
 /// Returns the error for two adjacent entries that violate uniqueness.
 pub(crate) type Neighbours<'x> = &'x dyn Fn(&[u8], &[u8]) -> Result<()>;
 
-/// Where entries come from: it hands each one on.
+/// The source of entries: it calls its argument with each one.
 pub(crate) type Feed<'f> = &'f mut dyn FnMut(&mut dyn FnMut(EntryChange, &[u8]) -> Result<()>) -> Result<()>;
 
 /// Builds a tree of entries and returns its root. The old tree is unchanged.

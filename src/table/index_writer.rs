@@ -13,7 +13,7 @@ use crate::page::TreeRoot;
 use crate::space::WriteSession;
 use crate::tree::{Expected, KeyShape, Placed, Probe, RowSet, TreeBuilder, TreeWriter, View, with_probe};
 
-/// An index of a table that a write transaction works on.
+/// An index in a write transaction.
 pub(crate) struct IndexWriter {
     pub(super) definition: Definition,
     pub(super) shape: EntryShape,

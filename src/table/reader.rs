@@ -94,8 +94,8 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The rows between two bounds. A bound is a whole key, or its leading fields, and then stands
-    /// for all keys that begin with them.
+    /// The rows between two bounds. A bound is a key or its leading fields, and means all keys that
+    /// begin with these fields.
     pub(crate) fn between(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Result<Found<'t>> {
         if !self.definition.layout.is_keyed() {
             let behind = |key| row_number(key).saturating_add(1).min(self.rows());

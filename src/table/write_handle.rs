@@ -31,7 +31,7 @@ pub(crate) trait TableSource: Sync {
         entry: &Schema,
         shape: (u8, bool),
     ) -> Result<Definition>;
-    /// Takes an index out of the catalog.
+    /// Removes an index from the catalog.
     fn remove_index(&self, table: &mut Definition, index: &Definition) -> Result<()>;
 }
 

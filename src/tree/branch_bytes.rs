@@ -75,7 +75,7 @@ impl Columns {
         Some(rows.fold(0, u64::wrapping_add))
     }
 
-    /// The first keys below so many children, side by side.
+    /// The first keys below the first `children` children, side by side.
     #[inline(always)]
     pub(super) fn keys(self, page: &[u8], children: usize) -> &[u8] {
         &page[HEADER..HEADER + children * self.key_width]

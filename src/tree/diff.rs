@@ -2,9 +2,10 @@
 //! trees share are not read. `ReadTransaction::diff` uses it; it changes nothing.
 //!
 //! ```text
-//!   old  ┌ a ┬ b ┬ c ┐     Two cursors move over the nodes. If both are about to enter the same node
-//!   new  └ a ┴ B ┴ c ┘     of one file, they step over it: a held snapshot keeps its pages. Else the
-//!                          higher node is opened, and two leaves are merged record by record.
+//!   old  ┌ a ┬ b ┬ c ┐    Two cursors move over the nodes. If both are about to enter the same
+//!   new  └ a ┴ B ┴ c ┘    node of one file, they step over it: a held snapshot keeps its pages.
+//!                         Else the higher node is opened, and two leaves are merged record by
+//!                         record.
 //! ```
 
 use std::cmp::Ordering;

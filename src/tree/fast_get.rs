@@ -140,8 +140,8 @@ impl<'a> View<'a> {
     }
 
     /// Looks up many keys side by side. Each step prefetches what the next step reads, for all
-    /// keys, before any is read, so that their waits for memory overlap. Only the last branch and
-    /// the leaf are prefetched: the branches above are in the cache.
+    /// keys, before any is read, so that their waits for memory overlap. This is done for the last
+    /// branch and the leaf; the branches above are mostly in the cache.
     #[inline(never)]
     pub(super) fn fast_find_many<P: Probe>(
         &self,

@@ -5,7 +5,7 @@ use super::branch_bytes::{CHILD_BYTES, Columns, DENSE_CHILDREN};
 use super::key::KeyShape;
 use crate::page::{PAGE_BYTES, pages_for};
 
-/// What a tree needs to know of its records.
+/// What a tree needs to know about its records.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Layout {
     width: usize,
@@ -38,7 +38,7 @@ impl Layout {
     /// The largest leaf, in bytes.
     pub(crate) const LEAF_LIMIT: usize = 1 << 24;
 
-    /// The rows of a leaf by default: few, because an update writes a whole leaf, but so many that
+    /// The rows of a leaf by default: few, because an update writes a whole leaf, but enough that
     /// branches take at most 0.1 % of the size of the rows without a key, and 0.35 % with one. With
     /// a key, a leaf fills whole pages as well as it can, because an update writes whole pages.
     pub(crate) fn default_leaf_rows(width: usize, key_width: usize) -> usize {

@@ -104,7 +104,7 @@ impl<'a> View<'a> {
         self.height
     }
 
-    /// The record with this number, in key order where there is a key. O(height).
+    /// The record with this number, in key order if there is a key. O(height).
     pub(crate) fn record(&self, row: u64) -> Result<Option<&'a [u8]>> {
         if row >= self.rows {
             return Ok(None);

@@ -31,7 +31,7 @@ impl Visit {
     }
 }
 
-/// Walks what is below one stored node.
+/// Walks one stored node and all nodes below it.
 pub(super) fn walk_stored(
     view: &View<'_>,
     link: Link,
@@ -160,8 +160,8 @@ impl<'a> View<'a> {
             }
             len += slice.len();
         }
-        // An edited leaf in memory may lie right behind the mapping by chance. Then this is
-        // shorter.
+        // An edited leaf in memory may lie right behind one in the file by chance. Then the file
+        // has fewer bytes there, and this fails.
         let Ok(joined) = self.pages.join(address, len) else { return Ok(None) };
         Ok(Some(joined).filter(|joined| joined.as_ptr().addr() == start))
     }

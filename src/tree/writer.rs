@@ -2,11 +2,11 @@
 //! the catalog stand on it. It writes pages only when it is flushed.
 //!
 //! ```text
-//!            root (owned)              An edit copies the nodes from the root to one leaf into memory.
-//!           /     |     \              Later edits of the same nodes change these copies. A flush
-//!     stored   owned    stored         writes the copies to new pages, from the leaves up, and
-//!              /   \                   forgets them. Until then, nothing has to be undone when the
-//!         stored   leaf (owned)        transaction is dropped.
+//!            root (owned)            An edit copies the nodes from the root to one leaf into
+//!           /     |     \            memory. Later edits of the same nodes change these copies. A
+//!     stored   owned    stored       flush writes the copies to new pages, from the leaves up, and
+//!              /   \                 forgets them. Until then, there is nothing to undo when the
+//!         stored   leaf (owned)      transaction is dropped.
 //! ```
 
 use std::sync::Arc;
@@ -168,7 +168,7 @@ impl TreeWriter {
         if let Some(sibling) = sibling {
             if self.height == Layout::HEIGHT_LIMIT {
                 self.session.fail();
-                fail!(Limit, "a tree has at most {} levels; load the table anew", Layout::HEIGHT_LIMIT);
+                fail!(Limit, "a tree has at most {} levels; load the table again", Layout::HEIGHT_LIMIT);
             }
             let key = first_key(&self.layout, &self.root);
             self.raise_root(&key, self.rows - sibling.rows, Some(sibling));
@@ -255,8 +255,8 @@ impl TreeWriter {
         (LeafEdit::new(&self.session, &self.layout, &mut self.owned_bytes), &mut self.root)
     }
 
-    /// Puts a branch above the root. Its children are the root, with this first key and so many
-    /// rows, and the node that split off from it.
+    /// Puts a branch above the root. Its children are the root, which has this first key and this
+    /// many rows, and the node that split off from it.
     fn raise_root(&mut self, key: &[u8], rows: u64, sibling: Option<Sibling>) {
         let mut branch = BranchNode::default();
         branch.insert(0, key, rows, std::mem::replace(&mut self.root, Child::empty()));
