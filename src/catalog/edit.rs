@@ -1,5 +1,5 @@
 //! `CatalogEdit`: the catalog of a write transaction. It enters, changes and removes tables and
-//! indexes; their own trees are the business of its callers.
+//! indexes; their own trees are left to its callers.
 
 use std::collections::HashSet;
 use std::sync::Arc;

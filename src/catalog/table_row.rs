@@ -1,4 +1,5 @@
-//! A row of the tables tree, as its bytes are, and the names in it. Only the catalog sees these.
+//! `TableRow`: the bytes of a row of the tables tree, and the names in it. Only the catalog uses
+//! it.
 
 use bytemuck::{Pod, Zeroable};
 

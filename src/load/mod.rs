@@ -1,6 +1,6 @@
 //! Bulk loading of tables, and building of indexes: external sort, merge, and what to do with
-//! duplicates. Only the table room calls it. It builds trees, and never changes that of a table but
-//! by appending rows.
+//! duplicates. Only the table room calls it. It changes the tree of a table only by appending rows;
+//! otherwise it builds other trees.
 
 mod bulk;
 mod entries;

@@ -1,4 +1,4 @@
-//! What the caller of a bulk load says, and what it gets to know.
+//! The options and the report of a bulk load. Public.
 
 use std::path::PathBuf;
 

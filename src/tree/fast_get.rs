@@ -1,6 +1,6 @@
 //! The fast path: look-ups in a committed tree, if all nodes on the path were verified before. On
-//! anything else it returns `None`, and `view.rs`, its only caller, falls back to the checked path,
-//! which can report the damage. `scan.rs` and `range.rs` use it the same way.
+//! anything else it returns `None`, and the caller (`view.rs`, `scan.rs`, `range.rs`) falls back to
+//! the checked path, which can report the damage.
 
 use super::branch_bytes::{Columns, DENSE_CHILDREN, children_and_level, dense_child_address};
 use super::layout::Layout;

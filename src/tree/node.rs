@@ -1,5 +1,5 @@
 //! Nodes: those that are edited in memory, and references to read a node from memory or the file.
-//! Used by reading and writing; only `branch.rs` knows the bytes of a branch.
+//! Used by reading and writing; only `branch_bytes.rs` knows the bytes of a branch.
 
 use super::branch::BranchPage;
 use super::layout::Layout;
