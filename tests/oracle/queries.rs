@@ -153,8 +153,8 @@ const QUESTIONS: [Question; 12] = [
 const INTRODUCTION: &str = "\
 # Queries
 
-A query filters, groups, computes, sorts and limits the rows of one table. On the command line and
-in text it has these words; in Rust the module `query` has a function or method of the same name for
+A query filters, groups, aggregates, sorts and limits the rows of one table. The table shows its
+parts on the command line. In Rust, the module `query` has a function or method of the same name for
 each.
 
 | | |
@@ -163,31 +163,28 @@ each.
 | `--select` | fields: `carrier`, `dep_delay as late`, `at(12, i16)` |
 | `--group-by` | fields, and steps of them: `floor(price, 0.5)`, `floor(time_hour, 6 h) as quarter` |
 | `--aggregate` | `count`, `count(x)`, `count_distinct(x)`, `sum(x)`, `mean(x)`, `min(x)`, `max(x)`, `first(x)`, `last(x)`; `sum(delay) as total` |
-| `--order-by` | names of the result: `-total, carrier`, `x nulls last`; or what is computed: `-sum(delay)` |
+| `--order-by` | columns of the result: `-total, carrier`, `x nulls last`; or aggregates: `-sum(delay)` |
 | `--limit`, `--distinct` | |
 
-- **`floor(x, step)`** rounds down to a multiple of the step. A step of numbers is a number, also a
-  fraction for floats; negative values round towards minus infinity. A step of timestamps and dates
-  is a duration, counted from 1970-01-01: a number and `ns`, `us`, `ms`, `s`, `min`, `h` or `d` (`1
-  min`, `15min`, `1.5 hours`, `7 days`). Null stays null. The result has the type of the field.
-  Steps of 7 days begin on Thursdays, as 1970-01-01 was one.
+- **`floor(x, step)`** rounds down to a multiple of the step. For numbers, the step is a number, for
+  floats also a fraction; negative values round towards minus infinity. For timestamps and dates,
+  the step is a duration, counted from 1970-01-01: a number and `ns`, `us`, `ms`, `s`, `min`, `h` or
+  `d` (`1 min`, `15min`, `1.5 hours`, `7 days`). Null stays null. The result has the type of the
+  field. Steps of 7 days begin on Thursdays, because 1970-01-01 was a Thursday.
 - **`first(x)` and `last(x)`** are the values in the first and the last row of the group, in the
-  order of the table: that of its key, or of the row numbers. They are null where the field is null
-  in that row.
-- **`count_distinct(x)`** is exact and leaves out null. It needs memory for each pair of a group and
-  a different value, and an error says so if that is more than the query may use (`memory_bytes`, 1
-  GiB unless set).
-- **`as`** names a column of the result. Without it the column has the name of the field, or the
-  text itself, such as `mean(dep_delay)`. Two columns of one name are an error.
+  order of the table: by key, or by row number. They are null if the field is null in that row.
+- **`count_distinct(x)`** is exact and skips null. It needs memory for each pair of a group and a
+  different value. Needing more than the limit (`memory_bytes`, 1 GiB by default) is an error.
+- **`as`** names a column of the result. Without it the column has the name of the field, or its
+  text, such as `mean(dep_delay)`. Two columns with the same name are an error.
 
-What is beyond this (joins, windows, subqueries) is the job of a SQL engine: Arrow and Parquet lead
-there.
+For joins, windows and subqueries, use a SQL engine: export to Arrow or Parquet.
 
-## The same asked of SQLite
+## The same queries in SQLite
 
-The 336,776 flights of 2013 and the 26,115 hours of weather in `examples/data`, asked of Drystone
-and of SQLite over the same CSV. `cargo test -p drystone-oracle` asks both, and compares the answers
-with each other and with this page.
+These queries run over the 336,776 flights of 2013 and the 26,115 hours of weather in
+`examples/data`, in Drystone and in SQLite, loaded from the same CSV. `cargo test -p
+drystone-oracle` runs both, and compares the results with each other and with this page.
 
 ";
 
