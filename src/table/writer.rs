@@ -10,6 +10,7 @@ use super::reader::{FindIndex, Reader, describe_key};
 use crate::catalog::{Definition, no_index};
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::{DuplicateWords, LoadOptions, LoadReport, LoadTarget, Loaded, RecordSource, load};
+use crate::page::TreeRoot;
 use crate::space::{Room, WriteSession};
 use crate::tree::{Expected, Placed, RowSet, TreeBuilder, TreeWriter, View};
 
@@ -249,14 +250,7 @@ impl TableWriter {
                 return Err(error);
             }
         };
-        Arc::clone(self.tree.session()).all_or_none(|| {
-            match root {
-                Some(root) => self.tree.replace(root)?,
-                None => self.tree.remove_rows(rows)?,
-            }
-            let mut roots = self.indexes.iter_mut().zip(roots);
-            roots.try_for_each(|(index, root)| index.tree.replace(root))
-        })
+        self.replace_trees(root, roots, rows)
     }
 
     /// Appends records to a table without a key.
@@ -354,27 +348,7 @@ impl TableWriter {
         };
         let (loaded, report) = load(target, source, options)?;
         match loaded {
-            Loaded::Tree { root, replaced } => {
-                let mut tree = TreeWriter::new(self.tree.session(), self.tree.layout().clone(), root)?;
-                let old = if replaced { None } else { Some(&self.tree) };
-                let rows = match old {
-                    Some(old) if old.rows() > 0 => RowsToIndex::Changed(old, &tree),
-                    _ => RowsToIndex::All(&tree),
-                };
-                let built = build_all(&self.indexes, &self.definition.name, rows, &scratch, options);
-                let roots = match built {
-                    Ok(roots) => roots,
-                    Err(error) => {
-                        tree.clear()?;
-                        return Err(error);
-                    }
-                };
-                Arc::clone(self.tree.session()).all_or_none(|| {
-                    self.tree.replace(root)?;
-                    let mut roots = self.indexes.iter_mut().zip(roots);
-                    roots.try_for_each(|(index, root)| index.tree.replace(root))
-                })?;
-            }
+            Loaded::Tree { root, replaced } => self.take_loaded(root, replaced, &scratch, options)?,
             Loaded::Few(records) => {
                 Arc::clone(self.tree.session()).fail_on_panic(|| self.put_few(&records))?;
             }
@@ -388,6 +362,48 @@ impl TableWriter {
             }
         }
         Ok(report)
+    }
+
+    /// Continues with a tree that a load built, after building the indexes of its rows. `replaced`
+    /// if it has no row of the old tree.
+    fn take_loaded(
+        &mut self,
+        root: TreeRoot,
+        replaced: bool,
+        scratch: &Path,
+        options: &LoadOptions,
+    ) -> Result<()> {
+        let mut tree = TreeWriter::new(self.tree.session(), self.tree.layout().clone(), root)?;
+        let rows = match replaced || self.tree.rows() == 0 {
+            true => RowsToIndex::All(&tree),
+            false => RowsToIndex::Changed(&self.tree, &tree),
+        };
+        let roots = match build_all(&self.indexes, &self.definition.name, rows, scratch, options) {
+            Ok(roots) => roots,
+            Err(error) => {
+                tree.clear()?;
+                return Err(error);
+            }
+        };
+        self.replace_trees(Some(root), roots, &RowSet::none())
+    }
+
+    /// Continues with other trees of the indexes, and with another tree of the rows. If there is no
+    /// other one, `removed` rows are removed from the tree.
+    fn replace_trees(
+        &mut self,
+        root: Option<TreeRoot>,
+        indexes: Vec<TreeRoot>,
+        removed: &RowSet,
+    ) -> Result<()> {
+        Arc::clone(self.tree.session()).all_or_none(|| {
+            match root {
+                Some(root) => self.tree.replace(root)?,
+                None => self.tree.remove_rows(removed)?,
+            }
+            let mut indexes = self.indexes.iter_mut().zip(indexes);
+            indexes.try_for_each(|(index, root)| index.replace(root))
+        })
     }
 
     /// Puts in records one by one.
