@@ -158,7 +158,8 @@ impl<'t, R: RowKind> Rows<'t, R> {
     /// # use drystone::{Database, Record};
     /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<Point>("points")?.extend((0..9).map(|x| Point { x, y: 1 })))?;
+    /// # db.update(|tx| tx.create_table::<Point>("points")?
+    /// #     .extend((0..9).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
     /// let points = read.table::<Point>("points")?;
     /// let points: Vec<Point> = points.iter().copied().collect::<Result<_, _>>()?;

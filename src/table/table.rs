@@ -167,7 +167,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
+    /// # db.update(|tx| tx.create_table::<User>("users")?
+    /// #     .load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
     /// let users = read.table::<User>("users")?;
     /// assert_eq!(users.get(8)?, Some(&User { id: 8, score: 80 }));
@@ -246,7 +247,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
+    /// # db.update(|tx| tx.create_table::<User>("users")?
+    /// #     .load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
     /// let users = read.table::<User>("users")?;
     /// assert!(users.contains(7)? && !users.contains(6)?);
@@ -267,7 +269,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
+    /// # db.update(|tx| tx.create_table::<User>("users")?
+    /// #     .load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
     /// let users = read.table::<User>("users")?;
     /// assert_eq!(users.select(1)?.unwrap().id, 8); // the second in the order of the key
@@ -292,7 +295,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
+    /// # db.update(|tx| tx.create_table::<User>("users")?
+    /// #     .load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
     /// let users = read.table::<User>("users")?;
     /// assert_eq!(users.first()?.unwrap().id, 7);
@@ -312,7 +316,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
+    /// # db.update(|tx| tx.create_table::<User>("users")?
+    /// #     .load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
     /// let users = read.table::<User>("users")?;
     /// assert_eq!(users.last()?.unwrap().id, 9);
@@ -332,7 +337,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
+    /// # db.update(|tx| tx.create_table::<User>("users")?
+    /// #     .load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
     /// let users = read.table::<User>("users")?;
     /// assert_eq!(users.rank(9)?, 2);
@@ -403,7 +409,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
+    /// # db.update(|tx| tx.create_table::<Point>("points")?
+    /// #     .load((0..100).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
     /// let points = read.table::<Point>("points")?;
     /// assert_eq!(points.rows(10..20).len(), 10);
@@ -422,7 +429,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
+    /// # db.update(|tx| tx.create_table::<Point>("points")?
+    /// #     .load((0..100).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
     /// let points = read.table::<Point>("points")?;
     /// let mut sum = 0;
@@ -444,7 +452,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
+    /// # db.update(|tx| tx.create_table::<Point>("points")?
+    /// #     .load((0..100).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
     /// let points = read.table::<Point>("points")?;
     /// let mut sum = 0;
@@ -470,7 +479,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
+    /// # db.update(|tx| tx.create_table::<Point>("points")?
+    /// #     .load((0..100).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
     /// let points = read.table::<Point>("points")?;
     /// let all: &[Point] = points.as_slice()?.expect("loaded in one run");
@@ -494,7 +504,8 @@ impl<'t, T: Record + Keyed> Table<'t, T> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<Edge>("edges")?.load([(1, 2), (7, 1), (7, 3)].map(|(from, to)| Edge { from, to })))?;
+    /// # db.update(|tx| tx.create_table::<Edge>("edges")?
+    /// #     .load([(1, 2), (7, 1), (7, 3)].map(|(from, to)| Edge { from, to })))?;
     /// # let read = db.read()?;
     /// let edges = read.table::<Edge>("edges")?;
     /// assert_eq!(edges.prefix((7,))?.len(), 2);
@@ -520,7 +531,8 @@ impl<'t> Table<'t, Dyn> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<Edge>("edges")?.load([(1, 2), (7, 1), (7, 3)].map(|(from, to)| Edge { from, to })))?;
+    /// # db.update(|tx| tx.create_table::<Edge>("edges")?
+    /// #     .load([(1, 2), (7, 1), (7, 3)].map(|(from, to)| Edge { from, to })))?;
     /// # let read = db.read()?;
     /// let edges = read.table::<Dyn>("edges")?;
     /// assert_eq!(edges.prefix(&[7_u32.into()])?.len(), 2);
