@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
@@ -14,7 +14,9 @@ use crate::commit::{
 };
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{FIRST_ADDRESS, Pages};
-use crate::storage::{self, Claim, LockFile, MappedFile, NewFile, OsLockFile, Process, Rights, Storage};
+use crate::storage::{
+    self, Claim, LockFile, MappedFile, NewFile, OsLockFile, PerProcess, Process, Rights, Storage,
+};
 use crate::transaction::{Shared, WriterPlace, WriterState};
 
 /// Address space reserved over a file, unless the options say otherwise: room for thousands of databases in the 128 TiB that a
@@ -28,7 +30,7 @@ const LOOKS: usize = 20;
 const MEMORY_BYTES: usize = 256 << 20;
 
 /// The databases that this process has open, by device and inode: a file opened twice, under whatever name, is one handle.
-static OPEN: LazyLock<Mutex<OpenFiles>> = LazyLock::new(Mutex::default);
+static OPEN: PerProcess<Mutex<OpenFiles>> = PerProcess::new();
 type OpenFiles = HashMap<(u64, u64), Weak<Inner>>;
 
 /// How a database is opened.
@@ -160,7 +162,7 @@ impl OpenOptions {
         let path = &std::path::absolute(given).map_err(failed)?;
         let reserve = |len| self.reserve(len);
         // One at a time, so that two threads do not both open the file and lock each other out.
-        let mut open = OPEN.lock();
+        let mut open = OPEN.get().lock();
         for _ in 0..OPENINGS {
             // SAFETY: the caller keeps the contract.
             let opened = unsafe { MappedFile::open(path, self.read_only, reserve) };
