@@ -152,7 +152,7 @@ impl<'t, R: RowKind> Rows<'t, R> {
             .transpose()
     }
 
-    /// The rows as owned values: `T` for `&T`, [`RowBuf`](crate::RowBuf) for [`Row`].
+    /// The rows as owned values: `T` for `&T`, [`RowBuf`](crate::RowBuf) for [`Row`](crate::Row).
     ///
     /// ```
     /// # use drystone::{Database, Record};
