@@ -162,7 +162,7 @@ pub trait IntoField: Copy + fmt::Debug + selector::Sealed {
     /// The position of the field in this schema.
     ///
     /// ```
-    /// use drystone::{Schema, IntoField};
+    /// use drystone::{IntoField, Schema};
     ///
     /// let schema: Schema = "id: u64, delay: i16?".parse()?;
     /// assert_eq!("delay".position(&schema)?, 1);
