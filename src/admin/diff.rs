@@ -266,6 +266,6 @@ impl<'d> Iterator for RowChanges<'d> {
     fn next(&mut self) -> Option<Self::Item> {
         let found = self.changes.next()?;
         let change = found.and_then(|(number, found)| self.change(number, found));
-        Some(change.map_err(|error| self.table.place_error(error)))
+        Some(change.map_err(|error| self.table.in_table(error)))
     }
 }

@@ -170,14 +170,9 @@ impl OpenOptions {
         // The process may change its working directory while the database is open.
         let path = &std::path::absolute(given).map_err(failed)?;
         let reserve = |len| self.reserve(len);
-<<<<<<< HEAD
-        // One at a time, so that two threads do not both open the file and lock each other out.
-        let mut open = OPEN.get().lock();
-=======
         // One thread at a time, so that two threads do not open the file twice and lock each other
         // out.
-        let mut open = OPEN.lock();
->>>>>>> english
+        let mut open = OPEN.get().lock();
         for _ in 0..OPENINGS {
             // SAFETY: the caller keeps the contract.
             let opened = unsafe { MappedFile::open(path, self.read_only, reserve) };

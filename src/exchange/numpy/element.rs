@@ -290,14 +290,14 @@ mod tests {
             ("<M8[Y]", ".astype('M8[D]')"),
             ("<M8", ".astype('M8[us]')"),
             ("<f16", ".astype('<f8')"),
-            ("", "is not a valid dtype"),
-            ("<", "is not a valid dtype"),
-            ("é4", "is not a valid dtype"),
-            ("<i3", "is not a valid dtype"),
-            ("<i", "is not a valid dtype"),
-            ("S99999999999999999999", "is not a valid dtype"),
-            ("<M8[9999999999999999999s]", "is not a valid dtype"),
-            ("<M8[us", "is not a valid dtype"),
+            ("", "is not a known dtype"),
+            ("<", "is not a known dtype"),
+            ("é4", "is not a known dtype"),
+            ("<i3", "is not a known dtype"),
+            ("<i", "is not a known dtype"),
+            ("S99999999999999999999", "is not a known dtype"),
+            ("<M8[9999999999999999999s]", "is not a known dtype"),
+            ("<M8[us", "is not a known dtype"),
         ] {
             let reason = Element::parse(dtype).unwrap_err();
             assert!(reason.contains(expected), "{dtype}: {reason}");
