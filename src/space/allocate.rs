@@ -554,11 +554,8 @@ mod tests {
     #[test]
     fn the_first_run_is_what_a_walk_page_by_page_finds() {
         for seed in 0..200u64 {
-            let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-            let mut random = |below: u64| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                (state >> 33) % below
-            };
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut random = |below: u64| rng.u64(..below);
             let (end, share) = (random(400) + 2, random(9) + 1);
             let allocator = with_taken((0..end).filter(|page| *page + 1 == end || random(10) < share));
             for least in [1, 2, 3, 5, 63, 64, 65, 130] {

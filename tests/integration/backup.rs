@@ -6,7 +6,8 @@ use drystone::{
     Database, Dyn, ErrorKind, OpenOptions, ReadTransaction, Record, TableOptions, WriteTransaction,
 };
 
-use crate::temp::{self, Numbers, TempDb, assert_sound};
+use crate::random::Random;
+use crate::temp::{self, TempDb, assert_sound};
 
 #[derive(Clone, Copy, Debug, PartialEq, Record)]
 #[repr(C)]
@@ -48,7 +49,7 @@ fn accounts(temp: &TempDb) -> Database {
 }
 
 /// Moves an amount from one account to another.
-fn transfer(db: &Database, numbers: &mut Numbers) {
+fn transfer(db: &Database, numbers: &mut Random) {
     write(db, |write| {
         let mut table = write.table::<Account>("accounts").unwrap();
         for amount in [5, -5] {
@@ -80,7 +81,7 @@ fn a_backup_has_the_rows_of_its_snapshot_and_only_live_pages() {
     let temp = TempDb::new();
     let db = accounts(&temp);
     let held = db.read().unwrap();
-    let mut numbers = Numbers::new(1);
+    let mut numbers = Random::new(1);
     for _ in 0..10 {
         transfer(&db, &mut numbers);
     }
@@ -135,7 +136,7 @@ fn backups_while_others_write_are_each_one_state() {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            let mut numbers = Numbers::new(2);
+            let mut numbers = Random::new(2);
             let mut commits = 0;
             while !done.load(Ordering::Relaxed) {
                 transfer(&db, &mut numbers);

@@ -9,7 +9,8 @@ use drystone::{
     TableOptions, Value,
 };
 
-use crate::temp::{Numbers, TempDb, assert_sound};
+use crate::random::Random;
+use crate::temp::{TempDb, assert_sound};
 
 #[derive(Clone, Copy, Debug, PartialEq, Record)]
 #[repr(C, packed)]
@@ -51,7 +52,7 @@ fn assert_same(table: &TableMut<'_, Entry>, model: &Model) {
 fn run(seed: u64, rows: u32, has_index: bool, memory_bytes: usize) {
     let temp = TempDb::new();
     let db = crate::temp::open(temp.path(), &OpenOptions::new().memory_bytes(memory_bytes)).unwrap();
-    let mut random = Numbers::new(seed);
+    let mut random = Random::new(seed);
     let mut model: Model = (0..rows).map(|n| ((n as u16 % 50, n / 50), n % 1000)).collect();
     let write = db.write().unwrap();
     let options = TableOptions::new().leaf_rows(410);
@@ -68,7 +69,7 @@ fn run(seed: u64, rows: u32, has_index: bool, memory_bytes: usize) {
         let write = db.write().unwrap();
         let mut table = write.table::<Entry>("entries").unwrap();
         for _ in 0..3 {
-            let keys = |random: &mut Numbers, most: usize| -> Vec<(u16, u32)> {
+            let keys = |random: &mut Random, most: usize| -> Vec<(u16, u32)> {
                 let count = 1 + random.below(most);
                 (0..count)
                     .map(|_| (random.below(60) as u16, random.below(rows as usize / 40) as u32))

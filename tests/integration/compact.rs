@@ -3,7 +3,8 @@
 
 use drystone::{Database, Dyn, IndexOptions, Record, WriteTransaction};
 
-use crate::temp::{Numbers, TempDb, assert_sound};
+use crate::random::Random;
+use crate::temp::{TempDb, assert_sound};
 
 const PAGE: u64 = 4096;
 
@@ -79,7 +80,7 @@ fn aged(temp: &TempDb, ticks: u64, points: u64) -> Database {
         table.create_index_with("by_price", &["price"], &IndexOptions::new().unique(true)).unwrap();
         (0..ticks).for_each(|n| table.insert(&tick(n)).unwrap());
     });
-    let mut numbers = Numbers::new(7);
+    let mut numbers = Random::new(7);
     for _ in 0..20 {
         write(&db, |write| {
             let mut table = write.table::<Tick>("ticks").unwrap();

@@ -9,7 +9,8 @@ use drystone::{
 };
 use proptest::prelude::*;
 
-use crate::temp::{self, Numbers, TempDb};
+use crate::random::Random;
+use crate::temp::{self, TempDb};
 
 #[derive(Clone, Copy, Debug, PartialEq, Record)]
 #[repr(C)]
@@ -231,7 +232,7 @@ fn only_what_differs_is_read() {
     assert!(stats.leaves_read <= 24 && stats.branches_read <= 16, "{stats:?}");
 
     // Many changes, far apart: a leaf or two of each side for each of them.
-    let mut numbers = Numbers::new(3);
+    let mut numbers = Random::new(3);
     for _ in 0..100 {
         let first = numbers.below(100_000) as i64;
         take(&db, &mut model, &[Step::Put { first, count: 1, by: 1, value: 5 }]);

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use drystone::{Database, ErrorKind, LoadOptions, OpenOptions, Record};
 
 use crate::child::{self, OtherProcess};
+use crate::random::Random;
 use crate::system::Mount;
-use crate::temp::{self, Numbers, TempDb, assert_sound};
+use crate::temp::{self, TempDb, assert_sound};
 
 #[derive(Clone, Copy, Debug, PartialEq, Record)]
 #[repr(C)]
@@ -445,7 +446,7 @@ fn a_process_that_is_killed_leaves_no_hidden_files() {
     process.kill();
     assert_eq!(names(), before);
 
-    let mut numbers = Numbers::new(1);
+    let mut numbers = Random::new(1);
     for _ in 0..10 {
         let folder = TempDb::new();
         let mut process = OtherProcess::start("create_until_killed", folder.path());

@@ -5,6 +5,7 @@ use std::path::Path;
 use drystone::{Database, Durability, Dyn, LoadOptions, OpenOptions, Record, Schema, Value};
 
 use crate::child::{self, OtherProcess};
+use crate::random::Random;
 use crate::temp::{self, TempDb, assert_sound};
 
 const PAGE: u64 = 4096;
@@ -278,7 +279,7 @@ fn room_that_a_snapshot_sees_is_given_back_after_it() {
 #[test]
 fn small_commits_leave_the_room_that_they_use_again() {
     let (temp, db) = with_wide_table();
-    let mut ids = temp::Numbers::new(16);
+    let mut ids = Random::new(16);
     let mut change = |commits: u32| {
         for _ in 0..commits {
             let write = db.write().unwrap();

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use drystone::{Database, Durability, OpenOptions, Record, Result};
 
 use crate::child::{self, OtherProcess};
-use crate::temp::{self, Numbers, TempDb, assert_sound};
+use crate::random::Random;
+use crate::temp::{self, TempDb, assert_sound};
 
 const ACCOUNTS: u64 = 512;
 const BULK_ROWS: u64 = 20_000;
@@ -65,7 +66,7 @@ impl Model {
             11 => self.bulk = None,
             _ => {}
         }
-        let mut numbers = Numbers::new(self.commits);
+        let mut numbers = Random::new(self.commits);
         let mut touched = Vec::new();
         for _ in 0..1 + self.commits % 9 {
             let (from, to) = (numbers.next() % ACCOUNTS, numbers.next() % ACCOUNTS);
@@ -188,7 +189,7 @@ fn nothing_that_was_reported_is_lost_when_the_process_is_killed() {
     let start = Instant::now();
     let temp = TempDb::new();
     fill(&temp.open());
-    let mut numbers = Numbers::new(start.elapsed().subsec_nanos().into());
+    let mut numbers = Random::new(start.elapsed().subsec_nanos().into());
     let (mut model, mut in_flight, mut most_read, mut slowest) = (Model::new(), 0, 0, Duration::ZERO);
     for kill in 0..kills {
         // Every other time this process keeps a snapshot, so that a slot of the killed writer stays

@@ -34,6 +34,7 @@ mod panics;
 mod power;
 mod processes;
 mod queries;
+mod random;
 mod record;
 mod recovery;
 mod schema;

@@ -9,8 +9,9 @@ use drystone::OpenOptions;
 
 use crate::child::OtherProcess;
 use crate::kill::{Model, fill, times};
+use crate::random::Random;
 use crate::system::Mount;
-use crate::temp::{self, Numbers, assert_sound};
+use crate::temp::{self, assert_sound};
 
 #[test]
 fn durable_commits_survive_a_power_cut_of_a_real_file_system() {
@@ -18,7 +19,7 @@ fn durable_commits_survive_a_power_cut_of_a_real_file_system() {
     let folder = tempfile::tempdir().unwrap();
     let Some(mut disk) = Mount::disk(&folder.path().join("disk"), 96 << 20) else { return };
     fill(&temp::open(&disk.path().join("power.dry"), &OpenOptions::new()).unwrap());
-    let mut numbers = Numbers::new(3);
+    let mut numbers = Random::new(3);
     let (mut model, mut ahead) = (Model::new(), 0);
     for _ in 0..cuts {
         let path = disk.path().join("power.dry");

@@ -10,7 +10,8 @@ use drystone::{
 };
 
 use crate::child::{self, OtherProcess};
-use crate::temp::{self, Numbers, TempDb, assert_sound};
+use crate::random::Random;
+use crate::temp::{self, TempDb, assert_sound};
 
 const PAGE: usize = 4096;
 
@@ -51,7 +52,7 @@ fn state_of(db: &Database) -> Result<State> {
 }
 
 /// Puts rows in and takes some out, in the table and in the model of it.
-fn change(table: &mut TableMut<'_, Dyn>, rows: &mut BTreeMap<u64, Vec<u8>>, rng: &mut Numbers, count: u32) {
+fn change(table: &mut TableMut<'_, Dyn>, rows: &mut BTreeMap<u64, Vec<u8>>, rng: &mut Random, count: u32) {
     for _ in 0..count {
         let id = rng.next() % 400;
         if rng.below(3) == 0 {
@@ -83,7 +84,7 @@ impl RecordSource for Rows {
 }
 
 /// One of many kinds of transactions: small, spilling, large, giving much up.
-fn transaction(db: &Database, state: &mut State, step: usize, durability: Durability, rng: &mut Numbers) {
+fn transaction(db: &Database, state: &mut State, step: usize, durability: Durability, rng: &mut Random) {
     let mut write = db.write().unwrap();
     write.set_durability(durability);
     // Budgets so small that pages are written, given up and written again within the transaction.
@@ -175,7 +176,7 @@ fn assert_recovers(bytes: &[u8], allowed: &[&State], what: &str) -> usize {
 
 /// Crashes while one commit follows another: `before` was durable, its seal perhaps not, and any
 /// part of the next one's writes arrived. Either state may be found, but nothing else.
-fn assert_crashes_recover(earlier: &Image, before: &Image, after: &Image, rng: &mut Numbers) -> [usize; 2] {
+fn assert_crashes_recover(earlier: &Image, before: &Image, after: &Image, rng: &mut Random) -> [usize; 2] {
     let (durable_slot, durable) = before.unsealed();
     let (_, next) = after.unsealed();
     let pages = before.bytes.len().max(after.bytes.len()) / PAGE;
@@ -228,7 +229,7 @@ fn assert_crashes_recover(earlier: &Image, before: &Image, after: &Image, rng: &
 fn a_crash_at_any_point_of_a_commit_leaves_the_state_before_or_after() {
     let temp = TempDb::new();
     let db = temp.open();
-    let mut rng = Numbers::new(7);
+    let mut rng = Random::new(7);
     let mut state = State::new();
     let mut images: Vec<Image> = Vec::new();
     let mut found = [0; 2];
@@ -247,7 +248,7 @@ fn a_crash_at_any_point_of_a_commit_leaves_the_state_before_or_after() {
 fn the_file_is_not_cut_before_the_commit_that_cuts_it_is_durable() {
     let temp = TempDb::new();
     let db = temp.open();
-    let mut rng = Numbers::new(7);
+    let mut rng = Random::new(7);
     let mut state = State::new();
     // The first ones leave gaps, so that what comes after the load need not lie behind it.
     for _ in 0..4 {
@@ -282,7 +283,7 @@ fn the_file_is_not_cut_before_the_commit_that_cuts_it_is_durable() {
 
 /// Small changes of one table, with memory budgets at which pages are sometimes written, freed and
 /// not written again.
-fn eventual_transaction(db: &Database, state: &mut State, rng: &mut Numbers) {
+fn eventual_transaction(db: &Database, state: &mut State, rng: &mut Random) {
     let mut write = db.write().unwrap();
     write.set_memory_bytes(20_000 + rng.below(100_000));
     write.set_durability(Durability::Eventual);
@@ -294,7 +295,7 @@ fn eventual_transaction(db: &Database, state: &mut State, rng: &mut Numbers) {
 }
 
 /// One table of a few hundred rows.
-fn filled(temp: &TempDb, rng: &mut Numbers) -> (Database, State) {
+fn filled(temp: &TempDb, rng: &mut Random) -> (Database, State) {
     let db = temp.open();
     let mut state = State::new();
     let write = db.write().unwrap();
@@ -308,7 +309,7 @@ fn filled(temp: &TempDb, rng: &mut Numbers) -> (Database, State) {
 #[test]
 fn eventual_commits_survive_the_end_of_the_process() {
     let temp = TempDb::new();
-    let mut rng = Numbers::new(7);
+    let mut rng = Random::new(7);
     let (db, mut state) = filled(&temp, &mut rng);
     let mut small = 0;
     for step in 0..150 {
@@ -329,7 +330,7 @@ fn eventual_commits_survive_the_end_of_the_process() {
 #[test]
 fn eventual_commits_are_lost_in_order_and_whole() {
     let temp = TempDb::new();
-    let mut rng = Numbers::new(7);
+    let mut rng = Random::new(7);
     let (db, mut state) = filled(&temp, &mut rng);
     let mut found = [0; 5];
     for round in 0..12 {

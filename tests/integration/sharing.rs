@@ -11,8 +11,9 @@ use drystone::{Database, Durability, ErrorKind, OpenOptions, ReadTransaction, Re
 
 use crate::child::{self, OtherProcess};
 use crate::kill::times;
+use crate::random::Random;
 use crate::system;
-use crate::temp::{self, Numbers, TempDb, assert_sound};
+use crate::temp::{self, TempDb, assert_sound};
 
 const ACCOUNTS: u64 = 1000;
 
@@ -47,7 +48,7 @@ pub(crate) fn fill(db: &Database) {
 pub(crate) fn transfer(db: &Database, commit: u64) {
     let mut write = db.write().unwrap();
     write.set_durability(if commit.is_multiple_of(2) { Durability::Immediate } else { Durability::Eventual });
-    let mut numbers = Numbers::new(commit);
+    let mut numbers = Random::new(commit);
     let mut accounts = write.table::<Account>("accounts").unwrap();
     for _ in 0..4 {
         let amount = (numbers.next() % 50) as i64;
@@ -162,7 +163,7 @@ fn a_writer_that_stands_still_holds_no_reader_up() {
     let mut writer = OtherProcess::start("transfer_when_asked", temp.path());
     assert_eq!(writer.hear(), "ready");
     writer.tell("1000000");
-    let mut numbers = Numbers::new(1);
+    let mut numbers = Random::new(1);
     for _ in 0..60 {
         std::thread::sleep(Duration::from_micros(numbers.next() % 8000));
         writer.signal("STOP");

@@ -3,7 +3,8 @@
 
 use drystone::{Database, Dyn, Record};
 
-use crate::temp::{Numbers, assert_sound};
+use crate::random::Random;
+use crate::temp::assert_sound;
 
 #[derive(Clone, Copy, Debug, PartialEq, Record)]
 #[repr(C)]
@@ -104,7 +105,7 @@ fn several_runs_at_once_leave_full_leaves() {
 
 #[test]
 fn inserts_in_no_order_fill_leaves_as_much_as_halving_does() {
-    let mut numbers = Numbers::new(17);
+    let mut numbers = Random::new(17);
     let keys: Vec<i64> = (0..60_000).map(|_| numbers.next() as i64).collect();
     for commit_rows in [100, 60_000] {
         let fill = fill_after(none(), keys.iter().copied(), commit_rows);

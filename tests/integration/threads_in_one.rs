@@ -11,7 +11,8 @@ use drystone::{
 };
 
 use crate::kill::times;
-use crate::temp::{Numbers, TempDb, assert_sound};
+use crate::random::Random;
+use crate::temp::{TempDb, assert_sound};
 
 const MEMORY_BYTES: usize = 1 << 20;
 
@@ -34,7 +35,7 @@ struct Numbered {
 
 impl Keyed {
     fn new(id: u64, round: u64) -> Keyed {
-        Keyed { id, group: Numbers::new(id ^ round).next() % 1000, round }
+        Keyed { id, group: Random::new(id ^ round).next() % 1000, round }
     }
 }
 
@@ -56,7 +57,7 @@ const TASKS: [(&str, Task); 8] = [
 /// All numbers below `rows`, without a pattern, the same each time.
 fn shuffled(rows: u64) -> impl Iterator<Item = u64> {
     let mut ids: Vec<u64> = (0..rows).collect();
-    let mut numbers = Numbers::new(rows);
+    let mut numbers = Random::new(rows);
     (1..ids.len()).rev().for_each(|last| ids.swap(last, numbers.below(last + 1)));
     ids.into_iter()
 }

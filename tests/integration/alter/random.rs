@@ -4,21 +4,8 @@ use std::cmp::Ordering;
 
 use drystone::{Dyn, FieldDef, Result, RowBuf, Schema, Type, Value, WriteTransaction};
 
+use crate::random::Random;
 use crate::temp::{TempDb, assert_sound};
-
-/// A linear congruential generator.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) % end.max(1) as u64) as usize
-    }
-
-    fn of<'t>(&mut self, choices: &[&'t str]) -> &'t str {
-        choices[self.below(choices.len())]
-    }
-}
 
 /// What the table is to be.
 #[derive(Clone)]
@@ -314,7 +301,7 @@ fn random_changes_give_what_a_list_of_rows_gives() {
     // How often each kind of change changed the schema.
     let mut changed = [0; 10];
     for seed in 0..30 {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let temp = TempDb::in_memory_folder();
         let mut db = temp.open();
         let text = ["a: i16, b: str[4], c: enum[x, y]?", "a: i16 key, b: u8 key, c: str[4]?, d: f64"];

@@ -1,12 +1,12 @@
 //! Files that were truncated, changed or are something else: errors, never panics, and never
 //! records that were not written.
 
+use crate::random::Random;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use drystone::{ErrorKind, Result, Schema, arrow, parquet};
 
-use super::random::Random;
 use super::{data, drain};
 
 /// How a file is read: by this schema, or by the one that is inferred. Gives the records and their
@@ -79,7 +79,7 @@ fn a_file_cut_anywhere_is_an_error() {
 
 #[test]
 fn changed_bytes_are_never_a_panic() {
-    let mut random = Random(5);
+    let mut random = Random::new(5);
     for (name, open) in FILES {
         let whole = std::fs::read(data().join(name)).unwrap();
         for round in 0..150 {

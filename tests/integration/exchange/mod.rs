@@ -10,13 +10,10 @@ mod python;
 mod round_trips;
 mod written_elsewhere;
 
+use crate::random::Random;
 use std::path::PathBuf;
 
 use drystone::{EnumNames, FieldDef, Number, RecordSource, Result, Schema, Type};
-
-use crate::exchange::random::Random;
-
-mod random;
 
 /// The folder of the files that other programs wrote.
 fn data() -> PathBuf {
@@ -67,7 +64,7 @@ fn every_type() -> Schema {
 
 /// Records of this schema: extremes, nulls and anything else. The key counts.
 fn records(schema: &Schema, rows: usize, seed: u64) -> Vec<u8> {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut records = Vec::with_capacity(rows * schema.width());
     for row in 0..rows {
         for field in schema.fields() {

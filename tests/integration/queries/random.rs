@@ -1,5 +1,6 @@
 //! Random schemas, rows and queries: the result is that of the naive evaluator, whatever the plan.
 
+use crate::random::Random;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,31 +14,6 @@ use drystone::{
 };
 
 use super::naive::{Asked, compare};
-
-/// Random numbers, the same in every run (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-
-    fn of<T: Clone>(&mut self, all: &[T]) -> T {
-        all[self.below(all.len())].clone()
-    }
-}
 
 const TYPES: [&str; 23] = [
     "u8",
@@ -210,7 +186,7 @@ fn database(random: &mut Random, schema: &Schema) -> Database {
 fn random_queries_give_what_a_row_by_row_evaluator_gives() {
     let (mut by_key, mut some, mut all) = (0, 0, 0);
     for seed in 0..50 {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let schema = schema(&mut random);
         let db = database(&mut random, &schema);
         let read = db.read().unwrap();
@@ -254,7 +230,7 @@ fn order(a: &Value<'_>, b: &Value<'_>) -> Ordering {
 #[test]
 fn random_orders_and_limits_give_what_a_sort_gives() {
     for seed in 1000..1030 {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let schema = schema(&mut random);
         let db = database(&mut random, &schema);
         let read = db.read().unwrap();
@@ -367,7 +343,7 @@ impl Steps {
 fn random_groups_give_what_a_map_gives() {
     let (mut beyond, mut floors) = (0, 0);
     for seed in 2000..2120 {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let schema = schema(&mut random);
         let db = database(&mut random, &schema);
         let read = db.read().unwrap();
@@ -506,7 +482,7 @@ fn exact_sum(reals: &[f64]) -> f64 {
 #[test]
 fn distinct_gives_each_row_once() {
     for seed in 3000..3030 {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let schema = schema(&mut random);
         let db = database(&mut random, &schema);
         let read = db.read().unwrap();

@@ -1,10 +1,9 @@
 //! What the soak's database holds after each commit: it follows from the commit's number alone.
 
+use crate::random::Random;
 use drystone::{
     Dyn, LoadOptions, OnDuplicate, ReadTransaction, Record, Result, TableOptions, WriteTransaction,
 };
-
-use crate::temp::Numbers;
 
 const ACCOUNTS: u64 = 2000;
 const GROUPS: u64 = 50;
@@ -78,7 +77,7 @@ impl Bulk {
 }
 
 fn mix(a: u64, b: u64) -> u64 {
-    Numbers::new(a ^ b.rotate_left(32)).next()
+    Random::new(a ^ b.rotate_left(32)).next()
 }
 
 /// A change of one commit.
@@ -137,7 +136,7 @@ impl Contents {
     /// The changes of the next commit.
     fn changes(&self) -> Vec<Change> {
         let commit = self.commits + 1;
-        let mut numbers = Numbers::new(commit);
+        let mut numbers = Random::new(commit);
         let mut changes = Vec::new();
         let touched = if commit % 32 == 17 { 700 } else { 1 + numbers.next() % 24 };
         for _ in 0..touched {
@@ -282,7 +281,7 @@ impl Contents {
             (0..).zip(&self.accounts).filter_map(|(id, by)| by.map(|by| Account::new(id, by))).collect();
         let accounts = read.table::<Account>("accounts").unwrap();
         assert_rows(accounts.iter(), &expected, "accounts", commits);
-        let mut numbers = Numbers::new(commits);
+        let mut numbers = Random::new(commits);
         for _ in 0..32 {
             let id = numbers.next() % ACCOUNTS;
             let by = self.accounts[id as usize].map(|by| Account::new(id, by));

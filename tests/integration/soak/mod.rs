@@ -22,7 +22,8 @@ use self::contents::{Contents, fingerprint};
 pub(crate) use self::process::take_part;
 use self::process::{Report, Reports, Role, task};
 use crate::child::OtherProcess;
-use crate::temp::{self, Numbers, TempDb, assert_sound};
+use crate::random::Random;
+use crate::temp::{self, TempDb, assert_sound};
 
 const PROCESSES: usize = 4;
 /// A process that does not end so long after its time hangs.
@@ -39,7 +40,7 @@ struct Player {
 }
 
 impl Player {
-    fn start(temp: &TempDb, numbers: &mut Numbers, place: usize, left: Duration) -> Player {
+    fn start(temp: &TempDb, numbers: &mut Random, place: usize, left: Duration) -> Player {
         // Two places always write.
         let role = match place {
             0 | 1 => [Role::Write, Role::Write, Role::Fork, Role::Sync][numbers.below(4)],
@@ -97,7 +98,7 @@ fn snapshots_stay_as_they_were_while_processes_write_and_are_killed() {
     contents::fill(&write).unwrap();
     write.commit().unwrap();
     let mut soak =
-        Soak { temp, numbers: Numbers::new(seed), contents: Contents::new(), figures: Figures::default() };
+        Soak { temp, numbers: Random::new(seed), contents: Contents::new(), figures: Figures::default() };
     let end = start + Duration::from_secs_f64(minutes * 60.0);
     while Instant::now() < end {
         soak.round(end);
@@ -127,7 +128,7 @@ fn snapshots_stay_as_they_were_while_processes_write_and_are_killed() {
 
 struct Soak {
     temp: TempDb,
-    numbers: Numbers,
+    numbers: Random,
     /// What the database held after the last round.
     contents: Contents,
     figures: Figures,

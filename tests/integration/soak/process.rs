@@ -10,7 +10,8 @@ use drystone::{Database, Durability, ErrorKind, OpenOptions, ReadTransaction, Wr
 
 use super::contents::{Contents, commits_before, commits_in, fingerprint};
 use crate::child;
-use crate::temp::{self, Numbers, assert_sound};
+use crate::random::Random;
+use crate::temp::{self, assert_sound};
 
 /// Snapshots that a process holds at most.
 const MOST_HELD: usize = 4;
@@ -124,7 +125,7 @@ struct Worker {
     /// Snapshots with their commits and fingerprints.
     held: Vec<(ReadTransaction, u64, u64)>,
     contents: Contents,
-    numbers: Numbers,
+    numbers: Random,
     reports: Reports,
 }
 
@@ -133,7 +134,7 @@ pub(crate) fn take_part(path: &Path) {
     let told = child::listen().unwrap();
     let told: Vec<u64> = told.split(' ').map(|number| number.parse().unwrap()).collect();
     let (seed, role, time) = (told[0], Role::ALL[told[1] as usize], Duration::from_millis(told[2]));
-    let mut numbers = Numbers::new(seed);
+    let mut numbers = Random::new(seed);
     let mut options = OpenOptions::new().create(false).read_only(role == Role::Read);
     if numbers.next().is_multiple_of(2) {
         options = options.memory_bytes(32 << 10);
