@@ -22,7 +22,8 @@ impl ReadTransaction {
     /// use drystone::{Dyn, Database, RowBuf, RowChange, Schema, Value};
     ///
     /// let schema: Schema = "id: u64 key, name: str[8]".parse()?;
-    /// let row = |id: u64, name: &str| RowBuf::from_values(&schema, [Value::from(id), name.into()]);
+    /// let row =
+    ///     |id: u64, name: &str| RowBuf::from_values(&schema, [Value::from(id), name.into()]);
     /// let db = Database::in_memory()?;
     /// let write = db.write()?;
     /// let mut players = write.create_dyn_table("players", &schema)?;
@@ -38,8 +39,10 @@ impl ReadTransaction {
     ///
     /// let diff = old.diff(&new)?;
     /// let mut changes = diff.tables()[0].rows()?;
-    /// let Some(RowChange::Changed { old, new, .. }) = changes.next().transpose()? else { panic!() };
-    /// assert_eq!((old.get("name")?, new.get("name")?), (Value::from("Grace"), Value::from("Barbara")));
+    /// let change = changes.next().transpose()?;
+    /// let Some(RowChange::Changed { old, new, .. }) = change else { panic!() };
+    /// assert_eq!(old.get("name")?, Value::from("Grace"));
+    /// assert_eq!(new.get("name")?, Value::from("Barbara"));
     /// assert!(changes.next().is_none());
     /// # Ok::<(), drystone::Error>(())
     /// ```

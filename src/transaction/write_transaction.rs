@@ -294,7 +294,8 @@ impl WriteTransaction {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// db.update(|tx| {
     ///     tx.create_table::<User>("users")?.create_index("by_score", &["score"])?;

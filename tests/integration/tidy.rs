@@ -82,9 +82,11 @@ const NARROW: &[&str] = &[
     "tests",
     "src/admin",
     "src/commit",
+    "src/database",
     "src/page",
     "src/space",
     "src/storage",
+    "src/transaction",
 ];
 const COMMENT_COLUMNS: usize = 100;
 

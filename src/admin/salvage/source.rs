@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Loss;
+use super::loss::Loss;
 use crate::catalog::Definition;
 use crate::error::{Error, Result};
 use crate::load::RecordSource;
