@@ -1,7 +1,9 @@
-//! A shared library that hands tables to whatever else is loaded into a process, and takes rows from there, by the Arrow C stream
-//! interface: C, Python and R need no line of Rust for it. `tests/data/exchange/c_stream.py` uses it with pyarrow.
+//! A shared library that hands tables to whatever else is loaded into a process, and takes rows
+//! from there, by the Arrow C stream interface: C, Python and R need no line of Rust for it.
+//! `tests/data/exchange/c_stream.py` uses it with pyarrow.
 //!
-//! `cargo build --release --features arrow --example c_stream` makes `target/release/examples/libc_stream.so`.
+//! `cargo build --release --features arrow --example c_stream` makes
+//! `target/release/examples/libc_stream.so`.
 #![expect(unsafe_code, reason = "names and pointers of C, and opening a mapped file")]
 
 use std::ffi::{CStr, CString, c_char};
@@ -13,8 +15,9 @@ use drystone::arrow::arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use drystone::arrow::{self, Batches, TableBatches};
 use drystone::{Database, Dyn, Error, ErrorKind, LoadOptions, Result};
 
-/// Puts all rows of a table, as they are now, into `stream`, an `ArrowArrayStream` that is released or all zeros. The stream holds its
-/// snapshot until it is released. Gives null, or a message for [`free_message`].
+/// Puts all rows of a table, as they are now, into `stream`, an `ArrowArrayStream` that is released
+/// or all zeros. The stream holds its snapshot until it is released. Gives null, or a message for
+/// [`free_message`].
 ///
 /// # Safety
 /// The texts end with a zero. Nobody but Drystone writes to the file while it is open.
@@ -36,8 +39,9 @@ pub unsafe extern "C" fn table_to_stream(
     message(give())
 }
 
-/// Loads what `stream` gives into a table, all or nothing, and releases it. A table that is not there is made by `schema`, such as
-/// `id: u64 key, name: str[8]?`. Gives null, or a message for [`free_message`].
+/// Loads what `stream` gives into a table, all or nothing, and releases it. A table that is not
+/// there is made by `schema`, such as `id: u64 key, name: str[8]?`. Gives null, or a message for
+/// [`free_message`].
 ///
 /// # Safety
 /// As for [`table_to_stream`].

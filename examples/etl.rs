@@ -1,5 +1,5 @@
-//! An ETL run: infer a schema from a CSV, load it, filter by a user's text, update a part, change the schema, export
-//! Parquet, and read that back.
+//! An ETL run: infer a schema from a CSV, load it, filter by a user's text, update a part, change
+//! the schema, export Parquet, and read that back.
 //!
 //!     cargo run --release -p drystone --features csv,parquet --example etl -- 300000
 

@@ -1,4 +1,5 @@
-//! Every flight that left New York City in 2013: loaded from CSV, checked, asked, changed, opened again.
+//! Every flight that left New York City in 2013: loaded from CSV, checked, asked, changed, opened
+//! again.
 //!
 //!     cargo run --release -p drystone --example flights
 

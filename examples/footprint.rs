@@ -1,4 +1,5 @@
-//! The promises about size, time and memory, measured at any number of rows; exit code 1 if one does not hold.
+//! The promises about size, time and memory, measured at any number of rows; exit code 1 if one
+//! does not hold.
 //!
 //!     cargo run --release -p drystone --example footprint -- --rows 100000000 [--memory-mib 256] [--folder DIR]
 
@@ -27,7 +28,8 @@ struct Keyed {
     z: i32,
 }
 
-/// Pages that a database has at any size: two meta pages, two of the catalog, the root, the rounding of the last leaf.
+/// Pages that a database has at any size: two meta pages, two of the catalog, the root, the
+/// rounding of the last leaf.
 const FIXED_BYTES: u64 = 6 * 4096;
 const MIB: u64 = 1 << 20;
 
@@ -93,7 +95,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Reads the file in a process of its own: what the load left in memory must neither count nor hide what reading takes.
+/// Reads the file in a process of its own: what the load left in memory must neither count nor hide
+/// what reading takes.
 fn reader(path: &Path, table: &str, rows: u64) -> Result<bool> {
     let failed = |error| drystone::Error::io("cannot run a reader", error);
     let mut command = Command::new(std::env::current_exe().map_err(failed)?);

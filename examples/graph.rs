@@ -3,8 +3,8 @@
 //!     cargo run --release -p drystone --example graph -- 10000000
 //!
 //! At 10 million edges a search by `prefix` takes 2.6 to 3.0 times as long as one in the array. The
-//! array reads two offsets of a vertex; a prefix descends to one leaf and finds both ends of the range
-//! there.
+//! array reads two offsets of a vertex; a prefix descends to one leaf and finds both ends of the
+//! range there.
 
 use std::time::{Duration, Instant};
 

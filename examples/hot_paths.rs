@@ -1,4 +1,5 @@
-//! One hot path, so often: what `benches/instructions` runs under valgrind, twice, to count what one operation takes.
+//! One hot path, so often: what `benches/instructions` runs under valgrind, twice, to count what
+//! one operation takes.
 //!
 //!     cargo run --release -p drystone --example hot_paths -- get_by_key 100000
 
@@ -78,7 +79,8 @@ fn main() -> Result<()> {
                 black_box(index.get(turn(&keys, place))?);
             }
         }
-        // Every guess is wrong: the cost of two guesses, and of the binary searches that they were to spare.
+        // Every guess is wrong: the cost of two guesses, and of the binary searches that they were
+        // to spare.
         "get_skewed" => {
             let db = loaded(|row| Keyed { id: skewed(row), x: row as i32, y: 1, z: 2 })?;
             let read = db.read()?;
@@ -163,7 +165,8 @@ fn loaded<T: Record>(row: impl Fn(u64) -> T) -> Result<Database> {
     Ok(db)
 }
 
-/// Ascending keys in groups, the gaps between which grow, as do those inside: no part of them is spread evenly.
+/// Ascending keys in groups, the gaps between which grow, as do those inside: no part of them is
+/// spread evenly.
 fn skewed(row: u64) -> u64 {
     let (group, member) = (row / 500, row % 500);
     (group * group * group) << 36 | (member * member * member * member)

@@ -1,6 +1,8 @@
-//! What an index costs: building it beside loading the table unsorted, and a look-up by it beside one by the key.
+//! What an index costs: building it beside loading the table unsorted, and a look-up by it beside
+//! one by the key.
 //!
-//! `cargo run --release -p drystone --example indexes -- --rows 10000000`. Ratios of times that are taken in turn, each the median of all rounds.
+//! `cargo run --release -p drystone --example indexes -- --rows 10000000`. Ratios of times that are
+//! taken in turn, each the median of all rounds.
 
 use std::time::Instant;
 

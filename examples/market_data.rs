@@ -1,5 +1,5 @@
-//! A market-data store: one thread appends ticks while two read the last ones of a symbol; then bars per minute, and
-//! retention.
+//! A market-data store: one thread appends ticks while two read the last ones of a symbol; then
+//! bars per minute, and retention.
 //!
 //!     cargo run --release -p drystone --example market_data -- 1000000
 

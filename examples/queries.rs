@@ -1,8 +1,10 @@
-//! Queries beside loops written by hand, over the same rows in one run: a filtered sum, and a grouped mean.
+//! Queries beside loops written by hand, over the same rows in one run: a filtered sum, and a
+//! grouped mean.
 //!
 //!     cargo run --release -p drystone --example queries -- --rows 100000000
 //!
-//! With `--export FILE` the rows are also written as packed bytes, for `benches/compare/queries.py` to ask DuckDB the same of them.
+//! With `--export FILE` the rows are also written as packed bytes, for `benches/compare/queries.py`
+//! to ask DuckDB the same of them.
 
 use std::hint::black_box;
 use std::time::Instant;

@@ -1,5 +1,5 @@
-//! Guides: where to begin if you come from another store, and how to use Drystone in servers, threads
-//! and tests. Every example runs as a test.
+//! Guides: where to begin if you come from another store, and how to use Drystone in servers,
+//! threads and tests. Every example runs as a test.
 
 #[doc = include_str!("../docs/guide/redb.md")]
 pub mod redb {}

@@ -1,4 +1,5 @@
-//! The input as a stream of numbers. Behind its end there are zeros, so that any input says something.
+//! The input as a stream of numbers. Behind its end there are zeros, so that any input says
+//! something.
 
 /// What is left of the input.
 pub struct Bytes<'d>(pub &'d [u8]);

@@ -1,5 +1,6 @@
-//! Everything that can be done with a database file that nobody vouches for. Errors are fine, panics are not; and where
-//! `check` finds nothing wrong, nothing may fail either, and edits leave a database that is sound again.
+//! Everything that can be done with a database file that nobody vouches for. Errors are fine,
+//! panics are not; and where `check` finds nothing wrong, nothing may fail either, and edits leave
+//! a database that is sound again.
 
 use std::ops::Bound::{Excluded, Included};
 use std::path::Path;
@@ -34,7 +35,8 @@ pub fn exercise(path: &Path) {
     assert!(!sound || sound_again, "a sound database is not sound after it was opened again");
 }
 
-/// What a sound database gives must not be an error, but for limits, which a number in the file may have reached.
+/// What a sound database gives must not be an error, but for limits, which a number in the file may
+/// have reached.
 #[track_caller]
 fn must<T>(sound: bool, result: Result<T>) -> Option<T> {
     match result {
@@ -404,7 +406,8 @@ impl RecordSource for Made<'_> {
         let mut row = RowBuf::new(self.schema);
         let number = self.place.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_string();
         for at in 0..self.schema.fields().len() {
-            // The longest beginning that is a value of the field; where none is, the field stays as it is.
+            // The longest beginning that is a value of the field; where none is, the field stays as
+            // it is.
             [number.len(), 9, 4, 2, 1]
                 .into_iter()
                 .any(|digits| row.set_text(at, &number[..digits.min(number.len())]).is_ok());

@@ -1,5 +1,6 @@
-//! The file format as `docs/format.md` tells it, without a line of the library: where the numbers of a database stand, and how to
-//! make every checksum right again after some were changed, so that the change gets past them.
+//! The file format as `docs/format.md` tells it, without a line of the library: where the numbers
+//! of a database stand, and how to make every checksum right again after some were changed, so that
+//! the change gets past them.
 
 use std::collections::HashMap;
 
@@ -63,8 +64,8 @@ impl Image {
         Image { bytes, nodes_left: 0 }
     }
 
-    /// All numbers that say how the file hangs together: those of the meta pages, the branches and the catalog, and a
-    /// few of every leaf's.
+    /// All numbers that say how the file hangs together: those of the meta pages, the branches and
+    /// the catalog, and a few of every leaf's.
     pub fn sites(&mut self) -> Vec<Site> {
         let mut sites = Vec::new();
         for page in [0, PAGE] {
@@ -116,7 +117,8 @@ impl Image {
         self.bytes[site.at..site.at + site.width].copy_from_slice(&number.to_le_bytes()[..site.width]);
     }
 
-    /// Makes all checksums right, from the leaves up. Where nodes overlap one pass disturbs another, and a few are made.
+    /// Makes all checksums right, from the leaves up. Where nodes overlap one pass disturbs
+    /// another, and a few are made.
     pub fn mend(&mut self) {
         for _ in 0..3 {
             let before = crc32fast::hash(&self.bytes);

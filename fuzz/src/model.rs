@@ -1,4 +1,5 @@
-//! A database beside a model of it: what one does, the other does, and at every commit they are held against each other.
+//! A database beside a model of it: what one does, the other does, and at every commit they are
+//! held against each other.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

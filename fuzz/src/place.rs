@@ -1,4 +1,5 @@
-//! Where the targets keep their files: a folder of this process, in memory where the system's temporary folder is.
+//! Where the targets keep their files: a folder of this process, in memory where the system's
+//! temporary folder is.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -18,6 +19,7 @@ pub fn path(name: &str) -> PathBuf {
 
 /// Opens a database with so much address space as fits any number of runs into one process.
 pub fn open(path: &Path) -> Result<Database> {
-    // SAFETY: the folder belongs to this process, which changes its files through Drystone alone while they are open.
+    // SAFETY: the folder belongs to this process, which changes its files through Drystone alone
+    // while they are open.
     unsafe { OpenOptions::new().reserve_bytes(1 << 30).open(path) }
 }

@@ -1,5 +1,5 @@
-//! What the targets of readers share: records out of anything, by a schema of the input and by the one that is inferred, and back
-//! again through the writer of the same format.
+//! What the targets of readers share: records out of anything, by a schema of the input and by the
+//! one that is inferred, and back again through the writer of the same format.
 
 use std::sync::Once;
 
@@ -21,8 +21,8 @@ pub struct Format {
     pub write: fn(&Schema, &[u8]) -> Vec<u8>,
 }
 
-/// Panics in the decoders of others become errors, and are no finding, if they do not get out: the hook that ends the process
-/// at a panic is left out for them.
+/// Panics in the decoders of others become errors, and are no finding, if they do not get out: the
+/// hook that ends the process at a panic is left out for them.
 pub fn let_decoders_panic() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

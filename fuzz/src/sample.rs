@@ -68,7 +68,8 @@ pub struct Sample {
     sites: Vec<Site>,
 }
 
-/// The samples: one with a table of each kind, one with commits that are not durable yet, one with a tall tree.
+/// The samples: one with a table of each kind, one with commits that are not durable yet, one with
+/// a tall tree.
 pub fn samples() -> Vec<Sample> {
     [small as fn(&Database) -> drystone::Result<()>, unsynced, tall].map(build).into_iter().collect()
 }
@@ -107,7 +108,8 @@ fn small(db: &Database) -> drystone::Result<()> {
     }
     drop(wide);
     every(&write)?;
-    // Of a table without a key and of those with one, unique or not, made before rows come and after; one of a tree that has branches.
+    // Of a table without a key and of those with one, unique or not, made before rows come and
+    // after; one of a tree that has branches.
     for (table, name, fields, unique) in [
         ("points", "points by y", &["y"][..], false),
         ("pairs", "pairs by value", &["value"], true),
@@ -199,8 +201,9 @@ const ODD: [u64; 16] = [
     u64::MAX,
 ];
 
-/// A file made of the input. Its first byte says of which sample, or whether the rest are the bytes themselves; a
-/// change takes twelve bytes; then, unless the first byte asks to leave it out (0x80), all checksums are made right.
+/// A file made of the input. Its first byte says of which sample, or whether the rest are the bytes
+/// themselves; a change takes twelve bytes; then, unless the first byte asks to leave it out
+/// (0x80), all checksums are made right.
 pub fn database(samples: &[Sample], input: &[u8]) -> Vec<u8> {
     let mut input = Bytes(input);
     let how = input.u8();

@@ -151,7 +151,8 @@ impl Database {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// let read = db.read()?;
     /// db.update(|tx| tx.create_table::<Point>("points").map(drop))?;
@@ -270,7 +271,8 @@ impl Database {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// let write = db.write()?;
     /// write.create_table::<Point>("points")?.push(&Point { x: 1, y: 2 })?;

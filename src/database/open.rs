@@ -40,7 +40,10 @@ type OpenFiles = HashMap<(u64, u64), Weak<Inner>>;
 /// ```no_run
 /// use drystone::{Durability, OpenOptions};
 ///
-/// let options = OpenOptions::new().create(false).durability(Durability::Eventual).memory_bytes(64 << 20);
+/// let options = OpenOptions::new()
+///     .create(false)
+///     .durability(Durability::Eventual)
+///     .memory_bytes(64 << 20);
 /// // SAFETY: nothing but Drystone writes this file while it is open.
 /// let db = unsafe { options.open("points.dry")? };
 /// # Ok::<(), drystone::Error>(())

@@ -18,8 +18,9 @@ impl WriteTransaction {
     /// ```
     /// # let db = drystone::Database::in_memory()?;
     /// let write = db.write()?;
-    /// let mut points = write.create_dyn_table("points", &"x: i32, y: i32".parse()?)?;
-    /// points.push(&[1.into(), 2.into()])?;
+    /// let schema = "x: i32, y: i32".parse()?;
+    /// let mut points = write.create_dyn_table("points", &schema)?;
+    /// points.push(&drystone::RowBuf::from_values(&schema, [1, 2])?)?;
     /// write.commit()?;
     /// assert_eq!(db.read()?.table_names()?, ["points"]);
     /// # Ok::<(), drystone::Error>(())

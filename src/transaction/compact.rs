@@ -75,7 +75,8 @@ impl WriteTransaction {
     /// # let db = Database::in_memory()?;
     /// db.update(|tx| {
     ///     let mut points = tx.create_table::<Point>("points")?;
-    ///     (0..10_000_u32).try_for_each(|id| points.insert(&Point { id: id.wrapping_mul(0x9E37_79B1), x: 0 }))
+    ///     let mut ids = (0..10_000_u32).map(|n| n.wrapping_mul(0x9E37_79B1));
+    ///     ids.try_for_each(|id| points.insert(&Point { id, x: 0 }))
     /// })?;
     /// db.update(|tx| tx.compact_table("points"))?;
     /// assert!(db.read()?.table::<Point>("points")?.stats()?.contiguous);

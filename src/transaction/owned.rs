@@ -35,7 +35,8 @@ use crate::table::{RowKind, Table};
 /// }
 ///
 /// let db = Database::in_memory()?;
-/// db.update(|tx| tx.create_table::<City>("cities")?.insert(&City { id: 2950159, people: 3_426_354 }))?;
+/// let berlin = City { id: 2950159, people: 3_426_354 };
+/// db.update(|tx| tx.create_table::<City>("cities")?.insert(&berlin))?;
 /// let mut service = Service { cities: db.table("cities")? };
 /// assert_eq!(service.cities.get(2950159)?.unwrap().people, 3_426_354);
 ///
@@ -132,7 +133,8 @@ impl<R: RowKind> OwnedTable<R> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
     /// db.update(|tx| {
     ///     tx.create_table::<Point>("old")?.push(&Point { x: 1, y: 2 })?;
@@ -170,7 +172,8 @@ impl<R: RowKind> OwnedTable<R> {
     /// }
     ///
     /// let db = Database::in_memory()?;
-    /// db.update(|tx| tx.create_table::<Point>("points")?.extend((0..10).map(|x| Point { x, y: x % 2 })))?;
+    /// let points = (0..10).map(|x| Point { x, y: x % 2 });
+    /// db.update(|tx| tx.create_table::<Point>("points")?.extend(points))?;
     /// assert_eq!(on_axis(&db)?.count(), 5);
     /// # Ok::<(), drystone::Error>(())
     /// ```

@@ -46,7 +46,8 @@ impl<R: RowKind> Table<'_, R> {
     /// # use drystone::{Database, Record};
     /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32, z: i32 }
     /// # let db = Database::in_memory()?;
-    /// db.update(|tx| tx.create_table::<Point>("points")?.load((0..100_000).map(|x| Point { x, y: 0, z: 0 })))?;
+    /// let points = (0..100_000).map(|x| Point { x, y: 0, z: 0 });
+    /// db.update(|tx| tx.create_table::<Point>("points")?.load(points))?;
     /// let stats = db.table::<Point>("points")?.as_table().stats()?;
     /// assert!(stats.bytes_per_row() < 12.1 && stats.contiguous);
     /// # Ok::<(), drystone::Error>(())

@@ -294,7 +294,8 @@ impl WriteTransaction {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)] struct User { #[record(key)] id: u64, score: u64 }
+    /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
+    /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
     /// db.update(|tx| {
     ///     tx.create_table::<User>("users")?.create_index("by_score", &["score"])?;
@@ -388,7 +389,8 @@ impl WriteTransaction {
         self.state.lock().catalog.view().tables().map(|table| table.map(|table| table.name)).collect()
     }
 
-    /// An error in a process that was forked while the transaction ran. Each call checks this first.
+    /// An error in a process that was forked while the transaction ran. Each call checks this
+    /// first.
     pub(super) fn check(&self) -> Result<()> {
         self.shared.check_process()?;
         self.shared.writer.used_here();

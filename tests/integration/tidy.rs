@@ -60,24 +60,8 @@ const CYCLES: &[&[&str]] = &[
     ],
 ];
 
-/// Folders whose comments are within [`COMMENT_COLUMNS`]. The rooms of `src` are added as they are
-/// done.
-const NARROW: &[&str] = &[
-    "benches",
-    "cli",
-    "derive",
-    "simulator",
-    "tests",
-    "src/admin",
-    "src/catalog",
-    "src/commit",
-    "src/load",
-    "src/page",
-    "src/space",
-    "src/storage",
-    "src/table",
-    "src/tree",
-];
+/// Folders whose comments are within [`COMMENT_COLUMNS`], except the rows of tables.
+const NARROW: &[&str] = &["benches", "cli", "derive", "examples", "fuzz", "simulator", "src", "tests"];
 const COMMENT_COLUMNS: usize = 100;
 
 fn root() -> PathBuf {
@@ -248,7 +232,10 @@ fn comments_are_narrow() {
     for folder in NARROW {
         for (path, text) in sources(&root().join(folder)) {
             for (line, number) in text.lines().zip(1..) {
-                let wide = line.trim_start().starts_with("//") && line.chars().count() > COMMENT_COLUMNS;
+                let comment = line.trim_start();
+                let is_table = comment.starts_with("/// |") || comment.starts_with("//! |");
+                let is_wide = comment.starts_with("//") && line.chars().count() > COMMENT_COLUMNS;
+                let wide = is_wide && !is_table;
                 assert!(!wide, "{}:{number}: a comment of more than 100 columns", path.display());
             }
         }

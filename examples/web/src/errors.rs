@@ -33,8 +33,8 @@ impl From<tokio::task::JoinError> for Refusal {
     }
 }
 
-/// What the caller did wrong is told to the caller. Everything else is the service's own affair, such as
-/// a full disk or a damaged file.
+/// What the caller did wrong is told to the caller. Everything else is the service's own affair,
+/// such as a full disk or a damaged file.
 pub(crate) fn status(kind: ErrorKind) -> StatusCode {
     match kind {
         ErrorKind::Query | ErrorKind::FieldNotFound | ErrorKind::Value => StatusCode::BAD_REQUEST,

@@ -1,4 +1,5 @@
-//! A small web service on drystone. It is a crate of its own, so that the library does not need axum.
+//! A small web service on drystone. It is a crate of its own, so that the library does not need
+//! axum.
 //!
 //!     cargo run -p drystone-web-example -- cities.dry 127.0.0.1:3000
 //!     cargo test -p drystone-web-example
@@ -48,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 #[expect(unsafe_code, reason = "opening a mapped file is unsafe; this is the only place that does it")]
 fn open(path: &Path) -> drystone::Result<Database> {
-    // SAFETY: this program writes the file through drystone only. That no other program writes or cuts
-    // it meanwhile is what the user grants by giving its name.
+    // SAFETY: this program writes the file through drystone only. That no other program writes or
+    // cuts it meanwhile is what the user grants by giving its name.
     unsafe { Database::open(path) }
 }
