@@ -1,7 +1,7 @@
 //! The promises about size, time and memory, measured at any number of rows; exit code 1 if one
 //! does not hold.
 //!
-//!     cargo run --release -p drystone --example footprint -- --rows 100000000 [--memory-mib 256] [--folder DIR]
+//!     cargo run --release -p drystone --example footprint -- --rows 100000000
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::error::{Result, fail};
-use crate::schema::text::shown;
+use crate::schema::shown;
 use crate::schema::{FieldDef, Schema};
 
 /// For each column the position of its field, or `None` if the column is ignored. `input` is the

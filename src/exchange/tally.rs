@@ -7,7 +7,8 @@ use super::few::Few;
 use crate::error::{Result, fail};
 use crate::record::{Date, Timestamp, Value};
 use crate::schema::calendar::{parse_date, parse_timestamp};
-use crate::schema::text::{parse_uuid, range, shown, write_f32};
+use crate::schema::shown;
+use crate::schema::text::{parse_uuid, range, write_f32};
 use crate::schema::{Number, Type};
 
 /// What the values of a column look like, counted.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Value;
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::schema::text::shown;
+use crate::schema::shown;
 use crate::schema::{FieldDef, Type};
 
 impl FieldDef {

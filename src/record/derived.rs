@@ -7,7 +7,7 @@ pub use bytemuck::{Pod, Zeroable};
 
 use super::FieldType;
 pub use super::enumeration::enum_of_value;
-pub use super::field::sealed::Sealed as SealedField;
+pub use super::field_type::sealed::Sealed as SealedField;
 pub use super::key::sealed::Sealed as SealedKey;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{FieldDef, Schema};

@@ -8,10 +8,12 @@ use std::str::FromStr;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::Value;
+use super::field_type::{NullValue, sealed as field_type};
+use super::{FieldType, Value};
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::schema::EnumNames;
-use crate::schema::text::{shown, write_bytes};
+use crate::schema::shown;
+use crate::schema::text::write_bytes;
+use crate::schema::{EnumNames, Type};
 
 /// A Rust enum whose values a field can hold. Made by `#[derive(FieldType)]` on an enum with
 /// `#[repr(u8)]` or `#[repr(u16)]`, whose variants have no values of their own.
@@ -389,4 +391,13 @@ pub fn enum_of_value<E: Enumeration>(value: &Value<'_>) -> Result<E> {
         Value::Text(name) => E::from_name(name),
         other => Err(other.not_a("name of an enumeration")),
     }
+}
+
+impl<E: Enumeration> field_type::Sealed for Enumerated<E::Repr, PhantomData<E>> {}
+impl<E: Enumeration> FieldType for Enumerated<E::Repr, PhantomData<E>> {
+    const TYPE: Type = Type::Enum(EnumNames::fixed(E::NAMES));
+    const NULLABLE: bool = false;
+}
+impl<E: Enumeration> NullValue for Enumerated<E::Repr, PhantomData<E>> {
+    const RESERVED: Self = Enumerated::<E::Repr, PhantomData<E>>::RESERVED;
 }

@@ -8,6 +8,7 @@ mod convert;
 pub mod derived;
 mod enumeration;
 mod field;
+mod field_type;
 mod key;
 mod nullable;
 mod row;
@@ -26,7 +27,8 @@ use bytemuck::Pod;
 
 pub use boolean::Bool;
 pub use enumeration::{Enum, EnumRepr, Enumerated, Enumeration};
-pub use field::{Field, FieldType, IntoField, NullValue};
+pub use field::{Field, IntoField};
+pub use field_type::{FieldType, NullValue};
 pub use key::{Key, PrefixOf};
 pub use nullable::Nullable;
 pub use row::{Row, Values};

@@ -5,9 +5,10 @@ use std::hash::{Hash, Hasher};
 
 use bytemuck::{Pod, Zeroable};
 
-use super::field::NullValue;
+use super::field_type::{FieldType, NullValue, sealed};
 use super::{Bool, Date, Enum, Enumeration, Text, Timestamp, Uuid};
 use crate::error::{Error, Result, fail};
+use crate::schema::Type;
 
 /// A `T` or null, as wide as a `T`: one value of `T` is reserved to mean null.
 ///
@@ -218,4 +219,10 @@ impl<T: NullValue + fmt::Display> fmt::Display for Nullable<T> {
             None => f.pad("null"),
         }
     }
+}
+
+impl<T: NullValue> sealed::Sealed for Nullable<T> {}
+impl<T: NullValue> FieldType for Nullable<T> {
+    const TYPE: Type = T::TYPE;
+    const NULLABLE: bool = true;
 }

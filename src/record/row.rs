@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::field::at_offset;
-use super::{Field, FieldType, IntoField, Record, RowBuf, Value};
+use super::{Field, FieldType, IntoField, Record, Value};
 use crate::error::Result;
 use crate::schema::text::write_bytes;
 use crate::schema::{FieldDef, Schema};
@@ -208,21 +208,6 @@ impl<'a> Row<'a> {
     /// ```
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a str, Result<Value<'a>>)> + use<'a> {
         self.schema.fields().iter().map(FieldDef::name).zip(self.values())
-    }
-
-    /// A copy that owns its bytes and can be changed.
-    ///
-    /// ```
-    /// # use drystone::{Row, Schema};
-    /// let schema: Schema = "id: u32, carrier: str[2], delay: i16".parse()?;
-    /// let row = Row::new(&schema, b"\x07\0\0\0UA\xFD\xFF")?;
-    /// let mut copy = row.to_buf();
-    /// copy.set("delay", 5)?;
-    /// assert_eq!((row.get("delay")?, copy.get("delay")?), ((-3).into(), 5.into()));
-    /// # Ok::<(), drystone::Error>(())
-    /// ```
-    pub fn to_buf(&self) -> RowBuf {
-        RowBuf::from_row(*self)
     }
 
     /// The typed record in this row.

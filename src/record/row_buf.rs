@@ -511,3 +511,20 @@ impl fmt::Debug for RowBuf {
         fmt::Debug::fmt(&self.as_row(), f)
     }
 }
+
+impl Row<'_> {
+    /// A copy that owns its bytes and can be changed.
+    ///
+    /// ```
+    /// # use drystone::{Row, Schema};
+    /// let schema: Schema = "id: u32, carrier: str[2], delay: i16".parse()?;
+    /// let row = Row::new(&schema, b"\x07\0\0\0UA\xFD\xFF")?;
+    /// let mut copy = row.to_buf();
+    /// copy.set("delay", 5)?;
+    /// assert_eq!((row.get("delay")?, copy.get("delay")?), ((-3).into(), 5.into()));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn to_buf(&self) -> RowBuf {
+        RowBuf::from_row(*self)
+    }
+}

@@ -5,7 +5,8 @@ use bytemuck::{Pod, bytes_of, pod_read_unaligned};
 
 use super::Value;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::text::{check_str, decode_bool, decode_name, decode_str, encode_name, range, shown};
+use crate::schema::shown;
+use crate::schema::text::{check_str, decode_bool, decode_name, decode_str, encode_name, range};
 use crate::schema::{FieldDef, Number, SchemaBuilder, Type};
 
 /// Why a value does not fit.

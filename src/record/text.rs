@@ -7,7 +7,8 @@ use std::str::FromStr;
 use bytemuck::{Pod, Zeroable};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::text::{check_str, decode_str, shown, write_bytes};
+use crate::schema::shown;
+use crate::schema::text::{check_str, decode_str, write_bytes};
 
 /// The type of a `str[N]` field in a typed record: UTF-8 of at most `N` bytes, padded with zero
 /// bytes.

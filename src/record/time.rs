@@ -9,7 +9,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::schema::calendar::{self, DAY_MICROS};
-use crate::schema::text::shown;
+use crate::schema::shown;
 
 /// A day in the proleptic Gregorian calendar, as days since 1970-01-01: the type of a `date` field.
 ///

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use bytemuck::{Pod, Zeroable};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::text::{parse_uuid, shown, write_uuid};
+use crate::schema::shown;
+use crate::schema::text::{parse_uuid, write_uuid};
 
 /// The type of a `uuid` field in a typed record: 16 bytes in the order in which they are written,
 /// which is also the order of sorting.

@@ -4,8 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::nearest;
-use super::text::shown;
+use super::messages::{nearest, shown};
 use crate::error::{Result, fail};
 use crate::limits::NAME_BYTES;
 

@@ -3,16 +3,19 @@
 //! there, and what was found.
 
 use std::fmt;
+use std::str::FromStr;
 
 use super::field::{self, FieldDef};
-use super::text::shown;
+use super::messages::{nearest, shown};
+use super::names::NameList;
+use super::schema::{self, Schema};
 use super::types::Type;
-use super::{NameList, Schema, nearest};
+use super::words::{is_identifier, is_word, write_quoted, write_word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{FIELDS, ROW_BYTES};
 
 /// Reads a whole schema.
-pub(super) fn schema(text: &str) -> Result<Schema> {
+fn parse_schema(text: &str) -> Result<Schema> {
     let mut parser = Parser::new(text);
     let mut fields = Vec::new();
     let mut starts = Vec::new();
@@ -28,7 +31,7 @@ pub(super) fn schema(text: &str) -> Result<Schema> {
             return Err(parser.expected("a comma, or the end"));
         }
     }
-    match super::problem(&fields) {
+    match schema::problem(&fields) {
         Some((None, problem)) => Err(parser.error(parser.at, &problem)),
         Some((Some(blamed), problem)) => Err(parser.error(starts[blamed], &problem)),
         None => Schema::new(fields),
@@ -310,15 +313,6 @@ impl<'t> Parser<'t> {
     }
 }
 
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
-}
-
-/// Whether a name can stand without quotes.
-fn is_identifier(name: &str) -> bool {
-    name.chars().all(is_word) && name.chars().next().is_some_and(|first| !first.is_numeric())
-}
-
 impl fmt::Display for FieldDef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_word(self.name(), f)?;
@@ -341,11 +335,21 @@ impl fmt::Display for FieldDef {
     }
 }
 
-/// Writes a name as it is, or in quotes if it is no identifier.
-pub(super) fn write_word(name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    if is_identifier(name) { f.write_str(name) } else { write_quoted(name, f) }
+impl FromStr for Schema {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Schema> {
+        parse_schema(text)
+    }
 }
 
-fn write_quoted(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "\"{}\"", text.replace('"', "\"\""))
+impl FromStr for Type {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Type> {
+        let mut parser = Parser::new(text);
+        let ty = parser.ty()?;
+        parser.end()?;
+        Ok(ty)
+    }
 }

@@ -11,6 +11,7 @@ use bytemuck::{Pod, bytes_of, pod_read_unaligned};
 use super::EnumNames;
 use super::calendar;
 use super::field::FieldDef;
+use super::messages::shown;
 use super::types::{Number, Type};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -156,14 +157,6 @@ pub(crate) fn range(number: Number, nullable: bool) -> Option<(i128, u128)> {
             Some((0, (u128::MAX >> (128 - bits)) - null))
         }
         _ => Some(((i128::MIN >> (128 - bits)) + i128::from(nullable), u128::MAX >> (129 - bits))),
-    }
-}
-
-/// The beginning of a text, for a message.
-pub(crate) fn shown(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
-        None => text.into(),
     }
 }
 

@@ -1,11 +1,10 @@
 //! The types a field can have: their widths, their names in text, and their codes in the file.
 
 use std::fmt;
-use std::str::FromStr;
 
 use super::EnumNames;
-use super::parse::{Parser, write_word};
-use crate::error::{Error, Result, fail};
+use super::words::write_word;
+use crate::error::{Result, fail};
 
 /// The type of a field. Every type has a fixed width. Values are stored little-endian and
 /// unaligned.
@@ -357,16 +356,5 @@ impl fmt::Display for Type {
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_type().fmt(f)
-    }
-}
-
-impl FromStr for Type {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Type> {
-        let mut parser = Parser::new(text);
-        let ty = parser.ty()?;
-        parser.end()?;
-        Ok(ty)
     }
 }

@@ -16,7 +16,7 @@ pub use write::Writer;
 
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::schema::Schema;
-use crate::schema::text::shown;
+use crate::schema::shown;
 use split::{Lines, Problem};
 
 /// How to read and write a CSV: the delimiter, the spellings of missing values, and the name of the

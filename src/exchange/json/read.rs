@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::missing;
 use crate::load::RecordSource;
 use crate::record::Value;
-use crate::schema::text::shown;
+use crate::schema::shown;
 use crate::schema::{FieldDef, Schema, Type};
 
 /// Reads JSON lines as a source of records; from [`Options::reader`](super::Options::reader).

@@ -171,7 +171,7 @@ impl Element {
 
 #[cold]
 fn unknown(text: &str) -> String {
-    format!("{:?} is not a known dtype", crate::schema::text::shown(text))
+    format!("{:?} is not a known dtype", crate::schema::shown(text))
 }
 
 fn moment(text: &str, unit: Option<&str>) -> Result<Unit, String> {

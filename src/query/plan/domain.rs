@@ -9,7 +9,8 @@ use super::ranges::{End, Ranges, successor};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::record::{Timestamp, Value};
 use crate::schema::calendar::{self, DAY_MICROS};
-use crate::schema::text::{hex_bytes, parse_uuid, shown};
+use crate::schema::shown;
+use crate::schema::text::{hex_bytes, parse_uuid};
 use crate::schema::{FieldDef, Number, Type};
 
 /// How the stored bytes of a field relate to its ordinals.

@@ -570,7 +570,7 @@ impl Parser {
     fn found(&self) -> String {
         match self.tokens.get(self.next) {
             Some(Lexed { token, at, end }) if *token != Token::End => {
-                format!("{:?}", crate::schema::text::shown(&self.text[*at..*end]))
+                format!("{:?}", crate::schema::shown(&self.text[*at..*end]))
             }
             _ => "the end".into(),
         }
