@@ -290,14 +290,14 @@ mod tests {
             ("<M8[Y]", ".astype('M8[D]')"),
             ("<M8", ".astype('M8[us]')"),
             ("<f16", ".astype('<f8')"),
-            ("", "is no dtype"),
-            ("<", "is no dtype"),
-            ("é4", "is no dtype"),
-            ("<i3", "is no dtype"),
-            ("<i", "is no dtype"),
-            ("S99999999999999999999", "is no dtype"),
-            ("<M8[9999999999999999999s]", "is no dtype"),
-            ("<M8[us", "is no dtype"),
+            ("", "is not a known dtype"),
+            ("<", "is not a known dtype"),
+            ("é4", "is not a known dtype"),
+            ("<i3", "is not a known dtype"),
+            ("<i", "is not a known dtype"),
+            ("S99999999999999999999", "is not a known dtype"),
+            ("<M8[9999999999999999999s]", "is not a known dtype"),
+            ("<M8[us", "is not a known dtype"),
         ] {
             let reason = Element::parse(dtype).unwrap_err();
             assert!(reason.contains(expected), "{dtype}: {reason}");
