@@ -116,6 +116,7 @@ mod exchange;
 pub mod guide;
 #[expect(unsafe_code, reason = "lends a value by a shared reference, one at a time")]
 mod lease;
+mod limits;
 mod load;
 mod page;
 pub mod query;
@@ -159,8 +160,8 @@ pub use record::RowSeed;
 #[doc(hidden)]
 pub use record::derived as __private;
 pub use record::{
-    Bool, Date, Enum, EnumRepr, Enumerated, Enumeration, Field, FieldType, Key, Keyed, Nullable, PrefixOf,
-    Record, Reserve, Row, RowBuf, Selector, Text, Timestamp, Unkeyed, Uuid, Value, Values,
+    Bool, Date, Enum, EnumRepr, Enumerated, Enumeration, Field, FieldType, IntoField, Key, Keyed, NullValue,
+    Nullable, PrefixOf, Record, Row, RowBuf, Text, Timestamp, Unkeyed, Uuid, Value, Values,
 };
 pub use schema::{EnumNames, FieldDef, Number, Schema, SchemaBuilder, Type};
 pub use table::{

@@ -81,14 +81,14 @@ fn field_type(ident: &Ident, krate: &Path, ty: &syn::Type, member: &Member) -> T
             const NULLABLE: ::core::primitive::bool = <#ty as #krate::FieldType>::NULLABLE;
         }
 
-        impl #krate::Reserve for #ident
+        impl #krate::NullValue for #ident
         where
-            for<'never> #ty: #krate::Reserve,
+            for<'never> #ty: #krate::NullValue,
         {
-            const RESERVED: Self = #ident { #member: <#ty as #krate::Reserve>::RESERVED };
+            const RESERVED: Self = #ident { #member: <#ty as #krate::NullValue>::RESERVED };
 
             fn is_reserved(&self) -> ::core::primitive::bool {
-                #krate::Reserve::is_reserved(&self.#member)
+                #krate::NullValue::is_reserved(&self.#member)
             }
         }
     }

@@ -39,8 +39,9 @@ impl ReadTransaction {
     ///
     /// let diff = old.diff(&new)?;
     /// let mut changes = diff.tables()[0].rows()?;
-    /// let change = changes.next().transpose()?;
-    /// let Some(RowChange::Changed { old, new, .. }) = change else { panic!() };
+    /// let Some(RowChange::Changed { old, new, .. }) = changes.next().transpose()? else {
+    ///     panic!("one row has changed");
+    /// };
     /// assert_eq!(old.get("name")?, Value::from("Grace"));
     /// assert_eq!(new.get("name")?, Value::from("Barbara"));
     /// assert!(changes.next().is_none());
@@ -265,6 +266,6 @@ impl<'d> Iterator for RowChanges<'d> {
     fn next(&mut self) -> Option<Self::Item> {
         let found = self.changes.next()?;
         let change = found.and_then(|(number, found)| self.change(number, found));
-        Some(change.map_err(|error| self.table.place_error(error)))
+        Some(change.map_err(|error| self.table.in_table(error)))
     }
 }

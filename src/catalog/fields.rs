@@ -1,21 +1,23 @@
-//! The rows of the fields tree: a row per field of a table, and behind them the names of its
-//! enumerations.
+//! The rows of the fields tree: one row per field of a table, and rows with the names of its
+//! enumerations. Only the catalog sees these rows.
 //!
-//! A field's row has no room for names. They are a text of their own, cut into rows whose positions
-//! lie beyond those of all fields: for each field that is an enumeration, in order, each name with
-//! a byte before it that tells its length.
+//! The row of a field has no room for names. The names of all enumerations of a table form one
+//! text, in the order of the fields; each name follows a byte with its length. Pieces of the text
+//! are in rows whose positions come after those of all fields.
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Definition, NAME_LIMIT, damaged, padded, read, text};
+use super::definition::Definition;
+use super::table_row::{damaged, padded, read, text};
 use crate::error::{Result, fail};
-use crate::schema::{self, EnumNames, FieldDef, NameList, Schema, Type};
+use crate::limits::{FIELDS, NAME_BYTES, ROW_BYTES};
+use crate::schema::{EnumNames, FieldDef, NameList, Schema, Type};
 use crate::tree::View;
 
 /// The widest default that the catalog keeps, in bytes.
 const DEFAULT_LIMIT: usize = 64;
 /// The position of the first row with names.
-const FIRST_NAMES: u16 = schema::FIELDS as u16;
+const FIRST_NAMES: u16 = FIELDS as u16;
 /// How many bytes of names a row holds.
 const NAMES_BYTES: usize = 134;
 
@@ -25,13 +27,13 @@ const NAMES_BYTES: usize = 134;
 pub(crate) struct FieldRow {
     table: u32,
     position: u16,
-    /// Type code, element code and length, as in [`Type::code`].
+    /// With the type code and the element code: see [`Type::code`].
     length: u16,
     code: u8,
     element: u8,
     flags: u8,
     default_len: u8,
-    name: [u8; NAME_LIMIT],
+    name: [u8; NAME_BYTES],
     default: [u8; DEFAULT_LIMIT],
 }
 
@@ -57,18 +59,18 @@ pub(super) fn field_key(table: u32, position: u16) -> [u8; 6] {
     key
 }
 
-/// The table and the position that a row of the fields tree is of.
+/// The table and the position in a row of the fields tree.
 pub(super) fn owner_of(row: &[u8]) -> Option<(u32, u16)> {
     read::<NamesRow>(row).ok().map(|row| (row.table, row.position))
 }
 
-/// The schema of a table with so many fields.
+/// The schema of a table with `count` fields.
 pub(super) fn read_schema(tree: &View<'_>, table: u32, count: u16) -> Result<Schema> {
     let first = tree.place(&field_key(table, 0))?.rank;
     let mut rows = Vec::new();
     let mut width = 0;
-    // No more fields, and no wider ones, than a schema may have: each costs memory before the
-    // schema is checked.
+    // Stop at the limits of a schema, so that a damaged file costs no more memory than a schema may
+    // take. The schema itself is checked later.
     for position in 0..count.min(FIRST_NAMES) {
         let Some(record) = tree.record(first + u64::from(position))? else { break };
         let row: FieldRow = read(record)?;
@@ -79,7 +81,7 @@ pub(super) fn read_schema(tree: &View<'_>, table: u32, count: u16) -> Result<Sch
             Type::ENUM_CODE => 1,
             _ => Type::from_code(row.code, row.element, row.length).map_err(damaged)?.width(),
         };
-        if width > schema::ROW_BYTES {
+        if width > ROW_BYTES {
             break;
         }
         rows.push(row);
@@ -116,12 +118,12 @@ struct NamesReader<'v, 'a> {
     /// The position of the next row, and its number in the tree.
     next: u16,
     rank: u64,
-    /// What is left of the present row.
+    /// The rest of the current row.
     piece: &'a [u8],
 }
 
 impl NamesReader<'_, '_> {
-    /// The next enumeration, which has so many names; 0 stands for 65,536.
+    /// The names of the next enumeration, `count` of them. 0 means 65,536.
     fn names(&mut self, count: u16) -> Result<EnumNames> {
         let count = if count == 0 { 1 << 16 } else { usize::from(count) };
         let mut names = NameList::default();
@@ -168,7 +170,7 @@ impl<'a> NamesReader<'_, 'a> {
     }
 }
 
-/// The rows for the fields of a table from position `from` on, and for all of its names.
+/// The rows for the fields of a table from position `from` on, and for all its names.
 pub(crate) fn field_rows(definition: &Definition, from: usize) -> Result<Vec<FieldRow>> {
     let fields = definition.schema.fields();
     let mut rows: Vec<FieldRow> = (0..)
@@ -182,7 +184,7 @@ pub(crate) fn field_rows(definition: &Definition, from: usize) -> Result<Vec<Fie
         names.extend_from_slice(name.as_bytes());
     }
     let pieces = names.chunks(NAMES_BYTES);
-    // The last position is kept free, so that the next one is always a number.
+    // The last position stays free, so that a next position always exists.
     if pieces.len() >= usize::from(u16::MAX - FIRST_NAMES) {
         fail!(
             Limit,
@@ -203,7 +205,7 @@ fn field_row(table: u32, position: u16, field: &FieldDef) -> Result<FieldRow> {
     let mut row = FieldRow::zeroed();
     (row.table, row.position) = (table, position);
     (row.code, row.element, row.length) = field.ty().code();
-    row.name = padded(field.name()).unwrap_or([0; NAME_LIMIT]);
+    row.name = padded(field.name()).unwrap_or([0; NAME_BYTES]);
     row.flags = if field.is_nullable() { NULLABLE } else { 0 } | if field.is_key() { KEY } else { 0 };
     if let Some(default) = field.default() {
         let Some(into) = row.default.get_mut(..default.len()) else {
@@ -221,18 +223,18 @@ fn field_row(table: u32, position: u16, field: &FieldDef) -> Result<FieldRow> {
     Ok(row)
 }
 
-/// How many rows of the fields tree are of this table.
+/// How many rows a table has in the fields tree.
 fn count(tree: &View<'_>, table: u32) -> Result<u64> {
     let first = tree.place(&field_key(table, 0))?.rank;
-    // Not the first position of the next table, whose leaf may be a damaged one that this table has
-    // nothing to do with.
+    // Do not look up the first position of the next table: its leaf may be damaged, and does not
+    // concern this table.
     let last = field_key(table, u16::MAX);
     let end = tree.place(&last)?.rank + u64::from(tree.find(&last)?.is_some());
     Ok(end.saturating_sub(first))
 }
 
-/// An error unless a table's rows in the fields tree are, byte for byte, what would be written for
-/// its schema.
+/// An error unless the rows of a table in the fields tree have exactly the bytes that are written
+/// for its schema.
 pub(super) fn check(tree: &View<'_>, definition: &Definition) -> Result<()> {
     let expected = field_rows(definition, 0)?;
     for row in &expected {

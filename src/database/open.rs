@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
@@ -15,7 +15,9 @@ use crate::commit::{
 };
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{FIRST_ADDRESS, Pages};
-use crate::storage::{self, Claim, LockFile, MappedFile, NewFile, OsLockFile, Process, Rights, Storage};
+use crate::storage::{
+    self, Claim, LockFile, MappedFile, NewFile, OsLockFile, PerProcess, Process, Rights, Storage,
+};
 use crate::transaction::{Shared, WriterPlace, WriterState};
 
 /// Address space that is reserved for a file by default. The 128 TiB of a process have room for
@@ -30,7 +32,7 @@ const MEMORY_BYTES: usize = 256 << 20;
 
 /// The databases that this process has open, by device and inode. A file that is opened twice,
 /// under whatever names, has one entry.
-static OPEN: LazyLock<Mutex<OpenFiles>> = LazyLock::new(Mutex::default);
+static OPEN: PerProcess<Mutex<OpenFiles>> = PerProcess::new();
 type OpenFiles = HashMap<(u64, u64), Weak<Inner>>;
 
 /// Options for opening a database.
@@ -173,7 +175,7 @@ impl OpenOptions {
         let reserve = |len| self.reserve(len);
         // One thread at a time, so that two threads do not open the file twice and lock each other
         // out.
-        let mut open = OPEN.lock();
+        let mut open = OPEN.get().lock();
         for _ in 0..OPENINGS {
             // SAFETY: the caller keeps the contract.
             let opened = unsafe { MappedFile::open(path, self.read_only, reserve) };

@@ -1,33 +1,31 @@
-//! Builds the tree of an index: added and removed entries, sorted and merged with the existing
-//! ones.
+//! Builds the tree of an index: added and removed entries, sorted, and merged with the existing
+//! ones. Only the index writer calls it.
 
 use std::cmp::Ordering;
 use std::path::PathBuf;
 
-use super::LoadOptions;
+use super::options::LoadOptions;
 use super::sort::{Sorted, Sorter};
 use crate::error::{Result, fail};
 use crate::page::TreeRoot;
-use crate::space::WriteSession;
-use crate::tree::{Expected, KeyShape, Layout, Probe, Slices, TreeBuilder, View, with_probe};
+use crate::tree::{Expected, KeyShape, Layout, Probe, Slices, TreeBuilder, TreeWriter, with_probe};
 
-/// What becomes of an entry.
+/// What happens to an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Entry {
-    New,
-    Gone,
+pub(crate) enum EntryChange {
+    Added,
+    Removed,
 }
 
-/// An index that is to be built.
+/// An index to build.
 pub(crate) struct EntryTarget<'x> {
-    pub(crate) session: &'x WriteSession,
-    /// Entries are all key.
-    pub(crate) layout: &'x Layout,
+    /// The tree of the old entries, which stays as it is.
+    pub(crate) tree: &'x TreeWriter,
+    /// Whether the old entries that are not removed stay in the index.
+    pub(crate) keeps: bool,
     /// The shape of the fields that are indexed, which come first.
     pub(crate) indexed: &'x KeyShape,
-    /// The old entries, if those that are not removed stay.
-    pub(crate) existing: Option<View<'x>>,
-    /// How many entries will come and go.
+    /// How many entries will be added and removed.
     pub(crate) changes: u64,
     /// The folder for temporary files, unless the options name another.
     pub(crate) scratch: PathBuf,
@@ -36,11 +34,11 @@ pub(crate) struct EntryTarget<'x> {
     pub(crate) neighbours: Option<Neighbours<'x>>,
 }
 
-/// The error for two adjacent entries that violate uniqueness.
+/// Returns the error for two adjacent entries that violate uniqueness.
 pub(crate) type Neighbours<'x> = &'x dyn Fn(&[u8], &[u8]) -> Result<()>;
 
-/// Where entries come from: it hands each one on.
-pub(crate) type Feed<'f> = &'f mut dyn FnMut(&mut dyn FnMut(Entry, &[u8]) -> Result<()>) -> Result<()>;
+/// The source of entries: it calls its argument with each one.
+pub(crate) type Feed<'f> = &'f mut dyn FnMut(&mut dyn FnMut(EntryChange, &[u8]) -> Result<()>) -> Result<()>;
 
 /// Builds a tree of entries and returns its root. The old tree is unchanged.
 ///
@@ -51,13 +49,14 @@ pub(crate) fn load_entries(target: EntryTarget<'_>, feed: Feed<'_>) -> Result<Tr
 }
 
 fn load_with<P: Probe>(target: EntryTarget<'_>, probe: P, feed: Feed<'_>) -> Result<TreeRoot> {
-    let EntryTarget { layout, options, .. } = target;
+    let EntryTarget { tree, options, .. } = target;
+    let (layout, existing) = (tree.layout(), target.keeps.then(|| tree.view()));
     let folder = options.scratch.clone().unwrap_or(target.scratch);
-    // Whether an entry is added or removed is kept as its place. If there were no entries before,
-    // all are added, and this need not be kept.
-    let has_fates = target.existing.is_some();
+    // Whether an entry is added or removed is kept as its place. If no entry stays, all are added,
+    // and this need not be kept.
+    let keeps_changes = existing.is_some();
     let memory_bytes = options.memory_bytes.max(1 << 20);
-    let mut sorter = Sorter::new(probe, layout.width(), has_fates, memory_bytes, folder);
+    let mut sorter = Sorter::new(probe, layout.width(), keeps_changes, memory_bytes, folder);
     let mut left = target.changes;
     feed(&mut |what, entry| {
         sorter.make_room(left)?;
@@ -66,11 +65,11 @@ fn load_with<P: Probe>(target: EntryTarget<'_>, probe: P, feed: Feed<'_>) -> Res
         Ok(())
     })?;
     let sorted = sorter.finish()?;
-    let existing = target.existing.map_or(0, |view| view.rows());
+    let kept = existing.map_or(0, |view| view.rows());
     let mut merge = EntryMerge {
-        builder: TreeBuilder::new(target.session, layout.clone(), Expected::Rows(existing + sorted.len())),
+        builder: TreeBuilder::new(tree.session(), layout.clone(), Expected::Rows(kept + sorted.len())),
         layout,
-        existing: target.existing.map(|view| view.slices(0..view.rows())),
+        existing: existing.map(|view| view.slices(0..view.rows())),
         slice: &[],
         last: Vec::new(),
         neighbours: target.neighbours,
@@ -79,11 +78,11 @@ fn load_with<P: Probe>(target: EntryTarget<'_>, probe: P, feed: Feed<'_>) -> Res
     merge.builder.finish()
 }
 
-/// A merge under way.
+/// A running merge.
 struct EntryMerge<'x> {
     builder: TreeBuilder<'x>,
     layout: &'x Layout,
-    /// Entries that there were, from the first that is not taken over yet.
+    /// The existing entries that were not copied yet.
     existing: Option<Slices<'x>>,
     slice: &'x [u8],
     /// The entry that was written last.
@@ -96,7 +95,7 @@ impl<'x> EntryMerge<'x> {
         let width = self.layout.width();
         while let Some((entry, what)) = sorted.next()? {
             let is_there = self.existing.is_some() && self.copy_below(entry)?;
-            match (what == Entry::New as u64, is_there) {
+            match (what == EntryChange::Added as u64, is_there) {
                 (true, false) => self.write(entry)?,
                 (false, true) => self.slice = &self.slice[width..],
                 _ => fail!(Corrupt, "an index does not hold what its table does; the file is damaged"),
@@ -111,7 +110,7 @@ impl<'x> EntryMerge<'x> {
         Ok(())
     }
 
-    /// Writes entries that lie side by side. Those within a slice are neighbours already.
+    /// Writes adjacent entries. They come from one slice, so only its ends get new neighbours.
     #[inline]
     fn write(&mut self, entries: &[u8]) -> Result<()> {
         if let Some(neighbours) = self.neighbours {
@@ -125,7 +124,7 @@ impl<'x> EntryMerge<'x> {
         self.builder.push(entries)
     }
 
-    /// Takes over the entries below this one. Whether it is the next.
+    /// Copies the existing entries below this one. Returns whether this one is the next.
     fn copy_below(&mut self, entry: &[u8]) -> Result<bool> {
         let (width, key) = (self.layout.width(), self.layout.key());
         let target = key.normal(entry);

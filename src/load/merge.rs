@@ -1,32 +1,42 @@
-//! Merging sorted records with the rows of a tree into a new tree.
+//! `Merge`: merges sorted records with the rows of a tree into a new tree, and decides what happens
+//! to duplicates. Loads use it.
 
 use std::cmp::Ordering;
 
+use super::options::OnDuplicate;
 use super::source::RecordSource;
-use super::{DuplicateWords, OnDuplicate};
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::TreeRoot;
-use crate::space::WriteSession;
-use crate::tree::{Expected, Probe, Slices, TreeBuilder, View, lower_bound};
+use crate::tree::{Expected, Probe, Slices, TreeBuilder, TreeWriter, lower_bound};
 
-/// What became of a record that was pushed.
+/// The words of the error for two records with the same key.
+#[derive(Clone, Copy)]
+pub(crate) struct DuplicateWords<'x> {
+    /// The key of a record as a person writes it.
+    pub(crate) describe_key: &'x dyn Fn(&[u8]) -> String,
+    /// What can be done about it.
+    pub(crate) way_out: &'x str,
+}
+
+/// What happened to a record that was pushed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Pushed {
     Taken,
-    /// Its key is below that of the one before: it was not taken.
+    /// It was not taken, as its key is below that of the record before.
     OutOfOrder,
 }
 
-/// What is known of where a row comes from that is not the source's present one.
+/// Where the first of two records with one key came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Known {
+pub(super) enum Origin {
     /// The table had it before the load.
     InTable,
-    /// The source gave it, at this place.
+    /// From the source, at this place.
     Place(u64),
-    /// Row n of the tree is the source's record at place n + this.
+    /// From the source: row n of the tree is the record at place n + this.
     Shift(u64),
-    /// It came before, from the table or from the source.
+    /// From the table or the source; it is not known which.
     Before,
 }
 
@@ -34,7 +44,7 @@ pub(super) enum Known {
 #[derive(Debug)]
 pub(super) enum Clash {
     Failed(Error),
-    Twice { record: Vec<u8>, first: Known, second: u64 },
+    Twice { record: Vec<u8>, first: Origin, second: u64 },
 }
 
 impl From<Error> for Clash {
@@ -44,11 +54,11 @@ impl From<Error> for Clash {
 }
 
 impl Clash {
-    pub(super) fn twice(record: &[u8], first: Known, second: u64) -> Clash {
+    pub(super) fn twice(record: &[u8], first: Origin, second: u64) -> Clash {
         Clash::Twice { record: record.to_vec(), first, second }
     }
 
-    /// The error as a person reads it.
+    /// The error message.
     pub(super) fn explain(self, words: DuplicateWords<'_>, source: &dyn RecordSource) -> Error {
         match self {
             Clash::Failed(error) => error,
@@ -56,11 +66,11 @@ impl Clash {
                 let key = (words.describe_key)(&record);
                 let second = source.describe(second);
                 let message = match first {
-                    Known::InTable => format!("key {key} of {second} is in the table already"),
-                    Known::Place(first) | Known::Shift(first) => {
+                    Origin::InTable => format!("key {key} of {second} is in the table already"),
+                    Origin::Place(first) | Origin::Shift(first) => {
                         format!("key {key} comes twice: at {} and at {second}", source.describe(first))
                     }
-                    Known::Before => format!("key {key} of {second} came before"),
+                    Origin::Before => format!("key {key} of {second} came before"),
                 };
                 Error::new(ErrorKind::KeyExists, format!("{message}; {}", words.way_out))
             }
@@ -68,42 +78,41 @@ impl Clash {
     }
 }
 
-/// A merge under way. Records are pushed in key order.
+/// A running merge. Records are pushed in key order.
 pub(super) struct Merge<'s, P: Probe> {
     probe: P,
     on_duplicate: OnDuplicate,
     builder: TreeBuilder<'s>,
     width: usize,
-    /// Rows that were there before, from the first that is not taken over yet.
+    /// The existing rows that were not copied yet.
     existing: Slices<'s>,
     slice: &'s [u8],
     existing_row: u64,
-    known: Known,
-    /// The key of the last record pushed, and where it came from.
+    known: Origin,
+    /// The key of the record that was pushed last, and its place.
     last: Option<P::Word>,
     last_place: u64,
     /// Rows of the new tree so far.
     rows: u64,
     duplicates: u64,
-    /// Place of a record less its row number, as long as that is the same for all.
+    /// The place of a record minus its row number, as long as it is the same for all.
     shift: Option<u64>,
 }
 
 impl<'s, P: Probe> Merge<'s, P> {
     pub(super) fn new(
-        session: &'s WriteSession,
-        existing: View<'s>,
+        tree: &'s TreeWriter,
         probe: P,
         on_duplicate: OnDuplicate,
         expected: Expected,
-        known: Known,
+        known: Origin,
     ) -> Merge<'s, P> {
         Merge {
             probe,
             on_duplicate,
-            builder: TreeBuilder::new(session, existing.layout().clone(), expected),
-            width: existing.layout().width(),
-            existing: existing.slices(0..existing.rows()),
+            builder: TreeBuilder::new(tree.session(), tree.layout().clone(), expected),
+            width: tree.layout().width(),
+            existing: tree.view().slices(0..tree.rows()),
             slice: &[],
             existing_row: 0,
             known,
@@ -115,7 +124,7 @@ impl<'s, P: Probe> Merge<'s, P> {
         }
     }
 
-    /// Takes the next record, unless its key is lower than the last one's.
+    /// Takes the next record, unless its key is lower than that of the last one.
     #[inline]
     pub(super) fn push(&mut self, record: &[u8], place: u64) -> Result<Pushed, Clash> {
         let word = self.probe.stored(record);
@@ -133,7 +142,7 @@ impl<'s, P: Probe> Merge<'s, P> {
                 match self.on_duplicate {
                     OnDuplicate::Error => {
                         let first = match self.known {
-                            Known::Shift(shift) => Known::Place(self.existing_row.wrapping_add(shift)),
+                            Origin::Shift(shift) => Origin::Place(self.existing_row.wrapping_add(shift)),
                             known => known,
                         };
                         return Err(Clash::twice(record, first, place));
@@ -157,28 +166,27 @@ impl<'s, P: Probe> Merge<'s, P> {
         Ok(Pushed::Taken)
     }
 
-    /// A record with the key of the last one.
+    /// Handles a record with the key of the last one.
     #[cold]
     fn push_again(&mut self, record: &[u8], place: u64) -> Result<Pushed, Clash> {
         self.duplicates += 1;
         match self.on_duplicate {
-            OnDuplicate::Error => return Err(Clash::twice(record, Known::Place(self.last_place), place)),
+            OnDuplicate::Error => return Err(Clash::twice(record, Origin::Place(self.last_place), place)),
             OnDuplicate::First => {}
             OnDuplicate::Last => self.builder.replace_last(record),
         }
         Ok(Pushed::Taken)
     }
 
-    /// What is known of the places of the rows built so far, if no others were there before.
-    pub(super) fn known(&self) -> Known {
+    /// Where the rows so far came from, if there were no rows before.
+    pub(super) fn known(&self) -> Origin {
         match self.shift {
-            Some(shift) if shift != u64::MAX && self.duplicates == 0 => Known::Shift(shift),
-            _ => Known::Before,
+            Some(shift) if shift != u64::MAX && self.duplicates == 0 => Origin::Shift(shift),
+            _ => Origin::Before,
         }
     }
 
-    /// Writes all rows that are left behind the last record. Returns the root, and how many
-    /// duplicates there were.
+    /// Copies the rows behind the last record. Returns the root, and the number of duplicates.
     pub(super) fn finish(mut self) -> Result<(TreeRoot, u64)> {
         self.builder.push(self.slice)?;
         for slice in self.existing {
@@ -191,7 +199,7 @@ impl<'s, P: Probe> Merge<'s, P> {
         (!self.slice.is_empty()).then(|| self.probe.stored(self.slice))
     }
 
-    /// Takes over the rows whose keys are below this one.
+    /// Copies the existing rows whose keys are below this one.
     fn copy_below(&mut self, word: P::Word) -> Result<()> {
         loop {
             if self.slice.is_empty() {

@@ -1,5 +1,5 @@
-//! Sorting records by key within a memory budget: what does not fit goes to temporary files in
-//! sorted runs.
+//! `Sorter`: sorts records by key within a memory budget. What does not fit goes to temporary files
+//! as sorted runs. Loads and index builds use it; it knows nothing of trees.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,21 +13,21 @@ use crate::error::{Error, Result};
 use crate::storage::Scratch;
 use crate::tree::Probe;
 
-/// Reading a run takes a buffer of at least so many bytes.
+/// The smallest buffer for reading a run, in bytes.
 const LEAST_BUFFER: usize = 64 << 10;
 
-/// Records on their way into order. Equal keys keep the order in which they came.
+/// Records that are being sorted. Equal keys keep the order in which they came.
 pub(super) struct Sorter<P: Probe> {
     probe: P,
     width: usize,
     folder: PathBuf,
     memory_bytes: usize,
-    /// How many records fit into memory, with their places and what sorting needs.
+    /// How many records fit into memory, with their places and the memory for sorting.
     capacity: usize,
     records: Vec<u8>,
     /// How many records are in memory.
     rows: usize,
-    /// Where they came from, unless that is not asked for.
+    /// The places that the records came from, if they are kept.
     places: Option<Vec<u64>>,
     last: Option<P::Word>,
     in_order: bool,
@@ -40,7 +40,7 @@ pub(super) struct Sorter<P: Probe> {
 struct Run {
     file: Scratch,
     rows: u64,
-    /// How many times its rows were merged: runs of one level are about equally long.
+    /// How often its rows were merged. Runs of one level have about the same length.
     level: u32,
 }
 
@@ -74,17 +74,17 @@ impl<P: Probe> Sorter<P> {
         }
     }
 
-    /// Takes records until memory is full; `false` when the source has no more.
+    /// Reads records until memory is full. Returns `false` if the source has no more.
     pub(super) fn fill(&mut self, source: &mut dyn RecordSource) -> Result<bool> {
         self.fill_to(source, self.capacity)
     }
 
-    /// Takes records until there are so many in memory, or it is full; `false` when the source has
-    /// no more.
+    /// Reads records until this many are in memory, or it is full. Returns `false` if the source
+    /// has no more.
     pub(super) fn fill_to(&mut self, source: &mut dyn RecordSource, rows: usize) -> Result<bool> {
         let rows = rows.min(self.capacity);
-        // Only address space: memory is used as it is written. Growing would copy, and need twice
-        // as much.
+        // This only reserves address space; memory is used as it is written. Growing would copy,
+        // and need twice as much memory.
         let expected = source.rows_hint().map_or(rows, |hint| rows.min((hint as usize).saturating_add(1)));
         self.reserve(expected.max(self.rows) - self.rows);
         let mut record = vec![0; self.width];
@@ -97,7 +97,7 @@ impl<P: Probe> Sorter<P> {
         Ok(true)
     }
 
-    /// Writes out what is in memory if it is full. `left` records are still to come.
+    /// Writes the records in memory to a file if it is full. `left` records are still to come.
     #[inline]
     pub(super) fn make_room(&mut self, left: u64) -> Result<()> {
         if self.len() == self.capacity {
@@ -109,9 +109,8 @@ impl<P: Probe> Sorter<P> {
         Ok(())
     }
 
-    /// Room for so many more records, if there is so much. The number comes from a memory budget or
-    /// the hint of a source, which may name more than the machine has: then the buffers grow as
-    /// they are filled.
+    /// Reserves room for this many more records. The number comes from a memory budget or a hint of
+    /// the source, and may be more than the machine has. Then the buffers grow as they are filled.
     fn reserve(&mut self, rows: usize) {
         let places = self.places.as_mut().map(|places| places.try_reserve_exact(rows));
         if places.is_none_or(|places| places.is_ok()) {
@@ -139,17 +138,17 @@ impl<P: Probe> Sorter<P> {
         self.rows
     }
 
-    /// How many records were taken since the start, or since they were drained.
+    /// How many records came since the start, or since the last drain.
     pub(super) fn taken(&self) -> u64 {
         self.taken
     }
 
-    /// Whether the records in memory came in order.
+    /// Whether the records in memory are in order.
     pub(super) fn is_in_order(&self) -> bool {
         self.in_order
     }
 
-    /// Hands on the records in memory as they came.
+    /// Calls `take` with the records in memory, in the order in which they came.
     pub(super) fn drain(
         &mut self,
         mut take: impl FnMut(&[u8], u64) -> Result<(), Clash>,
@@ -218,7 +217,7 @@ impl<P: Probe> Sorter<P> {
         self.places = self.places.is_some().then(Vec::new);
     }
 
-    /// Bytes of a record in a run.
+    /// The bytes of a record in a run.
     fn run_width(&self) -> usize {
         self.width + if self.places.is_some() { size_of::<u64>() } else { 0 }
     }
@@ -243,7 +242,8 @@ impl<P: Probe> Sorter<P> {
         (self.memory_bytes / LEAST_BUFFER / 2).clamp(8, 256)
     }
 
-    /// Merges the last runs into one when there are as many of one level as are read at once.
+    /// Merges the last runs into one, if as many of one level as are read at once have come
+    /// together.
     fn merge_equal_runs(&mut self) -> Result<()> {
         let fan_in = self.fan_in();
         while let Some(last) = self.runs.last() {
@@ -252,7 +252,7 @@ impl<P: Probe> Sorter<P> {
             if equal < fan_in {
                 return Ok(());
             }
-            // The memory for records is empty now, and lent to the readers.
+            // Memory holds no records now, so the buffers of the readers may take it.
             self.release();
             let runs = self.runs.split_off(self.runs.len() - equal);
             let mut file = self.scratch()?;
@@ -300,7 +300,7 @@ impl<P: Probe> Sorter<P> {
     }
 }
 
-/// Sorted records, to be taken one by one.
+/// Sorted records, which are returned one by one.
 pub(super) enum Sorted<P: Probe> {
     Memory {
         order: std::vec::IntoIter<(P::Word, u32)>,
@@ -329,7 +329,7 @@ impl<P: Probe> Sorted<P> {
         }
     }
 
-    /// How many records there are in all, before any was taken.
+    /// The number of all records. Valid before the first was returned.
     pub(super) fn len(&self) -> u64 {
         match self {
             Sorted::Memory { rows, .. } => *rows as u64,
@@ -345,7 +345,7 @@ impl<P: Probe> Sorted<P> {
     }
 }
 
-/// Several runs read as one. Of equal keys the earlier run's comes first.
+/// Reads several runs as one. Of equal keys, that of the earlier run comes first.
 pub(super) struct Merged<P: Probe> {
     probe: P,
     heap: BinaryHeap<Reverse<(P::Word, usize)>>,
@@ -375,7 +375,7 @@ impl<P: Probe> Merged<P> {
 struct RunReader {
     file: BufReader<Scratch>,
     left: u64,
-    /// The next record, and its place if places are kept.
+    /// The next record, followed by its place if places are kept.
     row: Vec<u8>,
 }
 

@@ -63,14 +63,14 @@ pub trait FieldType: Pod + Send + Sync + sealed::Sealed {
 /// A [`FieldType`] with a value that is reserved for null, so that it can be [`Nullable`]: all but
 /// `Nullable` itself.
 #[diagnostic::on_unimplemented(message = "`{Self}` cannot be nullable")]
-pub trait Reserve: FieldType {
+pub trait NullValue: FieldType {
     /// The value that means null in a nullable field.
     const RESERVED: Self;
 
     /// Whether this is the value that means null.
     ///
     /// ```
-    /// use drystone::{Reserve, Text};
+    /// use drystone::{NullValue, Text};
     ///
     /// assert!(i16::MIN.is_reserved() && !0_i16.is_reserved());
     /// assert!(!Text::<2>::lit("UA").is_reserved());
@@ -93,7 +93,7 @@ macro_rules! field_type {
             const TYPE: Type = $ty;
             const NULLABLE: bool = false;
         }
-        impl<$($generics)*> Reserve for $rust {
+        impl<$($generics)*> NullValue for $rust {
             const RESERVED: $rust = $reserved;
         }
     };
@@ -128,7 +128,7 @@ impl<const N: usize> FieldType for Text<N> {
     const TYPE: Type = Type::Str(length::<N>());
     const NULLABLE: bool = false;
 }
-impl<const N: usize> Reserve for Text<N> {
+impl<const N: usize> NullValue for Text<N> {
     const RESERVED: Text<N> = Text::RESERVED;
 
     fn is_reserved(&self) -> bool {
@@ -141,12 +141,12 @@ impl<E: Enumeration> FieldType for Enumerated<E::Repr, PhantomData<E>> {
     const TYPE: Type = Type::Enum(EnumNames::fixed(E::NAMES));
     const NULLABLE: bool = false;
 }
-impl<E: Enumeration> Reserve for Enumerated<E::Repr, PhantomData<E>> {
+impl<E: Enumeration> NullValue for Enumerated<E::Repr, PhantomData<E>> {
     const RESERVED: Self = Enumerated::<E::Repr, PhantomData<E>>::RESERVED;
 }
 
-impl<T: Reserve> sealed::Sealed for Nullable<T> {}
-impl<T: Reserve> FieldType for Nullable<T> {
+impl<T: NullValue> sealed::Sealed for Nullable<T> {}
+impl<T: NullValue> FieldType for Nullable<T> {
     const TYPE: Type = T::TYPE;
     const NULLABLE: bool = true;
 }
@@ -158,11 +158,11 @@ const fn length<const N: usize>() -> u16 {
 }
 
 /// How a field is named in a call: by its name, its position, or a [`Field`] handle.
-pub trait Selector: Copy + fmt::Debug + selector::Sealed {
+pub trait IntoField: Copy + fmt::Debug + selector::Sealed {
     /// The position of the field in this schema.
     ///
     /// ```
-    /// use drystone::{Schema, Selector};
+    /// use drystone::{IntoField, Schema};
     ///
     /// let schema: Schema = "id: u64, delay: i16?".parse()?;
     /// assert_eq!("delay".position(&schema)?, 1);
@@ -183,19 +183,19 @@ mod selector {
     impl<T: super::FieldType> Sealed for super::Field<T> {}
 }
 
-impl Selector for &str {
+impl IntoField for &str {
     fn position(self, schema: &Schema) -> Result<usize> {
         schema.position(self).ok_or_else(|| schema.no_such_field(self))
     }
 }
 
-impl Selector for &String {
+impl IntoField for &String {
     fn position(self, schema: &Schema) -> Result<usize> {
         self.as_str().position(schema)
     }
 }
 
-impl Selector for usize {
+impl IntoField for usize {
     fn position(self, schema: &Schema) -> Result<usize> {
         let fields = schema.fields().len();
         if self >= fields {
@@ -205,7 +205,7 @@ impl Selector for usize {
     }
 }
 
-impl<T: FieldType> Selector for Field<T> {
+impl<T: FieldType> IntoField for Field<T> {
     fn position(self, schema: &Schema) -> Result<usize> {
         let found = schema.fields().binary_search_by_key(&self.offset(), FieldDef::offset);
         let same = |at: &usize| {

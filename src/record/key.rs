@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use bytemuck::bytes_of;
 
-use super::{Bool, Date, Enumerated, Enumeration, FieldType, Nullable, Reserve, Text, Timestamp, Uuid};
+use super::{Bool, Date, Enumerated, Enumeration, FieldType, NullValue, Nullable, Text, Timestamp, Uuid};
 use crate::schema::Type;
 
 /// A key, or the number of a row. Implemented for every type that a key field can have, and for
@@ -97,7 +97,7 @@ macro_rules! single {
 single! {
     [] u8; [] u16; [] u32; [] u64; [] u128; [] i8; [] i16; [] i32; [] i64; [] i128; [] f32; [] f64;
     [] Bool; [] Date; [] Timestamp; [] Uuid; [const N: usize] Text<N>; [const N: usize] [u8; N];
-    [T: Key + Reserve] Nullable<T>; [E: Enumeration] Enumerated<E::Repr, PhantomData<E>>;
+    [T: Key + NullValue] Nullable<T>; [E: Enumeration] Enumerated<E::Repr, PhantomData<E>>;
 }
 
 macro_rules! tuple {

@@ -26,7 +26,7 @@ use bytemuck::Pod;
 
 pub use boolean::Bool;
 pub use enumeration::{Enum, EnumRepr, Enumerated, Enumeration};
-pub use field::{Field, FieldType, Reserve, Selector};
+pub use field::{Field, FieldType, IntoField, NullValue};
 pub use key::{Key, PrefixOf};
 pub use nullable::Nullable;
 pub use row::{Row, Values};

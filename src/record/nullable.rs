@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 
 use bytemuck::{Pod, Zeroable};
 
-use super::field::Reserve;
+use super::field::NullValue;
 use super::{Bool, Date, Enum, Enumeration, Text, Timestamp, Uuid};
 use crate::error::{Error, Result, fail};
 
@@ -25,7 +25,7 @@ use crate::error::{Error, Result, fail};
 #[repr(transparent)]
 pub struct Nullable<T>(T);
 
-impl<T: Reserve> Nullable<T> {
+impl<T: NullValue> Nullable<T> {
     /// Null.
     pub const NULL: Nullable<T> = Nullable(T::RESERVED);
 
@@ -101,7 +101,7 @@ impl<T: Reserve> Nullable<T> {
     }
 }
 
-impl<T: Reserve> Default for Nullable<T> {
+impl<T: NullValue> Default for Nullable<T> {
     /// Null.
     fn default() -> Nullable<T> {
         Nullable::NULL
@@ -166,52 +166,52 @@ impl<E: Enumeration> From<Option<E>> for Nullable<Enum<E>> {
     }
 }
 
-impl<T: Reserve> From<Nullable<T>> for Option<T> {
+impl<T: NullValue> From<Nullable<T>> for Option<T> {
     fn from(value: Nullable<T>) -> Option<T> {
         value.get()
     }
 }
 
-impl<T: Reserve + PartialEq> PartialEq for Nullable<T> {
+impl<T: NullValue + PartialEq> PartialEq for Nullable<T> {
     fn eq(&self, other: &Nullable<T>) -> bool {
         self.get() == other.get()
     }
 }
 
-impl<T: Reserve + Eq> Eq for Nullable<T> {}
+impl<T: NullValue + Eq> Eq for Nullable<T> {}
 
-impl<T: Reserve + PartialEq> PartialEq<Option<T>> for Nullable<T> {
+impl<T: NullValue + PartialEq> PartialEq<Option<T>> for Nullable<T> {
     fn eq(&self, other: &Option<T>) -> bool {
         self.get() == *other
     }
 }
 
-impl<T: Reserve + PartialOrd> PartialOrd for Nullable<T> {
+impl<T: NullValue + PartialOrd> PartialOrd for Nullable<T> {
     /// Null comes before all values, as `None` does.
     fn partial_cmp(&self, other: &Nullable<T>) -> Option<std::cmp::Ordering> {
         self.get().partial_cmp(&other.get())
     }
 }
 
-impl<T: Reserve + Ord> Ord for Nullable<T> {
+impl<T: NullValue + Ord> Ord for Nullable<T> {
     fn cmp(&self, other: &Nullable<T>) -> std::cmp::Ordering {
         self.get().cmp(&other.get())
     }
 }
 
-impl<T: Reserve + Hash> Hash for Nullable<T> {
+impl<T: NullValue + Hash> Hash for Nullable<T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.get().hash(state);
     }
 }
 
-impl<T: Reserve + fmt::Debug> fmt::Debug for Nullable<T> {
+impl<T: NullValue + fmt::Debug> fmt::Debug for Nullable<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.get().fmt(f)
     }
 }
 
-impl<T: Reserve + fmt::Display> fmt::Display for Nullable<T> {
+impl<T: NullValue + fmt::Display> fmt::Display for Nullable<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.get() {
             Some(value) => value.fmt(f),

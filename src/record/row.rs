@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::field::at_offset;
-use super::{Field, FieldType, Record, RowBuf, Selector, Value};
+use super::{Field, FieldType, IntoField, Record, RowBuf, Value};
 use crate::error::Result;
 use crate::schema::text::write_bytes;
 use crate::schema::{FieldDef, Schema};
@@ -105,7 +105,7 @@ impl<'a> Row<'a> {
     /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) if there is no such field;
     /// [`Corrupt`](crate::ErrorKind::Corrupt) if its bytes are not a valid value, such as text that
     /// is not UTF-8.
-    pub fn get(&self, field: impl Selector) -> Result<Value<'a>> {
+    pub fn get(&self, field: impl IntoField) -> Result<Value<'a>> {
         let (field, stored) = self.stored(field)?;
         field.load(stored)
     }
@@ -158,7 +158,7 @@ impl<'a> Row<'a> {
     ///
     /// # Errors
     /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) if there is no such field.
-    pub fn is_null(&self, field: impl Selector) -> Result<bool> {
+    pub fn is_null(&self, field: impl IntoField) -> Result<bool> {
         let (field, stored) = self.stored(field)?;
         Ok(field.is_null(stored))
     }
@@ -176,7 +176,7 @@ impl<'a> Row<'a> {
     ///
     /// # Errors
     /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) if there is no such field.
-    pub fn stored(&self, field: impl Selector) -> Result<(&'a FieldDef, &'a [u8])> {
+    pub fn stored(&self, field: impl IntoField) -> Result<(&'a FieldDef, &'a [u8])> {
         let field = &self.schema.fields()[field.position(self.schema)?];
         Ok((field, self.bytes_of(field)))
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::field::at_offset;
-use super::{Field, FieldType, Record, Row, Selector, Value, Values};
+use super::{Field, FieldType, IntoField, Record, Row, Value, Values};
 use crate::error::{Result, fail};
 use crate::schema::{FieldDef, Schema};
 
@@ -110,7 +110,7 @@ impl RowBuf {
     /// # Errors
     /// As for [`from_values`](RowBuf::from_values);
     /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) if no field has a name.
-    pub fn from_named<'v, S: Selector, V: Into<Value<'v>>>(
+    pub fn from_named<'v, S: IntoField, V: Into<Value<'v>>>(
         schema: &Schema,
         values: impl IntoIterator<Item = (S, V)>,
     ) -> Result<RowBuf> {
@@ -167,7 +167,7 @@ impl RowBuf {
     /// # Errors
     /// [`FieldNotFound`](crate::ErrorKind::FieldNotFound) if there is no such field;
     /// [`Value`](crate::ErrorKind::Value) if the value does not fit it. The row is then unchanged.
-    pub fn set<'v>(&mut self, field: impl Selector, value: impl Into<Value<'v>>) -> Result<()> {
+    pub fn set<'v>(&mut self, field: impl IntoField, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();
         self.change(field, |field, out| field.store(&value, out))
     }
@@ -185,7 +185,7 @@ impl RowBuf {
     ///
     /// # Errors
     /// As for [`set`](RowBuf::set).
-    pub fn set_text(&mut self, field: impl Selector, text: &str) -> Result<()> {
+    pub fn set_text(&mut self, field: impl IntoField, text: &str) -> Result<()> {
         self.change(field, |field, out| field.parse_text(text, out))
     }
 
@@ -240,7 +240,7 @@ impl RowBuf {
     ///
     /// # Errors
     /// As for [`set`](RowBuf::set).
-    pub fn replace<'v, S: Selector, V: Into<Value<'v>>>(
+    pub fn replace<'v, S: IntoField, V: Into<Value<'v>>>(
         mut self,
         changes: impl IntoIterator<Item = (S, V)>,
     ) -> Result<RowBuf> {
@@ -322,7 +322,7 @@ impl RowBuf {
     ///
     /// # Errors
     /// As for [`Row::get`].
-    pub fn get(&self, field: impl Selector) -> Result<Value<'_>> {
+    pub fn get(&self, field: impl IntoField) -> Result<Value<'_>> {
         self.as_row().get(field)
     }
 
@@ -373,7 +373,7 @@ impl RowBuf {
     ///
     /// # Errors
     /// As for [`Row::is_null`].
-    pub fn is_null(&self, field: impl Selector) -> Result<bool> {
+    pub fn is_null(&self, field: impl IntoField) -> Result<bool> {
         self.as_row().is_null(field)
     }
 
@@ -430,7 +430,7 @@ impl RowBuf {
     /// Calls `write` on a field's stored bytes, and restores the old ones if it fails.
     fn change(
         &mut self,
-        field: impl Selector,
+        field: impl IntoField,
         write: impl FnOnce(&FieldDef, &mut [u8]) -> Result<()>,
     ) -> Result<()> {
         let field = &self.schema.fields()[field.position(&self.schema)?];

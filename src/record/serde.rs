@@ -134,7 +134,7 @@ impl Visitor<'_> for NameSeed<'_> {
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<usize, E> {
-        super::Selector::position(name, self.0).map_err(E::custom)
+        super::IntoField::position(name, self.0).map_err(E::custom)
     }
 }
 

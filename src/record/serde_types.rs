@@ -11,7 +11,7 @@ use std::str::FromStr;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::ser::{self, Serialize, Serializer};
 
-use super::{Bool, Date, Enumerated, Enumeration, Nullable, Reserve, Text, Timestamp, Uuid};
+use super::{Bool, Date, Enumerated, Enumeration, NullValue, Nullable, Text, Timestamp, Uuid};
 
 /// Reads a value from its text.
 struct FromText<T>(&'static str, PhantomData<T>);
@@ -88,13 +88,13 @@ impl<'de> Deserialize<'de> for Bool {
     }
 }
 
-impl<T: Reserve + Serialize> Serialize for Nullable<T> {
+impl<T: NullValue + Serialize> Serialize for Nullable<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.get().serialize(serializer)
     }
 }
 
-impl<'de, T: Reserve + Deserialize<'de>> Deserialize<'de> for Nullable<T> {
+impl<'de, T: NullValue + Deserialize<'de>> Deserialize<'de> for Nullable<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Nullable<T>, D::Error> {
         let value = Option::<T>::deserialize(deserializer)?;
         Nullable::from_option(value).map_err(de::Error::custom)

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{Bool, Date, Nullable, Reserve, Text, Timestamp, Uuid};
+use super::{Bool, Date, NullValue, Nullable, Text, Timestamp, Uuid};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::text::{shown, write_bytes, write_f32, write_f64};
 
@@ -435,7 +435,7 @@ into_variant! {
     [] Uuid, uuid => Value::Uuid(uuid);
     [] Vec<Value<'a>>, elements => Value::Array(elements);
     [T: Into<Value<'a>>] Option<T>, value => value.map_or(Value::Null, Into::into);
-    [T: Reserve + Into<Value<'a>>] Nullable<T>, value => value.get().into();
+    [T: NullValue + Into<Value<'a>>] Nullable<T>, value => value.get().into();
 }
 
 impl<const N: usize> From<Text<N>> for Value<'_> {

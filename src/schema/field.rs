@@ -6,9 +6,7 @@ use std::hash::{Hash, Hasher};
 use super::EnumNames;
 use super::types::{Number, Type};
 use crate::error::{Error, ErrorKind, Result, fail};
-
-/// The longest name of a field, in bytes.
-pub(super) const NAME_BYTES: usize = 64;
+use crate::limits::{NAME_BYTES, ROW_BYTES};
 
 /// A field of a [`Schema`](crate::Schema): name, type, whether it may be null, whether it belongs
 /// to the key, the byte offset in the record, and the default.
@@ -346,8 +344,8 @@ pub(super) fn problem(name: &str, ty: &Type, nullable: bool, key: bool) -> Optio
         "a name cannot contain control characters".into()
     } else if width == 0 {
         format!("{ty} has no bytes; the length goes from 1 to 65535")
-    } else if width > super::ROW_BYTES {
-        format!("{ty} takes {width} bytes, and a record has at most {}", super::ROW_BYTES)
+    } else if width > ROW_BYTES {
+        format!("{ty} takes {width} bytes, and a record has at most {}", ROW_BYTES)
     } else if key && nullable {
         "a key field cannot be null; remove the question mark or the word key".into()
     } else if key && !ty.can_be_key() {

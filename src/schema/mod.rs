@@ -23,16 +23,10 @@ pub(crate) use names::NameList;
 pub use types::{Number, Type};
 
 use crate::error::{Error, ErrorKind, Result, fail};
+use crate::limits::{FIELDS, KEY_BYTES, NAME_BYTES, ROW_BYTES};
 
 #[cfg(target_endian = "big")]
 compile_error!("drystone reads little-endian records in place and has no support for big-endian machines");
-
-/// The widest record, in bytes.
-pub(crate) const ROW_BYTES: usize = 65_535;
-/// The widest key, in bytes.
-pub(crate) const KEY_BYTES: usize = 256;
-/// The most fields of a record.
-pub(crate) const FIELDS: usize = 1024;
 
 /// The layout of a record: its fields in order, packed without padding. Cheap to clone.
 ///
@@ -408,7 +402,7 @@ fn problem(fields: &[FieldDef]) -> Option<(Option<usize>, String)> {
 fn nearest<'n>(wanted: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let lowercase = |name: &str| name.chars().flat_map(char::to_lowercase).collect::<String>();
     // Longer than any name, a wanted one cannot be similar: do not compare all of it.
-    let wanted: String = wanted.chars().take(field::NAME_BYTES + 1).collect();
+    let wanted: String = wanted.chars().take(NAME_BYTES + 1).collect();
     let wanted = lowercase(&wanted);
     let scored = names.map(|name| (strsim::levenshtein(&wanted, &lowercase(name)), name));
     let (changes, name) = scored.min_by_key(|(changes, _)| *changes)?;

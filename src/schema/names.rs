@@ -4,10 +4,10 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::field::NAME_BYTES;
 use super::nearest;
 use super::text::shown;
 use crate::error::{Result, fail};
+use crate::limits::NAME_BYTES;
 
 /// The most names of an enumeration.
 pub(super) const NAMES: usize = 1 << 16;

@@ -9,6 +9,7 @@ use super::text::shown;
 use super::types::Type;
 use super::{NameList, Schema, nearest};
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::{FIELDS, ROW_BYTES};
 
 /// Reads a whole schema.
 pub(super) fn schema(text: &str) -> Result<Schema> {
@@ -18,7 +19,7 @@ pub(super) fn schema(text: &str) -> Result<Schema> {
     let mut width = 0;
     // Beyond the limits reading stops, so that a long text does not cost more memory than a record
     // could have.
-    while !parser.at_end() && fields.len() <= super::FIELDS && width <= super::ROW_BYTES {
+    while !parser.at_end() && fields.len() <= FIELDS && width <= ROW_BYTES {
         starts.push(parser.at);
         let field = parser.field()?;
         width += field.width();

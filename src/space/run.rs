@@ -181,9 +181,21 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::error::ErrorKind;
     use crate::page::{FIRST_ADDRESS, Pages};
     use crate::space::Allocator;
     use crate::storage::MappedFile;
+
+    #[test]
+    fn a_session_that_has_ended_writes_nothing() {
+        let file = MappedFile::anonymous(FIRST_ADDRESS, 0).unwrap();
+        let session = WriteSession::new(Arc::new(Pages::new(Box::new(file))), Allocator::new(1));
+        assert!(session.finish().is_some());
+        let mut writer = RunWriter::new(&session, Room::End(u64::MAX));
+        let written = writer.push_aligned(&[1; PAGE_BYTES]).and_then(|_| writer.finish());
+        assert_eq!(written.unwrap_err().kind(), ErrorKind::Usage);
+        assert!(session.check_failed().is_err() && session.finish().is_none());
+    }
 
     #[test]
     fn what_is_written_over_a_verified_node_is_not_taken_for_verified() {

@@ -2,7 +2,7 @@
 //! the list of what was written. The trees write through it; the commit takes it apart.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 
@@ -25,10 +25,16 @@ pub(crate) struct WriteSession {
     /// Bytes of the file that may be written. Behind them, a thread that makes the file longer may
     /// still be writing zeros.
     length: Mutex<u64>,
-    /// Set by the thread whose call failed, which still holds its table. Other threads see it at
-    /// `commit` at the latest, since that takes the whole transaction.
-    failed: AtomicBool,
+    /// [`OPEN`], [`FAILED`] or [`ENDED`]. A thread sets it while it holds its table. Other threads see
+    /// it at `commit` at the latest, since that takes the whole transaction.
+    status: AtomicU8,
 }
+
+const OPEN: u8 = 0;
+/// A call ended halfway: nothing may be committed.
+const FAILED: u8 = 1;
+/// The transaction took the state out, to commit it or to give it up.
+const ENDED: u8 = 2;
 
 struct SessionState {
     allocator: Allocator,
@@ -56,7 +62,7 @@ impl WriteSession {
             cleared: 0,
         };
         let length = Mutex::new(pages.storage().mapping().len());
-        WriteSession { pages, state: Mutex::new(state), length, failed: AtomicBool::new(false) }
+        WriteSession { pages, state: Mutex::new(state), length, status: AtomicU8::new(OPEN) }
     }
 
     /// What the transaction reads through: committed pages and the ones it has written itself.
@@ -82,7 +88,7 @@ impl WriteSession {
     /// After a write that failed part of the way nothing that was edited can be relied on: the
     /// transaction must not commit.
     pub(crate) fn fail(&self) {
-        self.failed.store(true, Ordering::Release);
+        let _ = self.status.compare_exchange(OPEN, FAILED, Ordering::Release, Ordering::Relaxed);
     }
 
     /// Runs steps of which all or none may be committed. If one of them fails or panics, the
@@ -106,17 +112,25 @@ impl WriteSession {
     }
 
     /// An error if the session has failed: what was edited is not whole, and must neither be edited
-    /// further nor committed.
+    /// further nor committed. Also an error if the session has ended.
     #[inline]
     pub(crate) fn check_failed(&self) -> Result<()> {
-        if self.failed.load(Ordering::Acquire) {
-            fail!(
-                Usage,
-                "an earlier call in this transaction ended halfway, by an error while it wrote or by a panic; drop the \
-                 transaction and begin another"
-            );
+        if self.status.load(Ordering::Acquire) != OPEN {
+            return self.refuse();
         }
         Ok(())
+    }
+
+    #[cold]
+    fn refuse(&self) -> Result<()> {
+        if self.status.load(Ordering::Acquire) == ENDED {
+            fail!(Usage, "the transaction is over");
+        }
+        fail!(
+            Usage,
+            "an earlier call in this transaction ended halfway, by an error while it wrote or by a panic; drop the \
+             transaction and begin another"
+        )
     }
 
     /// Notes that a tree with this many bytes of rows was cleared or dropped.
@@ -179,11 +193,19 @@ impl WriteSession {
         gap.map(|(page, _)| page * PAGE_BYTES as u64)
     }
 
-    /// Ends the session: the free space as it is now, the runs that were written (or `None` if they
-    /// are too many for a commit list), and whether to trim the file.
-    pub(crate) fn finish(self) -> (Allocator, Option<Vec<WrittenRun>>, bool) {
-        let state = self.state.into_inner();
-        (state.allocator, (!state.large).then_some(state.written), state.trim)
+    /// Ends the session and takes its state out: the free space as it is now, the runs that were
+    /// written (or `None` if they are too many for a commit list), and whether to trim the file.
+    ///
+    /// The trees of the transaction still hold the session after that. They can read through it, but
+    /// no longer write. `None` if the session has ended before.
+    pub(crate) fn finish(&self) -> Option<(Allocator, Option<Vec<WrittenRun>>, bool)> {
+        if self.status.swap(ENDED, Ordering::AcqRel) == ENDED {
+            return None;
+        }
+        let mut state = self.state.lock();
+        let allocator = std::mem::replace(&mut state.allocator, Allocator::new(0));
+        let written = std::mem::take(&mut state.written);
+        Some((allocator, (!state.large).then_some(written), state.trim))
     }
 
     /// The free space, for a writer of runs.
@@ -193,6 +215,9 @@ impl WriteSession {
 
     /// Writes whole pages that were allocated, and puts them on the commit list.
     pub(super) fn write_run(&self, address: u64, bytes: &[u8]) -> Result<()> {
+        if self.status.load(Ordering::Acquire) == ENDED {
+            return self.refuse();
+        }
         self.pages.forget(address, bytes.len() as u64);
         let storage = self.pages.storage();
         storage

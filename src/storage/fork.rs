@@ -52,6 +52,38 @@ impl Process {
     }
 }
 
+/// A value that each process has for itself. A child of a fork gets a new one, so that it never waits
+/// for a lock that a thread of its parent held at the fork: that thread does not exist in the child.
+pub(crate) struct PerProcess<T: 'static>(AtomicPtr<Owned<T>>);
+
+struct Owned<T> {
+    process: Process,
+    value: T,
+}
+
+impl<T: Default> PerProcess<T> {
+    pub(crate) const fn new() -> PerProcess<T> {
+        PerProcess(AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    /// The value of this process. It takes no lock.
+    pub(crate) fn get(&self) -> &'static T {
+        let this = Process::this();
+        loop {
+            let found = self.0.load(Ordering::SeqCst);
+            // SAFETY: null, or a value that was leaked, so it lives forever and is only shared.
+            if let Some(owned) = unsafe { found.as_ref() }
+                && owned.process == this
+            {
+                return &owned.value;
+            }
+            // Never freed: a process has one, or a few if threads come here at the same time.
+            let new = Box::leak(Box::new(Owned { process: this, value: T::default() }));
+            let _ = self.0.compare_exchange(found, new, Ordering::SeqCst, Ordering::SeqCst);
+        }
+    }
+}
+
 /// A place for a descriptor. Places are never freed, so that the child of a fork can walk them
 /// without a lock.
 pub(super) struct Entry {

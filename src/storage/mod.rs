@@ -32,7 +32,7 @@ pub(crate) use create::{Rights, real_path};
 #[cfg(test)]
 pub(crate) use failing::Failing;
 pub(crate) use file::MappedFile;
-pub(crate) use fork::Process;
+pub(crate) use fork::{PerProcess, Process};
 pub(crate) use lock::{Claim, OsLockFile, has_no_locks};
 pub(crate) use map::{Mapping, Window, prefetch};
 pub(crate) use new_file::NewFile;

@@ -1,53 +1,54 @@
-//! Giving a table another shape: other fields, with its rows as they are or converted one by one,
-//! and the indexes after them. An error, or a panic of the conversion, leaves the table as it was.
+//! Giving a table another schema: its rows stay as they are or are converted one by one, and the
+//! indexes follow. Part of `TableWriter`. An error or a panic of the conversion leaves the table as
+//! it was.
 
 use std::iter::Fuse;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::entry::entry_schema;
-use super::open::OpenTable;
-use super::open_index::{OpenIndex, Rows};
-use super::writer::describe_key;
+use super::index_writer::{IndexWriter, RowsToIndex};
+use super::reader::describe_key;
+use super::writer::TableWriter;
 use crate::catalog::{Definition, Role, entry_layout, field_rows, layout_for};
 use crate::error::{Error, ErrorKind, Result};
-use crate::load::{DuplicateWords, LoadOptions, Loaded, RecordSource, Target, load};
+use crate::load::{DuplicateWords, LoadOptions, LoadTarget, Loaded, RecordSource, load};
 use crate::schema::{FieldDef, Schema};
-use crate::space::WriteSession;
-use crate::tree::{Edited, Slices, View};
+use crate::tree::{Slices, TreeWriter, View};
 
-/// What a table is to be.
+/// The new definitions of a table and its indexes.
 pub(crate) struct NewShape {
     definition: Definition,
-    /// Its indexes in the order in which the table has them, and whether their entries stay.
+    /// The indexes in the order of the table, and whether their entries stay.
     indexes: Vec<(Definition, bool)>,
 }
 
-/// What becomes of the entries of indexes.
+/// What happens to the entries of indexes.
 #[derive(Clone, Copy)]
 pub(crate) enum Entries {
-    /// They have the same bytes as before, and so have the rows.
+    /// Rows and entries keep their bytes.
     Stay,
-    /// They are rebuilt where one of their fields has other bytes.
+    /// Entries are rebuilt if the bytes of one of their fields change.
     Follow,
-    /// They are rebuilt.
+    /// Entries are rebuilt.
     Rebuild,
 }
 
 /// Writes a row of the new shape from one of the old shape.
 pub(crate) type Convert<'c> = &'c mut dyn FnMut(&[u8], &mut [u8]) -> Result<()>;
 
-/// Writes a table or an index into the catalog: what it was, and what it is.
+/// Writes a table or an index to the catalog. Receives the old and the new definition.
 pub(crate) type Enter<'e> = &'e mut dyn FnMut(&Definition, &Definition) -> Result<()>;
 
-impl OpenTable {
-    /// The names of the fields that an index of this table is on.
+impl TableWriter {
+    /// The names of the indexed fields of an index.
     pub(crate) fn indexed(index: &Definition) -> impl Iterator<Item = &str> {
         let fields = if let Role::Index { fields, .. } = index.role { fields } else { 0 };
         index.schema.fields().iter().take(fields.into()).map(FieldDef::name)
     }
 
-    /// What the table and its indexes are to be with this schema. `renamed` has the old and the new
-    /// name of a field. A leaf size that was chosen is kept where the new rows allow it.
+    /// The new definitions of the table and its indexes, with this schema. `renamed` has the old
+    /// and the new name of a field. A leaf size that was chosen is kept if the new rows allow it.
     pub(crate) fn shape(
         &self,
         schema: &Schema,
@@ -70,7 +71,7 @@ impl OpenTable {
         };
         let (mut indexes, mut refused) = (Vec::new(), Vec::new());
         for index in self.indexes() {
-            let names: Vec<&str> = OpenTable::indexed(index).map(new_name).collect();
+            let names: Vec<&str> = TableWriter::indexed(index).map(new_name).collect();
             let entry = entry_schema(schema, &names);
             match entry.and_then(|entry| new_index(index, &entry, entries, schema.is_keyed())) {
                 Ok(index) => indexes.push(index),
@@ -84,14 +85,9 @@ impl OpenTable {
         Ok(NewShape { definition, indexes })
     }
 
-    /// Gives the table a shape in which its rows and entries have the same bytes. O(1).
-    pub(crate) fn relabel(
-        &mut self,
-        session: &WriteSession,
-        shape: NewShape,
-        enter: Enter<'_>,
-    ) -> Result<()> {
-        session.all_or_none(|| {
+    /// Gives the table a shape in which rows and entries keep their bytes. O(1).
+    pub(crate) fn relabel(&mut self, shape: NewShape, enter: Enter<'_>) -> Result<()> {
+        Arc::clone(self.tree.session()).all_or_none(|| {
             let old = std::mem::replace(&mut self.definition, shape.definition);
             enter(&old, &self.definition)?;
             for (index, (definition, _)) in self.indexes.iter_mut().zip(shape.indexes) {
@@ -103,40 +99,35 @@ impl OpenTable {
         })
     }
 
-    /// Calls `look` with all rows, until an error, which is returned with the row that it is about.
-    pub(crate) fn each_row(
-        &self,
-        session: &WriteSession,
-        look: &mut dyn FnMut(&[u8]) -> Result<()>,
-    ) -> Result<()> {
+    /// Calls `look` with each row until it fails. The error names the row.
+    pub(crate) fn each_row(&self, look: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let look = &mut |row: &[u8], _: &mut [u8]| look(row);
-        let mut rows = OldRows::new(&self.definition, self.view(session), look);
+        let mut rows = OldRows::new(&self.definition, self.view(), look);
         while rows.next_record(&mut [])? {}
         Ok(())
     }
 
-    /// Gives the table a shape in which its rows are what `convert` makes of them, sorted by their
-    /// new key. Everything is built beside what there is, and takes its place when it is whole.
+    /// Gives the table a shape whose rows are the results of `convert`, sorted by their new key.
+    /// All trees are built first, and then replace the old ones.
     pub(crate) fn rebuild(
         &mut self,
-        session: &WriteSession,
         shape: NewShape,
         convert: Convert<'_>,
         (scratch, options): (&Path, &LoadOptions),
         enter: Enter<'_>,
     ) -> Result<()> {
-        let mut tree = self.convert_rows(session, &shape.definition, convert, (scratch, options))?;
-        let indexes = match build_indexes(session, &shape, &tree, (scratch, options)) {
+        let mut tree = self.convert_rows(&shape.definition, convert, (scratch, options))?;
+        let indexes = match build_indexes(&shape, &tree, (scratch, options)) {
             Ok(indexes) => indexes,
             Err(error) => {
-                tree.clear(session)?;
+                tree.clear()?;
                 return Err(error);
             }
         };
-        session.all_or_none(|| {
-            self.tree.clear(session)?;
+        Arc::clone(self.tree.session()).all_or_none(|| {
+            self.tree.clear()?;
             self.tree = tree;
-            // In the catalog it starts nowhere until the tree is flushed.
+            // The catalog has no root for it until the tree is flushed.
             let definition = Definition { root: Default::default(), ..shape.definition };
             let old = std::mem::replace(&mut self.definition, definition);
             enter(&old, &self.definition)?;
@@ -144,7 +135,7 @@ impl OpenTable {
             for (index, ((definition, _), rebuilt)) in self.indexes.iter_mut().zip(new) {
                 let old = match rebuilt {
                     Some(rebuilt) => {
-                        index.clear(session)?;
+                        index.clear()?;
                         std::mem::replace(index, rebuilt).definition
                     }
                     None => std::mem::replace(&mut index.definition, definition),
@@ -156,33 +147,32 @@ impl OpenTable {
         })
     }
 
-    /// The rows as `convert` makes them, as a tree of their own.
+    /// Builds a tree of the converted rows.
     fn convert_rows(
         &self,
-        session: &WriteSession,
         new: &Definition,
         convert: Convert<'_>,
         (scratch, options): (&Path, &LoadOptions),
-    ) -> Result<Edited> {
-        let mut source = OldRows::new(&self.definition, self.view(session), convert);
-        let mut tree = Edited::empty(new.layout.clone());
+    ) -> Result<TreeWriter> {
+        let mut source = OldRows::new(&self.definition, self.view(), convert);
+        let mut tree = TreeWriter::empty(self.tree.session(), new.layout.clone());
         let words = DuplicateWords {
             describe_key: &|record| describe_key(new, record),
             way_out: "the rows must have different keys; remove one, or choose another key",
         };
         let (replaced_rows, scratch) = (self.rows(), scratch.to_owned());
-        let target = Target { session, tree: &mut tree, replaced_rows, scratch, words };
+        let target = LoadTarget { tree: &mut tree, replaced_rows, scratch, words };
         let root = match load(target, &mut source, options)?.0 {
             Loaded::Tree { root, .. } => root,
-            Loaded::Few(_) | Loaded::Appended => tree.flush(session)?,
+            Loaded::Few(_) | Loaded::Appended => tree.flush()?,
         };
-        let mut tree = Edited::empty(new.layout.clone());
-        tree.replace(session, root)?;
+        let mut tree = TreeWriter::empty(self.tree.session(), new.layout.clone());
+        tree.replace(root)?;
         Ok(tree)
     }
 }
 
-/// What an index is to be that has such entries, and whether those that it has can stay.
+/// The new definition of an index with these entries, and whether the old entries can stay.
 fn new_index(
     old: &Definition,
     entry: &Schema,
@@ -194,7 +184,7 @@ fn new_index(
         Entries::Stay => true,
         Entries::Rebuild => false,
         Entries::Follow => {
-            // The last field is the number of the row where there is no key, whatever its name is.
+            // Without a key, the last field is the number of the row, and its name does not matter.
             let named = to.len() - usize::from(!is_keyed);
             from.len() == to.len()
                 && from.iter().zip(to).all(|(from, to)| from.has_same_bytes(to))
@@ -208,29 +198,28 @@ fn new_index(
     Ok((definition, stays))
 }
 
-/// Builds those indexes whose entries do not stay. After an error nothing is left of them.
+/// Builds the indexes whose entries do not stay. After an error, none of them is left.
 fn build_indexes(
-    session: &WriteSession,
     shape: &NewShape,
-    tree: &Edited,
+    tree: &TreeWriter,
     (scratch, options): (&Path, &LoadOptions),
-) -> Result<Vec<Option<OpenIndex>>> {
-    let mut built: Vec<Option<OpenIndex>> = Vec::new();
+) -> Result<Vec<Option<IndexWriter>>> {
+    let mut built: Vec<Option<IndexWriter>> = Vec::new();
     for (definition, stays) in &shape.indexes {
         if *stays {
             built.push(None);
             continue;
         }
         let empty = Definition { root: Default::default(), ..definition.clone() };
-        let index = OpenIndex::new(session, &shape.definition, empty).and_then(|mut index| {
+        let index = IndexWriter::new(tree.session(), &shape.definition, empty).and_then(|mut index| {
             let name = &shape.definition.name;
-            let root = index.build(session, name, Rows::All(tree), scratch, options)?;
-            index.replace(session, root).map(|()| index)
+            let root = index.build(name, RowsToIndex::All(tree), scratch, options)?;
+            index.replace(root).map(|()| index)
         });
         match index {
             Ok(index) => built.push(Some(index)),
             Err(error) => {
-                built.iter_mut().flatten().try_for_each(|index| index.clear(session))?;
+                built.iter_mut().flatten().try_for_each(|index| index.clear())?;
                 return Err(error);
             }
         }
@@ -238,14 +227,14 @@ fn build_indexes(
     Ok(built)
 }
 
-/// The rows of a table as a source of converted ones.
+/// The rows of a table, converted, as the source of a load.
 struct OldRows<'s, 'c> {
     definition: &'s Definition,
     view: View<'s>,
     slices: Fuse<Slices<'s>>,
-    /// What is left of the present slice.
+    /// The rest of the current slice.
     slice: &'s [u8],
-    /// How many rows were converted.
+    /// The number of rows that were converted.
     done: u64,
     convert: Convert<'c>,
 }

@@ -4,8 +4,8 @@ use std::borrow::Borrow;
 use std::ops::{Bound, RangeBounds};
 
 use super::kind::{Dyn, RowKind};
-use super::open::RowKey;
 use super::reader::row_number;
+use super::writer::RowKey;
 
 use super::table::encode_keys;
 use super::table_mut::TableMut;
@@ -95,7 +95,7 @@ impl<R: RowKind> TableMut<'_, R> {
         schema: &Schema,
         change: impl FnOnce(&mut R::Buf) -> Result<()>,
     ) -> Result<()> {
-        let session = self.writer.home.session();
+        let session = self.writer.transaction.session();
         let before = undo.befores.len();
         // Whether it was the caller's closure that failed.
         let mut refused = false;

@@ -1,17 +1,19 @@
-//! What an index keeps of a row: the fields that are indexed, then what is left of the row's key,
-//! or its number.
+//! `EntryShape`: how an index entry follows from a row, and the key of the row from the entry.
+//! Readers and writers of indexes, queries and `check` use it.
 
 use std::ops::Range;
 
-use crate::catalog::{Definition, INDEXED_LIMIT, Role};
+use crate::catalog::{Definition, Role};
 use crate::error::{Error, ErrorKind, Result, fail};
+use crate::limits::INDEXED_FIELDS;
 use crate::schema::{FieldDef, Schema, Type};
 
-/// How the entries of an index are made of rows, and how a row is found by its entry.
+/// How entries follow from rows, and keys from entries. An entry has the indexed fields, then the
+/// other fields of the table's key, or the number of the row.
 ///
 /// ```text
 /// row      key: due, carrier, number │ … │ tail │ …       indexed: tail, due
-/// entry    tail │ due │ carrier, number                   carrier and number are what is left of the key
+/// entry    tail │ due │ carrier, number                   carrier and number: the rest of the key
 /// ```
 #[derive(Clone, Debug)]
 pub(crate) struct EntryShape {
@@ -20,12 +22,12 @@ pub(crate) struct EntryShape {
     indexed_width: usize,
     /// From a row to its entry.
     of_row: Vec<Piece>,
-    /// Where the number of a row stands that has no key.
+    /// The offset of the row number in an entry, if the table has no key.
     number_at: Option<usize>,
     /// From an entry to the key of its row.
     of_entry: Vec<Piece>,
     key_width: usize,
-    /// Nullable indexed fields, in the layout of an entry.
+    /// The nullable indexed fields, with their offsets in an entry.
     nullable: Vec<FieldDef>,
     pub(crate) is_unique: bool,
 }
@@ -39,7 +41,7 @@ struct Piece {
 }
 
 impl Piece {
-    /// The usual lengths are copied without a call.
+    /// Copies the usual lengths without a call.
     #[inline(always)]
     fn copy(self, from: &[u8], to: &mut [u8]) {
         let (from, to) = (&from[self.from..self.from + self.len], &mut to[self.to..self.to + self.len]);
@@ -53,8 +55,8 @@ impl Piece {
 
 /// The schema of the entries of an index on these fields of a table.
 pub(crate) fn entry_schema<S: AsRef<str>>(table: &Schema, indexed: &[S]) -> Result<Schema> {
-    if indexed.is_empty() || indexed.len() > INDEXED_LIMIT {
-        fail!(Schema, "an index is on 1 to {INDEXED_LIMIT} fields, not on {}", indexed.len());
+    if indexed.is_empty() || indexed.len() > INDEXED_FIELDS {
+        fail!(Schema, "an index is on 1 to {INDEXED_FIELDS} fields, not on {}", indexed.len());
     }
     let plain = |field: &FieldDef| FieldDef::of(field.name(), field.ty(), field.is_nullable(), false);
     let mut fields = Vec::new();
@@ -81,7 +83,7 @@ pub(crate) fn entry_schema<S: AsRef<str>>(table: &Schema, indexed: &[S]) -> Resu
 }
 
 impl EntryShape {
-    /// How this index is made of the rows of this table.
+    /// The shape of the entries of an index on a table.
     pub(crate) fn new(table: &Definition, index: &Definition) -> Result<EntryShape> {
         let Role::Index { fields, unique, .. } = index.role else {
             fail!(Usage, "{:?} is a table, not an index", index.name)
@@ -97,7 +99,7 @@ impl EntryShape {
                 table.schema
             );
         }
-        // The number of the row comes last where it has no key.
+        // If the table has no key, the number of the row comes last.
         let number_at = (!table.schema.is_keyed()).then(|| entry.width() - size_of::<u64>());
         let (mut of_row, mut of_entry) = (Vec::new(), Vec::new());
         for field in entry.fields().iter().filter(|field| Some(field.offset()) != number_at) {
@@ -138,7 +140,7 @@ impl EntryShape {
         self.key_width
     }
 
-    /// Makes the entry of a row. Its number counts only where the table has no key.
+    /// Writes the entry of a row. The number is used only if the table has no key.
     #[inline]
     pub(crate) fn entry(&self, record: &[u8], number: u64, entry: &mut Vec<u8>) {
         entry.resize(self.width, 0);
@@ -150,7 +152,7 @@ impl EntryShape {
         }
     }
 
-    /// The key of the row that an entry is of, in stored form.
+    /// Writes the stored key of the row of an entry.
     #[inline]
     pub(crate) fn key(&self, entry: &[u8], key: &mut [u8]) {
         for piece in &self.of_entry {
@@ -158,7 +160,7 @@ impl EntryShape {
         }
     }
 
-    /// The same where it stands in the entry as it does in the row, without a copy.
+    /// The stored key of the row, without a copy, if it is one piece of the entry.
     #[inline]
     pub(crate) fn whole_key<'e>(&self, entry: &'e [u8]) -> Option<&'e [u8]> {
         match self.of_entry[..] {
@@ -167,8 +169,8 @@ impl EntryShape {
         }
     }
 
-    /// Whether two entries must not both be: the index is unique, and they have the same values, of
-    /// which none is null.
+    /// Whether two entries must not both exist: the index is unique, and they have the same values,
+    /// none of them null.
     #[inline]
     pub(crate) fn clash(&self, one: &[u8], other: &[u8]) -> bool {
         self.is_unique && one[self.indexed()] == other[self.indexed()] && !self.has_null(one)
@@ -182,7 +184,7 @@ impl EntryShape {
     }
 }
 
-/// Appends a piece, to the last one if it goes on where that ends.
+/// Appends a piece. It lengthens the last piece if it continues it.
 fn join(pieces: &mut Vec<Piece>, piece: Piece) {
     if let Some(last) = pieces.last_mut()
         && last.from + last.len == piece.from
@@ -194,7 +196,7 @@ fn join(pieces: &mut Vec<Piece>, piece: Piece) {
     }
 }
 
-/// The error that two rows have the same values in a unique index.
+/// The error for two rows with the same values in a unique index.
 pub(crate) fn twice(table: &str, index: &Definition, shape: &EntryShape, one: &[u8], other: &[u8]) -> Error {
     let mut values = String::new();
     let (mut rows, mut separator) = ([String::new(), String::new()], "");

@@ -229,7 +229,8 @@ values! {
 /// let read = db.read()?;
 /// let by_weight = read.table::<Edge>("edges")?.index("by_weight")?;
 /// assert_eq!(by_weight.get(4_u32)?, Some(&Edge { from: 1, to: 3, weight: 4 }));
-/// let heavy: Vec<u32> = by_weight.prefix(9_u32)?.map(|edge| edge.map(|edge| edge.from)).collect::<Result<_, _>>()?;
+/// let heavy = by_weight.prefix(9_u32)?.map(|edge| edge.map(|edge| edge.from));
+/// let heavy: Vec<u32> = heavy.collect::<Result<_, _>>()?;
 /// assert_eq!(heavy, [1, 2]);
 /// assert_eq!(by_weight.range(..9_u32)?.len(), 1);
 /// # Ok::<(), drystone::Error>(())

@@ -1,4 +1,4 @@
-//! Reading through an index as bytes: what all kinds of rows share.
+//! `IndexReader`: reads a table through one of its indexes, as bytes. `Index<R>` stands on it.
 
 use std::collections::VecDeque;
 use std::ops::{Bound, Range};
@@ -9,8 +9,9 @@ use super::kind::{Dyn, encode_fields};
 use super::reader::Reader;
 use super::rows::Rows;
 use crate::error::{Error, ErrorKind, Result, fail};
+use crate::limits::KEY_BYTES;
 use crate::record::Value;
-use crate::schema::{FieldDef, KEY_BYTES, Type};
+use crate::schema::{FieldDef, Type};
 use crate::tree::KeyShape;
 
 /// An index, and the table that it is on.
@@ -19,7 +20,7 @@ pub(super) struct IndexReader<'t> {
     pub(super) table: Reader<'t>,
     pub(super) entries: Reader<'t>,
     shape: Arc<EntryShape>,
-    /// How the indexed fields alone compare.
+    /// The shape of the indexed fields alone.
     indexed: Arc<KeyShape>,
     /// The type of each field of an entry, and whether it may be null.
     types: Arc<[(Type, bool)]>,
@@ -28,8 +29,8 @@ pub(super) struct IndexReader<'t> {
 impl<'t> IndexReader<'t> {
     pub(super) fn new(table: Reader<'t>, name: &str) -> Result<IndexReader<'t>> {
         let entries = table.index(name)?;
-        let shape = EntryShape::new(table.definition, entries.definition)
-            .map_err(|error| table.place_error(error))?;
+        let shape =
+            EntryShape::new(table.definition, entries.definition).map_err(|error| table.in_table(error))?;
         let fields = entries.definition.schema.fields().iter();
         let indexed = fields.take_while(|field| field.offset() < shape.indexed().end).count();
         let indexed = entries.definition.layout.key().leading(indexed);
@@ -50,8 +51,7 @@ impl<'t> IndexReader<'t> {
     }
 
     /// An error unless a typed key with these fields, `stored` as given, has the types of all
-    /// indexed fields. That its width is theirs is not enough: the bytes of an `f64` are no `f32`
-    /// nor `u64`.
+    /// indexed fields. The same width is not enough: the bytes of an `f64` are not a `u64`.
     #[inline(always)]
     pub(super) fn check_whole(&self, fields: &[(Type, bool)], stored: &[u8]) -> Result<()> {
         if stored.len() == self.shape.indexed().end && self.types.starts_with(fields) {
@@ -60,7 +60,7 @@ impl<'t> IndexReader<'t> {
         self.check_nullable(fields, stored, self.fields())
     }
 
-    /// The same where the key may have fewer fields, or goes on into the key of the row.
+    /// The same for a key that may have fewer fields, or continue into the key of the row.
     #[inline(always)]
     pub(super) fn check_leading(&self, fields: &[(Type, bool)], stored: &[u8]) -> Result<()> {
         if self.types.starts_with(fields) {
@@ -71,7 +71,7 @@ impl<'t> IndexReader<'t> {
     }
 
     /// A nullable field is looked up by a `Nullable`, or by a plain value of its type, unless that
-    /// is the one that stands for null there.
+    /// value is the one that means null.
     #[inline(never)]
     fn check_nullable(&self, key: &[(Type, bool)], stored: &[u8], fields: &[FieldDef]) -> Result<()> {
         let same = |((ty, nullable), field): (&(Type, bool), &FieldDef)| {
@@ -100,7 +100,7 @@ impl<'t> IndexReader<'t> {
         if values.len() > fields.len() {
             return Err(self.wrong_count(values.len()));
         }
-        encode_fields(fields, values).map_err(|error| self.entries.place_error(error))
+        encode_fields(fields, values).map_err(|error| self.entries.in_table(error))
     }
 
     /// The same for all indexed fields.
@@ -144,7 +144,7 @@ impl<'t> IndexReader<'t> {
     #[inline(always)]
     pub(super) fn get(&self, values: &[u8]) -> Result<Option<&'t [u8]>> {
         let found = self.entries.view.first_from(&self.indexed, values);
-        match found.map_err(|error| self.entries.place_error(error))? {
+        match found.map_err(|error| self.entries.in_table(error))? {
             Some(entry) if entry.starts_with(values) => self.row(entry).map(Some),
             _ => Ok(None),
         }
@@ -176,7 +176,7 @@ impl<'t> IndexReader<'t> {
     fn row_of(&self, key: &[u8]) -> Result<&'t [u8]> {
         match self.table.find(key)? {
             Some(row) => Ok(row),
-            None => self.no_row(),
+            None => Err(self.table.no_row_of(self.entries.definition)),
         }
     }
 
@@ -201,32 +201,22 @@ impl<'t> IndexReader<'t> {
             keys: Vec::new(),
         }
     }
-
-    #[cold]
-    fn no_row<R>(&self) -> Result<R> {
-        fail!(
-            Corrupt,
-            "index {:?} has a row that table {:?} has not; the file is damaged",
-            self.entries.definition.name,
-            self.table.definition.name
-        );
-    }
 }
 
-/// The rows of a range of entries, from both ends. Rows are looked up side by side, ever more of
-/// them at once.
+/// The rows of a range of entries, from both ends. Rows are looked up in batches that become
+/// larger.
 #[derive(Clone)]
 pub(super) struct IndexScan<'t> {
     pub(super) index: IndexReader<'t>,
     entries: Rows<'t, Dyn>,
-    /// Rows that were looked up and not handed out yet.
+    /// Rows that were looked up and not returned yet.
     front: VecDeque<&'t [u8]>,
     back: VecDeque<&'t [u8]>,
     batch: usize,
     keys: Vec<u8>,
 }
 
-/// How many rows are looked up together, at most.
+/// The most rows that are looked up together.
 const BATCH: usize = 64;
 
 impl<'t> IndexScan<'t> {
@@ -234,7 +224,7 @@ impl<'t> IndexScan<'t> {
         self.entries.len() + (self.front.len() + self.back.len()) as u64
     }
 
-    /// The entries of the rows that are left, but for those that were looked up already.
+    /// The entries of the rows that were not looked up yet.
     pub(super) fn into_entries(self) -> Rows<'t, Dyn> {
         self.entries
     }
@@ -255,13 +245,13 @@ impl<'t> IndexScan<'t> {
             match row {
                 Some(row) if from_back => back.push_front(row),
                 Some(row) => front.push_back(row),
-                None => return index.no_row(),
+                None => return Err(index.table.no_row_of(index.entries.definition)),
             }
             Ok(())
         })
     }
 
-    /// After an error nothing comes any more.
+    /// Ends the scan, after an error.
     fn end(&mut self) {
         (self.front, self.back) = (VecDeque::new(), VecDeque::new());
         self.entries = Rows::new(self.index.entries, 0..0);

@@ -6,7 +6,7 @@ use std::borrow::Borrow;
 use bytemuck::bytes_of;
 
 use super::reader::{cast, one, with_key};
-use super::rows::RowSlice;
+use super::row_slice::RowSlice;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::record::{Key, Keyed, Record, Row, RowBuf, Unkeyed, Value};
 use crate::schema::{FieldDef, Schema};
@@ -53,7 +53,7 @@ pub enum Dyn {}
     note = "put #[derive(Clone, Copy, drystone::Record)] and #[repr(C)] or #[repr(C, packed)] on the struct"
 )]
 pub trait RowKind: sealed::Sealed + Sized + 'static {
-    /// What a row is found by: its key, or its number where there is no key.
+    /// What finds a row: its key, or its number if there is no key.
     type Key<'k>: Copy;
     /// A row that lies in a table.
     type Row<'t>: Copy;
@@ -62,11 +62,12 @@ pub trait RowKind: sealed::Sealed + Sized + 'static {
     /// A row that is given to a table, or was taken out of one.
     type Buf: Clone;
 
-    /// Whether a call that needs a key, or none, has to look whether the table has one.
+    /// Whether a call that needs a key, or no key, must check at run time whether the table has
+    /// one.
     #[doc(hidden)]
     const IS_DYNAMIC: bool;
 
-    /// The schema, held apart from the table whose it is.
+    /// The schema, without a borrow of the table.
     #[doc(hidden)]
     type SchemaRef: Borrow<Schema>;
 
@@ -77,12 +78,12 @@ pub trait RowKind: sealed::Sealed + Sized + 'static {
     #[doc(hidden)]
     fn check_schema(schema: &Schema) -> Result<()>;
 
-    /// Hands on a whole key in stored form.
+    /// Calls `then` with the stored form of a whole key.
     #[doc(hidden)]
     fn with_key<A>(schema: &Schema, key: Self::Key<'_>, then: impl FnOnce(&[u8]) -> Result<A>) -> Result<A>;
 
-    /// Like [`with_key`](RowKind::with_key) for a bound of a range, which may be less than a whole
-    /// key. `None` if it says nothing.
+    /// The stored form of a bound of a range, which may be less than a whole key. `None` if it is
+    /// empty.
     #[doc(hidden)]
     fn bound(schema: &Schema, key: Self::Key<'_>) -> Result<Option<Vec<u8>>>;
 
@@ -95,19 +96,19 @@ pub trait RowKind: sealed::Sealed + Sized + 'static {
     #[doc(hidden)]
     fn no_rows<'t>(schema: &'t Schema) -> Self::Slice<'t>;
 
-    /// Rows that are one array, as elements that are found without reading the schema; none where
-    /// that cannot be.
+    /// Rows that are one array, as elements that are found without the schema. Empty if that is
+    /// not possible.
     #[doc(hidden)]
     fn elements(rows: &[u8]) -> &[Self];
 
     #[doc(hidden)]
     fn of_element(element: &Self) -> Self::Row<'_>;
 
-    /// The first of rows that lie side by side, and the others.
+    /// The first row of a slice, and the others.
     #[doc(hidden)]
     fn split_first<'t>(schema: &'t Schema, rows: &'t [u8]) -> Option<(Self::Row<'t>, &'t [u8])>;
 
-    /// The last of rows that lie side by side, and the others.
+    /// The last row of a slice, and the others.
     #[doc(hidden)]
     fn split_last<'t>(schema: &'t Schema, rows: &'t [u8]) -> Option<(Self::Row<'t>, &'t [u8])>;
 
@@ -284,8 +285,8 @@ impl crate::record::derived::SealedKeyed for Dyn {}
 impl Keyed for Dyn {}
 impl Unkeyed for Dyn {}
 
-/// The stored form of a key, or of its leading fields where it need not be whole; a row number
-/// where there is no key.
+/// The stored form of a key, or of its leading fields if it need not be whole. A row number if
+/// there is no key.
 pub(super) fn encode_key(schema: &Schema, values: &[Value<'_>], whole: bool) -> Result<Vec<u8>> {
     let fields = schema.key_fields();
     if fields.is_empty() {

@@ -5,28 +5,30 @@ mod batch;
 mod entry;
 mod index;
 mod index_reader;
+mod index_writer;
 mod kind;
 mod load_rows;
-mod open;
-mod open_index;
 mod own_rows;
 mod reader;
+mod row_slice;
 mod rows;
 #[expect(clippy::module_inception, reason = "the room is named after its main type")]
 mod table;
 mod table_mut;
 mod updated;
+mod write_handle;
 mod writer;
 
 pub use index::{Index, IndexInfo, IndexKey, IndexOptions, IndexRows};
 pub use kind::{Dyn, RowKind};
-pub use rows::{RowSlice, Rows, Slices};
+pub use row_slice::RowSlice;
+pub use rows::{Rows, Slices};
 pub use table::Table;
 pub use table_mut::TableMut;
 pub use updated::Updated;
 
 pub(crate) use alter::{Convert, Entries};
 pub(crate) use entry::EntryShape;
-pub(crate) use open::OpenTable;
-pub(crate) use reader::{FindIndex, Indexes, Reader};
-pub(crate) use writer::{TableHome, Writer, describe_key};
+pub(crate) use reader::{FindIndex, Reader, describe_key};
+pub(crate) use write_handle::{TableSource, WriteHandle};
+pub(crate) use writer::TableWriter;

@@ -1,31 +1,25 @@
-//! Reading a table as bytes: what all kinds of rows share.
+//! `Reader`: reads a table or an index as bytes. Handles of typed and dynamic rows, queries and
+//! administration stand on it. It changes nothing.
 
 use std::ops::{Bound, Range};
 
-use super::open::OpenTable;
 use crate::catalog::Definition;
 use crate::error::{Error, ErrorKind, Result, fail};
+use crate::limits::KEY_BYTES;
 use crate::page::PAGE_BYTES;
-use crate::schema::KEY_BYTES;
-use crate::space::WriteSession;
-use crate::tree::{Found, Place, View, Visit};
+use crate::tree::{Found, Rank, View, Visit};
 
-/// A table to read from: its definition and its tree, as long as the snapshot or the borrow lives.
+/// A table or an index to read from. It lives as long as the snapshot, or the borrow of the writer.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'t> {
     pub(crate) definition: &'t Definition,
     pub(crate) view: View<'t>,
-    pub(crate) indexes: Indexes<'t>,
+    /// Where its indexes are found.
+    pub(crate) indexes: &'t (dyn FindIndex + Sync),
 }
 
-/// Where the indexes of a table are looked up.
-#[derive(Clone, Copy)]
-pub(crate) enum Indexes<'t> {
-    Committed(&'t (dyn FindIndex + Sync)),
-    Open(&'t OpenTable, &'t WriteSession),
-}
-
-/// What a table that is read needs of the transaction that it belongs to.
+/// Finds the indexes of a table: in the catalog of a snapshot, or in the table of a write
+/// transaction.
 pub(crate) trait FindIndex {
     /// The index of this name on this table.
     fn find_index(&self, table: &Definition, name: &str) -> Result<Reader<'_>>;
@@ -40,32 +34,23 @@ impl<'t> Reader<'t> {
 
     /// The index of this name on the table.
     pub(crate) fn index(&self, name: &str) -> Result<Reader<'t>> {
-        match self.indexes {
-            Indexes::Committed(indexes) => indexes.find_index(self.definition, name),
-            Indexes::Open(table, session) => {
-                let (definition, view) = table.index(session, name)?;
-                Ok(Reader { definition, view, indexes: self.indexes })
-            }
-        }
+        self.indexes.find_index(self.definition, name)
     }
 
     /// All indexes on the table, by name.
     pub(crate) fn all_indexes(&self) -> Result<Vec<Reader<'t>>> {
-        match self.indexes {
-            Indexes::Committed(indexes) => indexes.find_indexes(self.definition),
-            Indexes::Open(table, _) => table.indexes().map(|index| self.index(&index.name)).collect(),
-        }
+        self.indexes.find_indexes(self.definition)
     }
 
     /// Puts the table's name before an error's message.
     #[cold]
-    pub(crate) fn place_error(&self, error: Error) -> Error {
-        place_error(self.definition, error)
+    pub(crate) fn in_table(&self, error: Error) -> Error {
+        self.definition.in_table(error)
     }
 
-    /// The record with this number, counted in key order where there is a key.
+    /// The record with this number, in key order if there is a key.
     pub(crate) fn record(&self, row: u64) -> Result<Option<&'t [u8]>> {
-        self.view.record(row).map_err(|error| self.place_error(error))
+        self.view.record(row).map_err(|error| self.in_table(error))
     }
 
     /// All records of a table without a key, if they are one array, as they lie there: **not
@@ -78,7 +63,7 @@ impl<'t> Reader<'t> {
     #[inline(always)]
     pub(crate) fn find(&self, key: &[u8]) -> Result<Option<&'t [u8]>> {
         if self.definition.layout.is_keyed() {
-            self.view.find(key).map_err(|error| self.place_error(error))
+            self.view.find(key).map_err(|error| self.in_table(error))
         } else {
             self.record(row_number(key))
         }
@@ -91,7 +76,7 @@ impl<'t> Reader<'t> {
         mut found: impl FnMut(Option<&'t [u8]>) -> Result<()>,
     ) -> Result<()> {
         if self.definition.layout.is_keyed() {
-            return self.view.find_many(keys, found).map_err(|error| self.place_error(error));
+            return self.view.find_many(keys, found).map_err(|error| self.in_table(error));
         }
         for key in keys.chunks_exact(8) {
             found(self.record(row_number(key))?)?;
@@ -99,18 +84,18 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    /// How many rows come before this key, and whether it is there.
-    pub(crate) fn place(&self, key: &[u8]) -> Result<Place> {
+    /// The rank of this key in stored form.
+    pub(crate) fn place(&self, key: &[u8]) -> Result<Rank> {
         if self.definition.layout.is_keyed() {
-            self.view.place(key).map_err(|error| self.place_error(error))
+            self.view.place(key).map_err(|error| self.in_table(error))
         } else {
             let row = row_number(key);
-            Ok(Place { rank: row.min(self.rows()), found: row < self.rows() })
+            Ok(Rank { rank: row.min(self.rows()), found: row < self.rows() })
         }
     }
 
-    /// The rows between two bounds. A bound is a whole key, or its leading fields, and then stands
-    /// for all keys that begin with them.
+    /// The rows between two bounds. A bound is a key or its leading fields, and means all keys that
+    /// begin with these fields.
     pub(crate) fn between(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Result<Found<'t>> {
         if !self.definition.layout.is_keyed() {
             let behind = |key| row_number(key).saturating_add(1).min(self.rows());
@@ -137,7 +122,7 @@ impl<'t> Reader<'t> {
                 fail!(Usage, "table {name:?}: a key has {width} bytes, this one {}", key.len());
             }
         }
-        self.view.between(from, to).map_err(|error| self.place_error(error))
+        self.view.between(from, to).map_err(|error| self.in_table(error))
     }
 
     /// The numbers of the rows between two bounds.
@@ -145,12 +130,17 @@ impl<'t> Reader<'t> {
         self.between(from, to).map(|found| found.rows)
     }
 
-    /// Where the records begin in the file, if they lie side by side in it. O(branches).
+    /// The address of the records in the file, if they lie side by side. O(branches).
     pub(crate) fn offset(&self) -> Result<Option<u64>> {
-        self.view
-            .extent()
-            .map(|extent| extent.map(|(start, _)| start))
-            .map_err(|error| self.place_error(error))
+        self.view.extent().map(|extent| extent.map(|(start, _)| start)).map_err(|error| self.in_table(error))
+    }
+
+    /// The error for an entry of an index that has no row in this table.
+    #[cold]
+    pub(crate) fn no_row_of(&self, index: &Definition) -> Error {
+        let (index, table) = (&index.name, &self.definition.name);
+        let message = format!("index {index:?} has a row that table {table:?} has not; the file is damaged");
+        Error::new(ErrorKind::Corrupt, message)
     }
 
     /// Counts the nodes of the committed tree. O(branches).
@@ -168,17 +158,25 @@ impl<'t> Reader<'t> {
                 }
                 Ok(true)
             })
-            .map_err(|error| self.place_error(error))?;
+            .map_err(|error| self.in_table(error))?;
         Ok(stats)
     }
 }
 
-/// Puts the name of a table or index before an error's message.
-#[cold]
-pub(super) fn place_error(definition: &Definition, error: Error) -> Error {
-    let what = if definition.is_table() { "table" } else { "index" };
-    let error = error.within(format!("{what} {:?}", definition.name));
-    if definition.is_table() { error.of_table(&definition.name) } else { error }
+/// The key of a record as a person writes it.
+pub(crate) fn describe_key(definition: &Definition, record: &[u8]) -> String {
+    let mut key = String::from("(");
+    for (position, field) in definition.schema.key_fields().iter().enumerate() {
+        if position > 0 {
+            key.push_str(", ");
+        }
+        let stored = record.get(field.offset()..field.offset() + field.width()).unwrap_or_default();
+        if field.write_text(stored, &mut key).is_err() {
+            key.push('?');
+        }
+    }
+    key.push(')');
+    key
 }
 
 /// What [`Reader::stats`] counts.
@@ -197,7 +195,7 @@ pub(crate) fn row_number(key: &[u8]) -> u64 {
     key.try_into().map_or(u64::MAX, u64::from_le_bytes)
 }
 
-/// Encodes a typed key and hands its bytes on, without the heap.
+/// Encodes a typed key and calls `then` with its bytes, without an allocation.
 #[inline(always)]
 pub(crate) fn with_key<K: crate::record::Key, R>(key: K, then: impl FnOnce(&[u8]) -> R) -> R {
     if K::WIDTH <= 16 {

@@ -74,7 +74,7 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// Opens a table and checks its schema.
     pub(crate) fn new(reader: Reader<'t>) -> Result<Table<'t, R>> {
         let schema = &reader.definition.schema;
-        R::check_schema(schema).map_err(|error| reader.place_error(error))?;
+        R::check_schema(schema).map_err(|error| reader.in_table(error))?;
         let elements = reader.array().map(R::elements);
         Ok(Table { reader, elements: elements.unwrap_or_default() })
     }
@@ -88,8 +88,8 @@ impl<'t, R: RowKind> Table<'t, R> {
         Table { reader, elements: &[] }
     }
 
-    fn place_error<A>(&self, result: Result<A>) -> Result<A> {
-        result.map_err(|error| self.reader.place_error(error))
+    fn in_table<A>(&self, result: Result<A>) -> Result<A> {
+        result.map_err(|error| self.reader.in_table(error))
     }
 
     /// The name under which the table was opened.
@@ -167,7 +167,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
+    /// # db.update(|tx| tx.create_table::<User>("users")?
+    /// #     .load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
     /// let users = read.table::<User>("users")?;
     /// assert_eq!(users.get(8)?, Some(&User { id: 8, score: 80 }));
@@ -194,7 +195,7 @@ impl<'t, R: RowKind> Table<'t, R> {
     fn find(&self, key: R::Key<'_>) -> Result<Option<R::Row<'t>>> {
         let found = match R::with_key(self.schema(), key, |key| Ok(self.reader.find(key))) {
             Ok(found) => found?,
-            Err(error) => return Err(self.reader.place_error(error)),
+            Err(error) => return Err(self.reader.in_table(error)),
         };
         match found {
             Some(record) => R::row(self.schema(), record).map(Some),
@@ -227,7 +228,7 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// As for [`get`](Table::get).
     pub fn get_many(&self, keys: &[R::Key<'_>]) -> Result<Vec<Option<R::Row<'t>>>> {
         let schema = self.schema();
-        let stored = self.place_error(encode_keys::<R>(schema, keys.iter().copied()))?;
+        let stored = self.in_table(encode_keys::<R>(schema, keys.iter().copied()))?;
         let mut rows = Vec::with_capacity(keys.len());
         self.reader.find_many(&stored, |record| {
             rows.push(match record {
@@ -246,7 +247,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
+    /// # db.update(|tx| tx.create_table::<User>("users")?
+    /// #     .load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
     /// let users = read.table::<User>("users")?;
     /// assert!(users.contains(7)? && !users.contains(6)?);
@@ -267,7 +269,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
+    /// # db.update(|tx| tx.create_table::<User>("users")?
+    /// #     .load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
     /// let users = read.table::<User>("users")?;
     /// assert_eq!(users.select(1)?.unwrap().id, 8); // the second in the order of the key
@@ -292,7 +295,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
+    /// # db.update(|tx| tx.create_table::<User>("users")?
+    /// #     .load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
     /// let users = read.table::<User>("users")?;
     /// assert_eq!(users.first()?.unwrap().id, 7);
@@ -312,7 +316,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
+    /// # db.update(|tx| tx.create_table::<User>("users")?
+    /// #     .load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
     /// let users = read.table::<User>("users")?;
     /// assert_eq!(users.last()?.unwrap().id, 9);
@@ -332,7 +337,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct User { #[record(key)] id: u64, score: u64 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<User>("users")?.load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
+    /// # db.update(|tx| tx.create_table::<User>("users")?
+    /// #     .load([7, 8, 9].map(|id| User { id, score: id * 10 })))?;
     /// # let read = db.read()?;
     /// let users = read.table::<User>("users")?;
     /// assert_eq!(users.rank(9)?, 2);
@@ -343,7 +349,7 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # Errors
     /// As for [`get`](Table::get).
     pub fn rank(&self, key: R::Key<'_>) -> Result<u64> {
-        let key = self.place_error(R::with_key(self.schema(), key, |key| Ok(key.to_vec())))?;
+        let key = self.in_table(R::with_key(self.schema(), key, |key| Ok(key.to_vec())))?;
         self.reader.place(&key).map(|place| place.rank)
     }
 
@@ -391,7 +397,7 @@ impl<'t, R: RowKind> Table<'t, R> {
             }
         };
         let (from, to) = (encode(keys.start_bound()), encode(keys.end_bound()));
-        let (from, to) = (self.place_error(from)?, self.place_error(to)?);
+        let (from, to) = (self.in_table(from)?, self.in_table(to)?);
         self.reader.between(from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice))
     }
 
@@ -403,7 +409,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
+    /// # db.update(|tx| tx.create_table::<Point>("points")?
+    /// #     .load((0..100).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
     /// let points = read.table::<Point>("points")?;
     /// assert_eq!(points.rows(10..20).len(), 10);
@@ -422,7 +429,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
+    /// # db.update(|tx| tx.create_table::<Point>("points")?
+    /// #     .load((0..100).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
     /// let points = read.table::<Point>("points")?;
     /// let mut sum = 0;
@@ -444,7 +452,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
+    /// # db.update(|tx| tx.create_table::<Point>("points")?
+    /// #     .load((0..100).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
     /// let points = read.table::<Point>("points")?;
     /// let mut sum = 0;
@@ -470,7 +479,8 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<Point>("points")?.load((0..100).map(|x| Point { x, y: 1 })))?;
+    /// # db.update(|tx| tx.create_table::<Point>("points")?
+    /// #     .load((0..100).map(|x| Point { x, y: 1 })))?;
     /// # let read = db.read()?;
     /// let points = read.table::<Point>("points")?;
     /// let all: &[Point] = points.as_slice()?.expect("loaded in one run");
@@ -494,7 +504,8 @@ impl<'t, T: Record + Keyed> Table<'t, T> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<Edge>("edges")?.load([(1, 2), (7, 1), (7, 3)].map(|(from, to)| Edge { from, to })))?;
+    /// # db.update(|tx| tx.create_table::<Edge>("edges")?
+    /// #     .load([(1, 2), (7, 1), (7, 3)].map(|(from, to)| Edge { from, to })))?;
     /// # let read = db.read()?;
     /// let edges = read.table::<Edge>("edges")?;
     /// assert_eq!(edges.prefix((7,))?.len(), 2);
@@ -520,7 +531,8 @@ impl<'t> Table<'t, Dyn> {
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
     /// # struct Edge { #[record(key)] from: u32, #[record(key)] to: u32 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<Edge>("edges")?.load([(1, 2), (7, 1), (7, 3)].map(|(from, to)| Edge { from, to })))?;
+    /// # db.update(|tx| tx.create_table::<Edge>("edges")?
+    /// #     .load([(1, 2), (7, 1), (7, 3)].map(|(from, to)| Edge { from, to })))?;
     /// # let read = db.read()?;
     /// let edges = read.table::<Dyn>("edges")?;
     /// assert_eq!(edges.prefix(&[7_u32.into()])?.len(), 2);

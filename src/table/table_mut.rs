@@ -10,9 +10,9 @@ use super::index::IndexOptions;
 use super::kind::{Dyn, RowKind};
 use super::table::Table;
 use super::updated::Updated;
-use super::writer::Writer;
+use super::write_handle::WriteHandle;
 use crate::error::{Result, fail};
-use crate::record::{Keyed, RowBuf, Selector, Unkeyed, Value};
+use crate::record::{IntoField, Keyed, RowBuf, Unkeyed, Value};
 use crate::schema::Schema;
 
 /// A table to read and to change: of `T`s, or of rows whose schema is known only at run time
@@ -61,7 +61,7 @@ use crate::schema::Schema;
 /// # Ok::<(), drystone::Error>(())
 /// ```
 pub struct TableMut<'x, R> {
-    pub(super) writer: Writer<'x>,
+    pub(super) writer: WriteHandle<'x>,
     records: PhantomData<fn() -> R>,
 }
 
@@ -73,7 +73,7 @@ impl<R: RowKind> fmt::Debug for TableMut<'_, R> {
 
 impl<'x, R: RowKind> TableMut<'x, R> {
     /// Takes a table. Its schema must be that of `R`.
-    pub(crate) fn new(writer: Writer<'x>) -> Result<TableMut<'x, R>> {
+    pub(crate) fn new(writer: WriteHandle<'x>) -> Result<TableMut<'x, R>> {
         Table::<R>::new(writer.reader())?;
         Ok(TableMut { writer, records: PhantomData })
     }
@@ -193,7 +193,7 @@ impl<'x, R: RowKind> TableMut<'x, R> {
     pub fn set_field<'v>(
         &mut self,
         key: R::Key<'_>,
-        field: impl Selector,
+        field: impl IntoField,
         value: impl Into<Value<'v>>,
     ) -> Result<bool> {
         let schema = self.held_schema();

@@ -7,7 +7,7 @@ use crate::error::{Error, Result, fail};
 use crate::load::LoadOptions;
 use crate::record::{Record, Row, RowBuf};
 use crate::schema::{FieldDef, Schema, Type};
-use crate::table::{Convert, Dyn, Entries, OpenTable, RowKind, TableHome, Writer};
+use crate::table::{Convert, Dyn, Entries, RowKind, TableSource, TableWriter, WriteHandle};
 
 /// # Changes of a schema
 ///
@@ -115,7 +115,7 @@ impl WriteTransaction {
                 );
             }
             let on_it =
-                old.indexes().filter(|index| OpenTable::indexed(index).any(|indexed| indexed == field));
+                old.indexes().filter(|index| TableWriter::indexed(index).any(|indexed| indexed == field));
             let on_it: Vec<String> = on_it.map(|index| format!("{:?}", index.name)).collect();
             if !on_it.is_empty() {
                 let indexes = if on_it.len() == 1 { "index" } else { "indexes" };
@@ -204,7 +204,7 @@ impl WriteTransaction {
     /// which is never null; `TableNotFound` or `FieldNotFound` if there is none; `Usage` while a
     /// handle has the table; `Corrupt` if rows cannot be read.
     pub fn set_nullable(&self, table: &str, field: &str, nullable: bool) -> Result<u64> {
-        let session = self.session()?;
+        self.check()?;
         let mut writer = self.open_to_alter(table)?;
         self.within(table, || {
             let old = &writer.table.definition.schema;
@@ -227,7 +227,7 @@ impl WriteTransaction {
             })?;
             let to = schema.field(field)?;
             let (stored, mut same) = (from.offset()..from.offset() + from.width(), vec![0; from.width()]);
-            writer.table.each_row(session, &mut |row| {
+            writer.table.each_row(&mut |row| {
                 let stored = row.get(stored.clone()).unwrap_or_default();
                 if from.is_null(stored) || to.is_null(stored) {
                     from.convert(stored, to, &mut same)?;
@@ -471,7 +471,7 @@ impl WriteTransaction {
 
     /// Gives a table another schema. Values come from the fields of the same name; new fields get
     /// their defaults.
-    fn remake(&self, table: &str, schema: impl FnOnce(&OpenTable) -> Result<Schema>) -> Result<u64> {
+    fn remake(&self, table: &str, schema: impl FnOnce(&TableWriter) -> Result<Schema>) -> Result<u64> {
         let mut writer = self.open_to_alter(table)?;
         self.within(table, || {
             let schema = schema(&writer.table)?;
@@ -487,7 +487,7 @@ impl WriteTransaction {
         })
     }
 
-    fn open_to_alter(&self, table: &str) -> Result<Writer<'_>> {
+    fn open_to_alter(&self, table: &str) -> Result<WriteHandle<'_>> {
         self.session()?.check_failed()?;
         self.open(table)
     }
@@ -500,19 +500,19 @@ impl WriteTransaction {
     /// Gives a table a schema under which its rows have the same bytes.
     fn relabel(
         &self,
-        writer: &mut Writer<'_>,
+        writer: &mut WriteHandle<'_>,
         schema: &Schema,
         renamed: Option<(&str, &str)>,
     ) -> Result<u64> {
         let shape = writer.table.shape(schema, Entries::Stay, renamed)?;
-        writer.table.relabel(self.session()?, shape, &mut |old, new| self.enter(old, new))?;
+        writer.table.relabel(shape, &mut |old, new| self.enter(old, new))?;
         Ok(0)
     }
 
     /// Gives a table a schema, with the rows that `convert` makes of the old ones.
     fn rebuild(
         &self,
-        writer: &mut Writer<'_>,
+        writer: &mut WriteHandle<'_>,
         schema: &Schema,
         entries: Entries,
         convert: Convert<'_>,
@@ -521,16 +521,16 @@ impl WriteTransaction {
         let options = LoadOptions::new().memory_bytes(self.memory_bytes);
         let beside = (&*self.scratch_folder(), &options);
         let enter = &mut |old: &Definition, new: &Definition| self.enter(old, new);
-        writer.table.rebuild(self.session()?, shape, convert, beside, enter)?;
+        writer.table.rebuild(shape, convert, beside, enter)?;
         Ok(writer.table.rows())
     }
 
     /// Writes the definition of a table or an index into the catalog.
     fn enter(&self, old: &Definition, new: &Definition) -> Result<()> {
-        let session = self.session()?;
+        self.check()?;
         let catalog = &mut self.state.lock().catalog;
-        catalog.replace_fields(session, old, new)?;
-        catalog.put(session, new)
+        catalog.replace_fields(old, new)?;
+        catalog.put(new)
     }
 }
 

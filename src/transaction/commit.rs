@@ -5,7 +5,7 @@ use super::{Shared, WriteTransaction, WriterState};
 use crate::commit::Meta;
 use crate::error::Result;
 use crate::page::PAGE_BYTES;
-use crate::space::{Allocator, WriteSession};
+use crate::space::Allocator;
 use crate::storage::or_bug;
 
 impl WriteTransaction {
@@ -34,9 +34,8 @@ impl WriteTransaction {
     pub fn commit(mut self) -> Result<()> {
         self.shared.check_process()?;
         self.shared.writer.used_here();
-        let Some(session) = self.session.take() else { return Ok(()) };
-        let next = self.write_pages(&session);
-        let (mut allocator, written, trims) = session.finish();
+        let next = self.write_pages();
+        let Some((mut allocator, written, trims)) = self.session.finish() else { return Ok(()) };
         let writer = self.turn.writer()?;
         let mut next = match next {
             Ok(Some(next)) => next,
@@ -60,21 +59,22 @@ impl WriteTransaction {
     }
 
     /// Writes what is in memory to new pages. `None` if nothing was changed.
-    fn write_pages(&mut self, session: &WriteSession) -> Result<Option<Meta>> {
-        session.check_failed()?;
+    fn write_pages(&mut self) -> Result<Option<Meta>> {
+        self.session.check_failed()?;
         let (state, tables) = (self.state.get_mut(), self.tables.as_mut());
         for index in state.open.values() {
             let table = tables[*index].get_mut();
-            table.flush(session, &mut |moved| state.catalog.put(session, moved))?;
+            table.flush(&mut |moved| state.catalog.put(moved))?;
         }
         let next = Meta {
             transaction: self.base.transaction + 1,
-            tables: state.catalog.tables.flush(session)?,
-            fields: state.catalog.fields.flush(session)?,
+            tables: state.catalog.tables.flush()?,
+            fields: state.catalog.fields.flush()?,
             next_table: state.catalog.next_table,
             ..self.base
         };
-        let changed = next.tables != self.base.tables || next.fields != self.base.fields || session.cuts();
+        let changed =
+            next.tables != self.base.tables || next.fields != self.base.fields || self.session.cuts();
         Ok(changed.then_some(next))
     }
 }

@@ -53,9 +53,8 @@ impl PlacedTree {
         self.definition.root.rows.saturating_mul(self.definition.layout.width() as u64)
     }
 
-    fn place_error(&self, error: Error) -> Error {
-        let what = if self.definition.is_table() { "table" } else { "index" };
-        error.within(format!("{what} {:?}", self.definition.name))
+    fn in_table(&self, error: Error) -> Error {
+        self.definition.in_table(error)
     }
 
     fn packed_bytes(&self) -> u64 {
@@ -88,12 +87,12 @@ impl WriteTransaction {
     /// `TableNotFound` if there is no such table; `Usage` while a handle has it; `Corrupt` if it
     /// cannot be read; `Io` if the disk is full. After an error it stays where it is.
     pub fn compact_table(&self, name: &str) -> Result<()> {
-        let session = self.session()?;
+        self.check()?;
         let mut table = self.open(name)?.table;
         let place = |error: Error| error.within_table(name);
         let indexes: Vec<String> = table.indexes().map(|index| index.name.clone()).collect();
         for index in std::iter::once(None).chain(indexes.iter().map(|index| Some(&**index))) {
-            table.rewrite(session, index, Room::LowestGap, &mut |_| {}).map_err(place)?;
+            table.rewrite(index, Room::LowestGap, &mut |_| {}).map_err(place)?;
         }
         Ok(())
     }
@@ -172,7 +171,7 @@ impl WriteTransaction {
     fn places(&self, only: Option<&str>) -> Result<Vec<PlacedTree>> {
         let session = self.session()?;
         let state = self.state.lock();
-        let catalog = state.catalog.view(session);
+        let catalog = state.catalog.view();
         let definitions = catalog.all().collect::<Result<Vec<_>>>()?;
         let names: HashMap<u32, String> =
             definitions.iter().map(|definition| (definition.id, definition.name.clone())).collect();
@@ -187,7 +186,7 @@ impl WriteTransaction {
             let PlacedTree { definition: Definition { layout, root, .. }, .. } = &tree;
             let looked = View::new(session.view(), layout, *root)
                 .and_then(|view| Ok((view.span()?, view.is_packed()?)));
-            (tree.span, tree.is_packed) = looked.map_err(|error| tree.place_error(error))?;
+            (tree.span, tree.is_packed) = looked.map_err(|error| tree.in_table(error))?;
             placed.push(tree);
         }
         placed.sort_by_key(|tree| tree.span.start);
@@ -196,21 +195,21 @@ impl WriteTransaction {
 
     /// Writes a tree to another place.
     fn rewrite(&self, placed: &PlacedTree, room: fn(u64) -> Room, progress: &mut Progress<'_>) -> Result<()> {
-        let session = self.session()?;
+        self.check()?;
         let mut table = self.open(&placed.table)?.table;
         let index = (!placed.definition.is_table()).then_some(placed.definition.name.as_str());
         let written = &mut |bytes| progress.advance(bytes);
-        table.rewrite(session, index, room, written).map_err(|error| placed.place_error(error))?;
+        table.rewrite(index, room, written).map_err(|error| placed.in_table(error))?;
         let catalog = &mut self.state.lock().catalog;
-        table.flush(session, &mut |moved| catalog.put(session, moved))
+        table.flush(&mut |moved| catalog.put(moved))
     }
 
     /// Moves the catalog to the end, so that tables can move down.
     fn lift_catalog(&self) -> Result<()> {
-        let session = self.session()?;
+        self.check()?;
         let catalog = &mut self.state.lock().catalog;
         for tree in [&mut catalog.tables, &mut catalog.fields] {
-            tree.rewrite(session, Room::End, &mut |_| {}).map_err(|error| error.within("catalog"))?;
+            tree.rewrite(Room::End, &mut |_| {}).map_err(|error| error.within("catalog"))?;
         }
         Ok(())
     }
@@ -223,11 +222,10 @@ impl WriteTransaction {
         let mut moved = false;
         for tree in [&mut catalog.tables, &mut catalog.fields] {
             let bytes = tree.layout().packed_bytes(tree.rows());
-            let end = tree.view(session).span().map_err(|error| error.within("catalog"))?.end;
+            let end = tree.view().span().map_err(|error| error.within("catalog"))?.end;
             let sinks = session.lowest_gap(bytes).is_some_and(|gap| gap + bytes < end);
             if tree.rows() > 0 && (sinks || tree.owned_bytes() > 0) {
-                tree.rewrite(session, Room::LowestGap, &mut |_| {})
-                    .map_err(|error| error.within("catalog"))?;
+                tree.rewrite(Room::LowestGap, &mut |_| {}).map_err(|error| error.within("catalog"))?;
                 moved = true;
             }
         }

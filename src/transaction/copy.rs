@@ -3,7 +3,7 @@
 
 use super::{Progress, ReadTransaction, TableOptions, WriteTransaction};
 use crate::error::Result;
-use crate::table::{Reader, TableHome};
+use crate::table::{Reader, TableSource};
 
 impl WriteTransaction {
     /// Copies a table from a snapshot of this database or another: schema, rows, indexes and rows
@@ -86,22 +86,22 @@ impl WriteTransaction {
         let session = self.session()?;
         let reader = from.reader(name)?;
         let mut table = self.open(new_name)?.table;
-        let copied = table.copy_rows(session, &reader.view, &mut |bytes| progress.advance(bytes));
-        copied.map_err(|error| reader.place_error(error))?;
+        let copied = table.copy_rows(&reader.view, &mut |bytes| progress.advance(bytes));
+        copied.map_err(|error| reader.in_table(error))?;
         for index in from.indexes(name)? {
             let entries = reader.index(&index.name)?;
             // An index has few fields, so the cast keeps the number.
             let shape = (index.fields.len() as u8, index.unique);
-            let free = self.state.lock().catalog.check_free(session, &index.name).is_ok();
+            let free = self.state.lock().catalog.check_free(&index.name).is_ok();
             let index_name = if free { index.name } else { format!("{new_name}_{}", index.name) };
             let definition = self.enter_index(&mut table.definition, &index_name, &index.entry, shape)?;
             let written = &mut |bytes| progress.advance(bytes);
-            let copied = table.copy_index(session, definition.clone(), &entries.view, written);
+            let copied = table.copy_index(definition.clone(), &entries.view, written);
             if let Err(error) = copied {
                 if self.remove_index(&mut table.definition, &definition).is_err() {
                     session.fail();
                 }
-                return Err(entries.place_error(error));
+                return Err(entries.in_table(error));
             }
         }
         Ok(())

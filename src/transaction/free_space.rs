@@ -87,9 +87,9 @@ fn for_each_node(pages: &Pages, meta: &Meta, visit: &mut dyn FnMut(u64, u64) -> 
     View::new(view, fields_layout(), meta.fields)?.walk(&mut node)?;
     for table in catalog.all() {
         let table = table?;
-        let what = if table.is_table() { "table" } else { "index" };
-        let place = |error: Error| error.within(format!("{what} {:?}", table.name));
-        View::new(view, &table.layout, table.root).and_then(|view| view.walk(&mut node)).map_err(place)?;
+        View::new(view, &table.layout, table.root)
+            .and_then(|view| view.walk(&mut node))
+            .map_err(|error| table.in_table(error))?;
     }
     Ok(())
 }

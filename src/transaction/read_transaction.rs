@@ -9,7 +9,7 @@ use crate::catalog::{Catalog, Definition, Definitions, Role};
 use crate::commit::{Commits, Meta, Pin, highest_number};
 use crate::error::Result;
 use crate::page::Pages;
-use crate::table::{FindIndex, IndexInfo, Indexes, Reader, RowKind, Table};
+use crate::table::{FindIndex, IndexInfo, Reader, RowKind, Table};
 use crate::tree::View;
 
 /// A snapshot of the whole database. It does not change while it is held, whatever others write.
@@ -166,13 +166,9 @@ impl ReadTransaction {
 
     fn reader_of<'t>(&'t self, definition: &'t Definition) -> Result<Reader<'t>> {
         let pages = self.shared.pages.view(self.pin.meta.file_bytes);
-        let indexes = Indexes::Committed(self);
         match View::new(pages, &definition.layout, definition.root) {
-            Ok(view) => Ok(Reader { definition, view, indexes }),
-            Err(error) => {
-                let what = if definition.is_table() { "table" } else { "index" };
-                Err(error.within(format!("{what} {:?}", definition.name)))
-            }
+            Ok(view) => Ok(Reader { definition, view, indexes: self }),
+            Err(error) => Err(definition.in_table(error)),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::lease::Lease;
 use crate::record::Record;
 use crate::schema::Schema;
 use crate::space::WriteSession;
-use crate::table::{Dyn, IndexInfo, IndexOptions, OpenTable, RowKind, TableHome, TableMut, Writer};
+use crate::table::{Dyn, IndexInfo, IndexOptions, RowKind, TableMut, TableSource, TableWriter, WriteHandle};
 
 /// The one transaction that writes. Dropping it without [`commit`](WriteTransaction::commit)
 /// discards all changes.
@@ -49,10 +49,10 @@ pub struct WriteTransaction {
     pub(super) shared: Arc<Shared>,
     pub(super) turn: Turn,
     pub(super) base: Meta,
-    pub(super) session: Option<WriteSession>,
+    pub(super) session: Arc<WriteSession>,
     pub(super) state: Mutex<Tables>,
     /// Every table that was opened. They do not move, because handles borrow them.
-    pub(super) tables: FrozenVec<Box<Lease<OpenTable>>>,
+    pub(super) tables: FrozenVec<Box<Lease<TableWriter>>>,
     pub(super) durability: Durability,
     pub(super) memory_bytes: usize,
     /// Keeps the database open: opening the file again during the transaction gives the same
@@ -86,13 +86,13 @@ impl WriteTransaction {
         shared.check_process()?;
         let Some(mut turn) = Turn::take(shared, wait)? else { return Ok(None) };
         let (base, allocator) = turn.prepare()?;
-        let session = WriteSession::new(Arc::clone(&shared.pages), allocator);
+        let session = Arc::new(WriteSession::new(Arc::clone(&shared.pages), allocator));
         let catalog = CatalogEdit::new(&session, base.tables, base.fields, base.next_table)?;
         Ok(Some(WriteTransaction {
             shared: Arc::clone(shared),
             turn,
             base,
-            session: Some(session),
+            session,
             state: Mutex::new(Tables { catalog, open: BTreeMap::new() }),
             tables: FrozenVec::new(),
             durability,
@@ -172,8 +172,8 @@ impl WriteTransaction {
         let session = self.session()?;
         let mut state = self.state.lock();
         let layout = layout_for(schema, options.leaf_rows)?;
-        let definition = state.catalog.create(session, name, schema, layout, Role::TABLE)?;
-        let table = OpenTable::new(session, definition, Vec::new())?;
+        let definition = state.catalog.create(name, schema, layout, Role::TABLE)?;
+        let table = TableWriter::new(session, definition, Vec::new())?;
         let index = self.tables.push_get_index(Box::new(Lease::new(table)));
         state.open.insert(name.to_owned(), index);
         Ok(())
@@ -238,8 +238,8 @@ impl WriteTransaction {
     }
 
     fn has_table(&self, name: &str) -> Result<bool> {
-        let session = self.session()?;
-        Ok(self.state.lock().catalog.view(session).find(name)?.is_some_and(|found| found.is_table()))
+        self.check()?;
+        Ok(self.state.lock().catalog.view().find(name)?.is_some_and(|found| found.is_table()))
     }
 
     /// Creates an index: the rows of a table in the order of other fields than its key. From then
@@ -316,9 +316,9 @@ impl WriteTransaction {
     /// # Errors
     /// `TableNotFound` if there is no such table; `Corrupt` if the catalog cannot be read.
     pub fn indexes(&self, table: &str) -> Result<Vec<IndexInfo>> {
-        let session = self.session()?;
+        self.check()?;
         let state = self.state.lock();
-        let catalog = state.catalog.view(session);
+        let catalog = state.catalog.view();
         let table = catalog.get(table)?;
         Ok(catalog.indexes(&table)?.iter().map(|index| IndexInfo::new(&table, index)).collect())
     }
@@ -342,9 +342,9 @@ impl WriteTransaction {
         let mut state = self.state.lock();
         session.all_or_none(|| {
             for index in writer.table.indexes() {
-                state.catalog.remove(session, index)?;
+                state.catalog.remove(index)?;
             }
-            state.catalog.remove(session, &writer.table.definition)
+            state.catalog.remove(&writer.table.definition)
         })?;
         state.open.remove(name);
         Ok(())
@@ -368,11 +368,11 @@ impl WriteTransaction {
         let session = self.session()?;
         let mut writer = self.open(name)?;
         let mut state = self.state.lock();
-        state.catalog.check_free(session, new_name)?;
+        state.catalog.check_free(new_name)?;
         session.all_or_none(|| {
-            state.catalog.remove_name(session, name)?;
+            state.catalog.remove_name(name)?;
             writer.table.definition.name = new_name.to_owned();
-            state.catalog.put(session, &writer.table.definition)
+            state.catalog.put(&writer.table.definition)
         })?;
         if let Some(table) = state.open.remove(name) {
             state.open.insert(new_name.to_owned(), table);
@@ -385,36 +385,40 @@ impl WriteTransaction {
     /// # Errors
     /// `Corrupt` if the catalog cannot be read.
     pub fn table_names(&self) -> Result<Vec<String>> {
-        let session = self.session()?;
-        self.state.lock().catalog.view(session).tables().map(|table| table.map(|table| table.name)).collect()
+        self.check()?;
+        self.state.lock().catalog.view().tables().map(|table| table.map(|table| table.name)).collect()
     }
 
-    pub(super) fn session(&self) -> Result<&WriteSession> {
+    /// An error in a process that was forked while the transaction ran. Each call checks this first.
+    pub(super) fn check(&self) -> Result<()> {
         self.shared.check_process()?;
         self.shared.writer.used_here();
-        match &self.session {
-            Some(session) => Ok(session),
-            None => fail!(Usage, "the transaction is over"),
-        }
+        Ok(())
     }
 
-    pub(super) fn open(&self, name: &str) -> Result<Writer<'_>> {
+    /// The session, for a call that was not checked yet.
+    pub(super) fn session(&self) -> Result<&Arc<WriteSession>> {
+        self.check()?;
+        Ok(&self.session)
+    }
+
+    pub(super) fn open(&self, name: &str) -> Result<WriteHandle<'_>> {
         let session = self.session()?;
         let mut state = self.state.lock();
         let index = match state.open.get(name) {
             Some(index) => *index,
             None => {
-                let catalog = state.catalog.view(session);
+                let catalog = state.catalog.view();
                 let definition = catalog.get(name)?;
                 let indexes = catalog.indexes(&definition)?;
-                let table = OpenTable::new(session, definition, indexes)?;
+                let table = TableWriter::new(session, definition, indexes)?;
                 let index = self.tables.push_get_index(Box::new(Lease::new(table)));
                 state.open.insert(name.to_owned(), index);
                 index
             }
         };
         match self.tables.get(index).and_then(Lease::lend) {
-            Some(table) => Ok(Writer { home: self, table }),
+            Some(table) => Ok(WriteHandle { transaction: self, table }),
             None => {
                 fail!(Usage, "table {name:?} is open already in this transaction; drop that handle first")
             }
@@ -422,10 +426,9 @@ impl WriteTransaction {
     }
 }
 
-impl TableHome for WriteTransaction {
+impl TableSource for WriteTransaction {
     fn session(&self) -> &WriteSession {
-        // Handles borrow the transaction, and only `commit`, which consumes it, ends the session.
-        self.session.as_ref().expect("a transaction that is borrowed has its session")
+        &self.session
     }
 
     fn share_bytes(&self) -> usize {
@@ -443,20 +446,21 @@ impl TableHome for WriteTransaction {
         entry: &Schema,
         shape: (u8, bool),
     ) -> Result<Definition> {
-        self.state.lock().catalog.create_index(self.session()?, table, name, entry, shape)
+        self.check()?;
+        self.state.lock().catalog.create_index(table, name, entry, shape)
     }
 
     fn remove_index(&self, table: &mut Definition, index: &Definition) -> Result<()> {
-        self.state.lock().catalog.remove_index(self.session()?, table, index)
+        self.check()?;
+        self.state.lock().catalog.remove_index(table, index)
     }
 }
 
 impl Drop for WriteTransaction {
     fn drop(&mut self) {
-        if let Some(session) = self.session.take()
+        if let Some((mut allocator, ..)) = self.session.finish()
             && let Ok(writer) = self.turn.writer()
         {
-            let (mut allocator, ..) = session.finish();
             allocator.abort();
             writer.allocator = Some(allocator);
         }

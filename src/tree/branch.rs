@@ -1,15 +1,8 @@
-//! Branch pages: the layout on disk.
-//!
-//! ```text
-//! with keys, C = (4096 - 8) / (key width + 20) children:          without, 256 children:
-//!   0        children u16, level u8, zeros                          0     addresses u64 × 256
-//!   8        first keys, normal form, C × key width                 2048  checksums u32 × 256
-//!   …        addresses u64 × C                                      3072  zeros
-//!   …        rows below u64 × C
-//!   …        checksums u32 × C
-//! ```
+//! `BranchPage`: a branch as it lies in the file, whose counts are checked when it is read. All
+//! checked reading and all writing of branches uses it; `branch_bytes.rs` has the layout.
 
-use super::layout::{BRANCH_HEADER, DENSE_CHILDREN, Layout};
+use super::branch_bytes::{self, Columns, DENSE_CHILDREN, children_and_level, dense_link};
+use super::layout::Layout;
 use crate::error::{Result, fail};
 use crate::page::{Link, PAGE_BYTES};
 
@@ -25,13 +18,14 @@ pub(super) struct BranchPage<'a> {
 }
 
 impl<'a> BranchPage<'a> {
-    /// Reads the page as a branch of this level with so many rows below. What it says must fit both.
+    /// Reads the page as a branch of this level with this many rows below it. Both must be
+    /// possible.
     #[inline(always)]
     pub(super) fn new(page: &'a [u8], layout: &'a Layout, level: u32, rows: u64) -> Result<BranchPage<'a>> {
         let children = if layout.is_keyed() {
-            let children = usize::from(u16::from_le_bytes([page[0], page[1]]));
-            if children == 0 || children > layout.children() || u32::from(page[2]) != level {
-                return damaged(children, page[2], level);
+            let (children, level_here) = children_and_level(page);
+            if children == 0 || children > layout.children() || level_here != level {
+                return damaged(children, level_here, level);
             }
             children
         } else {
@@ -54,12 +48,7 @@ impl<'a> BranchPage<'a> {
         if !self.layout.is_keyed() {
             return dense_link(self.page, child);
         }
-        let addresses = self.addresses();
-        let checksums = addresses + self.layout.children() * 16;
-        Link {
-            address: u64_at(self.page, addresses + child * 8),
-            checksum: u32_at(self.page, checksums + child * 4),
-        }
+        self.columns().link(self.page, child)
     }
 
     pub(super) fn is_keyed(&self) -> bool {
@@ -75,7 +64,7 @@ impl<'a> BranchPage<'a> {
     #[inline]
     pub(super) fn rows(&self, child: usize) -> u64 {
         if self.layout.is_keyed() {
-            u64_at(self.page, self.addresses() + (self.layout.children() + child) * 8)
+            self.columns().rows_below(self.page, child)
         } else {
             let full = self.layout.dense_capacity(self.level - 1);
             full.min(self.rows - child as u64 * full)
@@ -85,40 +74,23 @@ impl<'a> BranchPage<'a> {
     /// The first keys below the children, in normal form, side by side, and what follows them.
     #[inline]
     pub(super) fn keys(&self) -> &'a [u8] {
-        &self.page[BRANCH_HEADER..]
+        &self.page[self.columns().key_at(0)..]
     }
 
     /// The first key below a child, in normal form.
     #[inline]
     pub(super) fn key(&self, child: usize) -> &'a [u8] {
-        let width = self.layout.key().width();
-        &self.page[BRANCH_HEADER + child * width..][..width]
+        &self.page[self.columns().key_at(child)..self.columns().key_at(child + 1)]
     }
 
-    #[inline]
-    fn addresses(&self) -> usize {
-        BRANCH_HEADER + self.layout.children() * self.layout.key().width()
+    #[inline(always)]
+    fn columns(&self) -> Columns {
+        self.layout.columns()
     }
-}
-
-/// The link of one child of a branch without keys; all zeros where there is none.
-#[inline]
-fn dense_link(page: &[u8], child: usize) -> Link {
-    Link { address: u64_at(page, child * 8), checksum: u32_at(page, DENSE_CHILDREN * 8 + child * 4) }
-}
-
-#[inline]
-pub(super) fn u64_at(page: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(page[at..at + 8].try_into().unwrap_or_default())
-}
-
-#[inline]
-fn u32_at(page: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(page[at..at + 4].try_into().unwrap_or_default())
 }
 
 #[cold]
-fn damaged<T>(children: usize, level: u8, expected: u32) -> Result<T> {
+fn damaged<T>(children: usize, level: u32, expected: u32) -> Result<T> {
     fail!(
         Corrupt,
         "a branch of level {expected} says that it has {children} children and level {level}; the file is damaged"
@@ -134,24 +106,10 @@ pub(super) fn encode(
     links: &[Link],
 ) -> [u8; PAGE_BYTES] {
     let mut page = [0; PAGE_BYTES];
-    let (addresses, checksums) = if layout.is_keyed() {
-        page[..2].copy_from_slice(&(links.len() as u16).to_le_bytes());
-        page[2] = level as u8;
-        page[BRANCH_HEADER..BRANCH_HEADER + keys.len()].copy_from_slice(keys);
-        let addresses = BRANCH_HEADER + layout.children() * layout.key().width();
-        let below = addresses + layout.children() * 8;
-        for (to, rows) in page[below..].chunks_exact_mut(8).zip(rows) {
-            to.copy_from_slice(&rows.to_le_bytes());
-        }
-        (addresses, addresses + layout.children() * 16)
+    if layout.is_keyed() {
+        branch_bytes::write(&mut page, layout.columns(), level, keys, rows, links);
     } else {
-        (0, DENSE_CHILDREN * 8)
-    };
-    for (to, link) in page[addresses..].chunks_exact_mut(8).zip(links) {
-        to.copy_from_slice(&link.address.to_le_bytes());
-    }
-    for (to, link) in page[checksums..].chunks_exact_mut(4).zip(links) {
-        to.copy_from_slice(&link.checksum.to_le_bytes());
+        branch_bytes::write_dense(&mut page, links);
     }
     page
 }

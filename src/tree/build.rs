@@ -1,27 +1,30 @@
-//! Building a tree from records in order: full leaves side by side in one run, branches behind them.
+//! `TreeBuilder`: builds a tree from records in order, as full leaves side by side in one run, with
+//! the branches behind them. Loads, index builds and compaction use it. It edits no tree.
 
 use super::branch::encode;
-use super::edit::Edited;
 use super::layout::Layout;
 use super::view::View;
+use super::writer::TreeWriter;
 use crate::error::Result;
 use crate::page::{Link, PAGE_BYTES, TreeRoot};
 use crate::space::{Room, RunWriter, WriteSession};
 
-/// Takes records in key order (or row order) and lays them down as one array.
+/// Takes records in key order (or row order) and writes them as one array.
 ///
-/// Memory: one leaf, a write buffer, and an entry a leaf (its first key, 20 bytes). Dropped before
-/// [`finish`](TreeBuilder::finish), it gives its pages back.
+/// Memory: one leaf, a write buffer, and an entry per leaf (its first key and 20 bytes). If it is
+/// dropped before [`finish`](TreeBuilder::finish), it gives its pages back.
 pub(crate) struct TreeBuilder<'s> {
     session: &'s WriteSession,
     layout: Layout,
     writer: Option<RunWriter<'s>>,
     leaf: Vec<u8>,
-    /// Rows in leaves that were written.
+    /// Rows in the leaves that were written.
     rows: u64,
-    /// Whether every leaf began where the one before it ended, and where the next one would.
+    /// Whether each leaf so far starts where the one before it ends.
     side_by_side: bool,
+    /// Where the last leaf ends.
     next_address: u64,
+    /// The leaves that were written.
     level: Level,
 }
 
@@ -37,20 +40,20 @@ struct Level {
 /// How many rows a tree will have.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Expected {
-    /// So many, or few less.
+    /// About this many, and not more.
     Rows(u64),
-    /// Nobody knows, but not much less than so many.
+    /// Unknown, but probably at least about this many.
     AtLeast(u64),
 }
 
 impl<'s> TreeBuilder<'s> {
-    /// A builder for a tree of so many rows.
+    /// A builder for a tree of this many rows.
     pub(crate) fn new(session: &'s WriteSession, layout: Layout, rows: Expected) -> TreeBuilder<'s> {
         let room = match rows {
             Expected::Rows(rows) => Room::OneGap(layout.packed_bytes(rows)),
-            // What the transaction cleared, if anything, is likely to be about what comes again. With as much room again it is
-            // likely to stay in one piece. Were it always written at the end, a table that is loaded again and again
-            // would leave its old places behind for ever.
+            // If the transaction cleared a tree, the new one is probably about as large, and fits
+            // into one gap of twice that size. If it always went to the end of the file, a table
+            // that is loaded again and again would make the file grow without limit.
             Expected::AtLeast(rows) => {
                 match rows.saturating_mul(layout.width() as u64).max(session.cleared()) {
                     0 => Room::End(u64::MAX),
@@ -61,7 +64,7 @@ impl<'s> TreeBuilder<'s> {
         TreeBuilder::in_room(session, layout, room)
     }
 
-    /// A builder for a tree that goes there.
+    /// A builder for a tree in this room.
     pub(crate) fn in_room(session: &'s WriteSession, layout: Layout, room: Room) -> TreeBuilder<'s> {
         session.trim_at_commit();
         let leaf = Vec::with_capacity(layout.leaf_bytes());
@@ -88,7 +91,8 @@ impl<'s> TreeBuilder<'s> {
         Ok(())
     }
 
-    /// The same where a leaf ends. A full leaf is written when more comes, so that the last record can still be replaced.
+    /// The same where a leaf ends. A full leaf is written only when more records come, so that the
+    /// last record can still be replaced.
     #[cold]
     fn push_across(&mut self, mut records: &[u8]) -> Result<()> {
         while !records.is_empty() {
@@ -103,14 +107,14 @@ impl<'s> TreeBuilder<'s> {
         Ok(())
     }
 
-    /// Puts a record in the place of the last one that was pushed.
+    /// Replaces the record that was pushed last.
     pub(crate) fn replace_last(&mut self, record: &[u8]) {
         let at = self.leaf.len().saturating_sub(record.len());
         self.leaf.truncate(at);
         self.leaf.extend_from_slice(record);
     }
 
-    /// Appends all records of a tree; `pushed` hears of the bytes of each leaf.
+    /// Appends all records of a tree, and calls `pushed` with the bytes of each leaf.
     pub(crate) fn push_all(&mut self, from: &View<'_>, pushed: &mut dyn FnMut(u64)) -> Result<()> {
         for records in from.slices(0..from.rows()) {
             let records = records?;
@@ -120,7 +124,7 @@ impl<'s> TreeBuilder<'s> {
         Ok(())
     }
 
-    /// Writes the branches and returns the root. Nothing is durable before the transaction commits.
+    /// Writes the branches and returns the root. Nothing is durable until the transaction commits.
     pub(crate) fn finish(mut self) -> Result<TreeRoot> {
         if !self.leaf.is_empty() {
             self.write_leaf()?;
@@ -129,26 +133,8 @@ impl<'s> TreeBuilder<'s> {
         let mut below = std::mem::take(&mut self.level);
         while below.links.len() > 1 {
             height += 1;
-            let mut above = Level::default();
-            let key_width = self.layout.key().width();
-            let children = self.layout.children();
-            for first in (0..below.links.len()).step_by(children) {
-                let range = first..(first + children).min(below.links.len());
-                let keys = &below.keys[range.start * key_width..range.end * key_width];
-                let page = encode(
-                    &self.layout,
-                    height,
-                    keys,
-                    &below.rows[range.clone()],
-                    &below.links[range.clone()],
-                );
-                if let Some(writer) = &mut self.writer {
-                    above.links.push(writer.push_aligned(&page)?);
-                }
-                above.keys.extend_from_slice(&keys[..key_width]);
-                above.rows.push(below.rows[range].iter().sum());
-                above.bytes.push(PAGE_BYTES);
-            }
+            let above = self.write_branches(&below, height)?;
+            // If a later write fails, the pages of these nodes are given back.
             self.level.links.append(&mut below.links);
             self.level.bytes.append(&mut below.bytes);
             below = above;
@@ -166,6 +152,26 @@ impl<'s> TreeBuilder<'s> {
             height: height as u16,
             array,
         })
+    }
+
+    /// Writes the branches above the nodes of one level.
+    fn write_branches(&mut self, below: &Level, height: u32) -> Result<Level> {
+        let mut above = Level::default();
+        let key_width = self.layout.key().width();
+        let children = self.layout.children();
+        for first in (0..below.links.len()).step_by(children) {
+            let range = first..(first + children).min(below.links.len());
+            let keys = &below.keys[range.start * key_width..range.end * key_width];
+            let (rows, links) = (&below.rows[range.clone()], &below.links[range]);
+            let page = encode(&self.layout, height, keys, rows, links);
+            if let Some(writer) = &mut self.writer {
+                above.links.push(writer.push_aligned(&page)?);
+            }
+            above.keys.extend_from_slice(&keys[..key_width]);
+            above.rows.push(rows.iter().sum());
+            above.bytes.push(PAGE_BYTES);
+        }
+        Ok(above)
     }
 
     fn write_leaf(&mut self) -> Result<()> {
@@ -188,25 +194,21 @@ impl<'s> TreeBuilder<'s> {
     }
 }
 
-impl Edited {
-    /// Writes all records anew at another place, as full leaves side by side, in the `room` for so many bytes. `written` hears of
-    /// the bytes of each leaf.
-    pub(crate) fn rewrite(
-        &mut self,
-        session: &WriteSession,
-        room: fn(u64) -> Room,
-        written: &mut dyn FnMut(u64),
-    ) -> Result<()> {
+impl TreeWriter {
+    /// Writes all records to another place, as full leaves side by side. `room` gets the bytes that
+    /// this takes; `written` is called with the bytes of each leaf.
+    pub(crate) fn rewrite(&mut self, room: fn(u64) -> Room, written: &mut dyn FnMut(u64)) -> Result<()> {
         let room = room(self.layout.packed_bytes(self.rows));
-        let mut builder = TreeBuilder::in_room(session, self.layout.clone(), room);
-        builder.push_all(&self.view(session), written)?;
-        self.replace(session, builder.finish()?)
+        let mut builder = TreeBuilder::in_room(self.session(), self.layout.clone(), room);
+        builder.push_all(&self.view(), written)?;
+        let root = builder.finish()?;
+        self.replace(root)
     }
 }
 
 impl Drop for TreeBuilder<'_> {
     fn drop(&mut self) {
-        // Pages handed out but not used go back first, so that no page is both free and in a run.
+        // First give back the pages that are not used, so that no page is both free and in a run.
         if let Some(writer) = self.writer.take() {
             let _ = writer.finish();
         }

@@ -1,9 +1,11 @@
-//! What differs between two trees of records of one shape, in order. What both of them reach is not read.
+//! `Differences`: the records in which two trees of one layout differ, in order. Nodes that both
+//! trees share are not read. `ReadTransaction::diff` uses it; it changes nothing.
 //!
 //! ```text
-//!   old  ┌ a ┬ b ┬ c ┐        Two cursors go over the nodes. Where both are about to enter the same node, of one file, they step
-//!   new  └ a ┴ B ┴ c ┘        over it: a snapshot that is held keeps what it reaches. Else the larger node is opened, and
-//!                             two leaves are merged record by record.
+//!   old  ┌ a ┬ b ┬ c ┐    Two cursors move over the nodes. If both are about to enter the same
+//!   new  └ a ┴ B ┴ c ┘    node of one file, they step over it: a held snapshot keeps its pages.
+//!                         Else the higher node is opened, and two leaves are merged record by
+//!                         record.
 //! ```
 
 use std::cmp::Ordering;
@@ -14,7 +16,7 @@ use super::view::View;
 use crate::error::{Result, fail};
 use crate::page::{Link, PAGE_BYTES};
 
-/// A record that is not the same in both trees.
+/// A record that differs between the trees.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Difference<'a> {
     Removed(&'a [u8]),
@@ -22,19 +24,20 @@ pub(crate) enum Difference<'a> {
     Changed { old: &'a [u8], new: &'a [u8] },
 }
 
-/// What was read to find differences, of both trees together.
+/// How many nodes of both trees were read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct NodesRead {
     pub(crate) leaves: u64,
     pub(crate) branches: u64,
 }
 
-/// The differences between two committed trees of the same width and key, in the order of keys or numbers, each with the number
-/// of its row (in the new tree, or in the old one where it was removed). After an error it is over.
+/// The differences between two committed trees with the same width and key, in the order of keys or
+/// numbers. Each comes with the number of its row in the new tree, or in the old tree if it was
+/// removed. An error ends the iteration.
 pub(crate) struct Differences<'a> {
     old: Side<'a>,
     new: Side<'a>,
-    /// Whether a link means the same in both: they are in one file, and both states are held.
+    /// Whether equal links mean equal nodes: both trees are in one file, and both states are held.
     one_file: bool,
     read: NodesRead,
     failed: bool,
@@ -43,9 +46,9 @@ pub(crate) struct Differences<'a> {
 /// A cursor over one tree.
 struct Side<'a> {
     view: View<'a>,
-    /// Nodes that are not opened yet, the next one last.
-    ahead: Vec<Node<'a>>,
-    /// What is left of the leaf that is open.
+    /// The nodes that are not opened yet, the next one last.
+    ahead: Vec<PendingNode<'a>>,
+    /// The rest of the open leaf.
     records: &'a [u8],
     /// The number of its first record.
     row: u64,
@@ -53,12 +56,13 @@ struct Side<'a> {
 
 /// A node that a cursor is about to enter.
 #[derive(Clone, Copy)]
-struct Node<'a> {
+struct PendingNode<'a> {
     link: Link,
     level: u32,
     rows: u64,
     first_row: u64,
-    /// No key below it is lower; in normal form. `None` where nothing is known, as of the root.
+    /// The lowest key that can be below it, in normal form. `None` if it is not known, as for the
+    /// root.
     low: Option<&'a [u8]>,
 }
 
@@ -68,7 +72,7 @@ impl<'a> Side<'a> {
         if let ChildRef::Stored(link) = view.root
             && view.rows > 0
         {
-            ahead.push(Node { link, level: view.height, rows: view.rows, first_row: 0, low: None });
+            ahead.push(PendingNode { link, level: view.height, rows: view.rows, first_row: 0, low: None });
         }
         Side { view, ahead, records: &[], row: 0 }
     }
@@ -81,14 +85,14 @@ impl<'a> Side<'a> {
         self.records.get(..self.view.layout.width())
     }
 
-    /// Goes over the record that is next, and gives its number.
+    /// Steps over the next record, and returns its number.
     fn step(&mut self) -> u64 {
         self.records = self.records.get(self.view.layout.width()..).unwrap_or_default();
         self.row += 1;
         self.row - 1
     }
 
-    /// Opens the node that is next: a branch gives way to its children, a leaf to its records.
+    /// Opens the next node: replaces a branch by its children, and a leaf by its records.
     fn open(&mut self, read: &mut NodesRead) -> Result<()> {
         let Some(node) = self.ahead.pop() else { return Ok(()) };
         if node.level == 0 {
@@ -110,7 +114,7 @@ impl<'a> Side<'a> {
             }
             let low = self.is_keyed().then(|| branch.key(child));
             let (link, level) = (branch.link(child), node.level - 1);
-            self.ahead.push(Node { link, level, rows, first_row, low });
+            self.ahead.push(PendingNode { link, level, rows, first_row, low });
             first_row += rows;
         }
         if first_row != end {
@@ -124,8 +128,9 @@ impl<'a> Side<'a> {
         Ok(())
     }
 
-    /// Whether everything below the next node of this side comes before the next node of the other one.
-    fn is_before(&self, node: &Node<'a>, other: &Node<'a>) -> bool {
+    /// Whether all rows below the next node of this side come before the next node of the other
+    /// side.
+    fn is_before(&self, node: &PendingNode<'a>, other: &PendingNode<'a>) -> bool {
         if !self.is_keyed() {
             return node.first_row + node.rows <= other.first_row;
         }
@@ -133,8 +138,8 @@ impl<'a> Side<'a> {
         matches!((behind, other.low), (Some(behind), Some(low)) if behind <= low)
     }
 
-    /// Whether a record of this side comes before the next node of the other one.
-    fn record_is_before(&self, record: &[u8], other: &Node<'a>) -> bool {
+    /// Whether a record of this side comes before the next node of the other side.
+    fn record_is_before(&self, record: &[u8], other: &PendingNode<'a>) -> bool {
         match other.low {
             Some(low) => *self.view.layout.key().normal(record) < *low,
             None => !self.is_keyed() && self.row < other.first_row,
@@ -143,13 +148,13 @@ impl<'a> Side<'a> {
 }
 
 impl<'a> Differences<'a> {
-    /// `one_file` says that both are states of one file that are held as long as this lives.
+    /// `one_file` says that both are states of one file, which are held as long as this lives.
     pub(crate) fn new(old: View<'a>, new: View<'a>, one_file: bool) -> Differences<'a> {
         let (old, new) = (Side::new(old), Side::new(new));
         Differences { old, new, one_file, read: NodesRead::default(), failed: false }
     }
 
-    /// What was read so far.
+    /// How many nodes were read so far.
     pub(crate) fn nodes_read(&self) -> NodesRead {
         self.read
     }
@@ -179,7 +184,7 @@ impl<'a> Differences<'a> {
         }
     }
 
-    /// Goes over one record of each side, or the lower one.
+    /// Steps over one record of each side, or over the lower one.
     fn merge(&mut self, old: &'a [u8], new: &'a [u8]) -> Option<(u64, Difference<'a>)> {
         let keyed = self.old.is_keyed();
         if old == new && (keyed || self.old.row == self.new.row) {
@@ -203,7 +208,8 @@ impl<'a> Differences<'a> {
         }
     }
 
-    /// With no leaf open: steps over a node that both sides have, or opens what must be looked into. `false` at the end.
+    /// Called if no leaf is open: steps over a node that both sides share, or opens the next nodes.
+    /// Returns `false` at the end.
     fn enter(&mut self) -> Result<bool> {
         let (Some(old), Some(new)) = (self.old.ahead.last(), self.new.ahead.last()) else {
             let side = if self.old.ahead.is_empty() { &mut self.new } else { &mut self.old };
@@ -229,7 +235,8 @@ impl<'a> Differences<'a> {
             if new_level >= old_level {
                 self.new.open(&mut self.read)?;
             }
-            // Of two files a checksum proves nothing: all bytes are compared, but not record by record.
+            // Between two files a checksum proves nothing, so all bytes are compared, but not
+            // record by record.
             if self.old.records == self.new.records && same_shape {
                 (self.old.records, self.new.records) = (&[], &[]);
             }

@@ -1,23 +1,25 @@
-//! Writing what an edit has in memory: leaves in key order, packed, then branches from the bottom up.
+//! Writing the edited nodes of a tree: first all leaves in key order, packed, then the branches
+//! from the bottom up. Part of `TreeWriter`; commits and full memory budgets call it.
+
+use std::sync::Arc;
 
 use super::branch::encode;
-use super::edit::Edited;
 use super::layout::Layout;
 use super::node::{Child, Node};
+use super::writer::TreeWriter;
 use crate::error::{Result, fail};
 use crate::page::{Link, PAGE_BYTES, TreeRoot};
-use crate::space::{Room, RunWriter, WriteSession};
+use crate::space::{Room, RunWriter};
 
-impl Edited {
-    /// Writes every owned node to new pages, leaves in order first, and forgets the copies in memory. Returns the root.
+impl TreeWriter {
+    /// Writes every owned node to new pages, and forgets the copies in memory. Returns the root.
     ///
-    /// After an error the session has failed: nodes may be gone that were not written.
-    pub(crate) fn flush(&mut self, session: &WriteSession) -> Result<TreeRoot> {
+    /// After an error the session has failed: some nodes may be lost.
+    pub(crate) fn flush(&mut self) -> Result<TreeRoot> {
         if matches!(self.root, Child::Owned(_)) {
             self.array = 0;
         }
-        let flushed = flush(&self.layout, &mut self.root, self.height, self.owned_bytes, session);
-        let link = flushed.inspect_err(|_| session.fail())?;
+        let link = self.write_nodes().inspect_err(|_| self.session().fail())?;
         self.owned_bytes = 0;
         Ok(TreeRoot {
             address: link.address,
@@ -27,27 +29,23 @@ impl Edited {
             array: self.array,
         })
     }
-}
 
-/// Writes every owned node below `root` and turns it into a stored one. Returns the root's link.
-fn flush(
-    layout: &Layout,
-    root: &mut Child,
-    height: u32,
-    owned_bytes: usize,
-    session: &WriteSession,
-) -> Result<Link> {
-    if let Child::Stored(link) = root {
-        return Ok(*link);
+    /// Writes every owned node, and turns it into a stored one. Returns the link of the root.
+    fn write_nodes(&mut self) -> Result<Link> {
+        if let Child::Stored(link) = self.root {
+            return Ok(link);
+        }
+        let most = leaf_bytes(&self.root) + PAGE_BYTES * (self.height as usize + 1);
+        let session = Arc::clone(self.session());
+        let mut writer = RunWriter::new(&session, Room::Gaps(self.owned_bytes.min(most) as u64));
+        write_leaves(&mut self.root, &mut writer)?;
+        let link = write_branches(&self.layout, &mut self.root, self.height, &mut writer)?;
+        writer.finish()?;
+        Ok(link)
     }
-    let expected = owned_bytes.min(leaf_bytes(root) + PAGE_BYTES * (height as usize + 1));
-    let mut writer = RunWriter::new(session, Room::Gaps(expected as u64));
-    write_leaves(root, &mut writer)?;
-    let link = write_branches(layout, root, height, &mut writer)?;
-    writer.finish()?;
-    Ok(link)
 }
 
+/// The bytes of the owned nodes below a child.
 fn leaf_bytes(child: &Child) -> usize {
     match child {
         Child::Stored(_) => 0,
@@ -61,7 +59,7 @@ fn leaf_bytes(child: &Child) -> usize {
 fn write_leaves(child: &mut Child, writer: &mut RunWriter<'_>) -> Result<()> {
     let Child::Owned(node) = child else { return Ok(()) };
     match &mut **node {
-        Node::Leaf(leaf) if leaf.len() == 0 => *child = Child::Stored(Link::default()),
+        Node::Leaf(leaf) if leaf.len() == 0 => *child = Child::empty(),
         Node::Leaf(leaf) => *child = Child::Stored(writer.push_packed(leaf.as_slice())?),
         Node::Branch(branch) => {
             for child in &mut branch.children {

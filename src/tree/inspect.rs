@@ -1,4 +1,5 @@
-//! Inspecting a tree: every node is read and held against its checksum and its parent, and damage does not end it.
+//! Inspecting a tree, for `check`: each node is read and compared with its checksum and its parent.
+//! Damage is reported and does not end the inspection.
 
 use super::branch::{BranchPage, encode};
 use super::node::ChildRef;
@@ -6,46 +7,50 @@ use super::view::View;
 use crate::error::Error;
 use crate::page::{Link, PAGE_BYTES};
 
-/// What an inspection comes by.
+/// What an inspection finds.
 pub(crate) enum Finding<'f> {
-    /// A node, whether sound or not, where its parent says it lies. It is looked into if `found` says `true`.
+    /// A node, damaged or not, at the address that its parent has. It is read if `found` returns
+    /// `true`.
     Node { address: u64, bytes: u64 },
-    /// The records of a leaf that is sound as a node, and the number of the first.
+    /// The records of a leaf whose checksum matches, and the number of the first.
     Records { address: u64, records: &'f [u8], first_row: u64 },
-    /// Something that does not hold.
+    /// Damage.
     Problem { address: u64, error: Error },
 }
 
-/// Why a leaf cannot lie where it does.
+/// Why a leaf cannot lie at its address.
 pub(super) enum Misplaced {
     /// No record starts at its address.
     Start(Error),
-    /// It is not in its place in the array that the root says the rows are.
+    /// The root says that the leaves are one array, and the leaf is not at its place in it.
     Array(Error),
 }
 
-/// The keys that may stand below a node, in normal form: from `low` on, below `high`.
+/// The keys that may be below a node, in normal form: from `low` on, below `high`.
 #[derive(Clone, Copy)]
-struct Span<'s> {
+struct KeyBounds<'s> {
     low: Option<&'s [u8]>,
     high: Option<&'s [u8]>,
 }
 
 impl<'a> View<'a> {
-    /// Calls `found` for everything below the root, sound or not; what it says counts for nodes only.
+    /// Calls `found` for everything below the root. Its return value counts for nodes only.
     ///
-    /// No node is gone into for more rows than its parent has, so this ends, however the links of a forged file lead round.
+    /// Each child may have at most the rows that its parent has left, so this ends even if the
+    /// links of a forged file form a circle.
     pub(crate) fn inspect(&self, found: &mut dyn FnMut(Finding<'a>) -> bool) {
         if let ChildRef::Stored(link) = self.root
             && self.rows > 0
         {
-            self.inspect_node(link, self.height, self.rows, 0, Span { low: None, high: None }, found);
+            self.inspect_node(link, self.height, self.rows, 0, KeyBounds { low: None, high: None }, found);
         }
     }
 
-    /// A leaf lies where the records of a struct can, and, where the root says that the rows are one array, in its place in that.
+    /// An error unless a leaf lies at a possible address: aligned for its records, and at its place
+    /// in the array if the root says that the leaves are one.
     pub(super) fn misplaced(&self, address: u64, rows: u64, first_row: u64) -> Option<Misplaced> {
-        // No struct of this width needs more; leaves follow each other at multiples of it, from the start of a page on.
+        // The largest alignment that a struct of this width can have. Leaves start at multiples of
+        // their width from the start of a page.
         let least = 1 << self.layout.width().trailing_zeros().min(4);
         if !address.is_multiple_of(least) {
             let error = format!("a leaf of records of {} bytes starts at {address}", self.layout.width());
@@ -67,7 +72,7 @@ impl<'a> View<'a> {
         level: u32,
         rows: u64,
         first_row: u64,
-        span: Span<'_>,
+        span: KeyBounds<'_>,
         found: &mut dyn FnMut(Finding<'a>) -> bool,
     ) {
         let address = link.address;
@@ -108,7 +113,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The page as it would be written for what it says.
+    /// The page as it would be written for the same contents.
     fn encoded_again(&self, branch: &BranchPage<'_>, level: u32) -> [u8; PAGE_BYTES] {
         let children = 0..branch.len();
         let links: Vec<Link> = children.clone().map(|child| branch.link(child)).collect();
@@ -128,7 +133,7 @@ impl<'a> View<'a> {
         level: u32,
         rows: u64,
         first_row: u64,
-        span: Span<'_>,
+        span: KeyBounds<'_>,
         found: &mut dyn FnMut(Finding<'a>) -> bool,
     ) {
         let mut counted = 0;
@@ -142,7 +147,7 @@ impl<'a> View<'a> {
                 if span.low.is_some_and(|bound| low < bound) || high.is_some_and(|high| low >= high) {
                     found(Finding::Problem { address, error: damage("its first keys are not in order") });
                 }
-                span = Span { low: Some(low), high };
+                span = KeyBounds { low: Some(low), high };
             }
             let below = branch.rows(child);
             if below == 0 || below > rows - counted {
@@ -151,7 +156,8 @@ impl<'a> View<'a> {
                 found(Finding::Problem { address, error: damage(&message) });
                 continue;
             }
-            // Look-ups in an array count on full branches to know which leaf is whose.
+            // Look-ups in an array compute the leaf from the number of a branch, so branches must
+            // be full.
             if self.array.is_some() && child + 1 < branch.len() && below != full {
                 let message =
                     format!("a child of it has {below} rows where the root says that all have {full}");
@@ -166,12 +172,12 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The keys of a leaf ascend, and lie where the branches above say.
+    /// Checks that the keys of a leaf ascend, and lie between the keys in the branches above.
     fn inspect_order(
         &self,
         address: u64,
         records: &[u8],
-        span: Span<'_>,
+        span: KeyBounds<'_>,
         found: &mut dyn FnMut(Finding<'a>) -> bool,
     ) {
         if !self.layout.is_keyed() {

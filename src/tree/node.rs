@@ -1,8 +1,9 @@
-//! Nodes: in memory while they are edited, and as they are read, wherever they are.
+//! Nodes: those that are edited in memory, and references to read a node from memory or the file.
+//! Used by reading and writing; only `branch_bytes.rs` knows the bytes of a branch.
 
 use super::branch::BranchPage;
-use super::key::Probe;
 use super::layout::Layout;
+use super::probe::Probe;
 use super::search::{Span, search_branch};
 use crate::error::{Result, fail};
 use crate::page::{Buffer, Link};
@@ -11,28 +12,36 @@ use crate::page::{Buffer, Link};
 #[derive(Debug)]
 pub(crate) enum Node {
     Leaf(Buffer),
-    Branch(Branch),
+    Branch(BranchNode),
 }
 
-/// A child of a branch that is being edited: where it was committed, or what it has become.
+/// A child of a branch in memory: a node in the file, or one that is edited.
 #[derive(Debug)]
 pub(super) enum Child {
     Stored(Link),
     Owned(Box<Node>),
 }
 
-/// A branch in memory. Keys in normal form, side by side; none in a tree without a key.
+impl Child {
+    /// A leaf without rows.
+    pub(super) fn empty() -> Child {
+        Child::Stored(Link::default())
+    }
+}
+
+/// A branch in memory. Its keys are in normal form, side by side. A tree without a key has none.
 #[derive(Debug, Default)]
-pub(super) struct Branch {
+pub(super) struct BranchNode {
     pub(super) keys: Vec<u8>,
     pub(super) rows: Vec<u64>,
     pub(super) children: Vec<Child>,
 }
 
-impl Branch {
-    /// The branch in this page. Edits rely on its counts and on the order of its keys, so both are looked at here.
-    pub(super) fn from_page(page: &BranchPage<'_>, layout: &Layout) -> Result<Branch> {
-        let mut branch = Branch::default();
+impl BranchNode {
+    /// The branch in this page. Edits rely on its row counts and on the order of its keys, so both
+    /// are checked here.
+    pub(super) fn from_page(page: &BranchPage<'_>, layout: &Layout) -> Result<BranchNode> {
+        let mut branch = BranchNode::default();
         for child in 0..page.len() {
             if page.is_keyed() {
                 branch.keys.extend_from_slice(page.key(child));
@@ -42,10 +51,7 @@ impl Branch {
         }
         let add = |sum: u64, rows: &u64| if *rows == 0 { None } else { sum.checked_add(*rows) };
         if branch.rows.iter().try_fold(0, add) != Some(page.total_rows()) {
-            fail!(
-                Corrupt,
-                "the rows below a branch do not add up to what its parent says; the file is damaged"
-            );
+            return wrong_row_count();
         }
         let width = layout.key().width().max(1);
         if !branch.keys.chunks_exact(width).is_sorted_by(|key, next| key < next) {
@@ -66,7 +72,8 @@ impl Branch {
         &self.keys[child * width..][..width]
     }
 
-    /// Between which keys the rows of a child lie, if that is known. `span` is the same of the branch.
+    /// The keys between which the rows of a child lie, if they are known. `span` has those of the
+    /// whole branch.
     #[inline(always)]
     pub(super) fn span<P: Probe>(
         &self,
@@ -84,7 +91,7 @@ impl Branch {
         Some(Span { low, high })
     }
 
-    /// Puts a child in at this place. `key` is empty in a tree without a key.
+    /// Inserts a child at this index. `key` is empty in a tree without a key.
     pub(super) fn insert(&mut self, at: usize, key: &[u8], rows: u64, child: Child) {
         let bytes = at * key.len();
         self.keys.splice(bytes..bytes, key.iter().copied());
@@ -98,27 +105,27 @@ impl Branch {
         self.children.remove(at)
     }
 
-    /// Takes the children from `at` on into a new branch.
-    pub(super) fn split_off(&mut self, at: usize, width: usize) -> Branch {
-        Branch {
+    /// Moves the children from `at` on to a new branch.
+    pub(super) fn split_off(&mut self, at: usize, width: usize) -> BranchNode {
+        BranchNode {
             keys: self.keys.split_off(at * width),
             rows: self.rows.split_off(at),
             children: self.children.split_off(at),
         }
     }
 
-    pub(super) fn append(&mut self, mut other: Branch) {
+    pub(super) fn append(&mut self, mut other: BranchNode) {
         self.keys.append(&mut other.keys);
         self.rows.append(&mut other.rows);
         self.children.append(&mut other.children);
     }
 }
 
-/// A branch to read from, stored or edited.
+/// A branch to read from: in the file, or in memory.
 #[derive(Clone, Copy)]
 pub(super) enum BranchRef<'a> {
     Stored(BranchPage<'a>),
-    Edited(&'a Branch),
+    Owned(&'a BranchNode),
 }
 
 impl<'a> BranchRef<'a> {
@@ -126,7 +133,7 @@ impl<'a> BranchRef<'a> {
     pub(super) fn len(&self) -> usize {
         match self {
             BranchRef::Stored(page) => page.len(),
-            BranchRef::Edited(branch) => branch.len(),
+            BranchRef::Owned(branch) => branch.len(),
         }
     }
 
@@ -134,7 +141,7 @@ impl<'a> BranchRef<'a> {
     pub(super) fn rows(&self, child: usize) -> u64 {
         match self {
             BranchRef::Stored(page) => page.rows(child),
-            BranchRef::Edited(branch) => branch.rows[child],
+            BranchRef::Owned(branch) => branch.rows[child],
         }
     }
 
@@ -143,7 +150,7 @@ impl<'a> BranchRef<'a> {
     fn keys(&self) -> &'a [u8] {
         match self {
             BranchRef::Stored(page) => page.keys(),
-            BranchRef::Edited(branch) => &branch.keys,
+            BranchRef::Owned(branch) => &branch.keys,
         }
     }
 
@@ -151,11 +158,11 @@ impl<'a> BranchRef<'a> {
     pub(super) fn child(&self, child: usize) -> ChildRef<'a> {
         match self {
             BranchRef::Stored(page) => ChildRef::Stored(page.link(child)),
-            BranchRef::Edited(branch) => ChildRef::from(&branch.children[child]),
+            BranchRef::Owned(branch) => ChildRef::from(&branch.children[child]),
         }
     }
 
-    /// The child whose rows a key belongs to.
+    /// The child that holds a key, if any child does.
     #[inline(always)]
     pub(super) fn child_for<P: Probe>(&self, probe: P, target: P::Word) -> usize {
         search_branch(probe, self.keys(), self.len(), target, None)
@@ -176,4 +183,16 @@ impl<'a> From<&'a Child> for ChildRef<'a> {
             Child::Owned(node) => ChildRef::Owned(node),
         }
     }
+}
+
+/// The error if a leaf is found where a branch must be, or the other way round.
+#[cold]
+pub(super) fn wrong_level<T>() -> Result<T> {
+    fail!(Corrupt, "a leaf stands where a branch belongs; the file is damaged")
+}
+
+/// The error if the row counts of a branch disagree with its parent.
+#[cold]
+pub(super) fn wrong_row_count<T>() -> Result<T> {
+    fail!(Corrupt, "the rows below a branch do not add up to what its parent says; the file is damaged")
 }

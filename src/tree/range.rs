@@ -1,26 +1,26 @@
-//! The rows between two keys. Both ends of a short range mostly lie in one leaf, which is descended to
-//! once.
+//! The rows between two keys. Both ends of a short range mostly lie in one leaf, so one descent
+//! finds both. Part of `View`; tables and indexes call it.
 
 use std::ops::{Bound, Range};
 
-use super::KEY_LIMIT;
-use super::key::{Probe, with_probe};
+use super::probe::{Probe, with_probe};
 use super::search::lower_bound;
 use super::view::{Spot, View};
 use crate::error::Result;
+use crate::limits::KEY_BYTES;
 
-/// The rows of a range.
+/// The rows of a range of keys.
 #[derive(Clone)]
 pub(crate) struct Found<'a> {
     /// Their numbers.
     pub(crate) rows: Range<u64>,
-    /// The records of the first ones, which the search met on its way. There may be none.
+    /// The records of the first rows, if the search read their leaf. May be empty.
     pub(crate) front: &'a [u8],
-    /// The numbers of the others.
+    /// The numbers of the other rows.
     pub(crate) rest: Range<u64>,
 }
 
-/// An end of a range: before all keys like this word, or behind them.
+/// An end of a range: before all keys with this word, or behind them.
 #[derive(Clone, Copy)]
 struct Edge<W> {
     word: W,
@@ -28,8 +28,8 @@ struct Edge<W> {
 }
 
 impl<'a> View<'a> {
-    /// The rows between two bounds. A bound is a stored key, or its leading fields, and then stands for
-    /// all keys that begin with them. O(height × children).
+    /// The rows between two bounds. A bound is a stored key or its leading fields, and means all
+    /// keys that begin with these fields. O(height × children).
     pub(crate) fn between(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Result<Found<'a>> {
         with_probe!(self.layout.key(), probe => self.between_with(probe, from, to))
     }
@@ -55,7 +55,7 @@ impl<'a> View<'a> {
         Ok(Found { rows, front, rest })
     }
 
-    /// How many rows come before the upper edge.
+    /// The number of rows before the upper edge.
     #[inline(always)]
     fn end<P: Probe>(&self, probe: P, from: Option<&Spot<'a>>, to: Edge<P::Word>) -> Result<u64> {
         if let Some(from) = from
@@ -77,8 +77,8 @@ impl<'a> View<'a> {
         Ok(spot)
     }
 
-    /// Where an edge is in the leaf of a lower one, if a row of that leaf is behind it. The steps double:
-    /// the rows of a short range are all that is read.
+    /// The index of an edge in the leaf of a lower edge, if a row of that leaf is behind it. The
+    /// steps double, so that a short range reads only its own rows.
     #[inline(always)]
     fn end_in_leaf<P: Probe>(&self, probe: P, from: &Spot<'a>, edge: Edge<P::Word>) -> Option<usize> {
         let width = self.layout.width();
@@ -95,7 +95,6 @@ impl<'a> View<'a> {
                 return None;
             }
             if !before(row) {
-                // Among `step - 1` rows from `low` on.
                 let inside = lower_bound(step - 1, true, |at| !before(low + at));
                 return Some(from.index + low + inside);
             }
@@ -104,8 +103,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The records of the leaf from a row on, so many at most, and how many they are. None where the leaf
-    /// has more rows than its parents say, which scanning reports.
+    /// At most `rows` records of the leaf from a row on, and how many they are. None if the leaf
+    /// has more rows than its parents say; a scan reports that.
     fn front(&self, from: &Spot<'a>, rows: u64) -> (&'a [u8], u64) {
         let there = from.rows.saturating_sub(from.index) as u64;
         let first = from.before.wrapping_add(from.index as u64);
@@ -126,16 +125,16 @@ impl<'a> View<'a> {
 fn edge<P: Probe>(probe: P, fields: &[u8], behind: bool) -> Edge<P::Word> {
     let len = fields.len();
     let word = if probe.width() <= 16 {
-        // Eight bytes more, so that each field can be read as a word.
+        // Eight bytes longer, so that each field can be read as a word.
         let mut stored = [0; 24];
         match fields.first_chunk::<4>() {
-            // The most usual width, without a call to copy it.
+            // The most common width, copied without a call.
             Some(field) if len == 4 => stored[..4].copy_from_slice(field),
             _ => stored[..len].copy_from_slice(fields),
         }
         probe.stored(&stored)
     } else {
-        let mut stored = [0; KEY_LIMIT];
+        let mut stored = [0; KEY_BYTES];
         stored[..len].copy_from_slice(fields);
         probe.stored(&stored)
     };

@@ -1,25 +1,25 @@
-//! Taking many rows out of a tree at once: leaves that lose all their rows are unlinked without being
-//! read, and a leaf that loses some is copied into memory once.
+//! Removing many rows from a tree at once. A leaf that loses all its rows is unlinked without being
+//! read; a leaf that loses some is copied into memory once. Part of `TreeWriter`.
 
 use super::build::{Expected, TreeBuilder};
-use super::edit::{Edit, Edited};
-use super::node::{Branch, Child};
+use super::leaf_edit::LeafEdit;
+use super::node::{BranchNode, Child};
 use super::row_set::{RowSet, Runs};
+use super::writer::TreeWriter;
 use crate::error::Result;
 use crate::page::TreeRoot;
-use crate::space::WriteSession;
 
-/// Memory for the leaves that lose some of their rows.
+/// Memory for leaves that lose some of their rows.
 const EDITED_BYTES: usize = 128 << 20;
 
-/// The rows that are to go, as a descent comes by them.
-struct Going<'r> {
+/// The rows that are still to be removed, in the order of the descent.
+struct RowsLeft<'r> {
     runs: Runs<'r>,
     current: Option<std::ops::Range<u64>>,
 }
 
-impl Going<'_> {
-    /// The next run that begins before `end`, cut to it. What was returned does not come again.
+impl RowsLeft<'_> {
+    /// Takes the next run that begins before `end`, up to `end`.
     fn take_before(&mut self, end: u64) -> Option<std::ops::Range<u64>> {
         let run = self.current.clone().filter(|run| run.start < end)?;
         let taken = run.start..run.end.min(end);
@@ -36,32 +36,33 @@ impl Going<'_> {
     }
 }
 
-impl Edited {
-    /// Takes rows out of a tree with a key. O(leaves that lose rows). After an error the session has
-    /// failed.
-    pub(crate) fn remove_rows(&mut self, session: &WriteSession, rows: &RowSet) -> Result<()> {
+impl TreeWriter {
+    /// Removes rows from a tree with a key. O(leaves that lose rows). After an error the session
+    /// has failed.
+    pub(crate) fn remove_rows(&mut self, rows: &RowSet) -> Result<()> {
         let count = rows.len();
         if count == 0 {
             return Ok(());
         }
         if count >= self.rows {
-            return self.clear(session);
+            return self.clear();
         }
+        let (height, all) = (self.height, self.rows);
         let mut runs = rows.runs();
-        let mut going = Going { current: runs.next(), runs };
-        let mut edit = Edit { session, layout: &self.layout, owned_bytes: &mut self.owned_bytes };
-        let removed = edit.remove_rows(&mut self.root, self.height, self.rows, 0, &mut going);
-        self.rows -= removed.inspect_err(|_| session.fail())?;
-        session.note_cleared(count.saturating_mul(self.layout.width() as u64));
+        let mut left = RowsLeft { current: runs.next(), runs };
+        let (mut edit, root) = self.edit_root();
+        let removed = edit.remove_rows(root, height, all, 0, &mut left);
+        self.rows -= removed.inspect_err(|_| self.session().fail())?;
+        self.session().note_cleared(count.saturating_mul(self.layout.width() as u64));
         self.lower_root();
         Ok(())
     }
 
-    /// Builds a tree of all rows but these, beside this one. O(rows).
-    pub(crate) fn without(&self, session: &WriteSession, rows: &RowSet) -> Result<TreeRoot> {
+    /// Builds another tree of all rows but these. O(rows).
+    pub(crate) fn without(&self, rows: &RowSet) -> Result<TreeRoot> {
         let left = self.rows - rows.len().min(self.rows);
-        let mut builder = TreeBuilder::new(session, self.layout.clone(), Expected::Rows(left));
-        let view = self.view(session);
+        let mut builder = TreeBuilder::new(self.session(), self.layout.clone(), Expected::Rows(left));
+        let view = self.view();
         for run in rows.others(self.rows) {
             for slice in view.slices(run) {
                 builder.push(slice?)?;
@@ -70,8 +71,8 @@ impl Edited {
         builder.finish()
     }
 
-    /// Whether taking rows out leaf by leaf reads and writes less than building the tree again, and needs no
-    /// more memory than edits usually do.
+    /// Whether removing rows leaf by leaf reads and writes less than building the tree again, and
+    /// needs no more memory than edits usually do.
     pub(crate) fn is_few_leaves(&self, rows: &RowSet) -> bool {
         let leaves = (self.rows / self.layout.leaf_rows() as u64) as usize;
         let most = (leaves / 4 + 16).min(EDITED_BYTES / self.layout.leaf_bytes());
@@ -79,32 +80,32 @@ impl Edited {
     }
 }
 
-impl Edit<'_> {
-    /// Takes rows out below a node whose first row has this number. Returns how many.
+impl LeafEdit<'_> {
+    /// Removes rows below a node whose first row has this number. Returns how many.
     fn remove_rows(
         &mut self,
         child: &mut Child,
         level: u32,
         rows: u64,
         first: u64,
-        going: &mut Going<'_>,
+        left: &mut RowsLeft<'_>,
     ) -> Result<u64> {
         if level == 0 {
-            return self.remove_from_leaf(child, rows, first, going);
+            return self.remove_from_leaf(child, rows, first, left);
         }
         let branch = self.branch(child, level, rows)?;
         let (mut start, mut removed, mut touched) = (first, 0, Vec::new());
         for index in 0..branch.len() {
             let below = branch.rows[index];
             let end = start + below;
-            if going.covers(start, end) {
-                going.take_before(end);
+            if left.covers(start, end) {
+                left.take_before(end);
                 self.drop_below(&branch.children[index], level - 1, below)?;
-                branch.children[index] = Child::Stored(Default::default());
+                branch.children[index] = Child::empty();
                 branch.rows[index] = 0;
                 removed += below;
-            } else if going.reaches(end) {
-                let below = self.remove_rows(&mut branch.children[index], level - 1, below, start, going)?;
+            } else if left.reaches(end) {
+                let below = self.remove_rows(&mut branch.children[index], level - 1, below, start, left)?;
                 branch.rows[index] -= below;
                 removed += below;
                 touched.push(index);
@@ -120,14 +121,14 @@ impl Edit<'_> {
         child: &mut Child,
         rows: u64,
         first: u64,
-        going: &mut Going<'_>,
+        left: &mut RowsLeft<'_>,
     ) -> Result<u64> {
         let width = self.layout.width();
         let leaf = self.leaf(child, rows)?;
         let (mut kept, mut next) = (0, 0);
         let bytes = leaf.as_mut_slice();
         let mut removed = 0;
-        while let Some(run) = going.take_before(first + rows) {
+        while let Some(run) = left.take_before(first + rows) {
             let (start, end) = ((run.start - first) as usize * width, (run.end - first) as usize * width);
             bytes.copy_within(next..start, kept);
             kept += start - next;
@@ -140,8 +141,8 @@ impl Edit<'_> {
         Ok(removed)
     }
 
-    /// Takes out the children without rows, and joins those that have become small.
-    fn close_ranks(&mut self, branch: &mut Branch, level: u32, touched: Vec<usize>) -> Result<()> {
+    /// Removes the children without rows, and merges those that have become small.
+    fn close_ranks(&mut self, branch: &mut BranchNode, level: u32, touched: Vec<usize>) -> Result<()> {
         let key_width = self.layout.key().width();
         let mut touched = touched.into_iter().rev().peekable();
         for index in (0..branch.len()).rev() {

@@ -1,4 +1,5 @@
-//! Rescuing a damaged tree: the leaves that still hold, and the rows that are lost between them.
+//! `Rescue`: reads a damaged tree, for `salvage`. It returns the leaves that are whole, and the
+//! rows that are lost between them.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -11,34 +12,35 @@ use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{Link, PAGE_BYTES};
 use crate::space::Allocator;
 
-/// What a rescue comes by, in row order.
+/// What a rescue finds, in row order.
 #[derive(Debug)]
 pub(crate) enum Rescued<'a> {
-    /// The records of a leaf that holds, and the number of the first.
+    /// The records of a leaf that is whole, and the number of the first.
     Records { first_row: u64, records: &'a [u8] },
-    /// Rows below a node that does not, by their numbers.
+    /// The numbers of the rows below a damaged node.
     Lost { rows: Range<u64>, error: Error },
 }
 
-/// Goes through all leaves, over damage. It takes for damage what `inspect` does, where a row may be wrong
-/// for it.
+/// Reads all leaves, and steps over damage. It calls the same things damage as `inspect`, as far as
+/// rows may be wrong because of them.
 pub(crate) struct Rescue<'a> {
     view: View<'a>,
-    /// What the nodes so far lie on, of this tree and others.
+    /// The pages of all nodes so far, of this tree and of others.
     taken: &'a RefCell<Allocator>,
-    /// Nodes still to be looked at, the next one last.
+    /// The nodes that are not read yet, the next one last.
     ahead: Vec<Ahead>,
 }
 
 struct Ahead {
-    /// An error where the parent counts rows and has no child for them.
+    /// An error if the parent counts rows and has no child for them.
     link: Result<Link>,
     level: u32,
     rows: Range<u64>,
 }
 
 impl<'a> View<'a> {
-    /// All leaves of a committed tree, whatever is damaged. `taken` has the nodes of the trees before it.
+    /// All leaves of a committed tree, in spite of damage. `taken` has the nodes of the trees
+    /// before it.
     pub(crate) fn rescue(&self, taken: &'a RefCell<Allocator>) -> Rescue<'a> {
         let mut ahead = Vec::new();
         if let ChildRef::Stored(link) = self.root
@@ -51,7 +53,8 @@ impl<'a> View<'a> {
 }
 
 impl<'a> Rescue<'a> {
-    /// Reads a branch and notes its children; what the parent counted and they do not have is lost.
+    /// Reads a branch and notes its children. Rows that the parent counts and the children do not
+    /// have are lost.
     fn enter(&mut self, link: Link, level: u32, rows: Range<u64>) -> Result<()> {
         let page = self.read(link, PAGE_BYTES)?;
         if !link.address.is_multiple_of(PAGE_BYTES as u64) {
@@ -81,14 +84,14 @@ impl<'a> Rescue<'a> {
         let count = rows.end - rows.start;
         let records = self.read(link, self.view.leaf_len(count)?)?;
         match self.view.misplaced(link.address, count, rows.start) {
-            // A row of a table with a key is what it is, wherever it lies.
+            // A row with a key is right wherever it lies.
             Some(Misplaced::Array(_)) if self.view.layout.is_keyed() => Ok(records),
             Some(Misplaced::Array(error) | Misplaced::Start(error)) => Err(error),
             None => Ok(records),
         }
     }
 
-    /// The bytes of a node that holds and does not lie on another. That one was read first.
+    /// The bytes of a node that is whole and does not overlap with a node that was read before.
     fn read(&self, link: Link, len: usize) -> Result<&'a [u8]> {
         let bytes = self.view.pages.read_anew(link, len)?;
         self.taken.borrow_mut().mark(link.address, len as u64)?;

@@ -1,4 +1,5 @@
-//! Rows of a tree by their numbers, to be taken out together.
+//! `RowSet`: row numbers that are removed or changed together. Queries and tables fill it; the tree
+//! reads it.
 
 use std::ops::Range;
 
@@ -11,11 +12,12 @@ pub(crate) enum RowSet {
     Bits(Vec<u64>),
 }
 
-/// With more runs than this, a bit for each row takes less memory, where there is one row in 128.
+/// With more runs than this, one bit per row takes less memory if at least one row in 128 starts a
+/// run.
 const FEW_RUNS: usize = 1 << 12;
 
 impl RowSet {
-    /// No row, of a table with this many.
+    /// The empty set.
     pub(crate) fn none() -> RowSet {
         RowSet::Runs(Vec::new())
     }
@@ -25,7 +27,7 @@ impl RowSet {
         RowSet::Runs(if rows.is_empty() { Vec::new() } else { vec![rows] })
     }
 
-    /// Adds a row, which must not come before one that was added.
+    /// Adds a row. Rows must be added in order.
     pub(crate) fn add(&mut self, row: u64) {
         match self {
             RowSet::Runs(runs) => match runs.last_mut() {
@@ -57,7 +59,7 @@ impl RowSet {
         Runs { set: self, next: 0 }
     }
 
-    /// The runs of rows that are not in the set, of a table with this many rows.
+    /// The runs of rows of a table with `rows` rows that are not in the set.
     pub(crate) fn others(&self, rows: u64) -> impl Iterator<Item = Range<u64>> {
         let mut end = 0;
         let last = std::iter::once(rows..rows);
@@ -81,7 +83,7 @@ fn set(bits: &mut Vec<u64>, row: u64) {
 #[derive(Clone)]
 pub(crate) struct Runs<'r> {
     set: &'r RowSet,
-    /// The next run, or the first row that was not looked at.
+    /// The index of the next run, or the first row that was not looked at.
     next: u64,
 }
 

@@ -1,4 +1,5 @@
-//! Scanning: the leaves under a range of rows, one slice a leaf, from both ends.
+//! `Slices`: scans a range of rows, one slice per leaf, from both ends. Tables, queries, merges and
+//! index builds read rows through it.
 
 use std::ops::Range;
 
@@ -6,14 +7,13 @@ use super::node::BranchRef;
 use super::view::View;
 use crate::error::Result;
 
-/// The records of a range of rows, leaf by leaf: each item is a run of whole records.
-///
-/// After an error the scan is over.
+/// The records of a range of rows. Each item has the records of one leaf. An error ends the scan.
 #[derive(Clone)]
 pub(crate) struct Slices<'a> {
     view: View<'a>,
     rows: Range<u64>,
-    /// The branch above the last leaf handed out, so that its neighbour is found without starting at the root.
+    /// The branch above the last leaf that was read: its next leaf is found without a descent from
+    /// the root.
     near: Option<Near<'a>>,
 }
 
@@ -26,14 +26,14 @@ struct Near<'a> {
 }
 
 impl<'a> View<'a> {
-    /// The records of these rows, cut to the rows that there are.
+    /// The records of these rows, as far as they exist.
     #[inline]
     pub(crate) fn slices(&self, rows: Range<u64>) -> Slices<'a> {
         let end = rows.end.min(self.rows);
         Slices { view: *self, rows: rows.start.min(end)..end, near: None }
     }
 
-    /// The branch above the leaf of a row, for trees that have one.
+    /// The branch above the leaf of a row. The tree must have a branch.
     fn near(&self, row: u64) -> Result<Near<'a>> {
         let (mut child, mut rows, mut level, mut first) = (self.root, self.rows, self.height, 0);
         loop {
@@ -62,7 +62,7 @@ impl<'a> Slices<'a> {
 
     /// The whole leaf that holds a row, and the number of its first row.
     fn leaf(&mut self, row: u64) -> Result<(&'a [u8], u64)> {
-        if let Some(leaf) = self.view.lookup_leaf_of(row) {
+        if let Some(leaf) = self.view.fast_leaf_of(row) {
             return Ok(leaf);
         }
         if self.view.height == 0 {
@@ -99,7 +99,7 @@ impl<'a> Slices<'a> {
 }
 
 impl<'a> Near<'a> {
-    /// The place of a row in the same branch, if it is in this leaf or in one next to it.
+    /// The leaf of a row in the same branch, if it is this leaf or one next to it.
     fn step_to(self, row: u64) -> Option<Near<'a>> {
         let rows = self.branch.rows(self.child);
         if row < self.first {

@@ -1,13 +1,14 @@
-//! Searching sorted words: a binary search that does not branch on what it reads, and a guess that mostly spares it.
+//! Searching sorted keys in a node: a guess from the value of the key, and a binary search without
+//! branches where the guess fails. Reading and writing use it; it knows neither pages nor trees.
 
 use std::hint::select_unpredictable;
 use std::ops::Range;
 
-use super::key::Probe;
+use super::probe::Probe;
 use crate::page::prefetch;
 
-/// How many of `len` things are before a place; those before it come first. The steps do not branch on what they read, which
-/// a random key would have mispredicted half of the time.
+/// How many of `len` items come `before` a place. Those that do must come first. No step branches
+/// on what it reads: for random keys, half of these branches would be mispredicted.
 #[inline(always)]
 fn partition(len: usize, before: impl Fn(usize) -> bool) -> usize {
     if len == 0 {
@@ -22,11 +23,12 @@ fn partition(len: usize, before: impl Fn(usize) -> bool) -> usize {
     base + usize::from(before(base))
 }
 
-/// Things that are searched without a look ahead: they lie on a few lines.
+/// Up to this many items lie on a few cache lines, and are searched without a prefetch.
 const FEW: usize = 16;
 
-/// The first of some things that is not before a place, those before it being first, or what comes behind them. What three steps may
-/// read is asked for before the first of them: what is not in the caches is waited for three times among a thousand, not ten.
+/// The first item in a range that is not `before` a place, or the end of the range. Everything that
+/// the next three steps may read is prefetched before the first of them. So a search among a
+/// thousand items waits for memory three times instead of ten.
 #[inline(always)]
 fn partition_ahead(things: Range<usize>, fetch: impl Fn(usize), before: impl Fn(usize) -> bool) -> usize {
     let Range { mut start, end } = things;
@@ -49,14 +51,16 @@ pub(crate) fn lower_bound<W: Ord + Copy>(len: usize, target: W, word: impl Fn(us
     partition(len, |at| word(at) < target)
 }
 
-/// Rows that are looked at around a guess in a leaf.
+/// How many rows around a guess in a leaf are compared.
 const LEAF_WINDOW: usize = 8;
-/// Rows that a first guess in a leaf may be off: four times what it is among a thousand keys that are spread evenly.
+/// How many rows a first guess may be off before there is no second one. With evenly spread keys it
+/// is off by a quarter of this among a thousand.
 const FAR_OFF: f64 = 64.0;
-/// First keys that are looked at around a guess in a branch.
+/// How many first keys around a guess in a branch are compared.
 const BRANCH_WINDOW: usize = 4;
 
-/// Where the keys below a node lie, as its parents say: from the first on, below the second.
+/// The words between which the keys below a node lie, as its parents say: from `low` on, below
+/// `high`.
 #[derive(Clone, Copy)]
 pub(super) struct Span<W> {
     pub(super) low: W,
@@ -65,9 +69,10 @@ pub(super) struct Span<W> {
 
 /// How many records of a leaf have a key below `target`.
 ///
-/// Keys that are spread evenly are where their value says, give or take √n / 2 rows; a second guess from the key found there
-/// is closer still. So a search reads two or three lines of a leaf instead of seven. Where keys are spread otherwise, it costs
-/// a binary search, the two guesses and two windows.
+/// If the keys are spread evenly, the value of a key gives its row, up to about √n / 2 rows. A
+/// second guess from the key found there is closer. So a search reads two or three cache lines of a
+/// leaf instead of seven. If the keys are not spread evenly, it costs the two guesses, two windows,
+/// and a binary search.
 #[inline(always)]
 pub(super) fn search_leaf<P: Probe>(
     probe: P,
@@ -86,14 +91,14 @@ pub(super) fn search_leaf<P: Probe>(
     }
 }
 
-/// A row near which a key is thought to be, and how to measure from there.
+/// A row near which a key probably is, and how to measure the distance from there.
 pub(super) struct Guess<P: Probe> {
     pub(super) row: usize,
     ruler: P::Ruler,
     rows: f64,
 }
 
-/// `None` where a guess would be worth nothing: in a leaf of a few rows, or of rows that are all alike.
+/// `None` if a guess is useless: in a leaf of few rows, or if all keys are equal.
 #[inline(always)]
 pub(super) fn first_guess<P: Probe>(
     probe: P,
@@ -118,8 +123,8 @@ pub(super) fn first_guess<P: Probe>(
     Some(Guess { row: whole(P::distance(ruler, low, target) * count, rows - 1), ruler, rows: count })
 }
 
-/// From the key that is found at the first guess. `None` where that one is far off: then keys are not spread
-/// evenly, and another guess would only cost two more lines.
+/// A second guess, from the key found at the first. `None` if the first is far off: then the keys
+/// are not spread evenly, and another guess would only cost two more cache lines.
 #[inline(always)]
 pub(super) fn second_guess<P: Probe>(
     probe: P,
@@ -133,7 +138,7 @@ pub(super) fn second_guess<P: Probe>(
     if off.abs() < FAR_OFF { Some(f64::from(first.row as i32) + off) } else { None }
 }
 
-/// Looks around a guess, or everywhere.
+/// Searches around a guess, or the whole leaf without one.
 #[inline(always)]
 pub(super) fn search_near<P: Probe>(
     probe: P,
@@ -154,10 +159,11 @@ pub(super) fn search_near<P: Probe>(
     }
 }
 
-/// Bytes on each side of a first guess in a leaf that are fetched together with it.
+/// How many bytes on each side of a first guess are prefetched with it.
 const REACH: usize = 256;
 
-/// Fetches what is around a place in a leaf: the second guess is likely to lie there, and needs not wait for memory again.
+/// Prefetches the bytes around a position in a leaf. The second guess probably lies there, and then
+/// does not wait for memory again.
 #[inline(always)]
 pub(super) fn prefetch_around(leaf: &[u8], at: usize) {
     let from = at.saturating_sub(REACH).min(leaf.len().saturating_sub(2 * REACH));
@@ -166,7 +172,7 @@ pub(super) fn prefetch_around(leaf: &[u8], at: usize) {
     }
 }
 
-/// Fetches the line in which a byte is.
+/// Prefetches the cache line of a byte.
 #[inline(always)]
 pub(super) fn prefetch_at(bytes: &[u8], at: usize) {
     if let Some(byte) = bytes.get(at..=at) {
@@ -174,7 +180,7 @@ pub(super) fn prefetch_at(bytes: &[u8], at: usize) {
     }
 }
 
-/// Fetches the lines that [`search_near`] will read.
+/// Prefetches the cache lines that [`search_near`] will read.
 #[inline(always)]
 pub(super) fn prefetch_near(leaf: &[u8], rows: usize, width: usize, guess: f64) {
     let start = whole(guess - (LEAF_WINDOW / 2) as f64, rows - LEAF_WINDOW);
@@ -185,16 +191,16 @@ pub(super) fn prefetch_near(leaf: &[u8], rows: usize, width: usize, guess: f64) 
     }
 }
 
-/// The same by a binary search among rows of which the place is known to be one, or right after.
+/// The same by a binary search in a range of rows. The result must lie in it or at its end.
 #[inline(never)]
 fn between<P: Probe>(probe: P, leaf: &[u8], width: usize, target: P::Word, rows: Range<usize>) -> usize {
     let fetch = |row: usize| prefetch_at(leaf, row * width);
     partition_ahead(rows, fetch, |row| probe.stored(&leaf[row * width..]) < target)
 }
 
-/// The child of a branch whose rows a key belongs to: the last one whose first key is not above it, or the first one. `share` is
-/// how far between the ends of the branch's span the key lies. First keys are spread more evenly than keys, so that
-/// one guess is enough.
+/// The child that a key belongs to: the last one whose first key is not above the key, or the first
+/// child. `share` is where the key lies between the ends of the branch's span, from 0 to 1. First
+/// keys are spread more evenly than keys, so one guess is enough.
 #[inline(always)]
 pub(super) fn search_branch<P: Probe>(
     probe: P,
@@ -228,7 +234,8 @@ pub(super) fn search_branch<P: Probe>(
     }
 }
 
-/// The same by a binary search among children of which one is the first with a greater key, or the one before.
+/// The same by a binary search in a range of children. The first child with a greater key must lie
+/// in it or at its end.
 #[inline(never)]
 fn child_between<P: Probe>(probe: P, keys: &[u8], target: P::Word, children: Range<usize>) -> usize {
     let fetch = |child: usize| prefetch_at(keys, child * probe.width());
@@ -236,8 +243,9 @@ fn child_between<P: Probe>(probe: P, keys: &[u8], target: P::Word, children: Ran
     partition_ahead(children, fetch, |child| word(child) <= target).saturating_sub(1)
 }
 
-/// A guess as a number from 0 to `last`, which is below 2³¹. Adding 2⁵² rounds a float and leaves the whole number in its low bits; a
-/// cast would look after numbers that there are none of here.
+/// Rounds a guess to a number from 0 to `last`, which is below 2³¹. Adding 2⁵² rounds a float and
+/// leaves the integer in its low bits. A cast would also handle NaN and negative numbers, which
+/// costs more and cannot occur here.
 #[inline(always)]
 pub(super) fn whole(guess: f64, last: usize) -> usize {
     let last = f64::from(last as i32);
@@ -246,9 +254,10 @@ pub(super) fn whole(guess: f64, last: usize) -> usize {
     (guess + 4_503_599_627_370_496.0).to_bits() as u32 as usize
 }
 
-/// How many of `len` things are before a place near which a guess is; those before it come first. `count` looks at `window`
-/// of them from one on, none of which waits for another; if the place is not there, at as many on the side where it is. An
-/// error is where it must be if it is not there either.
+/// How many of `len` items come before a place that is probably near `guess`. `count` says how many
+/// of the `window` items from an index on come before it, without waiting for one of them after the
+/// other. If the place is not in the window, the next window on its side is counted. If it is not
+/// there either, the error is the range in which it lies.
 #[inline(always)]
 fn near(
     len: usize,

@@ -1,21 +1,23 @@
-//! Where a full leaf is cut: in the middle, or so that a run of inserts in order leaves full leaves behind.
+//! Where a full leaf splits: in the middle, or so that inserts in order leave full leaves behind.
+//! Used by `leaf_edit.rs`; it sees positions, never rows.
 
-/// Where a full leaf is cut, and which part gets the new row.
+/// Where a full leaf splits, and which half gets the new row.
 pub(super) struct Split {
     pub(super) at: usize,
     pub(super) new_row_right: bool,
 }
 
-/// Where to cut a leaf of `full` rows into which a new row goes at `index`. `last` is the index of the row
-/// that was put in before it, if that is known.
+/// Where to split a leaf of `full` rows that gets a new row at `index`. `last` is the index of the
+/// row that was inserted before it, if that is known.
 ///
 /// ```text
-/// ascending run    a b [1 2 3]→| y z      the rows above the run leave, so that it comes last
-/// descending run   a b |←[3 2 1] y z      the rows below the run leave, so that it comes first
-/// run at an end    a b y z [1]→           the leaf stays full, and the new row begins another one
+/// ascending run    a b [1 2 3]→| y z      the rows above the run move out, so that it comes last
+/// descending run   a b |←[3 2 1] y z      the rows below the run move out, so that it comes first
+/// run at an end    a b y z [1]→           the leaf stays full, and the new row starts another one
 /// ```
 ///
-/// A run that has come to an end of its leaf is seen without `last`, so it may go on in later transactions.
+/// A run at an end of its leaf is recognised without `last`, so it may continue in later
+/// transactions.
 pub(super) fn split_at(index: usize, full: usize, last: Option<usize>) -> Split {
     if index == full {
         Split { at: full, new_row_right: true }
@@ -28,7 +30,7 @@ pub(super) fn split_at(index: usize, full: usize, last: Option<usize>) -> Split 
     }
 }
 
-/// Adds one to a key in normal form, which orders as its bytes do.
+/// Adds one to a key in normal form.
 pub(super) fn increment(key: &mut [u8]) {
     for byte in key.iter_mut().rev() {
         *byte = byte.wrapping_add(1);

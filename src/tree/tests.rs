@@ -1,10 +1,11 @@
-//! Trees that were forged: every checksum is right, and what they say is wrong. No call may panic, or go on for ever.
+//! Forged trees: every checksum is right, and the contents are wrong. No call may panic or loop
+//! forever.
 
 use std::sync::Arc;
 
 use super::branch::encode;
 use super::inspect::Finding;
-use super::{Edited, KeyShape, Layout, Part, View};
+use super::{KeyShape, Layout, Part, TreeWriter, View};
 use crate::error::ErrorKind;
 use crate::page::{FIRST_ADDRESS, Link, PAGE_BYTES, Pages, TreeRoot, checksum};
 use crate::space::{Allocator, WriteSession};
@@ -12,13 +13,13 @@ use crate::storage::{MappedFile, Storage};
 
 const LEAF_ROWS: usize = 512;
 
-/// A file under way, of records that are a `u64` key.
+/// A file that is being built, of records that consist of a `u64` key.
 struct Forged {
     layout: Layout,
     bytes: Vec<u8>,
 }
 
-/// What a branch says of a child.
+/// What a branch says about a child: first key, rows, link.
 type Said = (u64, u64, Link);
 
 impl Forged {
@@ -28,13 +29,13 @@ impl Forged {
         Forged { layout, bytes: vec![0; FIRST_ADDRESS as usize] }
     }
 
-    /// A leaf, and what an honest branch says of it.
+    /// A leaf, and what a correct branch says about it.
     fn leaf(&mut self, keys: &[u64]) -> Said {
         let records: Vec<u8> = keys.iter().flat_map(|key| key.to_le_bytes()).collect();
         (keys[0], keys.len() as u64, self.place(&records))
     }
 
-    /// A branch that says this of its children, and what an honest one says of it.
+    /// A branch that says this about its children, and what a correct one says about it.
     fn branch(&mut self, level: u32, said: &[Said]) -> Said {
         let keys: Vec<u8> = said.iter().flat_map(|(key, ..)| key.to_be_bytes()).collect();
         let rows: Vec<u64> = said.iter().map(|(_, rows, _)| *rows).collect();
@@ -56,8 +57,8 @@ impl Forged {
         Pages::new(Box::new(file))
     }
 
-    fn session(&self) -> WriteSession {
-        WriteSession::new(Arc::new(self.pages()), Allocator::new(1))
+    fn session(&self) -> Arc<WriteSession> {
+        Arc::new(WriteSession::new(Arc::new(self.pages()), Allocator::new(1)))
     }
 }
 
@@ -108,10 +109,10 @@ fn a_branch_with_an_empty_child_or_keys_out_of_order_is_not_edited() {
     let huge = forged.branch(1, &[(10, u64::MAX, first.2), second, third]);
     for branch in [empty, unordered, (10, 2, huge.2)] {
         let session = forged.session();
-        let mut tree = Edited::new(&session, forged.layout.clone(), root(branch, 1)).unwrap();
+        let mut tree = TreeWriter::new(&session, forged.layout.clone(), root(branch, 1)).unwrap();
         for key in [10_u64, 20, 30, 40] {
-            assert!(tree.put(&session, &key.to_le_bytes(), false).is_err());
-            assert_ne!(tree.remove(&session, &key.to_le_bytes(), &mut Vec::new()).ok(), Some(true));
+            assert!(tree.put(&key.to_le_bytes(), false).is_err());
+            assert_ne!(tree.remove(&key.to_le_bytes(), &mut Vec::new()).ok(), Some(true));
         }
     }
 }
@@ -119,20 +120,21 @@ fn a_branch_with_an_empty_child_or_keys_out_of_order_is_not_edited() {
 #[test]
 fn a_row_that_is_not_where_its_key_belongs_is_not_changed() {
     let mut forged = Forged::new();
-    // Far out of order, so that a search from the branches' keys and one from the leaf's own end elsewhere.
+    // Far out of order, so that a search from the keys of the branch ends at another row than one
+    // from the keys of the leaf.
     let keys: Vec<u64> = (0..500).map(|key| (key * 211) % 500).collect();
     let leaf = forged.leaf(&keys);
     let other = forged.leaf(&[1000]);
     let branch = forged.branch(1, &[leaf, (1000, other.1, other.2)]);
     for key in 0..500_u64 {
         let session = forged.session();
-        let mut tree = Edited::new(&session, forged.layout.clone(), root(branch, 1)).unwrap();
+        let mut tree = TreeWriter::new(&session, forged.layout.clone(), root(branch, 1)).unwrap();
         let stored = key.to_le_bytes();
-        if let Ok(Some(record)) = tree.find_mut(&session, &stored) {
+        if let Ok(Some(record)) = tree.find_mut(&stored) {
             assert_eq!(record, stored);
         }
         let mut removed = Vec::new();
-        if let Ok(true) = tree.remove(&session, &stored, &mut removed) {
+        if let Ok(true) = tree.remove(&stored, &mut removed) {
             assert_eq!(removed, stored);
         }
     }
@@ -150,9 +152,9 @@ fn a_tree_does_not_outgrow_the_levels_that_can_be_read() {
         node = forged.branch(level, &[&[node], &others[..]].concat());
     }
     let session = forged.session();
-    let mut tree = Edited::new(&session, forged.layout.clone(), root((0, 0, node.2), 0)).unwrap();
-    tree.replace(&session, root(node, Layout::HEIGHT_LIMIT)).unwrap();
-    let grown = tree.put(&session, &1_u64.to_le_bytes(), false);
+    let mut tree = TreeWriter::new(&session, forged.layout.clone(), root((0, 0, node.2), 0)).unwrap();
+    tree.replace(root(node, Layout::HEIGHT_LIMIT)).unwrap();
+    let grown = tree.put(&1_u64.to_le_bytes(), false);
     assert_eq!(grown.unwrap_err().kind(), ErrorKind::Limit);
     assert!(session.check_failed().is_err());
 }
@@ -162,7 +164,7 @@ fn inspecting_ends_however_the_links_lead() {
     let mut forged = Forged::new();
     let mut node = forged.leaf(&[1]);
     for level in 1..=8 {
-        // The same node under every child: followed to the end it would be 146^8 leaves.
+        // The same node under every child: 146^8 leaves if all are followed.
         let said: Vec<Said> = (0..forged.layout.children() as u64).map(|key| (key, 1, node.2)).collect();
         node = forged.branch(level, &said);
     }

@@ -1,19 +1,25 @@
-//! Reading a tree: a record by number, a record by key, the place of a key.
+//! `View`: a tree to read from, by number or by key. It tries the fast path first, and otherwise
+//! reads with checks, so that damage is reported. All rooms above read trees through it.
 
 use std::num::NonZero;
 
 use super::branch::BranchPage;
-use super::key::{KeyShape, Leading, Normal, Probe, with_probe};
+use super::key::{KeyShape, Normal};
 use super::layout::Layout;
-use super::lookup::SIDE_BY_SIDE;
-use super::node::{BranchRef, ChildRef, Node};
+use super::node::{BranchRef, ChildRef, Node, wrong_level, wrong_row_count};
+use super::probe::{Leading, Probe, with_probe};
 use super::search::search_leaf;
 use crate::error::{Result, fail};
 use crate::page::{Link, PAGE_BYTES, PageView, TreeRoot};
 
+/// How many keys are looked up together. More would not help: a core waits for only a dozen or two
+/// cache lines at a time.
+pub(super) const SIDE_BY_SIDE: usize = 32;
+
 /// A tree to read from: a committed one, or one that is being edited.
 ///
-/// What it hands out lives as long as the borrow it was made from: the snapshot, or the shared borrow of the edit.
+/// Its records live as long as the borrow that it was made from: that of the snapshot, or that of
+/// the `TreeWriter`.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     pub(super) pages: PageView<'a>,
@@ -21,25 +27,26 @@ pub(crate) struct View<'a> {
     pub(super) root: ChildRef<'a>,
     pub(super) rows: u64,
     pub(super) height: u32,
-    /// Where the first row lies, if the root says that its leaves are one array.
+    /// The address of the first row, if the root says that the leaves are one array.
     pub(super) array: Option<NonZero<u64>>,
 }
 
-/// Where a key is, or would be.
+/// The position of a key in a tree.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Rank {
     /// How many rows have a lower key.
     pub(crate) rank: u64,
+    /// Whether there is a row with this key.
     pub(crate) found: bool,
 }
 
-/// Where a key is in its leaf, or would be.
+/// The position of a key in its leaf, whether it is there or not.
 #[derive(Clone, Copy)]
 pub(super) struct Spot<'a> {
     pub(super) leaf: &'a [u8],
     /// How many rows the leaf has.
     pub(super) rows: usize,
-    /// How many rows come before it.
+    /// How many rows come before the leaf.
     pub(super) before: u64,
     /// How many rows of the leaf have a lower key.
     pub(super) index: usize,
@@ -84,7 +91,7 @@ impl<'a> View<'a> {
         self.rows
     }
 
-    /// A tree of the same layout without rows.
+    /// An empty tree with the same layout.
     pub(crate) fn emptied(&self) -> View<'a> {
         View { root: ChildRef::Stored(Link::default()), rows: 0, height: 0, array: None, ..*self }
     }
@@ -97,12 +104,12 @@ impl<'a> View<'a> {
         self.height
     }
 
-    /// The record with this number, in key order where there is a key. O(height).
+    /// The record with this number, in key order if there is a key. O(height).
     pub(crate) fn record(&self, row: u64) -> Result<Option<&'a [u8]>> {
         if row >= self.rows {
             return Ok(None);
         }
-        if let Some(record) = self.lookup_row(row) {
+        if let Some(record) = self.fast_row(row) {
             return Ok(Some(record));
         }
         let (leaf, first) = self.leaf_of(row)?;
@@ -125,7 +132,8 @@ impl<'a> View<'a> {
         Ok((self.leaf(child, rows)?, first))
     }
 
-    /// Where the first leaf lies. `None` where the way there is damaged, which those who go it are told.
+    /// The address of the first leaf. `None` if the path to it is damaged: the read that takes this
+    /// path reports it.
     fn first_leaf(&self) -> Option<NonZero<u64>> {
         let (mut child, mut rows) = (self.root, self.rows);
         for level in (1..=self.height).rev() {
@@ -138,7 +146,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Which child of a branch holds its row with this number, and how many rows come before that child.
+    /// The child of a branch that holds a row, and how many rows of the branch come before that
+    /// child. `row` counts from the first row of the branch.
     #[inline]
     pub(super) fn child_of_row(&self, branch: &BranchRef<'a>, row: u64, level: u32) -> Result<(usize, u64)> {
         if !self.layout.is_keyed() {
@@ -157,7 +166,7 @@ impl<'a> View<'a> {
                 before += rows;
             }
         }
-        fail!(Corrupt, "the rows below a branch do not add up to what its parent says; the file is damaged")
+        wrong_row_count()
     }
 
     /// The record with this key (as it is stored). O(height × log of the branch).
@@ -166,8 +175,8 @@ impl<'a> View<'a> {
         with_probe!(self.layout.key(), probe => self.find_with(probe, key))
     }
 
-    /// The records with these stored keys, which lie side by side, one after the other to `found`. As so many calls of
-    /// [`find`](View::find), but the waits for memory overlap.
+    /// Calls `found` with the record of each of these stored keys, which lie side by side. As
+    /// [`find`](View::find) for each key, but the waits for memory overlap.
     pub(crate) fn find_many(
         &self,
         keys: &[u8],
@@ -180,7 +189,7 @@ impl<'a> View<'a> {
                 targets.clear();
                 targets.extend(keys.chunks_exact(width).map(|key| probe.stored(key)));
                 let mut records = [None; SIDE_BY_SIDE];
-                self.lookup_keys(probe, &targets, &mut records);
+                self.fast_find_many(probe, &targets, &mut records);
                 for (target, record) in targets.iter().zip(records) {
                     found(match record {
                         Some(record) => record,
@@ -200,13 +209,13 @@ impl<'a> View<'a> {
     /// The record with this key.
     #[inline(always)]
     pub(super) fn find_word<P: Probe>(&self, probe: P, target: P::Word) -> Result<Option<&'a [u8]>> {
-        match self.lookup_key(probe, target) {
+        match self.fast_find(probe, target) {
             Some(found) => Ok(found),
             None => self.find_checked(probe, target),
         }
     }
 
-    /// The same on any way, through nodes that are in memory or were not read before.
+    /// The same for nodes in memory, or nodes that were not verified yet.
     #[cold]
     #[inline(never)]
     fn find_checked<P: Probe>(&self, probe: P, target: P::Word) -> Result<Option<&'a [u8]>> {
@@ -224,58 +233,60 @@ impl<'a> View<'a> {
         Ok(record.filter(|record| probe.stored(record) == target))
     }
 
-    /// The first record whose leading key fields, of this shape, are not below these stored values. O(height × log of the branch)
-    /// in a committed tree, where nearly all such records lie in the leaf that the descent reaches.
+    /// The first record whose leading key fields, of this shape, are not below these stored values.
+    /// O(height × log of the branch) in a committed tree: nearly always the record lies in the leaf
+    /// that the descent reaches.
     #[inline(always)]
     pub(crate) fn first_from(&self, leading: &KeyShape, values: &[u8]) -> Result<Option<&'a [u8]>> {
         let width = self.layout.key().width();
-        match with_probe!(leading, probe => self.lookup_first(Leading { probe, width }, values)) {
+        match with_probe!(leading, probe => self.fast_first_from(Leading { probe, width }, values)) {
             Some(found) => Ok(Some(found)),
-            None => self.first_anew(leading, values),
+            None => self.first_checked(leading, values),
         }
     }
 
     #[inline(never)]
-    fn first_anew(&self, leading: &KeyShape, values: &[u8]) -> Result<Option<&'a [u8]>> {
+    fn first_checked(&self, leading: &KeyShape, values: &[u8]) -> Result<Option<&'a [u8]>> {
         let key = self.layout.key();
         let mut stored = vec![0; key.width()];
         stored[..leading.width()].copy_from_slice(&values[..leading.width()]);
         self.record(self.place_of(&key.normal(&stored).prefix(leading.width(), 0x00))?.rank)
     }
 
-    /// The place of a stored key. O(height × children).
-    pub(crate) fn place(&self, key: &[u8]) -> Result<Place> {
+    /// The rank of a stored key. O(height × children).
+    pub(crate) fn place(&self, key: &[u8]) -> Result<Rank> {
         with_probe!(self.layout.key(), probe => self.place_with(probe, probe.stored(key)))
     }
 
-    /// How many rows have a key below this one, which is in normal form and may be no row's.
-    fn place_of(&self, key: &Normal) -> Result<Place> {
+    /// The rank of a key in normal form.
+    fn place_of(&self, key: &Normal) -> Result<Rank> {
         with_probe!(self.layout.key(), probe => self.place_with(probe, probe.normal(key)))
     }
 
-    fn place_with<P: Probe>(&self, probe: P, target: P::Word) -> Result<Place> {
+    fn place_with<P: Probe>(&self, probe: P, target: P::Word) -> Result<Rank> {
         let spot = self.spot(probe, target)?;
         let record = spot.leaf.get(spot.index * self.layout.width()..);
         let found = record.is_some_and(|record| !record.is_empty() && probe.stored(record) == target);
-        Ok(Place { rank: self.rank(&spot, spot.index), found })
+        Ok(Rank { rank: self.rank(&spot, spot.index), found })
     }
 
-    /// The number of a row of a leaf. A damaged file may count more rows in its branches than at its
-    /// root; no caller may get past the rows there are.
+    /// The number of a row of a leaf. A damaged file may count more rows in its branches than at
+    /// its root, so this is at most the number of rows of the tree.
     pub(super) fn rank(&self, spot: &Spot<'_>, index: usize) -> u64 {
         spot.before.wrapping_add(index as u64).min(self.rows)
     }
 
-    /// Where the first key that is not below this one is, in the leaf that this one belongs to.
+    /// The position of the first key that is not below this one, in the leaf that this one belongs
+    /// to.
     #[inline(always)]
     pub(super) fn spot<P: Probe>(&self, probe: P, target: P::Word) -> Result<Spot<'a>> {
-        match self.lookup_spot(probe, target) {
+        match self.fast_spot(probe, target) {
             Some(spot) => Ok(spot),
             None => self.spot_checked(probe, target),
         }
     }
 
-    /// The same on any way, through nodes that are in memory or were not read before.
+    /// The same for nodes in memory, or nodes that were not verified yet.
     #[cold]
     #[inline(never)]
     fn spot_checked<P: Probe>(&self, probe: P, target: P::Word) -> Result<Spot<'a>> {
@@ -296,7 +307,7 @@ impl<'a> View<'a> {
         Ok(Spot { leaf, rows, before: rank, index })
     }
 
-    /// The branch that a child is. `rows` is what its parent says is below it.
+    /// The branch that a child is. `rows` is the number of rows below it, as its parent says.
     #[inline(always)]
     pub(super) fn branch(&self, child: ChildRef<'a>, level: u32, rows: u64) -> Result<BranchRef<'a>> {
         match child {
@@ -304,7 +315,7 @@ impl<'a> View<'a> {
                 let page = self.pages.read(link, PAGE_BYTES)?;
                 Ok(BranchRef::Stored(BranchPage::new(page, self.layout, level, rows)?))
             }
-            ChildRef::Owned(Node::Branch(branch)) => Ok(BranchRef::Edited(branch)),
+            ChildRef::Owned(Node::Branch(branch)) => Ok(BranchRef::Owned(branch)),
             ChildRef::Owned(Node::Leaf(_)) => wrong_level(),
         }
     }
@@ -320,7 +331,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The bytes of a leaf with so many rows.
+    /// The bytes of a leaf with this many rows.
     #[inline]
     pub(super) fn leaf_len(&self, rows: u64) -> Result<usize> {
         if rows > self.layout.leaf_rows() as u64 {
@@ -332,9 +343,4 @@ impl<'a> View<'a> {
         }
         Ok(rows as usize * self.layout.width())
     }
-}
-
-#[cold]
-fn wrong_level<T>() -> Result<T> {
-    fail!(Corrupt, "a leaf stands where a branch belongs; the file is damaged")
 }

@@ -1,4 +1,5 @@
-//! Walking a committed tree: every node, for free space, for `check`, and to free a tree that is dropped.
+//! Walking all nodes of a committed tree. It tells the free space which pages are reached, finds
+//! out whether leaves are one array, and frees a tree that is dropped. It reads no leaf.
 
 use std::ops::Range;
 
@@ -8,7 +9,7 @@ use super::view::View;
 use crate::error::{Result, fail};
 use crate::page::{Link, PAGE_BYTES};
 
-/// A node that a walk comes by.
+/// A node that a walk visits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Visit {
     Branch { link: Link },
@@ -30,7 +31,7 @@ impl Visit {
     }
 }
 
-/// Walks what is below one stored node.
+/// Walks one stored node and all nodes below it.
 pub(super) fn walk_stored(
     view: &View<'_>,
     link: Link,
@@ -38,7 +39,7 @@ pub(super) fn walk_stored(
     rows: u64,
     visit: &mut dyn FnMut(Visit) -> Result<bool>,
 ) -> Result<()> {
-    // What is done with the places of nodes relies on there being such places, and leaves are not even read here.
+    // The callers use the address of a leaf, which is not read here, so it must lie in the file.
     let bytes = if level == 0 { view.leaf_len(rows)? } else { PAGE_BYTES };
     view.pages.reaches(link.address, bytes)?;
     if level == 0 {
@@ -76,16 +77,18 @@ pub(super) fn walk_stored(
 }
 
 impl<'a> View<'a> {
-    /// Calls `visit` for every committed node: a branch before its children, children in order. Leaves are not read.
+    /// Calls `visit` for every committed node: a branch before its children, children in order.
+    /// Leaves are not read.
     ///
-    /// Where `visit` says `false` for a branch, what is below it is left out. Ends at the first error.
+    /// If `visit` returns `false` for a branch, the nodes below it are skipped. The first error
+    /// ends the walk.
     pub(crate) fn walk(&self, visit: &mut dyn FnMut(Visit) -> Result<bool>) -> Result<()> {
         let ChildRef::Stored(root) = self.root else { return Ok(()) };
         if self.rows == 0 {
             return Ok(());
         }
-        // Rows that are said to be one array are read as such. A walk comes before everything that is written, so a file that says
-        // it and has them elsewhere is not written while somebody reads there.
+        // If the root says that the leaves are one array, readers rely on it. The writer walks all
+        // trees before it first writes, so a file in which that is wrong is never written.
         let (mut next, last) = (self.array.map(|array| array.get()), self.layout.leaf_bytes());
         let mut full = true;
         walk_stored(self, root, self.height, self.rows, &mut |found| {
@@ -101,13 +104,13 @@ impl<'a> View<'a> {
                 next = place.checked_add(*bytes as u64);
             }
             let deeper = visit(found)?;
-            // What is left out was walked under another root.
+            // What is skipped was walked under another root.
             next = next.filter(|_| deeper || matches!(found, Visit::Leaf { .. }));
             Ok(deeper)
         })
     }
 
-    /// Address and length of the records, if the leaves lie side by side in order. `None` where they do not. O(branches).
+    /// Address and length of the records, if the leaves lie side by side in order. O(branches).
     pub(crate) fn extent(&self) -> Result<Option<(u64, usize)>> {
         let (mut start, mut next, mut whole) = (None, 0, matches!(self.root, ChildRef::Stored(_)));
         self.walk(&mut |visit| {
@@ -121,7 +124,7 @@ impl<'a> View<'a> {
         Ok(start.filter(|_| whole).map(|start| (start, (next - start) as usize)))
     }
 
-    /// Between which places all nodes lie. O(branches).
+    /// The range of addresses in which all nodes lie. O(branches).
     pub(crate) fn span(&self) -> Result<Range<u64>> {
         let (mut start, mut end) = (u64::MAX, 0);
         self.walk(&mut |visit| {
@@ -132,15 +135,16 @@ impl<'a> View<'a> {
         Ok(start.min(end)..end)
     }
 
-    /// Whether the tree is as it would be built anew: full leaves side by side, and the branches right behind them. O(branches).
+    /// Whether the tree is as a builder writes it: full leaves side by side, and the branches right
+    /// behind them. O(branches).
     pub(crate) fn is_packed(&self) -> Result<bool> {
         let span = self.span()?;
         let bytes = span.end.saturating_sub(span.start).next_multiple_of(PAGE_BYTES as u64);
         Ok(self.rows == 0 || self.array.is_some() && bytes == self.layout.packed_bytes(self.rows))
     }
 
-    /// The records of these rows as one run of bytes, verified, if they lie side by side: within one
-    /// leaf, or in the file. O(leaves).
+    /// The records of these rows as one run of bytes, verified, if they lie side by side in one
+    /// leaf or in the file. O(leaves).
     pub(crate) fn join(&self, rows: Range<u64>) -> Result<Option<&'a [u8]>> {
         let mut slices = self.slices(rows.clone());
         let Some(first) = slices.next().transpose()? else { return Ok(Some(&[])) };
@@ -156,12 +160,13 @@ impl<'a> View<'a> {
             }
             len += slice.len();
         }
-        // A leaf in memory may happen to lie behind one in the file: then this is shorter.
+        // An edited leaf in memory may lie right behind one in the file by chance. Then the file
+        // has fewer bytes there, and this fails.
         let Ok(joined) = self.pages.join(address, len) else { return Ok(None) };
         Ok(Some(joined).filter(|joined| joined.as_ptr().addr() == start))
     }
 
-    /// Where a row lies in the file; `None` if its leaf is in memory.
+    /// The address of a row in the file; `None` if its leaf is in memory.
     fn address_of(&self, row: u64) -> Result<Option<u64>> {
         let (mut child, mut rows, mut first) = (self.root, self.rows, 0);
         for level in (1..=self.height).rev() {

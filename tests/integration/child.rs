@@ -13,7 +13,7 @@ const MARK: &str = "\u{2192} ";
 /// What a second process does with the database at a path.
 pub(crate) type Part = fn(&Path);
 
-const PARTS: [(&str, Part); 22] = [
+const PARTS: [(&str, Part); 23] = [
     ("back_up_until_killed", crate::files::back_up_until_killed),
     ("create_until_killed", crate::files::create_until_killed),
     ("fork_a_worker", crate::files::fork_a_worker),
@@ -23,6 +23,7 @@ const PARTS: [(&str, Part); 22] = [
     ("commit_transfers", crate::kill::commit_transfers),
     ("commit_until_killed", crate::recovery::commit_until_killed),
     ("fill_the_disk", crate::full_disk::fill_the_disk),
+    ("fork_while_opening", crate::processes::fork_while_opening),
     ("fork_while_writing", crate::processes::fork_while_writing),
     ("hold_an_item", crate::files::hold_an_item),
     ("hold_a_snapshot", crate::processes::hold_a_snapshot),

@@ -378,6 +378,36 @@ fn a_forked_child_takes_nothing_from_its_parent() {
     set_all(&db, 2);
 }
 
+/// In another process: forks while a thread of it is opening a database. The child opens another
+/// one.
+pub(crate) fn fork_while_opening(path: &Path) {
+    std::thread::scope(|scope| {
+        let opening = scope.spawn(|| temp::open(path, &OpenOptions::new()).map(drop));
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(!opening.is_finished(), "the test holds its lock file");
+        let in_child = temp::fork(|| {
+            let beside = path.with_file_name("beside.dry");
+            temp::open(&beside, &OpenOptions::new()).is_ok_and(|db| db.read().is_ok())
+        });
+        child::say(if in_child { "opened" } else { "not opened" });
+        opening.join().unwrap().unwrap();
+    });
+    std::process::exit(0);
+}
+
+#[test]
+fn a_child_opens_databases_though_a_thread_of_its_parent_was_opening_one() {
+    let temp = TempDb::new();
+    set_all(&temp.open(), 1);
+    // As a process that is just opening the database: the next one waits for it.
+    let lock = std::fs::OpenOptions::new().write(true).open(temp.folder().join("test.dry-lock")).unwrap();
+    temp::lock_byte(&lock, 0);
+    let mut other = OtherProcess::start("fork_while_opening", temp.path());
+    assert_eq!(other.hear(), "opened");
+    drop(lock);
+    assert!(other.wait().success());
+}
+
 #[test]
 fn a_snapshot_without_a_lock_file_is_that_of_the_opening() {
     // A medium that cannot be written: the lock file cannot be made in its folder, because its name

@@ -1,5 +1,6 @@
 //! Databases in temporary folders, and the one place where tests open files.
 
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use drystone::{CheckReport, Database, OpenOptions, Result};
@@ -117,6 +118,21 @@ pub(crate) fn fork_a_sleeper() -> i32 {
         unsafe { libc::_exit(0) };
     }
     child
+}
+
+/// Locks one byte of a file for this open file alone.
+#[expect(unsafe_code, reason = "the standard library locks whole files only")]
+pub(crate) fn lock_byte(file: &std::fs::File, byte: i64) {
+    let lock = libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: byte,
+        l_len: 1,
+        l_pid: 0,
+    };
+    // SAFETY: `lock` is a whole `struct flock` that outlives the call; the descriptor is open.
+    let done = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) };
+    assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
 }
 
 /// Fails, showing the problems, unless the database is sound. Returns the report.

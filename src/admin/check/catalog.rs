@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Check;
+use super::progress::Check;
 use super::trees::{Leaf, Table};
 use crate::catalog::{Catalog, Definition, Role};
 use crate::error::{Error, ErrorKind};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Check;
+use super::progress::Check;
 use crate::catalog::Definition;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::page::{PageView, page_of};

@@ -2,15 +2,16 @@
 //! rest. It reads the damaged database only, and writes the other one through a transaction like
 //! any user.
 
-mod loss;
+mod report;
 mod source;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-pub use self::loss::Loss;
-use self::source::RescueSource;
+pub use report::{Loss, SalvageReport};
+use source::RescueSource;
+
 use crate::catalog::{Catalog, Definition, Role};
 use crate::database::{Database, OpenOptions, cannot_make};
 use crate::error::{Error, ErrorKind, Result};
@@ -20,20 +21,6 @@ use crate::space::Allocator;
 use crate::table::IndexOptions;
 use crate::transaction::{TableOptions, WriteTransaction};
 use crate::tree::{Rescued, View};
-
-/// What [`Database::salvage`] copied, and what it could not.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct SalvageReport {
-    /// Tables copied, whole or in part.
-    pub tables: u64,
-    /// Rows copied.
-    pub rows: u64,
-    /// Indexes built again.
-    pub indexes: u64,
-    /// Everything that was lost; empty if nothing was.
-    pub lost: Vec<Loss>,
-}
 
 impl Database {
     /// Copies every table and row of this database that can still be verified into a new file, as

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::loss::Loss;
+use super::report::Loss;
 use crate::catalog::Definition;
 use crate::error::{Error, Result};
 use crate::load::RecordSource;

@@ -9,10 +9,8 @@ use super::line::{JsonLines, text};
 use crate::error::{Result, fail};
 use crate::exchange::inferred::{Column as Found, Inferred};
 use crate::exchange::tally::Tally;
+use crate::limits::FIELDS;
 use crate::schema::{FieldDef, Schema, Type};
-
-/// The most fields of a record.
-const FIELDS: usize = 1024;
 
 pub(super) fn infer<R: Read>(mut lines: JsonLines<R>, enums: bool) -> Result<Inferred> {
     let mut columns: Vec<Member> = Vec::new();

@@ -15,7 +15,7 @@ use super::job::Job;
 use super::part::Part;
 use super::shape::{Aggregation, Shape};
 use crate::catalog::{Definition, Role};
-use crate::error::{Result, fail};
+use crate::error::Result;
 use crate::query::ask::column::Place;
 use crate::schema::FieldDef;
 use crate::table::{EntryShape, Reader};
@@ -151,16 +151,12 @@ impl<'t> Candidate<'t> {
         let mut numbers = Vec::with_capacity(self.count as usize);
         for range in &self.ranges {
             for slice in self.entries.view.slices(range.clone()) {
-                let slice = slice.map_err(|error| self.entries.place_error(error))?;
+                let slice = slice.map_err(|error| self.entries.in_table(error))?;
                 for entry in slice.chunks_exact(shape.width()) {
                     shape.key(entry, &mut key);
                     let place = table.place(&key)?;
                     if !place.found {
-                        let (index, table) = (&self.entries.definition.name, &table.definition.name);
-                        fail!(
-                            Corrupt,
-                            "index {index:?} has a row that table {table:?} has not; the file is damaged"
-                        );
+                        return Err(table.no_row_of(self.entries.definition));
                     }
                     numbers.push(place.rank);
                 }

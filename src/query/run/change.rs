@@ -80,7 +80,7 @@ fn matching(reader: Reader<'_>, predicate: &Predicate) -> Result<RowSet> {
     for range in plan.rows {
         let mut number = range.start;
         for leaf in reader.view.slices(range) {
-            let leaf = leaf.map_err(|error| reader.place_error(error))?;
+            let leaf = leaf.map_err(|error| reader.in_table(error))?;
             for rows in leaf.chunks(BATCH_ROWS * width) {
                 let batch = picker.pick(&kernel, rows, width, number);
                 batch.for_each_numbered(|number, _| found.add(number));

@@ -285,7 +285,7 @@ impl Worker<'_, '_> {
         let everything = self.job.plan.filter.is_always();
         let mut number = piece.number;
         for leaf in reader.view.slices(piece.rows.clone()) {
-            let leaf = leaf.map_err(|error| reader.place_error(error))?;
+            let leaf = leaf.map_err(|error| reader.in_table(error))?;
             for rows in leaf.chunks(BATCH_ROWS * width) {
                 let batch = if everything {
                     Batch { rows, width, number, picked: Picked::All }
@@ -403,7 +403,7 @@ impl<'t> Stream<'t> {
                 self.leaves = self.reader.view.slices(range);
                 continue;
             };
-            let leaf = leaf.map_err(|error| self.reader.place_error(error))?;
+            let leaf = leaf.map_err(|error| self.reader.in_table(error))?;
             let mut bytes = Vec::new();
             for rows in leaf.chunks(BATCH_ROWS * width) {
                 let batch = self.picker.pick(&self.kernel, rows, width, 0);

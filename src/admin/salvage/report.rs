@@ -1,9 +1,23 @@
-//! `Loss`: rows that `salvage` could not copy, and why.
+//! What a salvage copied, and what it lost.
 
 use std::fmt;
 use std::ops::Range;
 
 use crate::error::{Error, ErrorKind};
+
+/// What [`Database::salvage`](crate::Database::salvage) copied, and what it could not.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct SalvageReport {
+    /// Tables copied, whole or in part.
+    pub tables: u64,
+    /// Rows copied.
+    pub rows: u64,
+    /// Indexes built again.
+    pub indexes: u64,
+    /// Everything that was lost; empty if nothing was.
+    pub lost: Vec<Loss>,
+}
 
 /// Rows, a table or an index that could not be read.
 #[derive(Debug)]

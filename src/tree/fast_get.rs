@@ -1,30 +1,28 @@
-//! The fast path: look-ups in a committed tree whose nodes on the way were all verified before. On
-//! anything else it returns `None`, and the caller falls back to the checked path in `view.rs`, which
-//! can report the damage.
+//! The fast path: look-ups in a committed tree, if all nodes on the path were verified before. On
+//! anything else it returns `None`, and the caller (`view.rs`, `scan.rs`, `range.rs`) falls back to
+//! the checked path, which can report the damage.
 
-use super::branch::u64_at;
-use super::key::Probe;
-use super::layout::{BRANCH_HEADER, DENSE_CHILDREN, Layout};
+use super::branch_bytes::{Columns, DENSE_CHILDREN, children_and_level, dense_child_address};
+use super::layout::Layout;
 use super::node::ChildRef;
+use super::probe::Probe;
 use super::search::{
     Guess, Span, first_guess, prefetch_around, prefetch_at, prefetch_near, search_branch, search_near,
     second_guess, whole,
 };
-use super::view::{Spot, View};
+use super::view::{SIDE_BY_SIDE, Spot, View};
 use crate::page::PAGE_BYTES;
 
-/// How many keys go down the tree together. More would not overlap any further: a core waits for a dozen lines or two.
-pub(super) const SIDE_BY_SIDE: usize = 32;
-
 impl<'a> View<'a> {
-    /// The records of a tree whose leaves are one array. They are **not verified**: a record may be handed out only after
-    /// [`is_verified`](View::is_verified) said so of its number.
+    /// The records of a tree whose leaves are one array. They are **not verified**: a record may be
+    /// returned only if [`is_verified`](View::is_verified) is true for its number.
     pub(crate) fn array(&self) -> Option<&'a [u8]> {
         let bytes = self.rows as usize * self.layout.width();
         self.pages.unverified(self.array?.get(), bytes)
     }
 
-    /// Whether the leaf of this row of an array without a key was verified. Its bit is that of the page in which it starts.
+    /// Whether the leaf of this row was verified, in a tree without a key whose leaves are one
+    /// array. The bit of a leaf is that of the page in which it starts.
     #[inline(always)]
     pub(crate) fn is_verified(&self, row: u64) -> bool {
         let Some(array) = self.array else { return false };
@@ -32,8 +30,8 @@ impl<'a> View<'a> {
         self.pages.is_verified(array.get().wrapping_add(first * self.layout.width() as u64))
     }
 
-    /// The record with this number, which must exist, where the rows are one array.
-    fn lookup_element(&self, row: u64) -> Option<&'a [u8]> {
+    /// The record with this number, which must exist, in a tree whose leaves are one array.
+    fn fast_element(&self, row: u64) -> Option<&'a [u8]> {
         let width = self.layout.width() as u64;
         let array = self.array?.get();
         let first = row - self.layout.row_in_leaf(row);
@@ -41,12 +39,12 @@ impl<'a> View<'a> {
         if verified { self.pages.unverified(array.wrapping_add(row * width), width as usize) } else { None }
     }
 
-    /// The record with this number, which must exist, in a tree without a key: the number, taken apart by shifts, says the
-    /// way, and nothing but the links is read on it.
-    pub(super) fn lookup_row(&self, row: u64) -> Option<&'a [u8]> {
+    /// The record with this number, which must exist, in a tree without a key. Shifts of the number
+    /// give the child at each level, so only links are read on the path.
+    pub(super) fn fast_row(&self, row: u64) -> Option<&'a [u8]> {
         let layout = self.layout;
         if self.array.is_some() {
-            return self.lookup_element(row);
+            return self.fast_element(row);
         }
         let ChildRef::Stored(root) = self.root else { return None };
         if layout.is_keyed() {
@@ -57,7 +55,7 @@ impl<'a> View<'a> {
         for _ in 0..self.height {
             shift -= DENSE_CHILDREN.trailing_zeros();
             let page = self.pages.read_again(address, PAGE_BYTES)?;
-            address = u64_at(page, (row >> shift) as usize % DENSE_CHILDREN * 8);
+            address = dense_child_address(page, (row >> shift) as usize % DENSE_CHILDREN);
         }
         let at = layout.dense_row_in_leaf(row) * layout.width() as u64;
         if !self.pages.is_verified(address) {
@@ -68,23 +66,23 @@ impl<'a> View<'a> {
 
     /// The record with this key, if there is one.
     #[inline(always)]
-    pub(super) fn lookup_key<P: Probe>(&self, probe: P, target: P::Word) -> Option<Option<&'a [u8]>> {
-        Some(self.lookup_leaf(probe, target, target)?.look(self, probe, target))
+    pub(super) fn fast_find<P: Probe>(&self, probe: P, target: P::Word) -> Option<Option<&'a [u8]>> {
+        Some(self.fast_leaf(probe, target, target)?.look(self, probe, target))
     }
 
-    /// The first record whose key is not below this one, if it lies in the leaf to which keys right below it belong. Other than in a
-    /// tree that is asked for whole keys, a word may stand for many.
+    /// The first record whose key is not below this one, if it lies in the leaf for the keys right
+    /// below it. `probe` may read leading fields only, so that many keys have the same word.
     #[inline(never)]
-    pub(super) fn lookup_first<P: Probe>(&self, probe: P, values: &[u8]) -> Option<&'a [u8]> {
+    pub(super) fn fast_first_from<P: Probe>(&self, probe: P, values: &[u8]) -> Option<&'a [u8]> {
         let target = probe.stored(values);
         let below = P::before(target)?;
-        self.lookup_leaf(probe, below, target)?.first_from(self, probe, target)
+        self.fast_leaf(probe, below, target)?.first_from(self, probe, target)
     }
 
-    /// The leaf that holds a row and the number of its first row, if the leaves are one array and the
-    /// leaf was verified before.
+    /// The leaf that holds a row and the number of its first row, if the leaves are one array and
+    /// the leaf was verified before.
     #[inline]
-    pub(super) fn lookup_leaf_of(&self, row: u64) -> Option<(&'a [u8], u64)> {
+    pub(super) fn fast_leaf_of(&self, row: u64) -> Option<(&'a [u8], u64)> {
         let array = self.array?.get();
         let leaf_rows = self.layout.leaf_rows() as u64;
         let first = row - row % leaf_rows;
@@ -93,9 +91,9 @@ impl<'a> View<'a> {
         Some((self.pages.read_again(address, rows * self.layout.width())?, first))
     }
 
-    /// The leaf that a key belongs to, looked at twice for another one.
+    /// The leaf that `key` belongs to, prepared for a search for `target`.
     #[inline(always)]
-    fn lookup_leaf<P: Probe>(&self, probe: P, key: P::Word, target: P::Word) -> Option<Leaf<'a, P>> {
+    fn fast_leaf<P: Probe>(&self, probe: P, key: P::Word, target: P::Word) -> Option<LeafOnPath<'a, P>> {
         let mut place = self.start(key)?;
         for level in (2..=self.height).rev() {
             place = self.approach(probe, key, place)?.descend(self, probe, key, level)?;
@@ -111,11 +109,11 @@ impl<'a> View<'a> {
         Some(leaf)
     }
 
-    /// Where the first key that is not below this one is, in the leaf that this one belongs to. How many
-    /// rows come before the leaf follows from its number where the leaves are one array, and else is
-    /// added up from the branches on the way.
+    /// The position of the first key that is not below this one, in the leaf that this one belongs
+    /// to. If the leaves are one array, the number of rows before the leaf follows from its number;
+    /// otherwise the row counts of the branches are added up.
     #[inline(never)]
-    pub(super) fn lookup_spot<P: Probe>(&self, probe: P, target: P::Word) -> Option<Spot<'a>> {
+    pub(super) fn fast_spot<P: Probe>(&self, probe: P, target: P::Word) -> Option<Spot<'a>> {
         let (mut place, mut before) = (self.start(target)?, 0_u64);
         for level in (1..=self.height).rev() {
             let branch = self.approach(probe, target, place)?;
@@ -141,10 +139,11 @@ impl<'a> View<'a> {
         Some(Spot { leaf: leaf.records, rows: leaf.rows, before, index })
     }
 
-    /// Looks up as many keys side by side: what each of them will read next is asked for, for all of them, before any of it is
-    /// read, so that their waits for memory overlap. Only the last branch and the leaf are waited for; what is above is hot.
+    /// Looks up many keys side by side. Each step prefetches what the next step reads, for all
+    /// keys, before any is read, so that their waits for memory overlap. This is done for the last
+    /// branch and the leaf; the branches above are mostly in the cache.
     #[inline(never)]
-    pub(super) fn lookup_keys<P: Probe>(
+    pub(super) fn fast_find_many<P: Probe>(
         &self,
         probe: P,
         targets: &[P::Word],
@@ -152,7 +151,7 @@ impl<'a> View<'a> {
     ) {
         if self.height == 0 {
             for (found, target) in found.iter_mut().zip(targets) {
-                *found = self.lookup_key(probe, *target);
+                *found = self.fast_find(probe, *target);
             }
             return;
         }
@@ -172,7 +171,7 @@ impl<'a> View<'a> {
                 .as_ref()
                 .and_then(|branch| branch.descend_to_leaf(self, probe, *target))
                 .and_then(|place| self.approach_leaf(probe, *target, place));
-            if let Some(Leaf { records, guess: Some(guess), .. }) = leaf {
+            if let Some(LeafOnPath { records, guess: Some(guess), .. }) = leaf {
                 prefetch_at(records, guess.row * self.layout.width());
             }
         }
@@ -190,12 +189,12 @@ impl<'a> View<'a> {
     }
 
     #[inline(always)]
-    fn start<W>(&self, target: W) -> Option<Place<W>>
+    fn start<W>(&self, target: W) -> Option<Descent<W>>
     where
         W: Copy,
     {
         let ChildRef::Stored(root) = self.root else { return None };
-        Some(Place {
+        Some(Descent {
             address: root.address,
             rows: self.rows,
             number: 0,
@@ -204,71 +203,73 @@ impl<'a> View<'a> {
         })
     }
 
-    /// Finds out which part of a branch will be read, and asks for it.
+    /// Estimates which part of a branch will be read, and prefetches it.
     #[inline(always)]
     fn approach<P: Probe>(
         &self,
         probe: P,
         target: P::Word,
-        node: Place<P::Word>,
-    ) -> Option<Branch<'a, P::Word>> {
+        node: Descent<P::Word>,
+    ) -> Option<BranchOnPath<'a, P::Word>> {
         let layout = self.layout;
         let page: &[u8; PAGE_BYTES] = self.pages.read_again(node.address, PAGE_BYTES)?.try_into().ok()?;
         let mut share = None;
         if node.known && node.span.low < node.span.high {
             let part = P::distance(P::ruler(node.span.low, node.span.high), node.span.low, target);
-            // Most branches are full or nearly so; a few lines beside the right ones do no harm.
+            // Most branches are full or nearly full. Prefetching a few wrong lines does no harm.
             let last = layout.children() - 1;
             let child = whole(part * f64::from(last as i32), last);
-            prefetch_at(page, BRANCH_HEADER + child * probe.width());
+            let columns = layout.columns();
+            prefetch_at(page, Columns { key_width: probe.width(), ..columns }.key_at(child));
             if self.array.is_none() {
-                prefetch_at(page, layout.addresses_at() + child * 8);
-                prefetch_at(page, layout.rows_at() + child * 8);
+                prefetch_at(page, columns.address_at(child));
+                prefetch_at(page, columns.rows_at(child));
             }
             share = Some(part);
         }
-        Some(Branch { page, share, place: node })
+        Some(BranchOnPath { page, share, place: node })
     }
 
-    /// Finds out which part of a leaf will be read.
+    /// Estimates which part of a leaf will be read.
     #[inline(always)]
     fn approach_leaf<P: Probe>(
         &self,
         probe: P,
         target: P::Word,
-        node: Place<P::Word>,
-    ) -> Option<Leaf<'a, P>> {
+        node: Descent<P::Word>,
+    ) -> Option<LeafOnPath<'a, P>> {
         if node.rows > self.layout.leaf_rows() as u64 {
             return None;
         }
         let (rows, width) = (node.rows as usize, self.layout.width());
         let records = self.pages.read_again(node.address, rows * width)?;
         let guess = first_guess(probe, records, rows, width, target, node.known.then_some(node.span));
-        Some(Leaf { records, rows, guess, nearer: None })
+        Some(LeafOnPath { records, rows, guess, nearer: None })
     }
 }
 
-/// A node on the way to a key, and between which words its keys lie if that is known.
+/// A node on the path to a key, and the words between which its keys lie, if they are known.
 #[derive(Clone, Copy)]
-struct Place<W> {
+struct Descent<W> {
     address: u64,
     rows: u64,
-    /// How many nodes of its level come before it, if all branches are full but the last of each level.
+    /// How many nodes of its level come before it, if all branches but the last of each level are
+    /// full.
     number: u64,
     span: Span<W>,
     known: bool,
 }
 
-/// A branch on the way to a key.
-struct Branch<'a, W> {
+/// A branch on the path to a key.
+struct BranchOnPath<'a, W> {
     page: &'a [u8; PAGE_BYTES],
-    /// How far between the ends of its span the key lies.
+    /// Where the key lies between the ends of its span: 0 is the low end, 1 the high end.
     share: Option<f64>,
-    place: Place<W>,
+    place: Descent<W>,
 }
 
-impl<W: Copy> Branch<'_, W> {
-    /// To the child whose rows the key belongs to.
+impl<W: Copy> BranchOnPath<'_, W> {
+    /// Descends to the child that the key belongs to.
     #[inline(always)]
     fn descend<P: Probe<Word = W>>(
         &self,
@@ -276,26 +277,31 @@ impl<W: Copy> Branch<'_, W> {
         probe: P,
         target: W,
         level: u32,
-    ) -> Option<Place<W>> {
+    ) -> Option<Descent<W>> {
         let (layout, page) = (view.layout, self.page);
-        let children = usize::from(u16::from_le_bytes([page[0], page[1]]));
-        if children == 0 || children > layout.children() || u32::from(page[2]) != level {
+        let (children, level_here) = children_and_level(page);
+        if children == 0 || children > layout.children() || level_here != level {
             return None;
         }
         let (child, span, known) = self.search(probe, target, children);
-        Some(Place {
-            address: u64_at(page, layout.addresses_at() + child * 8),
-            rows: u64_at(page, layout.rows_at() + child * 8),
+        Some(Descent {
+            address: layout.columns().child_address(page, child),
+            rows: layout.columns().rows_below(page, child),
             number: self.numbered(layout.children()).wrapping_add(child as u64),
             span,
             known,
         })
     }
 
-    /// The same from a branch of level 1. Where the leaves are one array, nothing but keys is read: how many children there are, and
-    /// where they lie, follows from the branch's number.
+    /// Descends from a branch of level 1. If the leaves are one array, only keys are read: the
+    /// number of children, and where they lie, follows from the number of the branch.
     #[inline(always)]
-    fn descend_to_leaf<P: Probe<Word = W>>(&self, view: &View<'_>, probe: P, target: W) -> Option<Place<W>> {
+    fn descend_to_leaf<P: Probe<Word = W>>(
+        &self,
+        view: &View<'_>,
+        probe: P,
+        target: W,
+    ) -> Option<Descent<W>> {
         let Some(array) = view.array else { return self.descend(view, probe, target, 1) };
         let layout = view.layout;
         let leaf_rows = layout.leaf_rows() as u64;
@@ -309,7 +315,7 @@ impl<W: Copy> Branch<'_, W> {
         let (child, span, known) = self.search(probe, target, children);
         let number = before + child as u64;
         let first_row = number * leaf_rows;
-        Some(Place {
+        Some(Descent {
             address: array.get().wrapping_add(first_row * layout.width() as u64),
             rows: leaf_rows.min(view.rows - first_row),
             number,
@@ -318,26 +324,24 @@ impl<W: Copy> Branch<'_, W> {
         })
     }
 
-    /// How many rows are below the children before this one.
+    /// The number of rows below all children before this one.
     #[inline(always)]
-    fn rows_before(&self, layout: &Layout, child: &Place<W>) -> Option<u64> {
+    fn rows_before(&self, layout: &Layout, child: &Descent<W>) -> Option<u64> {
         let child = child.number.wrapping_sub(self.numbered(layout.children())) as usize;
-        let rows = self.page.get(layout.rows_at()..)?.get(..child.checked_mul(8)?)?;
-        let rows = rows.as_chunks().0.iter().map(|rows| u64::from_le_bytes(*rows));
-        Some(rows.fold(0, u64::wrapping_add))
+        layout.columns().rows_before(self.page, child)
     }
 
-    /// The number of its first child. Wraps in a tree so high that only a forged file has it.
+    /// The number of its first child. It wraps only in a forged file with too many levels.
     #[inline(always)]
     fn numbered(&self, children: usize) -> u64 {
         self.place.number.wrapping_mul(children as u64)
     }
 
-    /// The child, between which words its keys lie, and whether that is known.
+    /// The child, the words between which its keys lie, and whether they are known.
     #[inline(always)]
     fn search<P: Probe<Word = W>>(&self, probe: P, target: W, children: usize) -> (usize, Span<W>, bool) {
         let width = probe.width();
-        let keys = &self.page[BRANCH_HEADER..BRANCH_HEADER + children * width];
+        let keys = Columns { children, key_width: width }.keys(self.page, children);
         let child = search_branch(probe, keys, children, target, self.share);
         let low = probe.normal(&keys[child * width..]);
         if child + 1 < children {
@@ -348,16 +352,16 @@ impl<W: Copy> Branch<'_, W> {
     }
 }
 
-/// The leaf at the end of the way.
-struct Leaf<'a, P: Probe> {
+/// The leaf at the end of the path.
+struct LeafOnPath<'a, P: Probe> {
     records: &'a [u8],
     rows: usize,
     guess: Option<Guess<P>>,
-    /// Near which row the key is thought to be.
+    /// The second guess: the key is probably near this row.
     nearer: Option<f64>,
 }
 
-impl<'a, P: Probe> Leaf<'a, P> {
+impl<'a, P: Probe> LeafOnPath<'a, P> {
     #[inline(always)]
     fn look_again(&mut self, view: &View<'_>, probe: P, target: P::Word) {
         if let Some(guess) = self.guess.take() {

@@ -1,0 +1,81 @@
+//! The layouts of trees: those of the catalog itself, and those that follow from a schema.
+
+use std::sync::LazyLock;
+
+use super::fields::FieldRow;
+use super::table_row::TableRow;
+use crate::error::{Error, ErrorKind, Result, fail};
+use crate::limits::{KEY_BYTES, NAME_BYTES};
+use crate::schema::{FieldDef, Schema, Type};
+use crate::tree::{KeyShape, Layout, Part};
+
+static TABLES: LazyLock<Layout> = LazyLock::new(|| own_layout::<TableRow>(vec![Part::Bytes(NAME_BYTES)]));
+static FIELDS: LazyLock<Layout> =
+    LazyLock::new(|| own_layout::<FieldRow>(vec![Part::Unsigned(4), Part::Unsigned(2)]));
+
+fn own_layout<T>(key: Vec<Part>) -> Layout {
+    let key = KeyShape::new(key);
+    let rows = Layout::default_leaf_rows(size_of::<T>(), key.width());
+    match Layout::new(size_of::<T>(), key, rows) {
+        Some(layout) => layout,
+        None => unreachable!("the catalog's own records make a layout"),
+    }
+}
+
+/// The layout of the tree that holds the tables.
+pub(crate) fn tables_layout() -> &'static Layout {
+    &TABLES
+}
+
+/// The layout of the tree that holds the fields.
+pub(crate) fn fields_layout() -> &'static Layout {
+    &FIELDS
+}
+
+/// The layout of a table's tree. If `leaf_rows` is 0, it is the default.
+pub(crate) fn layout_for(schema: &Schema, leaf_rows: usize) -> Result<Layout> {
+    layout_of(schema, schema.key_fields(), leaf_rows)
+}
+
+/// The layout of an index's tree. All fields of an entry are key.
+pub(crate) fn entry_layout(schema: &Schema, leaf_rows: usize) -> Result<Layout> {
+    if schema.width() > KEY_BYTES {
+        fail!(
+            Limit,
+            "an entry of {} bytes is too wide: the fields of an index and the key of its table have at most {KEY_BYTES} bytes",
+            schema.width()
+        );
+    }
+    if let Some(array) = schema.fields().iter().find(|field| !field.ty().can_be_key()) {
+        fail!(Schema, "field {:?}: an array cannot be indexed, as arrays have no order", array.name());
+    }
+    layout_of(schema, schema.fields(), leaf_rows)
+}
+
+fn layout_of(schema: &Schema, key: &[FieldDef], leaf_rows: usize) -> Result<Layout> {
+    let parts = key.iter().map(|field| {
+        let width = field.width();
+        match field.ty() {
+            Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::I128 | Type::Date | Type::Timestamp => {
+                Part::Signed(width)
+            }
+            Type::F32 | Type::F64 => Part::Float(width),
+            Type::Str(_) | Type::Bytes(_) | Type::Uuid => Part::Bytes(width),
+            _ => Part::Unsigned(width),
+        }
+    });
+    let key = KeyShape::new(parts.collect());
+    let rows =
+        if leaf_rows == 0 { Layout::default_leaf_rows(schema.width(), key.width()) } else { leaf_rows };
+    Layout::new(schema.width(), key, rows).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Limit,
+            format!(
+                "a leaf of {rows} rows of {} bytes is outside the limits: choose rows that take 4,096 to {} bytes, and without a \
+                 key a power of two",
+                schema.width(),
+                Layout::LEAF_LIMIT
+            ),
+        )
+    })
+}
