@@ -25,8 +25,8 @@ pub(crate) struct WriteSession {
     /// Bytes of the file that may be written. Behind them, a thread that makes the file longer may
     /// still be writing zeros.
     length: Mutex<u64>,
-    /// [`OPEN`], [`FAILED`] or [`ENDED`]. A thread sets it while it holds its table. Other threads see
-    /// it at `commit` at the latest, since that takes the whole transaction.
+    /// [`OPEN`], [`FAILED`] or [`ENDED`]. A thread sets it while it holds its table. Other threads
+    /// see it at `commit` at the latest, since that takes the whole transaction.
     status: AtomicU8,
 }
 
@@ -196,8 +196,8 @@ impl WriteSession {
     /// Ends the session and takes its state out: the free space as it is now, the runs that were
     /// written (or `None` if they are too many for a commit list), and whether to trim the file.
     ///
-    /// The trees of the transaction still hold the session after that. They can read through it, but
-    /// no longer write. `None` if the session has ended before.
+    /// The trees of the transaction still hold the session after that. They can read through it,
+    /// but no longer write. `None` if the session has ended before.
     pub(crate) fn finish(&self) -> Option<(Allocator, Option<Vec<WrittenRun>>, bool)> {
         if self.status.swap(ENDED, Ordering::AcqRel) == ENDED {
             return None;

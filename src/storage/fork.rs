@@ -52,8 +52,9 @@ impl Process {
     }
 }
 
-/// A value that each process has for itself. A child of a fork gets a new one, so that it never waits
-/// for a lock that a thread of its parent held at the fork: that thread does not exist in the child.
+/// A value that each process has for itself. A child of a fork gets a new one, so that it never
+/// waits for a lock that a thread of its parent held at the fork: that thread does not exist in the
+/// child.
 pub(crate) struct PerProcess<T: 'static>(AtomicPtr<Owned<T>>);
 
 struct Owned<T> {

@@ -389,7 +389,8 @@ impl WriteTransaction {
         self.state.lock().catalog.view().tables().map(|table| table.map(|table| table.name)).collect()
     }
 
-    /// An error in a process that was forked while the transaction ran. Each call checks this first.
+    /// An error in a process that was forked while the transaction ran. Each call checks this
+    /// first.
     pub(super) fn check(&self) -> Result<()> {
         self.shared.check_process()?;
         self.shared.writer.used_here();
