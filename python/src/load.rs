@@ -1,0 +1,158 @@
+//! Where records that are loaded come from.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::PathBuf;
+
+use drystone::{RecordSource, Result};
+use pyo3::prelude::*;
+use pyo3::types::{PyIterator, PyType};
+
+use crate::error::{OrRaise, through_library};
+use crate::layout::Info;
+use crate::list::at_record;
+use crate::record::stored_bytes;
+
+/// How many records go by between two looks at signals.
+const LOOK_ROWS: u64 = 1 << 14;
+
+/// Another source, with signal handlers run and progress told while it is read.
+pub(crate) struct Watched<'p, S> {
+    pub(crate) source: S,
+    pub(crate) read: u64,
+    pub(crate) on_progress: Option<&'p Py<PyAny>>,
+}
+
+impl<S: RecordSource> RecordSource for Watched<'_, S> {
+    #[inline]
+    fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
+        let more = self.source.next_record(record)?;
+        self.read += u64::from(more);
+        if self.read % LOOK_ROWS == 0 || !more {
+            Python::attach(|py| {
+                py.check_signals()?;
+                match self.on_progress {
+                    Some(tell) => tell.call1(py, (self.read,)).map(drop),
+                    None => Ok(()),
+                }
+            })
+            .map_err(through_library)?;
+        }
+        Ok(more)
+    }
+
+    fn place(&self) -> u64 {
+        self.source.place()
+    }
+
+    fn describe(&self, place: u64) -> String {
+        self.source.describe(place)
+    }
+
+    fn rows_hint(&self) -> Option<u64> {
+        self.source.rows_hint()
+    }
+}
+
+/// Packed records.
+pub(crate) struct Packed<'b> {
+    pub(crate) left: &'b [u8],
+    pub(crate) given: u64,
+}
+
+impl RecordSource for Packed<'_> {
+    #[inline]
+    fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
+        match self.left.split_at_checked(record.len()) {
+            Some((first, rest)) => {
+                record.copy_from_slice(first);
+                self.left = rest;
+                self.given += 1;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    fn place(&self) -> u64 {
+        self.given
+    }
+
+    fn rows_hint(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// What an iterable of Python gives. The GIL is held.
+pub(crate) struct Iterated<'a, 'py> {
+    pub(crate) records: Bound<'py, PyIterator>,
+    pub(crate) class: &'a Bound<'py, PyType>,
+    pub(crate) info: &'a Info,
+    pub(crate) given: u64,
+}
+
+impl RecordSource for Iterated<'_, '_> {
+    fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
+        let py = self.records.py();
+        let Some(next) = self.records.next() else { return Ok(false) };
+        let next = next.map_err(through_library)?;
+        stored_bytes(self.class, self.info, &next, record)
+            .map_err(|error| through_library(at_record(py, self.given as usize, error)))?;
+        self.given += 1;
+        if self.given % LOOK_ROWS == 0 {
+            // Lets other threads run.
+            py.detach(|| ());
+        }
+        Ok(true)
+    }
+
+    fn place(&self) -> u64 {
+        self.given
+    }
+}
+
+/// How a text of comma-separated values is written.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct CsvOptions {
+    delimiter: String,
+    null: Vec<String>,
+    ignore_unknown: bool,
+}
+
+impl CsvOptions {
+    pub(crate) fn options(&self, path: &std::path::Path) -> drystone::csv::Options {
+        let mut options = drystone::csv::Options::new()
+            .name(
+                path.file_name()
+                    .map_or_else(|| "the file".into(), |name| name.to_string_lossy().into_owned()),
+            )
+            .ignore_unknown(self.ignore_unknown);
+        if let [delimiter] = self.delimiter.as_bytes() {
+            options = options.delimiter(*delimiter);
+        }
+        for null in &self.null {
+            options = options.null(null.as_str());
+        }
+        options
+    }
+}
+
+pub(crate) fn open(py: Python<'_>, path: &std::path::Path) -> PyResult<BufReader<File>> {
+    let file = File::open(path).map_err(|error| drystone::Error::io(format!("cannot open {path:?}"), error));
+    Ok(BufReader::with_capacity(1 << 20, file.or_raise(py)?))
+}
+
+/// What the records of a CSV file would be: of each field its name, type, and whether it is nullable.
+#[pyfunction]
+pub(crate) fn infer_csv(
+    py: Python<'_>,
+    path: PathBuf,
+    options: CsvOptions,
+    enums: bool,
+) -> PyResult<Vec<(String, String, bool)>> {
+    let file = open(py, &path)?;
+    let inferred = py.detach(|| options.options(&path).enums(enums).infer(file)).or_raise(py)?;
+    let fields = inferred.schema().fields().iter();
+    Ok(fields.map(|field| (field.name().to_owned(), field.ty().to_string(), field.is_nullable())).collect())
+}
