@@ -27,12 +27,6 @@ class Reader(NamedTuple):
 class _Names:
     """What has tables by name: a database, a snapshot, a transaction."""
 
-    def _table(self, name: str, kind: Any) -> Any:
-        raise NotImplementedError
-
-    def table_names(self) -> list[str]:
-        raise NotImplementedError
-
     def table(self, name: str, of: Any = None) -> Any:
         """The table of a name, with rows of a class; without one, a class is made of the schema. It works
         for every name, `db.cities` where there is no method of this name."""
@@ -84,7 +78,7 @@ class _Names:
         return auto
 
 
-class Database(_Names, core.Database):  # type: ignore[misc]
+class Database(core.Database, _Names):  # type: ignore[misc]
     """An open database. Make one with `drystone.open`.
 
     Tables are attributes: `db.cities`. They always show the newest commit, of this process or another.
@@ -175,8 +169,10 @@ class Database(_Names, core.Database):  # type: ignore[misc]
     def close(self) -> None:
         """Closes the database. Rows, arrays and snapshots that are held stay readable."""
         if not self.closed:
-            self._close()
+            for handle in self._handles.values():
+                handle._let_go()
             self._handles.clear()
+            self._close()
 
     def __enter__(self) -> Database:
         if self.closed:
@@ -220,7 +216,7 @@ def _unpickle_database(path: str, mode: str, durable: bool) -> Database:
     return Database(path, mode, durable)
 
 
-class Snapshot(_Names, core.Snapshot):  # type: ignore[misc]
+class Snapshot(core.Snapshot, _Names):  # type: ignore[misc]
     """A state of a database, which stays as it is."""
 
     def __init__(self, database: Database) -> None:
@@ -253,7 +249,7 @@ class Snapshot(_Names, core.Snapshot):  # type: ignore[misc]
         return f"<drystone snapshot of commit {self.transaction}: {', '.join(self.table_names())}>"
 
 
-class Transaction(_Names, core.Transaction):  # type: ignore[misc]
+class Transaction(core.Transaction, _Names):  # type: ignore[misc]
     """A transaction: the tables of the database, to be changed. See `Database.write`."""
 
     def __init__(self, database: Database) -> None:

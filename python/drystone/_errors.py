@@ -115,6 +115,12 @@ class Exists(Error, FileExistsError):
     kind = "already_exists"
 
 
+class KeyExists(Error, ValueError):
+    """There is a row with this key already, or with the same values in a unique index."""
+
+    kind = "key_exists"
+
+
 class Denied(Error, PermissionError):
     """Rights are missing, or the database was opened to read."""
 

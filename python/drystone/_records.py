@@ -275,12 +275,12 @@ class RecordMeta(type):
         namespace.setdefault("__match_args__", layout.names)
         namespace["__dataclass_fields__"] = _LazyDataclassFields()
         namespace["__signature__"] = _LazySignature()
-        descriptors = [core.Field(layout, at) for at in range(len(fields))]
+        descriptors = [core.descriptor(core.Field(layout, at)) for at in range(len(fields))]
         for spec, descriptor in zip(fields, descriptors):
             namespace[spec.name] = descriptor
         made = super().__new__(mcls, name, bases, namespace, **named)
         for descriptor in descriptors:
-            descriptor.bind(made)
+            core.bind_descriptor(descriptor, made)
         return made
 
     def __init__(cls, name: str, bases: Any, namespace: Any, **named: Any) -> None:

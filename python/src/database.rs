@@ -495,6 +495,12 @@ impl Handle {
         self.state.with(py, |state| state.is_fixed)
     }
 
+    /// Lets the state go that the handle shows, which rows and arrays may still hold.
+    fn _let_go(&self, py: Python<'_>) {
+        let left = self.state.with(py, |state| state.current.take());
+        drop(left);
+    }
+
     /// The table in the state that the handle shows now.
     fn _now(&self, py: Python<'_>) -> PyResult<Py<Still>> {
         self.still(py).map(Bound::unbind)

@@ -91,7 +91,7 @@ pub(crate) fn from_library(py: Python<'_>, error: Error) -> PyErr {
         ErrorKind::Schema => ("WrongType", "schema"),
         ErrorKind::Value => ("BadValue", "value"),
         ErrorKind::Query => ("BadValue", "query"),
-        ErrorKind::KeyExists => ("Exists", "key_exists"),
+        ErrorKind::KeyExists => ("KeyExists", "key_exists"),
         ErrorKind::Input => ("BadValue", "input"),
         ErrorKind::OutOfRange => ("OutOfRange", "out_of_range"),
         ErrorKind::Busy => ("Busy", "busy"),

@@ -21,6 +21,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = true)]
 fn _drystone(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
+    raw::check_interpreter(py)?;
     module.add("Row", raw::row_class(py)?)?;
     module.add_class::<layout::Layout>()?;
     module.add_class::<record::Field>()?;
@@ -33,6 +34,8 @@ fn _drystone(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<database::Export>()?;
     module.add_class::<write::Transaction>()?;
     module.add_class::<write::TxTable>()?;
+    module.add_function(wrap_pyfunction!(raw::descriptor, module)?)?;
+    module.add_function(wrap_pyfunction!(raw::bind_descriptor, module)?)?;
     module.add_function(wrap_pyfunction!(record::astuple, module)?)?;
     module.add_function(wrap_pyfunction!(record::asdict, module)?)?;
     module.add_function(wrap_pyfunction!(record::copy_of, module)?)?;

@@ -111,27 +111,24 @@ impl RecordSource for Iterated<'_, '_> {
     }
 }
 
-/// How a text of comma-separated values is written.
+/// How a text of comma-separated values is written: the delimiter, the spellings of null, and whether
+/// columns that are no fields are skipped.
 #[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-pub(crate) struct CsvOptions {
-    delimiter: String,
-    null: Vec<String>,
-    ignore_unknown: bool,
-}
+pub(crate) struct CsvOptions(String, Vec<String>, bool);
 
 impl CsvOptions {
     pub(crate) fn options(&self, path: &std::path::Path) -> drystone::csv::Options {
+        let CsvOptions(delimiter, nulls, ignore_unknown) = self;
         let mut options = drystone::csv::Options::new()
             .name(
                 path.file_name()
                     .map_or_else(|| "the file".into(), |name| name.to_string_lossy().into_owned()),
             )
-            .ignore_unknown(self.ignore_unknown);
-        if let [delimiter] = self.delimiter.as_bytes() {
+            .ignore_unknown(*ignore_unknown);
+        if let [delimiter] = delimiter.as_bytes() {
             options = options.delimiter(*delimiter);
         }
-        for null in &self.null {
+        for null in nulls {
             options = options.null(null.as_str());
         }
         options

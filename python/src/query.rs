@@ -5,37 +5,38 @@ use drystone::{Dyn, Result, Table};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-/// A question, in the texts of the query language.
+/// A question, in the texts of the query language: filters, fields, groups, aggregates, orders, the
+/// greatest number of rows, and whether each row comes once.
 #[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-pub(crate) struct Question {
-    filters: Vec<String>,
-    select: Vec<String>,
-    group_by: Vec<String>,
-    aggregates: Vec<String>,
-    order_by: Vec<String>,
-    limit: Option<u64>,
-    distinct: bool,
-}
+pub(crate) struct Question(
+    Vec<String>,
+    Vec<String>,
+    Vec<String>,
+    Vec<String>,
+    Vec<String>,
+    Option<u64>,
+    bool,
+);
 
 impl Question {
     fn query<'t>(&self, table: Table<'t, Dyn>) -> Result<Query<'t>> {
         fn parsed<T: std::str::FromStr<Err = drystone::Error>>(texts: &[String]) -> Result<Vec<T>> {
             texts.iter().map(|text| text.parse()).collect()
         }
+        let Question(filters, select, group_by, aggregates, order_by, limit, distinct) = self;
         let mut query = table.query();
-        for filter in parsed::<Predicate>(&self.filters)? {
+        for filter in parsed::<Predicate>(filters)? {
             query = query.filter(filter);
         }
         query = query
-            .select(parsed::<Expr>(&self.select)?)
-            .group_by(parsed::<Expr>(&self.group_by)?)
-            .aggregate(parsed::<Aggregate>(&self.aggregates)?)
-            .order_by(parsed::<Order>(&self.order_by)?);
-        if let Some(limit) = self.limit {
+            .select(parsed::<Expr>(select)?)
+            .group_by(parsed::<Expr>(group_by)?)
+            .aggregate(parsed::<Aggregate>(aggregates)?)
+            .order_by(parsed::<Order>(order_by)?);
+        if let Some(limit) = *limit {
             query = query.limit(limit);
         }
-        Ok(if self.distinct { query.distinct() } else { query })
+        Ok(if *distinct { query.distinct() } else { query })
     }
 
     pub(crate) fn run(&self, table: Table<'_, Dyn>) -> Result<QueryRows> {

@@ -586,10 +586,232 @@ unsafe extern "C" fn set_slot(
     })
 }
 
+// ---- fields --------------------------------------------------------------------------------------
+
+/// A field of a class, read without a call where the row is of this very class.
+#[repr(C)]
+struct FieldObject {
+    head: ffi::PyObject,
+    /// The class of the rows, or null until it is known. The class holds the field.
+    class: *mut ffi::PyTypeObject,
+    offset: usize,
+    /// What is stored; `Other` where the slow way has to look.
+    stored: Stored,
+    /// The field with all that it can do: a `record::Field`, of which this has a reference.
+    about: *mut ffi::PyObject,
+}
+
+/// Types that are read without a look at anything else.
+#[derive(Clone, Copy)]
+enum Stored {
+    I8,
+    I16,
+    I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    U64,
+    F32,
+    F64,
+    Other,
+}
+
+/// Makes the descriptor of a field.
+#[pyfunction]
+pub(crate) fn descriptor<'py>(about: &Bound<'py, record::Field>) -> PyResult<Bound<'py, PyAny>> {
+    use drystone::Type;
+    let py = about.py();
+    let class = field_class(py)?;
+    let def = about.get().def();
+    let stored = match def.ty() {
+        _ if def.is_nullable() => Stored::Other,
+        Type::I8 => Stored::I8,
+        Type::I16 => Stored::I16,
+        Type::I32 => Stored::I32,
+        Type::I64 => Stored::I64,
+        Type::U8 => Stored::U8,
+        Type::U16 => Stored::U16,
+        Type::U32 => Stored::U32,
+        Type::U64 => Stored::U64,
+        Type::F32 => Stored::F32,
+        Type::F64 => Stored::F64,
+        _ => Stored::Other,
+    };
+    // SAFETY: a live heap type whose instances are `FieldObject`s; zeroed memory, and a new reference or
+    // null with an exception set.
+    let object = unsafe { ffi::PyType_GenericAlloc(class.as_type_ptr(), 0) };
+    // SAFETY: as above.
+    let object = unsafe { Bound::from_owned_ptr_or_err(py, object) }?;
+    // SAFETY: the object is new, and only we have it.
+    let field = unsafe { &mut *object.as_ptr().cast::<FieldObject>() };
+    field.class = ptr::null_mut();
+    field.offset = def.offset();
+    field.stored = stored;
+    field.about = about.clone().into_ptr();
+    Ok(object)
+}
+
+/// Tells a descriptor, and the field behind it, which class it is of.
+#[pyfunction]
+pub(crate) fn bind_descriptor(descriptor: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) -> PyResult<()> {
+    if !descriptor.is_instance(field_class(descriptor.py())?)? {
+        return Err(pyo3::exceptions::PyTypeError::new_err("no descriptor of a field"));
+    }
+    // SAFETY: an instance of the class of `FieldObject`s. The GIL is held, and there is no other reference.
+    let field = unsafe { &mut *descriptor.as_ptr().cast::<FieldObject>() };
+    field.class = class.as_type_ptr();
+    // SAFETY: the field's own reference.
+    let about = unsafe { borrowed(descriptor.py(), field.about) };
+    about.cast::<record::Field>()?.get().bind(class);
+    Ok(())
+}
+
+fn field_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let class = CLASS.get_or_try_init(py, || {
+        let slot = |slot: c_int, function: *mut c_void| ffi::PyType_Slot { slot, pfunc: function };
+        let mut slots = [
+            slot(ffi::Py_tp_dealloc, field_dealloc_slot as ffi::destructor as *mut c_void),
+            slot(ffi::Py_tp_descr_get, field_get_slot as ffi::descrgetfunc as *mut c_void),
+            slot(ffi::Py_tp_descr_set, field_set_slot as ffi::descrsetfunc as *mut c_void),
+            slot(ffi::Py_tp_getattro, field_attribute_slot as ffi::getattrofunc as *mut c_void),
+            slot(ffi::Py_tp_repr, field_repr_slot as ffi::reprfunc as *mut c_void),
+            slot(0, ptr::null_mut()),
+        ];
+        let mut spec = ffi::PyType_Spec {
+            name: c"drystone._drystone.FieldDescriptor".as_ptr(),
+            basicsize: size_of::<FieldObject>() as c_int,
+            itemsize: 0,
+            flags: ffi::Py_TPFLAGS_DEFAULT as _,
+            slots: slots.as_mut_ptr(),
+        };
+        // SAFETY: as for rows: the slots end with a null, and each function has the type of its slot.
+        let class = unsafe { ffi::PyType_FromSpec(&raw mut spec) };
+        // SAFETY: a new reference, or null with an exception set.
+        let class = unsafe { Bound::from_owned_ptr_or_err(py, class) }?;
+        PyResult::Ok(class.cast_into::<PyType>()?.unbind())
+    })?;
+    Ok(class.bind(py))
+}
+
+unsafe extern "C" fn field_dealloc_slot(object: *mut ffi::PyObject) {
+    // SAFETY: a field that nobody has a reference to any more.
+    let about = unsafe { (*object.cast::<FieldObject>()).about };
+    // SAFETY: its own reference.
+    unsafe { ffi::Py_XDECREF(about) };
+    // SAFETY: a live object of a live type.
+    let class = unsafe { ffi::Py_TYPE(object) };
+    // SAFETY: allocated by `PyType_GenericAlloc` of a type without garbage collection, freed once.
+    unsafe { ffi::PyObject_Free(object.cast()) };
+    // SAFETY: instances of heap types hold a reference to their type.
+    unsafe { ffi::Py_DECREF(class.cast()) };
+}
+
+unsafe extern "C" fn field_get_slot(
+    object: *mut ffi::PyObject,
+    row: *mut ffi::PyObject,
+    _class: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: a live field.
+    let field = unsafe { &*object.cast::<FieldObject>() };
+    // SAFETY: null, or a live object.
+    if !row.is_null() && unsafe { ffi::Py_TYPE(row) } == field.class {
+        /// Reads a number and makes an object of it.
+        macro_rules! read {
+            ($type:ty, $make:path, $as:ty) => {{
+                // SAFETY: a row of the class of this field, whose record holds a value of this type here.
+                let number =
+                    unsafe { (*row.cast::<Row>()).data.add(field.offset).cast::<$type>().read_unaligned() };
+                // SAFETY: the GIL is held.
+                return unsafe { $make(number as $as) };
+            }};
+        }
+        match field.stored {
+            Stored::I32 => read!(i32, ffi::PyLong_FromLong, std::ffi::c_long),
+            Stored::I64 => read!(i64, ffi::PyLong_FromLong, std::ffi::c_long),
+            Stored::U32 => read!(u32, ffi::PyLong_FromLong, std::ffi::c_long),
+            Stored::F64 => read!(f64, ffi::PyFloat_FromDouble, f64),
+            Stored::F32 => read!(f32, ffi::PyFloat_FromDouble, f64),
+            Stored::U64 => read!(u64, ffi::PyLong_FromUnsignedLongLong, std::ffi::c_ulonglong),
+            Stored::I8 => read!(i8, ffi::PyLong_FromLong, std::ffi::c_long),
+            Stored::I16 => read!(i16, ffi::PyLong_FromLong, std::ffi::c_long),
+            Stored::U8 => read!(u8, ffi::PyLong_FromLong, std::ffi::c_long),
+            Stored::U16 => read!(u16, ffi::PyLong_FromLong, std::ffi::c_long),
+            Stored::Other => {}
+        }
+    }
+    guard(ptr::null_mut(), |py| {
+        if row.is_null() {
+            // SAFETY: a live object.
+            return Ok(unsafe { borrowed(py, object) }.into_ptr());
+        }
+        // SAFETY: the field's own reference.
+        let about = unsafe { borrowed(py, field.about) };
+        // SAFETY: a live object.
+        let row = unsafe { borrowed(py, row) };
+        about.cast::<record::Field>()?.get().read(&row).map(Bound::into_ptr)
+    })
+}
+
+unsafe extern "C" fn field_set_slot(
+    object: *mut ffi::PyObject,
+    row: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+) -> c_int {
+    guard(-1, |py| {
+        // SAFETY: a live field, and its own reference.
+        let about = unsafe { borrowed(py, (*object.cast::<FieldObject>()).about) };
+        // SAFETY: a live object.
+        let row = unsafe { borrowed(py, row) };
+        // SAFETY: null to delete, or a live object.
+        let value = unsafe { Bound::from_borrowed_ptr_or_opt(py, value) };
+        about.cast::<record::Field>()?.get().assign(&row, value.as_ref()).map(|()| 0)
+    })
+}
+
+/// Attributes of a field, such as its name, are those of the field behind it.
+unsafe extern "C" fn field_attribute_slot(
+    object: *mut ffi::PyObject,
+    name: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    guard(ptr::null_mut(), |py| {
+        // SAFETY: a live field, and its own reference.
+        let about = unsafe { borrowed(py, (*object.cast::<FieldObject>()).about) };
+        // SAFETY: a live object.
+        let name = unsafe { borrowed(py, name) };
+        about.getattr(name.cast::<pyo3::types::PyString>()?).map(Bound::into_ptr)
+    })
+}
+
+unsafe extern "C" fn field_repr_slot(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    guard(ptr::null_mut(), |py| {
+        // SAFETY: a live field, and its own reference.
+        let about = unsafe { borrowed(py, (*object.cast::<FieldObject>()).about) };
+        Ok(about.repr()?.into_any().into_ptr())
+    })
+}
+
 // ---- a register of live rows ---------------------------------------------------------------------
 
 /// The live rows of a list, by the number of their record.
 pub(crate) type Live = FxHashMap<usize, RowPointer>;
+
+/// An error in an interpreter that is not the main one: the classes of rows are shared by the process.
+pub(crate) fn check_interpreter(py: Python<'_>) -> PyResult<()> {
+    // SAFETY: the GIL is held.
+    let here = unsafe { ffi::PyInterpreterState_Get() };
+    // SAFETY: a live interpreter.
+    let number = unsafe { ffi::PyInterpreterState_GetID(here) };
+    let _ = py;
+    if number == 0 {
+        return Ok(());
+    }
+    Err(pyo3::exceptions::PyImportError::new_err(
+        "drystone works in the main interpreter of a process only, and this is a sub-interpreter; in mod_wsgi, \
+         set `WSGIApplicationGroup %{GLOBAL}`",
+    ))
+}
 
 // ---- memory of others ----------------------------------------------------------------------------
 

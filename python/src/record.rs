@@ -74,32 +74,6 @@ impl Field {
         Ok(Field { class: 0.into(), offset, width, at, __doc__: doc, layout })
     }
 
-    /// Tells the field which class it is of.
-    fn bind(&self, class: &Bound<'_, PyType>) {
-        self.class.store(class_address(class), std::sync::atomic::Ordering::Relaxed);
-    }
-
-    #[inline]
-    fn __get__<'py>(
-        slf: &Bound<'py, Field>,
-        row: &Bound<'py, PyAny>,
-        _class: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let this = slf.get();
-        let class = this.class.load(std::sync::atomic::Ordering::Relaxed);
-        let Some(found) = RowRef::of_class(row, class) else { return this.get_slowly(slf, row) };
-        let field = &this.layout.get().info.fields[this.at];
-        decode(row.py(), field, &found.record()[this.offset..this.offset + this.width])
-    }
-
-    fn __set__(&self, row: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        assign(self.row(row)?, self.at, Some(value))
-    }
-
-    fn __delete__(&self, row: &Bound<'_, PyAny>) -> PyResult<()> {
-        assign(self.row(row)?, self.at, None)
-    }
-
     #[getter]
     fn name(&self, py: Python<'_>) -> Py<PyString> {
         self.layout.get().info.fields[self.at].name.clone_ref(py)
@@ -145,18 +119,30 @@ impl Field {
         }
     }
 
-    #[cold]
-    fn get_slowly<'py>(
-        &self,
-        slf: &Bound<'py, Field>,
-        row: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        if row.is_none() {
-            return Ok(slf.clone().into_any());
-        }
-        let found = self.row(row)?;
-        let field = &found.info().fields[self.at];
+    pub(crate) fn def(&self) -> &drystone::FieldDef {
+        &self.layout.get().info.fields[self.at].def
+    }
+
+    /// Remembers which class the field is of.
+    pub(crate) fn bind(&self, class: &Bound<'_, PyType>) {
+        self.class.store(class_address(class), std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// The value of the field in a row.
+    #[inline]
+    pub(crate) fn read<'py>(&self, row: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let class = self.class.load(std::sync::atomic::Ordering::Relaxed);
+        let found = match RowRef::of_class(row, class) {
+            Some(found) => found,
+            None => self.row(row)?,
+        };
+        let field = &self.layout.get().info.fields[self.at];
         decode(row.py(), field, &found.record()[self.offset..self.offset + self.width])
+    }
+
+    /// Assigns the field in a row, or says why it cannot be deleted.
+    pub(crate) fn assign(&self, row: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        assign(self.row(row)?, self.at, value)
     }
 }
 

@@ -659,7 +659,7 @@ impl TxTable {
     ) -> PyResult<(u64, u64)> {
         let (class, info) = (self.class.bind(py), self.info());
         let source = Iterated { records: records.try_iter()?, class, info, given: 0 };
-        let mut source = Watched { source, read: 0, on_progress: how.on_progress.as_ref() };
+        let mut source = Watched { source, read: 0, on_progress: how.2.as_ref() };
         let options = how.options(py)?;
         let transaction = self.transaction.get().take(py)?;
         // The iterable may use the transaction, which is then in use.
@@ -696,18 +696,14 @@ impl TxTable {
     }
 }
 
-/// How a load treats what is there.
+/// How a load treats what is there: duplicates, whether it replaces all rows, and whom it tells how far
+/// it is.
 #[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-pub(crate) struct LoadHow {
-    on_duplicate: String,
-    replace: bool,
-    on_progress: Option<Py<PyAny>>,
-}
+pub(crate) struct LoadHow(String, bool, Option<Py<PyAny>>);
 
 impl LoadHow {
     fn options(&self, py: Python<'_>) -> PyResult<LoadOptions> {
-        let on_duplicate = match self.on_duplicate.as_str() {
+        let on_duplicate = match self.0.as_str() {
             "error" => OnDuplicate::Error,
             "first" => OnDuplicate::First,
             "last" => OnDuplicate::Last,
@@ -716,7 +712,7 @@ impl LoadHow {
                 return Err(raise(py, Class::Value, message));
             }
         };
-        Ok(LoadOptions::new().on_duplicate(on_duplicate).replace(self.replace))
+        Ok(LoadOptions::new().on_duplicate(on_duplicate).replace(self.1))
     }
 }
 
@@ -741,7 +737,7 @@ impl TxTable {
     fn load(&self, py: Python<'_>, source: impl RecordSource + Send, how: LoadHow) -> PyResult<(u64, u64)> {
         let options = how.options(py)?;
         let name = &self.name;
-        let on_progress = how.on_progress.as_ref();
+        let on_progress = how.2.as_ref();
         let report = self.transaction.get().long(py, move |tx| {
             let mut source = Watched { source, read: 0, on_progress };
             tx.table::<Dyn>(name)?.load_from(&mut source, &options)
