@@ -11,6 +11,7 @@ mod open;
 mod open_index;
 mod reader;
 mod rows;
+mod stored;
 #[expect(clippy::module_inception, reason = "the room is named after its main type")]
 mod table;
 mod table_mut;
