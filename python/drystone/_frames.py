@@ -214,7 +214,7 @@ def to_numpy(table: Any) -> Any:
         made[name] = values
     if not any(nullable and type not in ("date", "f32", "f64", "timestamp") for _, type, nullable, *_ in described):
         return made
-    masked = numpy.ma.MaskedArray(made)
+    masked: Any = numpy.ma.MaskedArray(made)
     for (name, type, *_), mask in zip(described, masks):
         if mask is not None and type not in ("f32", "f64"):
             masked.mask[name] = mask if made[name].ndim == 1 else mask[:, None]
@@ -239,6 +239,7 @@ def to_pandas(table: Any) -> Any:
     raw = _raw(table)
     columns: dict[str, Any] = {}
     for name, type, nullable, *_ in table._layout.described():
+        mask: Any
         values, mask = (
             (raw[name], _mask(raw[name], table._layout, name) if nullable else None)
             if type.startswith("enum[")

@@ -398,14 +398,14 @@ def class_of_fields(name: str, described: Iterable[Any]) -> Any:
     found = _classes.get((name, described))
     if found is not None:
         return found
-    bare = [
+    bare: list[Any] = [
         (field, type, nullable, key, None, None, None if names is None else (list(names), None, []))
         for field, type, nullable, key, _, names in described
     ]
     plain = core.Layout(bare, False, False)
     specs = []
     for field, type, nullable, key, default, names in described:
-        enum = None if names is None else (list(names), None, [])
+        enum: Any = None if names is None else (list(names), None, [])
         value = MISSING if default is None else plain.decode(field, default)
         specs.append(_Spec(field, type, nullable, key, value, MISSING, enum))
     # Python wants defaults last: a default that is followed by a field without one is left to the file.
@@ -523,6 +523,7 @@ def record_class(
     keys = [key] if isinstance(key, str) else list(key)
     specs: list[_Spec] = []
     annotated: dict[str, Any] = {}
+    one: Any
 
     def add(field: str, annotation: Any, default: Any = MISSING, factory: Any = MISSING) -> None:
         spec = _type_of(field, types.get(field, annotation), loose=True)
@@ -537,7 +538,9 @@ def record_class(
     elif hasattr(source, "__arrow_c_schema__") and not isinstance(source, type):
         specs, name = _specs_of_arrow(source, types), name or "Row"
     elif isinstance(source, type):
-        from typing import get_type_hints
+        from typing import cast, get_type_hints
+
+        source = cast(Any, source)
 
         hints = get_type_hints(source, include_extras=True)
         if hasattr(source, "__dataclass_fields__"):

@@ -223,7 +223,7 @@ class ListTable(Table, core.ListTable):  # type: ignore[misc]
 
     # ---- a list
 
-    def extend(self, rows: Any, *, progress: bool = False, on_progress: Any = None) -> None:
+    def extend(self, rows: Any, *, progress: bool = False, on_progress: Any = None, **options: Any) -> None:
         """Appends records, all or none: of an iterable, an array, a DataFrame, or anything with an Arrow
         stream."""
         from ._sources import extend_list

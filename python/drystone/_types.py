@@ -90,5 +90,6 @@ class Array:
         marks = [mark for mark in getattr(element, "__metadata__", ()) if isinstance(mark, Mark)]
         if not marks or not isinstance(length, int):
             raise TypeError(f"ds.Array[{element!r}, {length!r}]: the elements are numbers, as in ds.Array[ds.f32, 2]")
-        return Annotated[tuple[element.__origin__, ...], Mark(f"{marks[0].text}[{length}]")]
+        of_element: Any = tuple.__class_getitem__((element.__origin__, ...))
+        return Annotated[of_element, Mark(f"{marks[0].text}[{length}]")]
 

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use drystone::{Dyn, ErrorKind, OwnedTable, Row, Type, Value};
+use drystone::{Dyn, Number, OwnedTable, Row, Type, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PySlice, PyTuple, PyType};
 
 use crate::database::while_waiting;
 use crate::error::{Class, OrRaise, raise};
-use crate::layout::{Info, Kind, Layout, bytes, decode, encode};
+use crate::layout::{FieldInfo, Info, Kind, Layout, bytes, decode, encode};
 use crate::list::{gather, no_row};
 use crate::query::{Answer, Question};
 use crate::raw::{layout_of, still_row, with_buffer};
@@ -57,13 +57,11 @@ impl Still {
         slf: &Bound<'py, Still>,
         key: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let this = slf.get();
-        let py = slf.py();
-        let found = with_key(this.info(), key, |key| this.table.get(key));
+        let (py, this) = (slf.py(), slf.get());
+        let found = with_stored_key(this.info(), key, |key| this.table.as_table().get_stored(key));
         match found.transpose() {
             Ok(Some(Some(row))) => Still::view(slf, row).map(Some),
             Ok(_) => Ok(None),
-            Err(error) if error.kind() == ErrorKind::Value => Ok(None),
             Err(error) => Err(crate::error::from_library(py, error)),
         }
     }
@@ -142,6 +140,55 @@ pub(crate) fn with_key<A>(
         stored.push(key_value(info, at, &value)?);
     }
     Some(then(&stored))
+}
+
+/// Hands on a key in stored form; `None` where this cannot be a key of such a table.
+#[inline]
+pub(crate) fn with_stored_key<A>(
+    info: &Info,
+    key: &Bound<'_, PyAny>,
+    then: impl FnOnce(&[u8]) -> A,
+) -> Option<A> {
+    let mut small = [0; 32];
+    let mut large;
+    let stored = if info.key_width <= small.len() {
+        &mut small[..info.key_width]
+    } else {
+        large = vec![0; info.key_width];
+        &mut large[..]
+    };
+    if info.key_fields == 1 {
+        let field = &info.fields[0];
+        encode_key(field, key, stored)?;
+        return Some(then(stored));
+    }
+    let values = key.cast::<PyTuple>().ok()?;
+    if values.len() != info.key_fields {
+        return None;
+    }
+    for (field, value) in info.fields.iter().zip(values.iter_borrowed()) {
+        encode_key(field, &value, &mut stored[field.offset..field.offset + field.width])?;
+    }
+    Some(then(stored))
+}
+
+/// Stores a part of a key; whole numbers, as most keys are, without a detour.
+#[inline]
+fn encode_key(field: &FieldInfo, key: &Bound<'_, PyAny>, out: &mut [u8]) -> Option<()> {
+    if let Kind::Number(number) = field.kind
+        && key.is_exact_instance_of::<PyInt>()
+        && !field.nullable
+    {
+        match number {
+            Number::U64 => out.copy_from_slice(&key.extract::<u64>().ok()?.to_le_bytes()),
+            Number::U32 => out.copy_from_slice(&key.extract::<u32>().ok()?.to_le_bytes()),
+            Number::I64 => out.copy_from_slice(&key.extract::<i64>().ok()?.to_le_bytes()),
+            Number::I32 => out.copy_from_slice(&key.extract::<i32>().ok()?.to_le_bytes()),
+            _ => return encode(key.py(), field, key, out).ok(),
+        }
+        return Some(());
+    }
+    encode(key.py(), field, key, out).ok()
 }
 
 fn key_value(info: &Info, at: usize, value: &Bound<'_, PyAny>) -> Option<Value<'static>> {
@@ -299,22 +346,18 @@ impl Still {
                     py.check_signals()?;
                     let (table, missing, found, out) = (&self.table, &mut missing, &mut found, &mut *out);
                     py.detach(|| {
-                        let mut values = Vec::with_capacity(keys.len() / key_width * info.key_fields);
-                        for key in keys.chunks_exact(key_width) {
-                            for field in &info.fields[..info.key_fields] {
-                                values.push(field.def.load(&key[field.offset..field.offset + field.width])?);
-                            }
-                        }
-                        let keys: Vec<&[Value<'_>]> = values.chunks_exact(info.key_fields).collect();
-                        for (at, row) in table.get_many(&keys)?.into_iter().enumerate() {
-                            match row {
-                                Some(row) => {
-                                    out[*found * width..(*found + 1) * width].copy_from_slice(row.as_bytes());
+                        let mut at = turn * KEYS_AT_ONCE;
+                        table.as_table().get_many_stored(keys, |record| {
+                            match record {
+                                Some(record) => {
+                                    out[*found * width..(*found + 1) * width].copy_from_slice(record);
                                     *found += 1;
                                 }
-                                None => missing.push(turn * KEYS_AT_ONCE + at),
+                                None => missing.push(at),
                             }
-                        }
+                            at += 1;
+                            Ok(())
+                        })?;
                         Ok(())
                     })
                     .or_raise(py)?;
