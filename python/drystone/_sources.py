@@ -15,6 +15,19 @@ def _is_path(source: Any) -> bool:
     return isinstance(source, (str, os.PathLike))
 
 
+def _is_text(path: str) -> bool:
+    """Whether a path names comma-separated values, compressed with zstd or gzip or not."""
+    return path.lower().removesuffix(".zst").removesuffix(".gz").endswith(_TEXT_ENDINGS)
+
+
+def _text_of(path: str) -> Any:
+    if path.lower().endswith(".gz"):
+        import gzip
+
+        return gzip.open(path)
+    return path
+
+
 def _is_array(source: Any) -> bool:
     return type(source).__module__.split(".")[0] == "numpy" and hasattr(source, "dtype") and hasattr(source, "shape")
 
@@ -24,7 +37,7 @@ def _is_pandas(source: Any) -> bool:
 
 
 def _csv_options(path: str, options: dict[str, Any]) -> tuple[str, list[str], bool]:
-    delimiter = options.pop("delimiter", "\t" if path.lower().endswith(".tsv") else ",")
+    delimiter = options.pop("delimiter", "\t" if ".tsv" in path.lower()[-8:] else ",")
     null = options.pop("null", ())
     if not isinstance(delimiter, str) or len(delimiter.encode()) != 1:
         raise BadValue(f"delimiter={delimiter!r}: it is one character of ASCII")
@@ -56,7 +69,7 @@ def _open_file(path: str) -> Any:
             opened = pyarrow.ipc.open_stream(file) if ending == ".arrows" else pyarrow.ipc.open_file(file)
             return opened.read_all()
     raise BadValue(
-        f"{path!r}: the ending does not tell what it is; .csv .tsv .txt .parquet .arrow .arrows .feather .npy are known"
+        f"{path!r}: the ending does not tell what it is; .csv .tsv .txt (.zst, .gz) .parquet .arrow .arrows .feather .npy are known"
     )
 
 
@@ -73,11 +86,15 @@ def load_table(
         how = (on_duplicate, replace, tell)
         if _is_path(source):
             path = os.fspath(source)
-            if path.lower().endswith(_TEXT_ENDINGS):
+            if _is_text(path):
                 csv = _csv_options(path, options)
                 _no_more(options)
-                return int(table._load_csv(path, csv, how)[0])
+                return int(table._load_csv(_text_of(path), csv, how)[0])
             source = _open_file(path)
+        if hasattr(source, "read") and not hasattr(source, "__arrow_c_stream__"):
+            csv = _csv_options(str(getattr(source, "name", "")), options)
+            _no_more(options)
+            return int(table._load_csv(source, csv, how)[0])
         _no_more(options)
         layout = table._layout
         if isinstance(source, core.ListTable) and _same_bytes(source._layout, layout):
@@ -103,8 +120,11 @@ def _same_bytes(one: Any, other: Any) -> bool:
 def extend_list(table: Any, source: Any) -> None:
     """Appends to a list in memory."""
     layout = table._layout
-    if _is_path(source) or (
-        hasattr(source, "__arrow_c_stream__") and not isinstance(source, core.ListTable) and not _is_array(source)
+    if (
+        _is_path(source)
+        or hasattr(source, "read")
+        or hasattr(source, "__arrow_c_stream__")         and not isinstance(source, core.ListTable)
+        and not _is_array(source)
     ):
         table._extend_bytes(_by_table(table.record_class, source))
         return
@@ -352,9 +372,9 @@ def infer(name: str, source: Any, key: Any, options: dict[str, Any]) -> tuple[An
         return source.record_class, source
     if _is_path(source):
         path = os.fspath(source)
-        if path.lower().endswith(_TEXT_ENDINGS):
+        if _is_text(path):
             csv = _csv_options(path, dict(options))
-            fields = core.infer_csv(path, csv, enums)
+            fields = core.infer_csv(_text_of(path), csv, enums)
             specs = [_Spec(field, type, nullable) for field, type, nullable in fields]
             specs = _enums(specs)
             return _keyed(name, specs, keys), source

@@ -1,12 +1,12 @@
 //! Where records that are loaded come from.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::PathBuf;
 
 use drystone::{RecordSource, Result};
 use pyo3::prelude::*;
-use pyo3::types::{PyIterator, PyType};
+use pyo3::types::{PyIterator, PyString, PyType};
 
 use crate::error::{OrRaise, through_library};
 use crate::layout::Info;
@@ -135,20 +135,60 @@ impl CsvOptions {
     }
 }
 
-pub(crate) fn open(py: Python<'_>, path: &std::path::Path) -> PyResult<BufReader<File>> {
-    let file = File::open(path).map_err(|error| drystone::Error::io(format!("cannot open {path:?}"), error));
-    Ok(BufReader::with_capacity(1 << 20, file.or_raise(py)?))
+/// The bytes of a text: of a file, which may be compressed with zstd, or of an object with `read`.
+pub(crate) fn open(text: &Bound<'_, PyAny>) -> PyResult<(PathBuf, Box<dyn Read + Send>)> {
+    let py = text.py();
+    if text.hasattr("read")? {
+        let name = text.getattr("name").and_then(|name| name.extract::<String>());
+        let file = PythonFile { file: text.clone().unbind(), left: Vec::new(), at: 0 };
+        return Ok((name.unwrap_or_else(|_| "the file".into()).into(), Box::new(file)));
+    }
+    let path: PathBuf = text.extract()?;
+    let cannot = |error| drystone::Error::io(format!("cannot open {path:?}"), error);
+    let file = File::open(&path).map_err(cannot).or_raise(py)?;
+    if path.extension().is_some_and(|ending| ending == "zst") {
+        let file = zstd::Decoder::new(file).map_err(cannot).or_raise(py)?;
+        return Ok((path, Box::new(BufReader::with_capacity(1 << 20, file))));
+    }
+    Ok((path, Box::new(BufReader::with_capacity(1 << 20, file))))
+}
+
+/// A file object of Python.
+struct PythonFile {
+    file: Py<PyAny>,
+    left: Vec<u8>,
+    at: usize,
+}
+
+impl Read for PythonFile {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        if self.at == self.left.len() {
+            let more = Python::attach(|py| {
+                let given = self.file.bind(py).call_method1("read", (1 << 20,))?;
+                match given.cast::<PyString>() {
+                    Ok(text) => Ok(text.to_str()?.as_bytes().to_vec()),
+                    Err(_) => given.extract::<Vec<u8>>(),
+                }
+            });
+            self.left = more.map_err(|error: PyErr| std::io::Error::other(error.to_string()))?;
+            self.at = 0;
+        }
+        let bytes = out.len().min(self.left.len() - self.at);
+        out[..bytes].copy_from_slice(&self.left[self.at..self.at + bytes]);
+        self.at += bytes;
+        Ok(bytes)
+    }
 }
 
 /// What the records of a CSV file would be: of each field its name, type, and whether it is nullable.
 #[pyfunction]
 pub(crate) fn infer_csv(
     py: Python<'_>,
-    path: PathBuf,
+    text: &Bound<'_, PyAny>,
     options: CsvOptions,
     enums: bool,
 ) -> PyResult<Vec<(String, String, bool)>> {
-    let file = open(py, &path)?;
+    let (path, file) = open(text)?;
     let inferred = py.detach(|| options.options(&path).enums(enums).infer(file)).or_raise(py)?;
     let fields = inferred.schema().fields().iter();
     Ok(fields.map(|field| (field.name().to_owned(), field.ty().to_string(), field.is_nullable())).collect())

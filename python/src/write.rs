@@ -1,7 +1,5 @@
 //! Transactions, and tables that are changed in them.
 
-use std::path::PathBuf;
-
 use drystone::{
     Dyn, ErrorKind, FieldDef, IndexOptions, LoadOptions, OnDuplicate, RecordSource, RowBuf, TableMut,
     TableOptions, Type, Value, WriteTransaction,
@@ -675,11 +673,11 @@ impl TxTable {
     fn _load_csv(
         &self,
         py: Python<'_>,
-        path: PathBuf,
+        text: &Bound<'_, PyAny>,
         csv: CsvOptions,
         how: LoadHow,
     ) -> PyResult<(u64, u64)> {
-        let file = open(py, &path)?;
+        let (path, file) = open(text)?;
         let reader = csv.options(&path).reader(&self.info().schema, file).or_raise(py)?;
         self.load(py, reader, how)
     }
