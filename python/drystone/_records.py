@@ -165,6 +165,11 @@ class _LazyDataclassFields:
     """What makes records known to `dataclasses`, without importing it before it is asked for."""
 
     def __get__(self, instance: object, owner: Any) -> dict[str, Any]:
+        found: dict[str, Any] | None = owner.__dict__.get("_dataclass_fields")
+        if found is not None:
+            return found
+        if not hasattr(owner, "__layout__"):
+            raise AttributeError("__dataclass_fields__")
         import dataclasses
 
         made: dict[str, Any] = {}
@@ -179,7 +184,7 @@ class _LazyDataclassFields:
             one.type = owner._annotated.get(name, Any)
             one._field_type = dataclasses._FIELD  # type: ignore[attr-defined]
             made[name] = one
-        type.__setattr__(owner, "__dataclass_fields__", made)
+        type.__setattr__(owner, "_dataclass_fields", made)
         return made
 
 
@@ -273,7 +278,6 @@ class RecordMeta(type):
         namespace["_specs"] = tuple(fields)
         namespace["_annotated"] = annotated
         namespace.setdefault("__match_args__", layout.names)
-        namespace["__dataclass_fields__"] = _LazyDataclassFields()
         namespace["__signature__"] = _LazySignature()
         descriptors = [core.descriptor(core.Field(layout, at)) for at in range(len(fields))]
         for spec, descriptor in zip(fields, descriptors):
@@ -341,6 +345,9 @@ class Record(core.Row, metaclass=RecordMeta):
     """
 
     __slots__ = ()
+    # Here and not in each class: orjson looks there, takes what it finds for objects that hold the values
+    # of their fields, and uses values after it has let go of them. It takes `default=ds.asdict`.
+    __dataclass_fields__ = _LazyDataclassFields()
 
     def _asdict(self) -> dict[str, Any]:
         """The values by the names of the fields."""
@@ -532,6 +539,8 @@ def record_class(
         specs.append(spec)
 
     if isinstance(source, str):
+        if not keys and not types:
+            return class_of_fields(name or "Row", core.parse_schema(source))
         specs, name = _specs_of_text(source), name or "Row"
     elif type(source).__module__.startswith("numpy") and getattr(source, "names", None):
         specs, name = _specs_of_dtype(source), name or "Row"

@@ -28,6 +28,29 @@ pub(crate) fn forks() -> u64 {
     FORKS.load(Ordering::Relaxed)
 }
 
+/// A transaction that is open: its database, its thread, and in how many forks it began.
+type Writing = (String, std::thread::ThreadId, u64);
+
+/// The transactions of this process that are open: a thread that waited for its own would wait forever.
+static WRITING: std::sync::Mutex<Vec<Writing>> = std::sync::Mutex::new(Vec::new());
+
+fn writing() -> std::sync::MutexGuard<'static, Vec<Writing>> {
+    // Held for moments only, with the GIL held, so no fork happens meanwhile.
+    WRITING.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Notes that a transaction is open, until it is dropped.
+pub(crate) struct IsWriting(Writing);
+
+impl Drop for IsWriting {
+    fn drop(&mut self) {
+        let mut writing = writing();
+        if let Some(at) = writing.iter().position(|one| *one == self.0) {
+            writing.swap_remove(at);
+        }
+    }
+}
+
 /// How often a wait looks at signals.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -206,7 +229,9 @@ impl Database {
         let py = slf.py();
         let begun = slf.get().begin(py, timeout)?;
         let transaction = class.call1((slf,))?;
-        transaction.cast::<Transaction>()?.get().start(py, begun);
+        let this = (slf.get().identity(), std::thread::current().id(), forks());
+        writing().push(this.clone());
+        transaction.cast::<Transaction>()?.get().begin(py, begun, IsWriting(this));
         Ok(transaction)
     }
 
@@ -325,6 +350,14 @@ impl Database {
         run(&db).or_raise(py)
     }
 
+    /// What tells databases apart.
+    fn identity(&self) -> String {
+        match &self.path {
+            Some(path) => path.display().to_string(),
+            None => format!("{:p}", &raw const *self),
+        }
+    }
+
     pub(crate) fn begin(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<WriteTransaction> {
         self.check_open(py)?;
         let until = match timeout {
@@ -339,6 +372,12 @@ impl Database {
             None => None,
         };
         let db = self.opened(py)?;
+        let own = (self.identity(), std::thread::current().id(), forks());
+        if writing().contains(&own) {
+            let message =
+                "this thread has a transaction open already, and would wait for itself; end that one first";
+            return Err(raise(py, Class::Runtime, message));
+        }
         if timeout == Some(0.0) {
             let db = &db;
             return match py.detach(|| db.try_write()).or_raise(py)? {

@@ -246,7 +246,7 @@ impl Info {
 
     pub(crate) fn no_field(&self, py: Python<'_>, name: &str) -> PyErr {
         let names: Vec<&str> = self.fields.iter().map(|field| field.def.name()).collect();
-        raise(py, Class::Key, format!("no field {name:?}; the fields are {}", names.join(", ")))
+        raise(py, Class::Key, format!("no field '{name}'; the fields are {}", names.join(", ")))
     }
 
     /// Fills a record from positional and named values.

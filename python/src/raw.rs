@@ -419,7 +419,7 @@ pub(crate) fn class_address(class: &Bound<'_, PyType>) -> usize {
 /// The layout of a class, which the class holds.
 pub(crate) fn layout_of<'a>(class: &'a Bound<'_, PyType>) -> PyResult<&'a Info> {
     let py = class.py();
-    let layout = class.getattr(pyo3::intern!(py, "__layout__"))?;
+    let layout = class.getattr(pyo3::intern!(py, "__layout__")).map_err(|_| no_layout(class))?;
     let layout = layout.cast::<Layout>().map_err(|_| no_layout(class))?;
     let info: *const Info = &raw const layout.get().info;
     // SAFETY: the class holds the layout as long as it lives (its metaclass does not let go of it), and
@@ -780,7 +780,14 @@ unsafe extern "C" fn field_attribute_slot(
         let about = unsafe { borrowed(py, (*object.cast::<FieldObject>()).about) };
         // SAFETY: a live object.
         let name = unsafe { borrowed(py, name) };
-        about.getattr(name.cast::<pyo3::types::PyString>()?).map(Bound::into_ptr)
+        let found = about.getattr(name.cast::<pyo3::types::PyString>()?);
+        if found.is_err() {
+            // SAFETY: live objects; a new reference, or null with an exception set.
+            let own = unsafe { ffi::PyObject_GenericGetAttr(object, name.as_ptr()) };
+            // SAFETY: as above.
+            return unsafe { Bound::from_owned_ptr_or_err(py, own) }.map(Bound::into_ptr);
+        }
+        found.map(Bound::into_ptr)
     })
 }
 

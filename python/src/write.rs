@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PySlice, PyTuple, PyType, PyWeakrefReference};
 use rustc_hash::FxHashMap;
 
-use crate::database::{Described, described, forks};
+use crate::database::{Described, IsWriting, described, forks};
 use crate::error::{Class, OrRaise, missing_key, raise};
 use crate::layout::{Info, Layout, bytes};
 use crate::list::no_row;
@@ -32,6 +32,8 @@ enum State {
 pub(crate) struct Transaction {
     state: GilCell<State>,
     forks: u64,
+    /// Until it ends.
+    is_writing: GilCell<Option<IsWriting>>,
     /// The tables that were opened, as long as somebody has them.
     tables: GilCell<Vec<Py<PyWeakrefReference>>>,
 }
@@ -41,7 +43,7 @@ impl Transaction {
     #[new]
     #[pyo3(signature = (*_args, **_named))]
     fn new(_args: &Bound<'_, PyTuple>, _named: Option<&Bound<'_, PyDict>>) -> Transaction {
-        Transaction { state: GilCell::new(State::New), forks: forks(), tables: GilCell::new(Vec::new()) }
+        Transaction::of(State::New)
     }
 
     /// Makes all changes the newest state of the database.
@@ -180,6 +182,20 @@ impl Transaction {
 }
 
 impl Transaction {
+    fn of(state: State) -> Transaction {
+        Transaction {
+            state: GilCell::new(state),
+            forks: forks(),
+            is_writing: GilCell::new(None),
+            tables: GilCell::new(Vec::new()),
+        }
+    }
+
+    pub(crate) fn begin(&self, py: Python<'_>, begun: WriteTransaction, is_writing: IsWriting) {
+        self.is_writing.with(py, |noted| *noted = Some(is_writing));
+        self.start(py, begun);
+    }
+
     pub(crate) fn start(&self, py: Python<'_>, begun: WriteTransaction) {
         self.state.with(py, |state| *state = State::Open(Box::new(begun)));
     }
@@ -294,6 +310,8 @@ impl Transaction {
         }
         let tables = self.tables.with(py, std::mem::take);
         drop(tables);
+        let ended = self.is_writing.with(py, Option::take);
+        drop(ended);
     }
 }
 
@@ -302,8 +320,7 @@ impl Transaction {
 #[pyfunction]
 pub(crate) fn memory_transaction(py: Python<'_>) -> PyResult<Transaction> {
     let begun = drystone::Database::in_memory().and_then(|db| db.write()).or_raise(py)?;
-    let state = GilCell::new(State::Open(Box::new(begun)));
-    Ok(Transaction { state, forks: forks(), tables: GilCell::new(Vec::new()) })
+    Ok(Transaction::of(State::Open(Box::new(begun))))
 }
 
 /// A table that a transaction changes. Of each row at most one object is held at a time.
