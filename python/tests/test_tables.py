@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import gzip
-import os
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import pytest
 
 import drystone as ds
 from conftest import City, Everything, Point, Side
-from test_records import ROW
+from test_records import ROW, WHEN
 
 UTC = datetime.timezone.utc
 FLAT = [("x", "<i4"), ("y", "<i4"), ("z", "<i4")]
@@ -123,7 +122,7 @@ def test_frames_of_every_type(db: Any) -> None:
     second = Everything(**{**first, "maybe": 7, "side": Side.BUY})
     for table in (ds.Table(Everything, [ROW, second]), db.create("all", Everything, load=[ROW, second])):
         pandas, polars, arrow = table.to_pandas(), table.to_polars(), table.to_arrow()
-        assert pandas.maybe.tolist() == [pd.NA, 7] or pandas.maybe[1] == 7
+        assert pandas.maybe[0] is pd.NA and pandas.maybe[1] == 7
         assert pandas["at"][0].to_pydatetime() == ROW[11] and str(pandas["at"].dtype).endswith("UTC]")
         assert pandas.side.tolist() == ["sell", "buy"] and pandas.s[0] == "äöü" and pandas.by[0] == b"\0a\0\0"
         assert polars["maybe"].to_list() == [None, 7] and polars["d"][0] == datetime.date(1, 1, 1)
@@ -131,8 +130,8 @@ def test_frames_of_every_type(db: Any) -> None:
         numpy = table.to_numpy()
         assert numpy["maybe"].tolist() == [None, 7] and numpy["side"].tolist() == ["sell", "buy"]
         assert numpy["v"].tolist() == [[1.0, -2.5]] * 2 and str(numpy["d"].dtype) == "datetime64[D]"
-        again = ds.Table(ds.record_class(table.schema), [ds.astuple(row)[:12] + (row.side.value,) + ds.astuple(row)[13:] for row in table])
-        assert len(again) == 2
+        again = ds.Table(ds.record_class(table.schema), table)
+        assert [row.side for row in again] == ["sell", "buy"] and again[0].at == WHEN
 
 
 def test_round_trips(db: Any, rows: Any) -> None:
@@ -169,7 +168,7 @@ def test_queries(cities: Any) -> None:
     assert [row.id for row in top] == [100, 98] and top[0].side is Side.SELL
     assert cities.select("name").limit(1).rows()[0].name == "city 1"
     assert cities.where("id < 3").mean("lat") == 0.75 and cities.where("id < 0").sum("lat") is None
-    assert cities.count_distinct if hasattr(cities, "count_distinct") else True
+    assert cities.where("id < 10").count_distinct("side") == 2
     with pytest.raises(ValueError):
         cities.where("nonsense(").count()
     with pytest.raises(KeyError, match="people"):
@@ -350,7 +349,6 @@ def test_a_dict_in_memory() -> None:
     table.update({8: City(8, "u", Side.BUY, 0.0)})
     assert [row.id for row in table.range(6, 9)] == [7, 8] and table.where("id > 7").count() == 1
     assert table.copy() == table and len(table.to_polars()) == 3
-    assert os.getpid()
 
 
 def test_progress(db: Any) -> None:
