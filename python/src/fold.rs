@@ -51,7 +51,7 @@ pub(crate) fn fold(records: &[u8], width: usize, field: &FieldInfo, what: &str) 
                     for chunk in records.chunks(CHUNK_ROWS * width) {
                         let sum: $wide =
                             chunk.chunks_exact(width).map(|record| <$wide>::from(read(record))).sum();
-                        total += sum as i128;
+                        total += i128::from(sum);
                     }
                     Some(((records.len() / width) as u64, Folded::Whole(total)))
                 }
@@ -65,7 +65,7 @@ pub(crate) fn fold(records: &[u8], width: usize, field: &FieldInfo, what: &str) 
                             sum += if is_value { <$wide>::from(value) } else { 0 };
                             count += u64::from(is_value);
                         }
-                        total += sum as i128;
+                        total += i128::from(sum);
                     }
                     Some((count, Folded::Whole(total)))
                 }

@@ -70,6 +70,9 @@ type Declared<'py> = (
     Option<(Vec<String>, Option<Bound<'py, PyAny>>, Vec<Bound<'py, PyAny>>)>,
 );
 
+/// Whether there is a default, it, and the function that makes one.
+type Default = (bool, Option<Py<PyAny>>, Option<Py<PyAny>>);
+
 #[pymethods]
 impl Layout {
     #[new]
@@ -202,7 +205,7 @@ impl Layout {
     }
 
     /// Of each field whether it has a default, the default, and the factory.
-    fn defaults(&self, py: Python<'_>) -> Vec<(bool, Option<Py<PyAny>>, Option<Py<PyAny>>)> {
+    fn defaults(&self, py: Python<'_>) -> Vec<Default> {
         let of = |value: &Option<Py<PyAny>>| value.as_ref().map(|value| value.clone_ref(py));
         let fields = self.info.fields.iter();
         fields.map(|field| (field.default.is_some(), of(&field.default), of(&field.factory))).collect()

@@ -28,7 +28,7 @@ impl<S: RecordSource> RecordSource for Watched<'_, S> {
     fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
         let more = self.source.next_record(record)?;
         self.read += u64::from(more);
-        if self.read % LOOK_ROWS == 0 || !more {
+        if self.read.is_multiple_of(LOOK_ROWS) || !more {
             Python::attach(|py| {
                 py.check_signals()?;
                 match self.on_progress {
@@ -99,7 +99,7 @@ impl RecordSource for Iterated<'_, '_> {
         stored_bytes(self.class, self.info, &next, record)
             .map_err(|error| through_library(at_record(py, self.given as usize, error)))?;
         self.given += 1;
-        if self.given % LOOK_ROWS == 0 {
+        if self.given.is_multiple_of(LOOK_ROWS) {
             // Lets other threads run.
             py.detach(|| ());
         }

@@ -57,6 +57,28 @@ struct Row {
     kind: RowKind,
 }
 
+impl Row {
+    fn info<'a>(&self) -> &'a Info {
+        // SAFETY: the class of a row holds the layout, and the row its class.
+        unsafe { &*self.info }
+    }
+
+    #[inline(always)]
+    fn record<'a>(&self) -> &'a [u8] {
+        let width = self.info().width;
+        // SAFETY: `data` points to a record as wide as the layout says, for as long as the row is alive and
+        // its owner is not changed.
+        unsafe { std::slice::from_raw_parts(self.data, width) }
+    }
+
+    /// What a row of a transaction has behind its record.
+    fn behind(&self) -> *mut u8 {
+        let width = self.info().width;
+        // SAFETY: such a row was allocated with eight bytes behind the record.
+        unsafe { self.data.add(width) }
+    }
+}
+
 const _: () = assert!(size_of::<Row>() == size_of::<ffi::PyVarObject>() + 32);
 
 /// A value that only code that holds the GIL touches.
@@ -116,25 +138,21 @@ impl RowPointer {
 
     /// The record that it shows.
     pub(crate) fn record(&self) -> &[u8] {
-        let row = self.row();
-        // SAFETY: `data` points to the record, which is as wide as the layout says.
-        unsafe { std::slice::from_raw_parts(row.data, (*row.info).width) }
+        self.row().record()
     }
 
     /// The number of a row of a transaction's table without a key, which it has behind the record.
     pub(crate) fn place(&self) -> u64 {
-        let row = self.row();
-        // SAFETY: such a row was allocated with eight bytes behind the record.
-        let bytes = unsafe { std::slice::from_raw_parts(row.data.add((*row.info).width), 8) };
+        let behind = self.row().behind();
+        // SAFETY: eight bytes, as above.
+        let bytes = unsafe { std::slice::from_raw_parts(behind, 8) };
         u64::from_le_bytes(crate::layout::bytes(bytes))
     }
 
     /// Gives such a row another number.
     pub(crate) fn set_place(&mut self, place: u64) {
-        let row = self.row_mut();
-        // SAFETY: as above.
-        let at = unsafe { row.data.add((*row.info).width) };
-        // SAFETY: as above.
+        let at = self.row_mut().behind();
+        // SAFETY: eight bytes, as above.
         unsafe { ptr::copy_nonoverlapping(place.to_le_bytes().as_ptr(), at, 8) };
     }
 
@@ -306,7 +324,9 @@ pub(crate) fn written_row<'py>(
     let (object, row) = allocate(class, info, info.width + 8, RowKind::Written)?;
     let at = row.as_ptr();
     // SAFETY: the row was allocated with room for the record and eight bytes.
-    let own = unsafe { std::slice::from_raw_parts_mut((*at).data, info.width + 8) };
+    let data = unsafe { (*at).data };
+    // SAFETY: as above.
+    let own = unsafe { std::slice::from_raw_parts_mut(data, info.width + 8) };
     own[..info.width].copy_from_slice(&record[..info.width]);
     own[info.width..].copy_from_slice(&place.to_le_bytes());
     // SAFETY: the row is new, and only we have it. It takes a reference to the table.
@@ -326,7 +346,9 @@ pub(crate) fn value_row<'py>(
     let kind = if is_frozen { RowKind::Frozen } else { RowKind::Value };
     let (object, row) = allocate(class, info, info.width, kind)?;
     // SAFETY: the row was allocated with room for the record.
-    let own = unsafe { std::slice::from_raw_parts_mut((*row.as_ptr()).data, info.width) };
+    let data = unsafe { (*row.as_ptr()).data };
+    // SAFETY: as above.
+    let own = unsafe { std::slice::from_raw_parts_mut(data, info.width) };
     own.fill(0);
     fill(own)?;
     Ok(object)
@@ -345,8 +367,10 @@ impl<'a, 'py> RowRef<'a, 'py> {
     #[inline(always)]
     pub(crate) fn new(object: &'a Bound<'py, PyAny>) -> Option<RowRef<'a, 'py>> {
         let class = CLASS_POINTER.load(std::sync::atomic::Ordering::Relaxed);
-        // SAFETY: both are live objects; `PyType_IsSubtype` has no other precondition.
-        let is_row = unsafe { ffi::PyType_IsSubtype(ffi::Py_TYPE(object.as_ptr()), class) } != 0;
+        // SAFETY: a live object.
+        let found = unsafe { ffi::Py_TYPE(object.as_ptr()) };
+        // SAFETY: both are live classes; the call has no other precondition.
+        let is_row = unsafe { ffi::PyType_IsSubtype(found, class) } != 0;
         is_row.then_some(RowRef { object })
     }
 
@@ -364,24 +388,25 @@ impl<'a, 'py> RowRef<'a, 'py> {
     }
 
     #[inline(always)]
+    fn get(&self) -> &'a Row {
+        // SAFETY: the row is alive, and no unique reference to it is kept anywhere.
+        unsafe { &*self.row() }
+    }
+
+    #[inline(always)]
     pub(crate) fn info(&self) -> &'a Info {
-        // SAFETY: the row is alive. Its class holds the layout, and the row its class.
-        unsafe { &*(*self.row()).info }
+        self.get().info()
     }
 
     #[inline(always)]
     pub(crate) fn kind(&self) -> RowKind {
-        // SAFETY: the row is alive.
-        unsafe { (*self.row()).kind }
+        self.get().kind
     }
 
     /// The record. It must not be kept while Python code runs, which may move or change it.
     #[inline(always)]
     pub(crate) fn record(&self) -> &'a [u8] {
-        let row = self.row();
-        // SAFETY: `data` points to a record as wide as the layout says, for as long as the row is alive
-        // and its owner is not changed.
-        unsafe { std::slice::from_raw_parts((*row).data, (*(*row).info).width) }
+        self.get().record()
     }
 
     /// The number of a row of a transaction's table without a key.
@@ -394,16 +419,18 @@ impl<'a, 'py> RowRef<'a, 'py> {
 
     pub(crate) fn owner(&self) -> Option<Bound<'py, PyAny>> {
         // SAFETY: null, or the row's own reference to a live object.
-        unsafe { Bound::from_borrowed_ptr_or_opt(self.object.py(), (*self.row()).owner) }
+        unsafe { Bound::from_borrowed_ptr_or_opt(self.object.py(), self.get().owner) }
     }
 
     /// Writes bytes of the record where the row itself, or its list, has them.
     pub(crate) fn write(&self, offset: usize, stored: &[u8]) {
         let width = self.info().width;
         assert!(offset + stored.len() <= width, "a field lies outside its record");
-        let row = self.row();
+        let data = self.get().data;
+        // SAFETY: inside the record.
+        let at = unsafe { data.add(offset) };
         // SAFETY: inside the record; rows of snapshots are not written (`record::assign` sees to it).
-        unsafe { ptr::copy_nonoverlapping(stored.as_ptr(), (*row).data.add(offset), stored.len()) };
+        unsafe { ptr::copy_nonoverlapping(stored.as_ptr(), at, stored.len()) };
     }
 
     pub(crate) fn object(&self) -> &'a Bound<'py, PyAny> {
@@ -487,12 +514,12 @@ unsafe extern "C" fn new_slot(
 unsafe extern "C" fn dealloc_slot(object: *mut ffi::PyObject) {
     let row = object.cast::<Row>();
     // SAFETY: the interpreter passes a row that nobody has a reference to any more, with the GIL held.
-    let (kind, owner) = unsafe { ((*row).kind, (*row).owner) };
+    let last = unsafe { &*row };
+    let (kind, owner) = (last.kind, last.owner);
     if kind == RowKind::Taken {
-        // SAFETY: the width of the record.
-        let width = unsafe { (*(*row).info).width };
+        let taken = ptr::slice_from_raw_parts_mut(last.data, last.info().width);
         // SAFETY: the box that `take_out` made, given back once.
-        drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut((*row).data, width)) });
+        drop(unsafe { Box::from_raw(taken) });
     }
     if !owner.is_null() && matches!(kind, RowKind::List | RowKind::Written) {
         guard((), |py| {
@@ -617,6 +644,17 @@ enum Stored {
     Other,
 }
 
+impl FieldObject {
+    /// The number that a row of the field's class holds in it, which must be of this type.
+    #[inline(always)]
+    fn number<T: drystone::bytemuck::AnyBitPattern>(&self, row: &Row) -> T {
+        // SAFETY: inside the record of the row.
+        let at = unsafe { row.data.add(self.offset) };
+        // SAFETY: the field is as wide as the type (`descriptor` sees to it), and any bytes are a number.
+        unsafe { at.cast::<T>().read_unaligned() }
+    }
+}
+
 /// Makes the descriptor of a field.
 #[pyfunction]
 pub(crate) fn descriptor<'py>(about: &Bound<'py, record::Field>) -> PyResult<Bound<'py, PyAny>> {
@@ -717,12 +755,12 @@ unsafe extern "C" fn field_get_slot(
     let field = unsafe { &*object.cast::<FieldObject>() };
     // SAFETY: null, or a live object.
     if !row.is_null() && unsafe { ffi::Py_TYPE(row) } == field.class {
+        // SAFETY: a row of the class of this field, since its class is.
+        let row = unsafe { &*row.cast::<Row>() };
         /// Reads a number and makes an object of it.
         macro_rules! read {
             ($type:ty, $make:path, $as:ty) => {{
-                // SAFETY: a row of the class of this field, whose record holds a value of this type here.
-                let number =
-                    unsafe { (*row.cast::<Row>()).data.add(field.offset).cast::<$type>().read_unaligned() };
+                let number: $type = field.number(row);
                 // SAFETY: the GIL is held.
                 return unsafe { $make(number as $as) };
             }};
@@ -760,8 +798,10 @@ unsafe extern "C" fn field_set_slot(
     value: *mut ffi::PyObject,
 ) -> c_int {
     guard(-1, |py| {
-        // SAFETY: a live field, and its own reference.
-        let about = unsafe { borrowed(py, (*object.cast::<FieldObject>()).about) };
+        // SAFETY: a live field.
+        let field = unsafe { &*object.cast::<FieldObject>() };
+        // SAFETY: the field's own reference.
+        let about = unsafe { borrowed(py, field.about) };
         // SAFETY: a live object.
         let row = unsafe { borrowed(py, row) };
         // SAFETY: null to delete, or a live object.
@@ -776,8 +816,10 @@ unsafe extern "C" fn field_attribute_slot(
     name: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     guard(ptr::null_mut(), |py| {
-        // SAFETY: a live field, and its own reference.
-        let about = unsafe { borrowed(py, (*object.cast::<FieldObject>()).about) };
+        // SAFETY: a live field.
+        let field = unsafe { &*object.cast::<FieldObject>() };
+        // SAFETY: the field's own reference.
+        let about = unsafe { borrowed(py, field.about) };
         // SAFETY: a live object.
         let name = unsafe { borrowed(py, name) };
         let found = about.getattr(name.cast::<pyo3::types::PyString>()?);
@@ -793,8 +835,10 @@ unsafe extern "C" fn field_attribute_slot(
 
 unsafe extern "C" fn field_repr_slot(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
     guard(ptr::null_mut(), |py| {
-        // SAFETY: a live field, and its own reference.
-        let about = unsafe { borrowed(py, (*object.cast::<FieldObject>()).about) };
+        // SAFETY: a live field.
+        let field = unsafe { &*object.cast::<FieldObject>() };
+        // SAFETY: the field's own reference.
+        let about = unsafe { borrowed(py, field.about) };
         Ok(about.repr()?.into_any().into_ptr())
     })
 }
@@ -894,7 +938,9 @@ impl Exporter {
 
     unsafe fn __releasebuffer__(slf: &Bound<'_, Exporter>, view: *mut ffi::Py_buffer) {
         // SAFETY: the interpreter passes a view that was filled in above, once.
-        drop(unsafe { Box::from_raw((*view).internal.cast::<Shape>()) });
+        let internal = unsafe { (*view).internal };
+        // SAFETY: the box that was made there.
+        drop(unsafe { Box::from_raw(internal.cast::<Shape>()) });
         if let Ok(list) = slf.cast::<ListTable>() {
             list.get().end_export(slf.py());
         }

@@ -1,8 +1,8 @@
 //! Transactions, and tables that are changed in them.
 
 use drystone::{
-    Dyn, ErrorKind, FieldDef, IndexOptions, LoadOptions, OnDuplicate, RecordSource, RowBuf, TableMut,
-    TableOptions, Type, Value, WriteTransaction,
+    Dyn, FieldDef, IndexOptions, LoadOptions, OnDuplicate, RecordSource, RowBuf, TableMut, TableOptions,
+    Type, Value, WriteTransaction,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PySlice, PyTuple, PyType, PyWeakrefReference};
@@ -16,7 +16,9 @@ use crate::load::{CsvOptions, Iterated, Packed, Watched, open};
 use crate::query::{Answer, Question};
 use crate::raw::{GilCell, OwnerLeft, RowKind, RowPointer, RowRef, layout_of, with_buffer, written_row};
 use crate::record::stored_bytes;
-use crate::still::{check_records, check_schema, key_object, numbers_between, row_number, with_key};
+use crate::still::{
+    check_records, check_schema, key_object, numbers_between, row_number, with_key, with_stored_key,
+};
 
 enum State {
     /// Not begun yet.
@@ -778,11 +780,9 @@ impl TxTable {
                 Ok(table.select(number)?.map(|row| (row.as_bytes().to_vec(), number)))
             });
         }
-        let found = with_key(self.info(), key, |key| {
-            self.with(py, |table| match table.get(key) {
-                Ok(row) => Ok(row.map(|row| (row.as_bytes().to_vec(), 0))),
-                Err(error) if error.kind() == ErrorKind::Value => Ok(None),
-                Err(error) => Err(error),
+        let found = with_stored_key(self.info(), key, |key| {
+            self.with(py, |table| {
+                Ok(table.as_table().get_stored(key)?.map(|row| (row.as_bytes().to_vec(), 0)))
             })
         });
         match found {
