@@ -12,6 +12,7 @@ mod own_rows;
 mod reader;
 mod row_slice;
 mod rows;
+mod stored;
 #[expect(clippy::module_inception, reason = "the room is named after its main type")]
 mod table;
 mod table_mut;

@@ -1,0 +1,423 @@
+"""What records are loaded from."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Iterator
+
+from . import _drystone as core
+from ._errors import BadValue, Overflow, WrongType
+
+_TEXT_ENDINGS = (".csv", ".tsv", ".txt")
+
+
+def _is_path(source: Any) -> bool:
+    return isinstance(source, (str, os.PathLike))
+
+
+def _is_text(path: str) -> bool:
+    """Whether a path names comma-separated values, compressed with zstd or gzip or not."""
+    return path.lower().removesuffix(".zst").removesuffix(".gz").endswith(_TEXT_ENDINGS)
+
+
+def _text_of(path: str) -> Any:
+    if path.lower().endswith(".gz"):
+        import gzip
+
+        return gzip.open(path)
+    return path
+
+
+def _is_array(source: Any) -> bool:
+    return type(source).__module__.split(".")[0] == "numpy" and hasattr(source, "dtype") and hasattr(source, "shape")
+
+
+def _is_pandas(source: Any) -> bool:
+    return type(source).__module__.split(".")[0] == "pandas" and type(source).__name__ == "DataFrame"
+
+
+def _csv_options(path: str, options: dict[str, Any]) -> tuple[str, list[str], bool]:
+    delimiter = options.pop("delimiter", "\t" if ".tsv" in path.lower()[-8:] else ",")
+    null = options.pop("null", ())
+    if not isinstance(delimiter, str) or len(delimiter.encode()) != 1:
+        raise BadValue(f"delimiter={delimiter!r}: it is one character of ASCII")
+    return delimiter, [null] if isinstance(null, str) else list(null), bool(options.pop("ignore_unknown", False))
+
+
+def _no_more(options: dict[str, Any]) -> None:
+    if options:
+        raise WrongType(f"load: unknown options {', '.join(options)}")
+
+
+def _open_file(path: str) -> Any:
+    """What is in a file that is not text: an array, or something with an Arrow stream."""
+    ending = os.path.splitext(path)[1].lower()
+    if ending == ".npy":
+        import numpy
+
+        return numpy.load(path, mmap_mode="r", allow_pickle=False)
+    if ending in (".parquet", ".pq"):
+        try:
+            import pyarrow.parquet as parquet
+        except ImportError:
+            raise ImportError("a Parquet file is read with pyarrow, which is not installed: pip install pyarrow") from None
+        return parquet.read_table(path)
+    if ending in (".arrow", ".feather", ".ipc", ".arrows"):
+        import pyarrow
+
+        with pyarrow.OSFile(path) as file:
+            opened = pyarrow.ipc.open_stream(file) if ending == ".arrows" else pyarrow.ipc.open_file(file)
+            return opened.read_all()
+    raise BadValue(
+        f"{path!r}: the ending does not tell what it is; .csv .tsv .txt (.zst, .gz) .parquet .arrow .arrows .feather .npy are known"
+    )
+
+
+def load_table(
+    table: Any,
+    source: Any,
+    on_duplicate: str,
+    replace: bool,
+    progress: bool,
+    on_progress: Any,
+    options: dict[str, Any],
+) -> int:
+    with _Progress(progress, on_progress) as tell:
+        how = (on_duplicate, replace, tell)
+        if _is_path(source):
+            path = os.fspath(source)
+            if _is_text(path):
+                csv = _csv_options(path, options)
+                _no_more(options)
+                return int(table._load_csv(_text_of(path), csv, how)[0])
+            source = _open_file(path)
+        if hasattr(source, "read") and not hasattr(source, "__arrow_c_stream__"):
+            csv = _csv_options(str(getattr(source, "name", "")), options)
+            _no_more(options)
+            return int(table._load_csv(source, csv, how)[0])
+        _no_more(options)
+        layout = table._layout
+        if isinstance(source, core.ListTable) and _same_bytes(source._layout, layout):
+            return int(table._load_bytes(source._bytes(0, len(source)), how)[0])
+        if _is_array(source):
+            packed = packed_array(table.record_class, source)
+            if packed is not None:
+                return int(table._load_bytes(packed, how)[0])
+            return int(table._load_records(_array_rows(table.record_class, source), how)[0])
+        if hasattr(source, "__arrow_c_stream__"):
+            return int(table._load_stream(_stream_for(source, layout), how)[0])
+        return int(table._load_records(_rows_of(source, layout), how)[0])
+
+
+def _same_bytes(one: Any, other: Any) -> bool:
+    def plain(layout: Any) -> Any:
+        fields = layout.described()
+        return [(name, type, nullable) for name, type, nullable, *_ in fields]
+
+    return bool(plain(one) == plain(other))
+
+
+def extend_list(table: Any, source: Any) -> None:
+    """Appends to a list in memory."""
+    layout = table._layout
+    if (
+        _is_path(source)
+        or hasattr(source, "read")
+        or hasattr(source, "__arrow_c_stream__")         and not isinstance(source, core.ListTable)
+        and not _is_array(source)
+    ):
+        table._extend_bytes(_by_table(table.record_class, source))
+        return
+    if isinstance(source, core.ListTable) and _same_bytes(source._layout, layout):
+        table._extend_bytes(source._bytes(0, len(source)))
+        return
+    if _is_array(source):
+        packed = packed_array(table.record_class, source)
+        if packed is not None:
+            table._extend_bytes(packed)
+            return
+        source = _array_rows(table.record_class, source)
+    table._extend_records(_rows_of(source, layout))
+
+
+def _by_table(kind: Any, source: Any) -> Any:
+    """The packed records of a source that the library reads, by way of a table in memory."""
+    from ._tables import TxTable, _without_key
+
+    transaction = core.memory_transaction()
+    kind = _without_key(kind)
+    transaction._create("records", kind, None)
+    table = TxTable._open(transaction, "records", kind)
+    load_table(table, source, "error", False, False, None, {})
+    return table._bytes(0, len(table))
+
+
+def _rows_of(source: Any, layout: Any) -> Any:
+    """An iterable of records, of a dict of columns too."""
+    if isinstance(source, dict) or (hasattr(source, "keys") and not hasattr(source, "__layout__") and not hasattr(source, "_layout")):
+        columns = []
+        for name in layout.names:
+            if name not in source:
+                raise WrongType(f"there is no column '{name}' in what is loaded")
+            column = source[name]
+            columns.append(column.tolist() if hasattr(column, "tolist") else column)
+        if len({len(column) for column in columns}) > 1:
+            raise BadValue("the columns have different lengths")
+        return zip(*columns)
+    if hasattr(source, "values") and hasattr(source, "_layout"):
+        return source.values() if source._layout.is_keyed else iter(source)
+    return source
+
+
+def _stream_for(source: Any, layout: Any) -> Any:
+    return source.__arrow_c_stream__()
+
+
+class _Progress:
+    """Tells how far a load is: by tqdm where it is installed, and by a function."""
+
+    def __init__(self, progress: bool, on_progress: Any) -> None:
+        self._bar: Any = None
+        self._on_progress = on_progress
+        if progress:
+            try:
+                from tqdm.auto import tqdm
+
+                self._bar = tqdm(unit=" rows", unit_scale=True)
+            except ImportError:
+                pass
+
+    def _tell(self, read: int) -> None:
+        if self._bar is not None:
+            self._bar.update(read - self._bar.n)
+        if self._on_progress is not None:
+            self._on_progress(read)
+
+    def __enter__(self) -> Any:
+        return self._tell if self._bar is not None or self._on_progress is not None else None
+
+    def __exit__(self, *_: Any) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+# ---- arrays of NumPy -----------------------------------------------------------------------------
+
+
+def _array_columns(kind: Any, array: Any) -> dict[str, Any]:
+    layout = kind.__layout__
+    if array.dtype.names is not None:
+        array = array.reshape(-1)
+        missing = [name for name in layout.names if name not in array.dtype.names]
+        unknown = [name for name in array.dtype.names if name not in layout.names]
+        if missing or unknown:
+            raise WrongType(
+                f"the array has the fields {', '.join(array.dtype.names)}, and {kind.__name__} has {', '.join(layout.names)}"
+            )
+        return {name: array[name] for name in layout.names}
+    if array.ndim == 1 and len(layout.names) == 1:
+        return {layout.names[0]: array}
+    if array.ndim == 2 and array.shape[1] == len(layout.names):
+        return {name: array[:, at] for at, name in enumerate(layout.names)}
+    raise WrongType(
+        f"an array of shape {array.shape} does not hold records of the {len(layout.names)} fields of {kind.__name__}"
+    )
+
+
+def _array_rows(kind: Any, array: Any) -> Iterator[tuple[Any, ...]]:
+    columns = _array_columns(kind, array)
+    return zip(*(column.tolist() if column.dtype.kind not in "M" else column for column in columns.values()))
+
+
+def packed_array(kind: Any, array: Any) -> Any:
+    """The packed records of an array, or None where each value has to be looked at in Python."""
+    import numpy
+
+    from ._frames import raw_dtype
+
+    layout = kind.__layout__
+    dtype = raw_dtype(layout)
+    masks = None
+    if isinstance(array, numpy.ma.MaskedArray):
+        masks, array = numpy.ma.getmaskarray(array), array.data
+    described = layout.described()
+    is_exact = array.dtype == dtype and masks is None and array.ndim == 1
+    if is_exact and not any(_must_look(type, nullable) for _, type, nullable, *_ in described):
+        return numpy.ascontiguousarray(array).view("u1")
+    columns = _array_columns(kind, array)
+    rows = len(next(iter(columns.values())))
+    made = numpy.zeros(rows, dtype)
+    for name, type, nullable, *_ in described:
+        column = columns[name]
+        mask = masks[name] if masks is not None and masks.dtype.names else None
+        if not _fill(made[name], column, layout, name, type, nullable, mask):
+            return None
+    return made.view("u1")
+
+
+def _must_look(type: str, nullable: bool) -> bool:
+    """Whether bytes of the right form may still mean something else: a null where data was meant."""
+    return (nullable and type not in ("f32", "f64", "timestamp")) or type.startswith("enum[")
+
+
+def _fill(out: Any, column: Any, layout: Any, name: str, type: str, nullable: bool, mask: Any) -> bool:
+    """Fills a column in; False where this cannot be done as a whole."""
+    import numpy
+
+    null = layout.null(name)
+    if type[0] in "iu" and out.dtype.kind in "iu":
+        if column.dtype.kind == "f":
+            if not (column == numpy.floor(column)).all():
+                return False
+        elif column.dtype.kind not in "iub":
+            return False
+        bounds = numpy.iinfo(out.dtype)
+        low, high = int(bounds.min), int(bounds.max)
+        if nullable:
+            low, high = (low + 1, high) if out.dtype.kind == "i" else (low, high - 1)
+        present = column if mask is None else column[~mask]
+        if present.size:
+            least, greatest = int(present.min()), int(present.max())
+            if least < low or greatest > high:
+                bad = least if least < low else greatest
+                raise Overflow(f"field '{name}': {bad} does not fit {type}; its range is {low} to {high}")
+        out[...] = column
+    elif type in ("f32", "f64"):
+        if column.dtype.kind not in "iuf":
+            return False
+        if type == "f32" and column.dtype.itemsize > 4:
+            with numpy.errstate(over="ignore"):
+                narrow = column.astype("<f4")
+            lost = numpy.isinf(narrow) & ~numpy.isinf(column)
+            if lost.any():
+                raise Overflow(f"field '{name}': {column[lost][0]} does not fit f32")
+            out[...] = narrow
+        else:
+            out[...] = column
+    elif type == "bool":
+        if column.dtype.kind != "b":
+            return False
+        out[...] = column
+    elif type.startswith("str["):
+        if column.dtype.kind == "U":
+            column = numpy.char.encode(column, "utf-8")
+        if column.dtype.kind != "S":
+            return False
+        if column.dtype.itemsize > out.dtype.itemsize:
+            lengths = numpy.char.str_len(column)
+            if lengths.size and int(lengths.max()) > out.dtype.itemsize:
+                at = int(lengths.argmax())
+                raise BadValue(f"field '{name}': {column[at]!r} takes {lengths[at]} bytes, and {type} holds {out.dtype.itemsize}")
+        out[...] = column
+    elif type == "timestamp" and column.dtype.kind == "M":
+        micros = column.astype("<M8[us]")
+        nat = numpy.isnat(column)
+        if (micros.astype(column.dtype)[~nat] != column[~nat]).any():
+            raise BadValue(f"field '{name}': there are nanoseconds, which timestamp (microseconds) would lose")
+        if nat.any() and not nullable:
+            raise BadValue(f"field '{name}': NaT where the type timestamp is not nullable")
+        out[...] = micros
+    elif type == "date" and column.dtype.kind == "M":
+        days = column.astype("<M8[D]")
+        nat = numpy.isnat(column)
+        if (days[~nat] != column[~nat]).any():
+            raise BadValue(f"field '{name}': there are times of day, which date would lose")
+        if nat.any() and not nullable:
+            raise BadValue(f"field '{name}': NaT where the type date is not nullable")
+        out[...] = numpy.where(nat, numpy.iinfo("<i4").min, days.astype("<i8")).astype("<i4")
+    elif type.startswith("bytes[") and column.dtype.kind in "V" and column.dtype.itemsize == out.dtype.itemsize:
+        out[...] = column
+    elif out.ndim > 1 and column.ndim > 1 and column.shape == out.shape and numpy.can_cast(column.dtype, out.dtype):
+        out[...] = column
+    else:
+        return False
+    if mask is not None and mask.any():
+        if null is None:
+            raise BadValue(f"field '{name}': masked values where the type {type} is not nullable")
+        out[mask] = numpy.frombuffer(null, out.dtype)[0]
+    return True
+
+
+# ---- keys ----------------------------------------------------------------------------------------
+
+
+def packed_keys(layout: Any, keys: Any) -> Any:
+    """Keys as packed stored bytes."""
+    if _is_array(keys) and keys.dtype.kind in "iu" and keys.ndim == 1:
+        fields = [field for field in layout.described() if field[3]]
+        name, type, *_ = fields[0]
+        if len(fields) == 1 and type in ("u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64"):
+            import numpy
+
+            stored = numpy.dtype(f"<{type[0]}{int(type[1:]) // 8}")
+            bounds = numpy.iinfo(stored)
+            if not keys.size or (int(keys.min()) >= bounds.min and int(keys.max()) <= bounds.max):
+                return numpy.ascontiguousarray(keys, dtype=stored).view("u1")
+    return core.pack_keys(layout, keys.tolist() if hasattr(keys, "tolist") else keys)
+
+
+# ---- inference -----------------------------------------------------------------------------------
+
+
+def infer(name: str, source: Any, key: Any, options: dict[str, Any]) -> tuple[Any, Any]:
+    """The record class that holds what is to be loaded, and the source to load then."""
+    from ._records import RecordMeta, Record, _Spec, record_class
+
+    keys = [key] if isinstance(key, str) else list(key)
+    enums = bool(options.pop("enums", False))
+    if isinstance(source, core.ListTable):
+        kind = source.record_class
+        return (record_class(kind) if not keys else _with_key(kind, keys)), source
+    if hasattr(source, "record_class") and not keys:
+        return source.record_class, source
+    if _is_path(source):
+        path = os.fspath(source)
+        if _is_text(path):
+            csv = _csv_options(path, dict(options))
+            fields = core.infer_csv(_text_of(path), csv, enums)
+            specs = [_Spec(field, type, nullable) for field, type, nullable in fields]
+            specs = _enums(specs)
+            return _keyed(name, specs, keys), source
+        source = _open_file(path)
+    if _is_array(source):
+        if source.dtype.names is None:
+            raise WrongType("an array without field names does not tell the names of the fields; give a record class")
+        return record_class(source.dtype, name, key=keys), source
+    if hasattr(source, "__arrow_c_stream__"):
+        if not hasattr(source, "shape") and not hasattr(source, "column_names"):
+            import pyarrow
+
+            # A stream can be read once only, and here it is read twice.
+            source = pyarrow.table(source)
+        fields = core.infer_stream(source.__arrow_c_stream__(), enums)
+        return _keyed(name, _enums([_Spec(field, type, nullable) for field, type, nullable in fields]), keys), source
+    raise WrongType("the fields cannot be told from an iterable; give a record class")
+
+
+def _enums(specs: Any) -> Any:
+    for spec in specs:
+        if spec.type.startswith("enum["):
+            inner = core.parse_schema(f"x: {spec.type}")
+            spec.enum = (list(inner[0][5]), None, [])
+    return specs
+
+
+def _keyed(name: str, specs: Any, keys: list[str]) -> Any:
+    from ._records import Record, RecordMeta
+
+    for one in keys:
+        if one not in [spec.name for spec in specs]:
+            raise WrongType(f"there is no field '{one}' for the key")
+    for spec in specs:
+        if spec.name in keys:
+            spec.key, spec.nullable = True, False
+    ordered = [spec for one in keys for spec in specs if spec.name == one]
+    ordered += [spec for spec in specs if spec.name not in keys]
+    return RecordMeta(name, (Record,), {"__module__": "drystone"}, _specs=ordered)
+
+
+def _with_key(kind: Any, keys: list[str]) -> Any:
+    from ._records import _Spec
+
+    specs = [_Spec(s.name, s.type, s.nullable, False, s.default, s.factory, s.enum) for s in kind._specs]
+    return _keyed(kind.__name__, specs, keys)

@@ -1,0 +1,95 @@
+"""The types of fields, for annotations."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+
+class Mark:
+    """What an annotation says of the stored type, in the text form of schemas."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mark) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+class Width:
+    """The greatest length of a text in UTF-8 bytes, or the length of bytes."""
+
+    __slots__ = ("bytes",)
+
+    def __init__(self, bytes: int) -> None:
+        if not isinstance(bytes, int) or not 1 <= bytes <= 65535:
+            raise ValueError(f"width({bytes!r}): a width is a number of bytes from 1 to 65535")
+        self.bytes = bytes
+
+    def __repr__(self) -> str:
+        return f"width({self.bytes})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Width) and self.bytes == other.bytes
+
+    def __hash__(self) -> int:
+        return hash(("width", self.bytes))
+
+
+def width(bytes: int) -> Width:
+    """The width of a text or of bytes, for `Annotated[str, ds.width(40)]`.
+
+    A text may have at most so many bytes as UTF-8; bytes have exactly so many.
+    """
+    return Width(bytes)
+
+
+u8 = Annotated[int, Mark("u8")]
+u16 = Annotated[int, Mark("u16")]
+u32 = Annotated[int, Mark("u32")]
+u64 = Annotated[int, Mark("u64")]
+u128 = Annotated[int, Mark("u128")]
+i8 = Annotated[int, Mark("i8")]
+i16 = Annotated[int, Mark("i16")]
+i32 = Annotated[int, Mark("i32")]
+i64 = Annotated[int, Mark("i64")]
+i128 = Annotated[int, Mark("i128")]
+f32 = Annotated[float, Mark("f32")]
+f64 = Annotated[float, Mark("f64")]
+
+
+class Str:
+    """`ds.Str[40]`: a text of at most 40 bytes as UTF-8. For type checkers, write
+    `Annotated[str, ds.width(40)]`, which means the same."""
+
+    def __class_getitem__(cls, bytes: int) -> Any:
+        return Annotated[str, Width(bytes)]
+
+
+class Bytes:
+    """`ds.Bytes[4]`: exactly four bytes."""
+
+    def __class_getitem__(cls, length: int) -> Any:
+        return Annotated[bytes, Width(length)]
+
+
+class Array:
+    """`ds.Array[ds.f32, 2]`: two numbers side by side. A row gives them as a tuple."""
+
+    def __class_getitem__(cls, of: tuple[Any, int]) -> Any:
+        if not isinstance(of, tuple) or len(of) != 2:
+            raise TypeError("an array has a type and a length, as in ds.Array[ds.f32, 2]")
+        element, length = of
+        marks = [mark for mark in getattr(element, "__metadata__", ()) if isinstance(mark, Mark)]
+        if not marks or not isinstance(length, int):
+            raise TypeError(f"ds.Array[{element!r}, {length!r}]: the elements are numbers, as in ds.Array[ds.f32, 2]")
+        of_element: Any = tuple.__class_getitem__((element.__origin__, ...))
+        return Annotated[of_element, Mark(f"{marks[0].text}[{length}]")]
+
