@@ -1,4 +1,5 @@
-//! Any bytes as an Arrow file or stream, read by a schema from the input and by the one that is inferred.
+//! Any bytes as an Arrow file or stream, read by a schema from the input and by the one that is
+//! inferred.
 #![no_main]
 
 use std::io::Cursor;

@@ -1,5 +1,5 @@
-//! Any bytes as a CSV, read by a schema from the input and by the one that it suggests itself; what was read is written and reads
-//! back to the same.
+//! Any bytes as a CSV, read by a schema from the input and by the one that it suggests itself; what
+//! was read is written and reads back to the same.
 #![no_main]
 
 use drystone::{RecordSource, RowBuf, Schema, csv};
@@ -32,7 +32,8 @@ fuzz_target!(|input: &[u8]| {
     write(&options, inferred.schema(), &rows);
 });
 
-/// The rows that can be read, and how many errors there were. Bad lines are no errors where they are set aside.
+/// The rows that can be read, and how many errors there were. Bad lines are no errors where they
+/// are set aside.
 fn read(options: &csv::Options, skip_bad: bool, schema: &Schema, text: &[u8]) -> (Vec<RowBuf>, u64) {
     let (mut rows, mut errors) = (Vec::new(), 0);
     let Ok(reader) = options.reader(schema, text) else { return (rows, 1) };

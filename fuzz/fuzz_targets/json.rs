@@ -1,5 +1,5 @@
-//! Any bytes as JSON lines, read by a schema from the input and by the one that is inferred; what was read is written and reads back
-//! to the same.
+//! Any bytes as JSON lines, read by a schema from the input and by the one that is inferred; what
+//! was read is written and reads back to the same.
 #![no_main]
 
 use drystone::Schema;

@@ -1,5 +1,5 @@
-//! Any bytes as an array of NumPy, read by a schema from the input and by the one that is inferred; what was read is written and
-//! reads back to the same.
+//! Any bytes as an array of NumPy, read by a schema from the input and by the one that is inferred;
+//! what was read is written and reads back to the same.
 #![no_main]
 
 use drystone::numpy::{Options, dtype};

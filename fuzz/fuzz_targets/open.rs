@@ -1,4 +1,5 @@
-//! Any bytes as a file, and a sound file with anything changed in it and every checksum made right again.
+//! Any bytes as a file, and a sound file with anything changed in it and every checksum made right
+//! again.
 #![no_main]
 
 use std::sync::LazyLock;

@@ -1,4 +1,5 @@
-//! Any list of operations, on a database and on a model of maps and vectors, with snapshots held over commits and reopening.
+//! Any list of operations, on a database and on a model of maps and vectors, with snapshots held
+//! over commits and reopening.
 #![no_main]
 
 use drystone_fuzz::model::Run;

@@ -1,5 +1,6 @@
-//! Any text as a condition, and as fields, aggregates and orders: what is read prints and reads back to the same; the answer is the same
-//! with indexes and without, on one thread and on three; and no row fits both a condition and its opposite.
+//! Any text as a condition, and as fields, aggregates and orders: what is read prints and reads
+//! back to the same; the answer is the same with indexes and without, on one thread and on three;
+//! and no row fits both a condition and its opposite.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -27,7 +28,8 @@ fn make() -> drystone::Result<ReadTransaction> {
             row.set("id", id)?;
             let number = id.wrapping_mul(2_654_435_761) >> 8;
             for (at, field) in schema.fields().iter().enumerate().skip(1) {
-                // Null now and then; the longest beginning that is a value of the field; where none is, it stays as it is.
+                // Null now and then; the longest beginning that is a value of the field; where none
+                // is, it stays as it is.
                 let digits = (number >> (at % 5)).to_string();
                 let texts =
                     ["2013-01-31", "true", "[1, 2, 3]", "0x00ff", "00112233-4455-6677-8899-aabbccddeeff"];

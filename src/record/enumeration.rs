@@ -9,7 +9,7 @@ use std::str::FromStr;
 use bytemuck::{Pod, Zeroable};
 
 use super::field_type::{NullValue, sealed as field_type};
-use super::{FieldType, Value};
+use super::{FieldType, Nullable, Value};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::schema::shown;
 use crate::schema::text::write_bytes;
@@ -400,4 +400,20 @@ impl<E: Enumeration> FieldType for Enumerated<E::Repr, PhantomData<E>> {
 }
 impl<E: Enumeration> NullValue for Enumerated<E::Repr, PhantomData<E>> {
     const RESERVED: Self = Enumerated::<E::Repr, PhantomData<E>>::RESERVED;
+}
+
+impl<E: Enumeration> From<Option<Enum<E>>> for Nullable<Enum<E>> {
+    /// No name means null, so the conversion cannot fail. An enum with 256 (or 65,536) variants,
+    /// the last of which would mean null, does not compile here.
+    fn from(value: Option<Enum<E>>) -> Nullable<Enum<E>> {
+        const { assert!(!matches!(E::NAMES.len(), 256 | 65_536), "the last variant would mean null") };
+        value.map_or(Nullable::NULL, Nullable::of_valid)
+    }
+}
+
+impl<E: Enumeration> From<Option<E>> for Nullable<Enum<E>> {
+    /// As from an [`Enum`].
+    fn from(value: Option<E>) -> Nullable<Enum<E>> {
+        value.map(Enum::<E>::new).into()
+    }
 }

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use bytemuck::{Pod, Zeroable};
 
 use super::field_type::{FieldType, NullValue, sealed};
-use super::{Bool, Date, Enum, Enumeration, Text, Timestamp, Uuid};
+use super::{Bool, Date, Text, Timestamp, Uuid};
 use crate::error::{Error, Result, fail};
 use crate::schema::Type;
 
@@ -29,6 +29,11 @@ pub struct Nullable<T>(T);
 impl<T: NullValue> Nullable<T> {
     /// Null.
     pub const NULL: Nullable<T> = Nullable(T::RESERVED);
+
+    /// A value that is known not to be the reserved one.
+    pub(super) const fn of_valid(value: T) -> Nullable<T> {
+        Nullable(value)
+    }
 
     /// This value.
     ///
@@ -148,22 +153,6 @@ impl<const N: usize> From<Option<Text<N>>> for Nullable<Text<N>> {
     /// UTF-8 may mean null.
     fn from(value: Option<Text<N>>) -> Nullable<Text<N>> {
         value.map_or(Nullable::NULL, Nullable)
-    }
-}
-
-impl<E: Enumeration> From<Option<Enum<E>>> for Nullable<Enum<E>> {
-    /// No name means null, so the conversion cannot fail. An enum with 256 (or 65,536) variants,
-    /// the last of which would mean null, does not compile here.
-    fn from(value: Option<Enum<E>>) -> Nullable<Enum<E>> {
-        const { assert!(!matches!(E::NAMES.len(), 256 | 65_536), "the last variant would mean null") };
-        value.map_or(Nullable::NULL, Nullable)
-    }
-}
-
-impl<E: Enumeration> From<Option<E>> for Nullable<Enum<E>> {
-    /// As from an [`Enum`].
-    fn from(value: Option<E>) -> Nullable<Enum<E>> {
-        value.map(Enum::<E>::new).into()
     }
 }
 

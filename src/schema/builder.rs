@@ -25,6 +25,26 @@ pub struct SchemaBuilder {
     error: Option<Error>,
 }
 
+impl Schema {
+    /// Builds a schema field by field at run time.
+    ///
+    /// ```
+    /// use drystone::{Schema, Type};
+    ///
+    /// let schema = Schema::builder()
+    ///     .key("id", Type::U64)
+    ///     .field("x", Type::I32)
+    ///     .default(7)
+    ///     .nullable("delay", Type::I16)
+    ///     .build()?;
+    /// assert_eq!(schema.to_string(), "id: u64 key, x: i32 = 7, delay: i16?");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn builder() -> SchemaBuilder {
+        SchemaBuilder::new()
+    }
+}
+
 impl SchemaBuilder {
     pub(super) fn new() -> SchemaBuilder {
         SchemaBuilder { fields: Vec::new(), error: None }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use super::builder::SchemaBuilder;
 use super::field::FieldDef;
 use super::messages::{nearest, shown};
 use crate::error::{Error, ErrorKind, Result, fail};
@@ -79,24 +78,6 @@ impl Schema {
             Some((None, problem)) => fail!(Schema, "{problem}"),
             None => Ok(Schema(Arc::new(lay_out(fields)))),
         }
-    }
-
-    /// Builds a schema field by field at run time.
-    ///
-    /// ```
-    /// use drystone::{Schema, Type};
-    ///
-    /// let schema = Schema::builder()
-    ///     .key("id", Type::U64)
-    ///     .field("x", Type::I32)
-    ///     .default(7)
-    ///     .nullable("delay", Type::I16)
-    ///     .build()?;
-    /// assert_eq!(schema.to_string(), "id: u64 key, x: i32 = 7, delay: i16?");
-    /// # Ok::<(), drystone::Error>(())
-    /// ```
-    pub fn builder() -> SchemaBuilder {
-        SchemaBuilder::new()
     }
 
     /// This schema with one more field at the end.

@@ -161,7 +161,8 @@ impl KeyRanges {
             }
             // The tree has NaNs below minus infinity; in queries they are above all numbers.
             let first = if is_float { lowest(class, from.max(&minus_infinity(class))) } else { stored(from) };
-            ends.push((first, stored(&last)));
+            let last = if is_float { highest(class, &last) } else { stored(&last) };
+            ends.push((first, last));
         }
         self.ends = Some(ends);
         self.fields.push(field.name().to_owned());
@@ -205,6 +206,19 @@ fn minus_infinity(class: Class) -> Vec<u8> {
         Class::F32 => ordinal_f32(f32::NEG_INFINITY.to_bits(), false).to_be_bytes().into(),
         _ => ordinal_f64(f64::NEG_INFINITY.to_bits(), false).to_be_bytes().into(),
     }
+}
+
+/// The highest stored float up to this ordinal in the order of the tree. -0.0 has the ordinal of 0.0,
+/// and the ordinal that its bits would have, one lower, is that of no float.
+fn highest(class: Class, ordinal: &[u8]) -> Vec<u8> {
+    let mut stored = Vec::with_capacity(ordinal.len());
+    class.write_stored(ordinal, &mut stored);
+    let is_minus_zero = stored.ends_with(&[0x80]) && stored[..stored.len() - 1].iter().all(|byte| *byte == 0);
+    if is_minus_zero {
+        // The greatest float below zero.
+        stored[0] = 1;
+    }
+    stored
 }
 
 /// The lowest stored float with this ordinal in the order of the tree: there, -0.0 comes before

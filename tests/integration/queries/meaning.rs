@@ -100,6 +100,33 @@ fn a_negative_nan_in_a_key_is_above_all_numbers_too() {
     }
 }
 
+/// In a tree -0.0 comes before 0.0. In queries they are equal.
+#[test]
+fn minus_zero_in_a_key_is_not_below_zero() {
+    for schema in ["x: f64 key, id: u8", "x: f32 key, id: u8 key"] {
+        let rows: Vec<[Value<'_>; 2]> = [-1.5_f32, -f32::from_bits(1), -0.0, 0.0, 2.5]
+            .into_iter()
+            .enumerate()
+            .map(|(id, x)| {
+                if schema.contains("f32") { [x.into(), id.into()] } else { [f64::from(x).into(), id.into()] }
+            })
+            .collect();
+        let rows: Vec<&[Value<'_>]> = rows.iter().map(|row| &row[..]).collect();
+        let db = table(schema, &rows);
+        let cases = [
+            ("x < 0", "0 1"),
+            ("x < -0.0", "0 1"),
+            ("x <= 0", "0 1 2 3"),
+            ("x >= -0.0", "2 3 4"),
+            ("x > 0", "4"),
+        ];
+        for (text, wanted) in cases {
+            let ids = ask(&db, |query| filter(text)(query).select(["id"])).join(" ");
+            assert_eq!(ids, wanted, "{schema}: {text}");
+        }
+    }
+}
+
 #[test]
 fn nan_is_equal_to_itself_and_above_all_numbers() {
     let rows: Vec<[Value<'_>; 2]> =
