@@ -9,12 +9,9 @@ from typing import Any
 import pytest
 
 import drystone as ds
+import old_names
 
-try:
-    import namedlist
-except Exception as error:  # It asks `collections` for names that are gone.
-    pytest.skip(f"namedlist cannot be imported here: {error}", allow_module_level=True)
-
+namedlist = old_names.namedlist()
 Listed = namedlist.namedlist("Listed", "x y z", default=0)
 Stored = ds.make_record("Stored", "x y z", ds.i32, defaults=(0, 0, 0), module=__name__)
 BOTH = pytest.mark.parametrize("kind", [Listed, Stored], ids=["namedlist", "drystone"])

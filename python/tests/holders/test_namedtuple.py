@@ -125,7 +125,7 @@ def test_made_at_run_time() -> None:
         plain: Any = collections.namedtuple("T", spec)
         made = ds.make_record("T", spec, ds.i32)
         assert plain._fields == made._fields == ("a", "b", "c") and plain.__name__ == made.__name__
-    for wrong in ("a a", "a b-c", "class b"):
+    for wrong in ("a a", "a b-c", "1a b", "_a b"):
         with pytest.raises(ValueError):
             collections.namedtuple("T", wrong)
         with pytest.raises(ValueError):
@@ -144,6 +144,9 @@ def test_differences() -> None:
     """A record is no tuple. Rows of a table can be changed, unless the class is frozen."""
     assert Typed(1, 2, 3) == (1, 2, 3) and Frozen(1, 2, 3) != (1, 2, 3)
     assert Typed(1, 2, 3) == Named(1, 2, 3) and Frozen(1, 2, 3) != Made(1, 2, 3)
+    # A word of the language cannot be written behind a dot, but the field has a name and a place.
+    worded: Any = ds.make_record("Worded", "class b", ds.i32)
+    assert worded(1, 2)["class"] == worded(1, 2)[0] == 1
     assert not hasattr(Frozen(1, 2), "count") and not hasattr(Frozen(1, 2), "index")
     counted: Any = ds.make_record("Counted", "count index", ds.i32)
     assert counted(1, 2).count == 1 and counted(1, 2).index == 2

@@ -54,7 +54,7 @@ def test_unpacking(make: Any) -> None:
 @BOTH
 def test_contents(make: Any) -> None:
     one = make(1, 2, 3)
-    assert 2 in one and 9 not in one and list(reversed(one)) == [3, 2, 1]
+    assert 2 in one and 9 not in one and [*one][::-1] == [3, 2, 1]
 
 
 @BOTH
