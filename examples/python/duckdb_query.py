@@ -22,10 +22,11 @@ class Sale(ds.Record):
 
 
 def main(rows: int) -> None:
-    with tempfile.TemporaryDirectory() as folder, ds.open(os.path.join(folder, "sales.dry")) as db:
+    folder = tempfile.TemporaryDirectory()
+    with folder, duckdb.connect() as duck, ds.open(os.path.join(folder.name, "sales.dry")) as db:
         sales = db.create("sales", Sale, load=((i, f"shop {i % 5}", i % 1000) for i in range(rows)))
         arrow = sales.to_arrow()  # DuckDB finds it by the name of the variable
-        found = duckdb.sql(
+        found = duck.execute(
             """
             select shop, count(*) as n, sum(cents)::bigint as cents,
                    rank() over (order by sum(cents) desc) as place
@@ -39,7 +40,7 @@ def main(rows: int) -> None:
         print("the same sums" if own == {shop: cents for shop, _, cents, _ in found} else "other sums")
         # And an answer of DuckDB becomes a table.
         with db.write() as tx:
-            top = duckdb.sql("select shop, max(cents)::uinteger as most from arrow group by shop").to_arrow_table()
+            top = duck.execute("select shop, max(cents)::uinteger as most from arrow group by shop").fetch_arrow_table()
             tx.create("top", load=top)
         print(db.top.most.max())
 
