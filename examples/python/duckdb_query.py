@@ -40,7 +40,7 @@ def main(rows: int) -> None:
         print("the same sums" if own == {shop: cents for shop, _, cents, _ in found} else "other sums")
         # And an answer of DuckDB becomes a table.
         with db.write() as tx:
-            top = duck.execute("select shop, max(cents)::uinteger as most from arrow group by shop").to_arrow_table()
+            top = duck.sql("select shop, max(cents)::uinteger as most from arrow group by shop").to_arrow_table()
             tx.create("top", load=top)
         print(db.top.most.max())
 
