@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import pathlib
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -118,19 +120,21 @@ def test_flask_app_sees_the_writes_of_others(tmp_path: Any) -> None:
     assert flask_app().create_app(path, rows=5).test_client().get("/points/5").json["x"] == 55
 
 
-def test_flask_app_under_gunicorn(tmp_path: Any) -> None:
+@pytest.mark.parametrize("options", [["--workers", "2"], ["--workers", "2", "--threads", "4"]], ids=["sync", "gthread"])
+def test_flask_app_under_gunicorn(tmp_path: Any, options: list[str]) -> None:
+    """Writes of one worker are seen at once by all, and none is lost."""
     pytest.importorskip("gunicorn")
     flask_app()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "--chdir", str(EXAMPLES / "flask"), "--workers", "2", "--preload"]
+    command = [sys.executable, "-m", "gunicorn", "--chdir", str(EXAMPLES / "flask"), *options, "--preload"]
     command += ["--bind", f"127.0.0.1:{port}", "app:app"]
+    log = (tmp_path / "log").open("w+")
     server = subprocess.Popen(
         command,
         env={**os.environ, "POINTS": str(tmp_path / "points.dry"), "ROWS": "1000", "PYTHONDONTWRITEBYTECODE": "1"},
-        stderr=subprocess.PIPE,
-        text=True,
+        stderr=log,
     )
 
     def ask(target: str, body: bytes | None = None) -> bytes:
@@ -140,18 +144,23 @@ def test_flask_app_under_gunicorn(tmp_path: Any) -> None:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return bytes(answer.read())
 
+    def visit(start: int) -> None:
+        for key in range(start, start + 20):
+            ask(f"/points/{key}", b'{"x": %d, "y": 0, "z": 0}' % (1000 + key))
+            assert json.loads(ask(f"/points/{key}"))["x"] == 1000 + key
+
     try:
         for _ in range(300):
             try:
                 ask("/points/1")
                 break
             except OSError:
-                assert server.poll() is None, server.stderr.read() if server.stderr else ""
+                assert server.poll() is None, (tmp_path / "log").read_text()
                 time.sleep(0.1)
-        for turn in range(20):
-            ask(f"/points/{turn}", b'{"x": %d, "y": 0, "z": 0}' % (1000 + turn))
-            assert b"%d" % (1000 + turn) in ask(f"/points/{turn}")
-        assert int(ask("/sum")) == sum(range(1000)) + 20 * 1000
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(visit, range(0, 120, 20)))
+        assert int(ask("/sum")) == sum(range(1000)) + 120 * 1000
     finally:
         server.terminate()
         assert server.wait(60) == 0
+        log.close()
