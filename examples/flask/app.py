@@ -2,7 +2,7 @@
 
     gunicorn --chdir examples/flask --workers 4 --preload app:app
 
-POINTS names the file; it is made with a million points where it does not exist.
+POINTS names the file; it is made with ROWS points, or a million, where it does not exist.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ class Point(ds.Record):
     z: ds.i32
 
 
-def create_app(path: str | None = None, rows: int = 1_000_000) -> Flask:
+def create_app(path: str | None = None, rows: int | None = None) -> Flask:
     app = Flask(__name__)
+    rows = int(os.environ.get("ROWS", 1_000_000)) if rows is None else rows
     # Opened before the workers fork: each opens it anew at its first request.
     db = ds.open(path or os.environ.get("POINTS", "points.dry"))
     points = db.create("points", Point, load=((i, i, 2 * i, 3 * i) for i in range(rows)), exist_ok=True)
