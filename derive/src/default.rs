@@ -54,7 +54,7 @@ fn text(literal: &Expr) -> Result<String> {
     Err(Error::new_spanned(literal, problem))
 }
 
-/// Why this text is no value of this type, if the name of the type tells.
+/// Why this text is not a value of this type, if the name of the type tells.
 fn problem(text: &str, ty: &Type) -> Option<String> {
     if let Some(inner) = parameters(ty).next().filter(|_| is_nullable(ty)) {
         return problem(text, inner).or_else(|| reserved(text, inner));
@@ -77,7 +77,7 @@ fn problem(text: &str, ty: &Type) -> Option<String> {
         "Text" => !text.contains('\0'),
         _ => true,
     };
-    (!fits).then(|| format!("{text:?} is no value of {name}"))
+    (!fits).then(|| format!("{text:?} is not a valid value of {name}"))
 }
 
 fn has_digit(text: &str) -> bool {
@@ -99,5 +99,5 @@ fn reserved(text: &str, ty: &Type) -> Option<String> {
         "i128" => i128::MIN.to_string(),
         _ => return None,
     };
-    (text == reserved).then(|| format!("{text} is set aside to mean null: write default = null"))
+    (text == reserved).then(|| format!("{text} is reserved for null: write default = null"))
 }

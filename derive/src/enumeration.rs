@@ -36,7 +36,7 @@ fn names(data: &DataEnum, case: Option<Case>, problems: &mut Problems) -> Vec<St
         problems.take(check_variant(variant, position));
         if let Some(name) = problems.take(name(variant, case)) {
             if names.contains(&name) && data.variants.len() <= IN_ONE_BYTE {
-                let problem = format!("a second variant of the name {name:?}: rename one");
+                let problem = format!("another variant has the name {name:?}: rename one");
                 problems.push(Error::new_spanned(&variant.ident, problem));
             }
             names.push(name);

@@ -103,7 +103,7 @@ fn check_together(ident: &Ident, fields: &[Field<'_>]) -> Result<()> {
     }
     let mut names = std::collections::HashSet::new();
     for second in fields.iter().filter(|field| !names.insert(&field.name)) {
-        let problem = format!("a second field of the name {:?}: rename one", second.name);
+        let problem = format!("another field has the name {:?}: rename one", second.name);
         problems.push(Error::new(second.name_span, problem));
     }
     problems.into_result(())

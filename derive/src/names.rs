@@ -13,7 +13,7 @@ pub(crate) fn check(name: &str, span: Span, if_empty: &str) -> Result<()> {
     } else if name.len() > NAME_BYTES {
         format!("a name has at most {NAME_BYTES} bytes, and this one has {}", name.len())
     } else if name.chars().any(char::is_control) {
-        "a name holds no control characters".to_owned()
+        "a name cannot contain control characters".to_owned()
     } else {
         return Ok(());
     };

@@ -1,5 +1,5 @@
-//! Random numbers that a seed repeats. Everything random in the simulator comes from here. It is our
-//! own code, so that a seed stays the same run whatever version of a library is used.
+//! Random numbers that a seed repeats. Everything random in the simulator comes from here. It is
+//! our own code, so that a seed stays the same run whatever version of a library is used.
 
 /// SplitMix64.
 #[derive(Clone, Debug)]

@@ -56,8 +56,8 @@ pub trait FieldType: Pod + Send + Sync + sealed::Sealed {
     const NULLABLE: bool;
 }
 
-/// A [`FieldType`] with a value that is reserved for null, so that it can be [`Nullable`](crate::Nullable): all but
-/// `Nullable` itself.
+/// A [`FieldType`] with a value that is reserved for null, so that it can be
+/// [`Nullable`](crate::Nullable): all but `Nullable` itself.
 #[diagnostic::on_unimplemented(message = "`{Self}` cannot be nullable")]
 pub trait NullValue: FieldType {
     /// The value that means null in a nullable field.

@@ -6,14 +6,15 @@ use crate::error::{Result, fail};
 use crate::record::Row;
 
 impl<'t> Table<'t, Dyn> {
-    /// The row with a key that is given in stored form: the leading bytes of its record. In a table without a
-    /// key, the number of the row as eight little-endian bytes. O(log n).
+    /// The row with a key that is given in stored form: the leading bytes of its record. In a table
+    /// without a key, the number of the row as eight little-endian bytes. O(log n).
     ///
     /// ```
     /// # use drystone::{Database, Dyn, RowBuf, Schema, Value};
     /// # let schema: Schema = "id: u32 key, n: i32".parse()?;
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_dyn_table("t", &schema)?.insert(&RowBuf::from_values(&schema, [7, 8])?))?;
+    /// # let row = RowBuf::from_values(&schema, [7, 8])?;
+    /// # db.update(|tx| tx.create_dyn_table("t", &schema)?.insert(&row))?;
     /// let table = db.table::<Dyn>("t")?;
     /// let row = table.as_table().get_stored(&7u32.to_le_bytes())?.unwrap();
     /// assert_eq!(row.get("n")?, 8);
@@ -21,8 +22,8 @@ impl<'t> Table<'t, Dyn> {
     /// ```
     ///
     /// # Errors
-    /// `Value` if it is not as many bytes as the key has; `Corrupt` if a page on the way does not match its
-    /// checksum.
+    /// `Value` if it is not as many bytes as the key has; `Corrupt` if a page on the way does not
+    /// match its checksum.
     #[inline]
     pub fn get_stored(&self, key: &[u8]) -> Result<Option<Row<'t>>> {
         let width = self.stored_key_width();
@@ -32,8 +33,24 @@ impl<'t> Table<'t, Dyn> {
         self.reader().find(key)?.map(|record| Row::new(self.schema(), record)).transpose()
     }
 
-    /// The records with these keys, which are given in stored form, side by side. `found` gets each record, or
-    /// `None`, in the order of the keys. See [`get_many`](Table::get_many).
+    /// The records with these keys, which are given in stored form, side by side. `found` gets each
+    /// record, or `None`, in the order of the keys. See [`get_many`](Table::get_many).
+    ///
+    /// ```
+    /// # use drystone::{Database, Dyn, RowBuf, Schema};
+    /// # let schema: Schema = "id: u32 key, n: i32".parse()?;
+    /// # let db = Database::in_memory()?;
+    /// # let row = RowBuf::from_values(&schema, [7, 8])?;
+    /// # db.update(|tx| tx.create_dyn_table("t", &schema)?.insert(&row))?;
+    /// let keys = [7_u32, 9].map(u32::to_le_bytes).concat();
+    /// let mut found = Vec::new();
+    /// db.table::<Dyn>("t")?.as_table().get_many_stored(&keys, |record| {
+    ///     found.push(record.is_some());
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(found, [true, false]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`get_stored`](Table::get_stored), and what `found` returns.

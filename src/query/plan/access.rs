@@ -208,8 +208,8 @@ fn minus_infinity(class: Class) -> Vec<u8> {
     }
 }
 
-/// The highest stored float up to this ordinal in the order of the tree. -0.0 has the ordinal of 0.0,
-/// and the ordinal that its bits would have, one lower, is that of no float.
+/// The highest stored float up to this ordinal in the order of the tree. -0.0 has the ordinal of
+/// 0.0, and the ordinal that its bits would have, one lower, is that of no float.
 fn highest(class: Class, ordinal: &[u8]) -> Vec<u8> {
     let mut stored = Vec::with_capacity(ordinal.len());
     class.write_stored(ordinal, &mut stored);
