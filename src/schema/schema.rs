@@ -119,7 +119,8 @@ impl Schema {
     ///
     /// # Errors
     /// [`FieldNotFound`](ErrorKind::FieldNotFound) if there is no such field;
-    /// [`Schema`](ErrorKind::Schema) if it is not an enumeration, and as for [`EnumNames::append`].
+    /// [`Schema`](ErrorKind::Schema) if it is not an enumeration, and as for
+    /// [`append`](super::EnumNames::append).
     pub fn append_names<S: AsRef<str>>(
         &self,
         field: &str,

@@ -9,7 +9,7 @@ use crate::error::{Result, fail};
 /// The type of a field. Every type has a fixed width. Values are stored little-endian and
 /// unaligned.
 ///
-/// The text form is what [`Display`](fmt::Display) prints and [`FromStr`] reads:
+/// The text form is what [`Display`](fmt::Display) prints and [`FromStr`](std::str::FromStr) reads:
 ///
 /// ```
 /// use drystone::{Number, Type};
