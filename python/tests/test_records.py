@@ -106,6 +106,36 @@ def test_frozen_records_have_a_hash() -> None:
     assert ds.Table(Key, [(1, "x")])[0] == Key(1, "x")
 
 
+def test_frozen_records_are_frozen_in_tables_too() -> None:
+    class Key(ds.Record, frozen=True):
+        a: ds.i32
+
+    class Keyed(ds.Record, frozen=True):
+        a: ds.i32 = ds.key()
+        b: ds.i32 = 0
+
+    table = ds.Table(Key, [(1,), (2,)])
+    row = table[0]
+    for change in (lambda: setattr(row, "a", 5), lambda: row.__setitem__("a", 5), lambda: row.__setitem__(0, 5)):
+        with pytest.raises(AttributeError, match="frozen=True"):
+            change()
+    assert row in {Key(1)} and hash(row) == hash(Key(1))
+    # A whole row is replaced, and the row in hand takes its value along.
+    table[0] = Key(7)
+    assert table[0] == Key(7) and row == Key(1) and hash(row) == hash(Key(1))
+    with pytest.raises(AttributeError, match="frozen=True"):
+        row.a = 5
+    keyed = ds.Table(Keyed, [(1, 2)])
+    with pytest.raises(AttributeError, match="frozen=True"):
+        keyed[1].b = 5
+    keyed[1] = Keyed(1, 5)
+    assert hash(keyed[1]) == hash(Keyed(1, 5))
+    with ds.memory() as db:
+        db.create("t", Keyed, load=[(1, 2)])
+        with db.write() as tx, pytest.raises(AttributeError, match="frozen=True"):
+            tx.t[1].b = 5
+
+
 def test_pickle_and_copy(cities: Any) -> None:
     for row in (Point(1, 2, 3), ds.Table(Point, [(1, 2, 3)])[0], cities[5]):
         back = pickle.loads(pickle.dumps(row))
