@@ -43,6 +43,7 @@ def test_a_record_is_used_like_a_named_tuple() -> None:
     x, y, z = p
     assert (x, y, z) == (p.x, p[1], p["z"]) == (1, 2, 3)
     assert p[-1] == 3 and p[:2] == (1, 2) and len(p) == 3 and list(p) == [1, 2, 3] and 2 in p
+    assert list(reversed(p)) == [3, 2, 1] == list(reversed(ds.Table(Point, [p])[0]))
     assert p._asdict() == {"x": 1, "y": 2, "z": 3} and p._replace(x=9) == Point(9, 2, 3)
     assert Point._make([4, 5]) == Point(4, 5, 0) and Point._fields == ("x", "y", "z")
     assert repr(p) == "Point(x=1, y=2, z=3)"
