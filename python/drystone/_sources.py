@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import repeat
 from typing import Any, Iterator
 
 from . import _drystone as core
@@ -95,18 +96,19 @@ def load_table(
             csv = _csv_options(str(getattr(source, "name", "")), options)
             _no_more(options)
             return int(table._load_csv(source, csv, how)[0])
+        ignore_unknown = bool(options.pop("ignore_unknown", False))
         _no_more(options)
         layout = table._layout
         if isinstance(source, core.ListTable) and _same_bytes(source._layout, layout):
             return int(table._load_bytes(source._bytes(0, len(source)), how)[0])
         if _is_array(source):
-            packed = packed_array(table.record_class, source)
+            packed = packed_array(table.record_class, source, ignore_unknown)
             if packed is not None:
                 return int(table._load_bytes(packed, how)[0])
-            return int(table._load_records(_array_rows(table.record_class, source), how)[0])
+            return int(table._load_records(_array_rows(table.record_class, source, ignore_unknown), how)[0])
         if hasattr(source, "__arrow_c_stream__"):
-            return int(table._load_stream(_stream_for(source, layout), how)[0])
-        return int(table._load_records(_rows_of(source, layout), how)[0])
+            return int(table._load_stream(_stream_for(source, layout), ignore_unknown, how)[0])
+        return int(table._load_records(_rows_of(source, table.record_class, ignore_unknown), how)[0])
 
 
 def _same_bytes(one: Any, other: Any) -> bool:
@@ -117,30 +119,33 @@ def _same_bytes(one: Any, other: Any) -> bool:
     return bool(plain(one) == plain(other))
 
 
-def extend_list(table: Any, source: Any) -> None:
+def extend_list(table: Any, source: Any, progress: bool, on_progress: Any, options: dict[str, Any]) -> None:
     """Appends to a list in memory."""
     layout = table._layout
     if (
         _is_path(source)
         or hasattr(source, "read")
-        or hasattr(source, "__arrow_c_stream__")         and not isinstance(source, core.ListTable)
+        or hasattr(source, "__arrow_c_stream__")
+        and not isinstance(source, core.ListTable)
         and not _is_array(source)
     ):
-        table._extend_bytes(_by_table(table.record_class, source))
+        table._extend_bytes(_by_table(table.record_class, source, progress, on_progress, options))
         return
+    ignore_unknown = bool(options.pop("ignore_unknown", False))
+    _no_more(options)
     if isinstance(source, core.ListTable) and _same_bytes(source._layout, layout):
         table._extend_bytes(source._bytes(0, len(source)))
         return
     if _is_array(source):
-        packed = packed_array(table.record_class, source)
+        packed = packed_array(table.record_class, source, ignore_unknown)
         if packed is not None:
             table._extend_bytes(packed)
             return
-        source = _array_rows(table.record_class, source)
-    table._extend_records(_rows_of(source, layout))
+        source = _array_rows(table.record_class, source, ignore_unknown)
+    table._extend_records(_rows_of(source, table.record_class, ignore_unknown))
 
 
-def _by_table(kind: Any, source: Any) -> Any:
+def _by_table(kind: Any, source: Any, progress: bool, on_progress: Any, options: dict[str, Any]) -> Any:
     """The packed records of a source that the library reads, by way of a table in memory."""
     from ._tables import TxTable, _without_key
 
@@ -148,25 +153,86 @@ def _by_table(kind: Any, source: Any) -> Any:
     kind = _without_key(kind)
     transaction._create("records", kind, None)
     table = TxTable._open(transaction, "records", kind)
-    load_table(table, source, "error", False, False, None, {})
+    load_table(table, source, "error", False, progress, on_progress, options)
     return table._bytes(0, len(table))
 
 
-def _rows_of(source: Any, layout: Any) -> Any:
-    """An iterable of records, of a dict of columns too."""
+def _rows_of(source: Any, kind: Any, ignore_unknown: bool = False) -> Any:
+    """An iterable of records, of a dict of columns or of records by their keys too."""
+    layout = kind.__layout__
     if isinstance(source, dict) or (hasattr(source, "keys") and not hasattr(source, "__layout__") and not hasattr(source, "_layout")):
-        columns = []
-        for name in layout.names:
-            if name not in source:
-                raise WrongType(f"there is no column '{name}' in what is loaded")
-            column = source[name]
-            columns.append(column.tolist() if hasattr(column, "tolist") else column)
-        if len({len(column) for column in columns}) > 1:
-            raise BadValue("the columns have different lengths")
-        return zip(*columns)
+        if layout.is_keyed and _is_by_key(source, layout):
+            return _rows_by_key(source, kind)
+        return _rows_of_columns(source, layout, ignore_unknown)
     if hasattr(source, "values") and hasattr(source, "_layout"):
         return source.values() if source._layout.is_keyed else iter(source)
     return source
+
+
+def _rows_of_columns(source: Any, layout: Any, ignore_unknown: bool) -> Iterator[tuple[Any, ...]]:
+    unknown = [name for name in source.keys() if name not in layout.names]
+    if unknown and not ignore_unknown:
+        raise BadValue(
+            f"no field for column {unknown[0]!r}; the columns are {', '.join(map(str, source.keys()))}, the fields are "
+            f"{', '.join(layout.names)}; add fields, remove the columns, or give ignore_unknown=True to have such "
+            "columns ignored"
+        )
+    columns: dict[str, Any] = {}
+    for name in layout.names:
+        if name not in source:
+            continue
+        column = source[name]
+        if hasattr(column, "tolist"):
+            column = column.tolist()
+        if isinstance(column, (str, bytes)) or not hasattr(column, "__len__") or not hasattr(column, "__iter__"):
+            raise WrongType(
+                f"column '{name}' is {column!r}: a dict that is loaded has columns, which are sequences, as in "
+                f"{{{name!r}: [...]}}; for one record, give a list with the dict in it"
+            )
+        columns[name] = column
+    if len({len(column) for column in columns.values()}) > 1:
+        lengths = ", ".join(f"'{name}' has {len(column)}" for name, column in columns.items())
+        raise BadValue(f"the columns have different lengths: {lengths}")
+    if not columns:
+        return iter(())
+    rows = len(next(iter(columns.values())))
+    return zip(*(columns[name] if name in columns else _default_column(layout, name, rows) for name in layout.names))
+
+
+def _default_column(layout: Any, name: str, rows: int) -> Iterator[Any]:
+    """What a column that is missing holds: the default of its field, or nulls."""
+    at = layout.names.index(name)
+    has_default, default, factory = layout.defaults()[at]
+    if factory is not None:
+        return (factory() for _ in range(rows))
+    if not has_default and not layout.described()[at][2]:
+        raise WrongType(f"there is no column '{name}' in what is loaded, and the field has no default and is not nullable")
+    return repeat(default if has_default else None, rows)
+
+
+def _is_by_key(source: Any, layout: Any) -> bool:
+    """Whether a mapping has records by their keys, and not columns by the names of fields."""
+    for key, record in source.items():
+        if not isinstance(key, str) or isinstance(record, (core.Row, dict)):
+            return True
+        return all(hasattr(record, name) for name in layout.names)
+    return False
+
+
+def _rows_by_key(source: Any, kind: Any) -> Iterator[Any]:
+    from ._tables import ListTable
+
+    keys = sum(field[3] for field in kind.__layout__.described())
+    for key, record in source.items():
+        if not isinstance(record, core.Row):
+            # One of the class, however the record is given.
+            one = ListTable._make(kind)
+            one.append(record)
+            record = one[0]
+        own = record[0] if keys == 1 else record[:keys]
+        if own != key:
+            raise BadValue(f"the record has the key {own!r}, not {key!r}")
+        yield record
 
 
 def _stream_for(source: Any, layout: Any) -> Any:
@@ -204,17 +270,19 @@ class _Progress:
 # ---- arrays of NumPy -----------------------------------------------------------------------------
 
 
-def _array_columns(kind: Any, array: Any) -> dict[str, Any]:
+def _array_columns(kind: Any, array: Any, ignore_unknown: bool) -> dict[str, Any]:
+    """The columns that an array has. Those of fields with a default, and of nullable ones, may be missing."""
     layout = kind.__layout__
     if array.dtype.names is not None:
         array = array.reshape(-1)
-        missing = [name for name in layout.names if name not in array.dtype.names]
+        given = [name for name in layout.names if name in array.dtype.names]
         unknown = [name for name in array.dtype.names if name not in layout.names]
-        if missing or unknown:
+        if not given or unknown and not ignore_unknown:
             raise WrongType(
-                f"the array has the fields {', '.join(array.dtype.names)}, and {kind.__name__} has {', '.join(layout.names)}"
+                f"the array has the fields {', '.join(array.dtype.names)}, and {kind.__name__} has "
+                f"{', '.join(layout.names)}; ignore_unknown=True ignores fields of the array that are too many"
             )
-        return {name: array[name] for name in layout.names}
+        return {name: array[name] for name in given}
     if array.ndim == 1 and len(layout.names) == 1:
         return {layout.names[0]: array}
     if array.ndim == 2 and array.shape[1] == len(layout.names):
@@ -224,12 +292,16 @@ def _array_columns(kind: Any, array: Any) -> dict[str, Any]:
     )
 
 
-def _array_rows(kind: Any, array: Any) -> Iterator[tuple[Any, ...]]:
-    columns = _array_columns(kind, array)
-    return zip(*(column.tolist() if column.dtype.kind not in "M" else column for column in columns.values()))
+def _array_rows(kind: Any, array: Any, ignore_unknown: bool) -> Iterator[tuple[Any, ...]]:
+    # Times stay those of NumPy: as objects of Python they would have no time zone.
+    columns = {
+        name: list(column) if column.dtype.kind == "M" else column
+        for name, column in _array_columns(kind, array, ignore_unknown).items()
+    }
+    return _rows_of_columns(columns, kind.__layout__, False)
 
 
-def packed_array(kind: Any, array: Any) -> Any:
+def packed_array(kind: Any, array: Any, ignore_unknown: bool) -> Any:
     """The packed records of an array, or None where each value has to be looked at in Python."""
     import numpy
 
@@ -244,7 +316,10 @@ def packed_array(kind: Any, array: Any) -> Any:
     is_exact = array.dtype == dtype and masks is None and array.ndim == 1
     if is_exact and not any(_must_look(type, nullable) for _, type, nullable, *_ in described):
         return numpy.ascontiguousarray(array).view("u1")
-    columns = _array_columns(kind, array)
+    columns = _array_columns(kind, array, ignore_unknown)
+    if len(columns) < len(described):
+        # Defaults are filled in row by row.
+        return None
     rows = len(next(iter(columns.values())))
     made = numpy.zeros(rows, dtype)
     for name, type, nullable, *_ in described:

@@ -228,7 +228,7 @@ class ListTable(Table, core.ListTable):  # type: ignore[misc]
         stream."""
         from ._sources import extend_list
 
-        extend_list(self, rows)
+        extend_list(self, rows, progress, on_progress, options)
 
     def __iadd__(self, rows: Any) -> Any:
         self.extend(rows)
@@ -471,7 +471,7 @@ class TxTable(_Shared, core.TxTable):  # type: ignore[misc]
         DataFrame, an Arrow stream, or an iterable of records, tuples or dicts. Returns how many were read.
 
         `on_duplicate` says what to do with a second row of one key: "error", "first" or "last" wins.
-        `replace=True` takes all old rows away. `on_progress` is called with the number of records read;
+        `ignore_unknown=True` skips columns that are no fields. `replace=True` takes all old rows away. `on_progress` is called with the number of records read;
         `progress=True` shows them with tqdm where it is installed. After an error the table is as it was.
         """
         from ._sources import load_table

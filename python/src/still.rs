@@ -107,11 +107,20 @@ pub(crate) fn check_schema(
         return Ok(());
     }
     let message = format!(
-        "table {table:?} has the schema `{schema}`; the class {} has `{}`",
+        "table {table:?} has the schema `{schema}`; the class {} has `{}`. {}",
         class.name()?,
-        info.schema
+        info.schema,
+        take_again(table)
     );
     Err(raise(py, Class::Type, message))
+}
+
+/// What to do with a handle of a table whose schema was changed.
+fn take_again(table: &str) -> String {
+    let is_name = !table.starts_with(|first: char| first.is_ascii_digit())
+        && table.chars().all(|one| one.is_ascii_alphanumeric() || one == '_');
+    let expression = if is_name { format!("db.{table}") } else { format!("db[{table:?}]") };
+    format!("If the schema was changed, take `{expression}` again: it then has rows of a class that fits")
 }
 
 /// Hands on the values of a key; `None` where this cannot be a key of such a table.

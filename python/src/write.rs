@@ -706,9 +706,10 @@ impl TxTable {
         &self,
         py: Python<'_>,
         stream: &Bound<'_, PyCapsule>,
+        ignore_unknown: bool,
         how: LoadHow,
     ) -> PyResult<(u64, u64)> {
-        let reader = crate::arrow::source(py, stream, &self.info().schema)?;
+        let reader = crate::arrow::source(py, stream, &self.info().schema, ignore_unknown)?;
         self.load(py, reader, how)
     }
 }

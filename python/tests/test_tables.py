@@ -69,6 +69,86 @@ def test_every_source(rows: Any, tmp_path: Any, db: Any) -> None:
         assert [ds.astuple(row) for row in ds.Table(Point, source)] == rows, name
 
 
+class Partly(ds.Record):
+    id: ds.u32 = ds.key()
+    x: ds.i32
+    s: ds.Str[4] | None  # type: ignore[valid-type]
+    n: ds.i32 = 7
+    m: ds.i32 = ds.field(default_factory=lambda: 8)
+
+
+def test_columns_that_are_missing_have_defaults(db: Any) -> None:
+    whole = [(1, 3, None, 7, 8), (2, 4, None, 7, 8)]
+    array = np.array([(1, 3), (2, 4)], [("id", "u4"), ("x", "i4")])
+    for source in ({"id": [1, 2], "x": [3, 4]}, {"x": array["x"], "id": array["id"]}, array):
+        assert [ds.astuple(row) for row in ds.Table(Partly, source).values()] == whole
+        assert [ds.astuple(row) for row in db.create("t", Partly, load=source, replace=True).rows] == whole
+    plain = ds.make_record("Plain", [("x", ds.i32), ("n", ds.i32, 7)])
+    assert [ds.astuple(row) for row in ds.Table(plain, {"x": [1]})] == [(1, 7)]
+    assert len(ds.Table(plain, {})) == 0
+    with pytest.raises(TypeError, match="no column 'x'.*no default"):
+        ds.Table(plain, {"n": [1]})
+    with pytest.raises(ValueError, match="'x' has 1, 'n' has 2"):
+        ds.Table(plain, {"n": [1, 2], "x": [1]})
+
+
+def test_columns_that_are_no_fields(db: Any, tmp_path: Any) -> None:
+    plain = ds.make_record("Plain", "x y", ds.i32)
+    array = np.array([(1, 2, 3)], [("x", "i4"), ("y", "i4"), ("z", "i4")])
+    csv = tmp_path / "rows.csv"
+    csv.write_text("x,y,z\n1,2,3\n")
+    frame = pd.DataFrame({name: array[name] for name in "xyz"})
+    for source in ({"x": [1], "y": [2], "z": [3]}, array, csv, frame, pl.DataFrame({"x": [1], "y": [2], "z": [3]})):
+        for make in (
+            lambda **how: ds.Table(plain, source, **how),
+            lambda **how: db.create("t", plain, load=source, replace=True, **how),
+        ):
+            with pytest.raises((ValueError, TypeError), match="ignore_unknown=True"):
+                make()
+            assert [ds.astuple(row) for row in make(ignore_unknown=True)] == [(1, 2)]
+    with pytest.raises(TypeError, match="unknown options on_duplicate"):
+        ds.Table(plain, [(1, 2)], on_duplicate="last")
+
+
+def test_duplicate_keys_name_the_option(db: Any) -> None:
+    keyed = ds.make_record("Keyed", "id: u32 key, x: i32")
+    rows = [(1, 2), (1, 3)]
+    for source in (rows, pd.DataFrame({"id": [1, 1], "x": [2, 3]}), {"id": [1, 1], "x": [2, 3]}):
+        with pytest.raises(ValueError, match='comes twice: .*; on_duplicate="first" or on_duplicate="last" keeps one'):
+            db.create("t", keyed, load=source, replace=True)
+        assert db.create("t", keyed, load=source, on_duplicate="last", replace=True)[1].x == 3
+    with db.write() as tx, pytest.raises(ValueError, match="in the table already; on_duplicate="):
+        tx.t.load([(1, 5)])
+
+
+def test_a_handle_of_an_older_schema_says_what_to_do(db: Any) -> None:
+    handle = db.create("q", ds.make_record("Old", "x: i32"), load=[(1,)])
+    odd = db.create("q 2", ds.make_record("Old", "x: i32"), load=[(1,)])
+    with db.write() as tx:
+        tx.q.add_field("y", ds.i32, default=5)
+        tx["q 2"].add_field("y", ds.i32, default=5)
+    with pytest.raises(TypeError, match="take `db.q` again"):
+        handle[0]
+    with pytest.raises(TypeError, match=r'take `db\["q 2"\]` again'):
+        len(odd)
+    assert ds.astuple(db.q[0]) == (1, 5)
+
+
+def test_records_by_their_keys_are_loaded() -> None:
+    keyed = ds.make_record("Keyed", [("id", ds.u32, ds.key()), ("x", ds.i32), ("s", ds.Str[4] | None, None)])
+    text = ds.make_record("Text", [("id", ds.Str[4], ds.key()), ("x", ds.i32)])
+    pair = ds.make_record("Pair", "a: u8 key, b: u8 key, x: i32")
+    table = ds.Table(keyed, {1: keyed(1, 5), 2: (2, 6), 3: {"id": 3, "x": 7}})
+    assert [row.x for row in table.values()] == [5, 6, 7]
+    assert ds.Table(keyed, dict(table.items())) == table == ds.Table(keyed, table)
+    assert ds.Table(text, {"id": text("id", 1), "b": ("b", 2)})["b"].x == 2
+    assert ds.Table(pair, {(1, 2): (1, 2, 3)})[1, 2].x == 3
+    with pytest.raises(ValueError, match="the record has the key 1, not 2"):
+        ds.Table(keyed, {2: keyed(1, 5)})
+    with pytest.raises(TypeError, match="column 'id' is 1: .*columns, which are sequences.*for one record"):
+        ds.Table(keyed, {"id": 1, "x": 3, "s": "a"})
+
+
 def test_inference(rows: Any, tmp_path: Any, db: Any) -> None:
     for name in ("array", "pandas", "polars", "arrow", "csv", "csv.gz", "parquet", "npy", "table"):
         source = sources(rows, tmp_path)[name]
@@ -85,7 +165,7 @@ def test_inference(rows: Any, tmp_path: Any, db: Any) -> None:
     ("array", "error"),
     [
         (np.array([(1, 2, 2**31)], [("x", "<i4"), ("y", "<i4"), ("z", "<i8")]), OverflowError),
-        (np.array([(1, 2)], [("x", "<i4"), ("y", "<i4")]), TypeError),
+        (np.array([(1, 2)], [("x", "<i4"), ("z", "<i4")]), TypeError),
         (np.array([(1, 2, 0.5)], [("x", "<i4"), ("y", "<i4"), ("z", "<f8")]), TypeError),
         (np.zeros((3, 2), "i4"), TypeError),
         (np.ma.MaskedArray(np.zeros(1, FLAT), mask=[(True, False, False)]), ValueError),
