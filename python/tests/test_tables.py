@@ -149,6 +149,40 @@ def test_records_by_their_keys_are_loaded() -> None:
         ds.Table(keyed, {"id": 1, "x": 3, "s": "a"})
 
 
+def test_what_dicts_and_lists_can_do(db: Any) -> None:
+    keyed = ds.make_record("Keyed", "id: u32 key, x: i32")
+    one = ds.Table(keyed, [(1, 10), (2, 20)])
+    two = ds.Table(keyed, [(2, 21), (3, 30)])
+    both = one | two
+    assert [ds.astuple(row) for row in both.values()] == [(1, 10), (2, 21), (3, 30)]
+    assert [row.x for row in one.values()] == [10, 20] and both == one | {2: (2, 21), 3: keyed(3, 30)}
+    assert [row.x for row in ({2: keyed(2, 5), 4: keyed(4, 40)} | one).values()] == [10, 20, 40]
+    held = one
+    held |= two
+    assert held is one and one == both
+    with pytest.raises(TypeError):
+        one | 5
+    of_db = db.create("t", keyed, load=both)
+    with db.write() as tx:
+        of_tx = tx.t
+        of_tx |= {9: keyed(9, 90)}
+        for keys in (of_tx.keys(), one.keys(), of_db.keys()):
+            assert keys & {1, 8} == {1} == {1, 8} & keys and {8, 1} - keys == {8} and 1 in keys and 8 not in keys
+            assert keys - {1, 9} == {2, 3} and keys | {7} >= {1, 2, 3, 7} and (keys ^ {1, 2, 3}) in (set(), {9})
+        assert one.keys() == {1, 2, 3} and one.keys() <= of_tx.keys() and one.keys().isdisjoint({4})
+    assert (1, keyed(1, 10)) in one.items() and (1, keyed(1, 11)) not in one.items()
+    with pytest.raises(TypeError):
+        of_db.values() & {1}
+
+    points = ds.Table(Point, [(1, 2), (3, 4)])
+    assert 2 * points == points * 2 == points + points and len(0 * points) == 0
+    same = points
+    same *= 2
+    assert same is points and len(points) == 4 and points[2] == points[0]
+    same *= 0
+    assert same is points and len(points) == 0
+
+
 def test_inference(rows: Any, tmp_path: Any, db: Any) -> None:
     for name in ("array", "pandas", "polars", "arrow", "csv", "csv.gz", "parquet", "npy", "table"):
         source = sources(rows, tmp_path)[name]
