@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from itertools import repeat
 from typing import Any, Iterator
 
@@ -215,7 +216,8 @@ def _is_by_key(source: Any, layout: Any) -> bool:
     for key, record in source.items():
         if not isinstance(key, str) or isinstance(record, (core.Row, dict)):
             return True
-        return all(hasattr(record, name) for name in layout.names)
+        is_column = hasattr(record, "__len__") and not hasattr(record, "_fields")
+        return not is_column and all(hasattr(record, name) for name in layout.names)
     return False
 
 
@@ -466,7 +468,112 @@ def infer(name: str, source: Any, key: Any, options: dict[str, Any]) -> tuple[An
             source = pyarrow.table(source)
         fields = core.infer_stream(source.__arrow_c_stream__(), enums)
         return _keyed(name, _enums([_Spec(field, type, nullable) for field, type, nullable in fields]), keys), source
-    raise WrongType("the fields cannot be told from an iterable; give a record class")
+    if not hasattr(source, "keys"):
+        source = list(source)
+        if source and isinstance(source[0], core.Row):
+            kind = type(source[0])
+            return (_with_key(kind, keys) if keys else kind), [core.asdict(row) for row in source] if keys else source
+    columns = _columns_of(source)
+    return _keyed(name, [_spec_of(field, values) for field, values in columns.items()], keys), columns
+
+
+def _columns_of(source: Any) -> dict[str, Any]:
+    """The columns of what Python objects hold: of a dict of columns, of dicts, of objects with fields."""
+    columns: dict[str, Any]
+    if hasattr(source, "keys"):
+        given = {name: source[name] for name in source.keys()}
+        for name, column in given.items():
+            if isinstance(column, (str, bytes)) or not hasattr(column, "__len__") or not hasattr(column, "__iter__"):
+                raise WrongType(f"column {name!r} is {column!r}: a dict that is loaded has columns, which are sequences")
+        if len({len(column) for column in given.values()}) > 1:
+            raise BadValue("the columns have different lengths")
+        for name, column in given.items():
+            is_time = getattr(getattr(column, "dtype", None), "kind", "") == "M"
+            given[name] = column.tolist() if hasattr(column, "tolist") and not is_time else list(column)
+        columns = given
+    else:
+        columns = {}
+        rows = 0
+        for rows, one in enumerate(source, 1):
+            fields = one if isinstance(one, dict) else {field: getattr(one, field) for field in _field_names(one, rows)}
+            for name, value in fields.items():
+                column = columns.setdefault(name, [])
+                # Rows before this one that did not have the field.
+                column += [None] * (rows - 1 - len(column))
+                column.append(value)
+        for column in columns.values():
+            column += [None] * (rows - len(column))
+    if not columns:
+        raise WrongType("there are no rows to infer the fields from; give a record class")
+    for name in columns:
+        if not isinstance(name, str):
+            raise WrongType(f"{name!r} is no name of a field; give a record class")
+    return columns
+
+
+def _field_names(one: Any, row: int) -> Any:
+    names = getattr(one, "_fields", None) or getattr(one, "__dataclass_fields__", None) or getattr(one, "__struct_fields__", None)
+    if names is None and hasattr(type(one), "__attrs_attrs__"):
+        names = [field.name for field in type(one).__attrs_attrs__]
+    if names is None:
+        raise WrongType(
+            f"record {row} is of type {type(one).__name__}, which does not tell the names of its fields; give a record class"
+        )
+    return names
+
+
+_INTEGERS = (("i64", -(2**63), 2**63 - 1), ("u64", 0, 2**64 - 1), ("i128", -(2**127), 2**127 - 1), ("u128", 0, 2**128 - 1))
+
+
+def _spec_of(name: str, values: list[Any]) -> Any:
+    """The field that holds these values: numbers take 64 bits, a text is as wide as the longest one."""
+    from ._records import _is_enum, _Spec, _type_of
+
+    present = [value for value in values if value is not None and type(value).__name__ not in ("NAType", "NaTType")]
+    nullable = len(present) < len(values)
+    kinds = {type(value) for value in present}
+    if not kinds:
+        raise WrongType(f"field '{name}': there are no values, so its type cannot be told; give a record class")
+
+    def all_are(*classes: Any) -> bool:
+        return all(issubclass(kind, classes) for kind in kinds)
+
+    text = ""
+    if len(kinds) == 1 and _is_enum(next(iter(kinds))):
+        spec = _type_of(name, next(iter(kinds)))
+        spec.nullable = nullable
+        return spec
+    if all(kind.__name__ in ("bool", "bool_") for kind in kinds):
+        text = "bool"
+    elif all(hasattr(kind, "__index__") for kind in kinds):
+        low, high = min(int(value) for value in present), max(int(value) for value in present)
+        # One value of the type means null.
+        fits = [type for type, least, most in _INTEGERS if least + nullable <= low and high <= most - nullable]
+        if not fits:
+            raise Overflow(f"field '{name}': {low} and {high} do not fit one type of integers")
+        text = fits[0]
+    elif all(hasattr(kind, "__index__") or hasattr(kind, "is_integer") and hasattr(kind, "hex") for kind in kinds):
+        text = "f64"
+    elif all_are(str):
+        text = f"str[{max(1, max(len(value.encode('utf-8', 'surrogatepass')) for value in present))}]"
+    elif all_are(bytes) and len({len(value) for value in present}) == 1 and present[0]:
+        text = f"bytes[{len(present[0])}]"
+    elif all_are(tuple, list) and len({len(value) for value in present}) == 1 and present[0]:
+        element = _spec_of(name, [number for value in present for number in value])
+        if element.type[0] in "iuf" and not element.nullable:
+            text = f"{element.type}[{len(present[0])}]"
+    elif "datetime" in sys.modules and all_are(sys.modules["datetime"].datetime):
+        text = "timestamp"
+    elif "datetime" in sys.modules and kinds == {sys.modules["datetime"].date}:
+        text = "date"
+    elif all(kind.__name__ == "datetime64" for kind in kinds):
+        text = "timestamp"
+    elif all((kind.__module__, kind.__name__) == ("uuid", "UUID") for kind in kinds):
+        text = "uuid"
+    if not text:
+        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise WrongType(f"field '{name}': no type holds these values, which are of type {names}; give a record class")
+    return _Spec(name, text, nullable)
 
 
 def _enums(specs: Any) -> Any:

@@ -195,6 +195,59 @@ def test_inference(rows: Any, tmp_path: Any, db: Any) -> None:
         db.create("other")
 
 
+def test_inference_from_objects_of_python(db: Any) -> None:
+    import dataclasses
+    import uuid
+    from typing import NamedTuple
+
+    def made(load: Any, **how: Any) -> Any:
+        return db.create("t", load=load, replace=True, **how)
+
+    when = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
+    one = {"a": 1, "b": 0.5, "c": True, "s": "äb", "raw": b"xy", "day": datetime.date(2024, 1, 1), "at": when}
+    one |= {"id": uuid.uuid4(), "side": Side.BUY, "v": (1.0, 2), "big": 2**64 - 1}
+    table = made([one])
+    assert table.schema == (
+        "a: i64, b: f64, c: bool, s: str[3], raw: bytes[2], day: date, at: timestamp, id: uuid, "
+        "side: enum[buy, sell], v: f64[2], big: u64"
+    )
+    assert ds.asdict(table[0]) == one
+    assert made([{"a": 1}]).schema == "a: i64"
+    # Missing in one row, None in another.
+    rows = [{"a": 1}, {"a": 2, "b": "x"}, {"b": None, "a": 2.5}]
+    table = made(iter(rows))
+    assert table.schema == "a: f64, b: str[1]?" and [row.b for row in table] == [None, "x", None]
+    keyed = made([{"x": 5, "id": 2}, {"x": 6, "id": 1}], key="id")
+    assert list(keyed) == [1, 2] and keyed[1].x == 6
+    assert [ds.astuple(row) for row in made({"count": [1, 2], "index": np.array([3, 4])}, key="index").rows] == [(3, 1), (4, 2)]
+
+    @dataclasses.dataclass
+    class D:
+        x: int
+        name: str
+
+    class N(NamedTuple):
+        x: int
+        name: str
+
+    for kind in (D, N):
+        table = made([kind(1, "a"), kind(2, "bcd")])
+        assert table.schema == "x: i64, name: str[3]" and table[1].name == "bcd"
+    record = ds.make_record("R", [("x", ds.i8), ("name", ds.Str[9])])
+    assert made([record(1, "a")]).schema == "x: i8, name: str[9]"
+    assert ds.astuple(made([record(1, "a")], key="name")["a"]) == ("a", 1)
+    for bad, text in (
+        ([(1, 2)], "record 1 is of type tuple"),
+        ([], "no rows"),
+        ([{"a": None}], "field 'a': there are no values"),
+        ([{"a": 1}, {"a": "x"}], "field 'a': .*int, str"),
+        ({"a": 1}, "column 'a' is 1: .*sequences"),
+        ([{1: 1}], "1 is no name"),
+    ):
+        with pytest.raises(TypeError, match=text):
+            made(bad)
+
+
 @pytest.mark.parametrize(
     ("array", "error"),
     [
