@@ -167,6 +167,11 @@ def _rows_of(source: Any, kind: Any, ignore_unknown: bool = False) -> Any:
         return _rows_of_columns(source, layout, ignore_unknown)
     if hasattr(source, "values") and hasattr(source, "_layout"):
         return source.values() if source._layout.is_keyed else iter(source)
+    if ignore_unknown:
+        names = set(layout.names)
+        return (
+            {name: value for name, value in one.items() if name in names} if isinstance(one, dict) else one for one in source
+        )
     return source
 
 

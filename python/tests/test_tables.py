@@ -106,6 +106,7 @@ def test_columns_that_are_no_fields(db: Any, tmp_path: Any) -> None:
             with pytest.raises((ValueError, TypeError), match="ignore_unknown=True"):
                 make()
             assert [ds.astuple(row) for row in make(ignore_unknown=True)] == [(1, 2)]
+    assert [ds.astuple(row) for row in ds.Table(plain, [{"x": 1, "y": 2, "z": 3}], ignore_unknown=True)] == [(1, 2)]
     with pytest.raises(TypeError, match="unknown options on_duplicate"):
         ds.Table(plain, [(1, 2)], on_duplicate="last")
 
