@@ -891,6 +891,8 @@ impl TxTable {
                 })
             })?;
             match record {
+                // A record of a frozen class keeps its value, as where its row is replaced.
+                Some(record) if self.info().frozen && record != row.record() => self.let_row_go(py, &id),
                 Some(record) => row.write(0, &record),
                 None => self.let_row_go(py, &id),
             }

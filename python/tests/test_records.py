@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import datetime
 import decimal
+import io
 import pickle
 import uuid
 from typing import Annotated, Any, NamedTuple
@@ -131,6 +132,15 @@ def test_frozen_records_are_frozen_in_tables_too() -> None:
         keyed[1].b = 5
     keyed[1] = Keyed(1, 5)
     assert hash(keyed[1]) == hash(Keyed(1, 5))
+    # What changes many rows replaces them, too.
+    held = keyed[1]
+    keyed.update_where("b = 5", b=6)
+    assert held == Keyed(1, 5) and keyed[1] == Keyed(1, 6)
+    # Memory that is shown cannot be written.
+    array = np.asarray(table)
+    assert not array.flags.writeable and not np.asarray(table.a).flags.writeable and memoryview(table).readonly
+    with pytest.raises(TypeError, match="read-write"):
+        io.BytesIO(bytes(8)).readinto(table)  # type: ignore[arg-type]
     with ds.memory() as db:
         db.create("t", Keyed, load=[(1, 2)])
         with db.write() as tx, pytest.raises(AttributeError, match="frozen=True"):
