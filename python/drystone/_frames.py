@@ -81,7 +81,7 @@ def _raw(table: Any) -> Any:
     if isinstance(table, core.ListTable):
         if len(table) == 0:
             return numpy.zeros(0, dtype)
-        return numpy.asarray(_Memory(core.Export(table), len(table), layout.width, False)).view(dtype)
+        return numpy.asarray(_Memory(core.Export(table), len(table), layout.width, layout.frozen)).view(dtype)
     if isinstance(table, core.Handle):
         now = table._now()
         if len(now) == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, Iterator
 
 from . import _drystone as core
 from ._errors import BadValue, WrongType
@@ -363,6 +363,9 @@ class Record(core.Row, metaclass=RecordMeta):
     def _make(cls, values: Iterable[Any]) -> Any:
         """A record of the values of an iterable."""
         return cls(*values)
+
+    def __reversed__(self) -> Iterator[Any]:
+        return reversed(core.astuple(self))
 
     def __copy__(self) -> Any:
         return core.copy_of(self)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from itertools import repeat
 from typing import Any, Iterator
 
 from . import _drystone as core
@@ -95,18 +97,19 @@ def load_table(
             csv = _csv_options(str(getattr(source, "name", "")), options)
             _no_more(options)
             return int(table._load_csv(source, csv, how)[0])
+        ignore_unknown = bool(options.pop("ignore_unknown", False))
         _no_more(options)
         layout = table._layout
         if isinstance(source, core.ListTable) and _same_bytes(source._layout, layout):
             return int(table._load_bytes(source._bytes(0, len(source)), how)[0])
         if _is_array(source):
-            packed = packed_array(table.record_class, source)
+            packed = packed_array(table.record_class, source, ignore_unknown)
             if packed is not None:
                 return int(table._load_bytes(packed, how)[0])
-            return int(table._load_records(_array_rows(table.record_class, source), how)[0])
+            return int(table._load_records(_array_rows(table.record_class, source, ignore_unknown), how)[0])
         if hasattr(source, "__arrow_c_stream__"):
-            return int(table._load_stream(_stream_for(source, layout), how)[0])
-        return int(table._load_records(_rows_of(source, layout), how)[0])
+            return int(table._load_stream(_stream_for(source, layout), ignore_unknown, how)[0])
+        return int(table._load_records(_rows_of(source, table.record_class, ignore_unknown), how)[0])
 
 
 def _same_bytes(one: Any, other: Any) -> bool:
@@ -117,30 +120,33 @@ def _same_bytes(one: Any, other: Any) -> bool:
     return bool(plain(one) == plain(other))
 
 
-def extend_list(table: Any, source: Any) -> None:
+def extend_list(table: Any, source: Any, progress: bool, on_progress: Any, options: dict[str, Any]) -> None:
     """Appends to a list in memory."""
     layout = table._layout
     if (
         _is_path(source)
         or hasattr(source, "read")
-        or hasattr(source, "__arrow_c_stream__")         and not isinstance(source, core.ListTable)
+        or hasattr(source, "__arrow_c_stream__")
+        and not isinstance(source, core.ListTable)
         and not _is_array(source)
     ):
-        table._extend_bytes(_by_table(table.record_class, source))
+        table._extend_bytes(_by_table(table.record_class, source, progress, on_progress, options))
         return
+    ignore_unknown = bool(options.pop("ignore_unknown", False))
+    _no_more(options)
     if isinstance(source, core.ListTable) and _same_bytes(source._layout, layout):
         table._extend_bytes(source._bytes(0, len(source)))
         return
     if _is_array(source):
-        packed = packed_array(table.record_class, source)
+        packed = packed_array(table.record_class, source, ignore_unknown)
         if packed is not None:
             table._extend_bytes(packed)
             return
-        source = _array_rows(table.record_class, source)
-    table._extend_records(_rows_of(source, layout))
+        source = _array_rows(table.record_class, source, ignore_unknown)
+    table._extend_records(_rows_of(source, table.record_class, ignore_unknown))
 
 
-def _by_table(kind: Any, source: Any) -> Any:
+def _by_table(kind: Any, source: Any, progress: bool, on_progress: Any, options: dict[str, Any]) -> Any:
     """The packed records of a source that the library reads, by way of a table in memory."""
     from ._tables import TxTable, _without_key
 
@@ -148,25 +154,92 @@ def _by_table(kind: Any, source: Any) -> Any:
     kind = _without_key(kind)
     transaction._create("records", kind, None)
     table = TxTable._open(transaction, "records", kind)
-    load_table(table, source, "error", False, False, None, {})
+    load_table(table, source, "error", False, progress, on_progress, options)
     return table._bytes(0, len(table))
 
 
-def _rows_of(source: Any, layout: Any) -> Any:
-    """An iterable of records, of a dict of columns too."""
+def _rows_of(source: Any, kind: Any, ignore_unknown: bool = False) -> Any:
+    """An iterable of records, of a dict of columns or of records by their keys too."""
+    layout = kind.__layout__
     if isinstance(source, dict) or (hasattr(source, "keys") and not hasattr(source, "__layout__") and not hasattr(source, "_layout")):
-        columns = []
-        for name in layout.names:
-            if name not in source:
-                raise WrongType(f"there is no column '{name}' in what is loaded")
-            column = source[name]
-            columns.append(column.tolist() if hasattr(column, "tolist") else column)
-        if len({len(column) for column in columns}) > 1:
-            raise BadValue("the columns have different lengths")
-        return zip(*columns)
+        if layout.is_keyed and _is_by_key(source, layout):
+            return _rows_by_key(source, kind)
+        return _rows_of_columns(source, layout, ignore_unknown)
     if hasattr(source, "values") and hasattr(source, "_layout"):
         return source.values() if source._layout.is_keyed else iter(source)
+    if ignore_unknown:
+        names = set(layout.names)
+        return (
+            {name: value for name, value in one.items() if name in names} if isinstance(one, dict) else one for one in source
+        )
     return source
+
+
+def _rows_of_columns(source: Any, layout: Any, ignore_unknown: bool) -> Iterator[tuple[Any, ...]]:
+    unknown = [name for name in source.keys() if name not in layout.names]
+    if unknown and not ignore_unknown:
+        raise BadValue(
+            f"no field for column {unknown[0]!r}; the columns are {', '.join(map(str, source.keys()))}, the fields are "
+            f"{', '.join(layout.names)}; add fields, remove the columns, or give ignore_unknown=True to have such "
+            "columns ignored"
+        )
+    columns: dict[str, Any] = {}
+    for name in layout.names:
+        if name not in source:
+            continue
+        column = source[name]
+        if hasattr(column, "tolist"):
+            column = column.tolist()
+        if isinstance(column, (str, bytes)) or not hasattr(column, "__len__") or not hasattr(column, "__iter__"):
+            raise WrongType(
+                f"column '{name}' is {column!r}: a dict that is loaded has columns, which are sequences, as in "
+                f"{{{name!r}: [...]}}; for one record, give a list with the dict in it"
+            )
+        columns[name] = column
+    if len({len(column) for column in columns.values()}) > 1:
+        lengths = ", ".join(f"'{name}' has {len(column)}" for name, column in columns.items())
+        raise BadValue(f"the columns have different lengths: {lengths}")
+    if not columns:
+        return iter(())
+    rows = len(next(iter(columns.values())))
+    return zip(*(columns[name] if name in columns else _default_column(layout, name, rows) for name in layout.names))
+
+
+def _default_column(layout: Any, name: str, rows: int) -> Iterator[Any]:
+    """What a column that is missing holds: the default of its field, or nulls."""
+    at = layout.names.index(name)
+    has_default, default, factory = layout.defaults()[at]
+    if factory is not None:
+        return (factory() for _ in range(rows))
+    if not has_default and not layout.described()[at][2]:
+        raise WrongType(f"there is no column '{name}' in what is loaded, and the field has no default and is not nullable")
+    return repeat(default if has_default else None, rows)
+
+
+def _is_by_key(source: Any, layout: Any) -> bool:
+    """Whether a mapping has records by their keys, and not columns by the names of fields."""
+    for key, record in source.items():
+        if not isinstance(key, str) or isinstance(record, (core.Row, dict)):
+            return True
+        is_column = hasattr(record, "__len__") and not hasattr(record, "_fields")
+        return not is_column and all(hasattr(record, name) for name in layout.names)
+    return False
+
+
+def _rows_by_key(source: Any, kind: Any) -> Iterator[Any]:
+    from ._tables import ListTable
+
+    keys = sum(field[3] for field in kind.__layout__.described())
+    for key, record in source.items():
+        if not isinstance(record, core.Row):
+            # One of the class, however the record is given.
+            one = ListTable._make(kind)
+            one.append(record)
+            record = one[0]
+        own = record[0] if keys == 1 else record[:keys]
+        if own != key:
+            raise BadValue(f"the record has the key {own!r}, not {key!r}")
+        yield record
 
 
 def _stream_for(source: Any, layout: Any) -> Any:
@@ -204,17 +277,19 @@ class _Progress:
 # ---- arrays of NumPy -----------------------------------------------------------------------------
 
 
-def _array_columns(kind: Any, array: Any) -> dict[str, Any]:
+def _array_columns(kind: Any, array: Any, ignore_unknown: bool) -> dict[str, Any]:
+    """The columns that an array has. Those of fields with a default, and of nullable ones, may be missing."""
     layout = kind.__layout__
     if array.dtype.names is not None:
         array = array.reshape(-1)
-        missing = [name for name in layout.names if name not in array.dtype.names]
+        given = [name for name in layout.names if name in array.dtype.names]
         unknown = [name for name in array.dtype.names if name not in layout.names]
-        if missing or unknown:
+        if not given or unknown and not ignore_unknown:
             raise WrongType(
-                f"the array has the fields {', '.join(array.dtype.names)}, and {kind.__name__} has {', '.join(layout.names)}"
+                f"the array has the fields {', '.join(array.dtype.names)}, and {kind.__name__} has "
+                f"{', '.join(layout.names)}; ignore_unknown=True ignores fields of the array that are too many"
             )
-        return {name: array[name] for name in layout.names}
+        return {name: array[name] for name in given}
     if array.ndim == 1 and len(layout.names) == 1:
         return {layout.names[0]: array}
     if array.ndim == 2 and array.shape[1] == len(layout.names):
@@ -224,12 +299,16 @@ def _array_columns(kind: Any, array: Any) -> dict[str, Any]:
     )
 
 
-def _array_rows(kind: Any, array: Any) -> Iterator[tuple[Any, ...]]:
-    columns = _array_columns(kind, array)
-    return zip(*(column.tolist() if column.dtype.kind not in "M" else column for column in columns.values()))
+def _array_rows(kind: Any, array: Any, ignore_unknown: bool) -> Iterator[tuple[Any, ...]]:
+    # Times stay those of NumPy: as objects of Python they would have no time zone.
+    columns = {
+        name: list(column) if column.dtype.kind == "M" else column
+        for name, column in _array_columns(kind, array, ignore_unknown).items()
+    }
+    return _rows_of_columns(columns, kind.__layout__, False)
 
 
-def packed_array(kind: Any, array: Any) -> Any:
+def packed_array(kind: Any, array: Any, ignore_unknown: bool) -> Any:
     """The packed records of an array, or None where each value has to be looked at in Python."""
     import numpy
 
@@ -244,7 +323,10 @@ def packed_array(kind: Any, array: Any) -> Any:
     is_exact = array.dtype == dtype and masks is None and array.ndim == 1
     if is_exact and not any(_must_look(type, nullable) for _, type, nullable, *_ in described):
         return numpy.ascontiguousarray(array).view("u1")
-    columns = _array_columns(kind, array)
+    columns = _array_columns(kind, array, ignore_unknown)
+    if len(columns) < len(described):
+        # Defaults are filled in row by row.
+        return None
     rows = len(next(iter(columns.values())))
     made = numpy.zeros(rows, dtype)
     for name, type, nullable, *_ in described:
@@ -391,7 +473,112 @@ def infer(name: str, source: Any, key: Any, options: dict[str, Any]) -> tuple[An
             source = pyarrow.table(source)
         fields = core.infer_stream(source.__arrow_c_stream__(), enums)
         return _keyed(name, _enums([_Spec(field, type, nullable) for field, type, nullable in fields]), keys), source
-    raise WrongType("the fields cannot be told from an iterable; give a record class")
+    if not hasattr(source, "keys"):
+        source = list(source)
+        if source and isinstance(source[0], core.Row):
+            kind = type(source[0])
+            return (_with_key(kind, keys) if keys else kind), [core.asdict(row) for row in source] if keys else source
+    columns = _columns_of(source)
+    return _keyed(name, [_spec_of(field, values) for field, values in columns.items()], keys), columns
+
+
+def _columns_of(source: Any) -> dict[str, Any]:
+    """The columns of what Python objects hold: of a dict of columns, of dicts, of objects with fields."""
+    columns: dict[str, Any]
+    if hasattr(source, "keys"):
+        given = {name: source[name] for name in source.keys()}
+        for name, column in given.items():
+            if isinstance(column, (str, bytes)) or not hasattr(column, "__len__") or not hasattr(column, "__iter__"):
+                raise WrongType(f"column {name!r} is {column!r}: a dict that is loaded has columns, which are sequences")
+        if len({len(column) for column in given.values()}) > 1:
+            raise BadValue("the columns have different lengths")
+        for name, column in given.items():
+            is_time = getattr(getattr(column, "dtype", None), "kind", "") == "M"
+            given[name] = column.tolist() if hasattr(column, "tolist") and not is_time else list(column)
+        columns = given
+    else:
+        columns = {}
+        rows = 0
+        for rows, one in enumerate(source, 1):
+            fields = one if isinstance(one, dict) else {field: getattr(one, field) for field in _field_names(one, rows)}
+            for name, value in fields.items():
+                column = columns.setdefault(name, [])
+                # Rows before this one that did not have the field.
+                column += [None] * (rows - 1 - len(column))
+                column.append(value)
+        for column in columns.values():
+            column += [None] * (rows - len(column))
+    if not columns:
+        raise WrongType("there are no rows to infer the fields from; give a record class")
+    for name in columns:
+        if not isinstance(name, str):
+            raise WrongType(f"{name!r} is no name of a field; give a record class")
+    return columns
+
+
+def _field_names(one: Any, row: int) -> Any:
+    names = getattr(one, "_fields", None) or getattr(one, "__dataclass_fields__", None) or getattr(one, "__struct_fields__", None)
+    if names is None and hasattr(type(one), "__attrs_attrs__"):
+        names = [field.name for field in type(one).__attrs_attrs__]
+    if names is None:
+        raise WrongType(
+            f"record {row} is of type {type(one).__name__}, which does not tell the names of its fields; give a record class"
+        )
+    return names
+
+
+_INTEGERS = (("i64", -(2**63), 2**63 - 1), ("u64", 0, 2**64 - 1), ("i128", -(2**127), 2**127 - 1), ("u128", 0, 2**128 - 1))
+
+
+def _spec_of(name: str, values: list[Any]) -> Any:
+    """The field that holds these values: numbers take 64 bits, a text is as wide as the longest one."""
+    from ._records import _is_enum, _Spec, _type_of
+
+    present = [value for value in values if value is not None and type(value).__name__ not in ("NAType", "NaTType")]
+    nullable = len(present) < len(values)
+    kinds = {type(value) for value in present}
+    if not kinds:
+        raise WrongType(f"field '{name}': there are no values, so its type cannot be told; give a record class")
+
+    def all_are(*classes: Any) -> bool:
+        return all(issubclass(kind, classes) for kind in kinds)
+
+    text = ""
+    if len(kinds) == 1 and _is_enum(next(iter(kinds))):
+        spec = _type_of(name, next(iter(kinds)))
+        spec.nullable = nullable
+        return spec
+    if all(kind.__name__ in ("bool", "bool_") for kind in kinds):
+        text = "bool"
+    elif all(hasattr(kind, "__index__") for kind in kinds):
+        low, high = min(int(value) for value in present), max(int(value) for value in present)
+        # One value of the type means null.
+        fits = [type for type, least, most in _INTEGERS if least + nullable <= low and high <= most - nullable]
+        if not fits:
+            raise Overflow(f"field '{name}': {low} and {high} do not fit one type of integers")
+        text = fits[0]
+    elif all(hasattr(kind, "__index__") or hasattr(kind, "is_integer") and hasattr(kind, "hex") for kind in kinds):
+        text = "f64"
+    elif all_are(str):
+        text = f"str[{max(1, max(len(value.encode('utf-8', 'surrogatepass')) for value in present))}]"
+    elif all_are(bytes) and len({len(value) for value in present}) == 1 and present[0]:
+        text = f"bytes[{len(present[0])}]"
+    elif all_are(tuple, list) and len({len(value) for value in present}) == 1 and present[0]:
+        element = _spec_of(name, [number for value in present for number in value])
+        if element.type[0] in "iuf" and not element.nullable:
+            text = f"{element.type}[{len(present[0])}]"
+    elif "datetime" in sys.modules and all_are(sys.modules["datetime"].datetime):
+        text = "timestamp"
+    elif "datetime" in sys.modules and kinds == {sys.modules["datetime"].date}:
+        text = "date"
+    elif all(kind.__name__ == "datetime64" for kind in kinds):
+        text = "timestamp"
+    elif all((kind.__module__, kind.__name__) == ("uuid", "UUID") for kind in kinds):
+        text = "uuid"
+    if not text:
+        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise WrongType(f"field '{name}': no type holds these values, which are of type {names}; give a record class")
+    return _Spec(name, text, nullable)
 
 
 def _enums(specs: Any) -> Any:

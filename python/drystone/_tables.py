@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any, Iterable, Iterator
 
 from . import _drystone as core
@@ -228,7 +229,7 @@ class ListTable(Table, core.ListTable):  # type: ignore[misc]
         stream."""
         from ._sources import extend_list
 
-        extend_list(self, rows)
+        extend_list(self, rows, progress, on_progress, options)
 
     def __iadd__(self, rows: Any) -> Any:
         self.extend(rows)
@@ -245,6 +246,16 @@ class ListTable(Table, core.ListTable):  # type: ignore[misc]
         for _ in range(times):
             made._extend_bytes(packed)
         return made
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> Any:
+        made = self * times
+        if len(made) < len(self):
+            self.clear()
+        else:
+            self._extend_bytes(made._bytes(len(self), len(made)))
+        return self
 
     def copy(self) -> Any:
         """A table with copies of the records."""
@@ -404,6 +415,16 @@ class _Places:
         return row
 
 
+def _set_operation(operation: str, view: Any, other: Any, is_reflected: bool) -> Any:
+    """An operation of sets with the keys or items of a table of a database."""
+    if not hasattr(other, "__iter__"):
+        return NotImplemented
+    if operation == "and":
+        return {one for one in other if one in view}
+    one, two = (set(other), set(view)) if is_reflected else (set(view), set(other))
+    return one | two if operation == "or" else one - two if operation == "sub" else one ^ two
+
+
 class _View:
     """`keys()`, `values()` or `items()` of a keyed table that changes."""
 
@@ -442,6 +463,16 @@ class _View:
         return f"<{self._what} of {self._table._title()}>"
 
 
+class _SetView(_View, Set):  # type: ignore[type-arg]
+    """`keys()` or `items()`, which are sets as those of a dict are."""
+
+    __slots__ = ()
+
+    @classmethod
+    def _from_iterable(cls, it: Iterable[Any]) -> set[Any]:  # type: ignore[override]
+        return set(it)
+
+
 class TxTable(_Shared, core.TxTable):  # type: ignore[misc]
     """A table that a transaction changes."""
 
@@ -471,7 +502,7 @@ class TxTable(_Shared, core.TxTable):  # type: ignore[misc]
         DataFrame, an Arrow stream, or an iterable of records, tuples or dicts. Returns how many were read.
 
         `on_duplicate` says what to do with a second row of one key: "error", "first" or "last" wins.
-        `replace=True` takes all old rows away. `on_progress` is called with the number of records read;
+        `ignore_unknown=True` skips columns that are no fields. `replace=True` takes all old rows away. `on_progress` is called with the number of records read;
         `progress=True` shows them with tqdm where it is installed. After an error the table is as it was.
         """
         from ._sources import load_table
@@ -584,22 +615,22 @@ class _Dict:
             raise KeyNotFound(key)
 
     def __iter__(self: Any) -> Iterator[Any]:
-        return iter(_View(self, "keys"))
+        return iter(_SetView(self, "keys"))
 
     def __reversed__(self: Any) -> Iterator[Any]:
-        return reversed(_View(self, "keys"))
+        return reversed(_SetView(self, "keys"))
 
-    def keys(self) -> _View:
-        """The keys, in order."""
-        return _View(self, "keys")
+    def keys(self) -> _SetView:
+        """The keys, in order. They are a set: `t.keys() & {1, 2}`."""
+        return _SetView(self, "keys")
 
     def values(self) -> _View:
         """The rows, in the order of their keys."""
         return _View(self, "values")
 
-    def items(self) -> _View:
+    def items(self) -> _SetView:
         """Pairs of keys and rows."""
-        return _View(self, "items")
+        return _SetView(self, "items")
 
     @property
     def rows(self) -> _Places:
@@ -645,6 +676,10 @@ class _Dict:
                 self._put(one[0], one[1])
             else:
                 self._upsert(one)
+
+    def __ior__(self: Any, rows: Any) -> Any:
+        self.update(rows)
+        return self
 
     def range(self: Any, low: Any = None, high: Any = None, *, closed: bool = False) -> list[Any]:
         """The rows whose keys lie in `low <= key < high`, or up to `high` where it is closed."""
@@ -824,6 +859,21 @@ class DictTable(_Dict, Table, core.TxTable):  # type: ignore[misc]
         return made
 
     __copy__ = copy
+
+    def __or__(self, other: Any) -> Any:
+        if not hasattr(other, "items"):
+            return NotImplemented
+        both = self.copy()
+        both.update(other)
+        return both
+
+    def __ror__(self, other: Any) -> Any:
+        if not hasattr(other, "items"):
+            return NotImplemented
+        both = self._make(self.record_class)
+        both.update(other)
+        both.update(self)
+        return both
 
     def __deepcopy__(self, memo: Any) -> Any:
         return self.copy()

@@ -65,25 +65,37 @@ f32 = Annotated[float, Mark("f32")]
 f64 = Annotated[float, Mark("f64")]
 
 
-class Str:
-    """`ds.Str[40]`: a text of at most 40 bytes as UTF-8. For type checkers, write
+class _StrOf:
+    """`ds.Str[40]`: a text of at most 40 bytes as UTF-8. In the annotations of a class, type checkers want
     `Annotated[str, ds.width(40)]`, which means the same."""
 
-    def __class_getitem__(cls, bytes: int) -> Any:
+    __slots__ = ()
+
+    def __getitem__(self, bytes: int) -> Any:
         return Annotated[str, Width(bytes)]
 
+    def __repr__(self) -> str:
+        return "drystone.Str"
 
-class Bytes:
+
+class _BytesOf:
     """`ds.Bytes[4]`: exactly four bytes."""
 
-    def __class_getitem__(cls, length: int) -> Any:
+    __slots__ = ()
+
+    def __getitem__(self, length: int) -> Any:
         return Annotated[bytes, Width(length)]
 
+    def __repr__(self) -> str:
+        return "drystone.Bytes"
 
-class Array:
+
+class _ArrayOf:
     """`ds.Array[ds.f32, 2]`: two numbers side by side. A row gives them as a tuple."""
 
-    def __class_getitem__(cls, of: tuple[Any, int]) -> Any:
+    __slots__ = ()
+
+    def __getitem__(self, of: tuple[Any, int]) -> Any:
         if not isinstance(of, tuple) or len(of) != 2:
             raise TypeError("an array has a type and a length, as in ds.Array[ds.f32, 2]")
         element, length = of
@@ -93,3 +105,12 @@ class Array:
         of_element: Any = tuple.__class_getitem__((element.__origin__, ...))
         return Annotated[of_element, Mark(f"{marks[0].text}[{length}]")]
 
+    def __repr__(self) -> str:
+        return "drystone.Array"
+
+
+# Objects and not classes: type checkers take `Str[4]` of a class for a type with arguments, also where
+# it is a value.
+Str = _StrOf()
+Bytes = _BytesOf()
+Array = _ArrayOf()

@@ -83,9 +83,14 @@ pub(crate) fn list_stream<'py>(list: &Bound<'py, ListTable>) -> PyResult<Bound<'
 }
 
 /// A source of records from a capsule.
-pub(crate) fn source(py: Python<'_>, capsule: &Bound<'_, PyCapsule>, schema: &Schema) -> PyResult<Reader> {
+pub(crate) fn source(
+    py: Python<'_>,
+    capsule: &Bound<'_, PyCapsule>,
+    schema: &Schema,
+    ignore_unknown: bool,
+) -> PyResult<Reader> {
     let batches = Batches::from_c_stream(stream_of_capsule(capsule)?).or_raise(py)?;
-    Options::new().batch_reader(schema, batches).or_raise(py)
+    Options::new().ignore_unknown(ignore_unknown).batch_reader(schema, batches).or_raise(py)
 }
 
 /// What the records of a stream would be: of each field its name, type, and whether it is nullable. The

@@ -102,8 +102,28 @@ pub(crate) fn from_library(py: Python<'_>, error: Error) -> PyErr {
         ErrorKind::Poisoned => ("UsageError", "poisoned"),
         _ => ("UsageError", "other"),
     };
+    let message = in_words_of_python(error.to_string());
     let (table, field) = (error.table().map(str::to_owned), error.field().map(str::to_owned));
-    build(py, (class, error.to_string(), kind, table, field, error.line(), code))
+    build(py, (class, message, kind, table, field, error.line(), code))
+}
+
+/// Ways out that the library describes, and the arguments that they are here.
+const WAYS_OUT: [(&str, &str); 2] = [
+    (
+        "choose to keep the first or the last one to load both",
+        "on_duplicate=\"first\" or on_duplicate=\"last\" keeps one of them",
+    ),
+    ("or have such columns ignored", "or give ignore_unknown=True to have such columns ignored"),
+];
+
+fn in_words_of_python(mut message: String) -> String {
+    for (theirs, ours) in WAYS_OUT {
+        if message.ends_with(theirs) {
+            message.truncate(message.len() - theirs.len());
+            message.push_str(ours);
+        }
+    }
+    message
 }
 
 /// An error of Python on its way through the library.

@@ -913,9 +913,14 @@ impl Exporter {
     unsafe fn __getbuffer__(
         slf: &Bound<'_, Exporter>,
         view: *mut ffi::Py_buffer,
-        _flags: c_int,
+        flags: c_int,
     ) -> PyResult<()> {
         let list = slf.cast::<ListTable>()?;
+        let is_frozen = list.get().layout().get().info.frozen;
+        if is_frozen && flags & ffi::PyBUF_WRITABLE != 0 {
+            let message = "records of a class with frozen=True do not change, so their memory is only read";
+            return Err(crate::error::raise(slf.py(), crate::error::Class::Buffer, message));
+        }
         let ((address, bytes), shape) = list.get().buffer(slf.py())?;
         let shape = Box::into_raw(Box::new(shape));
         // SAFETY: the interpreter passes a view that is to be filled in.
@@ -924,7 +929,7 @@ impl Exporter {
         let shape = unsafe { &mut *shape };
         view.buf = address as *mut c_void;
         view.len = bytes as ffi::Py_ssize_t;
-        view.readonly = 0;
+        view.readonly = c_int::from(is_frozen);
         view.itemsize = shape.item_bytes;
         view.format = shape.format.as_ptr().cast_mut();
         view.ndim = 1;

@@ -158,6 +158,11 @@ pub(crate) fn assign(row: RowRef<'_, '_>, at: usize, value: Option<&Bound<'_, Py
     let Some(value) = value else {
         return refuse("a field cannot be deleted; assign None if it is nullable");
     };
+    if info.frozen {
+        return refuse(
+            "records of a class with frozen=True do not change; make a changed copy with _replace",
+        );
+    }
     match row.kind() {
         RowKind::Still => {
             return refuse(
@@ -243,6 +248,7 @@ pub(crate) fn repr(row: RowRef<'_, '_>) -> PyResult<String> {
 pub(crate) fn hash(row: RowRef<'_, '_>) -> PyResult<isize> {
     match row.kind() {
         RowKind::Frozen | RowKind::Still => values(row)?.hash(),
+        _ if row.info().frozen => values(row)?.hash(),
         _ => {
             let name = row.object().get_type().name()?;
             let message = format!(
@@ -464,7 +470,8 @@ pub(crate) fn from_bytes<'py>(
 /// Whether a record cannot be changed.
 #[pyfunction]
 pub(crate) fn is_frozen(record: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(matches!(row_of(record)?.kind(), RowKind::Frozen | RowKind::Still))
+    let row = row_of(record)?;
+    Ok(row.info().frozen || matches!(row.kind(), RowKind::Frozen | RowKind::Still))
 }
 
 /// Whether a record is one of its own, and not a view into a table.

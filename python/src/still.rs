@@ -107,11 +107,20 @@ pub(crate) fn check_schema(
         return Ok(());
     }
     let message = format!(
-        "table {table:?} has the schema `{schema}`; the class {} has `{}`",
+        "table {table:?} has the schema `{schema}`; the class {} has `{}`. {}",
         class.name()?,
-        info.schema
+        info.schema,
+        take_again(table)
     );
     Err(raise(py, Class::Type, message))
+}
+
+/// What to do with a handle of a table whose schema was changed.
+fn take_again(table: &str) -> String {
+    let is_name = !table.starts_with(|first: char| first.is_ascii_digit())
+        && table.chars().all(|one| one.is_ascii_alphanumeric() || one == '_');
+    let expression = if is_name { format!("db.{table}") } else { format!("db[{table:?}]") };
+    format!("If the schema was changed, take `{expression}` again: it then has rows of a class that fits")
 }
 
 /// Hands on the values of a key; `None` where this cannot be a key of such a table.
@@ -501,6 +510,23 @@ impl Rows {
     }
 }
 
+impl Rows {
+    /// What `operation` gives with keys or items as a set, as the views of a dict have it.
+    fn as_set<'py>(
+        slf: &Bound<'py, Rows>,
+        operation: &str,
+        other: &Bound<'py, PyAny>,
+        is_reflected: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        if slf.get().what == What::Rows {
+            return Ok(py.NotImplemented().into_bound(py));
+        }
+        let done = py.import("drystone._tables")?.getattr("_set_operation")?;
+        done.call1((operation, slf, other, is_reflected))
+    }
+}
+
 #[pymethods]
 impl Rows {
     fn __len__(&self) -> usize {
@@ -552,6 +578,55 @@ impl Rows {
             what: self.what,
         };
         Ok(RowsIter { rows: Py::new(py, rows)?, next: 0.into() })
+    }
+
+    /// Keys of a whole table are looked up; anything else is compared one by one.
+    fn __contains__(slf: &Bound<'_, Rows>, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let (py, this) = (slf.py(), slf.get());
+        let still = this.still.bind(py);
+        let is_whole =
+            this.start == 0 && this.step == 1 && this.len as u64 == still.get().table.as_table().len();
+        if this.what == What::Keys && is_whole {
+            return Ok(Still::find(still, value)?.is_some());
+        }
+        for one in slf.try_iter()? {
+            if one?.eq(value)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn __and__<'py>(slf: &Bound<'py, Rows>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        Rows::as_set(slf, "and", other, false)
+    }
+
+    fn __rand__<'py>(slf: &Bound<'py, Rows>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        Rows::as_set(slf, "and", other, true)
+    }
+
+    fn __or__<'py>(slf: &Bound<'py, Rows>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        Rows::as_set(slf, "or", other, false)
+    }
+
+    fn __ror__<'py>(slf: &Bound<'py, Rows>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        Rows::as_set(slf, "or", other, true)
+    }
+
+    fn __sub__<'py>(slf: &Bound<'py, Rows>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        Rows::as_set(slf, "sub", other, false)
+    }
+
+    fn __rsub__<'py>(slf: &Bound<'py, Rows>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        Rows::as_set(slf, "sub", other, true)
+    }
+
+    fn __xor__<'py>(slf: &Bound<'py, Rows>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        Rows::as_set(slf, "xor", other, false)
+    }
+
+    fn __rxor__<'py>(slf: &Bound<'py, Rows>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        Rows::as_set(slf, "xor", other, true)
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {

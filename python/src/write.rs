@@ -706,9 +706,10 @@ impl TxTable {
         &self,
         py: Python<'_>,
         stream: &Bound<'_, PyCapsule>,
+        ignore_unknown: bool,
         how: LoadHow,
     ) -> PyResult<(u64, u64)> {
-        let reader = crate::arrow::source(py, stream, &self.info().schema)?;
+        let reader = crate::arrow::source(py, stream, &self.info().schema, ignore_unknown)?;
         self.load(py, reader, how)
     }
 }
@@ -890,6 +891,8 @@ impl TxTable {
                 })
             })?;
             match record {
+                // A record of a frozen class keeps its value, as where its row is replaced.
+                Some(record) if self.info().frozen && record != row.record() => self.let_row_go(py, &id),
                 Some(record) => row.write(0, &record),
                 None => self.let_row_go(py, &id),
             }

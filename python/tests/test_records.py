@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import datetime
 import decimal
+import io
 import pickle
 import uuid
 from typing import Annotated, Any, NamedTuple
@@ -43,6 +44,7 @@ def test_a_record_is_used_like_a_named_tuple() -> None:
     x, y, z = p
     assert (x, y, z) == (p.x, p[1], p["z"]) == (1, 2, 3)
     assert p[-1] == 3 and p[:2] == (1, 2) and len(p) == 3 and list(p) == [1, 2, 3] and 2 in p
+    assert list(reversed(p)) == [3, 2, 1] == list(reversed(ds.Table(Point, [p])[0]))
     assert p._asdict() == {"x": 1, "y": 2, "z": 3} and p._replace(x=9) == Point(9, 2, 3)
     assert Point._make([4, 5]) == Point(4, 5, 0) and Point._fields == ("x", "y", "z")
     assert repr(p) == "Point(x=1, y=2, z=3)"
@@ -104,6 +106,45 @@ def test_frozen_records_have_a_hash() -> None:
     with pytest.raises(AttributeError, match="frozen"):
         Key(1, "x").a = 2
     assert ds.Table(Key, [(1, "x")])[0] == Key(1, "x")
+
+
+def test_frozen_records_are_frozen_in_tables_too() -> None:
+    class Key(ds.Record, frozen=True):
+        a: ds.i32
+
+    class Keyed(ds.Record, frozen=True):
+        a: ds.i32 = ds.key()
+        b: ds.i32 = 0
+
+    table = ds.Table(Key, [(1,), (2,)])
+    row = table[0]
+    for change in (lambda: setattr(row, "a", 5), lambda: row.__setitem__("a", 5), lambda: row.__setitem__(0, 5)):
+        with pytest.raises(AttributeError, match="frozen=True"):
+            change()
+    assert row in {Key(1)} and hash(row) == hash(Key(1))
+    # A whole row is replaced, and the row in hand takes its value along.
+    table[0] = Key(7)
+    assert table[0] == Key(7) and row == Key(1) and hash(row) == hash(Key(1))
+    with pytest.raises(AttributeError, match="frozen=True"):
+        row.a = 5
+    keyed = ds.Table(Keyed, [(1, 2)])
+    with pytest.raises(AttributeError, match="frozen=True"):
+        keyed[1].b = 5
+    keyed[1] = Keyed(1, 5)
+    assert hash(keyed[1]) == hash(Keyed(1, 5))
+    # What changes many rows replaces them, too.
+    held = keyed[1]
+    keyed.update_where("b = 5", b=6)
+    assert held == Keyed(1, 5) and keyed[1] == Keyed(1, 6)
+    # Memory that is shown cannot be written.
+    array = np.asarray(table)
+    assert not array.flags.writeable and not np.asarray(table.a).flags.writeable and memoryview(table).readonly
+    with pytest.raises(TypeError, match="read-write"):
+        io.BytesIO(bytes(8)).readinto(table)  # type: ignore[arg-type]
+    with ds.memory() as db:
+        db.create("t", Keyed, load=[(1, 2)])
+        with db.write() as tx, pytest.raises(AttributeError, match="frozen=True"):
+            tx.t[1].b = 5
 
 
 def test_pickle_and_copy(cities: Any) -> None:

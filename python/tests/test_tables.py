@@ -69,6 +69,121 @@ def test_every_source(rows: Any, tmp_path: Any, db: Any) -> None:
         assert [ds.astuple(row) for row in ds.Table(Point, source)] == rows, name
 
 
+class Partly(ds.Record):
+    id: ds.u32 = ds.key()
+    x: ds.i32
+    s: ds.Str[4] | None  # type: ignore[valid-type]
+    n: ds.i32 = 7
+    m: ds.i32 = ds.field(default_factory=lambda: 8)
+
+
+def test_columns_that_are_missing_have_defaults(db: Any) -> None:
+    whole = [(1, 3, None, 7, 8), (2, 4, None, 7, 8)]
+    array = np.array([(1, 3), (2, 4)], [("id", "u4"), ("x", "i4")])
+    for source in ({"id": [1, 2], "x": [3, 4]}, {"x": array["x"], "id": array["id"]}, array):
+        assert [ds.astuple(row) for row in ds.Table(Partly, source).values()] == whole
+        assert [ds.astuple(row) for row in db.create("t", Partly, load=source, replace=True).rows] == whole
+    plain = ds.make_record("Plain", [("x", ds.i32), ("n", ds.i32, 7)])
+    assert [ds.astuple(row) for row in ds.Table(plain, {"x": [1]})] == [(1, 7)]
+    assert len(ds.Table(plain, {})) == 0
+    with pytest.raises(TypeError, match="no column 'x'.*no default"):
+        ds.Table(plain, {"n": [1]})
+    with pytest.raises(ValueError, match="'x' has 1, 'n' has 2"):
+        ds.Table(plain, {"n": [1, 2], "x": [1]})
+
+
+def test_columns_that_are_no_fields(db: Any, tmp_path: Any) -> None:
+    plain = ds.make_record("Plain", "x y", ds.i32)
+    array = np.array([(1, 2, 3)], [("x", "i4"), ("y", "i4"), ("z", "i4")])
+    csv = tmp_path / "rows.csv"
+    csv.write_text("x,y,z\n1,2,3\n")
+    frame = pd.DataFrame({name: array[name] for name in "xyz"})
+    for source in ({"x": [1], "y": [2], "z": [3]}, array, csv, frame, pl.DataFrame({"x": [1], "y": [2], "z": [3]})):
+        for make in (
+            lambda **how: ds.Table(plain, source, **how),
+            lambda **how: db.create("t", plain, load=source, replace=True, **how),
+        ):
+            with pytest.raises((ValueError, TypeError), match="ignore_unknown=True"):
+                make()
+            assert [ds.astuple(row) for row in make(ignore_unknown=True)] == [(1, 2)]
+    assert [ds.astuple(row) for row in ds.Table(plain, [{"x": 1, "y": 2, "z": 3}], ignore_unknown=True)] == [(1, 2)]
+    with pytest.raises(TypeError, match="unknown options on_duplicate"):
+        ds.Table(plain, [(1, 2)], on_duplicate="last")
+
+
+def test_duplicate_keys_name_the_option(db: Any) -> None:
+    keyed = ds.make_record("Keyed", "id: u32 key, x: i32")
+    rows = [(1, 2), (1, 3)]
+    for source in (rows, pd.DataFrame({"id": [1, 1], "x": [2, 3]}), {"id": [1, 1], "x": [2, 3]}):
+        with pytest.raises(ValueError, match='comes twice: .*; on_duplicate="first" or on_duplicate="last" keeps one'):
+            db.create("t", keyed, load=source, replace=True)
+        assert db.create("t", keyed, load=source, on_duplicate="last", replace=True)[1].x == 3
+    with db.write() as tx, pytest.raises(ValueError, match="in the table already; on_duplicate="):
+        tx.t.load([(1, 5)])
+
+
+def test_a_handle_of_an_older_schema_says_what_to_do(db: Any) -> None:
+    handle = db.create("q", ds.make_record("Old", "x: i32"), load=[(1,)])
+    odd = db.create("q 2", ds.make_record("Old", "x: i32"), load=[(1,)])
+    with db.write() as tx:
+        tx.q.add_field("y", ds.i32, default=5)
+        tx["q 2"].add_field("y", ds.i32, default=5)
+    with pytest.raises(TypeError, match="take `db.q` again"):
+        handle[0]
+    with pytest.raises(TypeError, match=r'take `db\["q 2"\]` again'):
+        len(odd)
+    assert ds.astuple(db.q[0]) == (1, 5)
+
+
+def test_records_by_their_keys_are_loaded() -> None:
+    keyed = ds.make_record("Keyed", [("id", ds.u32, ds.key()), ("x", ds.i32), ("s", ds.Str[4] | None, None)])
+    text = ds.make_record("Text", [("id", ds.Str[4], ds.key()), ("x", ds.i32)])
+    pair = ds.make_record("Pair", "a: u8 key, b: u8 key, x: i32")
+    table = ds.Table(keyed, {1: keyed(1, 5), 2: (2, 6), 3: {"id": 3, "x": 7}})
+    assert [row.x for row in table.values()] == [5, 6, 7]
+    assert ds.Table(keyed, dict(table.items())) == table == ds.Table(keyed, table)
+    assert ds.Table(text, {"id": text("id", 1), "b": ("b", 2)})["b"].x == 2
+    assert ds.Table(pair, {(1, 2): (1, 2, 3)})[1, 2].x == 3
+    with pytest.raises(ValueError, match="the record has the key 1, not 2"):
+        ds.Table(keyed, {2: keyed(1, 5)})
+    with pytest.raises(TypeError, match="column 'id' is 1: .*columns, which are sequences.*for one record"):
+        ds.Table(keyed, {"id": 1, "x": 3, "s": "a"})
+
+
+def test_what_dicts_and_lists_can_do(db: Any) -> None:
+    keyed = ds.make_record("Keyed", "id: u32 key, x: i32")
+    one = ds.Table(keyed, [(1, 10), (2, 20)])
+    two = ds.Table(keyed, [(2, 21), (3, 30)])
+    both = one | two
+    assert [ds.astuple(row) for row in both.values()] == [(1, 10), (2, 21), (3, 30)]
+    assert [row.x for row in one.values()] == [10, 20] and both == one | {2: (2, 21), 3: keyed(3, 30)}
+    assert [row.x for row in ({2: keyed(2, 5), 4: keyed(4, 40)} | one).values()] == [10, 20, 40]
+    held = one
+    held |= two
+    assert held is one and one == both
+    with pytest.raises(TypeError):
+        one | 5
+    of_db = db.create("t", keyed, load=both)
+    with db.write() as tx:
+        of_tx = tx.t
+        of_tx |= {9: keyed(9, 90)}
+        for keys in (of_tx.keys(), one.keys(), of_db.keys()):
+            assert keys & {1, 8} == {1} == {1, 8} & keys and {8, 1} - keys == {8} and 1 in keys and 8 not in keys
+            assert keys - {1, 9} == {2, 3} and keys | {7} >= {1, 2, 3, 7} and (keys ^ {1, 2, 3}) in (set(), {9})
+        assert one.keys() == {1, 2, 3} and one.keys() <= of_tx.keys() and one.keys().isdisjoint({4})
+    assert (1, keyed(1, 10)) in one.items() and (1, keyed(1, 11)) not in one.items()
+    with pytest.raises(TypeError):
+        of_db.values() & {1}
+
+    points = ds.Table(Point, [(1, 2), (3, 4)])
+    assert 2 * points == points * 2 == points + points and len(0 * points) == 0
+    same = points
+    same *= 2
+    assert same is points and len(points) == 4 and points[2] == points[0]
+    same *= 0
+    assert same is points and len(points) == 0
+
+
 def test_inference(rows: Any, tmp_path: Any, db: Any) -> None:
     for name in ("array", "pandas", "polars", "arrow", "csv", "csv.gz", "parquet", "npy", "table"):
         source = sources(rows, tmp_path)[name]
@@ -81,11 +196,64 @@ def test_inference(rows: Any, tmp_path: Any, db: Any) -> None:
         db.create("other")
 
 
+def test_inference_from_objects_of_python(db: Any) -> None:
+    import dataclasses
+    import uuid
+    from typing import NamedTuple
+
+    def made(load: Any, **how: Any) -> Any:
+        return db.create("t", load=load, replace=True, **how)
+
+    when = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
+    one = {"a": 1, "b": 0.5, "c": True, "s": "äb", "raw": b"xy", "day": datetime.date(2024, 1, 1), "at": when}
+    one |= {"id": uuid.uuid4(), "side": Side.BUY, "v": (1.0, 2), "big": 2**64 - 1}
+    table = made([one])
+    assert table.schema == (
+        "a: i64, b: f64, c: bool, s: str[3], raw: bytes[2], day: date, at: timestamp, id: uuid, "
+        "side: enum[buy, sell], v: f64[2], big: u64"
+    )
+    assert ds.asdict(table[0]) == one
+    assert made([{"a": 1}]).schema == "a: i64"
+    # Missing in one row, None in another.
+    rows = [{"a": 1}, {"a": 2, "b": "x"}, {"b": None, "a": 2.5}]
+    table = made(iter(rows))
+    assert table.schema == "a: f64, b: str[1]?" and [row.b for row in table] == [None, "x", None]
+    keyed = made([{"x": 5, "id": 2}, {"x": 6, "id": 1}], key="id")
+    assert list(keyed) == [1, 2] and keyed[1].x == 6
+    assert [ds.astuple(row) for row in made({"count": [1, 2], "index": np.array([3, 4])}, key="index").rows] == [(3, 1), (4, 2)]
+
+    @dataclasses.dataclass
+    class D:
+        x: int
+        name: str
+
+    class N(NamedTuple):
+        x: int
+        name: str
+
+    for kind in (D, N):
+        table = made([kind(1, "a"), kind(2, "bcd")])
+        assert table.schema == "x: i64, name: str[3]" and table[1].name == "bcd"
+    record = ds.make_record("R", [("x", ds.i8), ("name", ds.Str[9])])
+    assert made([record(1, "a")]).schema == "x: i8, name: str[9]"
+    assert ds.astuple(made([record(1, "a")], key="name")["a"]) == ("a", 1)
+    for bad, text in (
+        ([(1, 2)], "record 1 is of type tuple"),
+        ([], "no rows"),
+        ([{"a": None}], "field 'a': there are no values"),
+        ([{"a": 1}, {"a": "x"}], "field 'a': .*int, str"),
+        ({"a": 1}, "column 'a' is 1: .*sequences"),
+        ([{1: 1}], "1 is no name"),
+    ):
+        with pytest.raises(TypeError, match=text):
+            made(bad)
+
+
 @pytest.mark.parametrize(
     ("array", "error"),
     [
         (np.array([(1, 2, 2**31)], [("x", "<i4"), ("y", "<i4"), ("z", "<i8")]), OverflowError),
-        (np.array([(1, 2)], [("x", "<i4"), ("y", "<i4")]), TypeError),
+        (np.array([(1, 2)], [("x", "<i4"), ("z", "<i4")]), TypeError),
         (np.array([(1, 2, 0.5)], [("x", "<i4"), ("y", "<i4"), ("z", "<f8")]), TypeError),
         (np.zeros((3, 2), "i4"), TypeError),
         (np.ma.MaskedArray(np.zeros(1, FLAT), mask=[(True, False, False)]), ValueError),

@@ -36,6 +36,33 @@ def uses() -> None:
         total = cities.where("population > 5").sum("population")
         with db.write(timeout=5) as tx:
             tx.cities[7].population = people
-        print(name, total)
+            tx.cities.insert(city)
+            was_there: bool = tx.cities.upsert(city)
+            tx.cities.update({1: city})
+            tx.points.append((1, 2, 3))
+            tx.points.extend([(1, 2, 3)])
+            made = tx.create("more", City)
+            made.insert(city)
+            rows: list[City] = made.range(1, 5)
+            print(rows[0].name, 1 in made.keys() & {1, 2}, [row.name for row in made.values()])
+        print(name, total, was_there, cities._repr_html_())
     table = ds.Table(City)
     table.extend([city])
+    table.upsert(city)
+    table.update([city])
+    first: City = table.range(1, 5)[0]
+    both: ds.Table[City] = table.copy() | {1: city}
+    both |= table
+    print(first.name, memoryview(table), table._repr_html_(), list(reversed(city)))
+    merged: ds.DictTable[City] = ds.DictTable(City) | table
+    ids: set[int] = set(merged.keys() - {5})
+    listed: ds.ListTable[City] = 2 * ds.ListTable(City)
+    listed *= 2
+    print(ids, memoryview(listed))
+
+
+def values() -> None:
+    """Types of fields as values."""
+    samples = ds.make_record("S", [("v", ds.Array[ds.f32, 16]), ("name", ds.Str[4]), ("raw", ds.Bytes[2])])
+    kinds = {"name": ds.Str[4], "v": ds.Array[ds.f32, 16]}
+    print(samples, ds.make_record("T", kinds), ds.record_class(City, types={"name": ds.Str[8]}))
