@@ -1,5 +1,6 @@
 # %% [markdown]
-# A session as in a notebook. Cells begin with `# %%`; each may be run again, in any order that makes sense.
+# A session as in a notebook. Cells begin with `# %%`; each may be run again, in any order that
+# makes sense.
 
 # %% Open. Run again, it gives another handle of the same file.
 import os

@@ -1,4 +1,4 @@
-//! Everything that can be done with a database file that nobody vouches for. Errors are fine,
+//! Everything that can be done with a database file from an unknown source. Errors are fine,
 //! panics are not; and where `check` finds nothing wrong, nothing may fail either, and edits leave
 //! a database that is sound again.
 

@@ -1,5 +1,5 @@
 //! What the fuzz targets share: input taken apart, a place for files, the file format read and
-//! mended on its own, and everything that can be done with a database that nobody vouches for.
+//! mended on its own, and everything that can be done with a database from an unknown source.
 
 mod bytes;
 pub mod exercise;

@@ -1,5 +1,5 @@
 //! A database beside a model of it: what one does, the other does, and at every commit they are
-//! held against each other.
+//! compared with each other.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

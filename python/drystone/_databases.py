@@ -121,10 +121,10 @@ class Database(core.Database, _Names):  # type: ignore[misc]
         `of` is a record class, or what `record_class` takes; without it, the fields are inferred from what
         is loaded, with `key` naming those of the key. `load` is what `load` of a table takes: a CSV or
         Parquet file, an array, a DataFrame, an Arrow stream, an iterable. Where there is a table of this
-        name already, `exist_ok=True` returns it as it is, and `replace=True` makes it anew.
+        name already, `exist_ok=True` returns it as it is, and `replace=True` makes a new one.
         """
         if exist_ok and replace:
-            raise ValueError("exist_ok keeps the table that is there, replace makes it anew; give one of them")
+            raise ValueError("exist_ok keeps the table that is there, replace makes a new one; give one of them")
         if exist_ok and name in self.table_names():
             return self.table(name, of)
         with self.write(timeout=timeout) as tx:
@@ -134,7 +134,7 @@ class Database(core.Database, _Names):  # type: ignore[misc]
                     return self.table(name, of)
                 if not replace:
                     raise Exists(
-                        f"there is a table '{name}' already; exist_ok=True takes it as it is, replace=True makes it anew"
+                        f"there is a table '{name}' already; exist_ok=True takes it as it is, replace=True makes a new one"
                     )
                 tx.drop(name)
             tx.create(name, of, load=load, key=key, leaf_rows=leaf_rows, **options)
@@ -294,7 +294,7 @@ class Transaction(core.Transaction, _Names):  # type: ignore[misc]
                 return self.table(name, of)
             if not replace:
                 raise Exists(
-                    f"there is a table '{name}' already; exist_ok=True takes it as it is, replace=True makes it anew"
+                    f"there is a table '{name}' already; exist_ok=True takes it as it is, replace=True makes a new one"
                 )
             self.drop(name)
         if of is None:

@@ -345,8 +345,9 @@ class Record(core.Row, metaclass=RecordMeta):
     """
 
     __slots__ = ()
-    # Here and not in each class: orjson looks there, takes what it finds for objects that hold the values
-    # of their fields, and uses values after it has let go of them. It takes `default=ds.asdict`.
+    # Here and not in each class: orjson looks there, takes what it finds for objects that hold the
+    # values of their fields, and uses values after it has let go of them. It takes
+    # `default=ds.asdict`.
     __dataclass_fields__ = _LazyDataclassFields()
 
     def _asdict(self) -> dict[str, Any]:
@@ -418,7 +419,8 @@ def class_of_fields(name: str, described: Iterable[Any]) -> Any:
         enum: Any = None if names is None else (list(names), None, [])
         value = MISSING if default is None else plain.decode(field, default)
         specs.append(_Spec(field, type, nullable, key, value, MISSING, enum))
-    # Python wants defaults last: a default that is followed by a field without one is left to the file.
+    # Python wants defaults last: a default that is followed by a field without one is left to the
+    # file.
     for at in range(len(specs) - 1):
         if any(later.default is MISSING for later in specs[at + 1 :]):
             specs[at].default = MISSING

@@ -109,8 +109,8 @@ class _ArrayOf:
         return "drystone.Array"
 
 
-# Objects and not classes: type checkers take `Str[4]` of a class for a type with arguments, also where
-# it is a value.
+# Objects and not classes: type checkers take `Str[4]` of a class for a type with arguments, also
+# where it is a value.
 Str = _StrOf()
 Bytes = _BytesOf()
 Array = _ArrayOf()

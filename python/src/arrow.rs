@@ -93,8 +93,8 @@ pub(crate) fn source(
     Options::new().ignore_unknown(ignore_unknown).batch_reader(schema, batches).or_raise(py)
 }
 
-/// What the records of a stream would be: of each field its name, type, and whether it is nullable. The
-/// stream is read to its end.
+/// What the records of a stream would be: of each field its name, type, and whether it is nullable.
+/// The stream is read to its end.
 #[pyfunction]
 pub(crate) fn infer_stream(
     py: Python<'_>,

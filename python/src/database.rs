@@ -31,7 +31,8 @@ pub(crate) fn forks() -> u64 {
 /// A transaction that is open: its database, its thread, and in how many forks it began.
 type Writing = (String, std::thread::ThreadId, u64);
 
-/// The transactions of this process that are open: a thread that waited for its own would wait forever.
+/// The transactions of this process that are open: a thread that waited for its own would wait
+/// forever.
 static WRITING: std::sync::Mutex<Vec<Writing>> = std::sync::Mutex::new(Vec::new());
 
 fn writing() -> std::sync::MutexGuard<'static, Vec<Writing>> {
@@ -54,15 +55,15 @@ impl Drop for IsWriting {
 /// How often a wait looks at signals.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Runs something long in another thread. Signal handlers of Python run meanwhile; an exception of theirs
-/// ends the wait, and the thread goes on by itself.
+/// Runs something long in another thread. Signal handlers of Python run meanwhile; an exception of
+/// theirs ends the wait, and the thread goes on by itself.
 pub(crate) fn while_waiting<A: Send + 'static>(
     py: Python<'_>,
     run: impl FnOnce() -> A + Send + 'static,
 ) -> PyResult<A> {
     let (send, receive) = std::sync::mpsc::sync_channel(1);
     std::thread::spawn(move || {
-        // Nobody may be waiting any more.
+        // The waiting thread may have ended.
         let _ = send.send(run());
     });
     // Taken along, because a receiver cannot be shared among threads.
@@ -186,8 +187,8 @@ impl Database {
         self.with(py, |db| db.read()?.table_names())
     }
 
-    /// Of each field of a table: name, type, nullable, key, the default as stored bytes, the names of an
-    /// enumeration.
+    /// Of each field of a table: name, type, nullable, key, the default as stored bytes, the names
+    /// of an enumeration.
     fn _fields_of(&self, py: Python<'_>, table: &str) -> PyResult<Vec<Described>> {
         self.with(py, |db| Ok(described(db.read()?.table::<Dyn>(table)?.schema())))
     }
@@ -235,8 +236,8 @@ impl Database {
         Ok(transaction)
     }
 
-    /// Who holds which state: the process, the number of its commit, since when (seconds since 1970), the
-    /// bytes of the file that are kept for it.
+    /// Who holds which state: the process, the number of its commit, since when (seconds since
+    /// 1970), the bytes of the file that are kept for it.
     fn _readers(&self, py: Python<'_>) -> PyResult<Vec<(u32, u64, f64, u64)>> {
         self.with(py, |db| {
             let mut readers = Vec::new();
@@ -297,7 +298,7 @@ fn open(py: Python<'_>, path: Option<&std::path::Path>, mode: Mode, durable: boo
 }
 
 impl Database {
-    /// The open database; in the child of a fork it is opened anew.
+    /// The open database; in the child of a fork it is opened again.
     #[inline]
     pub(crate) fn opened(&self, py: Python<'_>) -> PyResult<Opened> {
         let found = self.state.with(py, |state| match &state.opened {

@@ -67,7 +67,8 @@ fn build(py: Python<'_>, parts: Parts) -> PyErr {
 /// The Python error for an error of the library.
 #[cold]
 pub(crate) fn from_library(py: Python<'_>, error: Error) -> PyErr {
-    // What an iterator or a signal handler of the user raised in the middle of a call comes back as it is.
+    // What an iterator or a signal handler of the user raised in the middle of a call comes back as
+    // it is.
     let error = match std::error::Error::source(&error).and_then(|source| source.downcast_ref::<Raised>()) {
         Some(raised) => return raised.0.clone_ref(py),
         None => error,

@@ -1,5 +1,5 @@
-//! The native half of the Python package `drystone`. It uses the public interface of the library alone;
-//! what Python can say as well is written in Python, in `drystone/`.
+//! The native half of the Python package `drystone`. It uses the public interface of the library
+//! alone; what Python can say as well is written in Python, in `drystone/`.
 
 mod arrow;
 mod database;

@@ -1,4 +1,5 @@
-//! A list of records in memory: packed rows in one vector, and a register of the rows that are held.
+//! A list of records in memory: packed rows in one vector, and a register of the rows that are
+//! held.
 
 use std::ops::Range;
 
@@ -469,7 +470,8 @@ impl ListTable {
         ))
     }
 
-    /// Puts packed records in the place of a range. Rows that are held of it take their records along.
+    /// Puts packed records in the place of a range. Rows that are held of it take their records
+    /// along.
     pub(crate) fn splice(&self, py: Python<'_>, range: Range<usize>, new: &[u8]) -> PyResult<()> {
         let width = self.width;
         let new_rows = new.len() / width;
@@ -489,7 +491,8 @@ impl ListTable {
             let more = new.len().saturating_sub(bytes.len());
             let before = state.records.as_ptr();
             if state.records.capacity() - state.records.len() < more {
-                // Growing by a half wastes less than doubling, and the system moves large blocks cheaply.
+                // Growing by a half wastes less than doubling, and the system moves large blocks
+                // cheaply.
                 let extra = more.max(state.records.len() / 2);
                 let reserved = state.records.try_reserve_exact(extra);
                 reserved.or_else(|_| state.records.try_reserve_exact(more)).map_err(|_| no_memory())?;
@@ -590,7 +593,7 @@ impl ListTable {
     pub(crate) fn export(&self, py: Python<'_>) -> (usize, usize) {
         self.state.with(py, |state| {
             state.exports += 1;
-            // Arrays may change it, which nobody tells us.
+            // An exported array may change it without notice.
             state.version += 1;
             (state.records.as_ptr() as usize, state.records.len())
         })

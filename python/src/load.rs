@@ -111,8 +111,8 @@ impl RecordSource for Iterated<'_, '_> {
     }
 }
 
-/// How a text of comma-separated values is written: the delimiter, the spellings of null, and whether
-/// columns that are no fields are skipped.
+/// How a text of comma-separated values is written: the delimiter, the spellings of null, and
+/// whether columns that are no fields are skipped.
 #[derive(FromPyObject)]
 pub(crate) struct CsvOptions(String, Vec<String>, bool);
 
@@ -180,7 +180,8 @@ impl Read for PythonFile {
     }
 }
 
-/// What the records of a CSV file would be: of each field its name, type, and whether it is nullable.
+/// What the records of a CSV file would be: of each field its name, type, and whether it is
+/// nullable.
 #[pyfunction]
 pub(crate) fn infer_csv(
     py: Python<'_>,

@@ -1,12 +1,12 @@
 //! Rows: views of stored records as lean Python objects. All unsafe code of the package is here.
 //!
 //! ```text
-//! Row object, 56 bytes:  | PyVarObject | data | owner | info | kind |  record, where it has its own
+//! Row object, 56 bytes:  | PyVarObject | data | owner | info | kind | record, where it has its own
 //! ```
 //!
-//! A row has the bytes of its record inside itself, or points to them in its owner: a snapshot, whose
-//! bytes never move, or a list, which keeps a register of its live rows and moves them along. Every
-//! function here runs with the GIL held; that is what makes the cells below sound.
+//! A row has the bytes of its record inside itself, or points to them in its owner: a snapshot,
+//! whose bytes never move, or a list, which keeps a register of its live rows and moves them along.
+//! Every function here runs with the GIL held; that is what makes the cells below sound.
 
 #![expect(unsafe_code, reason = "objects laid out by hand, read without a call")]
 
@@ -66,8 +66,8 @@ impl Row {
     #[inline(always)]
     fn record<'a>(&self) -> &'a [u8] {
         let width = self.info().width;
-        // SAFETY: `data` points to a record as wide as the layout says, for as long as the row is alive and
-        // its owner is not changed.
+        // SAFETY: `data` points to a record as wide as the layout says, for as long as the row is
+        // alive and its owner is not changed.
         unsafe { std::slice::from_raw_parts(self.data, width) }
     }
 
@@ -106,7 +106,8 @@ impl<T> GilCell<T> {
         }
         assert!(!self.is_used.replace(true), "a table was used in the middle of a call of its own");
         let _in_use = InUse(&self.is_used);
-        // SAFETY: the flag says that nobody else has a reference, and the GIL keeps other threads out.
+        // SAFETY: the flag says that nobody else has a reference, and the GIL keeps other threads
+        // out.
         use_it(unsafe { &mut *self.value.get() })
     }
 }
@@ -120,7 +121,8 @@ unsafe impl Send for RowPointer {}
 
 impl RowPointer {
     fn row(&self) -> &Row {
-        // SAFETY: a row takes itself out of the register when it is deallocated, so this one is alive.
+        // SAFETY: a row takes itself out of the register when it is deallocated, so this one is
+        // alive.
         unsafe { self.0.as_ref() }
     }
 
@@ -170,7 +172,8 @@ impl RowPointer {
         OwnerLeft(std::mem::replace(&mut row.owner, ptr::null_mut()))
     }
 
-    /// Lets a row of a transaction be a copy, which is changed no more (`Ended`) or freely (`Value`).
+    /// Lets a row of a transaction be a copy, which is changed no more (`Ended`) or freely
+    /// (`Value`).
     pub(crate) fn leave(&mut self, kind: RowKind) -> OwnerLeft {
         let row = self.row_mut();
         row.kind = kind;
@@ -188,7 +191,8 @@ impl Drop for OwnerLeft {
     }
 }
 
-// ---- the class -----------------------------------------------------------------------------------
+// ---- the class
+// -----------------------------------------------------------------------------------
 
 static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static CLASS_POINTER: std::sync::atomic::AtomicPtr<ffi::PyTypeObject> =
@@ -218,8 +222,8 @@ pub(crate) fn row_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
             flags: (ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_BASETYPE) as _,
             slots: slots.as_mut_ptr(),
         };
-        // SAFETY: the slots end with a null, each function has the type of its slot, and the size is that
-        // of `Row`, which begins with a `PyObject`.
+        // SAFETY: the slots end with a null, each function has the type of its slot, and the size
+        // is that of `Row`, which begins with a `PyObject`.
         let class = unsafe { ffi::PyType_FromSpec(&raw mut spec) };
         // SAFETY: a new reference, or null with an exception set.
         let class = unsafe { Bound::from_owned_ptr_or_err(py, class) }?;
@@ -239,10 +243,10 @@ fn allocate<'py>(
     kind: RowKind,
 ) -> PyResult<(Bound<'py, PyAny>, NonNull<Row>)> {
     let py = class.py();
-    // Classes that Python makes always take part in garbage collection, so the object needs the header for
-    // it. It is never tracked: a row refers to its table and its class, and they do not refer to rows.
-    // SAFETY: the class is a live heap type whose instances are `Row`s with items of one byte. The call
-    // takes a reference to it.
+    // Classes that Python makes always take part in garbage collection, so the object needs the
+    // header for it. It is never tracked: a row refers to its table and its class, and they do not
+    // refer to rows. SAFETY: the class is a live heap type whose instances are `Row`s with items of
+    // one byte. The call takes a reference to it.
     let object = unsafe { ffi::PyObject_GC_NewVar::<Row>(class.as_type_ptr(), own_bytes as ffi::Py_ssize_t) };
     let Some(row) = NonNull::new(object) else {
         return Err(PyErr::fetch(py));
@@ -313,7 +317,8 @@ pub(crate) fn list_row<'py>(
     Ok((object, RowPointer(row)))
 }
 
-/// A copy of a record of a table that a transaction changes. `place` is its number, where it has no key.
+/// A copy of a record of a table that a transaction changes. `place` is its number, where it has no
+/// key.
 pub(crate) fn written_row<'py>(
     class: &Bound<'py, PyType>,
     info: &Info,
@@ -354,9 +359,10 @@ pub(crate) fn value_row<'py>(
     Ok(object)
 }
 
-// ---- a row in hand -------------------------------------------------------------------------------
+// ---- a row in hand
+// -------------------------------------------------------------------------------
 
-/// A row that somebody has a reference to.
+/// A row that has other references.
 #[derive(Clone, Copy)]
 pub(crate) struct RowRef<'a, 'py> {
     object: &'a Bound<'py, PyAny>,
@@ -429,7 +435,8 @@ impl<'a, 'py> RowRef<'a, 'py> {
         let data = self.get().data;
         // SAFETY: inside the record.
         let at = unsafe { data.add(offset) };
-        // SAFETY: inside the record; rows of snapshots are not written (`record::assign` sees to it).
+        // SAFETY: inside the record; rows of snapshots are not written (`record::assign` sees to
+        // it).
         unsafe { ptr::copy_nonoverlapping(stored.as_ptr(), at, stored.len()) };
     }
 
@@ -449,8 +456,8 @@ pub(crate) fn layout_of<'a>(class: &'a Bound<'_, PyType>) -> PyResult<&'a Info> 
     let layout = class.getattr(pyo3::intern!(py, "__layout__")).map_err(|_| no_layout(class))?;
     let layout = layout.cast::<Layout>().map_err(|_| no_layout(class))?;
     let info: *const Info = &raw const layout.get().info;
-    // SAFETY: the class holds the layout as long as it lives (its metaclass does not let go of it), and
-    // the layout is never changed.
+    // SAFETY: the class holds the layout as long as it lives (its metaclass does not let go of it),
+    // and the layout is never changed.
     Ok(unsafe { &*info })
 }
 
@@ -462,7 +469,8 @@ fn no_layout(class: &Bound<'_, PyType>) -> PyErr {
     ))
 }
 
-// ---- the slots -----------------------------------------------------------------------------------
+// ---- the slots
+// -----------------------------------------------------------------------------------
 
 /// Runs the body of a slot: an error becomes Python's, a panic a `RuntimeError`.
 #[inline(always)]
@@ -513,7 +521,8 @@ unsafe extern "C" fn new_slot(
 
 unsafe extern "C" fn dealloc_slot(object: *mut ffi::PyObject) {
     let row = object.cast::<Row>();
-    // SAFETY: the interpreter passes a row that nobody has a reference to any more, with the GIL held.
+    // SAFETY: the interpreter passes a row without references, with the GIL
+    // held.
     let last = unsafe { &*row };
     let (kind, owner) = (last.kind, last.owner);
     if kind == RowKind::Taken {
@@ -613,7 +622,8 @@ unsafe extern "C" fn set_slot(
     })
 }
 
-// ---- fields --------------------------------------------------------------------------------------
+// ---- fields
+// --------------------------------------------------------------------------------------
 
 /// A field of a class, read without a call where the row is of this very class.
 #[repr(C)]
@@ -650,7 +660,8 @@ impl FieldObject {
     fn number<T: drystone::bytemuck::AnyBitPattern>(&self, row: &Row) -> T {
         // SAFETY: inside the record of the row.
         let at = unsafe { row.data.add(self.offset) };
-        // SAFETY: the field is as wide as the type (`descriptor` sees to it), and any bytes are a number.
+        // SAFETY: the field is as wide as the type (`descriptor` sees to it), and any bytes are a
+        // number.
         unsafe { at.cast::<T>().read_unaligned() }
     }
 }
@@ -676,8 +687,8 @@ pub(crate) fn descriptor<'py>(about: &Bound<'py, record::Field>) -> PyResult<Bou
         Type::F64 => Stored::F64,
         _ => Stored::Other,
     };
-    // SAFETY: a live heap type whose instances are `FieldObject`s; zeroed memory, and a new reference or
-    // null with an exception set.
+    // SAFETY: a live heap type whose instances are `FieldObject`s; zeroed memory, and a new
+    // reference or null with an exception set.
     let object = unsafe { ffi::PyType_GenericAlloc(class.as_type_ptr(), 0) };
     // SAFETY: as above.
     let object = unsafe { Bound::from_owned_ptr_or_err(py, object) }?;
@@ -696,7 +707,8 @@ pub(crate) fn bind_descriptor(descriptor: &Bound<'_, PyAny>, class: &Bound<'_, P
     if !descriptor.is_instance(field_class(descriptor.py())?)? {
         return Err(pyo3::exceptions::PyTypeError::new_err("no descriptor of a field"));
     }
-    // SAFETY: an instance of the class of `FieldObject`s. The GIL is held, and there is no other reference.
+    // SAFETY: an instance of the class of `FieldObject`s. The GIL is held, and there is no other
+    // reference.
     let field = unsafe { &mut *descriptor.as_ptr().cast::<FieldObject>() };
     field.class = class.as_type_ptr();
     // SAFETY: the field's own reference.
@@ -724,7 +736,8 @@ fn field_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
             flags: ffi::Py_TPFLAGS_DEFAULT as _,
             slots: slots.as_mut_ptr(),
         };
-        // SAFETY: as for rows: the slots end with a null, and each function has the type of its slot.
+        // SAFETY: as for rows: the slots end with a null, and each function has the type of its
+        // slot.
         let class = unsafe { ffi::PyType_FromSpec(&raw mut spec) };
         // SAFETY: a new reference, or null with an exception set.
         let class = unsafe { Bound::from_owned_ptr_or_err(py, class) }?;
@@ -734,7 +747,7 @@ fn field_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
 }
 
 unsafe extern "C" fn field_dealloc_slot(object: *mut ffi::PyObject) {
-    // SAFETY: a field that nobody has a reference to any more.
+    // SAFETY: a field without references.
     let about = unsafe { (*object.cast::<FieldObject>()).about };
     // SAFETY: its own reference.
     unsafe { ffi::Py_XDECREF(about) };
@@ -843,12 +856,14 @@ unsafe extern "C" fn field_repr_slot(object: *mut ffi::PyObject) -> *mut ffi::Py
     })
 }
 
-// ---- a register of live rows ---------------------------------------------------------------------
+// ---- a register of live rows
+// ---------------------------------------------------------------------
 
 /// The live rows of a list, by the number of their record.
 pub(crate) type Live = FxHashMap<usize, RowPointer>;
 
-/// An error in an interpreter that is not the main one: the classes of rows are shared by the process.
+/// An error in an interpreter that is not the main one: the classes of rows are shared by the
+/// process.
 pub(crate) fn check_interpreter(py: Python<'_>) -> PyResult<()> {
     // SAFETY: the GIL is held.
     let here = unsafe { ffi::PyInterpreterState_Get() };
@@ -864,15 +879,16 @@ pub(crate) fn check_interpreter(py: Python<'_>) -> PyResult<()> {
     ))
 }
 
-// ---- memory of others ----------------------------------------------------------------------------
+// ---- memory of others
+// ----------------------------------------------------------------------------
 
 /// Opens a database file.
 pub(crate) fn open_database(
     options: &drystone::OpenOptions,
     path: &std::path::Path,
 ) -> drystone::Result<drystone::Database> {
-    // SAFETY: the documentation of the package hands the contract on to its users: while the file is
-    // open, nothing but Drystone writes it.
+    // SAFETY: the documentation of the package hands the contract on to its users: while the file
+    // is open, nothing but Drystone writes it.
     unsafe { options.open(path) }
 }
 
@@ -898,8 +914,8 @@ pub(crate) fn with_buffer<A>(
     if view.0.len == 0 {
         return read(&[]);
     }
-    // SAFETY: the exporter keeps `len` bytes at `buf` until the view is released. Other code could change
-    // them meanwhile; they are plain bytes that are only copied.
+    // SAFETY: the exporter keeps `len` bytes at `buf` until the view is released. Other code could
+    // change them meanwhile; they are plain bytes that are only copied.
     let bytes = unsafe { std::slice::from_raw_parts(view.0.buf.cast::<u8>(), view.0.len as usize) };
     read(bytes)
 }
@@ -968,6 +984,7 @@ pub(crate) fn stream_of_capsule(
     if stream.is_null() {
         return Err(PyErr::fetch(capsule.py()));
     }
-    // SAFETY: by the Arrow PyCapsule interface, the pointer is to a stream, which is moved out of here.
+    // SAFETY: by the Arrow PyCapsule interface, the pointer is to a stream, which is moved out of
+    // here.
     Ok(unsafe { arrow_array::ffi_stream::FFI_ArrowArrayStream::from_raw(stream.cast()) })
 }

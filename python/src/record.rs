@@ -321,7 +321,8 @@ pub(crate) fn set_item(
     assign(row, position(row, key)?, value)
 }
 
-/// The stored bytes of a record that is given to a table of a class: a row of it, a tuple, or a dict.
+/// The stored bytes of a record that is given to a table of a class: a row of it, a tuple, or a
+/// dict.
 pub(crate) fn stored_bytes(
     class: &Bound<'_, PyType>,
     info: &Info,
@@ -378,7 +379,8 @@ pub(crate) fn stored_bytes(
     Err(raise(py, Class::Type, message))
 }
 
-// ---- functions of the module ---------------------------------------------------------------------
+// ---- functions of the module
+// ---------------------------------------------------------------------
 
 fn row_of<'a, 'py>(object: &'a Bound<'py, PyAny>) -> PyResult<RowRef<'a, 'py>> {
     RowRef::new(object).ok_or_else(|| {

@@ -13,8 +13,8 @@ use crate::list::{gather, no_row};
 use crate::query::{Answer, Question};
 use crate::raw::{layout_of, still_row, with_buffer};
 
-/// A table in a snapshot, as records of a class. Rows, arrays and iterators hold it, and it holds its
-/// snapshot.
+/// A table in a snapshot, as records of a class. Rows, arrays and iterators hold it, and it holds
+/// its snapshot.
 #[pyclass(frozen, weakref, module = "drystone._drystone")]
 pub(crate) struct Still {
     pub(crate) table: OwnedTable<Dyn>,
@@ -337,8 +337,8 @@ impl Still {
         })
     }
 
-    /// The records with these keys (packed, as they are stored): the records that were found, packed,
-    /// and the positions of the keys that are not there.
+    /// The records with these keys (packed, as they are stored): the records that were found,
+    /// packed, and the positions of the keys that are not there.
     fn look_up<'py>(
         &self,
         py: Python<'py>,
@@ -422,7 +422,8 @@ impl Still {
         }
     }
 
-    /// Asks a question. Python's signal handlers run meanwhile, and an exception of theirs ends the wait.
+    /// Asks a question. Python's signal handlers run meanwhile, and an exception of theirs ends the
+    /// wait.
     fn ask<'py>(&self, py: Python<'py>, question: Question) -> PyResult<Answer<'py>> {
         let table = self.table.clone();
         let run = move || question.run(table.as_table());

@@ -36,7 +36,7 @@ pub(crate) struct Transaction {
     forks: u64,
     /// Until it ends.
     is_writing: GilCell<Option<IsWriting>>,
-    /// The tables that were opened, as long as somebody has them.
+    /// The tables that were opened, as long as they have references.
     tables: GilCell<Vec<Py<PyWeakrefReference>>>,
 }
 
@@ -714,8 +714,8 @@ impl TxTable {
     }
 }
 
-/// How a load treats what is there: duplicates, whether it replaces all rows, and whom it tells how far
-/// it is.
+/// How a load treats what is there: duplicates, whether it replaces all rows, and whom it tells how
+/// far it is.
 #[derive(FromPyObject)]
 pub(crate) struct LoadHow(String, bool, Option<Py<PyAny>>);
 

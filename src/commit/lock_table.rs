@@ -212,7 +212,7 @@ impl LockTable {
     }
 
     /// The newest state that was published. It is read again only if two commits overwrite it
-    /// meanwhile, so a writer that stands still holds nobody up.
+    /// meanwhile, so a writer that is stopped delays no reader.
     pub(super) fn published_state(&self, file_id: [u8; 16]) -> Result<Meta> {
         for _ in 0..TRIES {
             let newest = self.published_number()?;

@@ -46,7 +46,8 @@ const DERIVE_ROOMS: [&[&str]; 6] = [
 const CRATES: [&str; 5] = ["src", "cli/src", "derive/src", "simulator/src", "benches/compare/src"];
 
 /// Folders whose comments are within [`COMMENT_COLUMNS`], except the rows of tables.
-const NARROW: &[&str] = &["benches", "cli", "derive", "examples", "fuzz", "simulator", "src", "tests"];
+const NARROW: &[&str] =
+    &["benches", "cli", "derive", "examples", "fuzz", "python/src", "simulator", "src", "tests"];
 const COMMENT_COLUMNS: usize = 100;
 
 fn root() -> PathBuf {

@@ -33,7 +33,7 @@ impl From<tokio::task::JoinError> for Refusal {
     }
 }
 
-/// What the caller did wrong is told to the caller. Everything else is the service's own affair,
+/// Mistakes of the caller are explained to the caller. Everything else concerns the service only,
 /// such as a full disk or a damaged file.
 pub(crate) fn status(kind: ErrorKind) -> StatusCode {
     match kind {

@@ -109,7 +109,7 @@ async fn a_backup_is_taken_while_requests_are_served() {
 }
 
 #[tokio::test]
-async fn closing_reports_that_somebody_still_uses_the_service() {
+async fn closing_reports_that_the_service_is_still_used() {
     let service = service();
     let other = service.clone();
     assert_eq!(service.close().unwrap_err().kind(), ErrorKind::Busy);
