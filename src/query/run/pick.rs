@@ -10,14 +10,15 @@ pub(in crate::query) struct Picker {
     picked: Box<Picks>,
 }
 
-type Picks = [u16; BATCH_ROWS];
+/// Indexes are written eight at a time, so the last ones need room behind them.
+type Picks = [u16; BATCH_ROWS + 8];
 
 /// Rows are tested in batches of this size; a batch with no match is skipped whole.
 const STEP_ROWS: usize = 128;
 
 impl Picker {
     pub(in crate::query) fn new() -> Picker {
-        Picker { marks: Box::new([0; BATCH_ROWS]), picked: Box::new([0; BATCH_ROWS]) }
+        Picker { marks: Box::new([0; BATCH_ROWS]), picked: Box::new([0; BATCH_ROWS + 8]) }
     }
 
     /// The rows that pass, as a batch. `number` is that of the first row.
@@ -57,18 +58,52 @@ fn pick_marked(first: usize, marks: &[u8], count: usize, picked: &mut Picks) -> 
 
 #[inline(never)]
 fn pick_some(first: usize, marks: &[u8], mut count: usize, picked: &mut Picks) -> usize {
-    for (at, marks) in marks.chunks(16).enumerate() {
-        if is_clear(marks) {
-            continue;
-        }
-        for (row, mark) in marks.iter().enumerate() {
-            // Always written; the next one overwrites it unless it is marked.
-            picked[count % BATCH_ROWS] = (first + 16 * at + row) as u16;
-            count += usize::from(*mark);
-        }
+    let (eights, rest) = marks.as_chunks::<8>();
+    for (at, marks) in eights.iter().enumerate() {
+        count = pick_bits(first + 8 * at, bits_of(*marks), count, picked);
+    }
+    for (row, mark) in rest.iter().enumerate() {
+        picked[count] = (first + 8 * eights.len() + row) as u16;
+        count += usize::from(*mark);
     }
     count
 }
+
+/// Appends the rows whose bits are set, of the eight from `first` on.
+#[inline(always)]
+fn pick_bits(first: usize, bits: u8, count: usize, picked: &mut Picks) -> usize {
+    if let Some(slots) = picked[count..].first_chunk_mut::<8>() {
+        // All eight are written; those that follow overwrite the ones that were not marked.
+        let places = MARKED[usize::from(bits)];
+        slots.iter_mut().zip(places).for_each(|(slot, row)| *slot = first as u16 + u16::from(row));
+    }
+    count + bits.count_ones() as usize
+}
+
+/// Eight marks as the bits of a byte, the first one lowest.
+#[inline(always)]
+fn bits_of(marks: [u8; 8]) -> u8 {
+    // The multiplication moves mark `i` to bit `56 + i`.
+    (u64::from_le_bytes(marks).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
+}
+
+/// For each byte, the places of its bits that are set, from the lowest on, and zeros.
+static MARKED: [[u8; 8]; 256] = {
+    let mut all = [[0; 8]; 256];
+    let mut bits = 0;
+    while bits < 256 {
+        let (mut bit, mut count) = (0, 0);
+        while bit < 8 {
+            if bits >> bit & 1 == 1 {
+                all[bits][count] = bit;
+                count += 1;
+            }
+            bit += 1;
+        }
+        bits += 1;
+    }
+    all
+};
 
 /// Whether no row is marked. It may return `false` wrongly if their number is not a multiple of
 /// eight.
@@ -132,14 +167,19 @@ fn pick_row<W: Word, const N: usize, const ROW: usize>(
         let stored = row[at..at + N].first_chunk().copied().unwrap_or([0; N]);
         u8::from(word::<W, N>(stored).minus(first) <= length)
     };
-    let (steps, rest) = rows.as_chunks::<ROW>().0.as_chunks::<STEP_ROWS>();
-    let (mut marks, mut count) = ([0; STEP_ROWS], 0);
-    for (step, rows) in steps.iter().enumerate() {
-        marks.iter_mut().zip(rows).for_each(|(marked, row)| *marked = mark(row));
-        count = pick_marked(step * STEP_ROWS, &marks, count, picked);
+    let (eights, rest) = rows.as_chunks::<ROW>().0.as_chunks::<8>();
+    let mut count = 0;
+    for (at, rows) in eights.iter().enumerate() {
+        let bits = rows.iter().rev().fold(0, |bits, row| bits << 1 | mark(row));
+        if bits != 0 {
+            count = pick_bits(8 * at, bits, count, picked);
+        }
     }
-    marks.iter_mut().zip(rest).for_each(|(marked, row)| *marked = mark(row));
-    pick_marked(steps.len() * STEP_ROWS, &marks[..rest.len()], count, picked)
+    for (at, row) in rest.iter().enumerate() {
+        picked[count] = (8 * eights.len() + at) as u16;
+        count += usize::from(mark(row));
+    }
+    count
 }
 
 #[cfg(test)]
@@ -150,7 +190,7 @@ mod tests {
     /// of rows.
     #[test]
     fn what_passes_is_picked_whatever_the_width() {
-        let mut picked = [0; BATCH_ROWS];
+        let mut picked = [0; BATCH_ROWS + 8];
         for row in [8, 12, 16, 20, 24, 32] {
             for count in [0, 1, 7, 127, 128, 129, 300, 1000, BATCH_ROWS] {
                 let rows: Vec<u8> = (0..count * row).map(|at| (at * at / 7 + at) as u8).collect();
@@ -185,7 +225,7 @@ mod tests {
 
     #[test]
     fn what_is_marked_is_picked() {
-        let mut picked = [0; BATCH_ROWS];
+        let mut picked = [0; BATCH_ROWS + 8];
         for marked in [&[][..], &[0], &[15, 16], &[3, 17, 90, 91], &(0..99).collect::<Vec<u16>>()] {
             let mut marks = [0; 99];
             marked.iter().for_each(|row| marks[usize::from(*row)] = 1);
