@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-from typing import Any, Iterable, Iterator
+from typing import Any, Iterator
 
 from . import _drystone as core
-from ._errors import KeyNotFound, NoAttribute, OutOfRange, UsageError, WrongType
+from ._errors import KeyNotFound, NoAttribute, OutOfRange, WrongType
 from ._queries import Column, Columns, Selection
 from ._records import RecordMeta, record_class
+from ._views import DbItems, DbKeys, DbValues, Items, Keys, Values
 
 _SHOWN_ROWS = 8
 
@@ -415,64 +415,6 @@ class _Places:
         return row
 
 
-def _set_operation(operation: str, view: Any, other: Any, is_reflected: bool) -> Any:
-    """An operation of sets with the keys or items of a table of a database."""
-    if not hasattr(other, "__iter__"):
-        return NotImplemented
-    if operation == "and":
-        return {one for one in other if one in view}
-    one, two = (set(other), set(view)) if is_reflected else (set(view), set(other))
-    return one | two if operation == "or" else one - two if operation == "sub" else one ^ two
-
-
-class _View:
-    """`keys()`, `values()` or `items()` of a keyed table that changes."""
-
-    __slots__ = ("_table", "_what")
-
-    def __init__(self, table: Any, what: str) -> None:
-        self._table = table
-        self._what = what
-
-    def __len__(self) -> int:
-        return len(self._table)
-
-    def __iter__(self) -> Iterator[Any]:
-        table, what, rows = self._table, self._what, len(self._table)
-        for at in range(rows):
-            if len(table) != rows:
-                raise UsageError("the table changed its size while it was iterated over")
-            if what == "keys":
-                yield table._key_at(at)
-            elif what == "values":
-                yield table._at(at)
-            else:
-                yield table._key_at(at), table._at(at)
-
-    def __reversed__(self) -> Iterator[Any]:
-        return reversed(list(self))
-
-    def __contains__(self, what: Any) -> bool:
-        if self._what == "keys":
-            return what in self._table
-        if self._what == "items":
-            return isinstance(what, tuple) and len(what) == 2 and self._table.get(what[0]) == what[1]
-        return any(row == what for row in self)
-
-    def __repr__(self) -> str:
-        return f"<{self._what} of {self._table._title()}>"
-
-
-class _SetView(_View, Set):  # type: ignore[type-arg]
-    """`keys()` or `items()`, which are sets as those of a dict are."""
-
-    __slots__ = ()
-
-    @classmethod
-    def _from_iterable(cls, it: Iterable[Any]) -> set[Any]:  # type: ignore[override]
-        return set(it)
-
-
 class TxTable(_Shared, core.TxTable):  # type: ignore[misc]
     """A table that a transaction changes."""
 
@@ -615,22 +557,22 @@ class _Dict:
             raise KeyNotFound(key)
 
     def __iter__(self: Any) -> Iterator[Any]:
-        return iter(_SetView(self, "keys"))
+        return iter(Keys(self))
 
     def __reversed__(self: Any) -> Iterator[Any]:
-        return reversed(_SetView(self, "keys"))
+        return reversed(Keys(self))
 
-    def keys(self) -> _SetView:
+    def keys(self: Any) -> Keys:
         """The keys, in order. They are a set: `t.keys() & {1, 2}`."""
-        return _SetView(self, "keys")
+        return Keys(self)
 
-    def values(self) -> _View:
+    def values(self: Any) -> Values:
         """The rows, in the order of their keys."""
-        return _View(self, "values")
+        return Values(self)
 
-    def items(self) -> _SetView:
+    def items(self: Any) -> Items:
         """Pairs of keys and rows."""
-        return _SetView(self, "items")
+        return Items(self)
 
     @property
     def rows(self) -> _Places:
@@ -772,9 +714,9 @@ class TxList(TxTable):
         """Appends a record."""
         self._push(record)
 
-    def extend(self, rows: Any) -> None:
-        """Appends records."""
-        self.load(rows)
+    def extend(self, rows: Any, **options: Any) -> None:
+        """Appends records, as `load` does."""
+        self.load(rows, **options)
 
     def __iadd__(self, rows: Any) -> Any:
         self.extend(rows)
@@ -904,19 +846,22 @@ class DbTable(_Shared, core.Handle):  # type: ignore[misc]
         return _Shared.__getattr__(self, name)
 
     def keys(self) -> Any:
-        """The keys, in order."""
-        self._needs_key("keys")
-        return self._now().range(0, len(self), 1, "keys")
+        """The keys, in order, as of now. They are a set: `t.keys() & {1, 2}`."""
+        return DbKeys(self._whole("keys"))
 
     def values(self) -> Any:
         """The rows, in the order of their keys."""
-        self._needs_key("values")
-        return self._now().range(0, len(self), 1, "rows")
+        return DbValues(self._whole("values"))
 
     def items(self) -> Any:
         """Pairs of keys and rows."""
-        self._needs_key("items")
-        return self._now().range(0, len(self), 1, "items")
+        return DbItems(self._whole("items"))
+
+    def _whole(self, what: str) -> Any:
+        """All rows, keys or pairs of both, in one state."""
+        self._needs_key(what)
+        now = self._now()
+        return now.range(0, len(now), 1, "rows" if what == "values" else what)
 
     def __reversed__(self) -> Iterator[Any]:
         now = self._now()
