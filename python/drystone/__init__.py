@@ -12,8 +12,8 @@ A record of three 32-bit integers takes 12 bytes. Declare one, and hold millions
 >>> points[0].x
 1
 
-`ds.open("points.dry")` opens a database: a file with tables that survives a power cut, opens at once at
-any size, and is read by any number of processes while one writes.
+`ds.open("points.dry")` opens a database: a file with tables that survives a power cut, opens at
+once at any size, and is read by any number of processes while one writes.
 """
 
 from __future__ import annotations

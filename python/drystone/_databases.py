@@ -28,8 +28,8 @@ class _Names:
     """What has tables by name: a database, a snapshot, a transaction."""
 
     def table(self, name: str, of: Any = None) -> Any:
-        """The table of a name, with rows of a class; without one, a class is made of the schema. It works
-        for every name, `db.cities` where there is no method of this name."""
+        """The table of a name, with rows of a class; without one, a class is made of the schema. It
+        works for every name, `db.cities` where there is no method of this name."""
         return self._table(name, None if of is None else record_class(of))
 
     def __getitem__(self, name: str) -> Any:
@@ -67,7 +67,8 @@ class _Names:
         return self.table_names()
 
     def _kind(self, name: str, kind: Any, known: dict[str, Any]) -> Any:
-        """The class for the rows of a table: the one given, the one that the database knows, or a new one."""
+        """The class for the rows of a table: the one given, the one that the database knows, or a
+        new one."""
         if kind is not None:
             return kind
         described = self._fields_of(name)  # type: ignore[attr-defined]
@@ -81,8 +82,8 @@ class _Names:
 class Database(core.Database, _Names):  # type: ignore[misc]
     """An open database. Make one with `drystone.open`.
 
-    Tables are attributes: `db.cities`. They always show the newest commit, of this process or another.
-    `db.snapshot()` holds one state still. `with db.write() as tx:` begins a transaction.
+    Tables are attributes: `db.cities`. They always show the newest commit, of this process or
+    another. `db.snapshot()` holds one state still. `with db.write() as tx:` begins a transaction.
     """
 
     def __init__(self, *_: Any, **__: Any) -> None:
@@ -118,10 +119,11 @@ class Database(core.Database, _Names):  # type: ignore[misc]
     ) -> Any:
         """Makes a table, in a transaction of its own, and returns it.
 
-        `of` is a record class, or what `record_class` takes; without it, the fields are inferred from what
-        is loaded, with `key` naming those of the key. `load` is what `load` of a table takes: a CSV or
-        Parquet file, an array, a DataFrame, an Arrow stream, an iterable. Where there is a table of this
-        name already, `exist_ok=True` returns it as it is, and `replace=True` makes a new one.
+        `of` is a record class, or what `record_class` takes; without it, the fields are inferred
+        from what is loaded, with `key` naming those of the key. `load` is what `load` of a table
+        takes: a CSV or Parquet file, an array, a DataFrame, an Arrow stream, an iterable. Where
+        there is a table of this name already, `exist_ok=True` returns it as it is, and
+        `replace=True` makes a new one.
         """
         if exist_ok and replace:
             raise ValueError("exist_ok keeps the table that is there, replace makes a new one; give one of them")
@@ -148,18 +150,20 @@ class Database(core.Database, _Names):  # type: ignore[misc]
         self._handles.pop(name, None)
 
     def write(self, timeout: float | None = None) -> Transaction:
-        """Begins a transaction, to be used with `with`: it is committed at the end, and undone where an
-        exception comes out. One transaction writes at a time, among all processes; this waits for another
-        one for at most `timeout` seconds (`TimeoutError`; with 0, `BlockingIOError` at once)."""
+        """Begins a transaction, to be used with `with`: it is committed at the end, and undone
+        where an exception comes out. One transaction writes at a time, among all processes; this
+        waits for another one for at most `timeout` seconds (`TimeoutError`; with 0,
+        `BlockingIOError` at once)."""
         return self._write(timeout, Transaction)  # type: ignore[no-any-return]
 
     def snapshot(self) -> Snapshot:
-        """The state as of now, which stays: `with db.snapshot() as s: s.cities[7]`. The file keeps what it
-        holds until it is closed or dropped."""
+        """The state as of now, which stays: `with db.snapshot() as s: s.cities[7]`. The file keeps
+        what it holds until it is closed or dropped."""
         return Snapshot(self)
 
     def readers(self) -> list[Reader]:
-        """Who holds which state of the file. A row, an array or a snapshot that is kept holds one."""
+        """Who holds which state of the file. A row, an array or a snapshot that is kept holds
+        one."""
         return [Reader(*reader) for reader in self._readers()]
 
     def wait_newer(self, timeout: float | None = None) -> bool:
@@ -326,8 +330,8 @@ class Transaction(core.Transaction, _Names):  # type: ignore[misc]
             self._tables.pop(name, None)
 
     def commit(self) -> None:
-        """Makes the changes the newest state, all of them or none. Once it returns, they survive a power
-        cut."""
+        """Makes the changes the newest state, all of them or none. Once it returns, they survive a
+        power cut."""
         self._commit()
         self._is_done = True
         self._database._kinds.update({name: kind for name, kind in self._kinds.items()})
@@ -358,10 +362,10 @@ class Transaction(core.Transaction, _Names):  # type: ignore[misc]
 def open(path: Any, mode: str = "c", *, durable: bool = True) -> Database:
     """Opens a database file.
 
-    `mode` is "c" (open it, or create it where there is none), "r" (only read), "r+" (read and write what is
-    there) or "x" (create it, and fail where it is there). Any number of processes may have it open; one
-    transaction writes at a time. `durable=False` lets the system write commits to the disk later: a power
-    cut may then lose the last ones, never the consistency.
+    `mode` is "c" (open it, or create it where there is none), "r" (only read), "r+" (read and write
+    what is there) or "x" (create it, and fail where it is there). Any number of processes may have
+    it open; one transaction writes at a time. `durable=False` lets the system write commits to the
+    disk later: a power cut may then lose the last ones, never the consistency.
 
     While it is open, nothing but Drystone may write the file.
 

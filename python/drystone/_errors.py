@@ -8,8 +8,8 @@ from typing import Any
 class Error(Exception):
     """What every error of this package is, beside the built-in that it extends.
 
-    `kind` is a word for programs, such as ``"key_not_found"`` or ``"corrupt"``. `table`, `field` and
-    `line` name what the error is about, where that is known.
+    `kind` is a word for programs, such as ``"key_not_found"`` or ``"corrupt"``. `table`, `field`
+    and `line` name what the error is about, where that is known.
     """
 
     kind: str = "error"

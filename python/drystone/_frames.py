@@ -124,7 +124,8 @@ def _mask(raw: Any, layout: Any, name: str) -> Any:
 
 
 def _converted(raw: Any, layout: Any, name: str, type: str, nullable: bool) -> tuple[Any, Any]:
-    """A column as NumPy has such values, and the mask of its nulls (None where there can be none)."""
+    """A column as NumPy has such values, and the mask of its nulls (None where there can be
+    none)."""
     import numpy
 
     mask = _mask(raw, layout, name) if nullable else None

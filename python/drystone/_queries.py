@@ -13,8 +13,8 @@ from ._errors import WrongType
 class Selection:
     """Rows of a table that a query picks. Nothing is read before an answer is asked for.
 
-    A selection does not change; each method makes another one. Its answers are plain objects of Python, and
-    tables in memory.
+    A selection does not change; each method makes another one. Its answers are plain objects of
+    Python, and tables in memory.
     """
 
     __slots__ = ("_table", "_filters", "_select", "_group", "_order", "_limit", "_distinct")
@@ -296,7 +296,8 @@ class Column:
         return list(self)
 
     def to_numpy(self) -> Any:
-        """The values as an array of NumPy: a view where that is possible, masked where there are nulls."""
+        """The values as an array of NumPy: a view where that is possible, masked where there are
+        nulls."""
         from ._frames import column_to_numpy
 
         return column_to_numpy(self._table, self.name)

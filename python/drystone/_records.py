@@ -26,7 +26,8 @@ class FieldOptions:
 def key(*, default: Any = MISSING, default_factory: Any = MISSING) -> Any:
     """Says that a field belongs to the key: `id: ds.u32 = ds.key()`.
 
-    The fields of the key come first in a class. Rows of a table are found by their key, which is unique.
+    The fields of the key come first in a class. Rows of a table are found by their key, which is
+    unique.
     """
     return FieldOptions(default, default_factory, True)
 
@@ -336,10 +337,11 @@ class Record(core.Row, metaclass=RecordMeta):
     >>> ds.asdict(p)
     {'x': 1, 'y': 0}
 
-    Types: `ds.u8` to `ds.u128`, `ds.i8` to `ds.i128`, `ds.f32`, `ds.f64`, `bool`,
-    `Annotated[str, ds.width(40)]` (or `ds.Str[40]`), `Annotated[bytes, ds.width(4)]` (or `ds.Bytes[4]`),
-    `datetime.date`, `datetime.datetime` (aware, microseconds), `uuid.UUID`, an `enum.Enum` (one byte),
-    `ds.Array[ds.f32, 2]`. `| None` makes a field nullable, at no cost: one value of the type means null.
+    Types: `ds.u8` to `ds.u128`, `ds.i8` to `ds.i128`, `ds.f32`, `ds.f64`, `bool`, `Annotated[str,
+    ds.width(40)]` (or `ds.Str[40]`), `Annotated[bytes, ds.width(4)]` (or `ds.Bytes[4]`),
+    `datetime.date`, `datetime.datetime` (aware, microseconds), `uuid.UUID`, an `enum.Enum` (one
+    byte), `ds.Array[ds.f32, 2]`. `| None` makes a field nullable, at no cost: one value of the type
+    means null.
 
     `class City(ds.Record, frozen=True)` makes records that cannot be changed and have a hash.
     """
@@ -460,9 +462,9 @@ def make_record(
     >>> Pair = ds.make_record("Pair", {"name": ds.Str[8], "n": ds.u16})
     >>> Trip = ds.make_record("Trip", "id: u64 key, delay: i16? = null")
 
-    `fields` is a text of names, a list of names, pairs `(name, type)` or triples `(name, type, default)`, a
-    dict of names to types, or a schema in its text form. `types` is the type of all of them, or a list.
-    `defaults` are those of the last fields.
+    `fields` is a text of names, a list of names, pairs `(name, type)` or triples `(name, type,
+    default)`, a dict of names to types, or a schema in its text form. `types` is the type of all of
+    them, or a list. `defaults` are those of the last fields.
     """
     specs: list[_Spec]
     annotated: dict[str, Any] = {}
@@ -515,11 +517,12 @@ def record_class(
     key: str | Iterable[str] = (),
     types: dict[str, Any] | None = None,
 ) -> Any:
-    """The record class for a dataclass, a NamedTuple, an attrs or msgspec class, a NumPy dtype, an Arrow
-    schema, or a schema in its text form. A record class is returned as it is.
+    """The record class for a dataclass, a NamedTuple, an attrs or msgspec class, a NumPy dtype, an
+    Arrow schema, or a schema in its text form. A record class is returned as it is.
 
-    `key` names the fields of the key, which come first then. `types` gives the types of fields that their
-    annotations do not tell, such as the width of a `str`. `int` and `float` become 64 bits wide.
+    `key` names the fields of the key, which come first then. `types` gives the types of fields that
+    their annotations do not tell, such as the width of a `str`. `int` and `float` become 64 bits
+    wide.
 
     >>> import drystone as ds
     >>> from typing import NamedTuple
@@ -683,7 +686,8 @@ def astuple(record: Any) -> tuple[Any, ...]:
 
 
 def replace(record: Any, /, **changes: Any) -> Any:
-    """A copy of a record in which some fields have other values, as `dataclasses.replace` makes one."""
+    """A copy of a record in which some fields have other values, as `dataclasses.replace` makes
+    one."""
     return core.replaced(record, changes)
 
 

@@ -278,7 +278,8 @@ class _Progress:
 
 
 def _array_columns(kind: Any, array: Any, ignore_unknown: bool) -> dict[str, Any]:
-    """The columns that an array has. Those of fields with a default, and of nullable ones, may be missing."""
+    """The columns that an array has. Those of fields with a default, and of nullable ones, may be
+    missing."""
     layout = kind.__layout__
     if array.dtype.names is not None:
         array = array.reshape(-1)
@@ -338,7 +339,8 @@ def packed_array(kind: Any, array: Any, ignore_unknown: bool) -> Any:
 
 
 def _must_look(type: str, nullable: bool) -> bool:
-    """Whether bytes of the right form may still mean something else: a null where data was meant."""
+    """Whether bytes of the right form may still mean something else: a null where data was
+    meant."""
     return (nullable and type not in ("f32", "f64", "timestamp")) or type.startswith("enum[")
 
 
@@ -483,7 +485,8 @@ def infer(name: str, source: Any, key: Any, options: dict[str, Any]) -> tuple[An
 
 
 def _columns_of(source: Any) -> dict[str, Any]:
-    """The columns of what Python objects hold: of a dict of columns, of dicts, of objects with fields."""
+    """The columns of what Python objects hold: of a dict of columns, of dicts, of objects with
+    fields."""
     columns: dict[str, Any]
     if hasattr(source, "keys"):
         given = {name: source[name] for name in source.keys()}
@@ -531,7 +534,8 @@ _INTEGERS = (("i64", -(2**63), 2**63 - 1), ("u64", 0, 2**64 - 1), ("i128", -(2**
 
 
 def _spec_of(name: str, values: list[Any]) -> Any:
-    """The field that holds these values: numbers take 64 bits, a text is as wide as the longest one."""
+    """The field that holds these values: numbers take 64 bits, a text is as wide as the longest
+    one."""
     from ._records import _is_enum, _Spec, _type_of
 
     present = [value for value in values if value is not None and type(value).__name__ not in ("NAType", "NaTType")]

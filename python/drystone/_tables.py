@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-from typing import Any, Iterable, Iterator
+from typing import Any, Iterator
 
 from . import _drystone as core
-from ._errors import KeyNotFound, NoAttribute, OutOfRange, UsageError, WrongType
+from ._errors import KeyNotFound, NoAttribute, OutOfRange, WrongType
 from ._queries import Column, Columns, Selection
 from ._records import RecordMeta, record_class
+from ._views import DbItems, DbKeys, DbValues, Items, Keys, Values
 
 _SHOWN_ROWS = 8
 
@@ -25,8 +25,8 @@ class _Shared:
 
     @property
     def columns(self) -> Columns:
-        """The fields as columns: `t.columns["x"]`. It works for every name; `t.x` does where the table has
-        no method of this name."""
+        """The fields as columns: `t.columns["x"]`. It works for every name; `t.x` does where the
+        table has no method of this name."""
         return Columns(self)
 
     def __getattr__(self, name: str) -> Column:
@@ -55,7 +55,8 @@ class _Shared:
         return Selection(self).select(*fields)
 
     def group_by(self, *fields: str) -> Selection:
-        """Groups of rows that agree in these fields: `t.group_by("carrier").aggregate("count", "mean(delay)")`."""
+        """Groups of rows that agree in these fields: `t.group_by("carrier").aggregate("count",
+        "mean(delay)")`."""
         return Selection(self).group_by(*fields)
 
     def order_by(self, *orders: str) -> Selection:
@@ -79,8 +80,8 @@ class _Shared:
         raise NotImplementedError
 
     def to_numpy(self) -> Any:
-        """The rows as a structured array of NumPy, without a copy where the rows lie side by side and every
-        field has a form in NumPy. Nulls are masked."""
+        """The rows as a structured array of NumPy, without a copy where the rows lie side by side
+        and every field has a form in NumPy. Nulls are masked."""
         from ._frames import to_numpy
 
         return to_numpy(self)
@@ -98,8 +99,8 @@ class _Shared:
         return to_polars(self)
 
     def to_pandas(self) -> Any:
-        """The rows as a `pandas.DataFrame`. Integers with nulls are pandas' nullable integers; enumerations
-        are categoricals."""
+        """The rows as a `pandas.DataFrame`. Integers with nulls are pandas' nullable integers;
+        enumerations are categoricals."""
         from ._frames import to_pandas
 
         return to_pandas(self)
@@ -172,9 +173,9 @@ class Table(_Shared):
     >>> points[1]
     Point(x=70, y=2, z=3)
 
-    A record takes its own width: 12 bytes here. A row is a view: assigning its fields changes the table. It
-    is bound to the record, not to the place. Where the record is overwritten or removed, the row takes its
-    value along.
+    A record takes its own width: 12 bytes here. A row is a view: assigning its fields changes the
+    table. It is bound to the record, not to the place. Where the record is overwritten or removed,
+    the row takes its value along.
 
     >>> class City(ds.Record):
     ...     id: ds.u32 = ds.key()
@@ -225,8 +226,8 @@ class ListTable(Table, core.ListTable):  # type: ignore[misc]
     # ---- a list
 
     def extend(self, rows: Any, *, progress: bool = False, on_progress: Any = None, **options: Any) -> None:
-        """Appends records, all or none: of an iterable, an array, a DataFrame, or anything with an Arrow
-        stream."""
+        """Appends records, all or none: of an iterable, an array, a DataFrame, or anything with an
+        Arrow stream."""
         from ._sources import extend_list
 
         extend_list(self, rows, progress, on_progress, options)
@@ -295,8 +296,8 @@ class ListTable(Table, core.ListTable):  # type: ignore[misc]
         self._permute(range(len(self) - 1, -1, -1), self._version)
 
     def sort(self, *, key: Any = None, reverse: bool = False) -> None:
-        """Sorts the records, by all their fields or by a key, as `list.sort` does. Rows that are held go
-        with their records."""
+        """Sorts the records, by all their fields or by a key, as `list.sort` does. Rows that are
+        held go with their records."""
         if key is None:
             keys = [core.astuple(row) for row in self]
         elif isinstance(key, str):
@@ -375,7 +376,8 @@ def _unpickle_list(kind: Any, packed: bytes) -> Any:
 
 
 def _without_key(kind: Any) -> Any:
-    """The same class without a key, where it has one: for results, whose rows are in their own order."""
+    """The same class without a key, where it has one: for results, whose rows are in their own
+    order."""
     if not kind.__layout__.is_keyed:
         return kind
     found = _keyless.get(kind)
@@ -415,64 +417,6 @@ class _Places:
         return row
 
 
-def _set_operation(operation: str, view: Any, other: Any, is_reflected: bool) -> Any:
-    """An operation of sets with the keys or items of a table of a database."""
-    if not hasattr(other, "__iter__"):
-        return NotImplemented
-    if operation == "and":
-        return {one for one in other if one in view}
-    one, two = (set(other), set(view)) if is_reflected else (set(view), set(other))
-    return one | two if operation == "or" else one - two if operation == "sub" else one ^ two
-
-
-class _View:
-    """`keys()`, `values()` or `items()` of a keyed table that changes."""
-
-    __slots__ = ("_table", "_what")
-
-    def __init__(self, table: Any, what: str) -> None:
-        self._table = table
-        self._what = what
-
-    def __len__(self) -> int:
-        return len(self._table)
-
-    def __iter__(self) -> Iterator[Any]:
-        table, what, rows = self._table, self._what, len(self._table)
-        for at in range(rows):
-            if len(table) != rows:
-                raise UsageError("the table changed its size while it was iterated over")
-            if what == "keys":
-                yield table._key_at(at)
-            elif what == "values":
-                yield table._at(at)
-            else:
-                yield table._key_at(at), table._at(at)
-
-    def __reversed__(self) -> Iterator[Any]:
-        return reversed(list(self))
-
-    def __contains__(self, what: Any) -> bool:
-        if self._what == "keys":
-            return what in self._table
-        if self._what == "items":
-            return isinstance(what, tuple) and len(what) == 2 and self._table.get(what[0]) == what[1]
-        return any(row == what for row in self)
-
-    def __repr__(self) -> str:
-        return f"<{self._what} of {self._table._title()}>"
-
-
-class _SetView(_View, Set):  # type: ignore[type-arg]
-    """`keys()` or `items()`, which are sets as those of a dict are."""
-
-    __slots__ = ()
-
-    @classmethod
-    def _from_iterable(cls, it: Iterable[Any]) -> set[Any]:  # type: ignore[override]
-        return set(it)
-
-
 class TxTable(_Shared, core.TxTable):  # type: ignore[misc]
     """A table that a transaction changes."""
 
@@ -498,12 +442,14 @@ class TxTable(_Shared, core.TxTable):  # type: ignore[misc]
         on_progress: Any = None,
         **options: Any,
     ) -> int:
-        """Loads records in bulk, the fastest way to fill a table: from a CSV or Parquet file, an array, a
-        DataFrame, an Arrow stream, or an iterable of records, tuples or dicts. Returns how many were read.
+        """Loads records in bulk, the fastest way to fill a table: from a CSV or Parquet file, an
+        array, a DataFrame, an Arrow stream, or an iterable of records, tuples or dicts. Returns how
+        many were read.
 
-        `on_duplicate` says what to do with a second row of one key: "error", "first" or "last" wins.
-        `ignore_unknown=True` skips columns that are no fields. `replace=True` takes all old rows away. `on_progress` is called with the number of records read;
-        `progress=True` shows them with tqdm where it is installed. After an error the table is as it was.
+        `on_duplicate` says what to do with a second row of one key: "error", "first" or "last"
+        wins. `ignore_unknown=True` skips columns that are no fields. `replace=True` takes all old
+        rows away. `on_progress` is called with the number of records read; `progress=True` shows
+        them with tqdm where it is installed. After an error the table is as it was.
         """
         from ._sources import load_table
 
@@ -520,8 +466,8 @@ class TxTable(_Shared, core.TxTable):  # type: ignore[misc]
     # ---- the schema
 
     def add_field(self, name: str, type: Any, *, default: Any = ...) -> None:
-        """Appends a field. Rows that are there get the default; without one, the field must be nullable.
-        Take the table from the transaction again afterwards."""
+        """Appends a field. Rows that are there get the default; without one, the field must be
+        nullable. Take the table from the transaction again afterwards."""
         from ._records import _type_of
 
         spec = _type_of(name, type)
@@ -544,8 +490,8 @@ class TxTable(_Shared, core.TxTable):  # type: ignore[misc]
         self._transaction._drop_field(self._name, name)
 
     def change_type(self, name: str, type: Any) -> None:
-        """Gives a field another type that holds every value exactly; else an error names the first that it
-        does not hold."""
+        """Gives a field another type that holds every value exactly; else an error names the first
+        that it does not hold."""
         from ._records import _type_of
 
         self._transaction._change_type(self._name, name, _type_of(name, type).type)
@@ -615,22 +561,22 @@ class _Dict:
             raise KeyNotFound(key)
 
     def __iter__(self: Any) -> Iterator[Any]:
-        return iter(_SetView(self, "keys"))
+        return iter(Keys(self))
 
     def __reversed__(self: Any) -> Iterator[Any]:
-        return reversed(_SetView(self, "keys"))
+        return reversed(Keys(self))
 
-    def keys(self) -> _SetView:
+    def keys(self: Any) -> Keys:
         """The keys, in order. They are a set: `t.keys() & {1, 2}`."""
-        return _SetView(self, "keys")
+        return Keys(self)
 
-    def values(self) -> _View:
+    def values(self: Any) -> Values:
         """The rows, in the order of their keys."""
-        return _View(self, "values")
+        return Values(self)
 
-    def items(self) -> _SetView:
+    def items(self: Any) -> Items:
         """Pairs of keys and rows."""
-        return _SetView(self, "items")
+        return Items(self)
 
     @property
     def rows(self) -> _Places:
@@ -668,7 +614,8 @@ class _Dict:
         return self[key]
 
     def update(self: Any, rows: Any = (), /) -> None:
-        """Puts records in, of another table or dict, of pairs of keys and records, or of records."""
+        """Puts records in, of another table or dict, of pairs of keys and records, or of
+        records."""
         if hasattr(rows, "items"):
             rows = rows.items()
         for one in list(rows):
@@ -772,9 +719,9 @@ class TxList(TxTable):
         """Appends a record."""
         self._push(record)
 
-    def extend(self, rows: Any) -> None:
-        """Appends records."""
-        self.load(rows)
+    def extend(self, rows: Any, **options: Any) -> None:
+        """Appends records, as `load` does."""
+        self.load(rows, **options)
 
     def __iadd__(self, rows: Any) -> Any:
         self.extend(rows)
@@ -904,19 +851,22 @@ class DbTable(_Shared, core.Handle):  # type: ignore[misc]
         return _Shared.__getattr__(self, name)
 
     def keys(self) -> Any:
-        """The keys, in order."""
-        self._needs_key("keys")
-        return self._now().range(0, len(self), 1, "keys")
+        """The keys, in order, as of now. They are a set: `t.keys() & {1, 2}`."""
+        return DbKeys(self._whole("keys"))
 
     def values(self) -> Any:
         """The rows, in the order of their keys."""
-        self._needs_key("values")
-        return self._now().range(0, len(self), 1, "rows")
+        return DbValues(self._whole("values"))
 
     def items(self) -> Any:
         """Pairs of keys and rows."""
-        self._needs_key("items")
-        return self._now().range(0, len(self), 1, "items")
+        return DbItems(self._whole("items"))
+
+    def _whole(self, what: str) -> Any:
+        """All rows, keys or pairs of both, in one state."""
+        self._needs_key(what)
+        now = self._now()
+        return now.range(0, len(now), 1, "rows" if what == "values" else what)
 
     def __reversed__(self) -> Iterator[Any]:
         now = self._now()
@@ -929,8 +879,9 @@ class DbTable(_Shared, core.Handle):  # type: ignore[misc]
         return now.range(0, len(now), 1, "rows")
 
     def range(self, low: Any = None, high: Any = None, *, closed: bool = False) -> Any:
-        """The rows whose keys lie in `low <= key < high`, or up to `high` where it is closed: a sequence of
-        a snapshot. A tuple of the first fields of the key stands for all keys that begin so."""
+        """The rows whose keys lie in `low <= key < high`, or up to `high` where it is closed: a
+        sequence of a snapshot. A tuple of the first fields of the key stands for all keys that
+        begin so."""
         self._needs_key("range")
         now = self._now()
         start, stop = now.between(low, high, closed)
@@ -946,8 +897,9 @@ class DbTable(_Shared, core.Handle):  # type: ignore[misc]
             raise WrongType(f"table '{self._name}' has no key, so it has no {method}(); rows are found by number")
 
     def get_many(self, keys: Any, *, missing: str = "error") -> Any:
-        """The records with these keys or numbers, copied, as a table in the order asked for. `keys` is an
-        array or an iterable. `missing="skip"` leaves out what is not there; without it that is a KeyError.
+        """The records with these keys or numbers, copied, as a table in the order asked for. `keys`
+        is an array or an iterable. `missing="skip"` leaves out what is not there; without it that
+        is a KeyError.
         """
         if missing not in ("error", "skip"):
             raise ValueError(f'missing={missing!r}: it is "error" or "skip"')

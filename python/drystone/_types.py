@@ -66,8 +66,8 @@ f64 = Annotated[float, Mark("f64")]
 
 
 class _StrOf:
-    """`ds.Str[40]`: a text of at most 40 bytes as UTF-8. In the annotations of a class, type checkers want
-    `Annotated[str, ds.width(40)]`, which means the same."""
+    """`ds.Str[40]`: a text of at most 40 bytes as UTF-8. In the annotations of a class, type
+    checkers want `Annotated[str, ds.width(40)]`, which means the same."""
 
     __slots__ = ()
 

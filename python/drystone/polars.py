@@ -9,8 +9,8 @@ from polars.io.plugins import register_io_source
 
 
 def scan(table: Any) -> pl.LazyFrame:
-    """A table, or a selection, as a lazy frame. The columns that a query uses, and the number of rows that it
-    takes, are asked of the table; the rows are those of the state when the query runs.
+    """A table, or a selection, as a lazy frame. The columns that a query uses, and the number of
+    rows that it takes, are asked of the table; the rows are those of the state when the query runs.
     """
     schema = pl.DataFrame(table[:0] if hasattr(table, "_empty") else table.where().limit(0)).schema
 
@@ -42,8 +42,8 @@ _OPERATORS = {"Eq": "=", "NotEq": "!=", "Lt": "<", "LtEq": "<=", "Gt": ">", "GtE
 
 
 def _filter_text(predicate: pl.Expr, names: set[str]) -> str | None:
-    """A filter in the query language, where the predicate is made of comparisons of columns with numbers and
-    texts; None where polars has to look itself."""
+    """A filter in the query language, where the predicate is made of comparisons of columns with
+    numbers and texts; None where polars has to look itself."""
     import json
 
     try:

@@ -54,6 +54,28 @@ pub(crate) fn missing_key(key: &Bound<'_, PyAny>) -> PyErr {
     }
 }
 
+#[cold]
+pub(crate) fn no_row(py: Python<'_>, at: isize, rows: usize) -> PyErr {
+    raise(py, Class::Index, format!("row {at} is outside of the table, which has {rows} rows"))
+}
+
+pub(crate) fn no_memory() -> PyErr {
+    pyo3::exceptions::PyMemoryError::new_err("there is no memory for the records")
+}
+
+/// The same error, saying which record of an iterable it is about.
+#[cold]
+pub(crate) fn at_record(py: Python<'_>, at: usize, error: PyErr) -> PyErr {
+    let place = format!("record {}: ", at + 1);
+    let done = py
+        .import("drystone._errors")
+        .and_then(|module| module.getattr("_at_record")?.call1((place, error.value(py))));
+    match done {
+        Ok(value) => PyErr::from_value(value),
+        Err(_) => error,
+    }
+}
+
 type Parts = (&'static str, String, &'static str, Option<String>, Option<String>, Option<u64>, Option<i32>);
 
 fn build(py: Python<'_>, parts: Parts) -> PyErr {

@@ -3,9 +3,13 @@
 
 mod arrow;
 mod database;
+mod encode;
 mod error;
+mod export;
+mod find;
 mod fold;
 mod format;
+mod handle;
 mod layout;
 mod list;
 mod load;
@@ -14,6 +18,7 @@ mod raw;
 mod record;
 mod still;
 mod time;
+mod transaction;
 mod write;
 
 use pyo3::prelude::*;
@@ -29,10 +34,10 @@ fn _drystone(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<still::Still>()?;
     module.add_class::<still::Rows>()?;
     module.add_class::<database::Database>()?;
-    module.add_class::<database::Handle>()?;
-    module.add_class::<database::Snapshot>()?;
-    module.add_class::<database::Export>()?;
-    module.add_class::<write::Transaction>()?;
+    module.add_class::<handle::Handle>()?;
+    module.add_class::<handle::Snapshot>()?;
+    module.add_class::<export::Export>()?;
+    module.add_class::<transaction::Transaction>()?;
     module.add_class::<write::TxTable>()?;
     module.add_function(wrap_pyfunction!(raw::descriptor, module)?)?;
     module.add_function(wrap_pyfunction!(raw::bind_descriptor, module)?)?;
@@ -48,10 +53,10 @@ fn _drystone(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(arrow::list_stream, module)?)?;
     module.add_function(wrap_pyfunction!(arrow::infer_stream, module)?)?;
     module.add_function(wrap_pyfunction!(load::infer_csv, module)?)?;
-    module.add_function(wrap_pyfunction!(database::still_of_list, module)?)?;
+    module.add_function(wrap_pyfunction!(export::still_of_list, module)?)?;
     module.add_function(wrap_pyfunction!(database::parse_schema, module)?)?;
     module.add_function(wrap_pyfunction!(database::after_fork, module)?)?;
-    module.add_function(wrap_pyfunction!(write::memory_transaction, module)?)?;
+    module.add_function(wrap_pyfunction!(transaction::memory_transaction, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     Ok(())
 }

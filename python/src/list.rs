@@ -6,7 +6,7 @@ use std::ops::Range;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PySlice, PyType};
 
-use crate::error::{Class, raise};
+use crate::error::{Class, at_record, no_memory, no_row, raise};
 use crate::layout::{Info, Layout, decode};
 use crate::raw::{Exporter, GilCell, Live, OwnerLeft, RowPointer, Shape, layout_of, list_row, with_buffer};
 use crate::record::stored_bytes;
@@ -663,28 +663,6 @@ pub(crate) fn gather(records: &[u8], width: usize, numbers: &[u8], out: &mut [u8
         slot.copy_from_slice(&records[start..start + width]);
     }
     None
-}
-
-#[cold]
-pub(crate) fn no_row(py: Python<'_>, at: isize, rows: usize) -> PyErr {
-    raise(py, Class::Index, format!("row {at} is outside of the table, which has {rows} rows"))
-}
-
-fn no_memory() -> PyErr {
-    pyo3::exceptions::PyMemoryError::new_err("there is no memory for the records")
-}
-
-/// The same error, saying which record of an iterable it is about.
-#[cold]
-pub(crate) fn at_record(py: Python<'_>, at: usize, error: PyErr) -> PyErr {
-    let place = format!("record {}: ", at + 1);
-    let done = py
-        .import("drystone._errors")
-        .and_then(|module| module.getattr("_at_record")?.call1((place, error.value(py))));
-    match done {
-        Ok(value) => PyErr::from_value(value),
-        Err(_) => error,
-    }
 }
 
 /// Iterates over the rows of a list, as lists are iterated over: by number.

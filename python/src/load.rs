@@ -8,9 +8,8 @@ use drystone::{RecordSource, Result};
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyString, PyType};
 
-use crate::error::{OrRaise, through_library};
+use crate::error::{OrRaise, at_record, through_library};
 use crate::layout::Info;
-use crate::list::at_record;
 use crate::record::stored_bytes;
 
 /// How many records go by between two looks at signals.

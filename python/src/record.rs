@@ -4,8 +4,9 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PySlice, PyString, PyTuple, PyType};
 
+use crate::encode::{encode, shown};
 use crate::error::{Class, raise};
-use crate::layout::{Info, decode, encode};
+use crate::layout::{Info, decode};
 use crate::list::ListTable;
 use crate::raw::{RowKind, RowPointer, RowRef, class_address, layout_of, value_row};
 use crate::write::TxTable;
@@ -121,6 +122,11 @@ impl Field {
 
     pub(crate) fn def(&self) -> &drystone::FieldDef {
         &self.layout.get().info.fields[self.at].def
+    }
+
+    /// Whether records of the class do not change.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.layout.get().info.frozen
     }
 
     /// Remembers which class the field is of.
@@ -337,7 +343,7 @@ pub(crate) fn stored_bytes(
         }
         let message = format!(
             "{} is a {}, and the table holds {}",
-            crate::layout::shown(given),
+            shown(given),
             given.get_type().name()?,
             class.name()?
         );
@@ -354,7 +360,8 @@ pub(crate) fn stored_bytes(
         });
     }
     if let Ok(named) = given.cast::<PyDict>() {
-        return info.fill(py, &name(), &PyTuple::empty(py), Some(named), out);
+        let filled = info.fill(py, &name(), &PyTuple::empty(py), Some(named), out);
+        return filled.map_err(|error| info.unknown_in_dict(py, &name(), named).unwrap_or(error));
     }
     // Dataclasses, attrs, msgspec and the like: by the names of the fields.
     let is_other = given.is_instance_of::<PyString>() || given.is_instance_of::<PyInt>() || given.is_none();
@@ -371,7 +378,7 @@ pub(crate) fn stored_bytes(
     }
     let message = format!(
         "{} is of type {}, and the table holds {}: give a {}, a tuple of its values, or a dict",
-        crate::layout::shown(given),
+        shown(given),
         given.get_type().name()?,
         name(),
         name()

@@ -7,9 +7,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PySlice, PyTuple, PyType};
 
 use crate::database::while_waiting;
-use crate::error::{Class, OrRaise, raise};
-use crate::layout::{FieldInfo, Info, Kind, Layout, bytes, decode, encode};
-use crate::list::{gather, no_row};
+use crate::encode::{encode, shown};
+use crate::error::{Class, OrRaise, no_row, raise};
+use crate::find::KeyRange;
+use crate::layout::{FieldInfo, Info, Kind, Layout, bytes, decode};
+use crate::list::gather;
 use crate::query::{Answer, Question};
 use crate::raw::{layout_of, still_row, with_buffer};
 
@@ -388,8 +390,7 @@ impl Still {
         high: Option<&Bound<'_, PyAny>>,
         closed: bool,
     ) -> PyResult<(u64, u64)> {
-        let info = self.info();
-        numbers_between(py, info, self.table.as_table(), low, high, closed)
+        KeyRange::new(self.info(), low, high, closed)?.numbers(self.table.as_table()).or_raise(py)
     }
 
     /// How many rows have a lower key.
@@ -442,31 +443,6 @@ impl Still {
     }
 }
 
-/// The numbers of the rows whose keys lie in a range.
-pub(crate) fn numbers_between(
-    py: Python<'_>,
-    info: &Info,
-    table: drystone::Table<'_, Dyn>,
-    low: Option<&Bound<'_, PyAny>>,
-    high: Option<&Bound<'_, PyAny>>,
-    closed: bool,
-) -> PyResult<(u64, u64)> {
-    use std::ops::Bound as End;
-    let low = low.map(|key| bound_values(info, key)).transpose()?;
-    let high = high.map(|key| bound_values(info, key)).transpose()?;
-    let start = match &low {
-        Some(values) => End::Included(&values[..]),
-        None => End::Unbounded,
-    };
-    let end = match &high {
-        Some(values) if closed => End::Included(&values[..]),
-        Some(values) => End::Excluded(&values[..]),
-        None => End::Unbounded,
-    };
-    let numbers = table.range((start, end)).or_raise(py)?.numbers();
-    Ok((numbers.start, numbers.end.max(numbers.start)))
-}
-
 #[derive(Clone, Copy, PartialEq)]
 enum What {
     Rows,
@@ -508,23 +484,6 @@ impl Rows {
         }
         let row = Still::view(still, row)?;
         Ok(Some(PyTuple::new(py, [key, row])?.into_any()))
-    }
-}
-
-impl Rows {
-    /// What `operation` gives with keys or items as a set, as the views of a dict have it.
-    fn as_set<'py>(
-        slf: &Bound<'py, Rows>,
-        operation: &str,
-        other: &Bound<'py, PyAny>,
-        is_reflected: bool,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        if slf.get().what == What::Rows {
-            return Ok(py.NotImplemented().into_bound(py));
-        }
-        let done = py.import("drystone._tables")?.getattr("_set_operation")?;
-        done.call1((operation, slf, other, is_reflected))
     }
 }
 
@@ -598,38 +557,6 @@ impl Rows {
         Ok(false)
     }
 
-    fn __and__<'py>(slf: &Bound<'py, Rows>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        Rows::as_set(slf, "and", other, false)
-    }
-
-    fn __rand__<'py>(slf: &Bound<'py, Rows>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        Rows::as_set(slf, "and", other, true)
-    }
-
-    fn __or__<'py>(slf: &Bound<'py, Rows>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        Rows::as_set(slf, "or", other, false)
-    }
-
-    fn __ror__<'py>(slf: &Bound<'py, Rows>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        Rows::as_set(slf, "or", other, true)
-    }
-
-    fn __sub__<'py>(slf: &Bound<'py, Rows>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        Rows::as_set(slf, "sub", other, false)
-    }
-
-    fn __rsub__<'py>(slf: &Bound<'py, Rows>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        Rows::as_set(slf, "sub", other, true)
-    }
-
-    fn __xor__<'py>(slf: &Bound<'py, Rows>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        Rows::as_set(slf, "xor", other, false)
-    }
-
-    fn __rxor__<'py>(slf: &Bound<'py, Rows>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        Rows::as_set(slf, "xor", other, true)
-    }
-
     fn __repr__(&self, py: Python<'_>) -> String {
         let name = self.still.bind(py).get().table.name().to_owned();
         format!("<{} rows of table '{name}'>", self.len)
@@ -671,8 +598,7 @@ pub(crate) fn packed_keys(info: &Info, keys: &Bound<'_, PyAny>) -> PyResult<Vec<
         let one = PyTuple::new(key.py(), [&key])?;
         let values = if info.key_fields > 1 { key.cast::<PyTuple>().ok() } else { Some(&one) };
         let Some(values) = values.filter(|values| values.len() == info.key_fields) else {
-            let message =
-                format!("{} is not a key of {} fields", crate::layout::shown(&key), info.key_fields);
+            let message = format!("{} is not a key of {} fields", shown(&key), info.key_fields);
             return Err(raise(key.py(), Class::Type, message));
         };
         for (at, value) in values.iter().enumerate() {

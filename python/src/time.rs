@@ -4,8 +4,9 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
 
+use crate::encode::{shown, wrong_type};
 use crate::error::{Class, raise};
-use crate::layout::{FieldInfo, shown, wrong_type};
+use crate::layout::FieldInfo;
 
 /// `date.toordinal()` of 1970-01-01.
 const EPOCH_ORDINAL: i32 = 719_163;

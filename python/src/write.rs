@@ -1,329 +1,20 @@
-//! Transactions, and tables that are changed in them.
+//! Tables that are changed in a transaction.
 
-use drystone::{
-    Dyn, FieldDef, IndexOptions, LoadOptions, OnDuplicate, RecordSource, RowBuf, TableMut, TableOptions,
-    Type, Value, WriteTransaction,
-};
+use drystone::{Dyn, LoadOptions, OnDuplicate, RecordSource, RowBuf, TableMut, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PySlice, PyTuple, PyType, PyWeakrefReference};
 use rustc_hash::FxHashMap;
 
-use crate::database::{Described, IsWriting, described, forks};
-use crate::error::{Class, OrRaise, missing_key, raise};
+use crate::encode::encode;
+use crate::error::{Class, OrRaise, missing_key, no_row, raise};
+use crate::find::{KeyRange, has_record, keyed_slice, or_default, wanted};
 use crate::layout::{Info, Layout, bytes};
-use crate::list::no_row;
 use crate::load::{CsvOptions, Iterated, Packed, Watched, open};
 use crate::query::{Answer, Question};
 use crate::raw::{GilCell, OwnerLeft, RowKind, RowPointer, RowRef, layout_of, with_buffer, written_row};
 use crate::record::stored_bytes;
-use crate::still::{
-    check_records, check_schema, key_object, numbers_between, row_number, with_key, with_stored_key,
-};
-
-enum State {
-    /// Not begun yet.
-    New,
-    Open(Box<WriteTransaction>),
-    /// A long call has it.
-    InUse,
-    Ended(&'static str),
-}
-
-/// A write transaction.
-#[pyclass(subclass, frozen, weakref, dict, module = "drystone._drystone")]
-pub(crate) struct Transaction {
-    state: GilCell<State>,
-    forks: u64,
-    /// Until it ends.
-    is_writing: GilCell<Option<IsWriting>>,
-    /// The tables that were opened, as long as they have references.
-    tables: GilCell<Vec<Py<PyWeakrefReference>>>,
-}
-
-#[pymethods]
-impl Transaction {
-    #[new]
-    #[pyo3(signature = (*_args, **_named))]
-    fn new(_args: &Bound<'_, PyTuple>, _named: Option<&Bound<'_, PyDict>>) -> Transaction {
-        Transaction::of(State::New)
-    }
-
-    /// Makes all changes the newest state of the database.
-    fn _commit(&self, py: Python<'_>) -> PyResult<()> {
-        let transaction = self.take(py)?;
-        // Until it is known, a row must not be written.
-        let committed = py.detach(move || transaction.commit());
-        self.end(py, if committed.is_ok() { "was committed" } else { "could not be committed" });
-        committed.or_raise(py)
-    }
-
-    /// Discards all changes.
-    fn _abort(&self, py: Python<'_>) -> PyResult<()> {
-        if self.is_open(py) {
-            let transaction = self.take(py)?;
-            py.detach(move || drop(transaction));
-            self.end(py, "was undone");
-        }
-        Ok(())
-    }
-
-    #[getter]
-    fn _is_open(&self, py: Python<'_>) -> bool {
-        self.is_open(py)
-    }
-
-    fn table_names(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        self.with(py, |tx| tx.table_names())
-    }
-
-    fn _fields_of(&self, py: Python<'_>, table: &str) -> PyResult<Vec<Described>> {
-        self.with(py, |tx| Ok(described(tx.table::<Dyn>(table)?.schema())))
-    }
-
-    #[pyo3(signature = (name, class, leaf_rows=None))]
-    fn _create(
-        &self,
-        py: Python<'_>,
-        name: &str,
-        class: &Bound<'_, PyType>,
-        leaf_rows: Option<usize>,
-    ) -> PyResult<()> {
-        let schema = &layout_of(class)?.schema;
-        let mut options = TableOptions::new();
-        if let Some(rows) = leaf_rows {
-            options = options.leaf_rows(rows);
-        }
-        self.with(py, |tx| tx.create_dyn_table_with(name, schema, &options).map(drop))
-    }
-
-    fn _drop(&self, py: Python<'_>, name: &str) -> PyResult<()> {
-        self.forget_table(py, name, "was dropped");
-        self.with(py, |tx| tx.drop_table(name))
-    }
-
-    fn _rename(&self, py: Python<'_>, name: &str, new_name: &str) -> PyResult<()> {
-        self.forget_table(py, name, "was renamed");
-        self.with(py, |tx| tx.rename_table(name, new_name))
-    }
-
-    #[pyo3(signature = (table, name, ty, nullable, default, names))]
-    #[expect(clippy::too_many_arguments, reason = "a field has as many parts")]
-    fn _add_field(
-        &self,
-        py: Python<'_>,
-        table: &str,
-        name: &str,
-        ty: &str,
-        nullable: bool,
-        default: Option<&[u8]>,
-        names: Option<Vec<String>>,
-    ) -> PyResult<()> {
-        let field = || -> drystone::Result<FieldDef> {
-            let ty = match &names {
-                Some(names) => Type::Enum(drystone::EnumNames::new(names)?),
-                None => ty.parse()?,
-            };
-            let field = FieldDef::new(name, ty)?;
-            let field = if nullable { field.nullable()? } else { field };
-            match default {
-                Some(default) => field.default_bytes(default),
-                None => Ok(field),
-            }
-        };
-        let field = field().or_raise(py)?;
-        self.alter(py, table, |tx| tx.append_field(table, field))
-    }
-
-    fn _rename_field(&self, py: Python<'_>, table: &str, field: &str, new_name: &str) -> PyResult<()> {
-        self.alter(py, table, |tx| tx.rename_field(table, field, new_name))
-    }
-
-    fn _drop_field(&self, py: Python<'_>, table: &str, field: &str) -> PyResult<()> {
-        self.alter(py, table, |tx| tx.drop_field(table, field))
-    }
-
-    fn _change_type(&self, py: Python<'_>, table: &str, field: &str, ty: &str) -> PyResult<()> {
-        let ty: Type = ty.parse().or_raise(py)?;
-        self.alter(py, table, |tx| tx.change_type(table, field, ty))
-    }
-
-    fn _set_nullable(&self, py: Python<'_>, table: &str, field: &str, nullable: bool) -> PyResult<()> {
-        self.alter(py, table, |tx| tx.set_nullable(table, field, nullable))
-    }
-
-    fn _reorder(&self, py: Python<'_>, table: &str, names: Vec<String>) -> PyResult<()> {
-        self.alter(py, table, |tx| tx.reorder(table, &names))
-    }
-
-    fn _add_names(&self, py: Python<'_>, table: &str, field: &str, names: Vec<String>) -> PyResult<()> {
-        self.alter(py, table, |tx| tx.add_names(table, field, &names))
-    }
-
-    #[pyo3(signature = (table, name, fields, unique=false))]
-    fn _create_index(
-        &self,
-        py: Python<'_>,
-        table: &str,
-        name: &str,
-        fields: Vec<String>,
-        unique: bool,
-    ) -> PyResult<()> {
-        let options = IndexOptions::new().unique(unique);
-        self.long(py, |tx| tx.create_index_with(table, name, &fields, &options))
-    }
-
-    fn _drop_index(&self, py: Python<'_>, table: &str, name: &str) -> PyResult<()> {
-        self.with(py, |tx| tx.drop_index(table, name))
-    }
-
-    /// The indexes of a table: name, fields, whether it is unique.
-    fn _indexes(&self, py: Python<'_>, table: &str) -> PyResult<Vec<(String, Vec<String>, bool)>> {
-        let indexes = self.with(py, |tx| tx.indexes(table))?;
-        Ok(indexes.into_iter().map(|index| (index.name, index.fields, index.unique)).collect())
-    }
-}
-
-impl Transaction {
-    fn of(state: State) -> Transaction {
-        Transaction {
-            state: GilCell::new(state),
-            forks: forks(),
-            is_writing: GilCell::new(None),
-            tables: GilCell::new(Vec::new()),
-        }
-    }
-
-    pub(crate) fn begin(&self, py: Python<'_>, begun: WriteTransaction, is_writing: IsWriting) {
-        self.is_writing.with(py, |noted| *noted = Some(is_writing));
-        self.start(py, begun);
-    }
-
-    pub(crate) fn start(&self, py: Python<'_>, begun: WriteTransaction) {
-        self.state.with(py, |state| *state = State::Open(Box::new(begun)));
-    }
-
-    fn is_open(&self, py: Python<'_>) -> bool {
-        self.forks == forks() && self.state.with(py, |state| matches!(state, State::Open(_) | State::InUse))
-    }
-
-    #[cold]
-    fn unusable(&self, py: Python<'_>) -> PyErr {
-        if self.forks != forks() {
-            return raise(
-                py,
-                Class::Runtime,
-                "the transaction belongs to the parent process, which may go on with it; begin one of your own",
-            );
-        }
-        let text = self.state.with(py, |state| match state {
-            State::New => "the transaction has not begun; begin one with db.write()".into(),
-            State::InUse => "the transaction is in use by another thread; wait for that call to end".into(),
-            State::Ended(how) => {
-                format!("the transaction has ended: it {how}; begin another one with db.write()")
-            }
-            State::Open(_) => "the transaction is open".into(),
-        });
-        raise(py, Class::Runtime, text)
-    }
-
-    /// Runs something quick in the transaction.
-    #[inline]
-    fn with<A>(
-        &self,
-        py: Python<'_>,
-        run: impl FnOnce(&WriteTransaction) -> drystone::Result<A>,
-    ) -> PyResult<A> {
-        if self.forks == forks() {
-            let done = self.state.with(py, |state| match state {
-                State::Open(transaction) => Some(run(transaction)),
-                _ => None,
-            });
-            if let Some(done) = done {
-                return done.or_raise(py);
-            }
-        }
-        Err(self.unusable(py))
-    }
-
-    /// Takes the transaction out, for a call in which others run.
-    fn take(&self, py: Python<'_>) -> PyResult<WriteTransaction> {
-        if self.forks == forks() {
-            let taken = self.state.with(py, |state| match state {
-                State::Open(_) => match std::mem::replace(state, State::InUse) {
-                    State::Open(transaction) => Some(*transaction),
-                    _ => None,
-                },
-                _ => None,
-            });
-            if let Some(transaction) = taken {
-                return Ok(transaction);
-            }
-        }
-        Err(self.unusable(py))
-    }
-
-    /// Runs something that takes long, without the GIL.
-    fn long<A: Send>(
-        &self,
-        py: Python<'_>,
-        run: impl FnOnce(&WriteTransaction) -> drystone::Result<A> + Send,
-    ) -> PyResult<A> {
-        let transaction = self.take(py)?;
-        let (transaction, done) = py.detach(move || {
-            let done = run(&transaction);
-            (transaction, done)
-        });
-        self.start(py, transaction);
-        done.or_raise(py)
-    }
-
-    fn alter(
-        &self,
-        py: Python<'_>,
-        table: &str,
-        change: impl FnOnce(&WriteTransaction) -> drystone::Result<u64> + Send,
-    ) -> PyResult<()> {
-        self.long(py, change)?;
-        self.forget_table(py, table, "has another schema now; take it from the transaction again");
-        Ok(())
-    }
-
-    fn open_tables<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, TxTable>> {
-        let references =
-            self.tables.with(py, |tables| tables.iter().map(|table| table.clone_ref(py)).collect::<Vec<_>>());
-        let tables = references.iter().filter_map(|table| table.bind(py).upgrade());
-        use pyo3::types::PyWeakrefMethods;
-        tables.filter_map(|table| table.cast_into::<TxTable>().ok()).collect()
-    }
-
-    fn forget_table(&self, py: Python<'_>, name: &str, why: &'static str) {
-        for table in self.open_tables(py) {
-            if table.get().name == name {
-                table.get().stale.with(py, |stale| *stale = Some(why));
-                table.get().let_rows_go(py, RowKind::Ended);
-            }
-        }
-    }
-
-    fn end(&self, py: Python<'_>, how: &'static str) {
-        self.state.with(py, |state| *state = State::Ended(how));
-        for table in self.open_tables(py) {
-            table.get().let_rows_go(py, RowKind::Ended);
-        }
-        let tables = self.tables.with(py, std::mem::take);
-        drop(tables);
-        let ended = self.is_writing.with(py, Option::take);
-        drop(ended);
-    }
-}
-
-/// A transaction on a database of its own in memory, which is never committed: for keyed tables in
-/// memory.
-#[pyfunction]
-pub(crate) fn memory_transaction(py: Python<'_>) -> PyResult<Transaction> {
-    let begun = drystone::Database::in_memory().and_then(|db| db.write()).or_raise(py)?;
-    Ok(Transaction::of(State::Open(Box::new(begun))))
-}
+use crate::still::{check_records, check_schema, key_object, row_number, with_key, with_stored_key};
+use crate::transaction::Transaction;
 
 /// A table that a transaction changes. Of each row at most one object is held at a time.
 #[pyclass(subclass, frozen, weakref, module = "drystone._drystone")]
@@ -363,7 +54,7 @@ impl TxTable {
     /// To be called once the object is whole.
     fn _register(slf: &Bound<'_, TxTable>) -> PyResult<()> {
         let reference = PyWeakrefReference::new(slf)?.unbind();
-        slf.get().transaction.get().tables.with(slf.py(), |tables| tables.push(reference));
+        slf.get().transaction.get().note_table(slf.py(), reference);
         Ok(())
     }
 
@@ -395,11 +86,7 @@ impl TxTable {
         let this = slf.get();
         if key.is_instance_of::<PySlice>() {
             if this.is_keyed {
-                let message = format!(
-                    "table '{}' has a key, so a slice could mean keys or places: write .range(low, high) or .rows[a:b]",
-                    this.name
-                );
-                return Err(raise(key.py(), Class::Type, message));
+                return Err(keyed_slice(key.py(), &this.name));
             }
             return slf.getattr("_slice")?.call1((key,));
         }
@@ -419,32 +106,19 @@ impl TxTable {
         key: &Bound<'py, PyAny>,
         default: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if !slf.get().is_keyed && row_number(key).is_err() {
-            return Ok(default.unwrap_or_else(|| key.py().None().into_bound(key.py())));
-        }
-        let found = TxTable::find(slf, key)?;
-        Ok(found.or(default).unwrap_or_else(|| key.py().None().into_bound(key.py())))
+        let is_none = !slf.get().is_keyed && row_number(key).is_err();
+        let found = if is_none { None } else { TxTable::find(slf, key)? };
+        Ok(or_default(key.py(), found, default))
     }
 
     fn __contains__(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
         if self.is_keyed {
             return Ok(self.record(key)?.is_some());
         }
-        let py = key.py();
-        let Some(row) = RowRef::new(key) else { return Ok(false) };
-        if !std::ptr::eq(row.info(), self.info()) {
-            return Ok(false);
+        match wanted(self.info(), key) {
+            Some(wanted) => self.long(key.py(), |table| has_record(table.as_table(), self.info(), &wanted)),
+            None => Ok(false),
         }
-        let wanted = row.record().to_vec();
-        let (info, width) = (self.info(), self.info().width);
-        self.with(py, |table| {
-            for slice in table.slices() {
-                if slice?.as_bytes().chunks_exact(width).any(|record| info.is_equal(record, &wanted)) {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
-        })
     }
 
     /// The row with a number, in the order of the key where there is one.
@@ -513,16 +187,8 @@ impl TxTable {
         high: Option<&Bound<'_, PyAny>>,
         closed: bool,
     ) -> PyResult<u64> {
-        use std::ops::Bound as End;
-        let info = self.info();
-        let low = low.map(|key| crate::still::bound_values(info, key)).transpose()?;
-        let high = high.map(|key| crate::still::bound_values(info, key)).transpose()?;
-        let start = low.as_ref().map_or(End::Unbounded, |values| End::Included(&values[..]));
-        let end = high.as_ref().map_or(End::Unbounded, |values| match closed {
-            true => End::Included(&values[..]),
-            false => End::Excluded(&values[..]),
-        });
-        let removed = self.with(py, |table| table.remove_range((start, end)))?;
+        let range = KeyRange::new(self.info(), low, high, closed)?;
+        let removed = self.long(py, |table| table.remove_range(range.ends()))?;
         self.look_again(py)?;
         Ok(removed)
     }
@@ -609,23 +275,20 @@ impl TxTable {
         high: Option<&Bound<'_, PyAny>>,
         closed: bool,
     ) -> PyResult<(u64, u64)> {
-        let mut found = None;
-        self.with(py, |table| {
-            found = Some(numbers_between(py, self.info(), table.as_table(), low, high, closed));
-            Ok(())
-        })?;
-        found.unwrap_or(Ok((0, 0)))
+        let range = KeyRange::new(self.info(), low, high, closed)?;
+        self.with(py, |table| range.numbers(table.as_table()))
     }
 
     fn _ask<'py>(&self, py: Python<'py>, question: Question) -> PyResult<Answer<'py>> {
-        let rows = self.with(py, |table| question.run(table.as_table()))?;
+        let rows = self.long(py, |table| question.run(table.as_table()))?;
+        py.check_signals()?;
         Answer::new(py, rows)
     }
 
     /// Removes the rows for which a text of the query language is true.
     fn _delete_where(&self, py: Python<'_>, filter: &str) -> PyResult<u64> {
         let filter = filter.parse().or_raise(py)?;
-        let removed = self.with(py, |table| table.delete_where(filter))?;
+        let removed = self.long(py, |table| table.delete_where(filter))?;
         self.look_again(py)?;
         Ok(removed)
     }
@@ -639,11 +302,11 @@ impl TxTable {
             let Some(at) = info.position(&name) else { return Err(info.no_field(py, &name)) };
             let field = &info.fields[at];
             let mut stored = vec![0; field.width];
-            crate::layout::encode(py, field, &value, &mut stored)?;
+            encode(py, field, &value, &mut stored)?;
             sets.push((field.offset, stored));
         }
         let filter = filter.parse().or_raise(py)?;
-        let changed = self.with(py, |table| {
+        let changed = self.long(py, |table| {
             table.update_where(filter, |row| {
                 for (offset, stored) in &sets {
                     row.as_bytes_mut()[*offset..offset + stored.len()].copy_from_slice(stored);
@@ -682,7 +345,7 @@ impl TxTable {
         // The iterable may use the transaction, which is then in use.
         let done =
             transaction.table::<Dyn>(&self.name).and_then(|mut table| table.load_from(&mut source, &options));
-        self.transaction.get().start(py, transaction);
+        self.transaction.get().give_back(py, transaction);
         let report = done.or_raise(py)?;
         self.look_again(py)?;
         Ok((report.read, report.duplicates))
@@ -746,10 +409,28 @@ impl TxTable {
         py: Python<'_>,
         run: impl FnOnce(&mut TableMut<'_, Dyn>) -> drystone::Result<A>,
     ) -> PyResult<A> {
-        if let Some(why) = self.stale.with(py, |stale| *stale) {
-            return Err(raise(py, Class::Runtime, format!("table '{}' {why}", self.name)));
-        }
+        self.check_fresh(py)?;
         self.transaction.get().with(py, |tx| run(&mut tx.table::<Dyn>(&self.name)?))
+    }
+
+    /// Runs something on the table that takes long, without the GIL. Other threads that use the
+    /// transaction meanwhile wait.
+    fn long<A: Send>(
+        &self,
+        py: Python<'_>,
+        run: impl FnOnce(&mut TableMut<'_, Dyn>) -> drystone::Result<A> + Send,
+    ) -> PyResult<A> {
+        self.check_fresh(py)?;
+        let name = &self.name;
+        self.transaction.get().long(py, move |tx| run(&mut tx.table::<Dyn>(name)?))
+    }
+
+    /// An error where the table of this object is dropped or has another schema.
+    fn check_fresh(&self, py: Python<'_>) -> PyResult<()> {
+        match self.stale.with(py, |stale| *stale) {
+            Some(why) => Err(raise(py, Class::Runtime, format!("table '{}' {why}", self.name))),
+            None => Ok(()),
+        }
     }
 
     fn load(&self, py: Python<'_>, source: impl RecordSource + Send, how: LoadHow) -> PyResult<(u64, u64)> {
@@ -852,6 +533,16 @@ impl TxTable {
         Ok(values)
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The table cannot be used any more; its rows keep their values.
+    pub(crate) fn retire(&self, py: Python<'_>, why: &'static str) {
+        self.stale.with(py, |stale| *stale = Some(why));
+        self.let_rows_go(py, RowKind::Ended);
+    }
+
     /// A row object goes.
     pub(crate) fn forget(&self, py: Python<'_>, row: RowPointer) {
         let id: Box<[u8]> = match self.is_keyed {
@@ -871,7 +562,7 @@ impl TxTable {
         drop(left);
     }
 
-    fn let_rows_go(&self, py: Python<'_>, kind: RowKind) {
+    pub(crate) fn let_rows_go(&self, py: Python<'_>, kind: RowKind) {
         let left: Vec<OwnerLeft> =
             self.live.with(py, |live| live.drain().map(|(_, mut row)| row.leave(kind)).collect());
         drop(left);

@@ -102,7 +102,9 @@ fn height(room: &str) -> Option<usize> {
 #[test]
 fn every_file_says_first_what_it_is_for() {
     let mut files = 0;
-    for folder in ["src", "derive", "cli", "simulator", "tests", "benches", "fuzz", "examples"] {
+    for folder in
+        ["src", "derive", "cli", "simulator", "tests", "benches", "fuzz", "examples", "python/src"]
+    {
         let folder = root().join(folder);
         for (path, text) in if folder.exists() { sources(&folder) } else { Vec::new() } {
             // Programs that must not compile are explained by the message beside them.
@@ -212,6 +214,42 @@ fn comments_are_narrow() {
                 let wide = is_wide && !is_table;
                 assert!(!wide, "{}:{number}: a comment of more than 100 columns", path.display());
             }
+        }
+    }
+}
+
+/// Docstrings and comments of the Python package, which people read in a terminal.
+#[test]
+fn docstrings_of_the_python_package_are_narrow() {
+    let mut docstrings = 0;
+    for entry in std::fs::read_dir(root().join("python/drystone")).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.extension().is_some_and(|suffix| suffix == "py" || suffix == "pyi") {
+            continue;
+        }
+        let mut is_inside = false;
+        for (line, number) in std::fs::read_to_string(&path).unwrap().lines().zip(1..) {
+            let quotes = line.matches("\"\"\"").count();
+            let is_prose = is_inside || quotes > 0 || line.trim_start().starts_with('#');
+            docstrings += quotes;
+            is_inside ^= quotes % 2 == 1;
+            assert!(
+                !is_prose || line.chars().count() <= COMMENT_COLUMNS,
+                "{}:{number}: a docstring or comment of more than 100 columns",
+                path.display()
+            );
+        }
+        assert!(!is_inside, "{}: a docstring does not end", path.display());
+    }
+    assert!(docstrings > 200, "only {docstrings} quotes of docstrings");
+}
+
+#[test]
+fn unsafe_code_of_the_python_package_is_in_one_folder() {
+    let folder = root().join("python/src");
+    for (path, text) in sources(&folder) {
+        for line in code(&text).filter(|line| line.contains("unsafe")) {
+            assert!(room_in(&folder, &path) == "raw", "{}: {line}", path.display());
         }
     }
 }

@@ -1,0 +1,358 @@
+//! The row object, makers of rows, and what a table keeps of the rows that are held.
+//!
+//! ```text
+//! Row object, 56 bytes:  | PyVarObject | data | owner | info | kind | record, where it has its own
+//! ```
+
+use std::ptr::{self, NonNull};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+use rustc_hash::FxHashMap;
+
+use super::class::is_row;
+use crate::layout::Info;
+use crate::list::ListTable;
+use crate::still::Still;
+use crate::write::TxTable;
+
+/// What a row is a view of, and who may change it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RowKind {
+    /// A record of its own, in the object.
+    Value,
+    /// The same, which cannot be changed.
+    Frozen,
+    /// A record of a snapshot.
+    Still,
+    /// A record of a list in memory.
+    List,
+    /// A copy of a record of a table that a transaction changes; what is assigned goes to both.
+    Written,
+    /// A record that was taken out of a list: its bytes are in a box.
+    Taken,
+    /// A copy of a record whose transaction has ended.
+    Ended,
+}
+
+/// A row object.
+#[repr(C)]
+pub(super) struct Row {
+    head: ffi::PyVarObject,
+    pub(super) data: *mut u8,
+    /// Null, or the object whose record it shows.
+    pub(super) owner: *mut ffi::PyObject,
+    /// The layout of the class. The class holds it, and the row holds the class.
+    info: *const Info,
+    pub(super) kind: RowKind,
+}
+
+impl Row {
+    pub(super) fn info<'a>(&self) -> &'a Info {
+        // SAFETY: the class of a row holds the layout, and the row its class.
+        unsafe { &*self.info }
+    }
+
+    #[inline(always)]
+    fn record<'a>(&self) -> &'a [u8] {
+        let width = self.info().width;
+        // SAFETY: `data` points to a record as wide as the layout says, for as long as the row is
+        // alive and its owner is not changed.
+        unsafe { std::slice::from_raw_parts(self.data, width) }
+    }
+
+    /// What a row of a transaction has behind its record.
+    fn behind(&self) -> *mut u8 {
+        let width = self.info().width;
+        // SAFETY: such a row was allocated with eight bytes behind the record.
+        unsafe { self.data.add(width) }
+    }
+}
+
+const _: () = assert!(size_of::<Row>() == size_of::<ffi::PyVarObject>() + 32);
+
+/// A pointer to a live row, in the register of its owner. The row takes itself out before it goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RowPointer(pub(super) NonNull<Row>);
+
+// SAFETY: only dereferenced with the GIL held.
+unsafe impl Send for RowPointer {}
+
+impl RowPointer {
+    fn row(&self) -> &Row {
+        // SAFETY: a row takes itself out of the register when it is deallocated, so this one is
+        // alive.
+        unsafe { self.0.as_ref() }
+    }
+
+    fn row_mut(&mut self) -> &mut Row {
+        // SAFETY: as above; the GIL is held, and no other reference to the row is in use.
+        unsafe { self.0.as_mut() }
+    }
+
+    /// A new reference to the row.
+    #[inline]
+    pub(crate) fn object<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        // SAFETY: the row is alive, and a `Row` begins with its `PyVarObject`.
+        unsafe { Bound::from_borrowed_ptr(py, self.0.as_ptr().cast()) }
+    }
+
+    /// The record that it shows.
+    pub(crate) fn record(&self) -> &[u8] {
+        self.row().record()
+    }
+
+    /// The number of a row of a transaction's table without a key, which it has behind the record.
+    pub(crate) fn place(&self) -> u64 {
+        let behind = self.row().behind();
+        // SAFETY: eight bytes, as above.
+        let bytes = unsafe { std::slice::from_raw_parts(behind, 8) };
+        u64::from_le_bytes(crate::layout::bytes(bytes))
+    }
+
+    /// Gives such a row another number.
+    pub(crate) fn set_place(&mut self, place: u64) {
+        let at = self.row_mut().behind();
+        // SAFETY: eight bytes, as above.
+        unsafe { ptr::copy_nonoverlapping(place.to_le_bytes().as_ptr(), at, 8) };
+    }
+
+    /// Points a row of a list to where its record is now.
+    pub(crate) fn point_to(&mut self, record: &mut [u8]) {
+        self.row_mut().data = record.as_mut_ptr();
+    }
+
+    /// Makes a row of a list a record of its own. Its owner must forget it.
+    pub(crate) fn take_out(&mut self) -> OwnerLeft {
+        let record: Box<[u8]> = self.record().into();
+        let row = self.row_mut();
+        row.data = Box::into_raw(record).cast();
+        row.kind = RowKind::Taken;
+        OwnerLeft(std::mem::replace(&mut row.owner, ptr::null_mut()))
+    }
+
+    /// Lets a row of a transaction be a copy, which is changed no more (`Ended`) or freely
+    /// (`Value`).
+    pub(crate) fn leave(&mut self, kind: RowKind) -> OwnerLeft {
+        let row = self.row_mut();
+        row.kind = kind;
+        OwnerLeft(std::mem::replace(&mut row.owner, ptr::null_mut()))
+    }
+}
+
+/// A reference that a row had to its owner. To be dropped outside of the owner's cells.
+pub(crate) struct OwnerLeft(*mut ffi::PyObject);
+
+impl Drop for OwnerLeft {
+    fn drop(&mut self) {
+        // SAFETY: the row's own reference, given up once, with the GIL held as everywhere here.
+        unsafe { ffi::Py_XDECREF(self.0) };
+    }
+}
+
+/// Allocates a row of a class, with room for a record and more behind it.
+#[inline(always)]
+fn allocate<'py>(
+    class: &Bound<'py, PyType>,
+    info: &Info,
+    own_bytes: usize,
+    kind: RowKind,
+) -> PyResult<(Bound<'py, PyAny>, NonNull<Row>)> {
+    let py = class.py();
+    // Classes that Python makes always take part in garbage collection, so the object needs the
+    // header for it. It is never tracked: a row refers to its table and its class, and they do not
+    // refer to rows. SAFETY: the class is a live heap type whose instances are `Row`s with items of
+    // one byte. The call takes a reference to it.
+    let object = unsafe { ffi::PyObject_GC_NewVar::<Row>(class.as_type_ptr(), own_bytes as ffi::Py_ssize_t) };
+    let Some(row) = NonNull::new(object) else {
+        return Err(PyErr::fetch(py));
+    };
+    // SAFETY: in the same allocation, right behind the row.
+    let inside = unsafe { row.as_ptr().add(1).cast::<u8>() };
+    let at = row.as_ptr();
+    // SAFETY: `at` is valid for writes of a `Row`; the head was set above and stays.
+    unsafe {
+        (*at).data = inside;
+    }
+    // SAFETY: as above.
+    unsafe {
+        (*at).owner = ptr::null_mut();
+    }
+    // SAFETY: as above.
+    unsafe {
+        (*at).info = info;
+    }
+    // SAFETY: as above.
+    unsafe {
+        (*at).kind = kind;
+    }
+    // SAFETY: a new object with one reference.
+    let object = unsafe { Bound::from_owned_ptr(py, row.as_ptr().cast()) };
+    Ok((object, row))
+}
+
+/// A view of a record in a snapshot. The bytes must be in the table of the snapshot.
+#[inline]
+pub(crate) fn still_row<'py>(
+    class: &Bound<'py, PyType>,
+    info: &Info,
+    owner: &Bound<'py, Still>,
+    record: &[u8],
+) -> PyResult<Bound<'py, PyAny>> {
+    let (object, row) = allocate(class, info, 0, RowKind::Still)?;
+    let row = row.as_ptr();
+    // SAFETY: the row is new, and only we have it. It is never written through: its kind says so.
+    unsafe {
+        (*row).data = record.as_ptr().cast_mut();
+    }
+    // SAFETY: as above. The row takes a reference, so the snapshot, and its bytes, outlive it.
+    unsafe {
+        (*row).owner = owner.clone().into_ptr();
+    }
+    Ok(object)
+}
+
+/// A view of a record in a list, which must put the pointer into its register.
+#[inline]
+pub(crate) fn list_row<'py>(
+    class: &Bound<'py, PyType>,
+    info: &Info,
+    owner: &Bound<'py, ListTable>,
+    record: *mut u8,
+) -> PyResult<(Bound<'py, PyAny>, RowPointer)> {
+    let (object, row) = allocate(class, info, 0, RowKind::List)?;
+    let at = row.as_ptr();
+    // SAFETY: the row is new, and only we have it.
+    unsafe {
+        (*at).data = record;
+    }
+    // SAFETY: as above. The row takes a reference to the list.
+    unsafe {
+        (*at).owner = owner.clone().into_ptr();
+    }
+    Ok((object, RowPointer(row)))
+}
+
+/// A copy of a record of a table that a transaction changes. `place` is its number, where it has no
+/// key.
+pub(crate) fn written_row<'py>(
+    class: &Bound<'py, PyType>,
+    info: &Info,
+    owner: &Bound<'py, TxTable>,
+    record: &[u8],
+    place: u64,
+) -> PyResult<(Bound<'py, PyAny>, RowPointer)> {
+    let (object, row) = allocate(class, info, info.width + 8, RowKind::Written)?;
+    let at = row.as_ptr();
+    // SAFETY: the row was allocated with room for the record and eight bytes.
+    let data = unsafe { (*at).data };
+    // SAFETY: as above.
+    let own = unsafe { std::slice::from_raw_parts_mut(data, info.width + 8) };
+    own[..info.width].copy_from_slice(&record[..info.width]);
+    own[info.width..].copy_from_slice(&place.to_le_bytes());
+    // SAFETY: the row is new, and only we have it. It takes a reference to the table.
+    unsafe {
+        (*at).owner = owner.clone().into_ptr();
+    }
+    Ok((object, RowPointer(row)))
+}
+
+/// A record of its own, which `fill` fills in; it begins as zeros.
+pub(crate) fn value_row<'py>(
+    class: &Bound<'py, PyType>,
+    info: &Info,
+    is_frozen: bool,
+    fill: impl FnOnce(&mut [u8]) -> PyResult<()>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let kind = if is_frozen { RowKind::Frozen } else { RowKind::Value };
+    let (object, row) = allocate(class, info, info.width, kind)?;
+    // SAFETY: the row was allocated with room for the record.
+    let data = unsafe { (*row.as_ptr()).data };
+    // SAFETY: as above.
+    let own = unsafe { std::slice::from_raw_parts_mut(data, info.width) };
+    own.fill(0);
+    fill(own)?;
+    Ok(object)
+}
+
+/// A row that has other references.
+#[derive(Clone, Copy)]
+pub(crate) struct RowRef<'a, 'py> {
+    pub(super) object: &'a Bound<'py, PyAny>,
+}
+
+impl<'a, 'py> RowRef<'a, 'py> {
+    /// The row that an object is, if it is one.
+    #[inline(always)]
+    pub(crate) fn new(object: &'a Bound<'py, PyAny>) -> Option<RowRef<'a, 'py>> {
+        is_row(object).then_some(RowRef { object })
+    }
+
+    /// The row that an object is, where its class is known to be this one.
+    #[inline(always)]
+    pub(crate) fn of_class(object: &'a Bound<'py, PyAny>, class: usize) -> Option<RowRef<'a, 'py>> {
+        // SAFETY: a live object.
+        let found = unsafe { ffi::Py_TYPE(object.as_ptr()) };
+        (found as usize == class).then_some(RowRef { object })
+    }
+
+    #[inline(always)]
+    fn row(&self) -> *mut Row {
+        self.object.as_ptr().cast()
+    }
+
+    #[inline(always)]
+    fn get(&self) -> &'a Row {
+        // SAFETY: the row is alive, and no unique reference to it is kept anywhere.
+        unsafe { &*self.row() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn info(&self) -> &'a Info {
+        self.get().info()
+    }
+
+    #[inline(always)]
+    pub(crate) fn kind(&self) -> RowKind {
+        self.get().kind
+    }
+
+    /// The record. It must not be kept while Python code runs, which may move or change it.
+    #[inline(always)]
+    pub(crate) fn record(&self) -> &'a [u8] {
+        self.get().record()
+    }
+
+    /// The number of a row of a transaction's table without a key.
+    pub(crate) fn place(&self) -> u64 {
+        match NonNull::new(self.row()) {
+            Some(row) => RowPointer(row).place(),
+            None => 0,
+        }
+    }
+
+    pub(crate) fn owner(&self) -> Option<Bound<'py, PyAny>> {
+        // SAFETY: null, or the row's own reference to a live object.
+        unsafe { Bound::from_borrowed_ptr_or_opt(self.object.py(), self.get().owner) }
+    }
+
+    /// Writes bytes of the record where the row itself, or its list, has them.
+    pub(crate) fn write(&self, offset: usize, stored: &[u8]) {
+        let width = self.info().width;
+        assert!(offset + stored.len() <= width, "a field lies outside its record");
+        let data = self.get().data;
+        // SAFETY: inside the record.
+        let at = unsafe { data.add(offset) };
+        // SAFETY: inside the record; rows of snapshots are not written (`record::assign` sees to
+        // it).
+        unsafe { ptr::copy_nonoverlapping(stored.as_ptr(), at, stored.len()) };
+    }
+
+    pub(crate) fn object(&self) -> &'a Bound<'py, PyAny> {
+        self.object
+    }
+}
+
+/// The live rows of a list, by the number of their record.
+pub(crate) type Live = FxHashMap<usize, RowPointer>;
