@@ -1,5 +1,7 @@
 //! The layout of a record class: its fields, and their values read from stored bytes.
 
+use std::sync::atomic::AtomicUsize;
+
 use drystone::{EnumNames, FieldDef, Number, Schema, Type};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -52,6 +54,8 @@ pub(crate) struct Info {
     pub(crate) frozen: bool,
     /// The class has a `__post_init__`.
     pub(crate) post_init: bool,
+    /// The address of the class whose rows have nothing but a row's own parts, or 0.
+    pub(crate) lean_class: AtomicUsize,
 }
 
 /// The layout of a record class, as Python holds it.
@@ -142,6 +146,7 @@ impl Layout {
             positions,
             frozen,
             post_init,
+            lean_class: AtomicUsize::new(0),
         };
         Ok(Layout { info })
     }

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-use super::row::{Row, RowKind, RowPointer, RowRef};
+use super::row::{Row, RowKind, RowPointer, RowRef, keep_memory};
 use crate::layout::{Info, Layout};
 use crate::record;
 
@@ -157,8 +157,12 @@ unsafe extern "C" fn dealloc_slot(object: *mut ffi::PyObject) {
     unsafe { ffi::Py_XDECREF(owner) };
     // SAFETY: a live object of a live type.
     let class = unsafe { ffi::Py_TYPE(object) };
-    // SAFETY: allocated by `_PyObject_GC_NewVar`, not tracked, freed once.
-    unsafe { ffi::PyObject_GC_Del(object.cast()) };
+    // SAFETY: the interpreter calls slots with the GIL held.
+    let py = unsafe { Python::assume_attached() };
+    if !keep_memory(py, row, class) {
+        // SAFETY: allocated by `_PyObject_GC_NewVar`, not tracked, freed once.
+        unsafe { ffi::PyObject_GC_Del(object.cast()) };
+    }
     // SAFETY: instances of heap types hold a reference to their type.
     unsafe { ffi::Py_DECREF(class.cast()) };
 }

@@ -8,8 +8,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-use super::class::{borrowed, guard};
-use super::row::{Row, RowKind};
+use super::class::{borrowed, guard, layout_of};
+use super::row::{Row, RowKind, note_class};
 use crate::list::ListTable;
 use crate::record;
 
@@ -105,7 +105,7 @@ pub(crate) fn bind_descriptor(descriptor: &Bound<'_, PyAny>, class: &Bound<'_, P
     // SAFETY: the field's own reference.
     let about = unsafe { borrowed(descriptor.py(), field.about) };
     about.cast::<record::Field>()?.get().bind(class);
-    Ok(())
+    note_class(layout_of(class)?, class)
 }
 
 fn field_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {

@@ -5,12 +5,14 @@
 //! ```
 
 use std::ptr::{self, NonNull};
+use std::sync::atomic::Ordering;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 use rustc_hash::FxHashMap;
 
+use super::cell::GilCell;
 use super::class::is_row;
 use crate::layout::Info;
 use crate::list::ListTable;
@@ -151,6 +153,81 @@ impl Drop for OwnerLeft {
     }
 }
 
+/// Memory of rows that were deallocated, for the next ones. A loop such as `for i in order:
+/// points[i].x` makes a row and drops it in each turn.
+static FREE: GilCell<FreeRows> = GilCell::new(FreeRows { blocks: [ptr::null_mut(); FREE_ROWS], len: 0 });
+
+const FREE_ROWS: usize = 32;
+
+struct FreeRows {
+    /// Blocks that `PyObject_GC_NewVar` allocated for a row of a lean class without own bytes.
+    blocks: [*mut Row; FREE_ROWS],
+    len: usize,
+}
+
+// SAFETY: the blocks belong to no thread; the cell around them is only used with the GIL held.
+unsafe impl Send for FreeRows {}
+
+/// The memory of an earlier row as a new object of a class, where the row is one that fits.
+#[inline(always)]
+fn reused(class: &Bound<'_, PyType>, info: &Info, own_bytes: usize) -> Option<NonNull<Row>> {
+    if own_bytes > 0 || info.lean_class.load(Ordering::Relaxed) != class.as_type_ptr() as usize {
+        return None;
+    }
+    let block = FREE.with(class.py(), |free| {
+        free.len = free.len.checked_sub(1)?;
+        free.blocks.get(free.len).copied()
+    })?;
+    // SAFETY: the block is as large as a lean row without own bytes, and belongs to nobody else. The
+    // call sets its head, with one reference to it and one to the class.
+    let object = unsafe { ffi::PyObject_InitVar(block.cast(), class.as_type_ptr(), 0) };
+    NonNull::new(object.cast())
+}
+
+/// Keeps the memory of a row for the next one. Returns whether it did.
+pub(super) fn keep_memory(py: Python<'_>, row: *mut Row, class: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: the row is deallocated right now, and its memory is whole yet.
+    let last = unsafe { &*row };
+    let has_own_bytes = !matches!(last.kind, RowKind::Still | RowKind::List | RowKind::Taken);
+    if has_own_bytes || last.info().lean_class.load(Ordering::Relaxed) != class as usize {
+        return false;
+    }
+    FREE.with(py, |free| match free.blocks.get_mut(free.len) {
+        Some(slot) => {
+            *slot = row;
+            free.len += 1;
+            true
+        }
+        None => false,
+    })
+}
+
+/// Notes whether rows of a class have nothing beside the parts of a [`Row`]: no slots of a subclass,
+/// no dict, no weak references. Then the memory of one fits another.
+pub(super) fn note_class(info: &Info, class: &Bound<'_, PyType>) -> PyResult<()> {
+    let number = |name: &str| class.getattr(name)?.extract::<isize>();
+    let is_lean = number("__basicsize__")? == size_of::<Row>() as isize
+        && number("__dictoffset__")? == 0
+        && number("__weakrefoffset__")? == 0;
+    if is_lean {
+        info.lean_class.store(class.as_type_ptr() as usize, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// Asks the processor for the line of a record, which arrives while its row is made.
+#[inline(always)]
+fn prefetch(record: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads nothing that the program sees, and may be given any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(record.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = record;
+}
+
 /// Allocates a row of a class, with room for a record and more behind it.
 #[inline(always)]
 fn allocate<'py>(
@@ -160,13 +237,17 @@ fn allocate<'py>(
     kind: RowKind,
 ) -> PyResult<(Bound<'py, PyAny>, NonNull<Row>)> {
     let py = class.py();
-    // Classes that Python makes always take part in garbage collection, so the object needs the
-    // header for it. It is never tracked: a row refers to its table and its class, and they do not
-    // refer to rows. SAFETY: the class is a live heap type whose instances are `Row`s with items of
-    // one byte. The call takes a reference to it.
-    let object = unsafe { ffi::PyObject_GC_NewVar::<Row>(class.as_type_ptr(), own_bytes as ffi::Py_ssize_t) };
-    let Some(row) = NonNull::new(object) else {
-        return Err(PyErr::fetch(py));
+    let row = match reused(class, info, own_bytes) {
+        Some(row) => row,
+        None => {
+            // Classes that Python makes always take part in garbage collection, so the object needs
+            // the header for it. It is never tracked: a row refers to its table and its class, and
+            // they do not refer to rows. SAFETY: the class is a live heap type whose instances are
+            // `Row`s with items of one byte. The call takes a reference to it.
+            let object =
+                unsafe { ffi::PyObject_GC_NewVar::<Row>(class.as_type_ptr(), own_bytes as ffi::Py_ssize_t) };
+            NonNull::new(object).ok_or_else(|| PyErr::fetch(py))?
+        }
     };
     // SAFETY: in the same allocation, right behind the row.
     let inside = unsafe { row.as_ptr().add(1).cast::<u8>() };
@@ -200,6 +281,7 @@ pub(crate) fn still_row<'py>(
     owner: &Bound<'py, Still>,
     record: &[u8],
 ) -> PyResult<Bound<'py, PyAny>> {
+    prefetch(record.as_ptr());
     let (object, row) = allocate(class, info, 0, RowKind::Still)?;
     let row = row.as_ptr();
     // SAFETY: the row is new, and only we have it. It is never written through: its kind says so.
@@ -221,6 +303,7 @@ pub(crate) fn list_row<'py>(
     owner: &Bound<'py, ListTable>,
     record: *mut u8,
 ) -> PyResult<(Bound<'py, PyAny>, RowPointer)> {
+    prefetch(record);
     let (object, row) = allocate(class, info, 0, RowKind::List)?;
     let at = row.as_ptr();
     // SAFETY: the row is new, and only we have it.
