@@ -8,7 +8,9 @@ use pyo3::types::{PyBytes, PyInt, PySlice, PyType};
 
 use crate::error::{Class, at_record, no_memory, no_row, raise};
 use crate::layout::{Info, Layout, decode};
-use crate::raw::{Exporter, GilCell, Live, OwnerLeft, RowPointer, Shape, layout_of, list_row, with_buffer};
+use crate::raw::{
+    Exporter, GilCell, Live, OwnerLeft, RowPointer, Shape, layout_of, list_row, prefetch, with_buffer,
+};
 use crate::record::stored_bytes;
 use crate::{fold, format};
 
@@ -384,26 +386,38 @@ impl ListTable {
     fn row<'py>(&self, slf: &Bound<'py, ListTable>, at: isize) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let width = self.width;
-        let found = self.state.with(py, |state| {
+        let place_of = |state: &State| {
             let rows = state.records.len() / width;
             let place = if at < 0 { at.wrapping_add(rows as isize) } else { at } as usize;
-            if place >= rows {
-                return None;
-            }
-            if !state.live.is_empty()
-                && let Some(row) = state.live.get(&place)
-            {
-                return Some(Ok(row.object(py)));
-            }
-            let record = state.records[place * width..].as_mut_ptr();
-            Some(list_row(self.class.bind(py), self.info(), slf, record).map(|(object, pointer)| {
-                state.live.insert(place, pointer);
-                object
+            (place < rows).then_some(place)
+        };
+        let outside = || no_row(py, at, self.rows(py));
+        let held = self.state.with(py, |state| {
+            let place = place_of(state)?;
+            Some(state.held(place, py).or_else(|| {
+                prefetch(&state.records[place * width..]);
+                None
             }))
         });
+        if let Some(row) = held.ok_or_else(outside)? {
+            return Ok(row);
+        }
+        // Making an object may run Python code, of a finaliser, which may change this list. So the
+        // list is not in use meanwhile, and it is looked at again.
+        let (object, mut row) = list_row(self.class.bind(py), self.info(), slf)?;
+        let found = self.state.with(py, |state| {
+            let place = place_of(state)?;
+            let held = state.held(place, py);
+            if held.is_none() {
+                row.point_to(&mut state.records[place * width..(place + 1) * width]);
+                state.live.insert(place, row);
+            }
+            Some(held)
+        });
         match found {
-            Some(row) => row,
-            None => Err(no_row(py, at, self.rows(py))),
+            Some(None) => Ok(object),
+            Some(Some(held)) => Ok(held),
+            None => Err(outside()),
         }
     }
 
@@ -429,7 +443,8 @@ impl ListTable {
     pub(crate) fn forget(&self, py: Python<'_>, row: RowPointer) {
         let width = self.width;
         self.state.with(py, |state| {
-            let place = (row.record().as_ptr() as usize - state.records.as_ptr() as usize) / width;
+            // A row that was never in the register points elsewhere.
+            let place = row.address().wrapping_sub(state.records.as_ptr() as usize) / width;
             if state.live.get(&place) == Some(&row) {
                 state.live.remove(&place);
             }
@@ -616,6 +631,12 @@ impl ListTable {
 }
 
 impl State {
+    /// The object of the row at a place, if there is one.
+    #[inline(always)]
+    fn held<'py>(&self, place: usize, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        if self.live.is_empty() { None } else { self.live.get(&place).map(|row| row.object(py)) }
+    }
+
     /// Makes the rows that are held of a range records of their own.
     fn take_out(&mut self, range: Range<usize>) -> Vec<OwnerLeft> {
         if self.live.is_empty() {

@@ -490,8 +490,15 @@ impl TxTable {
             return Ok(row);
         }
         let (object, row) = written_row(this.class.bind(py), this.info(), slf, record, number)?;
-        this.live.with(py, |live| live.insert(id.into(), row));
-        Ok(object)
+        // Making an object may have run Python code, of a finaliser, which took this row too.
+        let held = this.live.with(py, |live| {
+            let held = live.get(id).map(|row| row.object(py));
+            if held.is_none() {
+                live.insert(id.into(), row);
+            }
+            held
+        });
+        Ok(held.unwrap_or(object))
     }
 
     /// Writes a field of a row into the table and into the copy that the row has.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import gzip
+import sys
 from typing import Any
 
 import numpy as np
@@ -530,3 +532,33 @@ def test_progress(db: Any) -> None:
     with pytest.raises(InterruptedError), db.write() as tx:
         tx.points.load(np.zeros(100_000, FLAT), on_progress=stop)
     assert len(db.points) == 40_000
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_a_finaliser_may_use_the_table_while_a_row_of_it_is_made(keyed: bool) -> None:
+    fields = [("x", ds.i32, ds.key()) if keyed else ("x", ds.i32), ("y", ds.i32)]
+    table = ds.Table(ds.make_record("Point", fields), [(at, at) for at in range(300)])
+    seen, failed = [], []
+
+    class Cycle:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            seen.append(table[7].y)
+
+    hook, threshold = sys.unraisablehook, gc.get_threshold()
+    sys.unraisablehook = failed.append
+    gc.set_threshold(1)
+    try:
+        held = []
+        for at in range(300):
+            Cycle()
+            held.append(table[at])
+    finally:
+        gc.set_threshold(*threshold)
+        sys.unraisablehook = hook
+    assert not failed, failed[0]
+    assert seen and set(seen) == {7}
+    assert [row.y for row in held] == list(range(300))
+    assert table[7] is held[7]

@@ -17,5 +17,5 @@ pub(crate) use class::{check_interpreter, class_address, layout_of, row_class};
 pub(crate) use field::{bind_descriptor, descriptor};
 pub(crate) use memory::{Exporter, Shape, open_database, stream_of_capsule, with_buffer};
 pub(crate) use row::{
-    Live, OwnerLeft, RowKind, RowPointer, RowRef, list_row, still_row, value_row, written_row,
+    Live, OwnerLeft, RowKind, RowPointer, RowRef, list_row, prefetch, still_row, value_row, written_row,
 };

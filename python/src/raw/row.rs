@@ -100,6 +100,11 @@ impl RowPointer {
         unsafe { Bound::from_borrowed_ptr(py, self.0.as_ptr().cast()) }
     }
 
+    /// Where its record is.
+    pub(crate) fn address(&self) -> usize {
+        self.row().data as usize
+    }
+
     /// The record that it shows.
     pub(crate) fn record(&self) -> &[u8] {
         self.row().record()
@@ -217,12 +222,12 @@ pub(super) fn note_class(info: &Info, class: &Bound<'_, PyType>) -> PyResult<()>
 
 /// Asks the processor for the line of a record, which arrives while its row is made.
 #[inline(always)]
-fn prefetch(record: *const u8) {
+pub(crate) fn prefetch(record: &[u8]) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch reads nothing that the program sees, and may be given any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(record.cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(record.as_ptr().cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = record;
@@ -281,7 +286,7 @@ pub(crate) fn still_row<'py>(
     owner: &Bound<'py, Still>,
     record: &[u8],
 ) -> PyResult<Bound<'py, PyAny>> {
-    prefetch(record.as_ptr());
+    prefetch(record);
     let (object, row) = allocate(class, info, 0, RowKind::Still)?;
     let row = row.as_ptr();
     // SAFETY: the row is new, and only we have it. It is never written through: its kind says so.
@@ -295,24 +300,17 @@ pub(crate) fn still_row<'py>(
     Ok(object)
 }
 
-/// A view of a record in a list, which must put the pointer into its register.
+/// A row of a list, which must point it to a record and put it into its register.
 #[inline]
 pub(crate) fn list_row<'py>(
     class: &Bound<'py, PyType>,
     info: &Info,
     owner: &Bound<'py, ListTable>,
-    record: *mut u8,
 ) -> PyResult<(Bound<'py, PyAny>, RowPointer)> {
-    prefetch(record);
     let (object, row) = allocate(class, info, 0, RowKind::List)?;
-    let at = row.as_ptr();
-    // SAFETY: the row is new, and only we have it.
+    // SAFETY: the row is new, and only we have it. It takes a reference to the list.
     unsafe {
-        (*at).data = record;
-    }
-    // SAFETY: as above. The row takes a reference to the list.
-    unsafe {
-        (*at).owner = owner.clone().into_ptr();
+        (*row.as_ptr()).owner = owner.clone().into_ptr();
     }
     Ok((object, RowPointer(row)))
 }
