@@ -118,6 +118,7 @@ pub mod guide;
 mod lease;
 mod limits;
 mod load;
+mod order;
 mod page;
 pub mod query;
 mod record;

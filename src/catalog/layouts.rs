@@ -6,14 +6,15 @@ use super::fields::FieldRow;
 use super::table_row::TableRow;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::limits::{KEY_BYTES, NAME_BYTES};
-use crate::schema::{FieldDef, Schema, Type};
-use crate::tree::{KeyShape, Layout, Part};
+use crate::order::Scalar;
+use crate::schema::{FieldDef, Schema};
+use crate::tree::{KeyShape, Layout};
 
-static TABLES: LazyLock<Layout> = LazyLock::new(|| own_layout::<TableRow>(vec![Part::Bytes(NAME_BYTES)]));
+static TABLES: LazyLock<Layout> = LazyLock::new(|| own_layout::<TableRow>(vec![Scalar::Bytes(NAME_BYTES)]));
 static FIELDS: LazyLock<Layout> =
-    LazyLock::new(|| own_layout::<FieldRow>(vec![Part::Unsigned(4), Part::Unsigned(2)]));
+    LazyLock::new(|| own_layout::<FieldRow>(vec![Scalar::Unsigned(4), Scalar::Unsigned(2)]));
 
-fn own_layout<T>(key: Vec<Part>) -> Layout {
+fn own_layout<T>(key: Vec<Scalar>) -> Layout {
     let key = KeyShape::new(key);
     let rows = Layout::default_leaf_rows(size_of::<T>(), key.width());
     match Layout::new(size_of::<T>(), key, rows) {
@@ -53,17 +54,8 @@ pub(crate) fn entry_layout(schema: &Schema, leaf_rows: usize) -> Result<Layout> 
 }
 
 fn layout_of(schema: &Schema, key: &[FieldDef], leaf_rows: usize) -> Result<Layout> {
-    let parts = key.iter().map(|field| {
-        let width = field.width();
-        match field.ty() {
-            Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::I128 | Type::Date | Type::Timestamp => {
-                Part::Signed(width)
-            }
-            Type::F32 | Type::F64 => Part::Float(width),
-            Type::Str(_) | Type::Bytes(_) | Type::Uuid => Part::Bytes(width),
-            _ => Part::Unsigned(width),
-        }
-    });
+    // An array cannot be part of a key: the schema was checked.
+    let parts = key.iter().filter_map(|field| field.ty().scalar());
     let key = KeyShape::new(parts.collect());
     let rows =
         if leaf_rows == 0 { Layout::default_leaf_rows(schema.width(), key.width()) } else { leaf_rows };

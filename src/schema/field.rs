@@ -4,9 +4,10 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use super::EnumNames;
-use super::types::{Number, Type};
+use super::types::Type;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::limits::{NAME_BYTES, ROW_BYTES};
+use crate::order::Scalar;
 
 /// A field of a [`Schema`](crate::Schema): name, type, whether it may be null, whether it belongs
 /// to the key, the byte offset in the record, and the default.
@@ -360,28 +361,13 @@ pub(super) fn problem(name: &str, ty: &Type, nullable: bool, key: bool) -> Optio
 /// The value of each type that is reserved for null.
 fn reserved(ty: &Type) -> Vec<u8> {
     match ty {
-        Type::Bool => vec![0xFF],
+        // No UTF-8 begins with this byte.
         Type::Str(length) => {
             let mut stored = vec![0; usize::from(*length)];
             stored[0] = 0xFF;
             stored
         }
-        Type::Bytes(length) => vec![0xFF; usize::from(*length)],
-        Type::Uuid => vec![0xFF; 16],
-        Type::Date => i32::MIN.to_le_bytes().into(),
-        Type::Timestamp => i64::MIN.to_le_bytes().into(),
         Type::Array(number, length) => reserved(&number.as_type()).repeat(usize::from(*length)),
-        number => reserved_number(number),
+        ty => ty.scalar().map_or_else(Vec::new, Scalar::null),
     }
-}
-
-fn reserved_number(ty: &Type) -> Vec<u8> {
-    let mut stored = vec![0xFF; ty.width()];
-    if let Some(Number::I8 | Number::I16 | Number::I32 | Number::I64 | Number::I128) = ty.number() {
-        stored.fill(0);
-        if let Some(last) = stored.last_mut() {
-            *last = 0x80;
-        }
-    }
-    stored
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use super::EnumNames;
 use super::words::write_word;
 use crate::error::{Result, fail};
+use crate::order::Scalar;
 
 /// The type of a field. Every type has a fixed width. Values are stored little-endian and
 /// unaligned.
@@ -144,6 +145,22 @@ impl Type {
     /// Whether a field of this type can be part of a key: all but arrays.
     pub const fn can_be_key(&self) -> bool {
         !matches!(self, Type::Array(..))
+    }
+
+    /// How values of this type order; `None` for arrays, which have no order.
+    pub(crate) const fn scalar(&self) -> Option<Scalar> {
+        let width = self.width();
+        Some(match self {
+            Type::Bool | Type::U8 | Type::U16 | Type::U32 | Type::U64 | Type::U128 | Type::Enum(_) => {
+                Scalar::Unsigned(width)
+            }
+            Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::I128 | Type::Date | Type::Timestamp => {
+                Scalar::Signed(width)
+            }
+            Type::F32 | Type::F64 => Scalar::Float(width),
+            Type::Str(_) | Type::Bytes(_) | Type::Uuid => Scalar::Bytes(width),
+            Type::Array(..) => return None,
+        })
     }
 
     /// This type as a number, if it is one.

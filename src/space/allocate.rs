@@ -27,8 +27,8 @@ pub(crate) struct Freed {
 
 /// The map of the file's pages, for the one writer.
 ///
-/// A page can hold the end of one node and the start of the next, never more: so two bits a page,
-/// `starts` and `crossed`, say all, and a page is free when neither is set.
+/// A page can hold the end of one node and the start of the next, never more. So two bits per page
+/// are enough: `starts` and `crossed`. A page is free when neither is set.
 #[derive(Default)]
 pub(crate) struct Allocator {
     /// A node starts in this page.
@@ -252,7 +252,7 @@ impl Allocator {
         self.allocate_run(gap, pages)
     }
 
-    /// The first page of the lowest gap of so many pages, below the end.
+    /// The first page of the lowest gap of this many pages, below the end.
     pub(crate) fn lowest_gap(&self, pages: u64) -> Option<u64> {
         self.first_run(0, self.end(), pages, pages).map(|(page, _)| page)
     }
@@ -427,8 +427,8 @@ impl Allocator {
         self.first_run(from, end, least, wanted).or_else(|| self.first_run(0, end, least, wanted))
     }
 
-    /// The first run of at least `least` free pages in this range, cut to `wanted`. A word of the
-    /// maps at a time: O(pages / 64) and the gaps between them.
+    /// The first run of at least `least` free pages in this range, cut to `wanted`. Reads the
+    /// maps word by word: O(pages / 64) and the gaps between them.
     fn first_run(&self, from: u64, end: u64, least: u64, wanted: u64) -> Option<(u64, u64)> {
         let (mut start, mut page) = (from, from);
         while page < end {
@@ -504,7 +504,7 @@ fn span(address: u64, bytes: u64) -> (u64, u64) {
     (page_of(address), page_of(address + bytes.max(1) - 1))
 }
 
-/// A bit a page, as long as it needs to be.
+/// One bit per page. It grows as needed.
 #[derive(Default)]
 struct Bits(Vec<u64>);
 

@@ -45,7 +45,7 @@ struct SessionState {
     /// Whether the file is cut to what it needs at commit: after a load, which grows it in large
     /// steps.
     trim: bool,
-    /// Whether the commit is to be made though it changes nothing but the length of the file.
+    /// Whether to commit even if only the length of the file changes.
     cut: bool,
     /// Bytes of rows in trees that were cleared.
     cleared: u64,

@@ -1,8 +1,8 @@
 //! Compaction of tables: rewriting a table as one run of full leaves, and moving tables down so
 //! that the file can be truncated. `admin/compact.rs` runs the steps, each as an ordinary commit.
 //!
-//! A run is written to pages that nobody reads, so a table never moves over itself: a table that
-//! would move down by less than its own length is moved to the end first.
+//! A run is written to pages that no snapshot reads, so a table never moves over itself. A table
+//! that would move down by less than its own length is moved to the end first.
 
 use std::collections::HashMap;
 use std::ops::Range;

@@ -12,7 +12,7 @@ use crate::page::Pages;
 use crate::table::{FindIndex, IndexInfo, Reader, RowKind, Table};
 use crate::tree::View;
 
-/// A snapshot of the whole database. It does not change while it is held, whatever others write.
+/// A snapshot of the whole database. It does not change while it is held, even if others write.
 ///
 /// What is read through it lives as long as it does. It is `Send` and `Sync`, never waits, and
 /// takes about a microsecond to begin. The file keeps the pages that it reaches until it is
@@ -67,7 +67,7 @@ impl ReadTransaction {
         ReadTransaction::begin(&self.shared)
     }
 
-    /// Another snapshot of the state of this transaction, if somebody holds that state.
+    /// Another snapshot of the state of this transaction, if that state is still held.
     pub(crate) fn of_held(shared: &Arc<Shared>, transaction: u64) -> Result<Option<ReadTransaction>> {
         shared.check_process()?;
         let pin = shared.readers.pin_named(transaction)?;

@@ -26,7 +26,8 @@ pub(crate) enum Wait {
 /// been sent to another thread that has not used it yet.
 const HANDED_OVER: Duration = Duration::from_millis(200);
 
-/// Holds the writer's state while nobody writes, and the writing threads while somebody does.
+/// Holds the writer's state while there is no write transaction, and its threads while there
+/// is one.
 pub(crate) struct WriterPlace {
     place: Mutex<Option<WriterState>>,
     left: Condvar,
@@ -101,7 +102,7 @@ impl WriterPlace {
                 own_since = None;
             }
             if is_own || may_become_own {
-                // Nobody wakes this thread when the thread that used the transaction ends.
+                // This thread is not woken when the thread that used the transaction ends.
                 let check = own_since.unwrap_or(now) + HANDED_OVER;
                 until = Some(until.map_or(check, |until| until.min(check)));
             }

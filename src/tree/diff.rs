@@ -148,7 +148,8 @@ impl<'a> Side<'a> {
 }
 
 impl<'a> Differences<'a> {
-    /// `one_file` says that both are states of one file, which are held as long as this lives.
+    /// `one_file` means that both are states of one file, and that both stay pinned during the
+    /// comparison.
     pub(crate) fn new(old: View<'a>, new: View<'a>, one_file: bool) -> Differences<'a> {
         let (old, new) = (Side::new(old), Side::new(new));
         Differences { old, new, one_file, read: NodesRead::default(), failed: false }

@@ -1,68 +1,15 @@
 //! `KeyShape`: the fields of a key, and the normal form in which branches keep keys. The catalog
 //! makes it from a schema; the tree knows no schema.
 //!
-//! The normal form has as many bytes as the key, and orders as plain bytes do: integers are
-//! big-endian with the sign bit flipped, floats follow the total order of IEEE 754, text and bytes
-//! stay as they are.
+//! The normal form has as many bytes as the key, and orders as plain bytes do: see `order.rs`.
 
 use crate::limits::KEY_BYTES;
-
-/// One field of a key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Part {
-    Unsigned(usize),
-    Signed(usize),
-    Float(usize),
-    Bytes(usize),
-}
-
-impl Part {
-    pub(crate) fn width(self) -> usize {
-        match self {
-            Part::Unsigned(width) | Part::Signed(width) | Part::Float(width) | Part::Bytes(width) => width,
-        }
-    }
-
-    /// Writes the normal form of a stored field.
-    pub(super) fn normalise(self, stored: &[u8], normal: &mut [u8]) {
-        normal.copy_from_slice(stored);
-        match self {
-            Part::Bytes(_) => {}
-            Part::Unsigned(_) => normal.reverse(),
-            Part::Signed(_) => {
-                normal.reverse();
-                normal[0] ^= 0x80;
-            }
-            Part::Float(_) => {
-                normal.reverse();
-                if normal[0] & 0x80 == 0 {
-                    normal[0] ^= 0x80;
-                } else {
-                    normal.iter_mut().for_each(|byte| *byte = !*byte);
-                }
-            }
-        }
-    }
-
-    /// The normal form as a number, for a field of 1 to 8 bytes. They are the low bytes of `raw`.
-    #[inline(always)]
-    pub(super) fn word(self, raw: u64) -> u64 {
-        let unused = 64 - 8 * self.width() as u32;
-        let (mask, sign) = (u64::MAX >> unused, 1 << (63 - unused));
-        match self {
-            Part::Unsigned(_) => raw & mask,
-            Part::Signed(_) => raw & mask ^ sign,
-            Part::Float(_) if raw & sign == 0 => raw & mask ^ sign,
-            Part::Float(_) => !raw & mask,
-            Part::Bytes(_) => raw.swap_bytes() >> unused,
-        }
-    }
-}
+use crate::order::Scalar;
 
 /// The fields of a key, in order. None if rows are addressed by number.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct KeyShape {
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<Scalar>,
     pub(super) width: usize,
     form: Form,
 }
@@ -84,15 +31,15 @@ pub(crate) enum Form {
 impl KeyShape {
     /// # Panics
     /// If the parts together are wider than [`KEY_BYTES`]. Schemas are checked before.
-    pub(crate) fn new(parts: Vec<Part>) -> KeyShape {
+    pub(crate) fn new(parts: Vec<Scalar>) -> KeyShape {
         let width = parts.iter().map(|part| part.width()).sum();
         assert!(width <= KEY_BYTES, "a key of {width} bytes passed the schema");
         let form = match parts[..] {
-            [Part::Unsigned(8)] => Form::U64,
-            [Part::Signed(8)] => Form::I64,
-            [Part::Unsigned(4)] => Form::U32,
-            [Part::Signed(4)] => Form::I32,
-            [Part::Unsigned(4), Part::Unsigned(4)] => Form::Pair,
+            [Scalar::Unsigned(8)] => Form::U64,
+            [Scalar::Signed(8)] => Form::I64,
+            [Scalar::Unsigned(4)] => Form::U32,
+            [Scalar::Signed(4)] => Form::I32,
+            [Scalar::Unsigned(4), Scalar::Unsigned(4)] => Form::Pair,
             _ if width <= 16 => Form::Word,
             _ => Form::Wide,
         };

@@ -35,7 +35,7 @@ mod writer;
 pub(crate) use build::{Expected, TreeBuilder};
 pub(crate) use diff::{Difference, Differences};
 pub(crate) use inspect::Finding;
-pub(crate) use key::{Form, KeyShape, Part};
+pub(crate) use key::{Form, KeyShape};
 pub(crate) use layout::Layout;
 pub(crate) use leaf_edit::Placed;
 pub(crate) use number_probes::{PairProbe, SignedProbe, UnsignedProbe};

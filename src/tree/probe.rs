@@ -137,9 +137,10 @@ pub(crate) use with_probe;
 #[cfg(test)]
 mod tests {
     use super::Probe;
-    use crate::tree::{KeyShape, Part, WordProbe};
+    use crate::order::Scalar;
+    use crate::tree::{KeyShape, WordProbe};
 
-    fn order(part: Part, ascending: &[Vec<u8>]) {
+    fn order(part: Scalar, ascending: &[Vec<u8>]) {
         let shape = KeyShape::new(vec![part]);
         let normal: Vec<Vec<u8>> = ascending.iter().map(|stored| shape.normal(stored).to_vec()).collect();
         assert!(normal.is_sorted_by(|a, b| a < b), "{part:?} {normal:?}");
@@ -154,7 +155,8 @@ mod tests {
 
     #[test]
     fn a_key_of_several_fields_is_the_same_word_wherever_its_record_ends() {
-        let shape = KeyShape::new(vec![Part::Bytes(3), Part::Signed(2), Part::Unsigned(1), Part::Float(8)]);
+        let shape =
+            KeyShape::new(vec![Scalar::Bytes(3), Scalar::Signed(2), Scalar::Unsigned(1), Scalar::Float(8)]);
         for float in [-2.5_f64, 0.0, 7.25] {
             let stored = [&b"abc"[..], &(-3_i16).to_le_bytes(), &[200], &float.to_le_bytes()].concat();
             let expected = shape.normal(&stored).iter().fold(0, |word, byte| word << 8 | u128::from(*byte));
@@ -163,7 +165,7 @@ mod tests {
                 assert_eq!(WordProbe(&shape).stored(&record), expected, "{slack} bytes more");
             }
         }
-        let wide = KeyShape::new(vec![Part::Bytes(12), Part::Unsigned(4)]);
+        let wide = KeyShape::new(vec![Scalar::Bytes(12), Scalar::Unsigned(4)]);
         assert_eq!(
             WordProbe(&wide).stored(b"hello, world\x04\x03\x02\x01"),
             u128::from_be_bytes(*b"hello, world\x01\x02\x03\x04")
@@ -172,12 +174,12 @@ mod tests {
 
     #[test]
     fn keys_order_as_a_person_expects() {
-        order(Part::Unsigned(2), &[0u16, 1, 255, 256, u16::MAX].map(|v| v.to_le_bytes().to_vec()));
-        order(Part::Signed(4), &[i32::MIN, -256, -1, 0, 1, i32::MAX].map(|v| v.to_le_bytes().to_vec()));
-        order(Part::Signed(8), &[i64::MIN, -1, 0, i64::MAX].map(|v| v.to_le_bytes().to_vec()));
-        order(Part::Unsigned(8), &[0, 1, 1 << 40, u64::MAX].map(|v| v.to_le_bytes().to_vec()));
+        order(Scalar::Unsigned(2), &[0u16, 1, 255, 256, u16::MAX].map(|v| v.to_le_bytes().to_vec()));
+        order(Scalar::Signed(4), &[i32::MIN, -256, -1, 0, 1, i32::MAX].map(|v| v.to_le_bytes().to_vec()));
+        order(Scalar::Signed(8), &[i64::MIN, -1, 0, i64::MAX].map(|v| v.to_le_bytes().to_vec()));
+        order(Scalar::Unsigned(8), &[0, 1, 1 << 40, u64::MAX].map(|v| v.to_le_bytes().to_vec()));
         let floats = [-f64::NAN, f64::NEG_INFINITY, -1.5, -0.0, 0.0, 1e-300, 1.5, f64::INFINITY, f64::NAN];
-        order(Part::Float(8), &floats.map(|v| v.to_le_bytes().to_vec()));
-        order(Part::Bytes(3), &[*b"\0\0\0", *b"a\0\0", *b"ab\0", *b"b\0\0"].map(|v| v.to_vec()));
+        order(Scalar::Float(8), &floats.map(|v| v.to_le_bytes().to_vec()));
+        order(Scalar::Bytes(3), &[*b"\0\0\0", *b"a\0\0", *b"ab\0", *b"b\0\0"].map(|v| v.to_vec()));
     }
 }

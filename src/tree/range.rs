@@ -143,7 +143,8 @@ fn edge<P: Probe>(probe: P, fields: &[u8], behind: bool) -> Edge<P::Word> {
 
 #[cfg(test)]
 mod tests {
-    use crate::tree::{KeyShape, PairProbe, Part, Probe, SignedProbe, UnsignedProbe, WideProbe, WordProbe};
+    use crate::order::Scalar;
+    use crate::tree::{KeyShape, PairProbe, Probe, SignedProbe, UnsignedProbe, WideProbe, WordProbe};
 
     /// The edges of all prefixes of a key are those of its normal form, filled up.
     fn edges<P: Probe>(probe: P, shape: &KeyShape, stored: &[u8]) {
@@ -160,15 +161,15 @@ mod tests {
     #[test]
     fn the_edges_of_a_prefix_are_its_normal_form_filled_up() {
         let stored: Vec<u8> = (0..24).map(|byte| 0x93_u8.wrapping_mul(byte + 1)).collect();
-        let shape = |parts: &[Part]| KeyShape::new(parts.to_vec());
-        edges(UnsignedProbe::<8>, &shape(&[Part::Unsigned(8)]), &stored);
-        edges(UnsignedProbe::<4>, &shape(&[Part::Unsigned(4)]), &stored);
-        edges(SignedProbe::<8>, &shape(&[Part::Signed(8)]), &stored);
-        edges(SignedProbe::<4>, &shape(&[Part::Signed(4)]), &stored);
-        edges(PairProbe, &shape(&[Part::Unsigned(4); 2]), &stored);
-        let words = shape(&[Part::Bytes(3), Part::Signed(2), Part::Float(8)]);
+        let shape = |parts: &[Scalar]| KeyShape::new(parts.to_vec());
+        edges(UnsignedProbe::<8>, &shape(&[Scalar::Unsigned(8)]), &stored);
+        edges(UnsignedProbe::<4>, &shape(&[Scalar::Unsigned(4)]), &stored);
+        edges(SignedProbe::<8>, &shape(&[Scalar::Signed(8)]), &stored);
+        edges(SignedProbe::<4>, &shape(&[Scalar::Signed(4)]), &stored);
+        edges(PairProbe, &shape(&[Scalar::Unsigned(4); 2]), &stored);
+        let words = shape(&[Scalar::Bytes(3), Scalar::Signed(2), Scalar::Float(8)]);
         edges(WordProbe(&words), &words, &stored);
-        let wide = shape(&[Part::Bytes(12), Part::Unsigned(8)]);
+        let wide = shape(&[Scalar::Bytes(12), Scalar::Unsigned(8)]);
         edges(WideProbe(&wide), &wide, &stored);
     }
 }

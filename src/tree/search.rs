@@ -288,7 +288,8 @@ fn near(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::{KeyShape, Part};
+    use crate::order::Scalar;
+    use crate::tree::KeyShape;
     use crate::tree::{UnsignedProbe, WideProbe, WordProbe};
 
     #[test]
@@ -303,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_guess_never_changes_the_answer() {
-        let shape = KeyShape::new(vec![Part::Unsigned(8)]);
+        let shape = KeyShape::new(vec![Scalar::Unsigned(8)]);
         let spread: [fn(u64) -> u64; 5] = [
             |i| i * 1000,
             |i| i * i * i,

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::branch::encode;
 use super::inspect::Finding;
-use super::{KeyShape, Layout, Part, TreeWriter, View};
+use super::{KeyShape, Layout, TreeWriter, View};
 use crate::error::ErrorKind;
+use crate::order::Scalar;
 use crate::page::{FIRST_ADDRESS, Link, PAGE_BYTES, Pages, TreeRoot, checksum};
 use crate::space::{Allocator, WriteSession};
 use crate::storage::{MappedFile, Storage};
@@ -24,7 +25,7 @@ type Said = (u64, u64, Link);
 
 impl Forged {
     fn new() -> Forged {
-        let key = KeyShape::new(vec![Part::Unsigned(8)]);
+        let key = KeyShape::new(vec![Scalar::Unsigned(8)]);
         let layout = Layout::new(8, key, LEAF_ROWS).expect("a leaf of one page");
         Forged { layout, bytes: vec![0; FIRST_ADDRESS as usize] }
     }

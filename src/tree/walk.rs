@@ -1,5 +1,5 @@
-//! Walking all nodes of a committed tree. It tells the free space which pages are reached, finds
-//! out whether leaves are one array, and frees a tree that is dropped. It reads no leaf.
+//! Walking all nodes of a committed tree. It reports which pages are reached, checks whether
+//! the leaves are one array, and frees a tree that is dropped. It reads no leaf.
 
 use std::ops::Range;
 

@@ -305,10 +305,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::order::Scalar;
     use crate::page::{FIRST_ADDRESS, Pages};
     use crate::space::Allocator;
     use crate::storage::MappedFile;
-    use crate::tree::{KeyShape, Part};
+    use crate::tree::KeyShape;
 
     /// What the nodes in memory take.
     fn taken(layout: &Layout, child: &Child) -> usize {
@@ -328,7 +329,7 @@ mod tests {
         let file = MappedFile::anonymous(FIRST_ADDRESS, 0).unwrap();
         let pages = Arc::new(Pages::new(Box::new(file)));
         let session = Arc::new(WriteSession::new(pages, Allocator::new(1)));
-        let keyed = Layout::new(1024, KeyShape::new(vec![Part::Unsigned(8)]), 4).unwrap();
+        let keyed = Layout::new(1024, KeyShape::new(vec![Scalar::Unsigned(8)]), 4).unwrap();
         let dense = Layout::new(1024, KeyShape::new(Vec::new()), 4).unwrap();
         let (mut tree, mut rows) = (TreeWriter::empty(&session, keyed), TreeWriter::empty(&session, dense));
         let mut record = [0; 1024];

@@ -10,7 +10,7 @@ use imports::Imports;
 /// The rooms of the library, from the lowest to the highest. Rooms in one row do not import each
 /// other.
 const ROOMS: [&[&str]; 13] = [
-    &["error", "lease", "limits"],
+    &["error", "lease", "limits", "order"],
     &["storage"],
     &["page"],
     &["space"],

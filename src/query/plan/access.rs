@@ -8,10 +8,11 @@
 use std::fmt;
 use std::ops::{Bound, Range};
 
-use super::domain::{Class, ordinal_f32, ordinal_f64};
+use super::domain;
 use super::filter::Filter;
 use super::ranges::{Ranges, last_before};
 use crate::error::Result;
+use crate::order::{Scalar, first_equal, last_equal, ordinal_f32, ordinal_f64};
 use crate::query::ask::column::Place;
 use crate::schema::FieldDef;
 use crate::table::Reader;
@@ -131,13 +132,13 @@ impl KeyRanges {
     /// Adds the set of the next field. `None` if it cannot be used; otherwise whether it is the
     /// last one that can.
     fn narrow(&mut self, field: &FieldDef, set: &Ranges) -> Option<bool> {
-        let class = Class::of(field.ty());
+        let scalar = domain::scalar(field.ty());
         let stored = |ordinal: &[u8]| {
             let mut stored = Vec::with_capacity(ordinal.len());
-            class.write_stored(ordinal, &mut stored);
+            scalar.write_stored(ordinal, &mut stored);
             stored
         };
-        let is_float = matches!(class, Class::F32 | Class::F64);
+        let is_float = scalar.is_float();
         if let Some(points) = set.as_points()
             && !is_float
             && self.prefixes.len() * points.len() <= MOST_RANGES
@@ -155,14 +156,17 @@ impl KeyRanges {
         let mut ends = Vec::with_capacity(set.as_slice().len());
         for (from, to) in set.as_slice() {
             let last = last_before(to, field.width());
-            if is_float && last > infinity(class) {
+            if is_float && last > infinity(scalar, f32::INFINITY) {
                 // The tree also has NaNs below all numbers.
                 return None;
             }
             // The tree has NaNs below minus infinity; in queries they are above all numbers.
-            let first = if is_float { lowest(class, from.max(&minus_infinity(class))) } else { stored(from) };
-            let last = if is_float { highest(class, &last) } else { stored(&last) };
-            ends.push((first, last));
+            ends.push(if is_float {
+                let first = from.max(&infinity(scalar, f32::NEG_INFINITY)).clone();
+                (first_equal(stored(&first)), last_equal(stored(&last)))
+            } else {
+                (stored(from), stored(&last))
+            });
         }
         self.ends = Some(ends);
         self.fields.push(field.name().to_owned());
@@ -193,43 +197,10 @@ impl KeyRanges {
     }
 }
 
-/// The ordinal of infinity.
-fn infinity(class: Class) -> Vec<u8> {
-    match class {
-        Class::F32 => ordinal_f32(f32::INFINITY.to_bits(), false).to_be_bytes().into(),
-        _ => ordinal_f64(f64::INFINITY.to_bits(), false).to_be_bytes().into(),
+/// The ordinal of infinity, or of minus infinity.
+fn infinity(scalar: Scalar, infinity: f32) -> Vec<u8> {
+    match scalar {
+        Scalar::Float(4) => ordinal_f32(infinity.to_bits(), false).to_be_bytes().into(),
+        _ => ordinal_f64(f64::from(infinity).to_bits(), false).to_be_bytes().into(),
     }
-}
-
-fn minus_infinity(class: Class) -> Vec<u8> {
-    match class {
-        Class::F32 => ordinal_f32(f32::NEG_INFINITY.to_bits(), false).to_be_bytes().into(),
-        _ => ordinal_f64(f64::NEG_INFINITY.to_bits(), false).to_be_bytes().into(),
-    }
-}
-
-/// The highest stored float up to this ordinal in the order of the tree. -0.0 has the ordinal of
-/// 0.0, and the ordinal that its bits would have, one lower, is that of no float.
-fn highest(class: Class, ordinal: &[u8]) -> Vec<u8> {
-    let mut stored = Vec::with_capacity(ordinal.len());
-    class.write_stored(ordinal, &mut stored);
-    let is_minus_zero = stored.ends_with(&[0x80]) && stored[..stored.len() - 1].iter().all(|byte| *byte == 0);
-    if is_minus_zero {
-        // The greatest float below zero.
-        stored[0] = 1;
-    }
-    stored
-}
-
-/// The lowest stored float with this ordinal in the order of the tree: there, -0.0 comes before
-/// 0.0.
-fn lowest(class: Class, ordinal: &[u8]) -> Vec<u8> {
-    let mut stored = Vec::with_capacity(ordinal.len());
-    class.write_stored(ordinal, &mut stored);
-    if stored.iter().all(|byte| *byte == 0)
-        && let Some(last) = stored.last_mut()
-    {
-        *last = 0x80;
-    }
-    stored
 }

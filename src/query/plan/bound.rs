@@ -1,8 +1,8 @@
 //! Aggregates bound to a schema: the place of their field, and the type of the result. The planner
 //! makes them, `run` computes them.
 
-use super::domain::Class;
 use crate::error::{Result, fail};
+use crate::order::Scalar;
 use crate::query::ask::aggregate::{Aggregate, Function};
 use crate::query::ask::column::Place;
 use crate::schema::{FieldDef, Schema, Type};
@@ -90,7 +90,7 @@ fn type_of(function: Function, place: &Place, rows: u64) -> Result<Type> {
 
 /// Whether the sum of this many numbers of a type always fits into an `i64`.
 fn is_narrow(ty: &Type, rows: u64) -> bool {
-    let Class::Whole { width, signed } = Class::of(ty) else { return false };
+    let Some((width, signed)) = ty.scalar().and_then(Scalar::whole) else { return false };
     let bits = 8 * width as u32 - u32::from(signed);
     bits < 64 && u128::from(rows) << bits <= i64::MAX as u128
 }

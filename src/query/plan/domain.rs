@@ -1,37 +1,14 @@
-//! The order of a type's values. An ordinal is a string of bytes that orders as the values do. This
-//! file converts stored bytes to ordinals and back, and finds where a literal falls among them.
-//!
-//! Whole numbers: most significant byte first, sign bit flipped. Floats: the same, with one zero;
-//! then all NaNs as one value, then null. Text, bytes and uuids: as stored. The value reserved for
-//! null is the first ordinal or the last one.
+//! Where a literal falls among the values of a field, and which values are not null. Values are
+//! ordinals: bytes that order as the values do (`order.rs`).
 
 use super::ranges::{End, Ranges, successor};
 use crate::error::{Error, ErrorKind, Result, fail};
+use crate::order::{Scalar, ordinal_f32, ordinal_f64};
 use crate::record::{Timestamp, Value};
 use crate::schema::calendar::{self, DAY_MICROS};
 use crate::schema::shown;
 use crate::schema::text::{hex_bytes, parse_uuid};
 use crate::schema::{FieldDef, Number, Type};
-
-/// How the stored bytes of a field relate to its ordinals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::query) enum Class {
-    /// A whole number of `width` bytes, least significant byte first.
-    Whole {
-        width: usize,
-        signed: bool,
-    },
-    F32,
-    F64,
-    /// Bytes that are stored in their order.
-    Bytes {
-        width: usize,
-    },
-    /// An array, whose values have no order.
-    Array {
-        width: usize,
-    },
-}
 
 /// Where a literal falls: the first ordinal that is not below it, and the first one above it.
 struct Cut {
@@ -39,120 +16,25 @@ struct Cut {
     above: End,
 }
 
-impl Class {
-    pub(in crate::query) fn of(ty: &Type) -> Class {
-        let width = ty.width();
-        match ty {
-            Type::F32 => Class::F32,
-            Type::F64 => Class::F64,
-            Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::I128 | Type::Date | Type::Timestamp => {
-                Class::Whole { width, signed: true }
-            }
-            Type::Bool | Type::U8 | Type::U16 | Type::U32 | Type::U64 | Type::U128 | Type::Enum(_) => {
-                Class::Whole { width, signed: false }
-            }
-            Type::Str(_) | Type::Bytes(_) | Type::Uuid => Class::Bytes { width },
-            Type::Array(..) => Class::Array { width },
-        }
-    }
-
-    /// Appends the ordinal of stored bytes to `out`. For arrays these are the bytes themselves.
-    pub(in crate::query) fn write_ordinal(self, field: &FieldDef, stored: &[u8], out: &mut Vec<u8>) {
-        match self {
-            Class::Whole { signed, .. } => {
-                let start = out.len();
-                out.extend(stored.iter().rev());
-                if signed {
-                    out[start] ^= 0x80;
-                }
-            }
-            Class::F32 => {
-                let bits = stored.try_into().map_or(0, u32::from_le_bytes);
-                out.extend(ordinal_f32(bits, field.is_nullable()).to_be_bytes());
-            }
-            Class::F64 => {
-                let bits = stored.try_into().map_or(0, u64::from_le_bytes);
-                out.extend(ordinal_f64(bits, field.is_nullable()).to_be_bytes());
-            }
-            Class::Bytes { .. } | Class::Array { .. } => out.extend_from_slice(stored),
-        }
-    }
-
-    /// Appends the stored bytes of an ordinal to `out`.
-    pub(in crate::query) fn write_stored(self, ordinal: &[u8], out: &mut Vec<u8>) {
-        match self {
-            Class::Whole { signed, .. } => {
-                out.extend(ordinal.iter().rev());
-                if signed && let Some(last) = out.last_mut() {
-                    *last ^= 0x80;
-                }
-            }
-            Class::F32 => {
-                let bits = ordinal.try_into().map_or(0, u32::from_be_bytes);
-                out.extend(stored_f32(bits).to_le_bytes());
-            }
-            Class::F64 => {
-                let bits = ordinal.try_into().map_or(0, u64::from_be_bytes);
-                out.extend(stored_f64(bits).to_le_bytes());
-            }
-            Class::Bytes { .. } | Class::Array { .. } => out.extend_from_slice(ordinal),
-        }
-    }
-}
-
-/// The ordinal of an `f32`: in the order of numbers, with -0.0 as 0.0, every NaN as the last but
-/// one, and null as the last.
-#[inline(always)]
-pub(in crate::query) fn ordinal_f32(bits: u32, nullable: bool) -> u32 {
-    let real = f32::from_bits(bits);
-    if real.is_nan() {
-        return if nullable && bits == u32::MAX { u32::MAX } else { u32::MAX - 1 };
-    }
-    let bits = (real + 0.0).to_bits();
-    bits ^ (((bits as i32 >> 31) as u32) | 0x8000_0000)
-}
-
-/// The ordinal of an `f64`, as for an `f32`.
-#[inline(always)]
-pub(in crate::query) fn ordinal_f64(bits: u64, nullable: bool) -> u64 {
-    let real = f64::from_bits(bits);
-    if real.is_nan() {
-        return if nullable && bits == u64::MAX { u64::MAX } else { u64::MAX - 1 };
-    }
-    let bits = (real + 0.0).to_bits();
-    bits ^ (((bits as i64 >> 63) as u64) | 0x8000_0000_0000_0000)
-}
-
-fn stored_f32(ordinal: u32) -> u32 {
-    match ordinal {
-        u32::MAX => u32::MAX,
-        ordinal if ordinal == u32::MAX - 1 => f32::NAN.to_bits(),
-        ordinal if ordinal & 0x8000_0000 != 0 => ordinal ^ 0x8000_0000,
-        ordinal => !ordinal,
-    }
-}
-
-fn stored_f64(ordinal: u64) -> u64 {
-    match ordinal {
-        u64::MAX => u64::MAX,
-        ordinal if ordinal == u64::MAX - 1 => f64::NAN.to_bits(),
-        ordinal if ordinal & 0x8000_0000_0000_0000 != 0 => ordinal ^ 0x8000_0000_0000_0000,
-        ordinal => !ordinal,
-    }
+/// How the values of a type order. Arrays have no order; their ordinals are the stored bytes.
+pub(in crate::query) fn scalar(ty: &Type) -> Scalar {
+    ty.scalar().unwrap_or(Scalar::Bytes(ty.width()))
 }
 
 /// The set of all values of a field that are not null.
 pub(in crate::query) fn valid(field: &FieldDef) -> Ranges {
     let width = field.width();
     let Some(null) = field.null() else { return Ranges::all(width) };
-    let class = Class::of(field.ty());
+    let scalar = scalar(field.ty());
     let mut ordinal = Vec::with_capacity(width);
-    class.write_ordinal(field, null, &mut ordinal);
-    match class {
-        Class::Whole { signed: true, .. } => Ranges::new(successor(&ordinal), None),
+    scalar.write_ordinal(null, true, &mut ordinal);
+    match scalar {
+        Scalar::Signed(_) => Ranges::new(successor(&ordinal), None),
         // A text that starts with the byte of null is null, whatever follows.
         _ if matches!(field.ty(), Type::Str(_)) => Ranges::new(Some(vec![0; width]), Some(ordinal)),
-        Class::Array { .. } => Ranges::new(Some(ordinal.clone()), successor(&ordinal)).complement(width),
+        _ if !field.ty().can_be_key() => {
+            Ranges::new(Some(ordinal.clone()), successor(&ordinal)).complement(width)
+        }
         _ => Ranges::new(Some(vec![0; width]), Some(ordinal)),
     }
 }
@@ -229,34 +111,35 @@ fn cut(field: &FieldDef, value: &Value<'_>) -> Result<Cut> {
             field.offset(),
             element(field.ty())
         ),
-        (ty, _) if ty.is_number() => {
-            cut_number(Class::of(ty), value).ok_or_else(|| no_value(field, value, ""))
-        }
+        (ty, _) if ty.is_number() => cut_number(scalar(ty), value).ok_or_else(|| no_value(field, value, "")),
         _ => wrong(""),
     }
 }
 
 /// Where a literal falls among numbers; `None` if it is not a number.
-fn cut_number(class: Class, value: &Value<'_>) -> Option<Cut> {
-    let cut = match (class, value) {
-        (Class::Whole { width, signed }, Value::Signed(number)) => whole(width, signed, Whole::of(*number)),
-        (Class::Whole { width, signed }, Value::Unsigned(number)) => {
-            whole(width, signed, Whole { negative: false, bits: *number })
-        }
-        (Class::Whole { width, signed }, Value::F32(real)) => whole_and_real(width, signed, (*real).into()),
-        (Class::Whole { width, signed }, Value::F64(real)) => whole_and_real(width, signed, *real),
-        (Class::F64, Value::F64(real)) => f64_at(*real),
-        (Class::F64, Value::F32(real)) => f64_at((*real).into()),
-        (Class::F32, Value::F64(real)) if (*real as f32).is_infinite() && real.is_finite() => {
+fn cut_number(scalar: Scalar, value: &Value<'_>) -> Option<Cut> {
+    if let Some((width, signed)) = scalar.whole() {
+        return match value {
+            Value::Signed(number) => Some(whole(width, signed, Whole::of(*number))),
+            Value::Unsigned(number) => Some(whole(width, signed, Whole { negative: false, bits: *number })),
+            Value::F32(real) => Some(whole_and_real(width, signed, (*real).into())),
+            Value::F64(real) => Some(whole_and_real(width, signed, *real)),
+            _ => None,
+        };
+    }
+    let cut = match (scalar, value) {
+        (Scalar::Float(8), Value::F64(real)) => f64_at(*real),
+        (Scalar::Float(8), Value::F32(real)) => f64_at((*real).into()),
+        (Scalar::Float(4), Value::F64(real)) if (*real as f32).is_infinite() && real.is_finite() => {
             // Between the last finite number and infinity.
             let cut = f32_at(*real as f32);
             let between = if *real > 0.0 { cut.at } else { cut.above };
             Cut { at: between.clone(), above: between }
         }
-        (Class::F32, Value::F64(real)) => f32_at(*real as f32),
-        (Class::F32, Value::F32(real)) => f32_at(*real),
-        (Class::F64, _) => f64_and_whole(Whole::of_value(value)?),
-        (Class::F32, _) => f32_and_whole(Whole::of_value(value)?),
+        (Scalar::Float(4), Value::F64(real)) => f32_at(*real as f32),
+        (Scalar::Float(4), Value::F32(real)) => f32_at(*real),
+        (Scalar::Float(8), _) => f64_and_whole(Whole::of_value(value)?),
+        (Scalar::Float(4), _) => f32_and_whole(Whole::of_value(value)?),
         _ => return None,
     };
     Some(cut)
@@ -396,10 +279,9 @@ impl Whole {
 
 /// The position of a whole number in a field that can hold it.
 fn whole_ordinal(number: Whole, width: usize, signed: bool) -> Vec<u8> {
-    let mut ordinal = number.bits.to_be_bytes()[16 - width..].to_vec();
-    if signed {
-        ordinal[0] ^= 0x80;
-    }
+    let mut ordinal = Vec::with_capacity(width);
+    let scalar = if signed { Scalar::Signed(width) } else { Scalar::Unsigned(width) };
+    scalar.write_ordinal(&number.bits.to_le_bytes()[..width], false, &mut ordinal);
     ordinal
 }
 

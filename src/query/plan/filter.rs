@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use super::domain::{self, Class, Sides};
+use super::domain::{self, Sides};
 use super::ranges::{Ranges, last_before, successor};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::query::ask::column::Place;
@@ -343,10 +343,10 @@ fn write_set(place: &Place, set: &Ranges, f: &mut fmt::Formatter<'_>) -> fmt::Re
     if *set == valid.complement(width) {
         return write!(f, "{name} is null");
     }
-    let class = Class::of(field.ty());
+    let scalar = domain::scalar(field.ty());
     let shown = |ordinal: &[u8]| {
         let mut stored = Vec::with_capacity(width);
-        class.write_stored(ordinal, &mut stored);
+        scalar.write_stored(ordinal, &mut stored);
         match field.load(&stored) {
             Ok(value) => crate::query::ask::literal::literal(&value),
             Err(_) => format!("0x{}", ordinal.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),

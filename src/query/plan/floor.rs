@@ -5,8 +5,8 @@
 //! neighbouring steps have neighbouring keys, which the tables of groups find fastest. The key of a
 //! float is the rounded value.
 
-use super::domain::Class;
 use crate::error::{Result, fail};
+use crate::order::{extended, plain_f32, plain_f64};
 use crate::query::ask::column::Place;
 use crate::query::ask::expr::{Size, Step};
 use crate::schema::Type;
@@ -127,7 +127,7 @@ impl Floor {
     /// `Limit` if the rounded value is below the range of the type.
     pub(in crate::query) fn write_key(&self, stored: &[u8], key: &mut Vec<u8>) -> Result<()> {
         match &self.method {
-            Method::Whole(whole) => match whole.key(whole.extended(stored)) {
+            Method::Whole(whole) => match whole.key(extended(stored, whole.signed)) {
                 Ok(multiple) => key.extend_from_slice(&multiple.to_le_bytes()[..whole.width]),
                 Err(value) => return self.beyond(&whole.shown(value)),
             },
@@ -175,7 +175,7 @@ impl Floor {
 impl Whole {
     /// `None` if the step is 1.
     fn new(place: &Place, step: u128) -> Option<Whole> {
-        let Class::Whole { width, signed } = Class::of(place.field.ty()) else { return None };
+        let (width, signed) = place.field.ty().scalar()?.whole()?;
         if step == 1 {
             return None;
         }
@@ -205,13 +205,6 @@ impl Whole {
     /// A value of 64 bits, extended to 128.
     pub(in crate::query) fn widened(&self, value: u64) -> u128 {
         if self.signed { i128::from(value as i64) as u128 } else { value.into() }
-    }
-
-    fn extended(&self, stored: &[u8]) -> u128 {
-        let negative = self.signed && stored.last().is_some_and(|byte| byte & 0x80 != 0);
-        let mut bytes = [if negative { 0xFF } else { 0 }; 16];
-        bytes[..stored.len()].copy_from_slice(stored);
-        u128::from_le_bytes(bytes)
     }
 
     /// The key of a value, or the value if the rounded one is below the range of the type.
@@ -249,15 +242,16 @@ impl Real {
         value: f64,
         is_ones: impl Fn() -> bool,
     ) -> std::result::Result<u64, f64> {
-        let bits = |value: f64| {
-            if self.is_single { u64::from((value as f32).to_bits()) } else { value.to_bits() }
+        let bits = |value: f64| match self.is_single {
+            true => plain_f32((value as f32).to_bits(), false).into(),
+            false => plain_f64(value.to_bits(), false),
         };
         if value.is_nan() {
             let ones = if self.is_single { u64::from(u32::MAX) } else { u64::MAX };
             return Ok(if self.is_nullable && is_ones() { ones } else { bits(f64::NAN) });
         }
         let floor = self.floor(value);
-        if floor.is_infinite() && value.is_finite() { Err(value) } else { Ok(bits(floor + 0.0)) }
+        if floor.is_infinite() && value.is_finite() { Err(value) } else { Ok(bits(floor)) }
     }
 
     /// The highest multiple that is not above a value.

@@ -9,13 +9,13 @@ use std::ops::Range;
 
 use super::access::{Access, KeyRanges, Plan};
 use super::bound::Fn;
-use super::domain::Class;
 use super::filter::Filter;
 use super::job::Job;
 use super::part::Part;
 use super::shape::{Aggregation, Shape};
 use crate::catalog::{Definition, Role};
 use crate::error::Result;
+use crate::order::Scalar;
 use crate::query::ask::column::Place;
 use crate::schema::FieldDef;
 use crate::table::{EntryShape, Reader};
@@ -86,8 +86,7 @@ fn candidate<'t>(
     let fields = entries.definition.schema.fields()[..named].iter();
     let fields = fields.map(|field| schema.field(field.name())).collect::<Result<Vec<&FieldDef>>>()?;
     // The tree orders floats in another way than numbers.
-    let ordered =
-        fields.into_iter().take_while(|field| !matches!(Class::of(field.ty()), Class::F32 | Class::F64));
+    let ordered = fields.into_iter().take_while(|field| !field.ty().scalar().is_some_and(Scalar::is_float));
     let keys = KeyRanges::of(ordered, &mut conjuncts);
     let all = || std::iter::once(0..entries.rows()).collect();
     let ranges = if keys.fields.is_empty() { all() } else { keys.rows(&entries)? };

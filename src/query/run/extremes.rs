@@ -6,8 +6,9 @@ use super::batch::{Batch, Word};
 use super::fold::{Finish, Fold, Read, State, States};
 use super::kernel::Load;
 use crate::error::Result;
+use crate::order::Scalar;
 use crate::query::ask::column::Place;
-use crate::query::plan::domain::{self, Class};
+use crate::query::plan::domain;
 
 /// The ordinals of a field that are not null, inverted for the maximum.
 struct Ordinals {
@@ -69,7 +70,7 @@ impl State for Count {
 
 /// Converts an ordinal back to stored bytes.
 struct Stored {
-    class: Class,
+    scalar: Scalar,
     width: usize,
     flip: u128,
 }
@@ -77,7 +78,7 @@ struct Stored {
 impl Finish<Least> for Stored {
     fn write(&self, state: &Least, out: &mut Vec<u8>) -> Result<bool> {
         if let Some(ordinal) = state.0 {
-            self.class.write_stored(&(ordinal ^ self.flip).to_be_bytes()[16 - self.width..], out);
+            self.scalar.write_stored(&(ordinal ^ self.flip).to_be_bytes()[16 - self.width..], out);
         }
         Ok(state.0.is_some())
     }
@@ -103,7 +104,7 @@ fn ordinals(place: &Place, flip: u128) -> Option<(Ordinals, Stored)> {
     let first = number(from);
     let length = number(&crate::query::plan::ranges::last_before(to, width)) - first;
     let read = Ordinals { at: place.offset, load, flip, first, length };
-    Some((read, Stored { class: Class::of(place.field.ty()), width, flip }))
+    Some((read, Stored { scalar: domain::scalar(place.field.ty()), width, flip }))
 }
 
 /// The states of a count of values that are not null.

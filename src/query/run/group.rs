@@ -6,6 +6,7 @@ use bytemuck::pod_read_unaligned;
 use super::batch::{BATCH_ROWS, Batch};
 use super::keys::Keys;
 use crate::error::{Result, fail};
+use crate::order::{plain_f32, plain_f64};
 use crate::query::ask::column::Place;
 use crate::query::plan::part::Part;
 use crate::schema::Type;
@@ -181,24 +182,5 @@ pub(in crate::query) fn write_part(place: &Place, row: &[u8], key: &mut Vec<u8>)
             key.extend(stored.chunks_exact(8).flat_map(plain));
         }
         _ => key.extend_from_slice(stored),
-    }
-}
-
-/// One zero, and one NaN besides null.
-fn plain_f32(bits: u32, nullable: bool) -> u32 {
-    let real = f32::from_bits(bits);
-    match real.is_nan() {
-        true if nullable && bits == u32::MAX => bits,
-        true => f32::NAN.to_bits(),
-        false => (real + 0.0).to_bits(),
-    }
-}
-
-fn plain_f64(bits: u64, nullable: bool) -> u64 {
-    let real = f64::from_bits(bits);
-    match real.is_nan() {
-        true if nullable && bits == u64::MAX => bits,
-        true => f64::NAN.to_bits(),
-        false => (real + 0.0).to_bits(),
     }
 }

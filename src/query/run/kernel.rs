@@ -6,9 +6,9 @@
 //! numbers alike. Nulls are outside of the range in any case.
 
 use super::batch::{Batch, Word, column, word};
+use crate::order::{Scalar, ordinal_f32, ordinal_f64, ordinal_of_float, ordinal_of_whole};
 use crate::query::ask::column::Place;
 use crate::query::ask::predicate::Op;
-use crate::query::plan::domain::{Class, ordinal_f32, ordinal_f64};
 use crate::query::plan::filter::Filter;
 use crate::query::plan::ranges::{Ranges, last_before};
 
@@ -69,14 +69,12 @@ impl Load {
     /// `None` for fields that are wider than 16 bytes or have no order.
     pub(in crate::query) fn of(place: &Place) -> Option<Load> {
         let nullable = place.field.is_nullable();
-        match Class::of(place.field.ty()) {
-            Class::Whole { width, signed } => {
-                Some(Load::Whole(width, if signed { 1 << (8 * width - 1) } else { 0 }))
-            }
-            Class::F32 => Some(Load::F32 { nullable }),
-            Class::F64 => Some(Load::F64 { nullable }),
-            Class::Bytes { width } if width <= 16 => Some(Load::Bytes(width)),
-            Class::Bytes { .. } | Class::Array { .. } => None,
+        match place.field.ty().scalar()? {
+            Scalar::Unsigned(width) => Some(Load::Whole(width, 0)),
+            Scalar::Signed(width) => Some(Load::Whole(width, 1 << (8 * width - 1))),
+            Scalar::Float(4) => Some(Load::F32 { nullable }),
+            Scalar::Float(_) => Some(Load::F64 { nullable }),
+            Scalar::Bytes(width) => (width <= 16).then_some(Load::Bytes(width)),
         }
     }
 
@@ -176,8 +174,8 @@ impl RowTest {
         let (at, width) = (place.offset, place.width());
         let ends = || set.as_slice().iter().map(|(from, to)| (from.clone(), last_before(to, width)));
         let number = |ordinal: &[u8]| bytes_ordinal(ordinal);
-        if let (Class::Bytes { width: 1 | 2 | 4 | 8 | 16 }, [value]) =
-            (Class::of(place.field.ty()), &set.as_points().unwrap_or_default()[..])
+        if let (Some(Scalar::Bytes(1 | 2 | 4 | 8 | 16)), [value]) =
+            (place.field.ty().scalar(), &set.as_points().unwrap_or_default()[..])
         {
             // Equal bytes are equal numbers.
             let stored: Vec<u8> = value.iter().rev().copied().collect();
@@ -338,11 +336,11 @@ fn pair(left: &Place, op: Op, right: &Place, row: &[u8]) -> bool {
     if left.field.is_null(a) || right.field.is_null(b) {
         return false;
     }
-    let ordering = match (Class::of(left.field.ty()), Class::of(right.field.ty())) {
-        (Class::Whole { signed, .. }, Class::Whole { signed: also, .. }) => {
-            signed_order(a, signed).cmp(&signed_order(b, also))
-        }
-        (Class::F32 | Class::F64, Class::F32 | Class::F64) => float_order(a).cmp(&float_order(b)),
+    let whole = |place: &Place| place.field.ty().scalar().and_then(Scalar::whole);
+    let is_float = |place: &Place| place.field.ty().scalar().is_some_and(Scalar::is_float);
+    let ordering = match (whole(left), whole(right)) {
+        (Some((_, signed)), Some((_, also))) => ordinal_of_whole(a, signed).cmp(&ordinal_of_whole(b, also)),
+        _ if is_float(left) && is_float(right) => ordinal_of_float(a).cmp(&ordinal_of_float(b)),
         // Text of different widths: the missing bytes are padding.
         _ => {
             let longer = a.len().max(b.len());
@@ -360,20 +358,4 @@ fn pair(left: &Place, op: Op, right: &Place, row: &[u8]) -> bool {
         }
     };
     op.holds(ordering)
-}
-
-/// A whole number of any type, in a form that orders: whether it is at least zero, then its digits.
-fn signed_order(stored: &[u8], signed: bool) -> (bool, u128) {
-    let negative = signed && stored.last().is_some_and(|byte| byte & 0x80 != 0);
-    let mut bytes = [if negative { 0xFF } else { 0 }; 16];
-    bytes[..stored.len()].copy_from_slice(stored);
-    (!negative, u128::from_le_bytes(bytes))
-}
-
-fn float_order(stored: &[u8]) -> u64 {
-    let real = match stored.len() {
-        4 => f32::from_bits(stored.try_into().map_or(0, u32::from_le_bytes)).into(),
-        _ => f64::from_bits(stored.try_into().map_or(0, u64::from_le_bytes)),
-    };
-    ordinal_f64(f64::to_bits(real), false)
 }

@@ -5,7 +5,7 @@
 //! about twice as many rows are kept: then those that cannot be among the first are dropped, and
 //! later rows are taken only if they come before the last of the rest.
 
-use crate::query::plan::domain::Class;
+use crate::query::plan::domain;
 use crate::query::plan::shape::SortField;
 
 impl SortField {
@@ -22,7 +22,7 @@ impl SortField {
         }
         key.push(1);
         let start = key.len();
-        Class::of(self.place.field.ty()).write_ordinal(&self.place.field, stored, key);
+        domain::scalar(self.place.field.ty()).write_ordinal(stored, self.place.field.is_nullable(), key);
         if self.is_descending {
             key[start..].iter_mut().for_each(|byte| *byte = !*byte);
         }
