@@ -3,13 +3,11 @@
 //! Used by every room that reads or writes the file. Nothing here knows what a key is, which pages
 //! are free, or what a commit is.
 
-mod buffer;
 mod checked;
 
 use bytemuck::{Pod, Zeroable};
 
-pub(crate) use crate::storage::prefetch;
-pub(crate) use buffer::Buffer;
+pub(crate) use crate::storage::{Memory, prefetch};
 pub(crate) use checked::{PageView, Pages};
 
 /// The unit of allocation, and the size of a branch.

@@ -17,6 +17,7 @@ mod fork;
 mod lock;
 #[expect(unsafe_code, reason = "mapped memory, prefetch")]
 mod map;
+mod memory;
 mod new_file;
 mod own;
 mod scratch;
@@ -35,6 +36,7 @@ pub(crate) use file::MappedFile;
 pub(crate) use fork::{PerProcess, Process};
 pub(crate) use lock::{Claim, OsLockFile, has_no_locks};
 pub(crate) use map::{Mapping, Window, prefetch};
+pub(crate) use memory::Memory;
 pub(crate) use new_file::NewFile;
 pub(crate) use scratch::{Scratch, TemporaryFolder};
 #[cfg(feature = "simulation")]

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use super::branch::encode;
+use super::edited_leaves::EditedLeaves;
 use super::layout::Layout;
-use super::node::{Child, Node};
+use super::node::Child;
 use super::writer::TreeWriter;
 use crate::error::{Result, fail};
 use crate::page::{Link, PAGE_BYTES, TreeRoot};
@@ -16,11 +17,12 @@ impl TreeWriter {
     ///
     /// After an error the session has failed: some nodes may be lost.
     pub(crate) fn flush(&mut self) -> Result<TreeRoot> {
-        if matches!(self.root, Child::Owned(_)) {
+        if !matches!(self.root, Child::Stored(_)) {
             self.array = 0;
         }
         let link = self.write_nodes().inspect_err(|_| self.session().fail())?;
         self.owned_bytes = 0;
+        self.leaves.clear();
         Ok(TreeRoot {
             address: link.address,
             checksum: link.checksum,
@@ -35,10 +37,10 @@ impl TreeWriter {
         if let Child::Stored(link) = self.root {
             return Ok(link);
         }
-        let most = leaf_bytes(&self.root) + PAGE_BYTES * (self.height as usize + 1);
+        let most = node_bytes(&self.leaves, &self.root) + PAGE_BYTES * (self.height as usize + 1);
         let session = Arc::clone(self.session());
         let mut writer = RunWriter::new(&session, Room::Gaps(self.owned_bytes.min(most) as u64));
-        write_leaves(&mut self.root, &mut writer)?;
+        write_leaves(&self.leaves, &mut self.root, &mut writer)?;
         let link = write_branches(&self.layout, &mut self.root, self.height, &mut writer)?;
         writer.finish()?;
         Ok(link)
@@ -46,24 +48,29 @@ impl TreeWriter {
 }
 
 /// The bytes of the owned nodes below a child.
-fn leaf_bytes(child: &Child) -> usize {
+fn node_bytes(leaves: &EditedLeaves, child: &Child) -> usize {
     match child {
         Child::Stored(_) => 0,
-        Child::Owned(node) => match &**node {
-            Node::Leaf(leaf) => leaf.len(),
-            Node::Branch(branch) => PAGE_BYTES + branch.children.iter().map(leaf_bytes).sum::<usize>(),
-        },
+        Child::Leaf(slot) => leaves.len(*slot),
+        Child::Branch(branch) => {
+            let below = branch.children.iter().map(|child| node_bytes(leaves, child));
+            PAGE_BYTES + below.sum::<usize>()
+        }
     }
 }
 
-fn write_leaves(child: &mut Child, writer: &mut RunWriter<'_>) -> Result<()> {
-    let Child::Owned(node) = child else { return Ok(()) };
-    match &mut **node {
-        Node::Leaf(leaf) if leaf.len() == 0 => *child = Child::empty(),
-        Node::Leaf(leaf) => *child = Child::Stored(writer.push_packed(leaf.as_slice())?),
-        Node::Branch(branch) => {
+fn write_leaves(leaves: &EditedLeaves, child: &mut Child, writer: &mut RunWriter<'_>) -> Result<()> {
+    match child {
+        Child::Stored(_) => {}
+        Child::Leaf(slot) => {
+            *child = match leaves.get(*slot) {
+                [] => Child::empty(),
+                records => Child::Stored(writer.push_packed(records)?),
+            };
+        }
+        Child::Branch(branch) => {
             for child in &mut branch.children {
-                write_leaves(child, writer)?;
+                write_leaves(leaves, child, writer)?;
             }
         }
     }
@@ -78,10 +85,8 @@ fn write_branches(
 ) -> Result<Link> {
     let branch = match child {
         Child::Stored(link) => return Ok(*link),
-        Child::Owned(node) => match &mut **node {
-            Node::Branch(branch) => branch,
-            Node::Leaf(_) => fail!(Corrupt, "a leaf was left behind when the leaves were written"),
-        },
+        Child::Branch(branch) => branch,
+        Child::Leaf(_) => fail!(Corrupt, "a leaf was left behind when the leaves were written"),
     };
     let mut links = Vec::with_capacity(branch.len());
     for child in &mut branch.children {

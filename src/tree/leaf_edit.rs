@@ -1,15 +1,16 @@
 //! `LeafEdit`: the steps of one edit, from the root down to a leaf. `TreeWriter` and the removal of
 //! many rows use it. It copies nodes into memory and frees their pages; it never writes a page.
 
+use super::edited_leaves::{EditedLeaves, Slot};
 use super::layout::Layout;
-use super::node::{BranchNode, BranchRef, Child, ChildRef, Node, wrong_level};
+use super::node::{BranchNode, BranchRef, Child, ChildRef, wrong_level};
 use super::probe::Probe;
 use super::search::{Span, search_leaf};
 use super::split::{Split, increment, split_at};
 use super::view::View;
 use super::walk::{Visit, walk_stored};
 use crate::error::{Result, fail};
-use crate::page::{Buffer, PAGE_BYTES};
+use crate::page::PAGE_BYTES;
 use crate::space::WriteSession;
 
 /// What became of a record that was put into a tree.
@@ -32,6 +33,7 @@ pub(super) struct Sibling {
 pub(super) struct LeafEdit<'e> {
     session: &'e WriteSession,
     pub(super) layout: &'e Layout,
+    pub(super) leaves: &'e mut EditedLeaves,
     owned_bytes: &'e mut usize,
 }
 
@@ -41,68 +43,79 @@ impl<'e> LeafEdit<'e> {
     pub(super) fn new(
         session: &'e WriteSession,
         layout: &'e Layout,
+        leaves: &'e mut EditedLeaves,
         owned_bytes: &'e mut usize,
     ) -> LeafEdit<'e> {
-        LeafEdit { session, layout, owned_bytes }
+        LeafEdit { session, layout, leaves, owned_bytes }
     }
 
-    /// The nodes below a child, to read from.
+    /// The nodes below a child, to read from: all but the leaves in memory.
     pub(super) fn view<'v>(&self, root: ChildRef<'v>, height: u32, rows: u64) -> View<'v>
     where
         'e: 'v,
     {
-        View { pages: self.session.view(), layout: self.layout, root, rows, height, array: None }
+        let pages = self.session.view();
+        View { pages, layout: self.layout, root, rows, height, array: None, leaves: None }
     }
 
-    /// Copies a stored node into memory, and frees its pages. An owned node is returned as it is.
-    fn own<'c>(&mut self, child: &'c mut Child, level: u32, rows: u64) -> Result<&'c mut Node> {
-        if let Child::Stored(link) = *child {
-            let stored = ChildRef::Stored(link);
-            let view = self.view(stored, level, rows);
-            let node = if level == 0 {
-                let records = view.leaf(stored, rows)?;
-                let mut leaf = Buffer::with_capacity(self.layout.leaf_bytes());
-                leaf.extend(records);
-                *self.owned_bytes += self.layout.leaf_bytes();
-                self.session.free(link, records.len());
-                Node::Leaf(leaf)
-            } else if rows == 0 {
-                *self.owned_bytes += PAGE_BYTES;
-                Node::Branch(BranchNode::default())
-            } else {
-                let BranchRef::Stored(page) = view.branch(stored, level, rows)? else {
-                    return wrong_level();
-                };
-                let branch = BranchNode::from_page(&page, self.layout)?;
-                *self.owned_bytes += PAGE_BYTES;
-                self.session.free(link, PAGE_BYTES);
-                Node::Branch(branch)
-            };
-            *child = Child::Owned(Box::new(node));
-        }
+    /// Copies a stored leaf into memory, and frees its pages. A leaf in memory is returned as it is.
+    #[inline(always)]
+    pub(super) fn leaf(&mut self, child: &mut Child, rows: u64) -> Result<Slot> {
         match child {
-            Child::Owned(node) => Ok(node),
-            Child::Stored(_) => wrong_level(),
+            Child::Leaf(slot) => Ok(*slot),
+            _ => self.own_leaf(child, rows),
         }
     }
 
-    pub(super) fn leaf<'c>(&mut self, child: &'c mut Child, rows: u64) -> Result<&'c mut Buffer> {
-        match self.own(child, 0, rows)? {
-            Node::Leaf(leaf) => Ok(leaf),
-            Node::Branch(_) => wrong_level(),
-        }
+    #[cold]
+    #[inline(never)]
+    fn own_leaf(&mut self, child: &mut Child, rows: u64) -> Result<Slot> {
+        let Child::Stored(link) = *child else { return wrong_level() };
+        let stored = ChildRef::Stored(link);
+        let records = self.view(stored, 0, rows).leaf(stored, rows)?;
+        let slot = self.leaves.add(records);
+        *self.owned_bytes += self.layout.leaf_bytes();
+        self.session.free(link, records.len());
+        *child = Child::Leaf(slot);
+        Ok(slot)
     }
 
+    /// Copies a stored branch into memory, and frees its page. A branch in memory is returned as it
+    /// is.
+    #[inline(always)]
     pub(super) fn branch<'c>(
         &mut self,
         child: &'c mut Child,
         level: u32,
         rows: u64,
     ) -> Result<&'c mut BranchNode> {
-        match self.own(child, level, rows)? {
-            Node::Branch(branch) => Ok(branch),
-            Node::Leaf(_) => wrong_level(),
+        if let Child::Stored(_) = child {
+            self.own_branch(child, level, rows)?;
         }
+        match child {
+            Child::Branch(branch) => Ok(branch),
+            _ => wrong_level(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn own_branch(&mut self, child: &mut Child, level: u32, rows: u64) -> Result<()> {
+        let Child::Stored(link) = *child else { return wrong_level() };
+        let stored = ChildRef::Stored(link);
+        let branch = if rows == 0 {
+            BranchNode::default()
+        } else {
+            let BranchRef::Stored(page) = self.view(stored, level, rows).branch(stored, level, rows)? else {
+                return wrong_level();
+            };
+            let branch = BranchNode::from_page(&page, self.layout)?;
+            self.session.free(link, PAGE_BYTES);
+            branch
+        };
+        *self.owned_bytes += PAGE_BYTES;
+        *child = Child::Branch(Box::new(branch));
+        Ok(())
     }
 
     /// Puts a record below a node. Returns what became of it, and a node that split off from this
@@ -124,8 +137,9 @@ impl<'e> LeafEdit<'e> {
         }
         let (layout, key_width) = (self.layout, self.layout.key().width());
         let branch = self.branch(child, level, rows)?;
-        let index = BranchRef::Owned(branch).child_for(probe, target);
-        let (below, span) = (branch.rows[index], branch.span(probe, index, span));
+        let read = BranchRef::Owned(branch);
+        let index = read.child_for(probe, target);
+        let (below, span) = (branch.rows[index], read.span(probe, index, span));
         let (placed, sibling) =
             self.put(&mut branch.children[index], level - 1, below, probe, target, span, record, replace)?;
         if placed == Placed::New {
@@ -152,7 +166,7 @@ impl<'e> LeafEdit<'e> {
         let sibling = Sibling {
             key: right.key(0, key_width).to_vec(),
             rows: right.total_rows(),
-            child: Child::Owned(Box::new(Node::Branch(right))),
+            child: Child::Branch(Box::new(right)),
         };
         Ok((placed, Some(sibling)))
     }
@@ -172,43 +186,40 @@ impl<'e> LeafEdit<'e> {
     ) -> Result<(Placed, Option<Sibling>)> {
         let layout = self.layout;
         let width = layout.width();
-        let leaf = self.leaf(child, rows)?;
-        let index = search_leaf(probe, leaf.as_slice(), leaf.len() / width, width, target, span);
-        if let Some(existing) = leaf.as_mut_slice().get_mut(index * width..(index + 1) * width)
-            && probe.stored(existing) == target
-        {
+        let slot = self.leaf(child, rows)?;
+        let leaf = self.leaves.get(slot);
+        let index = search_leaf(probe, leaf, leaf.len() / width, width, target, span);
+        let existing = leaf.get(index * width..(index + 1) * width);
+        if existing.is_some_and(|existing| probe.stored(existing) == target) {
             if replace {
-                existing.copy_from_slice(record);
+                self.leaves.get_mut(slot)[index * width..(index + 1) * width].copy_from_slice(record);
             }
             return Ok((Placed::Existing, None));
         }
         if leaf.len() < layout.leaf_bytes() {
-            leaf.insert(index * width, record);
+            self.leaves.insert(slot, index * width, record);
             return Ok((Placed::New, None));
         }
-        let full = layout.leaf_rows();
-        let Split { at, new_row_right } = split_at(index, full, leaf.inserted_at().map(|at| at / width));
-        let mut right = Buffer::with_capacity(layout.leaf_bytes());
-        right.extend(&leaf.as_slice()[at * width..]);
-        leaf.truncate(at * width);
+        let last = self.leaves.inserted_at(slot).map(|at| at / width);
+        let Split { at, new_row_right } = split_at(index, layout.leaf_rows(), last);
+        let right = self.leaves.split_off(slot, at * width);
         let mut key = vec![0; layout.key().width()];
         if new_row_right {
-            right.insert((index - at) * width, record);
-            layout.key().normalise(right.as_slice(), &mut key);
-            if index == at && at < full {
+            self.leaves.insert(right, (index - at) * width, record);
+            layout.key().normalise(self.leaves.get(right), &mut key);
+            if index == at && at < layout.leaf_rows() {
                 // Inserts may come in descending order, and lower keys of this run belong to the
                 // right leaf too. So its first key is the one after the last key of the left leaf.
-                let last = &leaf.as_slice()[(at - 1) * width..];
-                layout.key().normalise(last, &mut key);
+                layout.key().normalise(&self.leaves.get(slot)[(at - 1) * width..], &mut key);
                 increment(&mut key);
             }
         } else {
-            leaf.insert(index * width, record);
-            layout.key().normalise(right.as_slice(), &mut key);
+            self.leaves.insert(slot, index * width, record);
+            layout.key().normalise(self.leaves.get(right), &mut key);
         }
         *self.owned_bytes += layout.leaf_bytes();
-        let rows = (right.len() / width) as u64;
-        Ok((Placed::New, Some(Sibling { key, rows, child: Child::Owned(Box::new(Node::Leaf(right))) })))
+        let rows = (self.leaves.len(right) / width) as u64;
+        Ok((Placed::New, Some(Sibling { key, rows, child: Child::Leaf(right) })))
     }
 
     /// Removes the record with this key below a node.
@@ -222,14 +233,14 @@ impl<'e> LeafEdit<'e> {
     ) -> Result<()> {
         let (layout, key_width) = (self.layout, self.layout.key().width());
         if level == 0 {
-            let leaf = self.leaf(child, rows)?;
-            let width = layout.width();
-            let at = search_leaf(probe, leaf.as_slice(), leaf.len() / width, width, target, None) * width;
-            let found = leaf.as_slice().get(at..at + width);
+            let slot = self.leaf(child, rows)?;
+            let (leaf, width) = (self.leaves.get(slot), layout.width());
+            let at = search_leaf(probe, leaf, leaf.len() / width, width, target, None) * width;
+            let found = leaf.get(at..at + width);
             if found.is_none_or(|record| probe.stored(record) != target) {
                 return misplaced();
             }
-            leaf.remove(at, width);
+            self.leaves.remove(slot, at, width);
             return Ok(());
         }
         let branch = self.branch(child, level, rows)?;
@@ -265,14 +276,16 @@ impl<'e> LeafEdit<'e> {
             }
             let (left_rows, right_rows) = (branch.rows[left], branch.rows[right]);
             let mut merged = branch.remove(right, key_width);
-            self.own(&mut merged, level, right_rows)?;
-            let into = self.own(&mut branch.children[left], level, left_rows)?;
-            let Child::Owned(merged) = merged else { return wrong_level() };
-            *self.owned_bytes -= if level == 0 { self.layout.leaf_bytes() } else { PAGE_BYTES };
-            match (into, *merged) {
-                (Node::Leaf(into), Node::Leaf(merged)) => into.extend(merged.as_slice()),
-                (Node::Branch(into), Node::Branch(merged)) => into.append(merged),
-                _ => return wrong_level(),
+            let into = &mut branch.children[left];
+            if level == 0 {
+                let (merged, into) = (self.leaf(&mut merged, right_rows)?, self.leaf(into, left_rows)?);
+                self.leaves.move_tail(merged, 0, into);
+                self.leaves.release(merged);
+                *self.owned_bytes -= self.layout.leaf_bytes();
+            } else {
+                let merged = std::mem::take(self.branch(&mut merged, level, right_rows)?);
+                self.branch(into, level, left_rows)?.append(merged);
+                *self.owned_bytes -= PAGE_BYTES;
             }
             branch.rows[left] += right_rows;
             return Ok(());
@@ -301,9 +314,9 @@ impl<'e> LeafEdit<'e> {
     ) -> Result<usize> {
         let layout = self.layout;
         if level == 0 {
-            let leaf = self.leaf(child, rows)?;
-            let taken = records.len().min(layout.leaf_bytes() - leaf.len());
-            leaf.extend(&records[..taken]);
+            let slot = self.leaf(child, rows)?;
+            let taken = records.len().min(layout.leaf_bytes() - self.leaves.len(slot));
+            self.leaves.extend(slot, &records[..taken]);
             return Ok(taken);
         }
         let branch = self.branch(child, level, rows)?;
@@ -324,7 +337,8 @@ impl<'e> LeafEdit<'e> {
             return Ok(());
         }
         if level == 0 {
-            self.leaf(child, rows)?.truncate(keep as usize * layout.width());
+            let slot = self.leaf(child, rows)?;
+            self.leaves.truncate(slot, keep as usize * layout.width());
             return Ok(());
         }
         let capacity = layout.dense_capacity(level - 1);
@@ -360,17 +374,16 @@ impl<'e> LeafEdit<'e> {
                 })?;
                 branches.iter().for_each(|link| self.session.free(*link, PAGE_BYTES));
             }
-            Child::Owned(node) => match &**node {
-                Node::Leaf(_) => {
-                    *self.owned_bytes = self.owned_bytes.saturating_sub(self.layout.leaf_bytes());
+            Child::Leaf(slot) => {
+                self.leaves.release(*slot);
+                *self.owned_bytes = self.owned_bytes.saturating_sub(self.layout.leaf_bytes());
+            }
+            Child::Branch(branch) => {
+                *self.owned_bytes = self.owned_bytes.saturating_sub(PAGE_BYTES);
+                for (child, rows) in branch.children.iter().zip(&branch.rows) {
+                    self.drop_below(child, level - 1, *rows)?;
                 }
-                Node::Branch(branch) => {
-                    *self.owned_bytes = self.owned_bytes.saturating_sub(PAGE_BYTES);
-                    for (child, rows) in branch.children.iter().zip(&branch.rows) {
-                        self.drop_below(child, level - 1, *rows)?;
-                    }
-                }
-            },
+            }
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ mod branch;
 mod branch_bytes;
 mod build;
 mod diff;
+mod edited_leaves;
 mod fast_get;
 mod flush;
 mod inspect;

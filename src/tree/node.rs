@@ -2,24 +2,20 @@
 //! Used by reading and writing; only `branch_bytes.rs` knows the bytes of a branch.
 
 use super::branch::BranchPage;
+use super::edited_leaves::Slot;
 use super::layout::Layout;
 use super::probe::Probe;
 use super::search::{Span, search_branch};
 use crate::error::{Result, fail};
-use crate::page::{Buffer, Link};
-
-/// A node in memory.
-#[derive(Debug)]
-pub(crate) enum Node {
-    Leaf(Buffer),
-    Branch(BranchNode),
-}
+use crate::page::Link;
 
 /// A child of a branch in memory: a node in the file, or one that is edited.
 #[derive(Debug)]
 pub(super) enum Child {
     Stored(Link),
-    Owned(Box<Node>),
+    /// A leaf of the tree's [`EditedLeaves`](super::edited_leaves::EditedLeaves).
+    Leaf(Slot),
+    Branch(Box<BranchNode>),
 }
 
 impl Child {
@@ -70,25 +66,6 @@ impl BranchNode {
 
     pub(super) fn key(&self, child: usize, width: usize) -> &[u8] {
         &self.keys[child * width..][..width]
-    }
-
-    /// The keys between which the rows of a child lie, if they are known. `span` has those of the
-    /// whole branch.
-    #[inline(always)]
-    pub(super) fn span<P: Probe>(
-        &self,
-        probe: P,
-        child: usize,
-        span: Option<Span<P::Word>>,
-    ) -> Option<Span<P::Word>> {
-        let width = probe.width();
-        let key = |child: usize| self.keys.get(child * width..).filter(|key| key.len() >= width);
-        let low = probe.normal(key(child)?);
-        let high = match key(child + 1) {
-            Some(key) => probe.normal(key),
-            None => span?.high,
-        };
-        Some(Span { low, high })
     }
 
     /// Inserts a child at this index. `key` is empty in a tree without a key.
@@ -162,6 +139,25 @@ impl<'a> BranchRef<'a> {
         }
     }
 
+    /// The keys between which the rows of a child lie, if they are known. `span` has those of the
+    /// whole branch.
+    #[inline(always)]
+    pub(super) fn span<P: Probe>(
+        &self,
+        probe: P,
+        child: usize,
+        span: Option<Span<P::Word>>,
+    ) -> Option<Span<P::Word>> {
+        let width = probe.width();
+        let key = |child: usize| self.keys().get(child * width..).filter(|key| key.len() >= width);
+        let low = probe.normal(key(child)?);
+        let high = match key(child + 1) {
+            Some(key) => probe.normal(key),
+            None => span?.high,
+        };
+        Some(Span { low, high })
+    }
+
     /// The child that holds a key, if any child does.
     #[inline(always)]
     pub(super) fn child_for<P: Probe>(&self, probe: P, target: P::Word) -> usize {
@@ -173,14 +169,16 @@ impl<'a> BranchRef<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum ChildRef<'a> {
     Stored(Link),
-    Owned(&'a Node),
+    Leaf(Slot),
+    Branch(&'a BranchNode),
 }
 
 impl<'a> From<&'a Child> for ChildRef<'a> {
     fn from(child: &'a Child) -> ChildRef<'a> {
         match child {
             Child::Stored(link) => ChildRef::Stored(*link),
-            Child::Owned(node) => ChildRef::Owned(node),
+            Child::Leaf(slot) => ChildRef::Leaf(*slot),
+            Child::Branch(branch) => ChildRef::Branch(branch),
         }
     }
 }

@@ -124,9 +124,9 @@ impl LeafEdit<'_> {
         left: &mut RowsLeft<'_>,
     ) -> Result<u64> {
         let width = self.layout.width();
-        let leaf = self.leaf(child, rows)?;
+        let slot = self.leaf(child, rows)?;
         let (mut kept, mut next) = (0, 0);
-        let bytes = leaf.as_mut_slice();
+        let bytes = self.leaves.get_mut(slot);
         let mut removed = 0;
         while let Some(run) = left.take_before(first + rows) {
             let (start, end) = ((run.start - first) as usize * width, (run.end - first) as usize * width);
@@ -136,8 +136,8 @@ impl LeafEdit<'_> {
             removed += run.end - run.start;
         }
         bytes.copy_within(next.., kept);
-        let len = leaf.len() - removed as usize * width;
-        leaf.truncate(len);
+        let len = bytes.len() - removed as usize * width;
+        self.leaves.truncate(slot, len);
         Ok(removed)
     }
 

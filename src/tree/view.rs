@@ -4,9 +4,10 @@
 use std::num::NonZero;
 
 use super::branch::BranchPage;
+use super::edited_leaves::EditedLeaves;
 use super::key::{KeyShape, Normal};
 use super::layout::Layout;
-use super::node::{BranchRef, ChildRef, Node, wrong_level, wrong_row_count};
+use super::node::{BranchRef, ChildRef, wrong_level, wrong_row_count};
 use super::probe::{Leading, Probe, with_probe};
 use super::search::search_leaf;
 use crate::error::{Result, fail};
@@ -29,6 +30,8 @@ pub(crate) struct View<'a> {
     pub(super) height: u32,
     /// The address of the first row, if the root says that the leaves are one array.
     pub(super) array: Option<NonZero<u64>>,
+    /// The leaves that are edited, in a tree of a write transaction.
+    pub(super) leaves: Option<&'a EditedLeaves>,
 }
 
 /// The position of a key in a tree.
@@ -80,7 +83,8 @@ impl<'a> View<'a> {
             );
         }
         let stored = ChildRef::Stored(root.link());
-        let mut view = View { pages, layout, root: stored, rows: root.rows, height, array: None };
+        let mut view =
+            View { pages, layout, root: stored, rows: root.rows, height, array: None, leaves: None };
         if root.array == 1 && root.rows > 0 {
             view.array = view.first_leaf();
         }
@@ -142,7 +146,7 @@ impl<'a> View<'a> {
         }
         match child {
             ChildRef::Stored(link) => NonZero::new(link.address),
-            ChildRef::Owned(_) => None,
+            ChildRef::Leaf(_) | ChildRef::Branch(_) => None,
         }
     }
 
@@ -219,16 +223,17 @@ impl<'a> View<'a> {
     #[cold]
     #[inline(never)]
     fn find_checked<P: Probe>(&self, probe: P, target: P::Word) -> Result<Option<&'a [u8]>> {
-        let (mut child, mut rows, mut level) = (self.root, self.rows, self.height);
+        let (mut child, mut rows, mut level, mut span) = (self.root, self.rows, self.height, None);
         while level > 0 {
             let branch = self.branch(child, level, rows)?;
             let index = branch.child_for(probe, target);
+            span = branch.span(probe, index, span);
             (child, rows) = (branch.child(index), branch.rows(index));
             level -= 1;
         }
         let leaf = self.leaf(child, rows)?;
         let width = self.layout.width();
-        let index = search_leaf(probe, leaf, leaf.len() / width, width, target, None);
+        let index = search_leaf(probe, leaf, leaf.len() / width, width, target, span);
         let record = leaf.get(index * width..(index + 1) * width);
         Ok(record.filter(|record| probe.stored(record) == target))
     }
@@ -291,9 +296,11 @@ impl<'a> View<'a> {
     #[inline(never)]
     fn spot_checked<P: Probe>(&self, probe: P, target: P::Word) -> Result<Spot<'a>> {
         let (mut child, mut rows, mut level, mut rank) = (self.root, self.rows, self.height, 0u64);
+        let mut span = None;
         while level > 0 {
             let branch = self.branch(child, level, rows)?;
             let index = branch.child_for(probe, target);
+            span = branch.span(probe, index, span);
             for before in 0..index {
                 rank = rank.wrapping_add(branch.rows(before));
             }
@@ -303,7 +310,7 @@ impl<'a> View<'a> {
         let leaf = self.leaf(child, rows)?;
         let width = self.layout.width();
         let rows = leaf.len() / width;
-        let index = search_leaf(probe, leaf, rows, width, target, None);
+        let index = search_leaf(probe, leaf, rows, width, target, span);
         Ok(Spot { leaf, rows, before: rank, index })
     }
 
@@ -315,8 +322,8 @@ impl<'a> View<'a> {
                 let page = self.pages.read(link, PAGE_BYTES)?;
                 Ok(BranchRef::Stored(BranchPage::new(page, self.layout, level, rows)?))
             }
-            ChildRef::Owned(Node::Branch(branch)) => Ok(BranchRef::Owned(branch)),
-            ChildRef::Owned(Node::Leaf(_)) => wrong_level(),
+            ChildRef::Branch(branch) => Ok(BranchRef::Owned(branch)),
+            ChildRef::Leaf(_) => wrong_level(),
         }
     }
 
@@ -326,8 +333,11 @@ impl<'a> View<'a> {
         match child {
             ChildRef::Stored(_) if rows == 0 => Ok(&[]),
             ChildRef::Stored(link) => self.pages.read(link, self.leaf_len(rows)?),
-            ChildRef::Owned(Node::Leaf(leaf)) => Ok(leaf.as_slice()),
-            ChildRef::Owned(Node::Branch(_)) => wrong_level(),
+            ChildRef::Leaf(slot) => match self.leaves {
+                Some(leaves) => Ok(leaves.get(slot)),
+                None => wrong_level(),
+            },
+            ChildRef::Branch(_) => wrong_level(),
         }
     }
 

@@ -177,7 +177,7 @@ impl<'a> View<'a> {
         }
         Ok(match child {
             ChildRef::Stored(link) => Some(link.address + (row - first) * self.layout.width() as u64),
-            ChildRef::Owned(_) => None,
+            ChildRef::Leaf(_) | ChildRef::Branch(_) => None,
         })
     }
 }

@@ -11,9 +11,10 @@
 
 use std::sync::Arc;
 
+use super::edited_leaves::EditedLeaves;
 use super::layout::Layout;
 use super::leaf_edit::{LeafEdit, Placed, Sibling, misplaced};
-use super::node::{BranchNode, BranchRef, Child, ChildRef, Node, wrong_row_count};
+use super::node::{BranchNode, BranchRef, Child, ChildRef, wrong_row_count};
 use super::probe::{Probe, with_probe};
 use super::search::search_leaf;
 use super::view::View;
@@ -32,6 +33,8 @@ pub(crate) struct TreeWriter {
     pub(super) array: u16,
     /// Memory that owned nodes take.
     pub(super) owned_bytes: usize,
+    /// The leaves among them.
+    pub(super) leaves: EditedLeaves,
 }
 
 impl TreeWriter {
@@ -47,6 +50,7 @@ impl TreeWriter {
     pub(crate) fn empty(session: &Arc<WriteSession>, layout: Layout) -> TreeWriter {
         TreeWriter {
             session: Arc::clone(session),
+            leaves: EditedLeaves::new(layout.leaf_bytes()),
             layout,
             root: Child::empty(),
             rows: 0,
@@ -88,6 +92,7 @@ impl TreeWriter {
             rows: self.rows,
             height: self.height,
             array: None,
+            leaves: Some(&self.leaves),
         }
     }
 
@@ -98,7 +103,7 @@ impl TreeWriter {
         }
         let width = self.layout.width();
         let (mut child, mut rows, mut row) = (&mut self.root, self.rows, row);
-        let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.owned_bytes);
+        let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.owned_bytes);
         for level in (1..=self.height).rev() {
             let branch = edit.branch(child, level, rows)?;
             let Some(index) = branch.rows.iter().position(|rows| match row.checked_sub(*rows) {
@@ -113,8 +118,8 @@ impl TreeWriter {
             rows = branch.rows[index];
             child = &mut branch.children[index];
         }
-        let leaf = edit.leaf(child, rows)?;
-        Ok(leaf.as_mut_slice().get_mut(row as usize * width..(row as usize + 1) * width))
+        let slot = edit.leaf(child, rows)?;
+        Ok(self.leaves.get_mut(slot).get_mut(row as usize * width..(row as usize + 1) * width))
     }
 
     /// The record with this key, to be changed in place. Its key must stay the same.
@@ -123,7 +128,7 @@ impl TreeWriter {
         with_probe!(self.layout.key(), probe => {
             let target = probe.stored(key);
             let (mut child, mut rows, mut span) = (&mut self.root, self.rows, None);
-            let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.owned_bytes);
+            let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.owned_bytes);
             // Look first below the first stored node, so that no node is copied for a missing key.
             let mut found = false;
             for level in (0..=self.height).rev() {
@@ -136,15 +141,17 @@ impl TreeWriter {
                 }
                 if level > 0 {
                     let branch = edit.branch(child, level, rows)?;
-                    let index = BranchRef::Owned(branch).child_for(probe, target);
-                    span = branch.span(probe, index, span);
+                    let read = BranchRef::Owned(branch);
+                    let index = read.child_for(probe, target);
+                    span = read.span(probe, index, span);
                     rows = branch.rows[index];
                     child = &mut branch.children[index];
                 }
             }
-            let leaf = edit.leaf(child, rows)?;
-            let at = search_leaf(probe, leaf.as_slice(), leaf.len() / width, width, target, span) * width;
-            match leaf.as_mut_slice().get_mut(at..at + width) {
+            let slot = edit.leaf(child, rows)?;
+            let leaf = self.leaves.get_mut(slot);
+            let at = search_leaf(probe, leaf, leaf.len() / width, width, target, span) * width;
+            match leaf.get_mut(at..at + width) {
                 Some(record) if probe.stored(record) == target => Ok(Some(record)),
                 _ if found => misplaced(),
                 _ => Ok(None),
@@ -157,7 +164,7 @@ impl TreeWriter {
     /// A tree that grows past the greatest height fails the session. Only a forged file comes near
     /// that height.
     pub(crate) fn put(&mut self, record: &[u8], replace: bool) -> Result<Placed> {
-        let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.owned_bytes);
+        let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.owned_bytes);
         let (placed, sibling) = with_probe!(self.layout.key(), probe => {
             let target = probe.stored(record);
             edit.put(&mut self.root, self.height, self.rows, probe, target, None, record, replace)?
@@ -170,7 +177,7 @@ impl TreeWriter {
                 self.session.fail();
                 fail!(Limit, "a tree has at most {} levels; load the table again", Layout::HEIGHT_LIMIT);
             }
-            let key = first_key(&self.layout, &self.root);
+            let key = self.first_key();
             self.raise_root(&key, self.rows - sibling.rows, Some(sibling));
         }
         Ok(placed)
@@ -189,7 +196,7 @@ impl TreeWriter {
             }
             None => return Ok(false),
         }
-        let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.owned_bytes);
+        let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.owned_bytes);
         with_probe!(self.layout.key(), probe => {
             let target = probe.stored(key);
             let removed = edit.remove(&mut self.root, self.height, self.rows, probe, target);
@@ -210,7 +217,8 @@ impl TreeWriter {
             if self.rows == self.layout.dense_capacity(self.height) {
                 self.raise_root(&[], self.rows, None);
             }
-            let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.owned_bytes);
+            let mut edit =
+                LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.owned_bytes);
             let taken = edit.extend(&mut self.root, self.height, self.rows, records)?;
             self.rows += (taken / width) as u64;
             records = &records[taken..];
@@ -224,7 +232,8 @@ impl TreeWriter {
             return self.clear();
         }
         if rows < self.rows {
-            let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.owned_bytes);
+            let mut edit =
+                LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.owned_bytes);
             let truncated = edit.truncate(&mut self.root, self.height, self.rows, rows);
             truncated.inspect_err(|_| self.session.fail())?;
             self.rows = rows;
@@ -236,10 +245,11 @@ impl TreeWriter {
     /// Removes all rows. O(nodes).
     pub(crate) fn clear(&mut self) -> Result<()> {
         let root = std::mem::replace(&mut self.root, Child::empty());
-        let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.owned_bytes);
+        let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.owned_bytes);
         edit.drop_below(&root, self.height, self.rows).inspect_err(|_| self.session.fail())?;
         self.session.note_cleared(self.rows.saturating_mul(self.layout.width() as u64));
         (self.rows, self.height, self.array, self.owned_bytes) = (0, 0, 0, 0);
+        self.leaves.clear();
         Ok(())
     }
 
@@ -252,7 +262,7 @@ impl TreeWriter {
 
     /// The steps of an edit, and the root that they start from.
     pub(super) fn edit_root(&mut self) -> (LeafEdit<'_>, &mut Child) {
-        (LeafEdit::new(&self.session, &self.layout, &mut self.owned_bytes), &mut self.root)
+        (LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.owned_bytes), &mut self.root)
     }
 
     /// Puts a branch above the root. Its children are the root, which has this first key and this
@@ -263,7 +273,7 @@ impl TreeWriter {
         if let Some(sibling) = sibling {
             branch.insert(1, &sibling.key, sibling.rows, sibling.child);
         }
-        self.root = Child::Owned(Box::new(Node::Branch(branch)));
+        self.root = Child::Branch(Box::new(branch));
         self.height += 1;
         self.owned_bytes += PAGE_BYTES;
     }
@@ -272,32 +282,29 @@ impl TreeWriter {
     pub(super) fn lower_root(&mut self) {
         while self.height > 0 {
             match &mut self.root {
-                Child::Owned(node) => match &mut **node {
-                    Node::Branch(branch) if branch.len() == 1 => {
-                        let Some(child) = branch.children.pop() else { return };
-                        self.root = child;
-                        self.height -= 1;
-                        self.array = 0;
-                        self.owned_bytes = self.owned_bytes.saturating_sub(PAGE_BYTES);
-                    }
-                    _ => return,
-                },
-                Child::Stored(_) => return,
+                Child::Branch(branch) if branch.len() == 1 => {
+                    let Some(child) = branch.children.pop() else { return };
+                    self.root = child;
+                    self.height -= 1;
+                    self.array = 0;
+                    self.owned_bytes = self.owned_bytes.saturating_sub(PAGE_BYTES);
+                }
+                _ => return,
             }
         }
     }
-}
 
-/// The first key below an owned node, in normal form.
-fn first_key(layout: &Layout, child: &Child) -> Vec<u8> {
-    let mut key = vec![0; layout.key().width()];
-    if let Child::Owned(node) = child {
-        match &**node {
-            Node::Leaf(leaf) => layout.key().normalise(leaf.as_slice(), &mut key),
-            Node::Branch(branch) => key.copy_from_slice(branch.key(0, layout.key().width())),
+    /// The first key of the root, which is in memory, in normal form.
+    fn first_key(&self) -> Vec<u8> {
+        let key = self.layout.key();
+        let mut first = vec![0; key.width()];
+        match &self.root {
+            Child::Stored(_) => {}
+            Child::Leaf(slot) => key.normalise(self.leaves.get(*slot), &mut first),
+            Child::Branch(branch) => first.copy_from_slice(branch.key(0, key.width())),
         }
+        first
     }
-    key
 }
 
 #[cfg(test)]
@@ -315,12 +322,10 @@ mod tests {
     fn taken(layout: &Layout, child: &Child) -> usize {
         match child {
             Child::Stored(_) => 0,
-            Child::Owned(node) => match &**node {
-                Node::Leaf(_) => layout.leaf_bytes(),
-                Node::Branch(branch) => {
-                    PAGE_BYTES + branch.children.iter().map(|child| taken(layout, child)).sum::<usize>()
-                }
-            },
+            Child::Leaf(_) => layout.leaf_bytes(),
+            Child::Branch(branch) => {
+                PAGE_BYTES + branch.children.iter().map(|child| taken(layout, child)).sum::<usize>()
+            }
         }
     }
 
