@@ -70,6 +70,21 @@ impl<'a> PageView<'a> {
         }
     }
 
+    /// Copies the bytes of a node, verified. A node that was not read before is read by a call of
+    /// the system: for a copy that costs less than to map its pages first.
+    pub(crate) fn copy(&self, link: Link, into: &mut [u8]) -> Result<()> {
+        if let Some(bytes) = self.read_again(link.address, into.len()) {
+            into.copy_from_slice(bytes);
+            return Ok(());
+        }
+        if self.window.slice(link.address, into.len()).is_none() {
+            return self.outside(link, into.len());
+        }
+        let read = self.pages.storage.read_at(link.address, into);
+        read.map_err(|error| cannot_read(link.address, into.len(), error))?;
+        check(link, into)
+    }
+
     /// The bytes of a node that was verified before, or `None`. For hot descents.
     #[inline(always)]
     pub(crate) fn read_again(&self, address: u64, len: usize) -> Option<&'a [u8]> {
@@ -104,12 +119,8 @@ impl<'a> PageView<'a> {
     /// Loads the bytes of a node before they are first read through the map. If the disk cannot
     /// read them, that is an error here, not a signal that ends the process.
     fn fetch(&self, address: u64, len: usize) -> Result<()> {
-        self.pages.storage.fetch(address, len as u64).map_err(|error| {
-            let page = page_of(address);
-            let end = address + len as u64;
-            Error::io(format!("cannot read page {page} (bytes {address} to {end} of the file)"), error)
-                .of_page(page)
-        })
+        let fetched = self.pages.storage.fetch(address, len as u64);
+        fetched.map_err(|error| cannot_read(address, len, error))
     }
 
     /// The bytes of adjacent nodes, each of which was [`read`](PageView::read) before.
@@ -131,24 +142,13 @@ impl<'a> PageView<'a> {
     }
 
     fn verify(&self, link: Link, bytes: &'a [u8]) -> Result<&'a [u8]> {
-        let found = checksum(bytes);
-        if found != link.checksum {
-            let page = page_of(link.address);
-            let message = format!(
-                "page {page} (bytes {} to {} of the file) does not match its checksum: {:08x} is noted in its parent, \
-                 its bytes give {found:08x}; restore the file from a backup, or salvage the rest",
-                link.address,
-                link.address + bytes.len() as u64,
-                link.checksum,
-            );
-            return Err(Error::new(ErrorKind::Corrupt, message).of_page(page));
-        }
+        check(link, bytes)?;
         self.verified.set(page_of(link.address));
         Ok(bytes)
     }
 
     #[cold]
-    fn outside(&self, link: Link, len: usize) -> Result<&'a [u8]> {
+    fn outside<T>(&self, link: Link, len: usize) -> Result<T> {
         fail!(
             Corrupt,
             "a link points at {len} bytes at {}, outside the {} bytes of data; the file is damaged",
@@ -156,6 +156,29 @@ impl<'a> PageView<'a> {
             self.limit()
         )
     }
+}
+
+/// An error unless the bytes of a node match its checksum.
+fn check(link: Link, bytes: &[u8]) -> Result<()> {
+    let found = checksum(bytes);
+    if found == link.checksum {
+        return Ok(());
+    }
+    let page = page_of(link.address);
+    let message = format!(
+        "page {page} (bytes {} to {} of the file) does not match its checksum: {:08x} is noted in its parent, its \
+         bytes give {found:08x}; restore the file from a backup, or salvage the rest",
+        link.address,
+        link.address + bytes.len() as u64,
+        link.checksum,
+    );
+    Err(Error::new(ErrorKind::Corrupt, message).of_page(page))
+}
+
+#[cold]
+fn cannot_read(address: u64, len: usize, error: std::io::Error) -> Error {
+    let (page, end) = (page_of(address), address + len as u64);
+    Error::io(format!("cannot read page {page} (bytes {address} to {end} of the file)"), error).of_page(page)
 }
 
 /// The bits of verified pages, in tables of growing length. The last one is in use. Views that were

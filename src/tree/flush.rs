@@ -1,12 +1,17 @@
 //! Writing the edited nodes of a tree: first all leaves in key order, packed, then the branches
 //! from the bottom up. Part of `TreeWriter`; commits and full memory budgets call it.
+//!
+//! In a tree with a key, edited leaves that lie side by side are joined, and written as full as they
+//! can be. The same goes for branches.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::branch::encode;
 use super::edited_leaves::EditedLeaves;
 use super::layout::Layout;
-use super::node::Child;
+use super::node::{BranchNode, Child};
+use super::split::{Order, sizes};
 use super::writer::TreeWriter;
 use crate::error::{Result, fail};
 use crate::page::{Link, PAGE_BYTES, TreeRoot};
@@ -21,7 +26,7 @@ impl TreeWriter {
             self.array = 0;
         }
         let link = self.write_nodes().inspect_err(|_| self.session().fail())?;
-        self.owned_bytes = 0;
+        self.branch_bytes = 0;
         self.leaves.clear();
         Ok(TreeRoot {
             address: link.address,
@@ -37,13 +42,42 @@ impl TreeWriter {
         if let Child::Stored(link) = self.root {
             return Ok(link);
         }
-        let most = node_bytes(&self.leaves, &self.root) + PAGE_BYTES * (self.height as usize + 1);
         let session = Arc::clone(self.session());
-        let mut writer = RunWriter::new(&session, Room::Gaps(self.owned_bytes.min(most) as u64));
-        write_leaves(&self.leaves, &mut self.root, &mut writer)?;
-        let link = write_branches(&self.layout, &mut self.root, self.height, &mut writer)?;
+        let most = node_bytes(&self.leaves, &self.root) + PAGE_BYTES * (self.height as usize + 1);
+        let mut writer = RunWriter::new(&session, Room::Gaps(most as u64));
+        let nodes = NodeWriter { layout: &self.layout, leaves: &self.leaves };
+        nodes.write_leaves(&mut self.root, self.height, &mut writer)?;
+        if self.layout.is_keyed() {
+            self.lower_root();
+        }
+        let link = self.write_branches(&mut writer)?;
+        self.root = Child::Stored(link);
         writer.finish()?;
         Ok(link)
+    }
+
+    /// Writes all owned branches. Returns the link of the root: if the root does not fit into a page
+    /// any more, there is another one above it.
+    fn write_branches(&mut self, writer: &mut RunWriter<'_>) -> Result<Link> {
+        let nodes = NodeWriter { layout: &self.layout, leaves: &self.leaves };
+        let mut level = match &mut self.root {
+            Child::Stored(link) => return Ok(*link),
+            Child::Leaf(_) => return left_behind(),
+            Child::Branch(branch) => {
+                nodes.write_run(std::slice::from_mut(&mut **branch), self.height, writer)?
+            }
+        };
+        while level.links.len() > 1 {
+            if self.height == Layout::HEIGHT_LIMIT {
+                fail!(Limit, "a tree has at most {} levels; load the table again", Layout::HEIGHT_LIMIT);
+            }
+            self.height += 1;
+            level = nodes.write_pages(&level, self.height, writer)?;
+        }
+        match level.links[..] {
+            [link] => Ok(link),
+            _ => fail!(Corrupt, "a branch without children was to be written"),
+        }
     }
 }
 
@@ -59,40 +93,185 @@ fn node_bytes(leaves: &EditedLeaves, child: &Child) -> usize {
     }
 }
 
-fn write_leaves(leaves: &EditedLeaves, child: &mut Child, writer: &mut RunWriter<'_>) -> Result<()> {
-    match child {
-        Child::Stored(_) => {}
-        Child::Leaf(slot) => {
-            *child = match leaves.get(*slot) {
-                [] => Child::empty(),
-                records => Child::Stored(writer.push_packed(records)?),
-            };
-        }
-        Child::Branch(branch) => {
-            for child in &mut branch.children {
-                write_leaves(leaves, child, writer)?;
-            }
-        }
-    }
-    Ok(())
+#[cold]
+fn left_behind<T>() -> Result<T> {
+    fail!(Corrupt, "a leaf was left behind when the leaves were written")
 }
 
-fn write_branches(
-    layout: &Layout,
-    child: &mut Child,
-    level: u32,
-    writer: &mut RunWriter<'_>,
-) -> Result<Link> {
-    let branch = match child {
-        Child::Stored(link) => return Ok(*link),
-        Child::Branch(branch) => branch,
-        Child::Leaf(_) => fail!(Corrupt, "a leaf was left behind when the leaves were written"),
-    };
-    let mut links = Vec::with_capacity(branch.len());
-    for child in &mut branch.children {
-        links.push(write_branches(layout, child, level - 1, writer)?);
+/// Nodes of one level that were written, as the columns of the branches above them.
+#[derive(Default)]
+struct Written {
+    keys: Vec<u8>,
+    rows: Vec<u64>,
+    links: Vec<Link>,
+}
+
+impl Written {
+    fn push(&mut self, key: &[u8], rows: u64, link: Link) {
+        self.keys.extend_from_slice(key);
+        self.rows.push(rows);
+        self.links.push(link);
     }
-    let link = writer.push_aligned(&encode(layout, level, &branch.keys, &branch.rows, &links))?;
-    *child = Child::Stored(link);
-    Ok(link)
+
+    fn append(&mut self, mut other: Written) {
+        self.keys.append(&mut other.keys);
+        self.rows.append(&mut other.rows);
+        self.links.append(&mut other.links);
+    }
+}
+
+/// What the steps of a flush share.
+struct NodeWriter<'t> {
+    layout: &'t Layout,
+    leaves: &'t EditedLeaves,
+}
+
+impl NodeWriter<'_> {
+    /// Writes the leaves below a node, and turns them into stored ones.
+    fn write_leaves(&self, child: &mut Child, level: u32, writer: &mut RunWriter<'_>) -> Result<()> {
+        match child {
+            Child::Stored(_) => {}
+            Child::Leaf(slot) => {
+                *child = match self.leaves.get(*slot) {
+                    [] => Child::empty(),
+                    records => Child::Stored(writer.push_packed(records)?),
+                };
+            }
+            Child::Branch(branch) if level == 1 && self.layout.is_keyed() => {
+                **branch = self.joined_leaves(branch, writer)?;
+            }
+            Child::Branch(branch) => {
+                for child in &mut branch.children {
+                    self.write_leaves(child, level - 1, writer)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for the children of a branch above the leaves. Those that lie side by side are
+    /// joined.
+    fn joined_leaves(&self, branch: &BranchNode, writer: &mut RunWriter<'_>) -> Result<BranchNode> {
+        let key_width = self.layout.key().width();
+        let mut joined = BranchNode::default();
+        let mut index = 0;
+        while index < branch.len() {
+            let key = branch.key(index, key_width);
+            if let Child::Stored(link) = branch.children[index] {
+                joined.push(key, branch.rows[index], Child::Stored(link));
+                index += 1;
+                continue;
+            }
+            let run = branch.children[index..].iter().take_while(|child| !matches!(child, Child::Stored(_)));
+            let run = index..index + run.count();
+            index = run.end;
+            self.write_joined(branch, run, key, &mut joined, writer)?;
+        }
+        Ok(joined)
+    }
+
+    /// Writes a run of edited leaves as few full ones.
+    fn write_joined(
+        &self,
+        branch: &BranchNode,
+        run: Range<usize>,
+        key: &[u8],
+        joined: &mut BranchNode,
+        writer: &mut RunWriter<'_>,
+    ) -> Result<()> {
+        let (width, full) = (self.layout.width(), self.layout.leaf_rows());
+        let mut slots = Vec::with_capacity(run.len());
+        for child in &branch.children[run] {
+            match child {
+                Child::Leaf(slot) => slots.push(*slot),
+                _ => return left_behind(),
+            }
+        }
+        let (Some(first), Some(last)) = (slots.first(), slots.last()) else { return Ok(()) };
+        let order = match (self.leaves.inserted_at(*first), self.leaves.inserted_at(*last)) {
+            (_, Some(at)) if at + width == self.leaves.len(*last) => Order::Ascending,
+            (Some(0), _) => Order::Descending,
+            _ => Order::None,
+        };
+        let copied;
+        let mut records = match &slots[..] {
+            [slot] => self.leaves.get(*slot),
+            slots => {
+                let leaves: Vec<&[u8]> = slots.iter().map(|slot| self.leaves.get(*slot)).collect();
+                copied = leaves.concat();
+                &copied[..]
+            }
+        };
+        let (mut key, mut normal) = (Some(key), vec![0; self.layout.key().width()]);
+        for rows in sizes(records.len() / width, full, order) {
+            let (leaf, rest) = records.split_at(rows * width);
+            records = rest;
+            let key = key.take().unwrap_or_else(|| {
+                self.layout.key().normalise(leaf, &mut normal);
+                &normal
+            });
+            joined.push(key, rows as u64, Child::Stored(writer.push_packed(leaf)?));
+        }
+        Ok(())
+    }
+
+    /// Writes branches that lie side by side, and all owned ones below them.
+    fn write_run(&self, run: &mut [BranchNode], level: u32, writer: &mut RunWriter<'_>) -> Result<Written> {
+        let mut below = Written::default();
+        for branch in run {
+            self.write_below(branch, level, &mut below, writer)?;
+        }
+        self.write_pages(&below, level, writer)
+    }
+
+    /// Writes the branches below a branch, and appends its children to `below`.
+    fn write_below(
+        &self,
+        branch: &mut BranchNode,
+        level: u32,
+        below: &mut Written,
+        writer: &mut RunWriter<'_>,
+    ) -> Result<()> {
+        let key_width = self.layout.key().width();
+        let mut run = Vec::new();
+        for (index, child) in std::mem::take(&mut branch.children).into_iter().enumerate() {
+            let link = match child {
+                Child::Stored(link) => Some(link),
+                Child::Branch(branch) => {
+                    run.push(*branch);
+                    None
+                }
+                Child::Leaf(_) => return left_behind(),
+            };
+            // The branches of a tree without a key are full, and are not joined.
+            if !run.is_empty() && (link.is_some() || !self.layout.is_keyed()) {
+                below.append(self.write_run(&mut run, level - 1, writer)?);
+                run.clear();
+            }
+            if let Some(link) = link {
+                let key = branch.keys.get(index * key_width..(index + 1) * key_width);
+                below.push(key.unwrap_or_default(), branch.rows[index], link);
+            }
+        }
+        if !run.is_empty() {
+            below.append(self.write_run(&mut run, level - 1, writer)?);
+        }
+        Ok(())
+    }
+
+    /// Writes as few branches as these children fit into.
+    fn write_pages(&self, below: &Written, level: u32, writer: &mut RunWriter<'_>) -> Result<Written> {
+        let key_width = self.layout.key().width();
+        let mut written = Written::default();
+        let mut start = 0;
+        for children in sizes(below.links.len(), self.layout.children(), Order::None) {
+            let range = start..start + children;
+            start = range.end;
+            let keys = &below.keys[range.start * key_width..range.end * key_width];
+            let (rows, links) = (&below.rows[range.clone()], &below.links[range]);
+            let link = writer.push_aligned(&encode(self.layout, level, keys, rows, links))?;
+            written.push(&keys[..key_width], rows.iter().sum(), link);
+        }
+        Ok(written)
+    }
 }

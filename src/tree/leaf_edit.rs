@@ -10,8 +10,11 @@ use super::split::{Split, increment, split_at};
 use super::view::View;
 use super::walk::{Visit, walk_stored};
 use crate::error::{Result, fail};
-use crate::page::PAGE_BYTES;
+use crate::page::{Link, PAGE_BYTES};
 use crate::space::WriteSession;
+
+/// How many times as many children as in the file a branch above the leaves may have in memory.
+const EDITED_CHILDREN: usize = 4;
 
 /// What became of a record that was put into a tree.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,7 +37,7 @@ pub(super) struct LeafEdit<'e> {
     session: &'e WriteSession,
     pub(super) layout: &'e Layout,
     pub(super) leaves: &'e mut EditedLeaves,
-    owned_bytes: &'e mut usize,
+    branch_bytes: &'e mut usize,
 }
 
 impl<'e> LeafEdit<'e> {
@@ -44,9 +47,9 @@ impl<'e> LeafEdit<'e> {
         session: &'e WriteSession,
         layout: &'e Layout,
         leaves: &'e mut EditedLeaves,
-        owned_bytes: &'e mut usize,
+        branch_bytes: &'e mut usize,
     ) -> LeafEdit<'e> {
-        LeafEdit { session, layout, leaves, owned_bytes }
+        LeafEdit { session, layout, leaves, branch_bytes }
     }
 
     /// The nodes below a child, to read from: all but the leaves in memory.
@@ -71,13 +74,47 @@ impl<'e> LeafEdit<'e> {
     #[inline(never)]
     fn own_leaf(&mut self, child: &mut Child, rows: u64) -> Result<Slot> {
         let Child::Stored(link) = *child else { return wrong_level() };
-        let stored = ChildRef::Stored(link);
-        let records = self.view(stored, 0, rows).leaf(stored, rows)?;
-        let slot = self.leaves.add(records);
-        *self.owned_bytes += self.layout.leaf_bytes();
-        self.session.free(link, records.len());
+        let (pages, len) = (self.session.view(), self.leaf_len(rows)?);
+        let slot = self.leaves.add_whole(len, |records| match len {
+            0 => Ok(()),
+            _ => pages.copy(link, records),
+        })?;
+        self.session.free(link, len);
         *child = Child::Leaf(slot);
         Ok(slot)
+    }
+
+    /// The bytes of a leaf with this many rows.
+    fn leaf_len(&self, rows: u64) -> Result<usize> {
+        self.view(ChildRef::Stored(Link::default()), 0, rows).leaf_len(rows)
+    }
+
+    /// Copies a stored leaf into memory as several parts, which take its place in the branch.
+    #[cold]
+    #[inline(never)]
+    fn own_in_parts(&mut self, branch: &mut BranchNode, index: usize) -> Result<()> {
+        let Child::Stored(link) = branch.children[index] else { return Ok(()) };
+        let (width, key_width) = (self.layout.width(), self.layout.key().width());
+        let mut records = vec![0; self.leaf_len(branch.rows[index])?];
+        self.session.view().copy(link, &mut records)?;
+        self.session.free(link, records.len());
+        // Each part has room for half as many rows again.
+        let room = self.leaves.part_bytes();
+        let part = (room * 2 / 3 / width * width).max(width);
+        let (mut keys, mut rows, mut children) = (Vec::new(), Vec::new(), Vec::new());
+        for records in records.chunks(part) {
+            let at = keys.len();
+            keys.resize(at + key_width, 0);
+            self.layout.key().normalise(records, &mut keys[at..]);
+            rows.push((records.len() / width) as u64);
+            children.push(Child::Leaf(self.leaves.add(records, room)));
+        }
+        // The first key may be lower than the first row.
+        keys[..key_width].copy_from_slice(branch.key(index, key_width));
+        branch.keys.splice(index * key_width..(index + 1) * key_width, keys);
+        branch.rows.splice(index..=index, rows);
+        branch.children.splice(index..=index, children);
+        Ok(())
     }
 
     /// Copies a stored branch into memory, and frees its page. A branch in memory is returned as it
@@ -113,7 +150,7 @@ impl<'e> LeafEdit<'e> {
             self.session.free(link, PAGE_BYTES);
             branch
         };
-        *self.owned_bytes += PAGE_BYTES;
+        *self.branch_bytes += PAGE_BYTES;
         *child = Child::Branch(Box::new(branch));
         Ok(())
     }
@@ -137,8 +174,15 @@ impl<'e> LeafEdit<'e> {
         }
         let (layout, key_width) = (self.layout, self.layout.key().width());
         let branch = self.branch(child, level, rows)?;
+        let mut index = BranchRef::Owned(branch).child_for(probe, target);
+        if level == 1
+            && matches!(branch.children[index], Child::Stored(_))
+            && branch.rows[index] as usize * layout.width() > self.insert_bytes()
+        {
+            self.own_in_parts(branch, index)?;
+            index = BranchRef::Owned(branch).child_for(probe, target);
+        }
         let read = BranchRef::Owned(branch);
-        let index = read.child_for(probe, target);
         let (below, span) = (branch.rows[index], read.span(probe, index, span));
         let (placed, sibling) =
             self.put(&mut branch.children[index], level - 1, below, probe, target, span, record, replace)?;
@@ -151,7 +195,10 @@ impl<'e> LeafEdit<'e> {
         let Some(sibling) = sibling else { return Ok((placed, None)) };
         branch.rows[index] -= sibling.rows;
         branch.insert(index + 1, &sibling.key, sibling.rows, sibling.child);
-        if branch.len() <= layout.children() {
+        // The children of a branch above the leaves are parts of leaves, and many of them become one
+        // leaf again.
+        let most = if level == 1 { EDITED_CHILDREN * layout.children() } else { layout.children() };
+        if branch.len() <= most {
             return Ok((placed, None));
         }
         // As for leaves: if the first or the last child split, inserts probably come in order, and
@@ -162,7 +209,7 @@ impl<'e> LeafEdit<'e> {
             _ => branch.len() / 2,
         };
         let right = branch.split_off(at, key_width);
-        *self.owned_bytes += PAGE_BYTES;
+        *self.branch_bytes += PAGE_BYTES;
         let sibling = Sibling {
             key: right.key(0, key_width).to_vec(),
             rows: right.total_rows(),
@@ -171,8 +218,8 @@ impl<'e> LeafEdit<'e> {
         Ok((placed, Some(sibling)))
     }
 
-    /// Puts a record into a leaf. A full leaf splits where [`split_at`] says: in the middle, or so
-    /// that inserts in order leave full leaves behind.
+    /// Puts a record into a leaf. A full part splits where [`split_at`] says: in the middle, or so
+    /// that inserts in order leave full parts behind.
     #[expect(clippy::too_many_arguments, reason = "the state of one descent")]
     fn put_in_leaf<P: Probe>(
         &mut self,
@@ -196,30 +243,54 @@ impl<'e> LeafEdit<'e> {
             }
             return Ok((Placed::Existing, None));
         }
-        if leaf.len() < layout.leaf_bytes() {
+        if leaf.len() + width <= self.insert_bytes() {
             self.leaves.insert(slot, index * width, record);
             return Ok((Placed::New, None));
         }
+        let sibling = self.split_leaf(child, slot, index, record);
+        Ok((Placed::New, Some(sibling)))
+    }
+
+    /// The bytes of a leaf into which no more rows are inserted: it is split then.
+    #[inline(always)]
+    fn insert_bytes(&self) -> usize {
+        self.leaves.part_bytes().min(self.layout.leaf_bytes())
+    }
+
+    /// Splits a leaf, and inserts a record that is row `index` of both halves together. Returns the
+    /// right half.
+    #[inline(never)]
+    fn split_leaf(&mut self, child: &mut Child, slot: Slot, index: usize, record: &[u8]) -> Sibling {
+        let (key, width) = (self.layout.key(), self.layout.width());
+        let rows = self.leaves.len(slot) / width;
         let last = self.leaves.inserted_at(slot).map(|at| at / width);
-        let Split { at, new_row_right } = split_at(index, layout.leaf_rows(), last);
-        let right = self.leaves.split_off(slot, at * width);
-        let mut key = vec![0; layout.key().width()];
-        if new_row_right {
+        let Split { at, new_row_right } = split_at(index, rows, last);
+        let mut first = vec![0; key.width()];
+        let (left, right) = if at == 0 {
+            // All rows stay where they are, and the new one starts a leaf before them.
+            let left = self.leaves.add(&[], self.insert_bytes());
+            self.leaves.insert(left, 0, record);
+            key.normalise(self.leaves.get(slot), &mut first);
+            (left, slot)
+        } else if new_row_right {
+            let right = self.leaves.split_off(slot, at * width, self.insert_bytes().min(width * rows));
             self.leaves.insert(right, (index - at) * width, record);
-            layout.key().normalise(self.leaves.get(right), &mut key);
-            if index == at && at < layout.leaf_rows() {
+            key.normalise(self.leaves.get(right), &mut first);
+            if index == at && at < rows {
                 // Inserts may come in descending order, and lower keys of this run belong to the
                 // right leaf too. So its first key is the one after the last key of the left leaf.
-                layout.key().normalise(&self.leaves.get(slot)[(at - 1) * width..], &mut key);
-                increment(&mut key);
+                key.normalise(&self.leaves.get(slot)[(at - 1) * width..], &mut first);
+                increment(&mut first);
             }
+            (slot, right)
         } else {
+            let right = self.leaves.split_off(slot, at * width, width);
             self.leaves.insert(slot, index * width, record);
-            layout.key().normalise(self.leaves.get(right), &mut key);
-        }
-        *self.owned_bytes += layout.leaf_bytes();
-        let rows = (self.leaves.len(right) / width) as u64;
-        Ok((Placed::New, Some(Sibling { key, rows, child: Child::Leaf(right) })))
+            key.normalise(self.leaves.get(right), &mut first);
+            (slot, right)
+        };
+        *child = Child::Leaf(left);
+        Sibling { key: first, rows: (self.leaves.len(right) / width) as u64, child: Child::Leaf(right) }
     }
 
     /// Removes the record with this key below a node.
@@ -260,10 +331,12 @@ impl<'e> LeafEdit<'e> {
     /// Merges a child that has become small with a neighbour, if both fit into three quarters of a
     /// node.
     pub(super) fn merge_if_small(&mut self, branch: &mut BranchNode, index: usize, level: u32) -> Result<()> {
-        let (full, key_width) = (
-            if level == 0 { self.layout.leaf_rows() } else { self.layout.children() },
-            self.layout.key().width(),
-        );
+        let key_width = self.layout.key().width();
+        let full = match &branch.children[index] {
+            _ if level > 0 => self.layout.children(),
+            Child::Leaf(slot) => self.leaves.room(*slot).min(self.layout.leaf_bytes()) / self.layout.width(),
+            _ => self.layout.leaf_rows(),
+        };
         let own = self.size(branch, index, level)?;
         if own >= full / 4 {
             return Ok(());
@@ -278,14 +351,13 @@ impl<'e> LeafEdit<'e> {
             let mut merged = branch.remove(right, key_width);
             let into = &mut branch.children[left];
             if level == 0 {
-                let (merged, into) = (self.leaf(&mut merged, right_rows)?, self.leaf(into, left_rows)?);
-                self.leaves.move_tail(merged, 0, into);
-                self.leaves.release(merged);
-                *self.owned_bytes -= self.layout.leaf_bytes();
+                let merged = self.leaf(&mut merged, right_rows)?;
+                let left = self.leaf(into, left_rows)?;
+                *into = Child::Leaf(self.leaves.join(left, merged));
             } else {
                 let merged = std::mem::take(self.branch(&mut merged, level, right_rows)?);
                 self.branch(into, level, left_rows)?.append(merged);
-                *self.owned_bytes -= PAGE_BYTES;
+                *self.branch_bytes -= PAGE_BYTES;
             }
             branch.rows[left] += right_rows;
             return Ok(());
@@ -376,10 +448,9 @@ impl<'e> LeafEdit<'e> {
             }
             Child::Leaf(slot) => {
                 self.leaves.release(*slot);
-                *self.owned_bytes = self.owned_bytes.saturating_sub(self.layout.leaf_bytes());
             }
             Child::Branch(branch) => {
-                *self.owned_bytes = self.owned_bytes.saturating_sub(PAGE_BYTES);
+                *self.branch_bytes = self.branch_bytes.saturating_sub(PAGE_BYTES);
                 for (child, rows) in branch.children.iter().zip(&branch.rows) {
                     self.drop_below(child, level - 1, *rows)?;
                 }

@@ -76,6 +76,13 @@ impl BranchNode {
         self.children.insert(at, child);
     }
 
+    /// Appends a child. `key` is empty in a tree without a key.
+    pub(super) fn push(&mut self, key: &[u8], rows: u64, child: Child) {
+        self.keys.extend_from_slice(key);
+        self.rows.push(rows);
+        self.children.push(child);
+    }
+
     pub(super) fn remove(&mut self, at: usize, width: usize) -> Child {
         self.keys.drain(at * width..(at + 1) * width);
         self.rows.remove(at);

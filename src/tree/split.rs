@@ -1,5 +1,6 @@
 //! Where a full leaf splits: in the middle, or so that inserts in order leave full leaves behind.
-//! Used by `leaf_edit.rs`; it sees positions, never rows.
+//! And how rows are spread over leaves when they are written. Used by `leaf_edit.rs` and `flush.rs`;
+//! it sees positions, never rows.
 
 /// Where a full leaf splits, and which half gets the new row.
 pub(super) struct Split {
@@ -37,5 +38,50 @@ pub(super) fn increment(key: &mut [u8]) {
         if *byte > 0 {
             break;
         }
+    }
+}
+
+/// The order in which rows were inserted, as far as it is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Order {
+    None,
+    Ascending,
+    Descending,
+}
+
+/// How many of `rows` rows each leaf gets, where at most `full` fit: as few leaves as possible. All
+/// get about the same number. But if more rows will probably come behind the last one, or before the
+/// first one, that leaf gets what is left, and the others are full.
+pub(super) fn sizes(rows: usize, full: usize, order: Order) -> impl Iterator<Item = usize> {
+    let leaves = rows.div_ceil(full);
+    let rest = rows - full * leaves.saturating_sub(1).min(rows / full);
+    let share = rows.checked_div(leaves).unwrap_or(0);
+    let longer = rows - share * leaves;
+    (0..leaves).map(move |leaf| match order {
+        Order::None => share + usize::from(leaf < longer),
+        Order::Ascending if leaf + 1 == leaves => rest,
+        Order::Descending if leaf == 0 => rest,
+        Order::Ascending | Order::Descending => full,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_spread_over_as_few_leaves_as_possible() {
+        let spread = |rows, order| sizes(rows, 10, order).collect::<Vec<_>>();
+        for order in [Order::None, Order::Ascending, Order::Descending] {
+            for rows in 0..200 {
+                let sizes = spread(rows, order);
+                assert_eq!((sizes.len(), sizes.iter().sum()), (rows.div_ceil(10), rows));
+                assert!(sizes.iter().all(|size| (1..=10).contains(size)), "{rows}: {sizes:?}");
+            }
+        }
+        assert_eq!(spread(25, Order::None), [9, 8, 8]);
+        assert_eq!(spread(25, Order::Ascending), [10, 10, 5]);
+        assert_eq!(spread(25, Order::Descending), [5, 10, 10]);
+        assert_eq!(spread(20, Order::Descending), [10, 10]);
     }
 }

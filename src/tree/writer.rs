@@ -31,9 +31,9 @@ pub(crate) struct TreeWriter {
     pub(super) height: u32,
     /// Whether the leaves are one array, as the root says it: valid until a node changes.
     pub(super) array: u16,
-    /// Memory that owned nodes take.
-    pub(super) owned_bytes: usize,
-    /// The leaves among them.
+    /// Memory that branches take which are edited.
+    pub(super) branch_bytes: usize,
+    /// The leaves that are edited.
     pub(super) leaves: EditedLeaves,
 }
 
@@ -50,13 +50,13 @@ impl TreeWriter {
     pub(crate) fn empty(session: &Arc<WriteSession>, layout: Layout) -> TreeWriter {
         TreeWriter {
             session: Arc::clone(session),
-            leaves: EditedLeaves::new(layout.leaf_bytes()),
+            leaves: EditedLeaves::new(&layout),
             layout,
             root: Child::empty(),
             rows: 0,
             height: 0,
             array: 0,
-            owned_bytes: 0,
+            branch_bytes: 0,
         }
     }
 
@@ -80,7 +80,7 @@ impl TreeWriter {
 
     /// Memory that waits to be written.
     pub(crate) fn owned_bytes(&self) -> usize {
-        self.owned_bytes
+        self.branch_bytes + self.leaves.bytes_in_use()
     }
 
     /// The tree as it is now, to read from.
@@ -103,7 +103,7 @@ impl TreeWriter {
         }
         let width = self.layout.width();
         let (mut child, mut rows, mut row) = (&mut self.root, self.rows, row);
-        let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.owned_bytes);
+        let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.branch_bytes);
         for level in (1..=self.height).rev() {
             let branch = edit.branch(child, level, rows)?;
             let Some(index) = branch.rows.iter().position(|rows| match row.checked_sub(*rows) {
@@ -128,7 +128,7 @@ impl TreeWriter {
         with_probe!(self.layout.key(), probe => {
             let target = probe.stored(key);
             let (mut child, mut rows, mut span) = (&mut self.root, self.rows, None);
-            let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.owned_bytes);
+            let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.branch_bytes);
             // Look first below the first stored node, so that no node is copied for a missing key.
             let mut found = false;
             for level in (0..=self.height).rev() {
@@ -164,7 +164,7 @@ impl TreeWriter {
     /// A tree that grows past the greatest height fails the session. Only a forged file comes near
     /// that height.
     pub(crate) fn put(&mut self, record: &[u8], replace: bool) -> Result<Placed> {
-        let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.owned_bytes);
+        let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.branch_bytes);
         let (placed, sibling) = with_probe!(self.layout.key(), probe => {
             let target = probe.stored(record);
             edit.put(&mut self.root, self.height, self.rows, probe, target, None, record, replace)?
@@ -196,7 +196,7 @@ impl TreeWriter {
             }
             None => return Ok(false),
         }
-        let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.owned_bytes);
+        let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.branch_bytes);
         with_probe!(self.layout.key(), probe => {
             let target = probe.stored(key);
             let removed = edit.remove(&mut self.root, self.height, self.rows, probe, target);
@@ -218,7 +218,7 @@ impl TreeWriter {
                 self.raise_root(&[], self.rows, None);
             }
             let mut edit =
-                LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.owned_bytes);
+                LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.branch_bytes);
             let taken = edit.extend(&mut self.root, self.height, self.rows, records)?;
             self.rows += (taken / width) as u64;
             records = &records[taken..];
@@ -233,7 +233,7 @@ impl TreeWriter {
         }
         if rows < self.rows {
             let mut edit =
-                LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.owned_bytes);
+                LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.branch_bytes);
             let truncated = edit.truncate(&mut self.root, self.height, self.rows, rows);
             truncated.inspect_err(|_| self.session.fail())?;
             self.rows = rows;
@@ -245,10 +245,10 @@ impl TreeWriter {
     /// Removes all rows. O(nodes).
     pub(crate) fn clear(&mut self) -> Result<()> {
         let root = std::mem::replace(&mut self.root, Child::empty());
-        let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.owned_bytes);
+        let mut edit = LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.branch_bytes);
         edit.drop_below(&root, self.height, self.rows).inspect_err(|_| self.session.fail())?;
         self.session.note_cleared(self.rows.saturating_mul(self.layout.width() as u64));
-        (self.rows, self.height, self.array, self.owned_bytes) = (0, 0, 0, 0);
+        (self.rows, self.height, self.array, self.branch_bytes) = (0, 0, 0, 0);
         self.leaves.clear();
         Ok(())
     }
@@ -262,7 +262,7 @@ impl TreeWriter {
 
     /// The steps of an edit, and the root that they start from.
     pub(super) fn edit_root(&mut self) -> (LeafEdit<'_>, &mut Child) {
-        (LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.owned_bytes), &mut self.root)
+        (LeafEdit::new(&self.session, &self.layout, &mut self.leaves, &mut self.branch_bytes), &mut self.root)
     }
 
     /// Puts a branch above the root. Its children are the root, which has this first key and this
@@ -275,7 +275,7 @@ impl TreeWriter {
         }
         self.root = Child::Branch(Box::new(branch));
         self.height += 1;
-        self.owned_bytes += PAGE_BYTES;
+        self.branch_bytes += PAGE_BYTES;
     }
 
     /// While the root is an owned branch with a single child, that child becomes the root.
@@ -287,7 +287,7 @@ impl TreeWriter {
                     self.root = child;
                     self.height -= 1;
                     self.array = 0;
-                    self.owned_bytes = self.owned_bytes.saturating_sub(PAGE_BYTES);
+                    self.branch_bytes = self.branch_bytes.saturating_sub(PAGE_BYTES);
                 }
                 _ => return,
             }
@@ -319,12 +319,12 @@ mod tests {
     use crate::tree::KeyShape;
 
     /// What the nodes in memory take.
-    fn taken(layout: &Layout, child: &Child) -> usize {
+    fn taken(leaves: &EditedLeaves, child: &Child) -> usize {
         match child {
             Child::Stored(_) => 0,
-            Child::Leaf(_) => layout.leaf_bytes(),
+            Child::Leaf(slot) => leaves.room(*slot),
             Child::Branch(branch) => {
-                PAGE_BYTES + branch.children.iter().map(|child| taken(layout, child)).sum::<usize>()
+                PAGE_BYTES + branch.children.iter().map(|child| taken(leaves, child)).sum::<usize>()
             }
         }
     }
@@ -350,8 +350,8 @@ mod tests {
                 rows.truncate(rows.rows().saturating_sub(1)).unwrap();
             }
             if step % 97 == 0 || step % 5000 > 4990 {
-                assert_eq!(tree.owned_bytes(), taken(&tree.layout, &tree.root), "step {step}");
-                assert_eq!(rows.owned_bytes(), taken(&rows.layout, &rows.root), "step {step}");
+                assert_eq!(tree.owned_bytes(), taken(&tree.leaves, &tree.root), "step {step}");
+                assert_eq!(rows.owned_bytes(), taken(&rows.leaves, &rows.root), "step {step}");
             }
             if step % 1777 == 0 {
                 tree.flush().unwrap();
