@@ -9,8 +9,9 @@ use imports::Imports;
 
 /// The rooms of the library, from the lowest to the highest. Rooms in one row do not import each
 /// other.
-const ROOMS: [&[&str]; 13] = [
+const ROOMS: [&[&str]; 14] = [
     &["error", "lease", "limits", "order"],
+    &["text_cursor"],
     &["storage"],
     &["page"],
     &["space"],

@@ -284,8 +284,9 @@ fn header(name: &str, input: &mut impl Read) -> Result<Literal> {
         // Latin-1 is the first 256 characters of Unicode.
         _ => Some(text.iter().copied().map(char::from).collect()),
     };
-    match text.and_then(|text| Literal::parse(&text)) {
-        Some(header @ Literal::Dict(_)) => Ok(header),
+    match text.map(|text| Literal::parse(&text)) {
+        Some(Ok(header @ Literal::Dict(_))) => Ok(header),
+        Some(Err(error)) => fail!(Input, "{name}: its header is not a Python dict: {error}"),
         _ => fail!(Input, "{name}: its header is not a Python dict"),
     }
 }

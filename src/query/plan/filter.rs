@@ -11,10 +11,10 @@ use super::domain::{self, Sides};
 use super::ranges::{Ranges, last_before, successor};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::query::ask::column::Place;
-use crate::query::ask::marked::marked;
 use crate::query::ask::predicate::{Check, Node, Op, Operand, Predicate, Test, With};
 use crate::record::Value;
 use crate::schema::{FieldDef, Schema, Type};
+use crate::text_cursor::marked;
 
 /// A condition on a row.
 #[derive(Clone, Debug)]
