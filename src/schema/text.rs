@@ -12,7 +12,7 @@ use super::EnumNames;
 use super::calendar;
 use super::field::FieldDef;
 use super::messages::shown;
-use super::types::{Number, Type};
+use super::types::{Number, Type, for_number};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Why a text is not a value of a type.
@@ -183,20 +183,12 @@ fn put<T: Pod>(value: T, out: &mut [u8]) -> Result<(), Reason> {
 }
 
 fn parse_number(number: Number, text: &str, out: &mut [u8]) -> Result<(), Reason> {
-    match number {
-        Number::U8 => put(parse_whole::<u8>(text)?, out),
-        Number::U16 => put(parse_whole::<u16>(text)?, out),
-        Number::U32 => put(parse_whole::<u32>(text)?, out),
-        Number::U64 => put(parse_whole::<u64>(text)?, out),
-        Number::U128 => put(parse_whole::<u128>(text)?, out),
-        Number::I8 => put(parse_whole::<i8>(text)?, out),
-        Number::I16 => put(parse_whole::<i16>(text)?, out),
-        Number::I32 => put(parse_whole::<i32>(text)?, out),
-        Number::I64 => put(parse_whole::<i64>(text)?, out),
-        Number::I128 => put(parse_whole::<i128>(text)?, out),
-        Number::F32 => put(parse_real::<f32>(text, |real| real.is_infinite())?, out),
-        Number::F64 => put(parse_real::<f64>(text, |real| real.is_infinite())?, out),
-    }
+    for_number!(
+        number,
+        T => put(parse_whole::<T>(text)?, out),
+        f32 => put(parse_real::<f32>(text, |real| real.is_infinite())?, out),
+        f64 => put(parse_real::<f64>(text, |real| real.is_infinite())?, out)
+    )
 }
 
 fn parse_whole<T: FromStr<Err = ParseIntError>>(text: &str) -> Result<T, &'static str> {
@@ -366,20 +358,12 @@ fn write(ty: &Type, stored: &[u8], out: &mut impl fmt::Write) -> Result<(), Unwr
 }
 
 fn write_number(number: Number, stored: &[u8], out: &mut impl fmt::Write) -> fmt::Result {
-    match number {
-        Number::U8 => write!(out, "{}", pod_read_unaligned::<u8>(stored)),
-        Number::U16 => write!(out, "{}", pod_read_unaligned::<u16>(stored)),
-        Number::U32 => write!(out, "{}", pod_read_unaligned::<u32>(stored)),
-        Number::U64 => write!(out, "{}", pod_read_unaligned::<u64>(stored)),
-        Number::U128 => write!(out, "{}", pod_read_unaligned::<u128>(stored)),
-        Number::I8 => write!(out, "{}", pod_read_unaligned::<i8>(stored)),
-        Number::I16 => write!(out, "{}", pod_read_unaligned::<i16>(stored)),
-        Number::I32 => write!(out, "{}", pod_read_unaligned::<i32>(stored)),
-        Number::I64 => write!(out, "{}", pod_read_unaligned::<i64>(stored)),
-        Number::I128 => write!(out, "{}", pod_read_unaligned::<i128>(stored)),
-        Number::F32 => write_f32(pod_read_unaligned(stored), out),
-        Number::F64 => write_f64(pod_read_unaligned(stored), out),
-    }
+    for_number!(
+        number,
+        T => write!(out, "{}", pod_read_unaligned::<T>(stored)),
+        f32 => write_f32(pod_read_unaligned(stored), out),
+        f64 => write_f64(pod_read_unaligned(stored), out)
+    )
 }
 
 /// The shortest text that reads back to the same number; with an exponent where it is very great or

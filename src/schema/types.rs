@@ -95,6 +95,27 @@ pub enum Number {
     F64,
 }
 
+/// Evaluates one expression for the Rust type of a [`Number`]: the first for whole numbers, in which
+/// `$T` is the type, and one for each float.
+macro_rules! for_number {
+    (@ $number:expr, $T:ident => $whole:expr, $single:expr, $double:expr; $($name:ident $rust:ident),*) => {
+        match $number {
+            $($crate::schema::Number::$name => {
+                type $T = $rust;
+                $whole
+            })*
+            $crate::schema::Number::F32 => $single,
+            $crate::schema::Number::F64 => $double,
+        }
+    };
+    ($number:expr, $T:ident => $whole:expr, f32 => $single:expr, f64 => $double:expr) => {
+        $crate::schema::for_number!(@ $number, $T => $whole, $single, $double;
+            U8 u8, U16 u16, U32 u32, U64 u64, U128 u128, I8 i8, I16 i16, I32 i32, I64 i64, I128 i128)
+    };
+}
+
+pub(crate) use for_number;
+
 /// Every type without a length, with its name.
 const PLAIN: [(&str, Type); 16] = [
     ("bool", Type::Bool),
