@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Value;
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::schema::shown;
 use crate::schema::{FieldDef, Type};
 
@@ -31,7 +31,7 @@ impl FieldDef {
     pub(crate) fn convert(&self, stored: &[u8], to: &FieldDef, out: &mut [u8]) -> Result<()> {
         if self.is_null(stored) {
             let Some(null) = to.null() else {
-                fail!(
+                bail!(
                     Value,
                     "field {:?}: it is null, and {} has no null; give it a value first, or keep the field nullable",
                     self.name(),
@@ -52,7 +52,7 @@ impl FieldDef {
             && (back == stored || self.load(&back).is_ok_and(|back| same(&value, &back)));
         if !came_back {
             let (value, new) = (value.to_string(), new.to_string());
-            fail!(
+            bail!(
                 Value,
                 "field {:?}: {} is not kept exactly by {}: it would become {}",
                 self.name(),

@@ -10,7 +10,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::field_type::{NullValue, sealed as field_type};
 use super::{FieldType, Nullable, Value};
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::schema::shown;
 use crate::schema::text::write_bytes;
 use crate::schema::{EnumNames, Type};
@@ -106,7 +106,7 @@ pub trait Enumeration: Copy + Send + Sync + 'static {
         let found = Self::NAMES.iter().position(|there| *there == name);
         match found.and_then(|position| Self::from_ordinal(position as u16)) {
             Some(value) => Ok(value),
-            None => fail!(
+            None => bail!(
                 Value,
                 "{:?} is not a valid value of the enumeration: {}",
                 shown(name),

@@ -254,17 +254,25 @@ fn parse_bytes(length: u16, text: &str, out: &mut [u8]) -> Result<(), Reason> {
     if digits.len() != 2 * out.len() {
         return Err(format!("{} digits, where {length} bytes take {}", digits.len(), 2 * out.len()).into());
     }
-    for (byte, pair) in out.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-        *byte = hex_digit(pair[0]) << 4 | hex_digit(pair[1]);
-    }
+    read_hex(digits.as_bytes(), out);
     Ok(())
 }
 
 /// The bytes of pairs of hexadecimal digits; `None` if there are other characters, or an odd digit.
 pub(crate) fn hex_bytes(digits: &str) -> Option<Vec<u8>> {
-    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return None };
-    let byte = |[high, low]: &[u8; 2]| hex_digit(*high) << 4 | hex_digit(*low);
-    digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| pairs.iter().map(byte).collect())
+    if !digits.len().is_multiple_of(2) || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = vec![0; digits.len() / 2];
+    read_hex(digits.as_bytes(), &mut bytes);
+    Some(bytes)
+}
+
+/// Reads pairs of digits that are known to be hexadecimal.
+fn read_hex(digits: &[u8], out: &mut [u8]) {
+    for (byte, [high, low]) in out.iter_mut().zip(digits.as_chunks::<2>().0) {
+        *byte = hex_digit(*high) << 4 | hex_digit(*low);
+    }
 }
 
 /// The value of a byte that is known to be a hexadecimal digit.
@@ -282,18 +290,18 @@ pub(crate) fn parse_uuid(text: &str) -> Option<[u8; 16]> {
         36 => &[8, 13, 18, 23],
         _ => return None,
     };
-    let mut uuid = [0; 16];
-    let mut count = 0;
+    let mut plain = [0; 32];
+    let mut places = plain.iter_mut();
     for (at, &digit) in digits.iter().enumerate() {
-        match digit {
-            b'-' if hyphens.contains(&at) => {}
-            _ if hyphens.contains(&at) || !digit.is_ascii_hexdigit() => return None,
-            _ => {
-                uuid[count / 2] = uuid[count / 2] << 4 | hex_digit(digit);
-                count += 1;
-            }
+        match (digit, hyphens.contains(&at)) {
+            (b'-', true) => {}
+            (_, true) => return None,
+            _ if !digit.is_ascii_hexdigit() => return None,
+            _ => *places.next()? = digit,
         }
     }
+    let mut uuid = [0; 16];
+    read_hex(&plain, &mut uuid);
     Some(uuid)
 }
 
@@ -383,13 +391,18 @@ fn is_plain(size: f64) -> bool {
 
 pub(crate) fn write_bytes(bytes: &[u8], out: &mut impl fmt::Write) -> fmt::Result {
     out.write_str("0x")?;
+    write_hex(bytes, out)
+}
+
+fn write_hex(bytes: &[u8], out: &mut impl fmt::Write) -> fmt::Result {
     bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
 }
 
 pub(crate) fn write_uuid(uuid: &[u8], out: &mut impl fmt::Write) -> fmt::Result {
-    for (at, byte) in uuid.iter().enumerate() {
-        let hyphen = if matches!(at, 4 | 6 | 8 | 10) { "-" } else { "" };
-        write!(out, "{hyphen}{byte:02x}")?;
+    write_hex(&uuid[..4], out)?;
+    for part in [4..6, 6..8, 8..10, 10..16] {
+        out.write_char('-')?;
+        write_hex(&uuid[part], out)?;
     }
     Ok(())
 }

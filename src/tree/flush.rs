@@ -7,7 +7,7 @@ use super::branch::encode;
 use super::layout::Layout;
 use super::node::{Child, Node};
 use super::writer::TreeWriter;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::page::{Link, PAGE_BYTES, TreeRoot};
 use crate::space::{Room, RunWriter};
 
@@ -80,7 +80,7 @@ fn write_branches(
         Child::Stored(link) => return Ok(*link),
         Child::Owned(node) => match &mut **node {
             Node::Branch(branch) => branch,
-            Node::Leaf(_) => fail!(Corrupt, "a leaf was left behind when the leaves were written"),
+            Node::Leaf(_) => bail!(Corrupt, "a leaf was left behind when the leaves were written"),
         },
     };
     let mut links = Vec::with_capacity(branch.len());
