@@ -40,7 +40,7 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// As for that one.
+    /// As for [`ReadTransaction::backup`].
     pub fn backup(&self, path: impl AsRef<Path>) -> Result<BackupReport> {
         self.read()?.backup(path)
     }

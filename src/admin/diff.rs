@@ -195,9 +195,9 @@ pub enum RowChange<'d> {
     Changed {
         /// Its number in the new state.
         number: u64,
-        /// As it was.
+        /// The row in the old state.
         old: Row<'d>,
-        /// As it is.
+        /// The row in the new state.
         new: Row<'d>,
     },
 }

@@ -191,7 +191,7 @@ impl Tally {
             None if self.quoted_missing > 0 => "text that is empty or in quotes".into(),
             None => "no values".into(),
         };
-        // A text that only its quotes tell from a missing value is not a name.
+        // A text that differs from a missing value by its quotes alone is not a name.
         if self.quoted_missing == 0
             && let Some(names) = self.few.names(self.missing > 0)
         {

@@ -45,7 +45,8 @@ impl FieldDef {
         let value = self.load(stored)?;
         let into = |error: Error| Error::new(ErrorKind::Value, error.to_string());
         self.store_as(&value, to, out)?;
-        // Floats round, and texts can be written in more than one way. What comes back tells.
+        // Floats round, and texts can be written in more than one way. So convert the new value
+        // back and compare.
         let new = to.load(out).map_err(into)?;
         let mut back = vec![0; self.width()];
         let came_back = to.store_as(&new, self, &mut back).is_ok()

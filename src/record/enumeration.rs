@@ -379,7 +379,7 @@ impl<E: Enumeration> From<Enumerated<E::Repr, PhantomData<E>>> for Value<'_> {
 impl<E: Enumeration> TryFrom<Value<'_>> for Enumerated<E::Repr, PhantomData<E>> {
     type Error = Error;
 
-    /// From the name.
+    /// Converts from the name.
     fn try_from(value: Value<'_>) -> Result<Self> {
         enum_of_value(&value).map(Self::new)
     }

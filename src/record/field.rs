@@ -98,7 +98,7 @@ pub struct Field<T> {
     offset: u16,
     /// The width of the rows that this belongs to.
     row_width: u16,
-    /// Of the schema that made this.
+    /// The fingerprint of the schema that made this.
     fingerprint: u32,
     ty: PhantomData<fn() -> T>,
 }

@@ -38,7 +38,7 @@ pub struct EnumNames {
 
 #[derive(Clone)]
 enum Names {
-    /// Of a Rust enum. They are checked when they become part of a field.
+    /// The names of a Rust enum. They are checked when they become part of a field.
     Fixed(&'static [&'static str]),
     Listed(Arc<Listed>),
 }

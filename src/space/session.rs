@@ -267,7 +267,7 @@ impl WriteSession {
             .grow((needed + step).min(storage.mapping().reserved()).max(needed))
             .or_else(|_| storage.grow(needed))
             .map_err(|error| Error::io(format!("cannot grow the file to {needed} bytes"), error))?;
-        // None in a file in the making, which is not mapped and sees no other commit.
+        // 0 in a file that is still being made: it is not mapped and sees no other commit.
         let added = storage.mapping().len().saturating_sub(needed);
         if prepares && added > 0 {
             // The first sync of a place where nothing was ever written waits for the file system's

@@ -20,11 +20,11 @@ pub(crate) struct EntryShape {
     width: usize,
     /// The bytes of the indexed fields, which come first.
     indexed_width: usize,
-    /// From a row to its entry.
+    /// The pieces of a row that make its entry.
     of_row: Vec<Piece>,
     /// The offset of the row number in an entry, if the table has no key.
     number_at: Option<usize>,
-    /// From an entry to the key of its row.
+    /// The pieces of an entry that make the key of its row.
     of_entry: Vec<Piece>,
     key_width: usize,
     /// The nullable indexed fields, with their offsets in an entry.

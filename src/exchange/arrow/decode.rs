@@ -203,7 +203,7 @@ fn store(field: &FieldDef, value: Value<'_>, slot: &mut [u8]) -> Result<()> {
             Err(_) => Value::Bytes(bytes),
         },
         (Type::Str(_), value) => value,
-        // As in a CSV.
+        // Text is parsed as in a CSV.
         (_, Value::Text(text)) => return field.parse_text(&text, slot),
         (ty @ (Type::Uuid | Type::U128 | Type::I128), Value::Bytes(bytes)) => wide(ty, bytes),
         (Type::Array(number @ (Number::U128 | Number::I128), _), Value::Array(elements)) => {

@@ -85,7 +85,7 @@ impl ArrayField {
             (Some(_), kind, Type::Array(number, _)) => kind.number(self.element.width()) == Some(*number),
             (Some(_), ..) => false,
             (None, Kind::Bool, ty) => ty == Type::Bool,
-            // As nullable truth values are written.
+            // The writer writes nullable truth values so.
             (None, Kind::Unsigned, Type::Bool) => field.is_nullable(),
             (None, Kind::Bytes, ty) => matches!(ty, Type::Str(_) | Type::Bytes(_)),
             (None, Kind::Void, ty) => matches!(ty, Type::Bytes(_) | Type::Uuid | Type::U128 | Type::I128),
