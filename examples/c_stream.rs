@@ -1,5 +1,5 @@
-//! A shared library that hands tables to whatever else is loaded into a process, and takes rows
-//! from there, by the Arrow C stream interface: C, Python and R need no line of Rust for it.
+//! A shared library that exchanges tables with other libraries in a process by the Arrow C stream
+//! interface. C, Python and R need no line of Rust for it.
 //! `tests/data/exchange/c_stream.py` uses it with pyarrow.
 //!
 //! `cargo build --release --features arrow --example c_stream` makes
@@ -20,7 +20,7 @@ use drystone::{Database, Dyn, Error, ErrorKind, LoadOptions, Result};
 /// [`free_message`].
 ///
 /// # Safety
-/// The texts end with a zero. Nobody but Drystone writes to the file while it is open.
+/// The texts end with a zero. Only Drystone writes to the file while it is open.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn table_to_stream(
     path: *const c_char,

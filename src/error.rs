@@ -295,12 +295,12 @@ fn without_place(error: io::Error) -> io::Error {
 }
 
 /// Returns an error of this kind with a formatted message.
-macro_rules! fail {
+macro_rules! bail {
     ($kind:ident, $($message:tt)+) => {
         return Err($crate::error::Error::new($crate::error::ErrorKind::$kind, format!($($message)+)))
     };
 }
-pub(crate) use fail;
+pub(crate) use bail;
 
 #[cfg(test)]
 mod tests {

@@ -69,9 +69,9 @@ impl<T> Deref for Held<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: whoever has a reference to this has it within `'l`, in which the lease is
-        // borrowed: it is neither dropped nor used by `get_mut`. No other `Held` exists, and this
-        // one is borrowed shared.
+        // SAFETY: a reference to this lives within `'l`, in which the lease is borrowed: it is
+        // neither dropped nor used by `get_mut`. No other `Held` exists, and this one is borrowed
+        // shared.
         unsafe { self.value.as_ref() }
     }
 }
@@ -84,8 +84,8 @@ impl<T> DerefMut for Held<'_, T> {
     }
 }
 
-/// Marks the value as not lent when it is dropped. It has no lifetime, so the compiler lets the
-/// owner of the lease move or drop it while a `Held` is still to be dropped.
+/// Marks the value as not lent when it is dropped. It has no lifetime, so the
+/// owner of the lease can move or drop it while a `Held` is still to be dropped.
 struct Returned(Arc<AtomicBool>);
 
 impl Drop for Returned {

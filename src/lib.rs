@@ -129,6 +129,7 @@ pub mod simulation;
 mod space;
 mod storage;
 mod table;
+mod text_cursor;
 mod transaction;
 mod tree;
 

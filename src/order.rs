@@ -156,7 +156,8 @@ macro_rules! float_order {
             }
         }
 
-        /// The bits that stand for all floats equal to this one: one zero, and one NaN besides null.
+        /// The bits that stand for all floats equal to this one: one zero, and one NaN besides
+        /// null.
         #[inline(always)]
         pub(crate) fn $plain(bits: $bits, nullable: bool) -> $bits {
             let real = $float::from_bits(bits);

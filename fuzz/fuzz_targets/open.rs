@@ -16,7 +16,7 @@ fuzz_target!(|input: &[u8]| {
     let file = path("open.dry");
     std::fs::write(&file, &bytes).expect("the file can be written");
     if input.first().is_some_and(|how| how & 0x40 != 0) {
-        // The first to open it must not believe what a lock file says that somebody left behind.
+        // The first to open it must not believe a lock file that was left behind.
         std::fs::write(path("open.dry-lock"), input).expect("the lock file can be written");
         exercise_read_only(&file);
         assert!(std::fs::read(&file).is_ok_and(|now| now == bytes), "reading changed the file");

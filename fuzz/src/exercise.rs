@@ -14,7 +14,7 @@ use drystone::{Dyn,
 use crate::place::open;
 use crate::sample::{Block, Edge, Pair, Point, Wide};
 
-/// So many rows of a table are looked at one by one.
+/// How many rows of a table are read one by one.
 const ROWS: usize = 60;
 
 /// Opens, reads, checks, writes, opens again.

@@ -14,7 +14,7 @@ use crate::Bytes;
 use crate::place::open;
 use crate::sample::{Pair, Point, Wide};
 
-/// Beyond so many rows a table takes no more.
+/// The most rows of a table.
 const ROWS: usize = 40_000;
 
 type WideKey = (i16, u16);
@@ -78,7 +78,7 @@ impl Run {
             28 => self.let_go(input.u8()),
             29 => self.writer().set_memory_bytes(usize::from(input.u16()) * 64),
             30 => self.recreate(input.u8()).expect("tables can be dropped and made"),
-            // A sync waits for whoever writes.
+            // A sync waits for the writer.
             _ if self.write.is_some() => {}
             _ => self.db().sync().expect("the database can be synced"),
         }

@@ -17,7 +17,7 @@ pub fn path(name: &str) -> PathBuf {
     FOLDER.join(name)
 }
 
-/// Opens a database with so much address space as fits any number of runs into one process.
+/// Opens a database with little address space, so that any number of runs fit into one process.
 pub fn open(path: &Path) -> Result<Database> {
     // SAFETY: the folder belongs to this process, which changes its files through Drystone alone
     // while they are open.

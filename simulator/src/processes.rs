@@ -153,9 +153,9 @@ struct Actor {
     process: u64,
     db: Option<Database>,
     write: Option<Writing>,
-    /// Whether it was told to open the database again.
+    /// Whether an error asked it to open the database again.
     poisoned: bool,
-    /// The failures that it had met when its step began.
+    /// How many failures it had when its step began.
     failures: usize,
 }
 

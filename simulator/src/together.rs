@@ -1,5 +1,5 @@
-//! Searches runs of several processes: plays them, cuts the power on the way, and lets several
-//! processes continue from what is left.
+//! Searches runs of several processes: plays them, cuts the power on the way, and continues
+//! with several processes from what is left.
 
 use drystone::simulation::{Bug, CrashDisk, empty_image};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::commit::create_meta;
 use crate::database::{Database, OpenOptions, cannot_make, new_file_id};
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::page::FIRST_ADDRESS;
 use crate::storage::{NewFile, Storage};
 use crate::transaction::{Progress, ReadTransaction};
@@ -40,7 +40,7 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// As for that one.
+    /// As for [`ReadTransaction::backup`].
     pub fn backup(&self, path: impl AsRef<Path>) -> Result<BackupReport> {
         self.read()?.backup(path)
     }
@@ -118,7 +118,7 @@ impl ReadTransaction {
         report.bytes = copy.read()?.meta().file_bytes;
         drop(copy);
         file.shrink(report.bytes).map_err(failed)?;
-        let Some(file) = Arc::into_inner(file) else { fail!(Usage, "the copy {path:?} is still in use") };
+        let Some(file) = Arc::into_inner(file) else { bail!(Usage, "the copy {path:?} is still in use") };
         file.keep().map_err(failed)?;
         Ok(report)
     }

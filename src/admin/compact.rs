@@ -116,7 +116,7 @@ impl Database {
         let mut rounds = 0..ROUNDS;
         loop {
             let mut write = self.write()?;
-            // What a step frees can be used by the next one only when the step is durable.
+            // The next step can use freed pages only when this step is durable.
             write.set_durability(Durability::Immediate);
             let moved = rounds.next().is_some()
                 && (take(&mut may_pack) && write.pack(only, &mut progress)?

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::record::Row;
 use crate::schema::Schema;
 use crate::table::Reader;
@@ -10,9 +10,9 @@ use crate::transaction::ReadTransaction;
 use crate::tree::{Difference, Differences};
 
 impl ReadTransaction {
-    /// What is different in a newer state, of this database or of another: tables that are new, or
-    /// gone, or have another schema, and by [`TableDiff::rows`] the rows that were added, removed
-    /// and changed. O(tables); rows are looked at when they are asked for.
+    /// What is different in a newer state of this database or of another one: tables that were
+    /// added or dropped or have another schema, and by [`TableDiff::rows`] the rows that were
+    /// added, removed and changed. O(tables); rows are read only by [`TableDiff::rows`].
     ///
     /// Of two states of one database, open in one process, only what differs is read: both share
     /// the pages that no transaction between them wrote. Of two files everything is read and
@@ -151,11 +151,11 @@ impl<'d> TableDiff<'d> {
     /// `Schema` if the schemas differ, showing both.
     pub fn rows(&self) -> Result<RowChanges<'d>> {
         let Some(present) = self.new.or(self.old) else {
-            fail!(TableNotFound, "no state has table {:?}", self.name)
+            bail!(TableNotFound, "no state has table {:?}", self.name)
         };
         let (old, new) = (self.old.unwrap_or(present), self.new.unwrap_or(present));
         if old.definition.schema != new.definition.schema {
-            fail!(
+            bail!(
                 Schema,
                 "table {:?} has other fields now, so its rows cannot be compared: it had {}, it has {}",
                 self.name,
@@ -195,9 +195,9 @@ pub enum RowChange<'d> {
     Changed {
         /// Its number in the new state.
         number: u64,
-        /// As it was.
+        /// The row in the old state.
         old: Row<'d>,
-        /// As it is.
+        /// The row in the new state.
         new: Row<'d>,
     },
 }

@@ -30,6 +30,14 @@ pub(crate) enum Role {
 impl Role {
     /// A table without indexes.
     pub(crate) const TABLE: Role = Role::Table { indexes: 0 };
+
+    /// What it is called in messages.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Role::Table { .. } => "table",
+            Role::Index { .. } => "index",
+        }
+    }
 }
 
 impl Definition {
@@ -43,7 +51,7 @@ impl Definition {
         if self.is_table() {
             return error.within_table(&self.name);
         }
-        error.within(format!("index {:?}", self.name))
+        error.within(format!("{} {:?}", self.role.noun(), self.name))
     }
 
     /// Whether it is an index on this table.

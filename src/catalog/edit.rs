@@ -9,7 +9,7 @@ use super::fields::{self, FieldRow, field_key, field_rows};
 use super::layouts::{entry_layout, fields_layout, tables_layout};
 use super::lookup::Catalog;
 use super::table_row::{check_name, padded, table_row};
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::limits::{INDEXES, NAME_BYTES};
 use crate::page::TreeRoot;
 use crate::schema::Schema;
@@ -54,10 +54,10 @@ impl CatalogEdit {
         self.check_free(name)?;
         let id = self.next_table;
         let Some(next) = id.checked_add(1) else {
-            fail!(Limit, "the database has had all 4,294,967,295 tables it can have")
+            bail!(Limit, "the database has had all 4,294,967,295 tables it can have")
         };
         if self.view().fields.find(&field_key(id, 0))?.is_some() {
-            fail!(Corrupt, "the number of the next table, {id}, is another table's; the file is damaged");
+            bail!(Corrupt, "the number of the next table, {id}, is another table's; the file is damaged");
         }
         let root = TreeRoot::default();
         let definition = Definition { name: name.to_owned(), id, schema: schema.clone(), layout, root, role };
@@ -79,10 +79,10 @@ impl CatalogEdit {
         (fields, unique): (u8, bool),
     ) -> Result<Definition> {
         let Role::Table { indexes } = table.role else {
-            fail!(Usage, "{:?} is an index; only a table can have one", table.name)
+            bail!(Usage, "{:?} is an index; only a table can have one", table.name)
         };
         if indexes == INDEXES {
-            fail!(Limit, "table {:?} has {INDEXES} indexes, and can have no more", table.name);
+            bail!(Limit, "table {:?} has {INDEXES} indexes, and can have no more", table.name);
         }
         let layout = entry_layout(schema, 0)?;
         let role = Role::Index { table: table.id, fields, unique };
@@ -107,8 +107,11 @@ impl CatalogEdit {
     pub(crate) fn check_free(&self, name: &str) -> Result<()> {
         check_name(name)?;
         if let Some(there) = self.view().find(name)? {
-            let what = if there.is_table() { "a table" } else { "an index" };
-            fail!(AlreadyExists, "there is {what} {name:?} already; drop it, or choose another name");
+            let (article, noun) = (if there.is_table() { "a" } else { "an" }, there.role.noun());
+            bail!(
+                AlreadyExists,
+                "there is {article} {noun} {name:?} already; drop it, or choose another name"
+            );
         }
         Ok(())
     }

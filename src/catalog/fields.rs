@@ -9,7 +9,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::definition::Definition;
 use super::table_row::{damaged, padded, read, text};
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::limits::{FIELDS, NAME_BYTES, ROW_BYTES};
 use crate::schema::{EnumNames, FieldDef, NameList, Schema, Type};
 use crate::tree::View;
@@ -87,7 +87,7 @@ pub(super) fn read_schema(tree: &View<'_>, table: u32, count: u16) -> Result<Sch
         rows.push(row);
     }
     if rows.len() != count as usize {
-        fail!(Corrupt, "the catalog has {} of its {count} fields; the file is damaged", rows.len());
+        bail!(Corrupt, "the catalog has {} of its {count} fields; the file is damaged", rows.len());
     }
     let mut names =
         NamesReader { tree, table, next: FIRST_NAMES, rank: first + u64::from(count), piece: &[] };
@@ -136,7 +136,7 @@ impl NamesReader<'_, '_> {
             }
             match str::from_utf8(&name) {
                 Ok(name) => names.push(name)?,
-                Err(_) => fail!(Corrupt, "name {} of the enumeration is not UTF-8", names.len() + 1),
+                Err(_) => bail!(Corrupt, "name {} of the enumeration is not UTF-8", names.len() + 1),
             }
         }
         names.finish()
@@ -146,14 +146,14 @@ impl NamesReader<'_, '_> {
         if self.piece.is_empty() {
             self.piece = self.row()?;
         }
-        let Some((byte, rest)) = self.piece.split_first() else { fail!(Corrupt, "a row of names is empty") };
+        let Some((byte, rest)) = self.piece.split_first() else { bail!(Corrupt, "a row of names is empty") };
         self.piece = rest;
         Ok(*byte)
     }
 
     #[cold]
     fn missing<T>(&self) -> Result<T> {
-        fail!(Corrupt, "the names of its enumerations are not all there")
+        bail!(Corrupt, "the names of its enumerations are not all there")
     }
 }
 
@@ -186,7 +186,7 @@ pub(crate) fn field_rows(definition: &Definition, from: usize) -> Result<Vec<Fie
     let pieces = names.chunks(NAMES_BYTES);
     // The last position stays free, so that a next position always exists.
     if pieces.len() >= usize::from(u16::MAX - FIRST_NAMES) {
-        fail!(
+        bail!(
             Limit,
             "the names of all enumerations have {} bytes, and a table can have {}",
             names.len(),
@@ -209,7 +209,7 @@ fn field_row(table: u32, position: u16, field: &FieldDef) -> Result<FieldRow> {
     row.flags = if field.is_nullable() { NULLABLE } else { 0 } | if field.is_key() { KEY } else { 0 };
     if let Some(default) = field.default() {
         let Some(into) = row.default.get_mut(..default.len()) else {
-            fail!(
+            bail!(
                 Limit,
                 "field {:?}: a default of {} bytes is too wide; the catalog keeps at most {DEFAULT_LIMIT}",
                 field.name(),
@@ -241,12 +241,12 @@ pub(super) fn check(tree: &View<'_>, definition: &Definition) -> Result<()> {
         let found = tree.find(&field_key(definition.id, row.position))?;
         if found != Some(bytemuck::bytes_of(row)) {
             match definition.schema.fields().get(usize::from(row.position)) {
-                Some(field) => fail!(
+                Some(field) => bail!(
                     Corrupt,
                     "field {:?} has bytes in the catalog that nobody writes; the file is damaged",
                     field.name()
                 ),
-                None => fail!(
+                None => bail!(
                     Corrupt,
                     "the names of its enumerations have bytes in the catalog that nobody writes; the file is damaged"
                 ),
@@ -256,7 +256,7 @@ pub(super) fn check(tree: &View<'_>, definition: &Definition) -> Result<()> {
     let there = count(tree, definition.id)?;
     if there != expected.len() as u64 {
         let fields = definition.schema.fields().len();
-        fail!(
+        bail!(
             Corrupt,
             "the catalog has {there} rows for its {fields} fields and their names, and it takes {}: the catalog has more than \
              its {fields} fields; the file is damaged",

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::fields::FieldRow;
 use super::table_row::TableRow;
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::limits::{KEY_BYTES, NAME_BYTES};
 use crate::order::Scalar;
 use crate::schema::{FieldDef, Schema};
@@ -41,14 +41,14 @@ pub(crate) fn layout_for(schema: &Schema, leaf_rows: usize) -> Result<Layout> {
 /// The layout of an index's tree. All fields of an entry are key.
 pub(crate) fn entry_layout(schema: &Schema, leaf_rows: usize) -> Result<Layout> {
     if schema.width() > KEY_BYTES {
-        fail!(
+        bail!(
             Limit,
             "an entry of {} bytes is too wide: the fields of an index and the key of its table have at most {KEY_BYTES} bytes",
             schema.width()
         );
     }
     if let Some(array) = schema.fields().iter().find(|field| !field.ty().can_be_key()) {
-        fail!(Schema, "field {:?}: an array cannot be indexed, as arrays have no order", array.name());
+        bail!(Schema, "field {:?}: an array cannot be indexed, as arrays have no order", array.name());
     }
     layout_of(schema, schema.fields(), leaf_rows)
 }

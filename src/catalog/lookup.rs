@@ -3,8 +3,8 @@
 use super::definition::{Definition, Role};
 use super::fields;
 use super::layouts::{entry_layout, fields_layout, layout_for, tables_layout};
-use super::table_row::{TableRow, UNIQUE, check_name, damaged, padded, read, table_row, text};
-use crate::error::{Error, ErrorKind, Result, fail};
+use super::table_row::{TableRow, check_name, damaged, padded, read, table_row, text};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::limits::NAME_BYTES;
 use crate::page::{PageView, TreeRoot};
 use crate::schema::Schema;
@@ -39,12 +39,12 @@ impl<'a> Catalog<'a> {
         match self.find(name)? {
             Some(definition) if definition.is_table() => Ok(definition),
             Some(index) => match self.owner(&index)? {
-                Some(table) => fail!(
+                Some(table) => bail!(
                     TableNotFound,
                     "{name:?} is an index on table {:?}, not a table; open the table, and its index there",
                     table.name
                 ),
-                None => fail!(Corrupt, "index {name:?} is on no table; the file is damaged"),
+                None => bail!(Corrupt, "index {name:?} is on no table; the file is damaged"),
             },
             None => {
                 let names: Vec<String> = self
@@ -87,7 +87,7 @@ impl<'a> Catalog<'a> {
             }
         }
         if found.len() != usize::from(indexes) {
-            fail!(
+            bail!(
                 Corrupt,
                 "table {:?}: the catalog says that it has {indexes} indexes, and has {}; the file is damaged",
                 table.name,
@@ -128,10 +128,10 @@ impl<'a> Catalog<'a> {
     /// definition.
     pub(crate) fn check_row(row: &[u8], definition: &Definition) -> Result<()> {
         if definition.root.rows == 0 && definition.root != TreeRoot::default() {
-            fail!(Corrupt, "it has no rows, and a root that is not all zeros; the file is damaged");
+            bail!(Corrupt, "it has no rows, and a root that is not all zeros; the file is damaged");
         }
         if bytemuck::bytes_of(&table_row(definition)) != row {
-            fail!(Corrupt, "its row in the catalog has bytes that nobody writes; the file is damaged");
+            bail!(Corrupt, "its row in the catalog has bytes that nobody writes; the file is damaged");
         }
         Ok(())
     }
@@ -166,13 +166,13 @@ impl<'a> Catalog<'a> {
         let row: TableRow = read(row)?;
         let name = text(&row.name)?.to_owned();
         if check_name(&name).is_err() || padded(&name) != Some(row.name) {
-            fail!(
+            bail!(
                 Corrupt,
                 "the catalog has {name:?} as the name of a table, which it cannot be; the file is damaged"
             );
         }
-        let what = if row.owner == 0 { "table" } else { "index" };
-        self.read_definition(&row, &name).map_err(|error| error.within(format!("{what} {name:?}")))
+        self.read_definition(&row, &name)
+            .map_err(|error| error.within(format!("{} {name:?}", row.role().noun())))
     }
 
     /// Whether the fields of the table in this row form a valid schema.
@@ -183,18 +183,18 @@ impl<'a> Catalog<'a> {
     fn read_definition(&self, row: &TableRow, name: &str) -> Result<Definition> {
         let schema = self.schema(row)?;
         let leaf_rows = (row.leaf_rows as usize).max(1);
-        let (role, layout) = if row.owner == 0 {
-            (Role::Table { indexes: row.count }, layout_for(&schema, leaf_rows))
-        } else {
-            let fields = usize::from(row.count);
-            if fields == 0 || fields > schema.fields().len() || schema.is_keyed() {
-                fail!(
-                    Corrupt,
-                    "the catalog says that it is on {fields} fields of ({schema}), which cannot be; the file is damaged"
-                );
+        let role = row.role();
+        let layout = match role {
+            Role::Table { .. } => layout_for(&schema, leaf_rows),
+            Role::Index { fields, .. } => {
+                if fields == 0 || usize::from(fields) > schema.fields().len() || schema.is_keyed() {
+                    bail!(
+                        Corrupt,
+                        "the catalog says that it is on {fields} fields of ({schema}), which cannot be; the file is damaged"
+                    );
+                }
+                entry_layout(&schema, leaf_rows)
             }
-            let unique = row.flags & UNIQUE != 0;
-            (Role::Index { table: row.owner, fields: row.count, unique }, entry_layout(&schema, leaf_rows))
         };
         let layout = layout.map_err(damaged)?;
         Ok(Definition { name: name.to_owned(), id: row.id, schema, layout, root: row.root, role })

@@ -4,7 +4,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::definition::{Definition, Role};
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::limits::NAME_BYTES;
 use crate::page::TreeRoot;
 
@@ -27,7 +27,7 @@ pub(super) struct TableRow {
 const _: () = assert!(size_of::<TableRow>() == 104);
 
 /// In the flags of an index: no two rows may have the same values.
-pub(super) const UNIQUE: u8 = 1;
+const UNIQUE: u8 = 1;
 
 pub(super) fn table_row(definition: &Definition) -> TableRow {
     let (owner, count, flags) = match definition.role {
@@ -46,10 +46,19 @@ pub(super) fn table_row(definition: &Definition) -> TableRow {
     }
 }
 
+impl TableRow {
+    pub(super) fn role(&self) -> Role {
+        match self.owner {
+            0 => Role::Table { indexes: self.count },
+            table => Role::Index { table, fields: self.count, unique: self.flags & UNIQUE != 0 },
+        }
+    }
+}
+
 /// Checks the name of a new table or index.
 pub(crate) fn check_name(name: &str) -> Result<()> {
     if name.is_empty() || name.len() > NAME_BYTES || name.contains('\0') {
-        fail!(
+        bail!(
             Usage,
             "a table's name has 1 to {NAME_BYTES} bytes and no NUL; {name:?} has {} bytes",
             name.len()
@@ -69,7 +78,7 @@ pub(super) fn text(padded: &[u8]) -> Result<&str> {
     let len = padded.iter().position(|byte| *byte == 0).unwrap_or(padded.len());
     match std::str::from_utf8(&padded[..len]) {
         Ok(text) => Ok(text),
-        Err(_) => fail!(Corrupt, "a name in the catalog is not UTF-8; the file is damaged"),
+        Err(_) => bail!(Corrupt, "a name in the catalog is not UTF-8; the file is damaged"),
     }
 }
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 use bytemuck::{Pod, Zeroable};
 
 use super::meta::Meta;
-use crate::error::{Error, Result, fail};
+use crate::error::{Error, Result, bail};
 use crate::page::{TreeRoot, checksum};
 use crate::storage::LockFile;
 
@@ -183,7 +183,7 @@ impl LockTable {
         self.0.read_at(0, bytemuck::bytes_of_mut(&mut header)).map_err(unusable)?;
         if header.magic == MAGIC {
             if header.identity != [identity.0, identity.1] {
-                fail!(
+                bail!(
                     Usage,
                     "the lock file belongs to another database, which is open and was moved away or overwritten; \
                      close its users first"
@@ -194,7 +194,7 @@ impl LockTable {
         self.0.release(ALIVE).map_err(unusable)?;
         if header.magic != 0 {
             // The file was overwritten while it was in use.
-            fail!(
+            bail!(
                 Busy,
                 "the lock file is damaged; close all users of the database, then delete the lock file"
             );
@@ -225,7 +225,7 @@ impl LockTable {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        fail!(
+        bail!(
             Corrupt,
             "the lock file is damaged, it shows no state that is whole; close all users of the database, then delete the lock file"
         )
@@ -254,7 +254,7 @@ impl LockTable {
                 return Ok(index);
             }
         }
-        fail!(Limit, "the reader table is full: {SLOT_LIMIT} snapshots are held at once")
+        bail!(Limit, "the reader table is full: {SLOT_LIMIT} snapshots are held at once")
     }
 
     /// Writes a slot whose lock this process holds.
@@ -306,7 +306,7 @@ impl LockTable {
             // Its owner is writing it this moment.
             *tries += 1;
             if *tries > TRIES {
-                fail!(
+                bail!(
                     Busy,
                     "slot {index} of the reader table in the lock file is damaged, and a process holds it; close all users of \
                      the database, then delete the lock file"

@@ -240,8 +240,8 @@ pub(crate) fn damaged_meta_pages(storage: &dyn Storage) -> Vec<(u64, Error)> {
                 damaged.push((slot as u64, Error::new(ErrorKind::Corrupt, message)));
                 break;
             }
-            // On a simulated disk nobody writes meanwhile, and simulations meet millions of torn
-            // meta pages.
+            // On a simulated disk no other process writes meanwhile, and simulations meet millions
+            // of torn meta pages.
             if !cfg!(feature = "simulation") {
                 std::thread::sleep(Duration::from_millis(1));
             }

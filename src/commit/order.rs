@@ -17,7 +17,7 @@
 use super::meta::{self, Meta};
 use super::readers::Readers;
 use super::recover::{self, Recovered, recover};
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::page::{PAGE_BYTES, Pages};
 use crate::space::{WrittenRun, fits_the_list};
 use crate::storage::{Storage, or_bug};
@@ -95,7 +95,7 @@ impl Commits {
         recover::check_mapping(pages.storage(), newest.transaction)?;
         let len = recover::file_length(pages.storage())?;
         if len < newest.file_bytes {
-            fail!(
+            bail!(
                 Truncated,
                 "the file has {len} bytes, its last commit needs {}: it was cut off",
                 newest.file_bytes
@@ -330,7 +330,7 @@ impl Commits {
 
     fn check_poison(&self) -> Result<()> {
         if self.poisoned {
-            fail!(Poisoned, "an earlier write or sync failed; open the database again to write to it");
+            bail!(Poisoned, "an earlier write or sync failed; open the database again to write to it");
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::lock_table::{Joined, LockTable, ReaderSlot, TRIES};
 use super::meta::Meta;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::storage::LockFile;
 
 /// The snapshots of this process, and the lock file that shows those of others.
@@ -91,7 +91,7 @@ impl Readers {
                 Joined::GivenUp => std::thread::sleep(Duration::from_millis(1)),
             }
         }
-        fail!(Busy, "other processes are just opening the database, and none of them gets on; try again")
+        bail!(Busy, "other processes are just opening the database, and none of them gets on; try again")
     }
 
     /// Adopts the state that other processes have published.
@@ -174,9 +174,9 @@ impl Readers {
     }
 
     /// Pins a state that a slot of the lock file names, so that it can be looked at; `None` if no
-    /// slot does. The state may be gone all the same: its holder may only be entering the table, or
-    /// have left it before this pin was there. What is read of it is verified, so that shows as
-    /// damage.
+    /// slot does. The pages of the state may have been reused all the same: its holder may only be
+    /// entering the table, or may have left it before this pin was set. What is read of it is
+    /// verified, so that shows as damage.
     pub(crate) fn pin_named(&self, transaction: u64) -> Result<Option<Pin>> {
         let mut local = self.local.lock();
         if let Some(pinned) = local.pins.get_mut(&transaction) {

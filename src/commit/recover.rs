@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::meta::{FORMAT_VERSION, Found, MAGIC, Meta, MetaSlot, read_slot};
-use crate::error::{Error, Result, fail};
+use crate::error::{Error, Result, bail};
 use crate::page::{FIRST_ADDRESS, PAGE_BYTES, checksum};
 use crate::space::WrittenRun;
 use crate::storage::{Storage, or_bug};
@@ -49,7 +49,7 @@ pub(super) fn recover(storage: &dyn Storage) -> Result<Recovered> {
         (newer, Some(older)) => believe_one_of_two(storage, newer, older, len)?,
     };
     if recovered.meta.file_bytes > len {
-        fail!(
+        bail!(
             Truncated,
             "the file has {len} bytes, its last commit needs {}: it was cut off; restore it from a backup",
             recovered.meta.file_bytes
@@ -66,7 +66,7 @@ fn candidates(storage: &dyn Storage) -> Result<(MetaSlot, Option<MetaSlot>)> {
     for index in 0..2 {
         match read_slot(storage, index)? {
             Found::Good(slot) => good.push(slot),
-            Found::Future(version) => fail!(
+            Found::Future(version) => bail!(
                 FutureFormat,
                 "the file has format version {version}; this program knows versions up to {FORMAT_VERSION}: use a newer Drystone"
             ),
@@ -79,10 +79,10 @@ fn candidates(storage: &dyn Storage) -> Result<(MetaSlot, Option<MetaSlot>)> {
     match (good.next(), good.next()) {
         (Some(newer), older) => Ok((newer, older)),
         (None, _) if damaged => {
-            fail!(Corrupt, "both meta pages are damaged; restore the file from a backup")
+            bail!(Corrupt, "both meta pages are damaged; restore the file from a backup")
         }
         (None, _) => {
-            fail!(NotADatabase, "not a Drystone database: it does not start with \"drystone\"")
+            bail!(NotADatabase, "not a Drystone database: it does not start with \"drystone\"")
         }
     }
 }
@@ -93,7 +93,7 @@ fn believe_the_only(storage: &dyn Storage, only: MetaSlot, len: u64) -> Result<R
     if only.sealed || holds(storage, &only, len)? {
         return Ok(Recovered::new(only, false));
     }
-    fail!(
+    bail!(
         Corrupt,
         "the last commit is not whole, and the other meta page is damaged; restore the file from a backup"
     )
@@ -107,7 +107,7 @@ fn believe_one_of_two(
 ) -> Result<Recovered> {
     let same_state = newer.meta == older.meta;
     if !same_state && newer.meta.transaction == older.meta.transaction {
-        fail!(
+        bail!(
             Corrupt,
             "the meta pages hold two states of transaction {}; restore the file from a backup",
             newer.meta.transaction
@@ -150,7 +150,7 @@ pub(super) fn file_length(storage: &dyn Storage) -> Result<u64> {
 fn database_length(storage: &dyn Storage) -> Result<u64> {
     let len = file_length(storage)?;
     if len == 0 {
-        fail!(EmptyFile, "the file is empty, not a database; delete it to have a new one made in its place");
+        bail!(EmptyFile, "the file is empty, not a database; delete it to have a new one made in its place");
     }
     if len >= FIRST_ADDRESS {
         return Ok(len);
@@ -162,9 +162,9 @@ fn database_length(storage: &dyn Storage) -> Result<u64> {
             .map_err(|error| Error::io("cannot read the start of the file", error))?;
     }
     if start == MAGIC {
-        fail!(Truncated, "the file ends after {len} bytes, inside its meta pages: it was cut off");
+        bail!(Truncated, "the file ends after {len} bytes, inside its meta pages: it was cut off");
     }
-    fail!(NotADatabase, "not a Drystone database: {len} bytes that do not start with \"drystone\"");
+    bail!(NotADatabase, "not a Drystone database: {len} bytes that do not start with \"drystone\"");
 }
 
 /// An error if the file does not begin like a database. One of the two meta pages may be damaged.
@@ -179,7 +179,7 @@ pub(super) fn recognise(storage: &dyn Storage) -> Result<()> {
             return Ok(());
         }
     }
-    fail!(NotADatabase, "not a Drystone database: it does not start with \"drystone\"")
+    bail!(NotADatabase, "not a Drystone database: it does not start with \"drystone\"")
 }
 
 /// Makes sure that the mapping shows the file that others write, at least up to this transaction.
@@ -209,7 +209,7 @@ pub(super) fn check_mapping(storage: &dyn Storage, transaction: u64) -> Result<(
             std::thread::sleep(Duration::from_millis(1));
         }
     }
-    fail!(
+    bail!(
         Usage,
         "the file that is open is not the one that others write: an overlay file system has copied it since, or another file took \
          its place; close all handles of this process and open it again"

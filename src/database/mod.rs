@@ -13,7 +13,7 @@ pub use open::OpenOptions;
 pub(crate) use open::{cannot_make, new_file_id};
 
 use crate::commit::{Durability, ReaderInfo};
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::storage::TemporaryFolder;
 use crate::table::{Dyn, RowKind};
 use crate::transaction::{
@@ -41,7 +41,7 @@ const NEWER_LOOK: Duration = Duration::from_millis(2);
 ///     z: i32,
 /// }
 ///
-/// // SAFETY: nothing but Drystone writes this file while it is open.
+/// // SAFETY: only Drystone writes this file while it is open.
 /// let db = unsafe { Database::open("points.dry")? };
 /// db.update(|tx| tx.table_or_create::<Point>("points")?.push(&Point { x: 1, y: 2, z: 3 }))?;
 ///
@@ -80,7 +80,7 @@ impl Database {
     /// Opens a database file, or creates it if there is none.
     ///
     /// # Safety
-    /// While the file is open, in this process or another, nothing but Drystone may write or
+    /// While the file is open, in this process or another, only Drystone may write or
     /// truncate it. Rows are references into the mapped file: bytes that change under a reference
     /// are undefined behaviour, and a file that is truncated ends the process with a signal. A file
     /// that is damaged or hostile *before* it is opened is safe: reading it gives errors.
@@ -126,8 +126,8 @@ impl Database {
         let folder = TemporaryFolder::new();
         let folder =
             folder.map_err(|error| Error::io("cannot make a folder for a temporary database", error))?;
-        // SAFETY: the folder is new, its name is random, and only this user may enter it: nobody
-        // else knows of the file, and it is deleted with its folder when the last handle is gone.
+        // SAFETY: the folder is new, its name is random, and only this user may enter it. So only
+        // Drystone writes the file. It is deleted with its folder when the last handle is dropped.
         let db = unsafe { Database::open(folder.path().join("temporary.dry"))? };
         let _ = db.inner.folder.set(folder);
         Ok(db)
@@ -255,7 +255,7 @@ impl Database {
         let (handles, users) =
             (Arc::strong_count(&self.inner) - 1, Arc::strong_count(&self.inner.shared) - 1);
         if handles + users > 0 {
-            fail!(
+            bail!(
                 Busy,
                 "the database is still used by {handles} other handles and {users} transactions or owned tables of \
                  this process; the last of them closes it"
@@ -288,7 +288,7 @@ impl Database {
     pub fn write(&self) -> Result<WriteTransaction> {
         match self.begin(Wait::Forever)? {
             Some(transaction) => Ok(transaction),
-            None => fail!(Busy, "another transaction is writing"),
+            None => bail!(Busy, "another transaction is writing"),
         }
     }
 
@@ -325,13 +325,13 @@ impl Database {
         let wait = Instant::now().checked_add(timeout).map_or(Wait::Forever, Wait::Until);
         match self.begin(wait)? {
             Some(transaction) => Ok(transaction),
-            None => fail!(Busy, "another transaction was writing for all of {timeout:?}"),
+            None => bail!(Busy, "another transaction was writing for all of {timeout:?}"),
         }
     }
 
     fn begin(&self, wait: Wait) -> Result<Option<WriteTransaction>> {
         if self.read_only {
-            fail!(
+            bail!(
                 ReadOnly,
                 "the database is open read-only; open it without OpenOptions::read_only to write"
             );
@@ -366,7 +366,7 @@ impl Database {
         shared.check_process()?;
         match Turn::take(shared, Wait::Forever)? {
             Some(mut turn) => turn.sync(),
-            None => fail!(Busy, "another process is writing; try again when it has committed"),
+            None => bail!(Busy, "another process is writing; try again when it has committed"),
         }
     }
 
@@ -415,7 +415,7 @@ impl Database {
                 // A reader enters the table, then checks whether its state is still the newest. In
                 // between, a writer may reuse pages of that state, and the reader takes a newer
                 // one. The same can happen if the reader has left since. So an unreadable state, or
-                // one beyond the end of the file, may only mean that nobody holds it.
+                // one beyond the end of the file, may only mean that no reader holds it any more.
                 Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Truncated) => {
                     derive_free_space(&shared.pages, newest.meta(), &[])?;
                 }
@@ -424,7 +424,7 @@ impl Database {
             drop(newest);
             std::thread::sleep(Duration::from_millis(1));
         }
-        fail!(
+        bail!(
             Busy,
             "process {} names state {} in the reader table, and does not hold it yet; ask again. If that goes on, a \
              page of that state is damaged: `check` names it while the state is the newest",

@@ -13,7 +13,7 @@ use super::{Database, Inner};
 use crate::commit::{
     Commits, Durability, LOCK_FILE_BYTES, LOCK_FILE_LIMIT, LOCK_FILE_MAGIC, Meta, Readers, create_meta,
 };
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::page::{FIRST_ADDRESS, Pages};
 use crate::storage::{
     self, Claim, LockFile, MappedFile, NewFile, OsLockFile, PerProcess, Process, Rights, Storage,
@@ -44,7 +44,7 @@ type OpenFiles = HashMap<(u64, u64), Weak<Inner>>;
 ///     .create(false)
 ///     .durability(Durability::Eventual)
 ///     .memory_bytes(64 << 20);
-/// // SAFETY: nothing but Drystone writes this file while it is open.
+/// // SAFETY: only Drystone writes this file while it is open.
 /// let db = unsafe { options.open("points.dry")? };
 /// # Ok::<(), drystone::Error>(())
 /// ```
@@ -87,8 +87,8 @@ impl OpenOptions {
     /// Opens the database for reading only. The lock file is still used, so that writers keep what
     /// is read. If it cannot be created or written, this handle stays at the state of the moment of
     /// opening, and a lock on the file itself keeps writers out. So opening is refused (`Busy`)
-    /// while a writer has the file open. On a file system without locks nobody can open the file
-    /// for writing.
+    /// while a writer has the file open. On a file system without locks the file cannot be
+    /// opened for writing.
     pub fn read_only(mut self, read_only: bool) -> OpenOptions {
         self.read_only = read_only;
         self
@@ -160,7 +160,7 @@ impl OpenOptions {
     /// Opens a database file.
     ///
     /// # Safety
-    /// As for [`Database::open`]: nothing but Drystone writes or truncates the file while it is
+    /// As for [`Database::open`]: only Drystone writes or truncates the file while it is
     /// open.
     ///
     /// # Errors
@@ -199,7 +199,7 @@ impl OpenOptions {
                 && inner.shared.check_process().is_ok()
             {
                 if inner.read_only && !self.read_only {
-                    fail!(
+                    bail!(
                         Usage,
                         "{given:?} is open read-only in this process; close that handle to open it for writing"
                     );
@@ -219,7 +219,7 @@ impl OpenOptions {
                 }
             }
         }
-        fail!(Busy, "{given:?}: the file is made and deleted all the while; try again")
+        bail!(Busy, "{given:?}: the file is made and deleted all the while; try again")
     }
 
     /// Bytes of address space to reserve for a file of this length.
@@ -247,7 +247,7 @@ impl OpenOptions {
         let failed = |error| cannot_make(path, error);
         let new = self.new_file(path).map_err(failed)?;
         let unnamed = new.path_until_kept();
-        // SAFETY: the file has no name, so nothing but this handle writes it.
+        // SAFETY: the file has no name, so only this handle writes it.
         let file = unsafe { MappedFile::open(&unnamed, false, |len| self.reserve(len)) }.map_err(failed)?;
         let pages = Pages::new(Box::new(file));
         let newest = Commits::recover(&pages)?;
@@ -302,14 +302,14 @@ impl OpenOptions {
         };
         match file.claim(lock.as_ref(), !self.read_only) {
             Ok(Claim::Granted) => Ok(lock),
-            Ok(Claim::Writers) => fail!(
+            Ok(Claim::Writers) => bail!(
                 Busy,
                 "cannot use the lock file {lock_path:?} ({why}), and a process that may write has the database open; \
                  give this one the right to write the lock file, or close that one"
             ),
             Ok(refusal) => refused(lock_path, refusal).map(|()| lock),
-            // A file system without locks: nobody can have it open for writing, because that needs
-            // locks.
+            // A file system without locks: no process can have it open for writing, because that
+            // needs locks.
             Err(error) if self.read_only && storage::has_no_locks(&error) => Ok(None),
             Err(error) => Err(no_locks(error)),
         }
@@ -327,7 +327,7 @@ impl OpenOptions {
                     Commits::inspect(file)?;
                     return Ok(lock.reserve(LOCK_FILE_BYTES).map(|()| lock));
                 }
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => fail!(
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => bail!(
                     Usage,
                     "{lock_path:?} is where the lock file of the database belongs, but it is not a lock file: it does not begin \
                      with \"drylock1\"; move it away, or give the database another name"
@@ -351,7 +351,7 @@ impl OpenOptions {
                 _ => {}
             }
         }
-        fail!(Busy, "the lock file {lock_path:?} is made and deleted all the while; try again")
+        bail!(Busy, "the lock file {lock_path:?} is made and deleted all the while; try again")
     }
 
     fn make_lock_file(&self, lock_path: &Path, file: &MappedFile) -> io::Result<()> {
@@ -411,12 +411,12 @@ pub(crate) fn cannot_make(path: &Path, error: io::Error) -> Error {
 /// The error if a new file cannot be created.
 fn refused(lock_path: &Path, claim: Claim) -> Result<()> {
     match claim {
-        Claim::OtherLockFile => fail!(
+        Claim::OtherLockFile => bail!(
             Usage,
             "the file is open with another lock file than {lock_path:?}: by another name (a hard link, or it was renamed), or its \
              lock file was moved or deleted; open it by the same name, or close its users first"
         ),
-        Claim::LoneReaders => fail!(
+        Claim::LoneReaders => bail!(
             Busy,
             "a process that cannot use the lock file reads the database, so it must not be written; close that one first, \
              or give it the right to write {lock_path:?}"

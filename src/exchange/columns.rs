@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::schema::shown;
 use crate::schema::{FieldDef, Schema};
 
@@ -24,7 +24,7 @@ pub(super) fn match_columns(
         if let Some(earlier) = first.insert(*name, at + 1)
             && !ignored
         {
-            fail!(
+            bail!(
                 Input,
                 "{input}: columns {earlier} and {} are both called {:?}; rename one",
                 at + 1,
@@ -38,7 +38,7 @@ pub(super) fn match_columns(
         fields.push(field.map(|field| field as u16));
     }
     if !unknown.is_empty() {
-        fail!(
+        bail!(
             Input,
             "{input}: no field for {}; {listing} has {}, the schema {}; \
              add fields, remove the columns, or have such columns ignored",
@@ -52,7 +52,7 @@ pub(super) fn match_columns(
     };
     let absent: Vec<&str> = schema.fields().iter().filter(is_absent).map(FieldDef::name).collect();
     if !absent.is_empty() {
-        fail!(
+        bail!(
             Input,
             "{input}: no column for {}, which has no default and is not nullable; {listing} has {}",
             list("field", "fields", &absent),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::schema::{FieldDef, Schema, Type};
 
 /// The schema inferred from an input, by `infer` of the format's `Options`. It prints as a list
@@ -76,7 +76,7 @@ impl Inferred {
                 && column.missing > 0
             {
                 let rows = self.rows.map(|rows| format!("{rows} ")).unwrap_or_default();
-                fail!(
+                bail!(
                     Schema,
                     "column {name:?} cannot be part of the key: {} of its {rows}values are missing",
                     column.missing

@@ -45,7 +45,7 @@ pub mod parquet;
 mod tally;
 
 #[cfg(any(feature = "arrow", feature = "csv", feature = "json", feature = "numpy"))]
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 #[cfg(any(feature = "arrow", feature = "csv", feature = "json", feature = "numpy"))]
 use crate::schema::{FieldDef, Schema};
 
@@ -53,7 +53,7 @@ use crate::schema::{FieldDef, Schema};
 #[cfg(any(feature = "arrow", feature = "csv", feature = "json", feature = "numpy"))]
 fn check_whole(schema: &Schema, records: &[u8]) -> Result<()> {
     if !records.len().is_multiple_of(schema.width()) {
-        fail!(Value, "{} bytes are not whole records of {}: {schema}", records.len(), schema.width());
+        bail!(Value, "{} bytes are not whole records of {}: {schema}", records.len(), schema.width());
     }
     Ok(())
 }

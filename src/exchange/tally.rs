@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::few::Few;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::record::{Date, Timestamp, Value};
 use crate::schema::calendar::{parse_date, parse_timestamp};
 use crate::schema::shown;
@@ -20,29 +20,38 @@ pub(super) struct Tally {
     pub(super) quoted_missing: u64,
     pub(super) quoted_longest: usize,
     longest: usize,
-    whole: Seen<Whole>,
-    real: Seen<f64>,
+    whole: Bounds<Whole>,
+    real: Bounds<f64>,
     /// Whether all of `real` print the same as `f32`.
     is_single: bool,
     /// NaN and infinity.
     special: u64,
     bool: u64,
-    date: Seen<i32>,
-    timestamp: Seen<i64>,
+    date: Bounds<i32>,
+    timestamp: Bounds<i64>,
     uuid: u64,
     has_greatest_uuid: bool,
     text: u64,
-    /// The first text that is nothing but text, and its line.
+    /// The first text that is not a value of any other type, and its line.
     example: Option<(Box<str>, u64)>,
     scratch: String,
     /// All texts, if an enumeration may be picked.
     few: Few,
 }
 
+/// The type that was chosen for a column.
+pub(super) struct Choice {
+    pub(super) ty: Type,
+    /// The number of missing values.
+    pub(super) missing: u64,
+    /// What was found, for people.
+    pub(super) reason: String,
+}
+
 /// Count, minimum and maximum.
-struct Seen<T> {
+struct Bounds<T> {
     count: u64,
-    bounds: Option<(T, T)>,
+    range: Option<(T, T)>,
 }
 
 /// A whole number from the lowest `i128` to the highest `u128`. The variants order as the numbers
@@ -110,15 +119,15 @@ impl Tally {
         write_f32(single, &mut self.scratch).is_ok() && self.scratch.parse() == Ok(real)
     }
 
-    /// The narrowest type, the number of missing values, and what was found, for people.
-    pub(super) fn find_type(&self) -> Result<(Type, u64, String)> {
+    /// The narrowest type that holds all values.
+    pub(super) fn find_type(&self) -> Result<Choice> {
         let missing = self.missing + self.quoted_missing;
-        let (ty, missing, found) = match self.narrowest(missing > 0) {
-            Some((ty, found)) => (ty, missing, found),
+        let mut choice = match self.narrowest(missing > 0) {
+            Some((ty, reason)) => Choice { ty, missing, reason },
             None => self.text()?,
         };
-        let missing_too = if missing > 0 { format!("; {missing} missing") } else { String::new() };
-        Ok((ty, missing, found + &missing_too))
+        choice.reason.push_str(&missing_too(choice.missing));
+        Ok(choice)
     }
 
     /// The narrowest type other than text, if there is one.
@@ -127,7 +136,7 @@ impl Tally {
         let all = numbers + self.bool + self.date.count + self.timestamp.count + self.uuid + self.text;
         let is_all = |count: u64| count == all && count > 0;
         if is_all(self.whole.count) {
-            let (least, greatest) = self.whole.bounds?;
+            let (least, greatest) = self.whole.range?;
             Some((
                 narrowest_whole(least, greatest, nullable)?,
                 format!("whole numbers, {least} to {greatest}"),
@@ -137,12 +146,12 @@ impl Tally {
         } else if is_all(self.bool) {
             Some((Type::Bool, "true and false".into()))
         } else if is_all(self.date.count) {
-            let (least, greatest) = self.date.bounds.filter(|(least, _)| !nullable || *least > i32::MIN)?;
+            let (least, greatest) = self.date.range.filter(|(least, _)| !nullable || *least > i32::MIN)?;
             let (least, greatest) = (Date::from_days(least), Date::from_days(greatest));
             Some((Type::Date, format!("dates, {least} to {greatest}")))
         } else if is_all(self.timestamp.count) {
             let (least, greatest) =
-                self.timestamp.bounds.filter(|(least, _)| !nullable || *least > i64::MIN)?;
+                self.timestamp.range.filter(|(least, _)| !nullable || *least > i64::MIN)?;
             let (least, greatest) = (Timestamp::from_micros(least), Timestamp::from_micros(greatest));
             Some((Type::Timestamp, format!("timestamps, {least} to {greatest}")))
         } else if is_all(self.uuid) && !(nullable && self.has_greatest_uuid) {
@@ -154,7 +163,7 @@ impl Tally {
 
     fn narrowest_real(&self) -> Option<(Type, String)> {
         // Whole numbers among them must be exact as well.
-        let whole = self.whole.bounds.map_or(0, |(least, greatest)| least.size().max(greatest.size()));
+        let whole = self.whole.range.map_or(0, |(least, greatest)| least.size().max(greatest.size()));
         let ty = if whole <= 1 << f32::MANTISSA_DIGITS && (self.is_single || self.real.count == 0) {
             Type::F32
         } else if whole <= 1 << f64::MANTISSA_DIGITS {
@@ -162,8 +171,8 @@ impl Tally {
         } else {
             return None;
         };
-        let whole = self.whole.bounds.map(|(least, greatest)| (least.as_f64(), greatest.as_f64()));
-        let bounds = [self.real.bounds, whole].into_iter().flatten();
+        let whole = self.whole.range.map(|(least, greatest)| (least.as_f64(), greatest.as_f64()));
+        let bounds = [self.real.range, whole].into_iter().flatten();
         let (least, greatest) = bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
         let (least, greatest) = (Value::F64(least), Value::F64(greatest));
         let digits = if ty == Type::F32 { ", few digits each" } else { "" };
@@ -171,39 +180,44 @@ impl Tally {
         Some((ty, format!("numbers, {least} to {greatest}{digits}{special}")))
     }
 
-    fn text(&self) -> Result<(Type, u64, String)> {
+    fn text(&self) -> Result<Choice> {
         let longest = self.longest.max(self.quoted_longest);
         let Ok(length) = u16::try_from(longest.max(1)) else {
-            fail!(Input, "a text of {longest} bytes; a field has at most {}", u16::MAX);
+            bail!(Input, "a text of {longest} bytes; a field has at most {}", u16::MAX);
         };
-        let found = match &self.example {
+        let reason = match &self.example {
             Some((text, line)) => format!("text, such as {:?} on line {line}", shown(text)),
             None if self.longest > 0 => "text, as no one type holds everything".into(),
             None if self.quoted_missing > 0 => "text that is empty or in quotes".into(),
             None => "no values".into(),
         };
-        // A text that only its quotes tell from a missing value is not a name.
+        // A text that differs from a missing value by its quotes alone is not a name.
         if self.quoted_missing == 0
             && let Some(names) = self.few.names(self.missing > 0)
         {
-            let found =
+            let reason =
                 format!("{} different texts, such as {:?}", names.len(), names.get(0).unwrap_or_default());
-            return Ok((Type::Enum(names), self.missing, found));
+            return Ok(Choice { ty: Type::Enum(names), missing: self.missing, reason });
         }
-        Ok((Type::Str(length), self.missing, found))
+        Ok(Choice { ty: Type::Str(length), missing: self.missing, reason })
     }
 }
 
-impl<T> Default for Seen<T> {
-    fn default() -> Seen<T> {
-        Seen { count: 0, bounds: None }
+/// The number of missing values as the end of a reason.
+pub(super) fn missing_too(missing: u64) -> String {
+    if missing > 0 { format!("; {missing} missing") } else { String::new() }
+}
+
+impl<T> Default for Bounds<T> {
+    fn default() -> Bounds<T> {
+        Bounds { count: 0, range: None }
     }
 }
 
-impl<T: Copy + PartialOrd> Seen<T> {
+impl<T: Copy + PartialOrd> Bounds<T> {
     fn add(&mut self, value: T) {
         self.count += 1;
-        self.bounds = Some(match self.bounds {
+        self.range = Some(match self.range {
             None => (value, value),
             Some((least, greatest)) => {
                 (if value < least { value } else { least }, if value > greatest { value } else { greatest })

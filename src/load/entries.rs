@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::options::LoadOptions;
 use super::sort::{Sorted, Sorter};
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::page::TreeRoot;
 use crate::tree::{Expected, KeyShape, Layout, Probe, Slices, TreeBuilder, TreeWriter, with_probe};
 
@@ -98,7 +98,7 @@ impl<'x> EntryMerge<'x> {
             match (what == EntryChange::Added as u64, is_there) {
                 (true, false) => self.write(entry)?,
                 (false, true) => self.slice = &self.slice[width..],
-                _ => fail!(Corrupt, "an index does not hold what its table does; the file is damaged"),
+                _ => bail!(Corrupt, "an index does not hold what its table does; the file is damaged"),
             }
         }
         if !self.slice.is_empty() {

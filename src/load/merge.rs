@@ -13,7 +13,7 @@ use crate::tree::{Expected, Probe, Slices, TreeBuilder, TreeWriter, lower_bound}
 /// The words of the error for two records with the same key.
 #[derive(Clone, Copy)]
 pub(crate) struct DuplicateWords<'x> {
-    /// The key of a record as a person writes it.
+    /// The key of a record as text for a message.
     pub(crate) describe_key: &'x dyn Fn(&[u8]) -> String,
     /// What can be done about it.
     pub(crate) way_out: &'x str,
@@ -32,11 +32,11 @@ pub(super) enum Pushed {
 pub(super) enum Origin {
     /// The table had it before the load.
     InTable,
-    /// From the source, at this place.
+    /// The source, at this place.
     Place(u64),
-    /// From the source: row n of the tree is the record at place n + this.
+    /// The source: row n of the tree is the record at place n + this.
     Shift(u64),
-    /// From the table or the source; it is not known which.
+    /// The table or the source; it is not known which.
     Before,
 }
 

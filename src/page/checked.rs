@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::{FIRST_ADDRESS, Link, PAGE_BYTES, checksum, page_of};
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::storage::{Storage, Window, or_bug};
 
 /// The storage, and which of its nodes were verified since it was opened.
@@ -149,7 +149,7 @@ impl<'a> PageView<'a> {
 
     #[cold]
     fn outside<T>(&self, link: Link, len: usize) -> Result<T> {
-        fail!(
+        bail!(
             Corrupt,
             "a link points at {len} bytes at {}, outside the {} bytes of data; the file is damaged",
             link.address,

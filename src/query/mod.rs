@@ -85,13 +85,13 @@ use std::fmt::{self, Write as _};
 pub use ask::aggregate::{Aggregate, count, count_distinct, count_of, first, last, max, mean, min, sum};
 pub use ask::column::{Column, at, col};
 pub use ask::expr::{Expr, Step, floor};
-pub use ask::order::Order;
+pub use ask::order_by::Order;
 pub use ask::predicate::{Operand, Predicate};
 pub use run::rows::{QueryRows, QueryRowsIter};
 pub use stream::QueryStream;
 pub use text::{parse_aggregates, parse_exprs, parse_orders};
 
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::record::Value;
 use crate::schema::Schema;
 use crate::table::{Reader, RowKind, Table};
@@ -472,7 +472,7 @@ impl<'t> Query<'t> {
         let Job { reader, plan, shape, limit, .. } = job;
         match shape {
             Shape::Rows(projection) => Ok(QueryStream::of_scan(Stream::new(reader, plan, projection, limit))),
-            Shape::Aggregates(_) => fail!(Usage, "a query with groups or aggregates cannot be streamed"),
+            Shape::Aggregates(_) => bail!(Usage, "a query with groups or aggregates cannot be streamed"),
         }
     }
 
@@ -526,7 +526,7 @@ impl<'t> Query<'t> {
     /// As for [`run`](Query::run); `Query` if there are groups or other aggregates.
     pub fn value(&self, aggregate: Aggregate) -> Result<Value<'static>> {
         if !self.group_by.is_empty() || !self.aggregates.is_empty() || self.distinct {
-            fail!(Query, "{aggregate}: one value needs a query without groups and other aggregates; use run");
+            bail!(Query, "{aggregate}: one value needs a query without groups and other aggregates; use run");
         }
         let query = Query {
             select: Vec::new(),
@@ -613,7 +613,7 @@ impl<'t> Query<'t> {
         let computes = !self.group_by.is_empty() || !self.aggregates.is_empty();
         let (shape, order) = if computes || self.distinct {
             if computes && (self.distinct || !self.select.is_empty()) {
-                fail!(
+                bail!(
                     Query,
                     "a query with groups returns the grouping fields and the aggregates; remove select and distinct"
                 );

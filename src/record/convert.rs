@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Value;
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::schema::shown;
 use crate::schema::{FieldDef, Type};
 
@@ -31,7 +31,7 @@ impl FieldDef {
     pub(crate) fn convert(&self, stored: &[u8], to: &FieldDef, out: &mut [u8]) -> Result<()> {
         if self.is_null(stored) {
             let Some(null) = to.null() else {
-                fail!(
+                bail!(
                     Value,
                     "field {:?}: it is null, and {} has no null; give it a value first, or keep the field nullable",
                     self.name(),
@@ -45,14 +45,15 @@ impl FieldDef {
         let value = self.load(stored)?;
         let into = |error: Error| Error::new(ErrorKind::Value, error.to_string());
         self.store_as(&value, to, out)?;
-        // Floats round, and texts can be written in more than one way. What comes back tells.
+        // Floats round, and texts can be written in more than one way. So convert the new value
+        // back and compare.
         let new = to.load(out).map_err(into)?;
         let mut back = vec![0; self.width()];
         let came_back = to.store_as(&new, self, &mut back).is_ok()
             && (back == stored || self.load(&back).is_ok_and(|back| same(&value, &back)));
         if !came_back {
             let (value, new) = (value.to_string(), new.to_string());
-            fail!(
+            bail!(
                 Value,
                 "field {:?}: {} is not kept exactly by {}: it would become {}",
                 self.name(),

@@ -10,7 +10,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::field_type::{NullValue, sealed as field_type};
 use super::{FieldType, Nullable, Value};
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::schema::shown;
 use crate::schema::text::write_bytes;
 use crate::schema::{EnumNames, Type};
@@ -106,7 +106,7 @@ pub trait Enumeration: Copy + Send + Sync + 'static {
         let found = Self::NAMES.iter().position(|there| *there == name);
         match found.and_then(|position| Self::from_ordinal(position as u16)) {
             Some(value) => Ok(value),
-            None => fail!(
+            None => bail!(
                 Value,
                 "{:?} is not a valid value of the enumeration: {}",
                 shown(name),
@@ -379,7 +379,7 @@ impl<E: Enumeration> From<Enumerated<E::Repr, PhantomData<E>>> for Value<'_> {
 impl<E: Enumeration> TryFrom<Value<'_>> for Enumerated<E::Repr, PhantomData<E>> {
     type Error = Error;
 
-    /// From the name.
+    /// Converts from the name.
     fn try_from(value: Value<'_>) -> Result<Self> {
         enum_of_value(&value).map(Self::new)
     }

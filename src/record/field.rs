@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use bytemuck::{bytes_of, pod_read_unaligned};
 
 use super::FieldType;
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::schema::{FieldDef, Schema};
 
 /// How a field is named in a call: by its name, its position, or a [`Field`] handle.
@@ -51,7 +51,7 @@ impl IntoField for usize {
     fn position(self, schema: &Schema) -> Result<usize> {
         let fields = schema.fields().len();
         if self >= fields {
-            fail!(FieldNotFound, "no field at position {self}; there are {fields}, counted from 0");
+            bail!(FieldNotFound, "no field at position {self}; there are {fields}, counted from 0");
         }
         Ok(self)
     }
@@ -98,7 +98,7 @@ pub struct Field<T> {
     offset: u16,
     /// The width of the rows that this belongs to.
     row_width: u16,
-    /// Of the schema that made this.
+    /// The fingerprint of the schema that made this.
     fingerprint: u32,
     ty: PhantomData<fn() -> T>,
 }
@@ -249,7 +249,7 @@ fn other_type<T: FieldType>(field: &FieldDef) -> Error {
 pub(super) fn at_offset<T: FieldType>(row: &[u8], offset: usize) -> Result<T> {
     match offset.checked_add(size_of::<T>()).and_then(|end| row.get(offset..end)) {
         Some(stored) => Ok(pod_read_unaligned(stored)),
-        None => fail!(
+        None => bail!(
             OutOfRange,
             "{} takes {} bytes, and from offset {offset} a row of {} bytes does not have them",
             T::TYPE,

@@ -7,7 +7,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::field_type::{FieldType, NullValue, sealed};
 use super::{Bool, Date, Text, Timestamp, Uuid};
-use crate::error::{Error, Result, fail};
+use crate::error::{Error, Result, bail};
 use crate::schema::Type;
 
 /// A `T` or null, as wide as a `T`: one value of `T` is reserved to mean null.
@@ -50,7 +50,7 @@ impl<T: NullValue> Nullable<T> {
     #[inline]
     pub fn new(value: T) -> Result<Nullable<T>> {
         if value.is_reserved() {
-            fail!(Value, "this value of {} is reserved for null; it cannot be stored as data", T::TYPE);
+            bail!(Value, "this value of {} is reserved for null; it cannot be stored as data", T::TYPE);
         }
         Ok(Nullable(value))
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::field::at_offset;
 use super::{Field, FieldType, IntoField, Record, Row, Value, Values};
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::schema::{FieldDef, Schema};
 
 /// A record whose schema is known at run time, which owns its bytes and can be changed. [`Row`] is
@@ -86,7 +86,7 @@ impl RowBuf {
         let mut given = 0;
         for value in values {
             if given == schema.fields().len() {
-                fail!(Value, "more values than the {given} fields of ({schema})");
+                bail!(Value, "more values than the {given} fields of ({schema})");
             }
             row.set(given, value)?;
             given += 1;
@@ -119,7 +119,7 @@ impl RowBuf {
         for (field, value) in values {
             let at = field.position(schema)?;
             if std::mem::replace(&mut given[at], true) {
-                fail!(Value, "field {:?} is given twice", schema.fields()[at].name());
+                bail!(Value, "field {:?} is given twice", schema.fields()[at].name());
             }
             row.set(at, value)?;
         }
@@ -459,7 +459,7 @@ pub(super) fn check_given(schema: &Schema, given: &[bool]) -> Result<()> {
 fn check_missing<'f>(fields: impl IntoIterator<Item = &'f FieldDef>) -> Result<()> {
     match fields.into_iter().find(|field| field.default().is_none() && !field.is_nullable()) {
         None => Ok(()),
-        Some(field) => fail!(
+        Some(field) => bail!(
             Value,
             "field {:?}: no value is given, and it has no default; give one, or a default in the schema",
             field.name()

@@ -9,7 +9,7 @@ use serde::ser::{self, Serialize, SerializeMap, SerializeSeq, Serializer};
 use super::{Row, RowBuf, Value};
 use crate::schema::{FieldDef, Number, Schema, Type};
 
-/// As a map from names to values.
+/// Serializes as a map from names to values.
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.len()))?;
@@ -20,7 +20,7 @@ impl Serialize for Row<'_> {
     }
 }
 
-/// As a map from names to values.
+/// Serializes as a map from names to values.
 impl Serialize for RowBuf {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.as_row().serialize(serializer)
@@ -216,7 +216,7 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
         self.store(&number.into())
     }
 
-    /// What is written as text is read as text.
+    /// Types that are written as text are parsed from text.
     fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
         self.field.parse_text(text, self.stored).map_err(E::custom)
     }

@@ -7,7 +7,7 @@ use super::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::shown;
 use crate::schema::text::{check_str, decode_bool, decode_name, decode_str, encode_name, range};
-use crate::schema::{FieldDef, Number, SchemaBuilder, Type};
+use crate::schema::{FieldDef, Number, SchemaBuilder, Type, for_number};
 
 /// Why a value does not fit.
 enum Misfit {
@@ -187,20 +187,12 @@ fn encode_array(number: Number, length: usize, elements: &[Value<'_>], out: &mut
 }
 
 fn encode_number(number: Number, value: &Value<'_>, out: &mut [u8]) -> Result<(), Misfit> {
-    match number {
-        Number::U8 => put(whole::<u8>(value)?, out),
-        Number::U16 => put(whole::<u16>(value)?, out),
-        Number::U32 => put(whole::<u32>(value)?, out),
-        Number::U64 => put(whole::<u64>(value)?, out),
-        Number::U128 => put(whole::<u128>(value)?, out),
-        Number::I8 => put(whole::<i8>(value)?, out),
-        Number::I16 => put(whole::<i16>(value)?, out),
-        Number::I32 => put(whole::<i32>(value)?, out),
-        Number::I64 => put(whole::<i64>(value)?, out),
-        Number::I128 => put(whole::<i128>(value)?, out),
-        Number::F32 => put(single(value)?, out),
-        Number::F64 => put(double(value)?, out),
-    }
+    for_number!(
+        number,
+        T => put(whole::<T>(value)?, out),
+        f32 => put(single(value)?, out),
+        f64 => put(double(value)?, out)
+    )
 }
 
 fn whole<T: TryFrom<u128> + TryFrom<i128>>(value: &Value<'_>) -> Result<T, Misfit> {
@@ -276,18 +268,10 @@ fn decode<'a>(ty: &'a Type, stored: &'a [u8]) -> Result<Value<'a>, &'static str>
 }
 
 fn decode_number(number: Number, stored: &[u8]) -> Value<'static> {
-    match number {
-        Number::U8 => pod_read_unaligned::<u8>(stored).into(),
-        Number::U16 => pod_read_unaligned::<u16>(stored).into(),
-        Number::U32 => pod_read_unaligned::<u32>(stored).into(),
-        Number::U64 => pod_read_unaligned::<u64>(stored).into(),
-        Number::U128 => pod_read_unaligned::<u128>(stored).into(),
-        Number::I8 => pod_read_unaligned::<i8>(stored).into(),
-        Number::I16 => pod_read_unaligned::<i16>(stored).into(),
-        Number::I32 => pod_read_unaligned::<i32>(stored).into(),
-        Number::I64 => pod_read_unaligned::<i64>(stored).into(),
-        Number::I128 => pod_read_unaligned::<i128>(stored).into(),
-        Number::F32 => pod_read_unaligned::<f32>(stored).into(),
-        Number::F64 => pod_read_unaligned::<f64>(stored).into(),
-    }
+    for_number!(
+        number,
+        T => pod_read_unaligned::<T>(stored).into(),
+        f32 => pod_read_unaligned::<f32>(stored).into(),
+        f64 => pod_read_unaligned::<f64>(stored).into()
+    )
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::schema::calendar::{self, DAY_MICROS};
 use crate::schema::shown;
 
@@ -119,7 +119,7 @@ impl Date {
         let days = calendar::days_from_ymd(year.into(), month, day).and_then(|days| i32::try_from(days).ok());
         match days {
             Some(days) => Ok(Date(days)),
-            None => fail!(Value, "year {year}, month {month}, day {day}: there is no such date"),
+            None => bail!(Value, "year {year}, month {month}, day {day}: there is no such date"),
         }
     }
 
@@ -156,7 +156,7 @@ impl Timestamp {
     pub fn from_secs(secs: i64) -> Result<Timestamp> {
         match secs.checked_mul(1_000_000) {
             Some(micros) => Ok(Timestamp(micros)),
-            None => fail!(Value, "{secs} s from 1970 are out of the range of timestamps"),
+            None => bail!(Value, "{secs} s from 1970 are out of the range of timestamps"),
         }
     }
 
@@ -174,7 +174,7 @@ impl Timestamp {
     pub fn from_millis(millis: i64) -> Result<Timestamp> {
         match millis.checked_mul(1000) {
             Some(micros) => Ok(Timestamp(micros)),
-            None => fail!(Value, "{millis} ms from 1970 are out of the range of timestamps"),
+            None => bail!(Value, "{millis} ms from 1970 are out of the range of timestamps"),
         }
     }
 
@@ -318,7 +318,7 @@ impl Timestamp {
     pub fn from_date(date: Date) -> Result<Timestamp> {
         match i64::from(date.0).checked_mul(DAY_MICROS) {
             Some(micros) => Ok(Timestamp(micros)),
-            None => fail!(Value, "{date} is out of the range of timestamps"),
+            None => bail!(Value, "{date} is out of the range of timestamps"),
         }
     }
 
@@ -434,7 +434,7 @@ impl TryFrom<SystemTime> for Timestamp {
         };
         match i64::try_from(nanos.div_euclid(1000)) {
             Ok(micros) => Ok(Timestamp(micros)),
-            Err(_) => fail!(Value, "a system time {nanos} ns from 1970 is out of the range of timestamps"),
+            Err(_) => bail!(Value, "a system time {nanos} ns from 1970 is out of the range of timestamps"),
         }
     }
 }
@@ -461,7 +461,7 @@ impl FromStr for Date {
     fn from_str(text: &str) -> Result<Date> {
         match calendar::parse_date(text) {
             Ok(days) => Ok(Date(days)),
-            Err(reason) => fail!(Value, "{:?} is not a valid date: {reason}", shown(text)),
+            Err(reason) => bail!(Value, "{:?} is not a valid date: {reason}", shown(text)),
         }
     }
 }
@@ -472,7 +472,7 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Timestamp> {
         match calendar::parse_timestamp(text) {
             Ok(micros) => Ok(Timestamp(micros)),
-            Err(reason) => fail!(Value, "{:?} is not a valid timestamp: {reason}", shown(text)),
+            Err(reason) => bail!(Value, "{:?} is not a valid timestamp: {reason}", shown(text)),
         }
     }
 }

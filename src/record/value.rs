@@ -352,7 +352,7 @@ impl PartialEq<u8> for Value<'_> {
     }
 }
 
-/// From a type, its variant; back again, or an error.
+/// Conversions from a type into its variant, and from a value into the type or an error.
 macro_rules! variant {
     ($($rust:ty, $variant:ident, $name:literal;)*) => {$(
         impl TryFrom<Value<'_>> for $rust {
@@ -374,7 +374,7 @@ variant! {
 impl TryFrom<Value<'_>> for f64 {
     type Error = Error;
 
-    /// Of floats only: a whole number is to be taken as one first.
+    /// Converts floats only. Convert a whole number to an integer type first.
     fn try_from(value: Value<'_>) -> Result<f64> {
         match value {
             Value::F32(number) => Ok(number.into()),
@@ -409,7 +409,7 @@ impl<const N: usize> TryFrom<Value<'_>> for Text<N> {
     }
 }
 
-/// From a type into its variant.
+/// A conversion from a type into its variant.
 macro_rules! into_variant {
     ($([$($generics:tt)*] $rust:ty, $value:ident => $made:expr;)*) => {$(
         impl<'a, $($generics)*> From<$rust> for Value<'a> {
@@ -440,8 +440,8 @@ into_variant! {
 }
 
 impl<const N: usize> From<Text<N>> for Value<'_> {
-    /// What is not UTF-8, which only a hostile file can hold, becomes bytes, and no text field
-    /// takes those.
+    /// Text that is not UTF-8 becomes `Bytes`, which no text field takes. Only a hostile file can
+    /// hold such text.
     fn from(text: Text<N>) -> Self {
         match text.to_str() {
             Ok(text) => Value::Text(text.to_owned().into()),

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 
 use super::EnumNames;
 use super::types::Type;
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::limits::{NAME_BYTES, ROW_BYTES};
 use crate::order::Scalar;
 
@@ -149,7 +149,7 @@ impl FieldDef {
             other => other,
         };
         match problem(name, &ty, nullable, key) {
-            Some(problem) => fail!(Schema, "field {name:?}: {problem}"),
+            Some(problem) => bail!(Schema, "field {name:?}: {problem}"),
             None => Ok(FieldDef {
                 name: name.into(),
                 key,
@@ -166,7 +166,7 @@ impl FieldDef {
         if let Some(stored) = &stored
             && let Err(error) = self.check(stored)
         {
-            fail!(Value, "the default of {error}");
+            bail!(Value, "the default of {error}");
         }
         self.default = stored.map(Into::into);
         Ok(self)
@@ -176,7 +176,7 @@ impl FieldDef {
     pub(super) fn append_names<S: AsRef<str>>(&self, more: impl IntoIterator<Item = S>) -> Result<FieldDef> {
         let place = |error: Error| error.within(format!("field {:?}", self.name));
         let Some(names) = self.names() else {
-            fail!(Schema, "field {:?} is of type {}; only enumerations have names", self.name, self.ty)
+            bail!(Schema, "field {:?} is of type {}; only enumerations have names", self.name, self.ty)
         };
         let longer = names.append(more).map_err(place)?;
         let field = FieldDef::of(&self.name, Type::Enum(longer), self.is_nullable(), self.key)?;

@@ -21,6 +21,7 @@ pub(crate) use messages::shown;
 pub use names::EnumNames;
 pub(crate) use names::NameList;
 pub use schema::Schema;
+pub(crate) use types::for_number;
 pub use types::{Number, Type};
 
 #[cfg(target_endian = "big")]

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::messages::{nearest, shown};
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::limits::NAME_BYTES;
 
 /// The most names of an enumeration.
@@ -38,7 +38,7 @@ pub struct EnumNames {
 
 #[derive(Clone)]
 enum Names {
-    /// Of a Rust enum. They are checked when they become part of a field.
+    /// The names of a Rust enum. They are checked when they become part of a field.
     Fixed(&'static [&'static str]),
     Listed(Arc<Listed>),
 }
@@ -199,10 +199,10 @@ impl NameList {
     /// Adds a name behind the others.
     pub(crate) fn push(&mut self, name: &str) -> Result<()> {
         if let Some(problem) = problem(name) {
-            fail!(Schema, "{:?} cannot be a name of an enumeration: {problem}", shown(name));
+            bail!(Schema, "{:?} cannot be a name of an enumeration: {problem}", shown(name));
         }
         if self.ends.len() == NAMES {
-            fail!(Schema, "an enumeration has at most 65,536 names; use str[N], or a table of the names");
+            bail!(Schema, "an enumeration has at most 65,536 names; use str[N], or a table of the names");
         }
         self.text.push_str(name);
         self.ends.push(self.text.len() as u32);
@@ -217,7 +217,7 @@ impl NameList {
     pub(crate) fn finish(self) -> Result<EnumNames> {
         let count = self.ends.len();
         if count == 0 {
-            fail!(Schema, "an enumeration needs at least one name, such as enum[buy, sell]");
+            bail!(Schema, "an enumeration needs at least one name, such as enum[buy, sell]");
         }
         let mut listed = Listed {
             text: self.text.into(),
@@ -228,7 +228,7 @@ impl NameList {
         let of = |at: &u16| listed.get(usize::from(*at)).unwrap_or_default();
         by_name.sort_unstable_by_key(of);
         if let Some(twice) = by_name.windows(2).find(|pair| of(&pair[0]) == of(&pair[1])) {
-            fail!(Schema, "{:?} is in the enumeration twice; its names must all be different", of(&twice[0]));
+            bail!(Schema, "{:?} is in the enumeration twice; its names must all be different", of(&twice[0]));
         }
         listed.by_name = by_name;
         Ok(EnumNames { count, names: Names::Listed(Arc::new(listed)) })

@@ -10,9 +10,10 @@ use super::messages::{nearest, shown};
 use super::names::NameList;
 use super::schema::{self, Schema};
 use super::types::Type;
-use super::words::{is_identifier, is_word, write_quoted, write_word};
+use super::words::{write_quoted, write_word};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{FIELDS, ROW_BYTES};
+use crate::text_cursor::{TextCursor, is_identifier};
 
 /// Reads a whole schema.
 fn parse_schema(text: &str) -> Result<Schema> {
@@ -22,17 +23,17 @@ fn parse_schema(text: &str) -> Result<Schema> {
     let mut width = 0;
     // Beyond the limits reading stops, so that a long text does not cost more memory than a record
     // could have.
-    while !parser.at_end() && fields.len() <= FIELDS && width <= ROW_BYTES {
-        starts.push(parser.at);
+    while !parser.cursor.is_at_end() && fields.len() <= FIELDS && width <= ROW_BYTES {
+        starts.push(parser.at());
         let field = parser.field()?;
         width += field.width();
         fields.push(field);
-        if !parser.eat(',') && !parser.at_end() {
+        if !parser.eat(',') && !parser.cursor.is_at_end() {
             return Err(parser.expected("a comma, or the end"));
         }
     }
     match schema::problem(&fields) {
-        Some((None, problem)) => Err(parser.error(parser.at, &problem)),
+        Some((None, problem)) => Err(parser.error(parser.at(), &problem)),
         Some((Some(blamed), problem)) => Err(parser.error(starts[blamed], &problem)),
         None => Schema::new(fields),
     }
@@ -40,26 +41,24 @@ fn parse_schema(text: &str) -> Result<Schema> {
 
 /// A reader of the text form.
 pub(super) struct Parser<'t> {
-    text: &'t str,
-    /// Where the next token begins, in bytes: white space and comments are skipped right after each
-    /// token.
-    at: usize,
+    /// Where the next token begins: white space and comments are skipped right after each token.
+    cursor: TextCursor<'t>,
 }
 
 impl<'t> Parser<'t> {
     pub(super) fn new(text: &'t str) -> Parser<'t> {
-        let mut parser = Parser { text, at: 0 };
+        let mut parser = Parser { cursor: TextCursor::new(text) };
         parser.skip_blank();
         parser
     }
 
     fn field(&mut self) -> Result<FieldDef> {
-        let start = self.at;
+        let start = self.at();
         let name = self.name()?;
         if !self.eat(':') {
             return Err(self.expected(&format!("a colon and a type after the name {name:?}")));
         }
-        let type_at = self.at;
+        let type_at = self.at();
         let ty = self.ty()?;
         let nullable = self.eat('?');
         let key = self.word() == "key";
@@ -90,7 +89,7 @@ impl<'t> Parser<'t> {
 
     /// A type without the question mark.
     pub(super) fn ty(&mut self) -> Result<Type> {
-        let start = self.at;
+        let start = self.at();
         let word = self.word();
         if word == "enum" {
             return self.enumeration();
@@ -121,14 +120,14 @@ impl<'t> Parser<'t> {
 
     /// The names of an enumeration, in brackets.
     fn enumeration(&mut self) -> Result<Type> {
-        let start = self.at;
+        let start = self.at();
         self.skip("enum".len());
         if !self.eat('[') {
             return Err(self.error(start, "enum needs its names, such as enum[buy, sell]"));
         }
         let mut names = NameList::default();
         while !self.eat(']') {
-            let at = self.at;
+            let at = self.at();
             let name = if self.rest().starts_with('"') {
                 self.quoted()?
             } else {
@@ -167,7 +166,7 @@ impl<'t> Parser<'t> {
     /// The literal after the equals sign. What is in quotes is the text of a value; the bare word
     /// null is null.
     fn default(&mut self, field: FieldDef) -> Result<FieldDef> {
-        let start = self.at;
+        let start = self.at();
         let is_text = matches!(field.ty(), Type::Str(_));
         let literal = if self.rest().starts_with('"') {
             self.quoted()?
@@ -203,7 +202,7 @@ impl<'t> Parser<'t> {
             rest.find(|c: char| c.is_whitespace() || matches!(c, ',' | '#')).or(Some(rest.len()))
         };
         match length {
-            None => Err(self.error(self.at, "the closing bracket of this array is missing")),
+            None => Err(self.error(self.at(), "the closing bracket of this array is missing")),
             Some(0) => Err(self.expected("a default, such as 0 or null")),
             Some(length) => {
                 self.skip(length);
@@ -214,61 +213,50 @@ impl<'t> Parser<'t> {
 
     /// Text in quotes, in which a doubled quote is one.
     fn quoted(&mut self) -> Result<String> {
-        let mut text = String::new();
-        let mut chars = self.rest().char_indices().skip(1).peekable();
-        while let Some((at, c)) = chars.next() {
-            if c != '"' {
-                text.push(c);
-            } else if chars.next_if(|(_, next)| *next == '"').is_some() {
-                text.push('"');
-            } else {
-                self.skip(at + 1);
-                return Ok(text);
+        match self.cursor.quoted() {
+            Some(text) => {
+                self.skip_blank();
+                Ok(text)
             }
+            None => Err(self.error(self.at(), "the closing quote of this text is missing")),
         }
-        Err(self.error(self.at, "the closing quote of this text is missing"))
     }
 
     /// An error unless all has been read.
     pub(super) fn end(&self) -> Result<()> {
-        if self.at_end() { Ok(()) } else { Err(self.expected("the end")) }
+        if self.cursor.is_at_end() { Ok(()) } else { Err(self.expected("the end")) }
     }
 
-    fn at_end(&self) -> bool {
-        self.rest().is_empty()
+    fn at(&self) -> usize {
+        self.cursor.at()
     }
 
     fn rest(&self) -> &'t str {
-        &self.text[self.at..]
+        self.cursor.rest()
     }
 
-    /// The letters, digits and underscores that come next, maybe none.
     fn word(&self) -> &'t str {
-        let rest = self.rest();
-        &rest[..rest.find(|c: char| !is_word(c)).unwrap_or(rest.len())]
+        self.cursor.peek_word()
     }
 
     fn eat(&mut self, wanted: char) -> bool {
-        let found = self.rest().starts_with(wanted);
+        let found = self.cursor.eat(wanted);
         if found {
-            self.skip(wanted.len_utf8());
+            self.skip_blank();
         }
         found
     }
 
     fn skip(&mut self, bytes: usize) {
-        self.at += bytes;
+        self.cursor.skip(bytes);
         self.skip_blank();
     }
 
     fn skip_blank(&mut self) {
-        loop {
-            let rest = self.rest().trim_start();
-            self.at = self.text.len() - rest.len();
-            if !rest.starts_with('#') {
-                return;
-            }
-            self.at += rest.find('\n').unwrap_or(rest.len());
+        self.cursor.take_while(char::is_whitespace);
+        while self.cursor.peek() == Some('#') {
+            self.cursor.take_while(|c| c != '\n');
+            self.cursor.take_while(char::is_whitespace);
         }
     }
 
@@ -284,11 +272,11 @@ impl<'t> Parser<'t> {
         };
         let meant = meant.map(|meant: String| format!("; did you mean {meant}?")).unwrap_or_default();
         let expected = "a type (bool, u8 to u128, i8 to i128, f32, f64, str[N], bytes[N], date, timestamp, uuid, enum[names])";
-        self.error(self.at, &format!("expected {expected}, found {}{meant}", self.found()))
+        self.error(self.at(), &format!("expected {expected}, found {}{meant}", self.found()))
     }
 
     fn expected(&self, what: &str) -> Error {
-        self.error(self.at, &format!("expected {what}, found {}", self.found()))
+        self.error(self.at(), &format!("expected {what}, found {}", self.found()))
     }
 
     /// What stands here, for a message.
@@ -301,15 +289,7 @@ impl<'t> Parser<'t> {
     }
 
     fn error(&self, at: usize, problem: &str) -> Error {
-        let before = &self.text[..at];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let column = before[line_start..].chars().count() + 1;
-        let line = if self.text.contains('\n') {
-            format!("line {}, ", before.matches('\n').count() + 1)
-        } else {
-            String::new()
-        };
-        Error::new(ErrorKind::Schema, format!("{line}column {column}: {problem}"))
+        self.cursor.error_at(at, ErrorKind::Schema, problem)
     }
 }
 

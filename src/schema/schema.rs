@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::field::FieldDef;
 use super::messages::{nearest, shown};
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::limits::{FIELDS, KEY_BYTES, ROW_BYTES};
 
 /// The layout of a record: its fields in order, packed without padding. Cheap to clone.
@@ -74,8 +74,8 @@ impl Schema {
     /// if a key field comes after another field, or if a record or a key has too many bytes.
     pub fn new(fields: Vec<FieldDef>) -> Result<Schema> {
         match problem(&fields) {
-            Some((Some(at), problem)) => fail!(Schema, "field {:?}: {problem}", fields[at].name()),
-            Some((None, problem)) => fail!(Schema, "{problem}"),
+            Some((Some(at), problem)) => bail!(Schema, "field {:?}: {problem}", fields[at].name()),
+            Some((None, problem)) => bail!(Schema, "{problem}"),
             None => Ok(Schema(Arc::new(lay_out(fields)))),
         }
     }
@@ -95,7 +95,7 @@ impl Schema {
     /// [`Schema`](ErrorKind::Schema) if the field is a key field, or as for [`new`](Schema::new).
     pub fn append(&self, field: FieldDef) -> Result<Schema> {
         if field.is_key() {
-            fail!(
+            bail!(
                 Schema,
                 "field {:?}: a field that is appended cannot be part of the key; rewrite the table",
                 field.name()
@@ -242,7 +242,7 @@ impl Schema {
     /// An error unless a row of this schema has this many bytes.
     pub(crate) fn check_width(&self, bytes: usize) -> Result<()> {
         if bytes != self.width() {
-            fail!(Value, "a row of {bytes} bytes for a schema of {}: {self}", self.width());
+            bail!(Value, "a row of {bytes} bytes for a schema of {}: {self}", self.width());
         }
         Ok(())
     }
@@ -250,7 +250,7 @@ impl Schema {
     /// An error unless the two are equal; it shows both. `what` names the other: `the type Flight`.
     pub(crate) fn check_same(&self, what: &str, other: &Schema) -> Result<()> {
         if self != other {
-            fail!(
+            bail!(
                 Schema,
                 "the schema is ({self}), {} bytes; {what} has ({other}), {} bytes",
                 self.width(),

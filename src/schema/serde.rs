@@ -7,14 +7,14 @@ use serde::ser::{Serialize, Serializer};
 
 use super::Schema;
 
-/// As the text form.
+/// Serializes as the text form.
 impl Serialize for Schema {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-/// From the text form.
+/// Deserializes from the text form.
 impl<'de> Deserialize<'de> for Schema {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Schema, D::Error> {
         struct TextForm;

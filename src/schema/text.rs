@@ -12,7 +12,7 @@ use super::EnumNames;
 use super::calendar;
 use super::field::FieldDef;
 use super::messages::shown;
-use super::types::{Number, Type};
+use super::types::{Number, Type, for_number};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Why a text is not a value of a type.
@@ -183,20 +183,12 @@ fn put<T: Pod>(value: T, out: &mut [u8]) -> Result<(), Reason> {
 }
 
 fn parse_number(number: Number, text: &str, out: &mut [u8]) -> Result<(), Reason> {
-    match number {
-        Number::U8 => put(parse_whole::<u8>(text)?, out),
-        Number::U16 => put(parse_whole::<u16>(text)?, out),
-        Number::U32 => put(parse_whole::<u32>(text)?, out),
-        Number::U64 => put(parse_whole::<u64>(text)?, out),
-        Number::U128 => put(parse_whole::<u128>(text)?, out),
-        Number::I8 => put(parse_whole::<i8>(text)?, out),
-        Number::I16 => put(parse_whole::<i16>(text)?, out),
-        Number::I32 => put(parse_whole::<i32>(text)?, out),
-        Number::I64 => put(parse_whole::<i64>(text)?, out),
-        Number::I128 => put(parse_whole::<i128>(text)?, out),
-        Number::F32 => put(parse_real::<f32>(text, |real| real.is_infinite())?, out),
-        Number::F64 => put(parse_real::<f64>(text, |real| real.is_infinite())?, out),
-    }
+    for_number!(
+        number,
+        T => put(parse_whole::<T>(text)?, out),
+        f32 => put(parse_real::<f32>(text, |real| real.is_infinite())?, out),
+        f64 => put(parse_real::<f64>(text, |real| real.is_infinite())?, out)
+    )
 }
 
 fn parse_whole<T: FromStr<Err = ParseIntError>>(text: &str) -> Result<T, &'static str> {
@@ -262,17 +254,25 @@ fn parse_bytes(length: u16, text: &str, out: &mut [u8]) -> Result<(), Reason> {
     if digits.len() != 2 * out.len() {
         return Err(format!("{} digits, where {length} bytes take {}", digits.len(), 2 * out.len()).into());
     }
-    for (byte, pair) in out.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-        *byte = hex_digit(pair[0]) << 4 | hex_digit(pair[1]);
-    }
+    read_hex(digits.as_bytes(), out);
     Ok(())
 }
 
 /// The bytes of pairs of hexadecimal digits; `None` if there are other characters, or an odd digit.
 pub(crate) fn hex_bytes(digits: &str) -> Option<Vec<u8>> {
-    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return None };
-    let byte = |[high, low]: &[u8; 2]| hex_digit(*high) << 4 | hex_digit(*low);
-    digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| pairs.iter().map(byte).collect())
+    if !digits.len().is_multiple_of(2) || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = vec![0; digits.len() / 2];
+    read_hex(digits.as_bytes(), &mut bytes);
+    Some(bytes)
+}
+
+/// Reads pairs of digits that are known to be hexadecimal.
+fn read_hex(digits: &[u8], out: &mut [u8]) {
+    for (byte, [high, low]) in out.iter_mut().zip(digits.as_chunks::<2>().0) {
+        *byte = hex_digit(*high) << 4 | hex_digit(*low);
+    }
 }
 
 /// The value of a byte that is known to be a hexadecimal digit.
@@ -290,18 +290,18 @@ pub(crate) fn parse_uuid(text: &str) -> Option<[u8; 16]> {
         36 => &[8, 13, 18, 23],
         _ => return None,
     };
-    let mut uuid = [0; 16];
-    let mut count = 0;
+    let mut plain = [0; 32];
+    let mut places = plain.iter_mut();
     for (at, &digit) in digits.iter().enumerate() {
-        match digit {
-            b'-' if hyphens.contains(&at) => {}
-            _ if hyphens.contains(&at) || !digit.is_ascii_hexdigit() => return None,
-            _ => {
-                uuid[count / 2] = uuid[count / 2] << 4 | hex_digit(digit);
-                count += 1;
-            }
+        match (digit, hyphens.contains(&at)) {
+            (b'-', true) => {}
+            (_, true) => return None,
+            _ if !digit.is_ascii_hexdigit() => return None,
+            _ => *places.next()? = digit,
         }
     }
+    let mut uuid = [0; 16];
+    read_hex(&plain, &mut uuid);
     Some(uuid)
 }
 
@@ -366,20 +366,12 @@ fn write(ty: &Type, stored: &[u8], out: &mut impl fmt::Write) -> Result<(), Unwr
 }
 
 fn write_number(number: Number, stored: &[u8], out: &mut impl fmt::Write) -> fmt::Result {
-    match number {
-        Number::U8 => write!(out, "{}", pod_read_unaligned::<u8>(stored)),
-        Number::U16 => write!(out, "{}", pod_read_unaligned::<u16>(stored)),
-        Number::U32 => write!(out, "{}", pod_read_unaligned::<u32>(stored)),
-        Number::U64 => write!(out, "{}", pod_read_unaligned::<u64>(stored)),
-        Number::U128 => write!(out, "{}", pod_read_unaligned::<u128>(stored)),
-        Number::I8 => write!(out, "{}", pod_read_unaligned::<i8>(stored)),
-        Number::I16 => write!(out, "{}", pod_read_unaligned::<i16>(stored)),
-        Number::I32 => write!(out, "{}", pod_read_unaligned::<i32>(stored)),
-        Number::I64 => write!(out, "{}", pod_read_unaligned::<i64>(stored)),
-        Number::I128 => write!(out, "{}", pod_read_unaligned::<i128>(stored)),
-        Number::F32 => write_f32(pod_read_unaligned(stored), out),
-        Number::F64 => write_f64(pod_read_unaligned(stored), out),
-    }
+    for_number!(
+        number,
+        T => write!(out, "{}", pod_read_unaligned::<T>(stored)),
+        f32 => write_f32(pod_read_unaligned(stored), out),
+        f64 => write_f64(pod_read_unaligned(stored), out)
+    )
 }
 
 /// The shortest text that reads back to the same number; with an exponent where it is very great or
@@ -399,13 +391,18 @@ fn is_plain(size: f64) -> bool {
 
 pub(crate) fn write_bytes(bytes: &[u8], out: &mut impl fmt::Write) -> fmt::Result {
     out.write_str("0x")?;
+    write_hex(bytes, out)
+}
+
+fn write_hex(bytes: &[u8], out: &mut impl fmt::Write) -> fmt::Result {
     bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
 }
 
 pub(crate) fn write_uuid(uuid: &[u8], out: &mut impl fmt::Write) -> fmt::Result {
-    for (at, byte) in uuid.iter().enumerate() {
-        let hyphen = if matches!(at, 4 | 6 | 8 | 10) { "-" } else { "" };
-        write!(out, "{hyphen}{byte:02x}")?;
+    write_hex(&uuid[..4], out)?;
+    for part in [4..6, 6..8, 8..10, 10..16] {
+        out.write_char('-')?;
+        write_hex(&uuid[part], out)?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::EnumNames;
 use super::words::write_word;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::order::Scalar;
 
 /// The type of a field. Every type has a fixed width. Values are stored little-endian and
@@ -94,6 +94,27 @@ pub enum Number {
     /// `f64`
     F64,
 }
+
+/// Evaluates one expression for the Rust type of a [`Number`]: the first one for a whole number,
+/// with `$T` as its type, or the one of the float.
+macro_rules! for_number {
+    (@ $number:expr, $T:ident => $whole:expr, $single:expr, $double:expr; $($name:ident $rust:ident),*) => {
+        match $number {
+            $($crate::schema::Number::$name => {
+                type $T = $rust;
+                $whole
+            })*
+            $crate::schema::Number::F32 => $single,
+            $crate::schema::Number::F64 => $double,
+        }
+    };
+    ($number:expr, $T:ident => $whole:expr, f32 => $single:expr, f64 => $double:expr) => {
+        $crate::schema::for_number!(@ $number, $T => $whole, $single, $double;
+            U8 u8, U16 u16, U32 u32, U64 u64, U128 u128, I8 i8, I16 i16, I32 i32, I64 i64, I128 i128)
+    };
+}
+
+pub(crate) use for_number;
 
 /// Every type without a length, with its name.
 const PLAIN: [(&str, Type); 16] = [
@@ -257,15 +278,15 @@ impl Type {
             (15, 0, 1..) => Type::Bytes(length),
             (19, 2..=13, 1..) => match Type::from_code(element, 0, 0)?.number() {
                 Some(number) => Type::Array(number, length),
-                None => fail!(Corrupt, "type code 19 with element code {element}, which is no number"),
+                None => bail!(Corrupt, "type code 19 with element code {element}, which is no number"),
             },
-            (Type::ENUM_CODE, 0, _) => fail!(Corrupt, "the names of an enumeration are missing"),
+            (Type::ENUM_CODE, 0, _) => bail!(Corrupt, "the names of an enumeration are missing"),
             (_, 0, 0) => match PLAIN.iter().find(|(_, ty)| ty.code().0 == code) {
                 Some((_, ty)) => ty.clone(),
-                None => fail!(Corrupt, "type code {code} is unknown"),
+                None => bail!(Corrupt, "type code {code} is unknown"),
             },
             _ => {
-                fail!(Corrupt, "type code {code} with element code {element} and length {length} is no type")
+                bail!(Corrupt, "type code {code} with element code {element} and length {length} is no type")
             }
         };
         Ok(ty)

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::commit_list::WrittenRun;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::page::{FIRST_ADDRESS, PAGE_BYTES, page_of};
 
 /// If less than one page in this many is free, a commit that fits into no gap is written to the end
@@ -120,7 +120,7 @@ impl Allocator {
             }
         }
         if !sound {
-            fail!(
+            bail!(
                 Corrupt,
                 "two nodes share the {bytes} bytes at {address} (page {first}): the file is damaged and must not be written; \
                  restore it from a backup"
@@ -148,7 +148,7 @@ impl Allocator {
         let others = (first + 1..=last)
             .any(|page| self.crossed.get(page) || self.starts.get(page) && (page < last || ends_page));
         if others || starts_page && self.crossed.get(first) {
-            fail!(
+            bail!(
                 Corrupt,
                 "the {bytes} bytes at {address} (page {first}) belong to the snapshot of transaction {snapshot} and to a newer \
                  state: the reader table or the file is damaged; close all users of the database and open it again"

@@ -11,4 +11,4 @@ mod session;
 pub(crate) use allocate::Allocator;
 pub(crate) use commit_list::{LIST_RUNS, WrittenRun, fits_the_list};
 pub(crate) use run::{Room, RunWriter};
-pub(crate) use session::WriteSession;
+pub(crate) use session::{Finished, WriteSession};

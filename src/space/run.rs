@@ -5,12 +5,12 @@ use super::session::WriteSession;
 use crate::error::Result;
 use crate::page::{Link, PAGE_BYTES, checksum, page_of, pages_for};
 
-/// What is gathered before it is written, up to a multiple of this in the file: with large aligned
-/// writes the page cache takes folios of 2 MiB, and the mapping huge pages, without asking.
+/// Nodes are gathered up to a multiple of this in the file before they are written. For large
+/// aligned writes the page cache uses folios of 2 MiB, and the mapping huge pages, by itself.
 const CHUNK_BYTES: usize = 2 << 20;
 
-/// The same for edits: what fits into a processor's own cache, and needs no folio that is hard to
-/// come by.
+/// The same for edits. It fits into a core's own cache, and needs no large folio, which may not be
+/// available.
 const PIECE_BYTES: usize = 256 << 10;
 
 /// Pages by which a run of unknown length is lengthened.

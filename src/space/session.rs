@@ -8,7 +8,7 @@ use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::allocate::Allocator;
 use super::commit_list::{WrittenRun, fits_the_list};
-use crate::error::{Error, Result, fail};
+use crate::error::{Error, Result, bail};
 use crate::page::{Link, PAGE_BYTES, PageView, Pages, checksum, pages_for};
 use crate::storage::or_bug;
 
@@ -49,6 +49,16 @@ struct SessionState {
     cut: bool,
     /// Bytes of rows in trees that were cleared.
     cleared: u64,
+}
+
+/// What a session leaves behind when it ends.
+pub(crate) struct Finished {
+    /// The free space as it is now.
+    pub(crate) allocator: Allocator,
+    /// The runs that were written; `None` if they are too many for a commit list.
+    pub(crate) written: Option<Vec<WrittenRun>>,
+    /// Whether to trim the file.
+    pub(crate) trims: bool,
 }
 
 impl WriteSession {
@@ -124,9 +134,9 @@ impl WriteSession {
     #[cold]
     fn refuse(&self) -> Result<()> {
         if self.status.load(Ordering::Acquire) == ENDED {
-            fail!(Usage, "the transaction is over");
+            bail!(Usage, "the transaction is over");
         }
-        fail!(
+        bail!(
             Usage,
             "an earlier call in this transaction ended halfway, by an error while it wrote or by a panic; drop the \
              transaction and begin another"
@@ -193,19 +203,18 @@ impl WriteSession {
         gap.map(|(page, _)| page * PAGE_BYTES as u64)
     }
 
-    /// Ends the session and takes its state out: the free space as it is now, the runs that were
-    /// written (or `None` if they are too many for a commit list), and whether to trim the file.
+    /// Ends the session and takes its state out.
     ///
     /// The trees of the transaction still hold the session after that. They can read through it,
     /// but no longer write. `None` if the session has ended before.
-    pub(crate) fn finish(&self) -> Option<(Allocator, Option<Vec<WrittenRun>>, bool)> {
+    pub(crate) fn finish(&self) -> Option<Finished> {
         if self.status.swap(ENDED, Ordering::AcqRel) == ENDED {
             return None;
         }
         let mut state = self.state.lock();
         let allocator = std::mem::replace(&mut state.allocator, Allocator::new(0));
         let written = std::mem::take(&mut state.written);
-        Some((allocator, (!state.large).then_some(written), state.trim))
+        Some(Finished { allocator, written: (!state.large).then_some(written), trims: state.trim })
     }
 
     /// The free space, for a writer of runs.
@@ -258,7 +267,7 @@ impl WriteSession {
             .grow((needed + step).min(storage.mapping().reserved()).max(needed))
             .or_else(|_| storage.grow(needed))
             .map_err(|error| Error::io(format!("cannot grow the file to {needed} bytes"), error))?;
-        // None in a file in the making, which is not mapped and sees no other commit.
+        // 0 in a file that is still being made: it is not mapped and sees no other commit.
         let added = storage.mapping().len().saturating_sub(needed);
         if prepares && added > 0 {
             // The first sync of a place where nothing was ever written waits for the file system's

@@ -18,7 +18,7 @@ pub(super) fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
 }
 
 /// Frees the blocks of `len` bytes from `offset`, which then read as zeros. A reference to them
-/// stays valid: whoever punches a hole may as well write these bytes (see
+/// stays valid: the code that punches a hole is also allowed to write these bytes (see
 /// [`Window::slice`](super::Window)), and a page of zeros can be read like any other.
 pub(super) fn punch(file: &File, offset: u64, len: u64) -> io::Result<()> {
     let mode = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;

@@ -60,7 +60,7 @@ pub enum Bug {
     SettleOnce,
     /// After another process has committed, pages still count as verified.
     KeepMarks,
-    /// Of a run that is written, only the first page counts as not verified any more.
+    /// When a run is written, only its first page is marked as not verified.
     ForgetFirstPage,
     /// After a fallback the number of a state that readers may hold is given a second time.
     FallBackBelowPin,

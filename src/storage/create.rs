@@ -19,7 +19,7 @@ const LINKS: usize = 40;
 /// Who may use a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rights {
-    /// The nine bits, whatever the umask is.
+    /// The nine permission bits. The umask does not apply.
     pub(crate) mode: u32,
     /// The owner, if it is not to be the process's user.
     pub(crate) user: Option<u32>,

@@ -23,7 +23,7 @@ impl Failing {
         Failing { file: Arc::new(file), bad: Arc::default() }
     }
 
-    /// From now on these bytes cannot be read, and all others can.
+    /// Makes reads of these bytes fail. Reads of all other bytes work again.
     pub(crate) fn lose(&self, bytes: Range<u64>) {
         *self.bad.lock() = bytes;
     }

@@ -110,7 +110,7 @@ impl Mapping {
         if !offset.is_multiple_of(8) || !window.holds(offset, 8) {
             return None;
         }
-        // SAFETY: offset + 8 is at most the window's length, and so many bytes are in the mapping.
+        // SAFETY: offset + 8 is at most the window's length, and the mapping has as many bytes.
         let place = unsafe { window.first.add(offset as usize) }.cast::<u64>();
         // SAFETY: the bytes lie in the mapping and inside the file. The mapping starts at a page,
         // so the place is aligned. They are read once, as what they are at this moment, not through
@@ -200,7 +200,7 @@ impl Mapping {
     }
 }
 
-/// Maps `wanted` bytes of the file or, if the system does not grant so much address space, fewer,
+/// Maps `wanted` bytes of the file or, if the system does not grant that much address space, fewer,
 /// but at least `least`.
 ///
 /// # Safety
@@ -263,7 +263,7 @@ impl<'a> Window<'a> {
         if !self.holds(at, len) {
             return None;
         }
-        // SAFETY: `at + len` is at most `bytes`, and so many bytes are in the mapping from `first`
+        // SAFETY: `at + len` is at most `bytes`, and the mapping has as many bytes from `first`
         // on.
         let start = unsafe { self.first.add(at as usize) };
         // SAFETY: these bytes lie in the mapping and inside the file (the invariant on `bytes`), so

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::catalog::{Definition, Role};
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::limits::INDEXED_FIELDS;
 use crate::schema::{FieldDef, Schema, Type};
 
@@ -20,11 +20,11 @@ pub(crate) struct EntryShape {
     width: usize,
     /// The bytes of the indexed fields, which come first.
     indexed_width: usize,
-    /// From a row to its entry.
+    /// The pieces of a row that make its entry.
     of_row: Vec<Piece>,
     /// The offset of the row number in an entry, if the table has no key.
     number_at: Option<usize>,
-    /// From an entry to the key of its row.
+    /// The pieces of an entry that make the key of its row.
     of_entry: Vec<Piece>,
     key_width: usize,
     /// The nullable indexed fields, with their offsets in an entry.
@@ -56,14 +56,14 @@ impl Piece {
 /// The schema of the entries of an index on these fields of a table.
 pub(crate) fn entry_schema<S: AsRef<str>>(table: &Schema, indexed: &[S]) -> Result<Schema> {
     if indexed.is_empty() || indexed.len() > INDEXED_FIELDS {
-        fail!(Schema, "an index is on 1 to {INDEXED_FIELDS} fields, not on {}", indexed.len());
+        bail!(Schema, "an index is on 1 to {INDEXED_FIELDS} fields, not on {}", indexed.len());
     }
     let plain = |field: &FieldDef| FieldDef::of(field.name(), field.ty(), field.is_nullable(), false);
     let mut fields = Vec::new();
     for name in indexed {
         let field = table.field(name.as_ref())?;
         if fields.iter().any(|other: &FieldDef| other.name() == field.name()) {
-            fail!(Schema, "field {:?} is named twice; an index can have a field only once", field.name());
+            bail!(Schema, "field {:?} is named twice; an index can have a field only once", field.name());
         }
         fields.push(plain(field)?);
     }
@@ -86,13 +86,13 @@ impl EntryShape {
     /// The shape of the entries of an index on a table.
     pub(crate) fn new(table: &Definition, index: &Definition) -> Result<EntryShape> {
         let Role::Index { fields, unique, .. } = index.role else {
-            fail!(Usage, "{:?} is a table, not an index", index.name)
+            bail!(Usage, "{:?} is a table, not an index", index.name)
         };
         let entry = &index.schema;
         let indexed = &entry.fields()[..usize::from(fields).min(entry.fields().len())];
         let names: Vec<&str> = indexed.iter().map(FieldDef::name).collect();
         if entry_schema(&table.schema, &names).ok().as_ref() != Some(entry) {
-            fail!(
+            bail!(
                 Corrupt,
                 "index {:?} has entries of ({entry}), which rows of ({}) do not have; the file is damaged",
                 index.name,

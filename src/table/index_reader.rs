@@ -8,7 +8,7 @@ use super::entry::EntryShape;
 use super::kind::{Dyn, encode_fields};
 use super::reader::Reader;
 use super::rows::Rows;
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::limits::KEY_BYTES;
 use crate::record::Value;
 use crate::schema::{FieldDef, Type};
@@ -82,7 +82,7 @@ impl<'t> IndexReader<'t> {
         }
         for ((_, nullable), field) in key.iter().zip(fields) {
             if !nullable && field.is_null(&stored[field.offset()..field.offset() + field.width()]) {
-                fail!(
+                bail!(
                     Value,
                     "index {:?}: the value given for field {:?} stands for null there; to look up null, \
                      give a Nullable",

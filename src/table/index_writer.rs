@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::entry::{EntryShape, twice};
 use super::reader::{FindIndex, Reader};
 use crate::catalog::{Definition, Role};
-use crate::error::{Error, Result, fail};
+use crate::error::{Error, Result, bail};
 use crate::load::{EntryChange, EntryTarget, LoadOptions, load_entries};
 use crate::page::TreeRoot;
 use crate::space::WriteSession;
@@ -122,7 +122,7 @@ impl IndexWriter {
     fn remove(&mut self, entry: &[u8]) -> Result<()> {
         match self.tree.remove(entry, &mut Vec::new()).map_err(|error| self.in_table(error))? {
             true => Ok(()),
-            false => fail!(
+            false => bail!(
                 Corrupt,
                 "index {:?} lacks a row of its table; the file is damaged",
                 self.definition.name
@@ -133,7 +133,7 @@ impl IndexWriter {
     fn put(&mut self, entry: &[u8]) -> Result<()> {
         match self.tree.put(entry, false).map_err(|error| self.in_table(error))? {
             Placed::New => Ok(()),
-            Placed::Existing => fail!(
+            Placed::Existing => bail!(
                 Corrupt,
                 "index {:?} has a row that its table had not; the file is damaged",
                 self.definition.name
@@ -341,7 +341,7 @@ fn changed_rows_with<P: Probe>(probe: P, from: View<'_>, to: View<'_>, each: Eac
         }
     }
     if !left.is_empty() || !befores.rows().is_empty() {
-        fail!(Corrupt, "a load has lost rows that the table had; the file is damaged");
+        bail!(Corrupt, "a load has lost rows that the table had; the file is damaged");
     }
     Ok(())
 }

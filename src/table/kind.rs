@@ -7,7 +7,7 @@ use bytemuck::bytes_of;
 
 use super::reader::{cast, one, with_key};
 use super::row_slice::RowSlice;
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::record::{Key, Keyed, Record, Row, RowBuf, Unkeyed, Value};
 use crate::schema::{FieldDef, Schema};
 
@@ -293,9 +293,9 @@ pub(super) fn encode_key(schema: &Schema, values: &[Value<'_>], whole: bool) -> 
         return match values {
             [row] => match row.as_u64() {
                 Some(row) => Ok(row.to_le_bytes().to_vec()),
-                None => fail!(Value, "{row} is not a row number"),
+                None => bail!(Value, "{row} is not a row number"),
             },
-            _ => fail!(
+            _ => bail!(
                 Usage,
                 "the table has no key: a row is addressed by one value, its number, not by {} values",
                 values.len()
@@ -304,7 +304,7 @@ pub(super) fn encode_key(schema: &Schema, values: &[Value<'_>], whole: bool) -> 
     }
     if values.len() > fields.len() || values.is_empty() || (whole && values.len() < fields.len()) {
         let names: Vec<&str> = fields.iter().map(FieldDef::name).collect();
-        fail!(Usage, "a key has {} values ({}), not {}", fields.len(), names.join(", "), values.len());
+        bail!(Usage, "a key has {} values ({}), not {}", fields.len(), names.join(", "), values.len());
     }
     encode_fields(fields, values)
 }

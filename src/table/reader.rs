@@ -4,7 +4,7 @@
 use std::ops::{Bound, Range};
 
 use crate::catalog::Definition;
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::limits::KEY_BYTES;
 use crate::page::PAGE_BYTES;
 use crate::tree::{Found, Rank, View, Visit};
@@ -119,7 +119,7 @@ impl<'t> Reader<'t> {
                 && key.len() > width
             {
                 let name = &self.definition.name;
-                fail!(Usage, "table {name:?}: a key has {width} bytes, this one {}", key.len());
+                bail!(Usage, "table {name:?}: a key has {width} bytes, this one {}", key.len());
             }
         }
         self.view.between(from, to).map_err(|error| self.in_table(error))

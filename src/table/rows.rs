@@ -58,7 +58,7 @@ impl<'t, R: RowKind> Rows<'t, R> {
         Rows { slices: Slices::new(reader, rows), back: &[] }
     }
 
-    /// A range of which the search for its ends met the first rows.
+    /// A range. The search for its ends has already found the first rows.
     #[inline]
     pub(super) fn of_found(reader: Reader<'t>, found: Found<'t>) -> Result<Rows<'t, R>> {
         let Found { front, rest, .. } = found;

@@ -2,7 +2,7 @@
 
 use super::kind::Dyn;
 use super::table::Table;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::record::Row;
 
 impl<'t> Table<'t, Dyn> {
@@ -28,7 +28,7 @@ impl<'t> Table<'t, Dyn> {
     pub fn get_stored(&self, key: &[u8]) -> Result<Option<Row<'t>>> {
         let width = self.stored_key_width();
         if key.len() != width {
-            fail!(Value, "a key of table {:?} has {width} bytes, not {}", self.name(), key.len());
+            bail!(Value, "a key of table {:?} has {width} bytes, not {}", self.name(), key.len());
         }
         self.reader().find(key)?.map(|record| Row::new(self.schema(), record)).transpose()
     }
@@ -61,7 +61,7 @@ impl<'t> Table<'t, Dyn> {
     ) -> Result<()> {
         let width = self.stored_key_width();
         if !keys.len().is_multiple_of(width) {
-            fail!(Value, "{} bytes are not whole keys of table {:?}, of {width}", keys.len(), self.name());
+            bail!(Value, "{} bytes are not whole keys of table {:?}, of {width}", keys.len(), self.name());
         }
         self.reader().find_many(keys, found)
     }

@@ -11,7 +11,7 @@ use super::kind::{Dyn, RowKind};
 use super::table::Table;
 use super::updated::Updated;
 use super::write_handle::WriteHandle;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::record::{IntoField, Keyed, RowBuf, Unkeyed, Value};
 use crate::schema::Schema;
 
@@ -391,7 +391,7 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
         if !R::IS_DYNAMIC || self.schema().is_keyed() {
             return Ok(());
         }
-        fail!(Usage, "table {:?} has no key, so {call} does not apply; use {instead}", self.name())
+        bail!(Usage, "table {:?} has no key, so {call} does not apply; use {instead}", self.name())
     }
 }
 
@@ -586,6 +586,6 @@ impl<R: RowKind + Unkeyed> TableMut<'_, R> {
         if !R::IS_DYNAMIC || !self.schema().is_keyed() {
             return Ok(());
         }
-        fail!(Usage, "table {:?} has a key, so {call} does not apply; use {instead}", self.name())
+        bail!(Usage, "table {:?} has a key, so {call} does not apply; use {instead}", self.name())
     }
 }

@@ -8,7 +8,7 @@ use super::index::IndexOptions;
 use super::reader::{Reader, describe_key, row_number};
 use super::writer::{RowKey, TableWriter};
 use crate::catalog::Definition;
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::lease::Held;
 use crate::load::{LoadOptions, LoadReport, RecordSource};
 use crate::schema::Schema;
@@ -79,7 +79,7 @@ impl<'x> WriteHandle<'x> {
             Placed::New => Ok(()),
             Placed::Existing => {
                 let key = describe_key(&self.table.definition, record);
-                fail!(
+                bail!(
                     KeyExists,
                     "table {:?} has a row with key {key} already; use upsert to replace it",
                     self.table.definition.name
@@ -93,9 +93,9 @@ impl<'x> WriteHandle<'x> {
         self.edit(|table| table.put(record, true)).map(|placed| placed == Placed::Existing)
     }
 
-    /// Lets `change` write to a row. `None` if there is no such row. The key must stay the same,
-    /// and an error leaves the row as it was. `change` may be code of the caller that panics: it
-    /// runs while the table is consistent, and must write only as its last step.
+    /// Calls `change` with a row to write to. `None` if there is no such row. The key must stay the
+    /// same, and an error leaves the row as it was. `change` may be code of the caller that panics:
+    /// it runs while the table is consistent, and must write only as its last step.
     pub(crate) fn update<R>(
         &mut self,
         key: &[u8],

@@ -123,9 +123,9 @@ impl TableWriter {
         Ok(placed)
     }
 
-    /// Lets `change` write to a row. `None` if there is no such row. The key must stay the same.
-    /// While `change` runs the table is consistent, so it may panic, as long as it has not written
-    /// yet.
+    /// Calls `change` with a row to write to. `None` if there is no such row. The key must stay the
+    /// same. While `change` runs the table is consistent, so it may panic, as long as it has not
+    /// written yet.
     pub(crate) fn update<R>(
         &mut self,
         key: RowKey<'_>,

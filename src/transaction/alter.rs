@@ -3,7 +3,7 @@
 
 use super::WriteTransaction;
 use crate::catalog::Definition;
-use crate::error::{Error, Result, fail};
+use crate::error::{Error, Result, bail};
 use crate::load::LoadOptions;
 use crate::record::{Record, Row, RowBuf};
 use crate::schema::{FieldDef, Schema, Type};
@@ -39,7 +39,7 @@ impl WriteTransaction {
         self.remake(table, |old| {
             let schema = old.definition.schema.append(field)?;
             match schema.fields().last() {
-                Some(field) if field.default().or(field.null()).is_none() && old.rows() > 0 => fail!(
+                Some(field) if field.default().or(field.null()).is_none() && old.rows() > 0 => bail!(
                     Schema,
                     "the table has rows, and field {:?} gives them no value; declare it with a default, or nullable",
                     field.name()
@@ -79,7 +79,7 @@ impl WriteTransaction {
                 return Ok(0);
             }
             if schema.position(new_name).is_some() {
-                fail!(AlreadyExists, "there is a field {new_name:?} already; choose another name");
+                bail!(AlreadyExists, "there is a field {new_name:?} already; choose another name");
             }
             let schema = replace_field(schema, field, |field| field.clone().renamed(new_name))?;
             self.relabel(&mut writer, &schema, Some((field, new_name)))
@@ -108,7 +108,7 @@ impl WriteTransaction {
         self.remake(table, |old| {
             let schema = &old.definition.schema;
             if schema.field(field)?.is_key() {
-                fail!(
+                bail!(
                     Schema,
                     "field {field:?} is part of the key, and the key cannot lose a field; use rewrite_table to give \
                      the rows another key"
@@ -119,14 +119,14 @@ impl WriteTransaction {
             let on_it: Vec<String> = on_it.map(|index| format!("{:?}", index.name)).collect();
             if !on_it.is_empty() {
                 let indexes = if on_it.len() == 1 { "index" } else { "indexes" };
-                fail!(
+                bail!(
                     Schema,
                     "field {field:?} is in {indexes} {}; drop that first, with drop_index",
                     on_it.join(", ")
                 );
             }
             if schema.fields().len() == 1 {
-                fail!(
+                bail!(
                     Schema,
                     "field {field:?} is the only one, and a table needs a field; drop the table instead"
                 );
@@ -266,10 +266,10 @@ impl WriteTransaction {
             let fields = fields.collect::<Result<Vec<_>>>()?;
             for (at, field) in fields.iter().enumerate() {
                 if fields[..at].iter().any(|other| other.name() == field.name()) {
-                    fail!(Schema, "field {:?} is named twice in the new order", field.name());
+                    bail!(Schema, "field {:?} is named twice in the new order", field.name());
                 }
                 if field.is_key() && at >= schema.key_fields().len() {
-                    fail!(
+                    bail!(
                         Schema,
                         "field {:?} is part of the key, and the fields of the key come first: {}",
                         field.name(),
@@ -280,7 +280,7 @@ impl WriteTransaction {
             let missing = schema.fields().iter().filter(|field| !fields.contains(field));
             let missing = names_of(missing);
             if !missing.is_empty() {
-                fail!(Schema, "the new order lacks {missing}; it names all fields of the table");
+                bail!(Schema, "the new order lacks {missing}; it names all fields of the table");
             }
             Schema::new(fields.into_iter().cloned().collect())
         })

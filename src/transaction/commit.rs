@@ -5,7 +5,7 @@ use super::{Shared, WriteTransaction, WriterState};
 use crate::commit::Meta;
 use crate::error::Result;
 use crate::page::PAGE_BYTES;
-use crate::space::Allocator;
+use crate::space::{Allocator, Finished};
 use crate::storage::or_bug;
 
 impl WriteTransaction {
@@ -35,7 +35,8 @@ impl WriteTransaction {
         self.shared.check_process()?;
         self.shared.writer.used_here();
         let next = self.write_pages();
-        let Some((mut allocator, written, trims)) = self.session.finish() else { return Ok(()) };
+        let Some(finished) = self.session.finish() else { return Ok(()) };
+        let Finished { mut allocator, written, trims } = finished;
         let writer = self.turn.writer()?;
         let mut next = match next {
             Ok(Some(next)) => next,

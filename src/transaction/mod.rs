@@ -29,7 +29,7 @@ use parking_lot::Mutex;
 
 use crate::catalog::Definitions;
 use crate::commit::{Commits, Readers};
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::page::Pages;
 use crate::space::Allocator;
 use crate::storage::Process;
@@ -68,7 +68,7 @@ impl Shared {
     /// An error for a handle that came through `fork`: its locks are the parent's.
     pub(crate) fn check_process(&self) -> Result<()> {
         if Process::this() != self.process {
-            fail!(
+            bail!(
                 AfterFork,
                 "this handle was opened before a fork, and is the parent's; open the database anew in the child"
             );

@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use super::free_space::{derive_with_snapshots, numbers};
 use super::{Shared, WriterState};
 use crate::commit::Meta;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::space::Allocator;
 use crate::storage::or_bug;
 
@@ -93,7 +93,7 @@ impl WriterPlace {
             if is_own {
                 let since = *own_since.get_or_insert(now);
                 if now - since >= HANDED_OVER {
-                    fail!(
+                    bail!(
                         Usage,
                         "this thread has a write transaction open, and would wait for itself; commit or drop that one first"
                     );
@@ -166,7 +166,7 @@ impl Turn {
     pub(super) fn writer(&mut self) -> Result<&mut WriterState> {
         match &mut self.writer {
             Some(writer) => Ok(writer),
-            None => fail!(Usage, "the turn to write is over"),
+            None => bail!(Usage, "the turn to write is over"),
         }
     }
 

@@ -14,11 +14,11 @@ use super::Shared;
 use super::turn::{Turn, Wait};
 use crate::catalog::{CatalogEdit, Definition, Role, check_name, layout_for};
 use crate::commit::{Durability, Meta};
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::lease::Lease;
 use crate::record::Record;
 use crate::schema::Schema;
-use crate::space::WriteSession;
+use crate::space::{Finished, WriteSession};
 use crate::table::{Dyn, IndexInfo, IndexOptions, RowKind, TableMut, TableSource, TableWriter, WriteHandle};
 
 /// The one transaction that writes. Dropping it without [`commit`](WriteTransaction::commit)
@@ -421,7 +421,7 @@ impl WriteTransaction {
         match self.tables.get(index).and_then(Lease::lend) {
             Some(table) => Ok(WriteHandle { transaction: self, table }),
             None => {
-                fail!(Usage, "table {name:?} is open already in this transaction; drop that handle first")
+                bail!(Usage, "table {name:?} is open already in this transaction; drop that handle first")
             }
         }
     }
@@ -459,7 +459,7 @@ impl TableSource for WriteTransaction {
 
 impl Drop for WriteTransaction {
     fn drop(&mut self) {
-        if let Some((mut allocator, ..)) = self.session.finish()
+        if let Some(Finished { mut allocator, .. }) = self.session.finish()
             && let Ok(writer) = self.turn.writer()
         {
             allocator.abort();

@@ -3,7 +3,7 @@
 
 use super::branch_bytes::{self, Columns, DENSE_CHILDREN, children_and_level, dense_link};
 use super::layout::Layout;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::page::{Link, PAGE_BYTES};
 
 /// A branch page as it lies in the file.
@@ -91,7 +91,7 @@ impl<'a> BranchPage<'a> {
 
 #[cold]
 fn damaged<T>(children: usize, level: u32, expected: u32) -> Result<T> {
-    fail!(
+    bail!(
         Corrupt,
         "a branch of level {expected} says that it has {children} children and level {level}; the file is damaged"
     )

@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 use super::branch::BranchPage;
 use super::node::ChildRef;
 use super::view::View;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::page::{Link, PAGE_BYTES};
 
 /// A record that differs between the trees.
@@ -118,7 +118,7 @@ impl<'a> Side<'a> {
             first_row += rows;
         }
         if first_row != end {
-            fail!(
+            bail!(
                 Corrupt,
                 "the rows below the branch at {} are not what its parent says; the file is damaged",
                 node.link.address

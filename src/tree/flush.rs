@@ -13,7 +13,7 @@ use super::layout::Layout;
 use super::node::{BranchNode, Child};
 use super::split::{Order, sizes};
 use super::writer::TreeWriter;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::page::{Link, PAGE_BYTES, TreeRoot};
 use crate::space::{Room, RunWriter};
 
@@ -69,14 +69,14 @@ impl TreeWriter {
         };
         while level.links.len() > 1 {
             if self.height == Layout::HEIGHT_LIMIT {
-                fail!(Limit, "a tree has at most {} levels; load the table again", Layout::HEIGHT_LIMIT);
+                bail!(Limit, "a tree has at most {} levels; load the table again", Layout::HEIGHT_LIMIT);
             }
             self.height += 1;
             level = nodes.write_pages(&level, self.height, writer)?;
         }
         match level.links[..] {
             [link] => Ok(link),
-            _ => fail!(Corrupt, "a branch without children was to be written"),
+            _ => bail!(Corrupt, "a branch without children was to be written"),
         }
     }
 }
@@ -95,7 +95,7 @@ fn node_bytes(leaves: &EditedLeaves, child: &Child) -> usize {
 
 #[cold]
 fn left_behind<T>() -> Result<T> {
-    fail!(Corrupt, "a leaf was left behind when the leaves were written")
+    bail!(Corrupt, "a leaf was left behind when the leaves were written")
 }
 
 /// Nodes of one level that were written, as the columns of the branches above them.

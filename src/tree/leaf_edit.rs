@@ -9,7 +9,7 @@ use super::search::{Span, search_leaf};
 use super::split::{Split, increment, split_at};
 use super::view::View;
 use super::walk::{Visit, walk_stored};
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::page::{Link, PAGE_BYTES};
 use crate::space::WriteSession;
 
@@ -462,5 +462,5 @@ impl<'e> LeafEdit<'e> {
 
 /// The error if a row was found by one path and not by another: its leaf is not in order.
 pub(super) fn misplaced<T>() -> Result<T> {
-    fail!(Corrupt, "a row is not where its key belongs; the file is damaged")
+    bail!(Corrupt, "a row is not where its key belongs; the file is damaged")
 }

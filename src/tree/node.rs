@@ -6,7 +6,7 @@ use super::edited_leaves::Slot;
 use super::layout::Layout;
 use super::probe::Probe;
 use super::search::{Span, search_branch};
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::page::Link;
 
 /// A child of a branch in memory: a node in the file, or one that is edited.
@@ -51,7 +51,7 @@ impl BranchNode {
         }
         let width = layout.key().width().max(1);
         if !branch.keys.chunks_exact(width).is_sorted_by(|key, next| key < next) {
-            fail!(Corrupt, "the first keys in a branch are not in order; the file is damaged");
+            bail!(Corrupt, "the first keys in a branch are not in order; the file is damaged");
         }
         Ok(branch)
     }
@@ -193,11 +193,11 @@ impl<'a> From<&'a Child> for ChildRef<'a> {
 /// The error if a leaf is found where a branch must be, or the other way round.
 #[cold]
 pub(super) fn wrong_level<T>() -> Result<T> {
-    fail!(Corrupt, "a leaf stands where a branch belongs; the file is damaged")
+    bail!(Corrupt, "a leaf stands where a branch belongs; the file is damaged")
 }
 
 /// The error if the row counts of a branch disagree with its parent.
 #[cold]
 pub(super) fn wrong_row_count<T>() -> Result<T> {
-    fail!(Corrupt, "the rows below a branch do not add up to what its parent says; the file is damaged")
+    bail!(Corrupt, "the rows below a branch do not add up to what its parent says; the file is damaged")
 }

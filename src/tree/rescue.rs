@@ -8,7 +8,7 @@ use super::branch::BranchPage;
 use super::inspect::Misplaced;
 use super::node::ChildRef;
 use super::view::View;
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::page::{Link, PAGE_BYTES};
 use crate::space::Allocator;
 
@@ -58,7 +58,7 @@ impl<'a> Rescue<'a> {
     fn enter(&mut self, link: Link, level: u32, rows: Range<u64>) -> Result<()> {
         let page = self.read(link, PAGE_BYTES)?;
         if !link.address.is_multiple_of(PAGE_BYTES as u64) {
-            fail!(Corrupt, "a branch at {} does not start at a page; the file is damaged", link.address);
+            bail!(Corrupt, "a branch at {} does not start at a page; the file is damaged", link.address);
         }
         let branch = BranchPage::new(page, self.view.layout, level, rows.end - rows.start)?;
         let at = self.ahead.len();

@@ -82,7 +82,7 @@ impl<'a> Slices<'a> {
             let width = self.view.layout.width();
             let rows = (leaf.len() / width) as u64;
             if row < first || row - first >= rows {
-                crate::error::fail!(
+                crate::error::bail!(
                     Corrupt,
                     "the rows of a leaf are not what its parent says; the file is damaged"
                 );

@@ -10,7 +10,7 @@ use super::layout::Layout;
 use super::node::{BranchRef, ChildRef, wrong_level, wrong_row_count};
 use super::probe::{Leading, Probe, with_probe};
 use super::search::search_leaf;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::page::{Link, PAGE_BYTES, PageView, TreeRoot};
 
 /// How many keys are looked up together. More would not help: a core waits for only a dozen or two
@@ -60,7 +60,7 @@ impl<'a> View<'a> {
     pub(crate) fn new(pages: PageView<'a>, layout: &'a Layout, root: TreeRoot) -> Result<View<'a>> {
         let fits = root.rows.checked_mul(layout.width() as u64).is_some_and(|bytes| bytes <= pages.limit());
         if !fits {
-            fail!(
+            bail!(
                 Corrupt,
                 "a tree says that it has {} rows, more than the file holds; the file is damaged",
                 root.rows
@@ -72,10 +72,10 @@ impl<'a> View<'a> {
             rows => layout.dense_height(rows),
         };
         if root.array > 1 {
-            fail!(Corrupt, "a root says {} where 0 or 1 must stand; the file is damaged", root.array);
+            bail!(Corrupt, "a root says {} where 0 or 1 must stand; the file is damaged", root.array);
         }
         if height != u32::from(root.height) || height > Layout::HEIGHT_LIMIT {
-            fail!(
+            bail!(
                 Corrupt,
                 "a tree of {} rows says that it has {} levels; the file is damaged",
                 root.rows,
@@ -345,7 +345,7 @@ impl<'a> View<'a> {
     #[inline]
     pub(super) fn leaf_len(&self, rows: u64) -> Result<usize> {
         if rows > self.layout.leaf_rows() as u64 {
-            fail!(
+            bail!(
                 Corrupt,
                 "a leaf says that it has {rows} rows, more than the {} that fit; the file is damaged",
                 self.layout.leaf_rows()

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::branch::BranchPage;
 use super::node::ChildRef;
 use super::view::View;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::page::{Link, PAGE_BYTES};
 
 /// A node that a walk visits.
@@ -46,7 +46,7 @@ pub(super) fn walk_stored(
         return visit(Visit::Leaf { link, bytes }).map(drop);
     }
     if !link.address.is_multiple_of(PAGE_BYTES as u64) {
-        fail!(Corrupt, "a branch at {} does not start at a page; the file is damaged", link.address);
+        bail!(Corrupt, "a branch at {} does not start at a page; the file is damaged", link.address);
     }
     if !visit(Visit::Branch { link })? {
         return Ok(());
@@ -57,7 +57,7 @@ pub(super) fn walk_stored(
     for child in 0..branch.len() {
         let below = branch.rows(child);
         if below == 0 || below > rows - counted {
-            fail!(
+            bail!(
                 Corrupt,
                 "a child of the branch at {} says that it has {below} rows; the file is damaged",
                 link.address
@@ -67,7 +67,7 @@ pub(super) fn walk_stored(
         counted += below;
     }
     if counted != rows {
-        fail!(
+        bail!(
             Corrupt,
             "the branch at {} has {counted} rows below it, its parent says {rows}; the file is damaged",
             link.address
@@ -94,7 +94,7 @@ impl<'a> View<'a> {
         walk_stored(self, root, self.height, self.rows, &mut |found| {
             if let (Visit::Leaf { link, bytes }, Some(place)) = (&found, next) {
                 if link.address != place || !full {
-                    fail!(
+                    bail!(
                         Corrupt,
                         "the leaf at {} is not where the root says that all lie side by side; the file is damaged",
                         link.address

@@ -18,7 +18,7 @@ use super::node::{BranchNode, BranchRef, Child, ChildRef, wrong_row_count};
 use super::probe::{Probe, with_probe};
 use super::search::search_leaf;
 use super::view::View;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::page::{PAGE_BYTES, TreeRoot};
 use crate::space::WriteSession;
 
@@ -175,7 +175,7 @@ impl TreeWriter {
         if let Some(sibling) = sibling {
             if self.height == Layout::HEIGHT_LIMIT {
                 self.session.fail();
-                fail!(Limit, "a tree has at most {} levels; load the table again", Layout::HEIGHT_LIMIT);
+                bail!(Limit, "a tree has at most {} levels; load the table again", Layout::HEIGHT_LIMIT);
             }
             let key = self.first_key();
             self.raise_root(&key, self.rows - sibling.rows, Some(sibling));

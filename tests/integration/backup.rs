@@ -1,4 +1,4 @@
-//! `backup` and `copy_table`: the same rows, nothing but live pages, whole or not at all.
+//! `backup` and `copy_table`: the same rows, only live pages, and a whole file or none.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -170,7 +170,7 @@ fn a_backup_that_cannot_be_made_leaves_nothing_behind() {
     let db = temp.open();
     let error = db.backup(&path).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
-    // Somebody takes the name while the copy is made.
+    // Another program takes the name while the copy is made.
     std::fs::remove_file(&path).unwrap();
     let error = db.backup_with(&path, |_, _| std::fs::write(&path, "precious").unwrap()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");

@@ -53,7 +53,7 @@ impl OtherProcess {
         OtherProcess::start_with(part, database, |_| {})
     }
 
-    /// Starts one that is somebody else, or gets something to know.
+    /// Starts one as another user, or with variables in its environment.
     pub(crate) fn start_with(part: &str, database: &Path, change: impl FnOnce(&mut Command)) -> OtherProcess {
         assert!(PARTS.iter().any(|(name, _)| *name == part), "nobody plays {part}");
         let mut command = Command::new(std::env::current_exe().unwrap());
@@ -94,7 +94,7 @@ impl OtherProcess {
         writeln!(self.to, "{line}").unwrap();
     }
 
-    /// Tells, and hears what it says to that.
+    /// Sends a line and returns the answer.
     #[track_caller]
     pub(crate) fn ask(&mut self, line: &str) -> String {
         self.tell(line);
@@ -107,7 +107,7 @@ impl OtherProcess {
         assert!(sent.unwrap().success());
     }
 
-    /// Ends the process the hard way, as a crash would. Returns what it said last.
+    /// Ends the process the hard way, as a crash would. Returns its last line.
     pub(crate) fn kill(mut self) -> Option<String> {
         self.process.kill().unwrap();
         while self.hear_any().is_some() {}

@@ -292,7 +292,7 @@ fn as_many_names_as_there_can_be_are_kept() {
     write.drop_table("others").unwrap();
     write.commit().unwrap();
     assert_eq!(assert_sound(&db).tables, 1);
-    // Five of them are too much for the catalog, and that is said.
+    // Five of them are too much for the catalog, and the error says so.
     let five =
         ["a", "b", "c", "d", "e"].iter().fold(Schema::builder(), |schema, name| schema.field(name, &all));
     let five = five.build().unwrap();

@@ -21,7 +21,7 @@ struct Item {
     n: u64,
 }
 
-/// Writes so many rows, each with this number.
+/// Writes this many rows, each with the number `n`.
 fn fill(db: &Database, rows: u64, n: u64) {
     let write = db.write().unwrap();
     let mut items = match write.table::<Item>("items") {
@@ -115,7 +115,7 @@ fn a_file_that_is_no_lock_file_is_left_alone() {
     let error = temp::open(&database.folder().join("plan.dry"), &OpenOptions::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
     assert!(files(database.folder()) == before);
-    // Files that nobody has used yet are lock files.
+    // Unused files are lock files: empty, or all zeros.
     for bytes in [&b""[..], &[0; 100], &[0; 8192]] {
         std::fs::write(&lock, bytes).unwrap();
         assert_eq!(rows(&database.open()).unwrap(), (100, 1));
@@ -174,7 +174,7 @@ fn files_have_the_mode_that_is_asked_for() {
     let lock = lock_of(temp.path());
     let mode = |path: &Path| path.metadata().unwrap().mode() & 0o7777;
     assert_eq!((mode(temp.path()), mode(&lock)), (0o666, 0o666));
-    // A lock file that is made later follows the database, whoever makes it.
+    // A lock file that is made later follows the database, no matter which user makes it.
     for (database, expected) in [(0o660, 0o660), (0o640, 0o640), (0o400, 0o600), (0o755, 0o644)] {
         for options in [OpenOptions::new(), read_only()] {
             std::fs::remove_file(&lock).unwrap();

@@ -123,7 +123,7 @@ fn edge_rows() -> Vec<RowBuf> {
 }
 
 /// Makes the database: loads, single edits, a removal, a new name, another field, a table without
-/// rows, one that is gone, and enumerations.
+/// rows, a dropped table, and enumerations.
 fn write(db: &Database) -> Result<()> {
     let write = db.write()?;
     let mut table = write.create_dyn_table("all types", &types())?;

@@ -104,7 +104,7 @@ fn rows_come_in_the_order_of_the_index() {
     assert_eq!(by_delay.prefix(&[Value::Null]).unwrap().len(), 200);
     assert!(by_delay.first().unwrap().unwrap().is_null("delay").unwrap());
     assert_eq!(by_delay.get(&[3.into()]).unwrap().unwrap().get("delay").unwrap(), 3);
-    // What is asked for wrongly is said.
+    // A wrong use is an error.
     assert_eq!(kind(by_tail.get(one.tail)), ErrorKind::Usage);
     assert_eq!(kind(by_tail.prefix(7_u16)), ErrorKind::Usage);
     assert_eq!(kind(by_delay.get(&[])), ErrorKind::Usage);
@@ -252,7 +252,7 @@ fn what_a_unique_index_refuses_leaves_everything_as_it_was() {
     assert_eq!(kind(flights.insert(&with(1, 7))), ErrorKind::KeyExists);
     assert_eq!(kind(flights.upsert(&with(3, 7))), ErrorKind::KeyExists);
     assert_eq!(kind(flights.update(key(6), |row| row.delay = with(0, 9).delay)), ErrorKind::KeyExists);
-    // A few, and so many that the table is merged; the last one is in the way.
+    // A few, and enough that the table is merged. The last one violates the index.
     for count in [1, 3000] {
         let new = (0..count).map(|n| with(n * 3 + 1, 4000 + n as i16)).chain([with(100_000, 2999)]);
         assert_eq!(kind(flights.load(new)), ErrorKind::KeyExists);
@@ -594,7 +594,7 @@ fn queries_by_an_index_have_the_answers_of_a_scan() {
                 assert_eq!(lines(&found), lines(&expected), "{filter}\n{plan}");
             }
         }
-        // What is read, and how it is said.
+        // `explain` names what is read.
         let explained = |query: drystone::query::Query<'_>| query.explain().unwrap();
         let few = explained(with.query().filter("tail = 'N0031'".parse().unwrap()));
         assert!(few.contains("read: 4 rows, by index \"by_tail\" on tail\n"), "{few}");

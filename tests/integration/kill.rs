@@ -45,7 +45,7 @@ impl Bulk {
     }
 }
 
-/// What the database must hold after so many commits.
+/// What the database must hold after this many commits.
 #[derive(Clone)]
 pub(crate) struct Model {
     pub(crate) commits: u64,

@@ -1,4 +1,4 @@
-//! All integration tests, as one binary: a module a topic.
+//! All integration tests, as one binary with one module per topic.
 
 mod alter;
 mod backup;
@@ -11,7 +11,6 @@ mod diff;
 mod edits;
 mod enumerations;
 mod examples;
-#[cfg(feature = "parquet")]
 mod exchange;
 mod fallback;
 mod field_types;

@@ -202,7 +202,7 @@ fn processes_write_in_turn_and_see_each_other() {
     assert_sound(&db);
 }
 
-/// In another process: writes, reads, begins and ends transactions as it is told.
+/// In another process: writes, reads, begins and ends transactions as the parent asks.
 pub(crate) fn write_when_asked(path: &Path) {
     let db = temp::open(path, &OpenOptions::new()).unwrap();
     child::say("ready");

@@ -80,7 +80,7 @@ pub(crate) fn assert_whole(read: &ReadTransaction) -> u64 {
     commits
 }
 
-/// In another process: makes as many commits as it is told.
+/// In another process: makes as many commits as the parent asks for.
 pub(crate) fn transfer_when_asked(path: &Path) {
     let db = temp::open(path, &OpenOptions::new()).unwrap();
     child::say("ready");
@@ -266,7 +266,7 @@ fn what_a_reader_elsewhere_keeps_can_be_asked_for() {
     assert_eq!(db.held_bytes(&found[0]).unwrap(), 0);
 }
 
-/// In another process: holds a snapshot until it hears something.
+/// In another process: holds a snapshot until the parent sends a line.
 pub(crate) fn hold_until_told(path: &Path) {
     let options = OpenOptions::new().read_only(std::env::var_os("DRYSTONE_TEST_READ_ONLY").is_some());
     match temp::open(path, &options) {
@@ -323,7 +323,7 @@ fn lock_of(temp: &TempDb) -> PathBuf {
     temp.folder().join("test.dry-lock")
 }
 
-/// Somebody without rights: the number is the user `nobody`'s by custom, and need not exist.
+/// A user without rights. By custom this is the number of the user `nobody`; it need not exist.
 const NOBODY: u32 = 65_534;
 
 fn as_nobody(path: &Path) -> OtherProcess {

@@ -53,7 +53,7 @@ impl Mount {
         Mount::of_disk(image)
     }
 
-    /// The same file system after the power came back. Nobody may have a file in it open.
+    /// The same file system after the power came back. No file in it may be open.
     pub(crate) fn again(self) -> Mount {
         let image = self.image.clone().unwrap();
         drop(self);
@@ -79,7 +79,7 @@ impl Mount {
         self.folder.path()
     }
 
-    /// Stops the file system at once: what was not synced is gone.
+    /// Stops the file system at once: what was not synced is lost.
     pub(crate) fn cut_power(&self) {
         /// `_IOR('X', 125, u32)`, and the flag that says not to write the journal out.
         const SHUTDOWN: libc::c_ulong = 0x8004_587D;

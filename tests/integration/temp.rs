@@ -109,10 +109,10 @@ pub(crate) fn fork_a_sleeper() -> i32 {
     assert!(child >= 0, "cannot fork");
     if child == 0 {
         for stream in 0..3 {
-            // SAFETY: takes a number only. The test would wait for whoever has its pipes.
+            // SAFETY: takes a number only. The test waits for all processes that hold its pipes.
             unsafe { libc::close(stream) };
         }
-        // SAFETY: takes a number only. Nobody waits longer than that for a test.
+        // SAFETY: takes a number only. No test runs longer.
         unsafe { libc::sleep(600) };
         // SAFETY: ends the child at once.
         unsafe { libc::_exit(0) };

@@ -79,7 +79,7 @@ fn threads_see_whole_snapshots_while_others_write_load_check_and_open() {
                 load(&db, rounds.fetch_add(1, Ordering::Relaxed) + 1);
             }
         });
-        // Reads all of it anew, and asks who reads.
+        // Takes new snapshots, reads all rows, and lists the readers.
         scope.spawn(|| {
             while going() {
                 assert_sound(&db);

@@ -173,7 +173,7 @@ fn make_tables(db: &Database) {
 #[test]
 fn threads_that_write_tables_of_one_transaction_lose_nothing() {
     let rows = times("DRYSTONE_THREAD_ROWS", 20_000);
-    // Anew each time: threads get in each other's way where the file grows.
+    // A new file each time: threads compete where the file grows.
     for _ in 0..4 {
         let temp = TempDb::new();
         let db = temp.open();

@@ -1,5 +1,5 @@
 //! Rules of the source that a compiler does not check: how a file begins and how long it is, which
-//! file imports which, where unsafe code is, and which files touch the file system.
+//! file imports which, where unsafe code is, which files touch the file system, names, and words.
 
 mod imports;
 
@@ -9,8 +9,9 @@ use imports::Imports;
 
 /// The rooms of the library, from the lowest to the highest. Rooms in one row do not import each
 /// other.
-const ROOMS: [&[&str]; 13] = [
+const ROOMS: [&[&str]; 14] = [
     &["error", "lease", "limits", "order"],
+    &["text_cursor"],
     &["storage"],
     &["page"],
     &["space"],
@@ -249,6 +250,105 @@ fn unsafe_code_of_the_python_package_is_in_one_folder() {
     for (path, text) in sources(&folder) {
         for line in code(&text).filter(|line| line.contains("unsafe")) {
             assert!(room_in(&folder, &path) == "raw", "{}: {line}", path.display());
+        }
+    }
+}
+
+/// Folders whose comments have none of [`WORDS`].
+const PLAIN: &[&str] = &["benches", "cli", "derive", "examples", "fuzz", "simulator", "src", "tests"];
+
+/// Words that make a comment hard to read. A plain word exists for each.
+const WORDS: [&str; 19] = [
+    "anew",
+    "gone",
+    "goes away",
+    "whoever",
+    "whomever",
+    "somebody",
+    "nobody",
+    "nothing but",
+    "so many",
+    "so much",
+    "such as are",
+    "such as must",
+    "there are none",
+    "held against",
+    "brought after",
+    "is told",
+    "are told",
+    "hears",
+    "spared",
+];
+
+#[test]
+fn comments_are_plain() {
+    for folder in PLAIN {
+        for (path, text) in sources(&root().join(folder)) {
+            for (line, number) in text.lines().zip(1..) {
+                let Some((_, comment)) = line.split_once("//") else { continue };
+                // Names of code stand in backquotes.
+                let prose: String = comment.split('`').step_by(2).collect();
+                let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+                let words: Vec<String> = prose
+                    .split(|letter| !is_part(letter))
+                    .map(str::to_lowercase)
+                    .filter(|word| !word.is_empty())
+                    .collect();
+                let prose = format!(" {} ", words.join(" "));
+                let found = WORDS.iter().find(|word| prose.contains(&format!(" {word} ")));
+                assert!(found.is_none(), "{}:{number}: say {:?} plainly", path.display(), found.unwrap());
+            }
+        }
+    }
+}
+
+/// Each exchange format has its own type of these names, in a public module of its own.
+const ONE_PER_FORMAT: [&str; 3] = ["Options", "Reader", "Writer"];
+
+/// The types that a file declares at its top level.
+fn types(text: &str) -> impl Iterator<Item = &str> {
+    code(text).filter_map(|line| {
+        let line =
+            line.strip_prefix("pub ").or_else(|| line.split_once(") ").map(|(_, rest)| rest)).unwrap_or(line);
+        let keywords = ["struct ", "enum ", "trait ", "type "];
+        let rest = keywords.iter().find_map(|keyword| line.strip_prefix(keyword))?;
+        rest.split(|letter: char| !letter.is_alphanumeric()).next()
+    })
+}
+
+#[test]
+fn a_type_has_its_own_name_in_its_room() {
+    for folder in ["src", "cli/src", "derive/src", "simulator/src"] {
+        let folder = root().join(folder);
+        let mut names = std::collections::BTreeMap::new();
+        for (path, text) in sources(&folder) {
+            let room = room_in(&folder, &path);
+            for name in types(&text) {
+                if room == "exchange" && ONE_PER_FORMAT.contains(&name) {
+                    continue;
+                }
+                let other = names.insert((room.clone(), name.to_owned()), path.clone());
+                assert!(
+                    other.is_none(),
+                    "{name} is in {} and in {}",
+                    path.display(),
+                    other.unwrap().display()
+                );
+            }
+        }
+        assert!(names.len() > 10, "only {} types in {}", names.len(), folder.display());
+    }
+}
+
+#[test]
+fn a_file_name_occurs_at_most_twice() {
+    for folder in ["src", "cli/src", "simulator/src"] {
+        let mut counts = std::collections::BTreeMap::new();
+        for (path, _) in sources(&root().join(folder)) {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            let count = counts.entry(name.clone()).or_insert(0);
+            *count += 1;
+            assert!(*count <= 2 || name == "mod.rs", "{folder}: {name} occurs {count} times");
         }
     }
 }

@@ -103,7 +103,7 @@ fn a_thread_that_would_wait_for_itself_is_told() {
             assert!(db.try_write().unwrap().is_none());
         };
         refused(&db);
-        // Threads that only borrowed it have come and gone.
+        // Threads that only borrowed it have ended.
         std::thread::scope(|scope| {
             scope.spawn(|| write.table::<Acc>("a").unwrap().insert(&Acc { id: 1, n: 1 }).unwrap());
         });

@@ -24,7 +24,7 @@ pub(crate) fn run<S: Store>(arguments: &Arguments, folder: &Path, rows: u64) -> 
         Settings { store: S::NAME.to_owned(), version: version(S::CRATE), settings: S::SETTINGS.to_owned() };
     println!("\n{} {}: {}", settings.store, settings.version, settings.settings);
     append(&arguments.results, &Line::Store(settings))?;
-    // Filled before the yardstick, so that its memory can be told apart.
+    // Filled before the yardstick, so that its memory is not counted for the store.
     let points: Vec<Value> = (0..rows).map(|row| Value::of_key(key_of_row(row))).collect();
     let run = Run { arguments, rows, points: &points, folder: folder.to_owned() };
     if !S::BY_ROW && S::DURABLE && run.wants("load_unsorted") {

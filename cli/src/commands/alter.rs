@@ -26,11 +26,11 @@ pub(crate) struct Alter {
     #[arg(long, global = true)]
     dry_run: bool,
     #[command(subcommand)]
-    action: Action,
+    action: AlterAction,
 }
 
 #[derive(Subcommand)]
-enum Action {
+enum AlterAction {
     /// Append a field; existing rows get its default, or null
     Append {
         /// The field, such as 'delay: i16?' or 'price: f64 = 0'
@@ -87,7 +87,7 @@ impl Alter {
             write.commit()?;
             return Ok(Outcome::Done);
         }
-        let name = if let Action::To { new_name } = &self.action { new_name } else { &self.table };
+        let name = if let AlterAction::To { new_name } = &self.action { new_name } else { &self.table };
         let (after, _) = self.measure(&write, name)?;
         drop(write);
         self.show(name, (&before, &after), written, rows).map_err(failed)?;
@@ -116,17 +116,17 @@ impl Alter {
     }
 }
 
-impl Action {
+impl AlterAction {
     /// Makes the change. Returns how many rows were written again.
     fn run(&self, write: &WriteTransaction, table: &str) -> Result<u64> {
         match self {
-            Action::Append { field } => write.append_field(table, one_field(field)?),
-            Action::Rename { field, new_name } => write.rename_field(table, field, new_name),
-            Action::Drop { field } => write.drop_field(table, field),
-            Action::Type { field, new_type } => retype(write, table, field, new_type),
-            Action::Reorder { fields } => write.reorder(table, &trimmed(fields)),
-            Action::Names { field, names } => write.add_names(table, field, &trimmed(names)),
-            Action::To { new_name } => write.rename_table(table, new_name).map(|()| 0),
+            AlterAction::Append { field } => write.append_field(table, one_field(field)?),
+            AlterAction::Rename { field, new_name } => write.rename_field(table, field, new_name),
+            AlterAction::Drop { field } => write.drop_field(table, field),
+            AlterAction::Type { field, new_type } => retype(write, table, field, new_type),
+            AlterAction::Reorder { fields } => write.reorder(table, &trimmed(fields)),
+            AlterAction::Names { field, names } => write.add_names(table, field, &trimmed(names)),
+            AlterAction::To { new_name } => write.rename_table(table, new_name).map(|()| 0),
         }
     }
 }

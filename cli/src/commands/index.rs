@@ -19,11 +19,11 @@ pub(crate) struct Index {
     /// The database file
     db: PathBuf,
     #[command(subcommand)]
-    action: Action,
+    action: IndexAction,
 }
 
 #[derive(Subcommand)]
-enum Action {
+enum IndexAction {
     /// Create an index on fields of a table
     Create {
         /// The table
@@ -57,20 +57,20 @@ enum Action {
 impl Index {
     pub(crate) fn run(&self) -> Result<Outcome> {
         match &self.action {
-            Action::Create { table, name, fields, unique, memory } => {
+            IndexAction::Create { table, name, fields, unique, memory } => {
                 let db = open::to_write(&self.db)?;
                 let write = db.write()?;
                 let options = IndexOptions::new().unique(*unique).memory_bytes(*memory);
                 write.create_index_with(table, name, fields, &options)?;
                 write.commit()?;
             }
-            Action::Drop { table, name } => {
+            IndexAction::Drop { table, name } => {
                 let db = open::to_write(&self.db)?;
                 let write = db.write()?;
                 write.drop_index(table, name)?;
                 write.commit()?;
             }
-            Action::List { table } => {
+            IndexAction::List { table } => {
                 let db = open::to_read(&self.db)?;
                 let read = db.read()?;
                 let tables =
@@ -86,7 +86,7 @@ impl Index {
     }
 }
 
-/// Prints indexes with their sizes, a line each. Prints nothing if there are none.
+/// Prints indexes with their sizes, one per line. Prints nothing without indexes.
 pub(crate) fn show(read: &ReadTransaction, indexes: &[IndexInfo]) -> Result<()> {
     if indexes.is_empty() {
         return Ok(());

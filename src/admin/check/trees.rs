@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::progress::Check;
 use crate::catalog::Definition;
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::page::{PageView, page_of};
 use crate::schema::Schema;
 use crate::table::EntryShape;
@@ -142,7 +142,7 @@ fn check_entries(leaf: &Leaf<'_>, shape: &EntryShape, rows: &View<'_>, last: &mu
     for (entry, key) in leaf.records.chunks_exact(width).zip(keys.chunks_exact_mut(shape.key_width())) {
         shape.key(entry, key);
         if !last.is_empty() && shape.clash(last, entry) {
-            fail!(Corrupt, "it is unique, and two of its entries have the same values; the file is damaged");
+            bail!(Corrupt, "it is unique, and two of its entries have the same values; the file is damaged");
         }
         last.clear();
         last.extend_from_slice(entry);
@@ -152,11 +152,11 @@ fn check_entries(leaf: &Leaf<'_>, shape: &EntryShape, rows: &View<'_>, last: &mu
     let mut hold = |row: Option<&[u8]>, number: u64| {
         let Some((at, entry)) = entries.next() else { return Ok(()) };
         let Some(row) = row else {
-            fail!(Corrupt, "its entry {at} is of a row that the table has not; the file is damaged")
+            bail!(Corrupt, "its entry {at} is of a row that the table has not; the file is damaged")
         };
         shape.entry(row, number, &mut expected);
         if expected != entry {
-            fail!(Corrupt, "its entry {at} has other values than its row; the file is damaged");
+            bail!(Corrupt, "its entry {at} has other values than its row; the file is damaged");
         }
         Ok(())
     };

@@ -12,7 +12,7 @@ use arrow_schema::{DataType, Field, SchemaRef};
 use super::batches::{Batches, unread};
 use super::decode::{check, value};
 use super::schema::{from_number, is_bytes, is_text, is_uuid, named, plain};
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::exchange::few::Few;
 use crate::exchange::inferred::{Column as Found, Inferred};
 use crate::record::Value;
@@ -33,12 +33,12 @@ fn infer(
     enums: bool,
     batches: impl Iterator<Item = Result<RecordBatch, String>>,
 ) -> Result<Inferred> {
-    let mut columns: Vec<Column<'_>> = Vec::new();
+    let mut columns: Vec<ColumnTally<'_>> = Vec::new();
     for field in arrow.fields() {
         check(field.data_type())
             .map_err(|error| error.within(format_args!("{name}, column {:?}", field.name())))?;
         let few = Few::new(enums && is_text(plain(field.data_type())));
-        columns.push(Column {
+        columns.push(ColumnTally {
             named: named(field),
             field,
             nulls: 0,
@@ -48,11 +48,11 @@ fn infer(
         });
     }
     let mut rows = 0;
-    if columns.iter().any(Column::is_open) {
+    if columns.iter().any(ColumnTally::is_open) {
         for batch in batches {
             let batch = batch.map_err(|error| unread(name, &format!("after row {rows}: {error}")))?;
             if batch.num_columns() != columns.len() {
-                fail!(Input, "{name}: after row {rows}: a batch of {} columns", batch.num_columns());
+                bail!(Input, "{name}: after row {rows}: a batch of {} columns", batch.num_columns());
             }
             for (column, array) in
                 columns.iter_mut().zip(batch.columns()).filter(|(column, _)| column.is_open())
@@ -80,7 +80,7 @@ fn infer(
         Schema::new(fields.iter().map(without).collect::<Result<_>>()?).map_err(|_| error)
     });
     let schema = schema.map_err(|error| error.within(name))?;
-    let is_read = columns.iter().any(Column::is_open);
+    let is_read = columns.iter().any(ColumnTally::is_open);
     let found = schema.fields().iter().zip(&columns);
     let found = found.map(|(field, column)| Found::new(field.clone(), column.nulls, column.reason()));
     let found = found.collect();
@@ -88,7 +88,7 @@ fn infer(
 }
 
 /// A column, and what was seen of it.
-struct Column<'c> {
+struct ColumnTally<'c> {
     field: &'c Field,
     named: Option<FieldDef>,
     nulls: u64,
@@ -100,7 +100,7 @@ struct Column<'c> {
     has_null_value: bool,
 }
 
-impl Column<'_> {
+impl ColumnTally<'_> {
     fn ty(&self) -> &DataType {
         plain(self.field.data_type())
     }
@@ -173,12 +173,12 @@ impl Column<'_> {
             }
             DataType::FixedSizeList(element, length) => match u16::try_from(*length) {
                 Ok(length @ 1..) => Type::Array(self.element(element)?, length),
-                _ => fail!(Input, "lists of {length}; an array has 1 to {} elements", u16::MAX),
+                _ => bail!(Input, "lists of {length}; an array has 1 to {} elements", u16::MAX),
             },
             other => match from_number(other) {
                 Some(number) if self.nulls > 0 && self.has_null_value => wider(number),
                 Some(number) => number.as_type(),
-                None => fail!(Input, "no field holds the Arrow type {other}"),
+                None => bail!(Input, "no field holds the Arrow type {other}"),
             },
         })
     }
@@ -186,7 +186,7 @@ impl Column<'_> {
     fn element(&self, element: &Field) -> Result<Number> {
         match from_number(element.data_type()) {
             Some(number) => Ok(number),
-            None => fail!(Input, "lists of {}; give a schema that says what they are", element.data_type()),
+            None => bail!(Input, "lists of {}; give a schema that says what they are", element.data_type()),
         }
     }
 
@@ -194,7 +194,7 @@ impl Column<'_> {
     fn length(&self, what: &str) -> Result<u16> {
         let longest = self.lengths.map_or(1, |(_, longest)| longest.max(1));
         let Ok(length) = u16::try_from(longest) else {
-            fail!(Input, "{what} of {longest} bytes; a field has at most {}", u16::MAX);
+            bail!(Input, "{what} of {longest} bytes; a field has at most {}", u16::MAX);
         };
         Ok(length)
     }
@@ -202,7 +202,7 @@ impl Column<'_> {
     /// The length that all values have.
     fn one_length(&self, what: &str) -> Result<u16> {
         match self.lengths {
-            Some((least, greatest)) if least != greatest => fail!(
+            Some((least, greatest)) if least != greatest => bail!(
                 Input,
                 "{what} of lengths from {least} to {greatest}; a field has one length: pad them, or leave the column out"
             ),

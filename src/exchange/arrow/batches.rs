@@ -9,7 +9,7 @@ use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 
-use super::decode;
+use super::decode::{self, BadRow};
 use super::messages::{FileMessages, StreamMessages};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::columns::match_columns;
@@ -258,7 +258,7 @@ impl Reader {
             let Some(at) = field else { continue };
             let field = &self.schema.fields()[usize::from(*at)];
             let done = decode::column(column, field, &mut self.records, self.schema.width());
-            if let Err((row, error)) = done {
+            if let Err(BadRow { row, error }) = done {
                 self.records.clear();
                 let place = self.describe(self.row + row as u64 + 1);
                 return Err(Error::new(ErrorKind::Input, format!("{place}: {error}")));

@@ -20,8 +20,12 @@ use crate::record::{Date, Timestamp, Uuid, Value};
 use crate::schema::calendar::DAY_MICROS;
 use crate::schema::{FieldDef, Number, Type};
 
-/// A row of a batch, counted from 0, and what is wrong with it.
-pub(super) type Bad = (usize, Error);
+/// A row of a batch that cannot be stored.
+pub(super) struct BadRow {
+    /// Its position in the batch, from 0.
+    pub(super) row: usize,
+    pub(super) error: Error,
+}
 
 /// Stores a column in its field of packed records, one record for each row.
 pub(super) fn column(
@@ -29,7 +33,7 @@ pub(super) fn column(
     field: &FieldDef,
     records: &mut [u8],
     width: usize,
-) -> Result<(), Bad> {
+) -> Result<(), BadRow> {
     use DataType as D;
     let target = Target { array, field, records, width };
     if let D::Dictionary(..) = array.data_type() {
@@ -90,7 +94,7 @@ struct Target<'t> {
 impl Target<'_> {
     /// Fills all rows. `put` stores the value of a row if it can be copied, and returns `false`
     /// otherwise.
-    fn fill(self, mut put: impl FnMut(usize, &mut [u8]) -> bool) -> Result<(), Bad> {
+    fn fill(self, mut put: impl FnMut(usize, &mut [u8]) -> bool) -> Result<(), BadRow> {
         let Target { array, field, records, width } = self;
         let nulls = array.logical_nulls();
         let range = field.offset()..field.offset() + field.width();
@@ -98,12 +102,12 @@ impl Target<'_> {
             let slot = &mut record[range.clone()];
             if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
                 let Some(null) = field.null() else {
-                    return Err((row, Error::new(ErrorKind::Input, missing(field, ""))));
+                    return Err(BadRow { row, error: Error::new(ErrorKind::Input, missing(field, "")) });
                 };
                 slot.copy_from_slice(null);
             } else if !put(row, slot) || field.is_null(slot) {
                 let stored = value(array, row).map_err(|reason| misfit(field, &reason));
-                stored.and_then(|value| store(field, value, slot)).map_err(|error| (row, error))?;
+                stored.and_then(|value| store(field, value, slot)).map_err(|error| BadRow { row, error })?;
             }
         }
         Ok(())
@@ -129,13 +133,13 @@ fn put_text(text: &str, slot: &mut [u8]) -> bool {
     fits
 }
 
-fn primitive<T: ArrowPrimitiveType<Native: NoUninit>>(target: Target<'_>) -> Result<(), Bad> {
+fn primitive<T: ArrowPrimitiveType<Native: NoUninit>>(target: Target<'_>) -> Result<(), BadRow> {
     let values = target.array.as_primitive::<T>().values().clone();
     target.fill(|row, slot| put(bytes_of(&values[row]), slot))
 }
 
 /// Lists with the length and the number type of the field.
-fn list(target: Target<'_>, number: Number) -> Result<(), Bad> {
+fn list(target: Target<'_>, number: Number) -> Result<(), BadRow> {
     match number {
         Number::U8 => elements::<UInt8Type>(target),
         Number::U16 => elements::<UInt16Type>(target),
@@ -151,7 +155,7 @@ fn list(target: Target<'_>, number: Number) -> Result<(), Bad> {
     }
 }
 
-fn elements<T: ArrowPrimitiveType<Native: NoUninit>>(target: Target<'_>) -> Result<(), Bad> {
+fn elements<T: ArrowPrimitiveType<Native: NoUninit>>(target: Target<'_>) -> Result<(), BadRow> {
     let lists = target.array.as_fixed_size_list().clone();
     // Half floats are not `f32`, and null elements must be checked one by one.
     let Some(values) = lists.values().as_primitive_opt::<T>() else { return target.fill(|_, _| false) };
@@ -163,7 +167,7 @@ fn elements<T: ArrowPrimitiveType<Native: NoUninit>>(target: Target<'_>) -> Resu
 }
 
 /// Each value of a dictionary is stored once, and then copied.
-fn dictionary(target: Target<'_>) -> Result<(), Bad> {
+fn dictionary(target: Target<'_>) -> Result<(), BadRow> {
     let dictionary = target.array.as_any_dictionary();
     let (values, width) = (dictionary.values(), target.field.width());
     // Values that do not fit are no error here: perhaps no row has them.
@@ -199,7 +203,7 @@ fn store(field: &FieldDef, value: Value<'_>, slot: &mut [u8]) -> Result<()> {
             Err(_) => Value::Bytes(bytes),
         },
         (Type::Str(_), value) => value,
-        // As in a CSV.
+        // Text is parsed as in a CSV.
         (_, Value::Text(text)) => return field.parse_text(&text, slot),
         (ty @ (Type::Uuid | Type::U128 | Type::I128), Value::Bytes(bytes)) => wide(ty, bytes),
         (Type::Array(number @ (Number::U128 | Number::I128), _), Value::Array(elements)) => {

@@ -4,9 +4,9 @@ use std::io::Read;
 
 use super::split::{Lines, NOT_UTF8, Problem};
 use super::{Options, bad_line};
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::exchange::inferred::{Column, Inferred};
-use crate::exchange::tally::Tally;
+use crate::exchange::tally::{Choice, Tally};
 use crate::schema::{FieldDef, Schema};
 
 /// The narrowest types for a CSV, by the rules of [`Options::infer`].
@@ -27,7 +27,7 @@ pub(super) fn infer<R: Read>(options: &Options, input: R) -> Result<Inferred> {
         }
     }
     if rows == 0 {
-        fail!(Input, "{} has no rows to infer the types of its columns from; give a schema", lines.name());
+        bail!(Input, "{} has no rows to infer the types of its columns from; give a schema", lines.name());
     }
     // As in the reader: if the only field is nullable, a blank line is a missing value.
     if let [only] = &mut tallies[..]
@@ -47,7 +47,7 @@ pub(super) fn infer<R: Read>(options: &Options, input: R) -> Result<Inferred> {
 }
 
 fn column_of(name: &str, tally: &Tally) -> Result<Column> {
-    let (ty, missing, reason) = tally.find_type()?;
+    let Choice { ty, missing, reason } = tally.find_type()?;
     Ok(Column::new(FieldDef::of(name, ty, missing > 0, false)?, missing, reason))
 }
 

@@ -14,7 +14,7 @@ pub use crate::exchange::inferred::{Column, Inferred};
 pub use read::Reader;
 pub use write::Writer;
 
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::schema::Schema;
 use crate::schema::shown;
 use split::{Lines, Problem};
@@ -238,7 +238,7 @@ impl Options {
 
     fn check(&self) -> Result<()> {
         if !self.delimiter.is_ascii() || matches!(self.delimiter, b'"' | b'\r' | b'\n' | 0) {
-            fail!(
+            bail!(
                 Usage,
                 "{:?} cannot be the delimiter of a CSV; it is one ASCII character, no quote and no line break",
                 char::from(self.delimiter)
@@ -252,7 +252,7 @@ impl Options {
         self.check()?;
         let mut lines = Lines::new(input, &self.name, self.delimiter)?;
         if !lines.advance()? {
-            fail!(Input, "{} is empty; a line with the names of the columns is expected", self.name);
+            bail!(Input, "{} is empty; a line with the names of the columns is expected", self.name);
         }
         let header = lines.texts(lines.len()).and_then(|texts| {
             let name = |at| texts.get(at).map(Box::from).ok_or((Some(at), split::NOT_UTF8.into()));

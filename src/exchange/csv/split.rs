@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::io::{self, Read};
 use std::ops::Range;
 
-use crate::error::{Error, Result, fail};
+use crate::error::{Error, Result, bail};
 
 const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
 /// Bytes per read.
@@ -92,7 +92,7 @@ impl<R: Read> Lines<R> {
         lines.read_more()?;
         match &lines.window[..lines.filled] {
             [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => {
-                fail!(Input, "{name} is UTF-16; convert it to UTF-8 first")
+                bail!(Input, "{name} is UTF-16; convert it to UTF-8 first")
             }
             text if text.starts_with(BYTE_ORDER_MARK) => lines.next = BYTE_ORDER_MARK.len(),
             _ => {}
@@ -128,7 +128,7 @@ impl<R: Read> Lines<R> {
         (self.start, self.next) = (0, 0);
         if self.filled == self.window.len() {
             if self.filled >= LINE_BYTES {
-                fail!(
+                bail!(
                     Input,
                     "{}: the line is over {} MiB long; is a quote left open?",
                     self.describe(self.number),

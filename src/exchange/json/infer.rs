@@ -6,9 +6,9 @@ use std::io::Read;
 use serde_json::value::RawValue;
 
 use super::line::{JsonLines, text};
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::exchange::inferred::{Column as Found, Inferred};
-use crate::exchange::tally::Tally;
+use crate::exchange::tally::{Choice, Tally, missing_too};
 use crate::limits::FIELDS;
 use crate::schema::{FieldDef, Schema, Type};
 
@@ -43,7 +43,7 @@ pub(super) fn infer<R: Read>(mut lines: JsonLines<R>, enums: bool) -> Result<Inf
         rows += 1;
     }
     if rows == 0 {
-        fail!(Input, "{} has no rows to infer the types of its fields from; give a schema", lines.name);
+        bail!(Input, "{} has no rows to infer the types of its fields from; give a schema", lines.name);
     }
     let (mut fields, mut found) = (Vec::new(), Vec::new());
     for column in &mut columns {
@@ -51,7 +51,7 @@ pub(super) fn infer<R: Read>(mut lines: JsonLines<R>, enums: bool) -> Result<Inf
         column.scalars.missing += rows - column.lines;
         let place =
             |error: crate::Error| error.within(format_args!("{}, field {:?}", lines.name, column.name));
-        let (ty, missing, reason) = column.find_type().map_err(place)?;
+        let Choice { ty, missing, reason } = column.find_type().map_err(place)?;
         let field =
             FieldDef::of(&column.name, ty, missing > 0, false).map_err(|error| error.within(&lines.name))?;
         fields.push(field.clone());
@@ -130,31 +130,29 @@ impl Member {
         Ok(())
     }
 
-    fn find_scalar(&self) -> Result<(Type, u64, String)> {
-        let (ty, missing, reason) = self.scalars.find_type()?;
+    fn find_scalar(&self) -> Result<Choice> {
+        let choice = self.scalars.find_type()?;
         match self.first_plain {
-            Some(line) if matches!(ty, Type::Str(_) | Type::Enum(_)) => fail!(
+            Some(line) if matches!(choice.ty, Type::Str(_) | Type::Enum(_)) => bail!(
                 Input,
-                "{reason}; but on line {line} there is none, and no type holds both; give all of them quotes, or none"
+                "{}; but on line {line} there is none, and no type holds both; give all of them quotes, or none",
+                choice.reason
             ),
-            _ => Ok((ty, missing, reason)),
+            _ => Ok(choice),
         }
     }
 
-    fn find_type(&self) -> Result<(Type, u64, String)> {
+    fn find_type(&self) -> Result<Choice> {
         let Some(length) = self.length else { return self.find_scalar() };
-        let (ty, _, reason) = self.elements.find_type()?;
+        let elements = self.elements.find_type()?;
         let missing = self.scalars.missing;
-        match ty.number() {
-            Some(number) => {
-                let missing_too = if missing > 0 { format!("; {missing} missing") } else { String::new() };
-                Ok((
-                    Type::Array(number, length),
-                    missing,
-                    format!("lists of {length}: {reason}{missing_too}"),
-                ))
-            }
-            None => fail!(Input, "lists of other values than numbers; arrays hold only numbers"),
+        match elements.ty.number() {
+            Some(number) => Ok(Choice {
+                ty: Type::Array(number, length),
+                missing,
+                reason: format!("lists of {length}: {}{}", elements.reason, missing_too(missing)),
+            }),
+            None => bail!(Input, "lists of other values than numbers; arrays hold only numbers"),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 
 /// The longest line. A record has at most 65,535 bytes.
 const LINE_BYTES: u64 = 64 << 20;
@@ -42,7 +42,7 @@ impl<R: Read> JsonLines<R> {
             }
             self.number += 1;
             if read as u64 > LINE_BYTES {
-                fail!(Input, "{}: longer than {} MiB", self.describe(self.number), LINE_BYTES >> 20);
+                bail!(Input, "{}: longer than {} MiB", self.describe(self.number), LINE_BYTES >> 20);
             }
             if self.number == 1 && self.line.starts_with(b"\xEF\xBB\xBF") {
                 self.line.drain(..3);

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::io::Read;
 
-use super::dtype::{Column, Layout, VALUE};
+use super::dtype::{ArrayField, ArrayLayout, VALUE};
 use super::element::Kind;
 use super::literal::Literal;
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::exchange::columns::match_columns;
 use crate::exchange::inferred::{Column as Found, Inferred};
 use crate::exchange::missing;
@@ -24,7 +24,7 @@ const PIECE_BYTES: usize = 256 << 10;
 /// A file whose header was read.
 pub(super) struct Opened<R> {
     pieces: Pieces<R>,
-    layout: Layout,
+    layout: ArrayLayout,
 }
 
 impl<R: Read> Opened<R> {
@@ -41,7 +41,7 @@ impl<R: Read> Opened<R> {
         let columns = &self.layout.columns;
         let mut seen: Vec<SeenColumn> = columns.iter().map(|_| SeenColumn::default()).collect();
         let is_open =
-            |column: &Column| matches!(column.element.kind, Kind::Text | Kind::Bytes | Kind::Moment(_));
+            |column: &ArrayField| matches!(column.element.kind, Kind::Text | Kind::Bytes | Kind::Moment(_));
         if columns.iter().any(is_open) {
             while self.pieces.advance()? {
                 for row in self.pieces.bytes.chunks_exact(self.layout.width) {
@@ -92,7 +92,7 @@ impl<R> fmt::Debug for Reader<R> {
 }
 
 struct Match {
-    column: Column,
+    column: ArrayField,
     field: FieldDef,
     /// Whether the bytes are copied as they are.
     is_stored: bool,
@@ -148,7 +148,7 @@ impl<R: Read> RecordSource for Reader<R> {
             let slot = &mut record[matched.field.offset()..][..matched.field.width()];
             if let Err(reason) = matched.fill(bytes, slot) {
                 let place = self.describe(self.place + 1);
-                fail!(Input, "{place}: {reason}");
+                bail!(Input, "{place}: {reason}");
             }
         }
         self.taken += self.pieces.width;
@@ -239,7 +239,7 @@ impl<R: Read> Pieces<R> {
         let whole = self.bytes.len() / self.width;
         if (self.bytes.len() as u64) < wanted {
             self.bytes.truncate(0);
-            fail!(
+            bail!(
                 Input,
                 "{}: it ends after {} of the {} rows that its header tells of",
                 self.name,
@@ -261,39 +261,40 @@ fn header(name: &str, input: &mut impl Read) -> Result<Literal> {
     };
     let start = take(8)?;
     if !start.starts_with(MAGIC) || start.len() < 8 {
-        fail!(Input, "{name}: it is not an .npy file, which begins with \"\\x93NUMPY\"");
+        bail!(Input, "{name}: it is not an .npy file, which begins with \"\\x93NUMPY\"");
     }
     let length_bytes = match start[6] {
         1 => 2,
         2 | 3 => 4,
-        other => fail!(Input, "{name}: version {other} of the .npy format is not supported; 1 to 3 are"),
+        other => bail!(Input, "{name}: version {other} of the .npy format is not supported; 1 to 3 are"),
     };
     let mut length = [0; 8];
     let given = take(length_bytes)?;
     length[..given.len()].copy_from_slice(&given);
     let length = u64::from_le_bytes(length);
     if length > HEADER_BYTES as u64 {
-        fail!(Input, "{name}: its header has {length} bytes, and the limit is {HEADER_BYTES}");
+        bail!(Input, "{name}: its header has {length} bytes, and the limit is {HEADER_BYTES}");
     }
     let text = take(length as usize)?;
     if given.len() < length_bytes || (text.len() as u64) < length {
-        fail!(Input, "{name}: it ends within its header");
+        bail!(Input, "{name}: it ends within its header");
     }
     let text = match start[6] {
         3 => String::from_utf8(text).ok(),
         // Latin-1 is the first 256 characters of Unicode.
         _ => Some(text.iter().copied().map(char::from).collect()),
     };
-    match text.and_then(|text| Literal::parse(&text)) {
-        Some(header @ Literal::Dict(_)) => Ok(header),
-        _ => fail!(Input, "{name}: its header is not a Python dict"),
+    match text.map(|text| Literal::parse(&text)) {
+        Some(Ok(header @ Literal::Dict(_))) => Ok(header),
+        Some(Err(error)) => bail!(Input, "{name}: its header is not a Python dict: {error}"),
+        _ => bail!(Input, "{name}: its header is not a Python dict"),
     }
 }
 
 /// The rows and fields that the header describes, or why records cannot be made of them.
-fn shape(header: &Literal) -> Result<(Layout, u64), String> {
+fn shape(header: &Literal) -> Result<(ArrayLayout, u64), String> {
     let descr = header.get("descr").ok_or("its header has no descr")?;
-    let mut layout = Layout::parse(descr)?;
+    let mut layout = ArrayLayout::parse(descr)?;
     let shape = header.get("shape").and_then(Literal::list).ok_or("its header has no shape")?;
     let shape: Option<Vec<u64>> = shape.iter().map(Literal::number).collect();
     let rows = match (&*shape.ok_or("its shape has something else than numbers")?, &mut layout.columns[..]) {
@@ -331,7 +332,7 @@ struct SeenColumn {
 }
 
 impl SeenColumn {
-    fn look(&mut self, column: &Column, bytes: &[u8]) {
+    fn look(&mut self, column: &ArrayField, bytes: &[u8]) {
         match column.element.kind {
             Kind::Bytes => self.has_bytes |= decode_str(bytes).is_err(),
             Kind::Moment(_) => {
@@ -345,12 +346,12 @@ impl SeenColumn {
         }
     }
 
-    fn find_type(&self, column: &Column) -> Result<Type> {
+    fn find_type(&self, column: &ArrayField) -> Result<Type> {
         use super::element::Unit;
         let element = column.element;
         let length = |bytes: usize| match u16::try_from(bytes) {
             Ok(length) => Ok(length.max(1)),
-            Err(_) => fail!(Input, "{bytes} bytes; a field has at most {}", u16::MAX),
+            Err(_) => bail!(Input, "{bytes} bytes; a field has at most {}", u16::MAX),
         };
         let ty = match element.kind {
             Kind::Bool => Type::Bool,
@@ -366,7 +367,7 @@ impl SeenColumn {
         match (column.length, ty.number()) {
             (None, _) => Ok(ty),
             (Some(elements), Some(number)) => Ok(Type::Array(number, length(elements)?)),
-            (Some(_), None) => fail!(
+            (Some(_), None) => bail!(
                 Input,
                 "an array of {ty}, where only numbers have arrays; make fields of its elements, as for {VALUE}_1, {VALUE}_2"
             ),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use super::dtype::dtype;
-use crate::error::{Error, Result, fail};
+use crate::error::{Error, Result, bail};
 use crate::exchange::check_whole;
 use crate::record::Row;
 use crate::schema::Schema;
@@ -75,7 +75,7 @@ impl<W: Write> Writer<W> {
     /// # let schema: Schema = "x: u8, y: u8".parse()?;
     /// let mut writer = numpy::Options::new().rows(2).writer(&schema, Vec::new())?;
     /// writer.write_records(&[7, 8, 9, 10])?; // two records of two bytes
-    /// assert!(writer.write_records(&[11, 12]).is_err()); // one more than was said
+    /// assert!(writer.write_records(&[11, 12]).is_err()); // one more than `rows`
     /// # Ok::<(), drystone::Error>(())
     /// ```
     ///
@@ -86,7 +86,7 @@ impl<W: Write> Writer<W> {
         check_whole(&self.schema, records)?;
         self.written += (records.len() / self.schema.width()) as u64;
         if self.written > self.rows {
-            fail!(
+            bail!(
                 Usage,
                 "{} rows or more, where the header of the .npy file says {}",
                 self.written,
@@ -133,7 +133,7 @@ impl<W: Write> Writer<W> {
     /// [`Usage`](crate::ErrorKind::Usage) if there were fewer rows than the header says.
     pub fn finish(self) -> Result<W> {
         if self.written < self.rows {
-            fail!(Usage, "{} rows, where the header of the .npy file says {}", self.written, self.rows);
+            bail!(Usage, "{} rows, where the header of the .npy file says {}", self.written, self.rows);
         }
         Ok(self.output)
     }

@@ -61,7 +61,7 @@ fn scalar(ty: &Type, nullable: bool) -> String {
 
 /// A field of the elements of an array.
 #[derive(Clone, Debug)]
-pub(super) struct Column {
+pub(super) struct ArrayField {
     pub(super) name: String,
     pub(super) element: Element,
     /// The number of adjacent elements, if the field has several.
@@ -70,7 +70,7 @@ pub(super) struct Column {
     pub(super) offset: usize,
 }
 
-impl Column {
+impl ArrayField {
     pub(super) fn width(&self) -> usize {
         self.element.width() * self.length.unwrap_or(1)
     }
@@ -85,7 +85,7 @@ impl Column {
             (Some(_), kind, Type::Array(number, _)) => kind.number(self.element.width()) == Some(*number),
             (Some(_), ..) => false,
             (None, Kind::Bool, ty) => ty == Type::Bool,
-            // As nullable truth values are written.
+            // The writer writes nullable truth values so.
             (None, Kind::Unsigned, Type::Bool) => field.is_nullable(),
             (None, Kind::Bytes, ty) => matches!(ty, Type::Str(_) | Type::Bytes(_)),
             (None, Kind::Void, ty) => matches!(ty, Type::Bytes(_) | Type::Uuid | Type::U128 | Type::I128),
@@ -101,8 +101,8 @@ impl Column {
 
 /// The elements of an array: their fields and their width.
 #[derive(Clone, Debug)]
-pub(super) struct Layout {
-    pub(super) columns: Vec<Column>,
+pub(super) struct ArrayLayout {
+    pub(super) columns: Vec<ArrayField>,
     pub(super) width: usize,
     /// Whether the fields have no names of their own.
     pub(super) is_plain: bool,
@@ -111,17 +111,17 @@ pub(super) struct Layout {
 /// The name of the only field of an array without names.
 pub(super) const VALUE: &str = "value";
 
-impl Layout {
+impl ArrayLayout {
     /// The dtype in a header, or why records cannot be made of it.
-    pub(super) fn parse(descr: &Literal) -> Result<Layout, String> {
+    pub(super) fn parse(descr: &Literal) -> Result<ArrayLayout, String> {
         let layout = match descr {
             Literal::Text(text) => {
                 let element = Element::parse(text)?;
-                let column = Column { name: VALUE.into(), length: None, offset: 0, element };
-                Layout { columns: vec![column], width: element.width(), is_plain: true }
+                let column = ArrayField { name: VALUE.into(), length: None, offset: 0, element };
+                ArrayLayout { columns: vec![column], width: element.width(), is_plain: true }
             }
-            Literal::List(fields) => Layout::of_fields(fields)?,
-            Literal::Dict(_) => Layout::of_offsets(descr)?,
+            Literal::List(fields) => ArrayLayout::of_fields(fields)?,
+            Literal::Dict(_) => ArrayLayout::of_offsets(descr)?,
             _ => return Err("its dtype is neither a text nor a list of fields".into()),
         };
         match layout.columns.iter().find(|column| column.width() == 0) {
@@ -132,7 +132,7 @@ impl Layout {
     }
 
     /// `[('x', '<i4'), ('', '|V4'), ('v', '<f4', (3,))]`
-    fn of_fields(fields: &[Literal]) -> Result<Layout, String> {
+    fn of_fields(fields: &[Literal]) -> Result<ArrayLayout, String> {
         let mut columns = Vec::new();
         let mut width = 0_usize;
         for field in fields {
@@ -148,11 +148,11 @@ impl Layout {
                 columns.push(column);
             }
         }
-        Ok(Layout { columns, width, is_plain: false })
+        Ok(ArrayLayout { columns, width, is_plain: false })
     }
 
     /// `{'names': ['x'], 'formats': ['<i4'], 'offsets': [4], 'itemsize': 8}`
-    fn of_offsets(dtype: &Literal) -> Result<Layout, String> {
+    fn of_offsets(dtype: &Literal) -> Result<ArrayLayout, String> {
         let list = |name| dtype.get(name).and_then(Literal::list);
         let (Some(names), Some(formats)) = (list("names"), list("formats")) else {
             return Err("its dtype is a dict without names and formats".into());
@@ -161,7 +161,7 @@ impl Layout {
         if names.len() != formats.len() || offsets.is_some_and(|offsets| offsets.len() != names.len()) {
             return Err("its dtype has not as many names as formats and offsets".into());
         }
-        let (mut columns, mut end): (Vec<Column>, usize) = (Vec::new(), 0);
+        let (mut columns, mut end): (Vec<ArrayField>, usize) = (Vec::new(), 0);
         for (at, (name, ty)) in names.iter().zip(formats).enumerate() {
             let offset = match offsets {
                 Some(offsets) => offsets[at].number().and_then(|offset| usize::try_from(offset).ok()),
@@ -188,7 +188,7 @@ impl Layout {
         if width < end {
             return Err(format!("its dtype has fields beyond its itemsize, {width}"));
         }
-        Ok(Layout { columns, width, is_plain: false })
+        Ok(ArrayLayout { columns, width, is_plain: false })
     }
 }
 
@@ -198,7 +198,7 @@ fn name_of(name: &Literal) -> Result<&str, String> {
     name.text().ok_or_else(|| "its dtype has a field whose name is no text".into())
 }
 
-fn column(name: &str, ty: &Literal, shape: Option<&Literal>, offset: usize) -> Result<Column, String> {
+fn column(name: &str, ty: &Literal, shape: Option<&Literal>, offset: usize) -> Result<ArrayField, String> {
     let Some(text) = ty.text() else {
         return Err(format!("field {name:?} has fields of its own; make each of them one of the array's"));
     };
@@ -217,7 +217,7 @@ fn column(name: &str, ty: &Literal, shape: Option<&Literal>, offset: usize) -> R
                 .ok_or_else(|| format!("field {name:?}: its shape is invalid"))?,
         ),
     };
-    let column = Column { name: name.into(), element, length, offset };
+    let column = ArrayField { name: name.into(), element, length, offset };
     match element.width().checked_mul(length.unwrap_or(1)) {
         Some(width) if width <= WIDEST => Ok(column),
         _ => Err(format!("field {name:?} is wider than {WIDEST} bytes")),

@@ -1,6 +1,9 @@
 //! Parses Python literals as they occur in headers of `.npy` files: texts, whole numbers, truth
 //! values, lists, tuples and dicts. `dtype.rs` and the reader use it.
 
+use crate::error::{Error, ErrorKind};
+use crate::text_cursor::TextCursor;
+
 /// A literal.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Literal {
@@ -16,12 +19,19 @@ pub(super) enum Literal {
 const DEPTH: usize = 16;
 
 impl Literal {
-    /// Parses a text that is one literal, with spaces around it.
-    pub(super) fn parse(text: &str) -> Option<Literal> {
-        let mut parser = Parser { rest: text };
-        let literal = parser.literal(DEPTH)?;
+    /// Parses a text that is one literal, with spaces around it. The error names the column.
+    pub(super) fn parse(text: &str) -> Result<Literal, Error> {
+        let mut parser = Parser { cursor: TextCursor::new(text) };
+        let literal = parser.literal(DEPTH);
         parser.spaces();
-        parser.rest.is_empty().then_some(literal)
+        match literal {
+            Some(literal) if parser.cursor.is_at_end() => Ok(literal),
+            literal => {
+                let expected = if literal.is_some() { "the end" } else { "the next part of a literal" };
+                let problem = format!("expected {expected}");
+                Err(parser.cursor.error_at(parser.cursor.at(), ErrorKind::Input, problem))
+            }
+        }
     }
 
     /// The value under this name in a dict.
@@ -57,31 +67,31 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 struct Parser<'t> {
-    rest: &'t str,
+    cursor: TextCursor<'t>,
 }
 
-impl<'t> Parser<'t> {
+impl Parser<'_> {
     fn literal(&mut self, depth: usize) -> Option<Literal> {
         let depth = depth.checked_sub(1)?;
         self.spaces();
-        match self.rest.chars().next()? {
+        match self.cursor.peek()? {
             '\'' | '"' => self.text().map(Literal::Text),
-            'u' | 'b' if self.rest[1..].starts_with(['\'', '"']) => {
-                self.rest = &self.rest[1..];
+            'u' | 'b' if self.cursor.rest()[1..].starts_with(['\'', '"']) => {
+                self.cursor.skip(1);
                 self.text().map(Literal::Text)
             }
             '0'..='9' => self.number().map(Literal::Number),
             '(' => self.list(')', depth),
             '[' => self.list(']', depth),
             '{' => self.dict(depth),
-            _ if self.word("True") => Some(Literal::Bool(true)),
-            _ if self.word("False") => Some(Literal::Bool(false)),
+            _ if self.cursor.eat_text("True") => Some(Literal::Bool(true)),
+            _ if self.cursor.eat_text("False") => Some(Literal::Bool(false)),
             _ => None,
         }
     }
 
     fn list(&mut self, close: char, depth: usize) -> Option<Literal> {
-        self.rest = &self.rest[1..];
+        self.cursor.skip(1);
         let mut list = Vec::new();
         while !self.sign(close) {
             list.push(self.literal(depth)?);
@@ -97,7 +107,7 @@ impl<'t> Parser<'t> {
     }
 
     fn dict(&mut self, depth: usize) -> Option<Literal> {
-        self.rest = &self.rest[1..];
+        self.cursor.skip(1);
         let mut entries = Vec::new();
         while !self.sign('}') {
             let key = self.literal(depth)?;
@@ -116,7 +126,7 @@ impl<'t> Parser<'t> {
     }
 
     fn text(&mut self) -> Option<String> {
-        let mut letters = self.rest.chars();
+        let mut letters = self.cursor.rest().chars();
         let quote = letters.next()?;
         let mut text = String::new();
         loop {
@@ -135,33 +145,24 @@ impl<'t> Parser<'t> {
                 letter => text.push(letter),
             }
         }
-        self.rest = letters.as_str();
+        self.cursor.skip(self.cursor.rest().len() - letters.as_str().len());
         Some(text)
     }
 
     fn number(&mut self) -> Option<u64> {
-        let digits = self.rest.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, rest) = self.rest.split_at(digits);
+        let number = self.cursor.take_while(|c| c.is_ascii_digit()).parse().ok()?;
         // Python 2 wrote 10L.
-        self.rest = rest.strip_prefix('L').unwrap_or(rest);
-        number.parse().ok()
-    }
-
-    fn word(&mut self, word: &str) -> bool {
-        let rest = self.rest.strip_prefix(word);
-        self.rest = rest.unwrap_or(self.rest);
-        rest.is_some()
+        self.cursor.eat('L');
+        Some(number)
     }
 
     fn sign(&mut self, sign: char) -> bool {
         self.spaces();
-        let rest = self.rest.strip_prefix(sign);
-        self.rest = rest.unwrap_or(self.rest);
-        rest.is_some()
+        self.cursor.eat(sign)
     }
 
     fn spaces(&mut self) {
-        self.rest = self.rest.trim_start();
+        self.cursor.take_while(char::is_whitespace);
     }
 }
 
@@ -205,8 +206,11 @@ mod tests {
             "u",
             "bé",
         ] {
-            assert_eq!(Literal::parse(text), None, "{text}");
+            assert!(Literal::parse(text).is_err(), "{text}");
         }
-        assert_eq!(Literal::parse(&"(".repeat(100_000)), None);
+        let error = Literal::parse(&"(".repeat(100_000)).unwrap_err();
+        assert_eq!(error.to_string(), "column 17: expected the next part of a literal");
+        let error = Literal::parse("(1, 2) 3").unwrap_err();
+        assert_eq!(error.to_string(), "column 8: expected the end");
     }
 }

@@ -15,7 +15,7 @@ pub use array_reader::Reader;
 pub use array_writer::Writer;
 pub use dtype::dtype;
 
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::schema::Schema;
 
 /// How to read and write `.npy` files.
@@ -161,7 +161,7 @@ impl Options {
     /// [`Io`](crate::ErrorKind::Io) if the header cannot be written.
     pub fn writer<W: Write>(&self, schema: &Schema, output: W) -> Result<Writer<W>> {
         let Some(rows) = self.rows else {
-            fail!(Usage, "an .npy file begins with the number of its rows; set it by numpy::Options::rows");
+            bail!(Usage, "an .npy file begins with the number of its rows; set it by numpy::Options::rows");
         };
         Writer::new(schema, rows, output)
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::literal::quoted_name;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::record::FieldType;
 use crate::schema::{FieldDef, Schema, Type};
 
@@ -118,7 +118,7 @@ impl Column {
             Name::At { offset, ty, nullable } => {
                 let field = FieldDef::of(&self.to_string(), ty, *nullable, false)?;
                 if offset.checked_add(ty.width()).is_none_or(|end| end > schema.width()) {
-                    fail!(OutOfRange, "{self}: a row has {} bytes", schema.width());
+                    bail!(OutOfRange, "{self}: a row has {} bytes", schema.width());
                 }
                 Ok(Place { field, offset: *offset })
             }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::record::Value;
+use crate::text_cursor::is_identifier;
 
 /// The words that must be quoted if they are the name of a field.
 const RESERVED: [&str; 11] =
@@ -13,18 +14,15 @@ const NUMBERS: [&str; 2] = ["NaN", "inf"];
 
 /// A name as it can be read back: plain, or in back quotes.
 pub(in crate::query) fn quoted_name(name: &str) -> String {
-    let plain = name.chars().all(is_word)
-        && name.chars().next().is_some_and(|first| !first.is_numeric())
-        && !is_reserved(name);
-    if plain { name.to_owned() } else { format!("`{}`", name.replace('`', "``")) }
+    if is_identifier(name) && !is_reserved(name) {
+        name.to_owned()
+    } else {
+        format!("`{}`", name.replace('`', "``"))
+    }
 }
 
 pub(in crate::query) fn is_reserved(word: &str) -> bool {
     NUMBERS.contains(&word) || RESERVED.iter().any(|reserved| word.eq_ignore_ascii_case(reserved))
-}
-
-pub(in crate::query) fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
 }
 
 /// A value as it can be read back.

@@ -5,6 +5,5 @@ pub(super) mod aggregate;
 pub(super) mod column;
 pub(super) mod expr;
 pub(super) mod literal;
-pub(super) mod marked;
-pub(super) mod order;
+pub(super) mod order_by;
 pub(super) mod predicate;

@@ -1,7 +1,7 @@
 //! Aggregates bound to a schema: the place of their field, and the type of the result. The planner
 //! makes them, `run` computes them.
 
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::order::Scalar;
 use crate::query::ask::aggregate::{Aggregate, Function};
 use crate::query::ask::column::Place;
@@ -36,7 +36,7 @@ impl Fn {
         let (ty, nullable) = match &place {
             Some(_) if function == Function::CountDistinct => (Type::U64, false),
             _ if function == Function::Count => (Type::U64, false),
-            None => fail!(Query, "{function} needs a field"),
+            None => bail!(Query, "{function} needs a field"),
             Some(place) => (type_of(function, place, rows)?, place.field.is_nullable() || !is_grouped),
         };
         let field = FieldDef::of(&name, ty, nullable, false).map_err(|error| {
@@ -74,7 +74,7 @@ fn type_of(function: Function, place: &Place, rows: u64) -> Result<Type> {
             _ if is_narrow(ty, rows) => Type::I64,
             _ => Type::I128,
         }),
-        _ => fail!(
+        _ => bail!(
             Value,
             "field {:?} is of type {}; {function} is for {}",
             place.field.name(),

@@ -2,7 +2,7 @@
 //! ordinals: bytes that order as the values do (`order.rs`).
 
 use super::ranges::{End, Ranges, successor};
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::order::{Scalar, ordinal_f32, ordinal_f64};
 use crate::record::{Timestamp, Value};
 use crate::schema::calendar::{self, DAY_MICROS};
@@ -65,7 +65,7 @@ pub(in crate::query) fn beginning(field: &FieldDef, prefix: &Value<'_>) -> Resul
         (Type::Bytes(_), Value::Bytes(bytes)) => bytes.to_vec(),
         (Type::Bytes(_), Value::Text(text)) => hex(field, text)?,
         (Type::Str(_) | Type::Bytes(_), _) => return Err(no_value(field, prefix, "")),
-        _ => fail!(
+        _ => bail!(
             Value,
             "field {:?} is of type {}; only str[N] and bytes[N] start with something",
             field.name(),
@@ -103,7 +103,7 @@ fn cut(field: &FieldDef, value: &Value<'_>) -> Result<Cut> {
             None => wrong(": 32 hexadecimal digits are expected"),
         },
         (Type::Date | Type::Timestamp, _) => cut_time(field, value),
-        (Type::Array(..), _) => fail!(
+        (Type::Array(..), _) => bail!(
             Value,
             "field {:?} is of type {}; arrays have no order, but an element can be compared by its offset, as in at({}, {})",
             field.name(),

@@ -9,12 +9,13 @@ use std::fmt;
 
 use super::domain::{self, Sides};
 use super::ranges::{Ranges, last_before, successor};
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::query::ask::column::Place;
-use crate::query::ask::marked::marked;
 use crate::query::ask::predicate::{Check, Node, Op, Operand, Predicate, Test, With};
 use crate::record::Value;
+use crate::schema::text::write_bytes;
 use crate::schema::{FieldDef, Schema, Type};
+use crate::text_cursor::marked;
 
 /// A condition on a row.
 #[derive(Clone, Debug)]
@@ -142,7 +143,7 @@ impl Answer {
 impl Binder<'_> {
     fn node(&self, node: &Node, negated: bool, depth: usize) -> Result<Filter> {
         if depth > DEPTH {
-            fail!(Query, "a predicate has at most {DEPTH} levels");
+            bail!(Query, "a predicate has at most {DEPTH} levels");
         }
         let all = |parts: &[Node]| {
             parts.iter().map(|part| self.node(part, negated, depth + 1)).collect::<Result<Vec<_>>>()
@@ -274,7 +275,7 @@ fn comparable(left: &Place, right: &Place) -> Result<()> {
         || is_float(a) && is_float(b)
         || matches!((a, b), (Type::Str(_), Type::Str(_)) | (Type::Bytes(_), Type::Bytes(_)));
     if !alike {
-        fail!(
+        bail!(
             Value,
             "fields {:?} ({}) and {:?} ({}) cannot be compared with each other",
             left.field.name(),
@@ -349,7 +350,11 @@ fn write_set(place: &Place, set: &Ranges, f: &mut fmt::Formatter<'_>) -> fmt::Re
         scalar.write_stored(ordinal, &mut stored);
         match field.load(&stored) {
             Ok(value) => crate::query::ask::literal::literal(&value),
-            Err(_) => format!("0x{}", ordinal.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+            Err(_) => {
+                let mut text = String::new();
+                let _ = write_bytes(ordinal, &mut text);
+                text
+            }
         }
     };
     let (least, greatest) = match valid.as_slice() {

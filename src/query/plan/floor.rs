@@ -5,7 +5,7 @@
 //! neighbouring steps have neighbouring keys, which the tables of groups find fastest. The key of a
 //! float is the rounded value.
 
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::order::{extended, plain_f32, plain_f64};
 use crate::query::ask::column::Place;
 use crate::query::ask::expr::{Size, Step};
@@ -22,13 +22,13 @@ pub(in crate::query) struct Floor {
 
 #[derive(Clone, Copy, Debug)]
 pub(in crate::query) enum Method {
-    Whole(Whole),
-    Real(Real),
+    Whole(WholeStep),
+    Real(RealStep),
 }
 
 /// Whole numbers, extended to 128 bits in two's complement.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::query) struct Whole {
+pub(in crate::query) struct WholeStep {
     pub(in crate::query) width: usize,
     pub(in crate::query) signed: bool,
     step: u128,
@@ -53,7 +53,7 @@ pub(in crate::query) struct Narrow {
 
 /// Floats: multiples are `k * numerator / denominator`.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::query) struct Real {
+pub(in crate::query) struct RealStep {
     numerator: f64,
     denominator: f64,
     pub(in crate::query) is_single: bool,
@@ -72,7 +72,7 @@ impl Floor {
         let field = &place.field;
         let ty = field.ty();
         let wrong = |reason: &str| -> Result<Option<Floor>> {
-            fail!(Value, "field {:?} is of type {}; {reason}", field.name(), field.type_text())
+            bail!(Value, "field {:?} is of type {}; {reason}", field.name(), field.type_text())
         };
         let is_time = matches!(ty, Type::Date | Type::Timestamp);
         if !is_time && !ty.is_number() {
@@ -109,14 +109,14 @@ impl Floor {
             (size, _) => size,
         };
         let method = match size {
-            Size::Whole(whole) if whole > 0 => match Whole::new(place, whole.unsigned_abs()) {
+            Size::Whole(whole) if whole > 0 => match WholeStep::new(place, whole.unsigned_abs()) {
                 Some(whole) => Method::Whole(whole),
                 None => return Ok(None),
             },
             Size::Real(real) if real > 0.0 && real.is_finite() => {
-                Method::Real(Real::new(real, ty == Type::F32, field.is_nullable()))
+                Method::Real(RealStep::new(real, ty == Type::F32, field.is_nullable()))
             }
-            _ => fail!(Value, "the step must be a number above zero, and is {step}"),
+            _ => bail!(Value, "the step must be a number above zero, and is {step}"),
         };
         Ok(Some(Floor { method, call, type_text: field.type_text().to_string() }))
     }
@@ -163,7 +163,7 @@ impl Floor {
 
     #[cold]
     pub(in crate::query) fn beyond(&self, value: &dyn std::fmt::Display) -> Result<()> {
-        fail!(
+        bail!(
             Limit,
             "{}: {value} rounds down to a value that {} does not hold; leave such rows out by a filter",
             self.call,
@@ -172,9 +172,9 @@ impl Floor {
     }
 }
 
-impl Whole {
+impl WholeStep {
     /// `None` if the step is 1.
-    fn new(place: &Place, step: u128) -> Option<Whole> {
+    fn new(place: &Place, step: u128) -> Option<WholeStep> {
         let (width, signed) = place.field.ty().scalar()?.whole()?;
         if step == 1 {
             return None;
@@ -199,7 +199,7 @@ impl Whole {
             }),
             _ => None,
         };
-        Some(Whole { width, signed, step, least, span, null: (nullable == 1).then_some(null), narrow })
+        Some(WholeStep { width, signed, step, least, span, null: (nullable == 1).then_some(null), narrow })
     }
 
     /// A value of 64 bits, extended to 128.
@@ -222,8 +222,8 @@ impl Whole {
     }
 }
 
-impl Real {
-    fn new(step: f64, is_single: bool, is_nullable: bool) -> Real {
+impl RealStep {
+    fn new(step: f64, is_single: bool, is_nullable: bool) -> RealStep {
         // A step such as 0.1 is not a float. As 1 / 10, its multiples are the floats nearest to
         // 0.1, 0.2, 0.3, …
         let decimal = (0..=15).map(|digits| 10_f64.powi(digits)).find_map(|denominator| {
@@ -232,7 +232,7 @@ impl Real {
             fits.then_some((numerator, denominator))
         });
         let (numerator, denominator) = decimal.unwrap_or((step, 1.0));
-        Real { numerator, denominator, is_single, is_nullable }
+        RealStep { numerator, denominator, is_single, is_nullable }
     }
 
     /// The bits of the rounded value, or the value if the rounded one is not finite.
@@ -283,7 +283,7 @@ mod tests {
     use super::*;
 
     fn real(value: f64, step: f64) -> f64 {
-        f64::from_bits(Real::new(step, false, false).key(value, || false).unwrap())
+        f64::from_bits(RealStep::new(step, false, false).key(value, || false).unwrap())
     }
 
     #[test]
@@ -302,8 +302,8 @@ mod tests {
         assert_eq!(real(f64::NEG_INFINITY, 2.0), f64::NEG_INFINITY);
         assert_eq!(real(5e-324, 2.0), 0.0);
         assert_eq!(real(-0.0, 2.0).to_bits(), 0);
-        assert!(Real::new(1e308, false, false).key(-1.7e308, || false).is_err());
-        let single = Real::new(0.1, true, false);
+        assert!(RealStep::new(1e308, false, false).key(-1.7e308, || false).is_err());
+        let single = RealStep::new(0.1, true, false);
         for tenths in -1000..1000_i16 {
             let value = f32::from(tenths) / 10.0;
             let floor = single.key(value.into(), || false).unwrap();

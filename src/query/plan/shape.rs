@@ -3,11 +3,11 @@
 
 use super::bound::Fn;
 use super::part::Part;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::query::ask::aggregate::{Aggregate, Function, count};
 use crate::query::ask::column::{Column, Place};
 use crate::query::ask::expr::Expr;
-use crate::query::ask::order::{By, Order};
+use crate::query::ask::order_by::{By, Order};
 use crate::schema::{FieldDef, Schema};
 
 /// What a query returns.
@@ -42,7 +42,7 @@ impl Projection {
     /// These fields, or all if none is named.
     pub(in crate::query) fn new(select: &[Expr], schema: &Schema) -> Result<Projection> {
         if let Some(floor) = select.iter().find(|expr| expr.is_floor()) {
-            fail!(Query, "select {}: floor is for groups; group by it, or add distinct", floor.call());
+            bail!(Query, "select {}: floor is for groups; group by it, or add distinct", floor.call());
         }
         let places = places(select, schema)?;
         let mut parts: Vec<(usize, usize)> = Vec::new();
@@ -107,7 +107,7 @@ fn result_schema(fields: impl Iterator<Item = FieldDef>) -> Result<Schema> {
     let fields: Vec<FieldDef> = fields.collect();
     for (at, field) in fields.iter().enumerate() {
         if fields[..at].iter().any(|other| other.name() == field.name()) {
-            fail!(
+            bail!(
                 Schema,
                 "field {:?}: another field has this name in the result; give one of them another with `as`",
                 field.name()
@@ -135,14 +135,14 @@ pub(in crate::query) fn order_of_rows(
 ) -> Result<Vec<SortField>> {
     let field = |order: &Order| match &order.by {
         By::Expr(expr) if expr.is_floor() => {
-            fail!(Query, "order by {}: floor is for groups; sort by the field", expr.call())
+            bail!(Query, "order by {}: floor is for groups; sort by the field", expr.call())
         }
         By::Expr(expr) => {
             let renamed = select.iter().find(|selected| selected.name() == expr.column.name());
             sort_field(order, renamed.unwrap_or(expr).column.place(schema)?)
         }
         By::Aggregate(aggregate) => {
-            fail!(Query, "order by {aggregate}: the query computes no aggregates; add it to them")
+            bail!(Query, "order by {aggregate}: the query computes no aggregates; add it to them")
         }
     };
     orders.iter().map(field).collect()
@@ -164,14 +164,14 @@ pub(in crate::query) fn order_of_result(
         let name = match &order.by {
             By::Aggregate(aggregate) => match computed(aggregate) {
                 Some(name) => name,
-                None => fail!(
+                None => bail!(
                     Query,
                     "order by {aggregate}: the query does not compute it; add it to the aggregates"
                 ),
             },
             By::Expr(expr) if expr.is_floor() => match grouped(expr) {
                 Some(name) => name,
-                None => fail!(Query, "order by {}: the query does not group by it", expr.call()),
+                None => bail!(Query, "order by {}: the query does not group by it", expr.call()),
             },
             By::Expr(expr) => {
                 let name = expr.column.name();
@@ -195,7 +195,7 @@ pub(in crate::query) fn order_of_result(
 
 fn sort_field(order: &Order, place: Place) -> Result<SortField> {
     if let crate::schema::Type::Array(..) = place.field.ty() {
-        fail!(
+        bail!(
             Value,
             "order by {order}: an array has no order; an element is reached by its offset, as at({}, …)",
             place.offset

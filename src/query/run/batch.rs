@@ -108,14 +108,15 @@ pub(in crate::query) fn column<const N: usize>(
     width: usize,
     at: usize,
 ) -> impl Iterator<Item = [u8; N]> + '_ {
-    // Places were checked against the schema, so this truncates nothing. It tells the compiler so.
+    // Places were checked against the schema, so this truncates nothing. It removes a
+    // bounds check.
     let rows = if at + N <= width { rows } else { &[] };
     rows.chunks_exact(width).map(move |row| row[at..].first_chunk().copied().unwrap_or([0; N]))
 }
 
 /// A whole number as the loops see it: unsigned, of 1 to 16 bytes.
 pub(in crate::query) trait Word: Pod + Copy + Ord + std::ops::BitXor<Output = Self> {
-    /// From the low bytes of a number.
+    /// The low bytes of a number.
     fn truncated(number: u128) -> Self;
     fn minus(self, other: Self) -> Self;
     fn big_endian(self) -> Self;

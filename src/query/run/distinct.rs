@@ -6,7 +6,7 @@ use super::batch::{BATCH_ROWS, Batch};
 use super::fold::Fold;
 use super::group::{for_each_word, write_part};
 use super::keys::Keys;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::query::ask::column::Place;
 use crate::schema::Type;
 
@@ -176,7 +176,7 @@ impl Fold for Distinct {
 
     fn write(&self, group: usize, out: &mut Vec<u8>) -> Result<bool> {
         if self.is_full {
-            fail!(Limit, "more than {} pairs of a group and a value", self.keys.len());
+            bail!(Limit, "more than {} pairs of a group and a value", self.keys.len());
         }
         out.extend(self.counts[group].to_le_bytes());
         Ok(true)

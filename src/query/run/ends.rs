@@ -10,7 +10,7 @@ use crate::query::ask::column::Place;
 /// No row yet.
 const NONE: u64 = u64::MAX;
 
-/// Of each group: the number of the row, and the bytes of the field in it.
+/// For each group, the number of the first or last row, and the bytes of the field in it.
 pub(in crate::query) struct Ends {
     place: Place,
     is_last: bool,

@@ -33,7 +33,7 @@ impl Specials {
         self.0 |= other.0;
     }
 
-    /// The sum that these give, whatever else there is; `None` if there are none.
+    /// The sum if any of these was added, independent of all other values; `None` if none was.
     fn sum(self) -> Option<f64> {
         match self.0 {
             0 => None,

@@ -5,7 +5,7 @@ use bytemuck::pod_read_unaligned;
 
 use super::batch::{BATCH_ROWS, Batch};
 use super::keys::Keys;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::order::{plain_f32, plain_f64};
 use crate::query::ask::column::Place;
 use crate::query::plan::part::Part;
@@ -69,7 +69,7 @@ impl Groups {
     /// its type.
     pub(in crate::query) fn of_rows(&mut self, batch: &Batch<'_>) -> Result<(&[u32], usize)> {
         if !self.keys.has_room(batch.len()) {
-            fail!(Limit, "more than {} groups", self.len());
+            bail!(Limit, "more than {} groups", self.len());
         }
         self.of_rows.clear();
         if self.width > 8 {

@@ -336,11 +336,14 @@ fn pair(left: &Place, op: Op, right: &Place, row: &[u8]) -> bool {
     if left.field.is_null(a) || right.field.is_null(b) {
         return false;
     }
-    let whole = |place: &Place| place.field.ty().scalar().and_then(Scalar::whole);
-    let is_float = |place: &Place| place.field.ty().scalar().is_some_and(Scalar::is_float);
-    let ordering = match (whole(left), whole(right)) {
-        (Some((_, signed)), Some((_, also))) => ordinal_of_whole(a, signed).cmp(&ordinal_of_whole(b, also)),
-        _ if is_float(left) && is_float(right) => ordinal_of_float(a).cmp(&ordinal_of_float(b)),
+    use Scalar::{Float, Signed, Unsigned};
+    let (of_left, of_right) = (left.field.ty().scalar(), right.field.ty().scalar());
+    let is_signed = |scalar| matches!(scalar, Some(Signed(_)));
+    let ordering = match (of_left, of_right) {
+        (Some(Unsigned(_) | Signed(_)), Some(Unsigned(_) | Signed(_))) => {
+            ordinal_of_whole(a, is_signed(of_left)).cmp(&ordinal_of_whole(b, is_signed(of_right)))
+        }
+        (Some(Float(_)), Some(Float(_))) => ordinal_of_float(a).cmp(&ordinal_of_float(b)),
         // Text of different widths: the missing bytes are padding.
         _ => {
             let longer = a.len().max(b.len());

@@ -159,7 +159,8 @@ fn pick_row<W: Word, const N: usize, const ROW: usize>(
     picked: &mut Picks,
 ) -> usize {
     let (first, length) = (W::truncated(range.0), W::truncated(range.1));
-    // Places were checked against the schema, so this is never true. It tells the compiler so.
+    // Places were checked against the schema, so this is never true. With it, the compiler
+    // drops a bounds check.
     if at + N > ROW {
         return 0;
     }

@@ -231,7 +231,7 @@ impl ExactSizeIterator for QueryRowsIter<'_> {}
 
 impl FusedIterator for QueryRowsIter<'_> {}
 
-/// As a sequence of rows, each a map from names to values.
+/// Serializes as a sequence of rows, each a map from names to values.
 #[cfg(feature = "serde")]
 impl serde::Serialize for QueryRows {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {

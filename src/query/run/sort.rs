@@ -35,7 +35,7 @@ pub(in crate::query) struct Sorter {
     limit: Option<usize>,
     key_width: usize,
     row_width: usize,
-    /// Of each row: its key, and its number in the order of reading.
+    /// For each row, its key and its number in the order of reading.
     keys: Vec<u8>,
     numbers: Vec<u64>,
     rows: Vec<u8>,

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use super::batch::Batch;
 use crate::error::Result;
-use crate::query::plan::floor::{Floor, Method, NULL_KEY, Narrow, Real, Whole};
+use crate::query::plan::floor::{Floor, Method, NULL_KEY, Narrow, RealStep, WholeStep};
 
 impl Floor {
     /// Calls `each` with the key of every wanted row, in order; for fields of at most eight bytes.
@@ -39,7 +39,7 @@ impl Floor {
     }
 }
 
-impl Whole {
+impl WholeStep {
     /// Calls `each` with the key of every wanted row. Returns a value that rounds to below the
     /// range of the type, if there is one.
     #[inline(always)]
@@ -81,7 +81,7 @@ impl Whole {
     }
 }
 
-impl Real {
+impl RealStep {
     #[inline(always)]
     fn read<const N: usize>(
         &self,

@@ -4,7 +4,7 @@
 use super::batch::Batch;
 use super::exact::{BINS, Specials, WideSum, rounded_bins, term};
 use super::fold::{CountRows, Finish, Fold, Read, State, States};
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::query::ask::aggregate::Function;
 use crate::query::ask::column::Place;
 use crate::query::plan::bound::Fn;
@@ -145,7 +145,7 @@ impl Total {
         };
         match written {
             Some(()) => Ok(true),
-            None => fail!(Limit, "the sum exceeds {}; the mean has no such limit", self.ty),
+            None => bail!(Limit, "the sum exceeds {}; the mean has no such limit", self.ty),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::kernel::Kernel;
 use super::pick::Picker;
 use super::rows::QueryRows;
 use super::sort::Sorter;
-use crate::error::{Result, fail};
+use crate::error::{Result, bail};
 use crate::query::plan::access::Plan;
 use crate::query::plan::job::Job;
 use crate::query::plan::shape::{Aggregation, Projection, Shape};
@@ -147,7 +147,7 @@ impl Job<'_> {
 
     fn combine(&self, sinks: Vec<Sink<'_>>) -> Result<QueryRows> {
         let mut sinks = sinks.into_iter();
-        let Some(first) = sinks.next() else { fail!(Usage, "a query without threads") };
+        let Some(first) = sinks.next() else { bail!(Usage, "a query without threads") };
         match (first, &self.shape) {
             (Sink::Rows { mut runs, .. }, Shape::Rows(projection)) => {
                 for sink in sinks {
@@ -200,7 +200,7 @@ impl Job<'_> {
                 }
                 self.groups(aggregation, &groups, &folds)
             }
-            _ => fail!(Usage, "a query whose parts do not belong together"),
+            _ => bail!(Usage, "a query whose parts do not belong together"),
         }
     }
 
@@ -219,7 +219,7 @@ impl Job<'_> {
             let collisions = aggregation.write(Some(groups), folds, group, &mut row)?;
             if let Some(at) = collisions.iter().position(|collides| *collides) {
                 let field = &aggregation.fns[at].field;
-                fail!(
+                bail!(
                     Limit,
                     "{}: the value of a group is the one that means null in {}?",
                     field.name(),
@@ -311,7 +311,7 @@ impl Worker<'_, '_> {
         let used = before.wrapping_add(bytes).wrapping_sub(self.counted);
         self.counted = bytes;
         if used > self.job.memory_bytes {
-            fail!(
+            bail!(
                 Limit,
                 "the result exceeds its limit of {} bytes of memory; limit it, stream it, or raise memory_bytes",
                 self.job.memory_bytes

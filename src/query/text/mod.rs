@@ -5,7 +5,7 @@ pub(super) mod token;
 
 use super::ask::aggregate::Aggregate;
 use super::ask::expr::Expr;
-use super::ask::order::Order;
+use super::ask::order_by::Order;
 use crate::error::Result;
 
 /// Parses fields, separated by commas: `carrier, at(12, i16), floor(time, 1 h) as hour`.

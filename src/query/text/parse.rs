@@ -10,11 +10,11 @@ use crate::query::ask::aggregate::{Aggregate, Function};
 use crate::query::ask::column::{Column, col};
 use crate::query::ask::expr::{Expr, Size, Step, floor, unit_nanos};
 use crate::query::ask::literal::is_reserved;
-use crate::query::ask::marked::marked;
-use crate::query::ask::order::Order;
+use crate::query::ask::order_by::Order;
 use crate::query::ask::predicate::{Check, Node, Op, Operand, Predicate, Source, Test, With};
 use crate::record::Value;
 use crate::schema::Type;
+use crate::text_cursor::marked;
 
 /// The limit of nested brackets and `not`s: each takes stack.
 const DEPTH: usize = 200;

@@ -1,19 +1,11 @@
-//! The tokens of a query's text: words, values and signs, read by `winnow`. `parse.rs` uses them.
-
-use winnow::ascii::{digit1, multispace0};
-use winnow::combinator::{alt, delimited, eof, not, opt, peek, preceded, repeat, terminated};
-use winnow::error::{ErrMode, ParserError};
-use winnow::prelude::*;
-use winnow::stream::{LocatingSlice, Location};
-use winnow::token::{none_of, one_of, take_while};
+//! The tokens of a query's text: words, values and signs. `parse.rs` uses them.
 
 use crate::error::{ErrorKind, Result};
 use crate::query::ask::expr::unit_nanos;
-use crate::query::ask::literal::is_word;
-use crate::query::ask::marked::marked;
 use crate::query::ask::predicate::Op;
 use crate::record::Value;
 use crate::schema::text::hex_bytes;
+use crate::text_cursor::{TextCursor, is_identifier, is_word, marked};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::query) enum Token {
@@ -33,115 +25,101 @@ pub(in crate::query) struct Lexed {
     pub(in crate::query) end: usize,
 }
 
-type Input<'t> = LocatingSlice<&'t str>;
-type Parsed<T> = winnow::Result<T, ErrMode<Unread>>;
-
-/// No token can be read here. The caller finds out which mistake it is.
-#[derive(Debug)]
-struct Unread;
-
-impl ParserError<Input<'_>> for Unread {
-    type Inner = Unread;
-
-    fn from_input(_: &Input<'_>) -> Unread {
-        Unread
-    }
-
-    fn into_inner(self) -> winnow::Result<Unread, Unread> {
-        Ok(self)
-    }
-}
+/// The operators. Where one is the beginning of another, the longer one comes first.
+const OPERATORS: [(&str, Op); 8] = [
+    ("==", Op::Equal),
+    ("=", Op::Equal),
+    ("!=", Op::NotEqual),
+    ("<>", Op::NotEqual),
+    ("<=", Op::LessOrEqual),
+    ("<", Op::Less),
+    (">=", Op::GreaterOrEqual),
+    (">", Op::Greater),
+];
 
 /// The tokens of a text. The last one is the end.
 pub(in crate::query) fn tokens(text: &str) -> Result<Vec<Lexed>> {
-    let mut input = LocatingSlice::new(text);
+    let mut cursor = TextCursor::new(text);
     let mut tokens = Vec::new();
     loop {
-        let blank: Parsed<&str> = multispace0.parse_next(&mut input);
-        let at = input.current_token_start();
-        match (blank, token.parse_next(&mut input)) {
-            (Ok(_), Ok(token)) => {
-                let is_end = token == Token::End;
-                tokens.push(Lexed { token, at, end: input.current_token_start() });
-                if is_end {
-                    return Ok(tokens);
-                }
-            }
-            _ => {
-                let problem = match text[at..].chars().next() {
-                    Some(quote @ ('\'' | '"' | '`')) => format!("the closing {quote} is missing"),
-                    Some('0'..='9' | '-') => "this is no number".into(),
-                    other => format!("{:?} has no meaning here", other.unwrap_or(' ').to_string()),
-                };
-                return Err(marked(text, at, ErrorKind::Query, problem));
-            }
+        cursor.take_while(|c| matches!(c, ' ' | '\t' | '\r' | '\n'));
+        let at = cursor.at();
+        let Some(token) = token(&mut cursor) else {
+            let problem = match cursor.peek() {
+                Some(quote @ ('\'' | '"' | '`')) => format!("the closing {quote} is missing"),
+                Some('0'..='9') => "this is no number".into(),
+                other => format!("{:?} has no meaning here", other.unwrap_or(' ').to_string()),
+            };
+            return Err(marked(text, at, ErrorKind::Query, problem));
+        };
+        let is_end = token == Token::End;
+        tokens.push(Lexed { token, at, end: cursor.at() });
+        if is_end {
+            return Ok(tokens);
         }
     }
 }
 
-fn token(input: &mut Input<'_>) -> Parsed<Token> {
-    alt((
-        eof.value(Token::End),
-        bytes,
-        number,
-        word,
-        quoted('\'').map(|text| Token::Value(text.into())),
-        quoted('"').map(|text| Token::Value(text.into())),
-        quoted('`').map(Token::Name),
-        operator.map(Token::Op),
-        one_of(['(', ')', ',', '-', '*', '[', ']', '?']).map(Token::Sign),
-    ))
-    .parse_next(input)
+/// The next token. `None`, without a move, if there is none.
+fn token(cursor: &mut TextCursor<'_>) -> Option<Token> {
+    let Some(first) = cursor.peek() else { return Some(Token::End) };
+    if let Some(value) = bytes(cursor).or_else(|| number(cursor)) {
+        return Some(Token::Value(value));
+    }
+    if is_identifier(cursor.peek_word()) {
+        return Some(Token::Word(cursor.take_while(is_word).to_owned()));
+    }
+    if let Some((_, op)) = OPERATORS.iter().find(|(text, _)| cursor.eat_text(text)) {
+        return Some(Token::Op(*op));
+    }
+    match first {
+        '\'' | '"' => cursor.quoted().map(|text| Token::Value(text.into())),
+        '`' => cursor.quoted().map(Token::Name),
+        '(' | ')' | ',' | '-' | '*' | '[' | ']' | '?' => {
+            cursor.skip(1);
+            Some(Token::Sign(first))
+        }
+        _ => None,
+    }
 }
 
-/// A word does not start with a digit.
-fn word(input: &mut Input<'_>) -> Parsed<Token> {
-    let begins = |word: &&str| !word.starts_with(char::is_numeric);
-    take_while(1.., is_word).verify(begins).map(|word: &str| Token::Word(word.to_owned())).parse_next(input)
-}
-
-/// Text in quotes. A doubled quote stands for one.
-fn quoted<'t>(quote: char) -> impl Parser<Input<'t>, String, ErrMode<Unread>> {
-    let inner = alt(((quote, quote).value(quote), none_of(quote)));
-    delimited(quote, repeat(0.., inner), quote)
-}
-
-fn operator(input: &mut Input<'_>) -> Parsed<Op> {
-    alt((
-        "==".value(Op::Equal),
-        "=".value(Op::Equal),
-        "!=".value(Op::NotEqual),
-        "<>".value(Op::NotEqual),
-        "<=".value(Op::LessOrEqual),
-        "<".value(Op::Less),
-        ">=".value(Op::GreaterOrEqual),
-        ">".value(Op::Greater),
-    ))
-    .parse_next(input)
-}
-
-fn bytes(input: &mut Input<'_>) -> Parsed<Token> {
-    let digits = terminated(take_while(0.., |c: char| c.is_ascii_hexdigit()), not(one_of(is_word)));
-    preceded("0x", digits)
-        .verify_map(|digits: &str| hex_bytes(digits).map(|bytes| Token::Value(bytes.into())))
-        .parse_next(input)
+/// `0x` and pairs of hexadecimal digits.
+fn bytes(cursor: &mut TextCursor<'_>) -> Option<Value<'static>> {
+    let bytes = hex_bytes(cursor.peek_word().strip_prefix("0x")?)?;
+    cursor.take_while(is_word);
+    Some(bytes.into())
 }
 
 /// A whole number, or a float if it has a point, an exponent or too many digits.
-fn number(input: &mut Input<'_>) -> Parsed<Token> {
-    let fraction = (".", digit1);
-    let exponent = (one_of(['e', 'E']), opt(one_of(['+', '-'])), digit1);
+fn number(cursor: &mut TextCursor<'_>) -> Option<Value<'static>> {
+    let has_digits = |cursor: &mut TextCursor<'_>| !cursor.take_while(|c| c.is_ascii_digit()).is_empty();
+    let mut end = *cursor;
+    end.eat('-');
+    if !has_digits(&mut end) {
+        return None;
+    }
+    let mut fraction = end;
+    if fraction.eat('.') && has_digits(&mut fraction) {
+        end = fraction;
+    }
+    let mut exponent = end;
+    if exponent.eat('e') || exponent.eat('E') {
+        let _ = exponent.eat('+') || exponent.eat('-');
+        if has_digits(&mut exponent) {
+            end = exponent;
+        }
+    }
     // A unit of time may follow its number directly: `1min`.
-    let unit = take_while(1.., is_word).verify(|word: &str| unit_nanos(word).is_some()).void();
-    (opt("-"), digit1, opt(fraction), opt(exponent), alt((not(one_of(is_word)), peek(unit))))
-        .take()
-        .verify_map(|text: &str| {
-            let value = match (text.parse::<i128>(), text.parse::<u128>()) {
-                (Ok(number), _) => Value::Signed(number),
-                (_, Ok(number)) => Value::Unsigned(number),
-                _ => Value::F64(text.parse().ok()?),
-            };
-            Some(Token::Value(value))
-        })
-        .parse_next(input)
+    let unit = end.peek_word();
+    if !unit.is_empty() && unit_nanos(unit).is_none() {
+        return None;
+    }
+    let text = cursor.up_to(&end);
+    let value = match (text.parse::<i128>(), text.parse::<u128>()) {
+        (Ok(number), _) => Value::Signed(number),
+        (_, Ok(number)) => Value::Unsigned(number),
+        _ => Value::F64(text.parse().ok()?),
+    };
+    *cursor = end;
+    Some(value)
 }

@@ -1,5 +1,6 @@
 //! The simulated disk. It records everything that is done to it, so that a power cut can be
-//! replayed at any moment. It fails when it is told to, and outlives the "processes" that use it.
+//! replayed at any moment. It fails where a test asks for that, and outlives the "processes" that
+//! use it.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -120,7 +121,7 @@ pub(super) struct State {
     len: u64,
     /// The number of the next process.
     next_process: u64,
-    /// The processes that run, with the number of failures that each has met.
+    /// The processes that run, and how many failures each of them has had.
     alive: BTreeMap<u64, usize>,
     counts: [usize; OPERATIONS],
     fault: Option<Fault>,
@@ -285,7 +286,7 @@ impl Disk {
         hook.map_or(Verdict::Pass, |hook| hook.before(process, operation, offset))
     }
 
-    /// Lets other processes run until they may have released a lock.
+    /// Runs other processes until they may have released a lock.
     pub(super) fn wait(&self, process: u64) -> io::Result<()> {
         let hook = self.hook.lock().clone();
         let Some(hook) = hook else { return Err(io::Error::from(io::ErrorKind::WouldBlock)) };

@@ -118,7 +118,7 @@ fn small_database() -> TempDb {
 
 /// What came of a flipped bit.
 struct Met {
-    /// Whether a reader met an error.
+    /// Whether a reader got an error.
     by_reading: bool,
     /// Whether each of the other ways said that there is damage.
     by_check: bool,

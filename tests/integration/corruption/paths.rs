@@ -1,4 +1,4 @@
-//! Every way to read a database, each held against what is right, and one to write.
+//! Every way to read a database, each compared with the right rows, and one way to write.
 
 use std::fmt::Debug;
 use std::ops::Bound;
@@ -59,7 +59,7 @@ pub(super) fn read_all(db: &Database, rights: &Rights, written_anew: bool) -> bo
             &rows,
             "statistics",
         );
-        // A table that cannot be opened is damaged, and that is all that can be said of it.
+        // A table that cannot be opened is damaged, and cannot be compared further.
         match read.table::<Dyn>(name) {
             Ok(table) => damaged |= read_dynamic(&table, right),
             Err(error) => damaged |= right_or_damaged::<()>(Err(error), &(), name),
@@ -173,7 +173,7 @@ fn read_dynamic(table: &Table<'_, Dyn>, right: &[RowBuf]) -> bool {
     damaged
 }
 
-/// Tries to write. Whatever comes of it, nothing panics, and nothing wrong is read afterwards.
+/// Tries to write. In no case does it panic, or is a wrong row read afterwards.
 pub(super) fn try_to_write(db: &Database) -> Result<()> {
     let write = db.write()?;
     let mut flights = write.table::<Flight>("flights")?;

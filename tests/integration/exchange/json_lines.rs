@@ -5,8 +5,7 @@ use drystone::json::Options;
 use drystone::{ErrorKind, RecordSource, Row, Schema};
 use proptest::prelude::*;
 
-use super::round_trips::same_but_for_nans;
-use super::{drain, every_type, records};
+use super::{drain, every_type, records, same_but_for_nans};
 
 fn written(schema: &Schema, records: &[u8]) -> Vec<u8> {
     let mut writer = Options::new().writer(schema, Vec::new()).unwrap();

@@ -8,7 +8,7 @@ use drystone::{
 const ACCOUNTS: u64 = 2000;
 const GROUPS: u64 = 50;
 const MOST_CELLS: u64 = 4000;
-/// Entries of so many commits are kept at most.
+/// Entries of at most this many commits are kept.
 const KEPT_ENTRIES: u64 = 512;
 
 /// With a key, and indexes that come and go.
@@ -88,9 +88,9 @@ enum Change {
     SetCell(u64),
     PushCell,
     TruncateCells(u64),
-    /// Makes the table and loads so many rows with even keys.
+    /// Makes the table and loads this many rows with even keys.
     Load(u64),
-    /// Loads so many rows with odd keys into it.
+    /// Loads this many rows with odd keys into it.
     LoadMore(u64),
     DropBulk,
     /// Inserts this many rows, each with the next key by a step that has no common divisor with
@@ -103,7 +103,7 @@ enum Change {
     TruncateEntries,
 }
 
-/// The state after so many commits.
+/// The state after this many commits.
 #[derive(Clone)]
 pub(super) struct Contents {
     pub(super) commits: u64,
@@ -208,7 +208,7 @@ impl Contents {
         }
     }
 
-    /// Goes on to the state after so many commits.
+    /// Goes on to the state after this many commits.
     pub(super) fn advance(&mut self, commits: u64) {
         assert!(commits >= self.commits, "{commits} commits after {}", self.commits);
         while self.commits < commits {

@@ -70,7 +70,7 @@ impl Reports {
         self.0.write_all(&bytes).unwrap();
     }
 
-    /// All reports, which are then gone.
+    /// Takes all reports out.
     pub(super) fn take(&mut self) -> Vec<(Report, u64)> {
         let mut bytes = Vec::new();
         self.0.seek(SeekFrom::Start(0)).unwrap();
@@ -79,7 +79,7 @@ impl Reports {
         bytes.as_chunks::<REPORT_BYTES>().0.iter().map(parse).collect()
     }
 
-    /// The commit that somebody reported last, if the last report is of one.
+    /// The commit in the last report, if it is of a commit.
     fn last_commit(&mut self) -> Option<u64> {
         let len = self.0.metadata().unwrap().len();
         let mut bytes = [0; REPORT_BYTES];
@@ -102,7 +102,7 @@ pub(super) enum Role {
     Write,
     /// Has the database open read-only.
     Read,
-    /// As `Write`, and forks children that open the database anew.
+    /// As `Write`, and forks children that open the database again.
     Fork,
     /// As `Write`, while a second thread calls `sync` without a pause.
     Sync,
@@ -269,7 +269,8 @@ impl Worker {
         self.reports.add(Report::Compared, commits);
     }
 
-    /// A child opens the database anew, while this process waits with its own handle and snapshots.
+    /// A child opens the database again, while this process waits with its own handle and
+    /// snapshots.
     fn fork(&mut self) {
         let done = temp::fork(|| {
             // Reported here, because the parent may be killed before it forks.
