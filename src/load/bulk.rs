@@ -149,6 +149,9 @@ fn load_keyed<P: Probe>(
     Ok((Loaded::Tree { root, replaced: false }, load.report))
 }
 
+/// How many records ahead of the one that is looked up are prefetched.
+const AHEAD: usize = 16;
+
 /// The number of records whose order is checked before records are written as they come.
 const BEGINNING_ROWS: usize = 1 << 16;
 
@@ -242,10 +245,20 @@ impl<P: Probe> KeyedLoad<'_, P> {
     ) -> Result<(Vec<u8>, u64)> {
         self.report.read += sorter.taken();
         let mut sorted = sorter.finish()?;
+        let (mut all, mut places) = (Vec::new(), Vec::new());
+        while let Some((record, place)) = sorted.next()? {
+            all.extend_from_slice(record);
+            places.push(place);
+        }
         let (mut records, mut new): (Vec<u8>, u64) = (Vec::new(), 0);
         let (mut last, mut last_place) = (None, 0);
         let width = self.layout.width();
-        while let Some((record, place)) = sorted.next()? {
+        let mut ahead = all.chunks_exact(width);
+        ahead.by_ref().take(AHEAD).for_each(|record| tree.view().prefetch(record));
+        for (record, place) in all.chunks_exact(width).zip(places) {
+            if let Some(record) = ahead.next() {
+                tree.view().prefetch(record);
+            }
             let word = self.probe.stored(record);
             let is_there = tree.view().find(record)?.is_some();
             let first = match (last == Some(word), is_there) {

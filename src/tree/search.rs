@@ -84,6 +84,7 @@ pub(super) fn search_leaf<P: Probe>(
 ) -> usize {
     match first_guess(probe, leaf, rows, width, target, span) {
         Some(guess) => {
+            prefetch_around(leaf, guess.row * width);
             let nearer = second_guess(probe, leaf, width, target, guess);
             search_near(probe, leaf, rows, width, target, nearer)
         }

@@ -9,7 +9,7 @@ use super::key::{KeyShape, Normal};
 use super::layout::Layout;
 use super::node::{BranchRef, ChildRef, wrong_level, wrong_row_count};
 use super::probe::{Leading, Probe, with_probe};
-use super::search::search_leaf;
+use super::search::{first_guess, prefetch_around, search_leaf};
 use crate::error::{Result, bail};
 use crate::page::{Link, PAGE_BYTES, PageView, TreeRoot};
 
@@ -203,6 +203,27 @@ impl<'a> View<'a> {
             }
             Ok(())
         })
+    }
+
+    /// Prefetches what a look-up or an edit of this stored key will read, if all nodes on the way
+    /// are in memory: for the keys that come next.
+    pub(crate) fn prefetch(&self, key: &[u8]) {
+        with_probe!(self.layout.key(), probe => {
+            let target = probe.stored(key);
+            let (mut child, mut span) = (self.root, None);
+            while let ChildRef::Branch(branch) = child {
+                let branch = BranchRef::Owned(branch);
+                let index = branch.child_for(probe, target);
+                span = branch.span(probe, index, span);
+                child = branch.child(index);
+            }
+            if let (ChildRef::Leaf(slot), Some(leaves), Some(_)) = (child, self.leaves, span) {
+                let (leaf, width) = (leaves.get(slot), self.layout.width());
+                if let Some(guess) = first_guess(probe, leaf, leaf.len() / width, width, target, span) {
+                    prefetch_around(leaf, guess.row * width);
+                }
+            }
+        });
     }
 
     #[inline(never)]
