@@ -7,14 +7,15 @@
 //!                      '--------------------------> piece 2: slots 3 to 6, and so on
 //! ```
 //!
-//! From a branch it is one step to the rows: no other memory is read on the way but the lengths,
-//! four bytes for each leaf.
+//! From a branch it is one step to the rows: no other memory is read on the way but their number,
+//! twelve bytes for each leaf.
 //!
 //! A leaf that gets rows is cut into parts of at most [`part_bytes`](EditedLeaves::part_bytes), so
 //! that an insert moves a few hundred bytes. A flush joins them again. So there are slots of two
 //! sizes: for parts, and for whole leaves.
 
 use super::layout::Layout;
+use super::split::Order;
 use crate::page::Memory;
 
 /// A leaf in memory.
@@ -57,13 +58,41 @@ struct Slots {
     bytes: usize,
     /// Piece `k` has `2^k` slots.
     pieces: Vec<Memory>,
-    /// The bytes that each slot holds.
-    lens: Vec<u32>,
-    /// Where the last insert into each slot put its bytes.
-    inserted_at: Vec<u32>,
+    states: Vec<SlotState>,
     /// The numbers of the slots that are not in use.
     free: Vec<u32>,
 }
+
+/// What is known of the bytes in a slot.
+#[derive(Clone, Copy, Debug)]
+struct SlotState {
+    len: u32,
+    /// Where the last insert put its bytes.
+    inserted_at: u32,
+    /// How many inserts in a row went right behind the one before; negative if right before it.
+    streak: i16,
+}
+
+impl SlotState {
+    const fn of_len(len: usize) -> SlotState {
+        SlotState { len: len as u32, inserted_at: NONE, streak: 0 }
+    }
+
+    /// Notes an insert of `width` bytes.
+    #[inline(always)]
+    fn note(&mut self, at: usize, width: usize) {
+        self.streak = match self.inserted_at as usize {
+            last if last + width == at => self.streak.max(0).saturating_add(1),
+            last if last == at => self.streak.min(0).saturating_sub(1),
+            _ => 0,
+        };
+        self.len += width as u32;
+        self.inserted_at = at as u32;
+    }
+}
+
+/// After so many inserts in order, more will probably come in that order.
+const STREAK: i16 = 3;
 
 impl EditedLeaves {
     pub(super) fn new(layout: &Layout) -> EditedLeaves {
@@ -110,7 +139,7 @@ impl EditedLeaves {
     #[inline(always)]
     pub(super) fn get(&self, slot: Slot) -> &[u8] {
         let slots = self.slots(slot);
-        &slots.room(slot.number())[..slots.lens[slot.number()] as usize]
+        &slots.room(slot.number())[..slots.states[slot.number()].len as usize]
     }
 
     #[inline(always)]
@@ -121,7 +150,7 @@ impl EditedLeaves {
 
     #[inline(always)]
     pub(super) fn len(&self, slot: Slot) -> usize {
-        self.slots(slot).lens[slot.number()] as usize
+        self.slots(slot).states[slot.number()].len as usize
     }
 
     /// A new leaf of `len` bytes, which `fill` writes, with room for a whole leaf.
@@ -172,15 +201,25 @@ impl EditedLeaves {
         let room = &mut slots.room_mut(slot.number())[..len + width];
         room.copy_within(at..len, at + width);
         room[at..at + width].copy_from_slice(record);
-        slots.lens[slot.number()] = (len + width) as u32;
-        slots.inserted_at[slot.number()] = at as u32;
+        slots.states[slot.number()].note(at, width);
     }
 
     /// Where the last [`insert`](EditedLeaves::insert) put its bytes, if the length has not changed
     /// since.
     pub(super) fn inserted_at(&self, slot: Slot) -> Option<usize> {
-        let at = self.slots(slot).inserted_at[slot.number()];
+        let at = self.slots(slot).states[slot.number()].inserted_at;
         (at != NONE).then_some(at as usize)
+    }
+
+    /// The order of the last inserts of `width` bytes, if the last one ends or begins the slot, and
+    /// was one of several in a row.
+    pub(super) fn order(&self, slot: Slot, width: usize) -> Order {
+        let SlotState { len, inserted_at, streak } = self.slots(slot).states[slot.number()];
+        match inserted_at as usize {
+            at if streak >= STREAK && at + width == len as usize => Order::Ascending,
+            0 if streak <= -STREAK => Order::Descending,
+            _ => Order::None,
+        }
     }
 
     /// Removes `bytes` bytes at `at`, and moves those behind them.
@@ -228,11 +267,11 @@ impl EditedLeaves {
 
 impl Slots {
     fn new(bytes: usize) -> Slots {
-        Slots { bytes, pieces: Vec::new(), lens: Vec::new(), inserted_at: Vec::new(), free: Vec::new() }
+        Slots { bytes, pieces: Vec::new(), states: Vec::new(), free: Vec::new() }
     }
 
     fn bytes_in_use(&self) -> usize {
-        (self.lens.len() - self.free.len()) * self.bytes
+        (self.states.len() - self.free.len()) * self.bytes
     }
 
     /// An empty slot.
@@ -240,13 +279,12 @@ impl Slots {
         if let Some(number) = self.free.pop() {
             return number;
         }
-        let number = self.lens.len();
+        let number = self.states.len();
         let (piece, _) = self.place(number);
         if piece == self.pieces.len() {
             self.pieces.push(Memory::zeroed(self.bytes << piece));
         }
-        self.lens.push(0);
-        self.inserted_at.push(NONE);
+        self.states.push(SlotState::of_len(0));
         number as u32
     }
 
@@ -270,8 +308,7 @@ impl Slots {
     }
 
     fn set_len(&mut self, number: usize, len: usize) {
-        self.lens[number] = len as u32;
-        self.inserted_at[number] = NONE;
+        self.states[number] = SlotState::of_len(len);
     }
 }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::branch::encode;
-use super::edited_leaves::EditedLeaves;
+use super::edited_leaves::{EditedLeaves, Slot};
 use super::layout::Layout;
 use super::node::{BranchNode, Child};
 use super::split::{Order, sizes};
@@ -156,45 +156,66 @@ impl NodeWriter<'_> {
         let mut joined = BranchNode::default();
         let mut index = 0;
         while index < branch.len() {
-            let key = branch.key(index, key_width);
             if let Child::Stored(link) = branch.children[index] {
-                joined.push(key, branch.rows[index], Child::Stored(link));
+                joined.push(branch.key(index, key_width), branch.rows[index], Child::Stored(link));
                 index += 1;
                 continue;
             }
-            let run = branch.children[index..].iter().take_while(|child| !matches!(child, Child::Stored(_)));
-            let run = index..index + run.count();
-            index = run.end;
-            self.write_joined(branch, run, key, &mut joined, writer)?;
+            let run = branch.children[index..].iter().map_while(Child::slot).collect::<Vec<Slot>>();
+            for (part, order) in self.parts(&run) {
+                self.write_joined(branch, index + part.start, &run[part], order, &mut joined, writer)?;
+            }
+            index += run.len();
         }
         Ok(joined)
     }
 
-    /// Writes a run of edited leaves as few full ones.
+    /// Cuts a run of edited leaves where rows are being inserted in order, so that the leaf that they
+    /// end in, or begin with, can take more of them. Says in which order each part grows.
+    fn parts(&self, run: &[Slot]) -> Vec<(Range<usize>, Order)> {
+        let width = self.layout.width();
+        let order = |at: usize| run.get(at).map_or(Order::None, |slot| self.leaves.order(*slot, width));
+        let (mut parts, mut start) = (Vec::new(), 0);
+        for at in 0..run.len() {
+            if at > start && order(at) == Order::Descending && order(at - 1) != Order::Descending {
+                parts.push((start..at, Order::None));
+                start = at;
+            }
+            if order(at) == Order::Ascending && order(at + 1) != Order::Ascending {
+                parts.push((start..at + 1, Order::Ascending));
+                start = at + 1;
+            }
+        }
+        if start < run.len() {
+            parts.push((start..run.len(), Order::None));
+        }
+        for (part, grows) in &mut parts {
+            let (first, last) = (run[part.start], run[part.end - 1]);
+            // At the ends, a single insert is sign enough.
+            let at_end = self.leaves.inserted_at(last).map(|at| at + width) == Some(self.leaves.len(last));
+            if *grows == Order::None && at_end {
+                *grows = Order::Ascending;
+            } else if *grows == Order::None && self.leaves.inserted_at(first) == Some(0) {
+                *grows = Order::Descending;
+            }
+        }
+        parts
+    }
+
+    /// Writes edited leaves, of which the first one is child `index`, as few full ones.
     fn write_joined(
         &self,
         branch: &BranchNode,
-        run: Range<usize>,
-        key: &[u8],
+        index: usize,
+        slots: &[Slot],
+        order: Order,
         joined: &mut BranchNode,
         writer: &mut RunWriter<'_>,
     ) -> Result<()> {
-        let (width, full) = (self.layout.width(), self.layout.leaf_rows());
-        let mut slots = Vec::with_capacity(run.len());
-        for child in &branch.children[run] {
-            match child {
-                Child::Leaf(slot) => slots.push(*slot),
-                _ => return left_behind(),
-            }
-        }
-        let (Some(first), Some(last)) = (slots.first(), slots.last()) else { return Ok(()) };
-        let order = match (self.leaves.inserted_at(*first), self.leaves.inserted_at(*last)) {
-            (_, Some(at)) if at + width == self.leaves.len(*last) => Order::Ascending,
-            (Some(0), _) => Order::Descending,
-            _ => Order::None,
-        };
+        let (width, full, key_width) =
+            (self.layout.width(), self.layout.leaf_rows(), self.layout.key().width());
         let copied;
-        let mut records = match &slots[..] {
+        let mut records = match slots {
             [slot] => self.leaves.get(*slot),
             slots => {
                 let leaves: Vec<&[u8]> = slots.iter().map(|slot| self.leaves.get(*slot)).collect();
@@ -202,7 +223,7 @@ impl NodeWriter<'_> {
                 &copied[..]
             }
         };
-        let (mut key, mut normal) = (Some(key), vec![0; self.layout.key().width()]);
+        let (mut key, mut normal) = (Some(branch.key(index, key_width)), vec![0; key_width]);
         for rows in sizes(records.len() / width, full, order) {
             let (leaf, rest) = records.split_at(rows * width);
             records = rest;

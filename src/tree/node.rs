@@ -23,6 +23,11 @@ impl Child {
     pub(super) fn empty() -> Child {
         Child::Stored(Link::default())
     }
+
+    /// The slot of a leaf in memory.
+    pub(super) fn slot(&self) -> Option<Slot> {
+        if let Child::Leaf(slot) = self { Some(*slot) } else { None }
+    }
 }
 
 /// A branch in memory. Its keys are in normal form, side by side. A tree without a key has none.

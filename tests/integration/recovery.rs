@@ -251,8 +251,8 @@ fn the_file_is_not_cut_before_the_commit_that_cuts_it_is_durable() {
     let mut rng = Random::new(7);
     let mut state = State::new();
     // The first ones leave gaps, so that what comes after the load need not lie behind it.
-    for _ in 0..4 {
-        transaction(&db, &mut state, 0, Durability::Immediate, &mut rng);
+    for _ in 0..2 {
+        transaction(&db, &mut state, 2, Durability::Immediate, &mut rng);
     }
     let write = db.write().unwrap();
     let mut table = write.create_dyn_table_with("c", &schema(), &options()).unwrap();

@@ -1,5 +1,5 @@
 //! How full leaves are after inserts one by one: full if rows come in order, in either direction
-//! and anywhere in the table, and at least half full on average otherwise.
+//! and anywhere in the table, or if many come in a commit; otherwise more than half full.
 
 use drystone::{Database, Dyn, Record};
 
@@ -104,12 +104,13 @@ fn several_runs_at_once_leave_full_leaves() {
 }
 
 #[test]
-fn inserts_in_no_order_fill_leaves_as_much_as_halving_does() {
+fn inserts_in_no_order_fill_leaves_too() {
     let mut numbers = Random::new(17);
     let keys: Vec<i64> = (0..60_000).map(|_| numbers.next() as i64).collect();
-    for commit_rows in [100, 60_000] {
+    // A few rows a commit fill leaves as much as halving them does; many, nearly to the brim.
+    for (commit_rows, least) in [(100, 0.65), (6_000, 0.9), (60_000, 0.95)] {
         let fill = fill_after(none(), keys.iter().copied(), commit_rows);
-        assert!(fill > 0.65, "{fill}, {commit_rows} a commit");
+        assert!(fill > least, "{fill}, {commit_rows} a commit");
     }
 }
 
