@@ -157,7 +157,7 @@ impl LockTable {
         start[state..state + SLOT_BYTES as usize]
             .copy_from_slice(bytemuck::bytes_of(&ReaderSlot::published(newest)));
         if !self.starts_with(&start, state).map_err(unusable)? {
-            self.0.cut(LOCK_FILE_BYTES).map_err(unusable)?;
+            self.0.truncate(LOCK_FILE_BYTES).map_err(unusable)?;
             self.0.write_at(0, &start).map_err(unusable)?;
         }
         self.0.share(ALIVE).map_err(unusable)

@@ -12,7 +12,7 @@ use crate::page::{FIRST_ADDRESS, PAGE_BYTES, page_of};
 
 /// If less than one page in this many is free, a commit that fits into no gap is written to the end
 /// in one piece, several times as fast as over many gaps.
-const SPARE_PART: u64 = 5;
+const FREE_PART: u64 = 5;
 
 /// Bytes that a transaction stopped using.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -190,8 +190,8 @@ impl Allocator {
         });
         self.young = young;
         let of_young = candidates.len();
-        let gone: Vec<u64> = self.held.keys().copied().filter(|held| !snapshots.contains(held)).collect();
-        for snapshot in gone {
+        let released: Vec<u64> = self.held.keys().copied().filter(|held| !snapshots.contains(held)).collect();
+        for snapshot in released {
             candidates.extend(self.held.remove(&snapshot).unwrap_or_default());
         }
         for (at, freed) in candidates.into_iter().enumerate() {
@@ -226,7 +226,7 @@ impl Allocator {
                     break;
                 }
                 self.missed = size;
-                if size == wanted && self.free_pages() <= self.end() / SPARE_PART {
+                if size == wanted && self.free_pages() <= self.end() / FREE_PART {
                     break;
                 }
             }

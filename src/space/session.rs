@@ -42,11 +42,11 @@ struct SessionState {
     /// Whether no commit list will hold what was written, or would stay true: runs need not be
     /// noted any more, and the commit takes two syncs.
     large: bool,
-    /// Whether the file is cut to what it needs at commit: after a load, which grows it in large
-    /// steps.
+    /// Whether the file is truncated to what it needs at commit: after a load, which grows it in
+    /// large steps.
     trim: bool,
     /// Whether to commit even if only the length of the file changes.
-    cut: bool,
+    shortens_file: bool,
     /// Bytes of rows in trees that were cleared.
     cleared: u64,
 }
@@ -68,7 +68,7 @@ impl WriteSession {
             written: Vec::new(),
             large: false,
             trim: false,
-            cut: false,
+            shortens_file: false,
             cleared: 0,
         };
         let length = Mutex::new(pages.storage().mapping().len());
@@ -160,14 +160,14 @@ impl WriteSession {
     }
 
     /// Commit and truncate the file even if nothing else has changed.
-    pub(crate) fn cut_at_commit(&self) {
+    pub(crate) fn truncate_at_commit(&self) {
         let mut state = self.state.lock();
-        (state.trim, state.cut) = (true, true);
+        (state.trim, state.shortens_file) = (true, true);
     }
 
     /// Whether the commit is to be made even if nothing was changed.
-    pub(crate) fn cuts(&self) -> bool {
-        self.state.lock().cut
+    pub(crate) fn shortens_file(&self) -> bool {
+        self.state.lock().shortens_file
     }
 
     /// How long the file must be for what is taken in it.

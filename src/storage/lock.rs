@@ -106,7 +106,7 @@ impl LockFile for OsLockFile {
         self.0.metadata().map(|metadata| metadata.len())
     }
 
-    fn cut(&self, bytes: u64) -> io::Result<()> {
+    fn truncate(&self, bytes: u64) -> io::Result<()> {
         self.0.set_len(bytes)
     }
 }

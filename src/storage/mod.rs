@@ -137,5 +137,5 @@ pub(crate) trait LockFile: Send + Sync {
     fn len(&self) -> io::Result<u64>;
 
     /// Truncates the file.
-    fn cut(&self, bytes: u64) -> io::Result<()>;
+    fn truncate(&self, bytes: u64) -> io::Result<()>;
 }

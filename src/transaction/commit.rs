@@ -74,8 +74,9 @@ impl WriteTransaction {
             next_table: state.catalog.next_table,
             ..self.base
         };
-        let changed =
-            next.tables != self.base.tables || next.fields != self.base.fields || self.session.cuts();
+        let changed = next.tables != self.base.tables
+            || next.fields != self.base.fields
+            || self.session.shortens_file();
         Ok(changed.then_some(next))
     }
 }

@@ -162,7 +162,7 @@ impl WriteTransaction {
             truncate_tail(&self.shared, self.base.file_bytes, true);
             return Ok(());
         }
-        self.session()?.cut_at_commit();
+        self.session()?.truncate_at_commit();
         self.commit()
     }
 

@@ -77,7 +77,7 @@ impl<'a> Slices<'a> {
         Ok((self.view.leaf(near.branch.child(near.child), rows)?, near.first))
     }
 
-    fn cut(&mut self, row: u64) -> Result<(&'a [u8], u64)> {
+    fn slice_at(&mut self, row: u64) -> Result<(&'a [u8], u64)> {
         let result = self.leaf(row).and_then(|(leaf, first)| {
             let width = self.view.layout.width();
             let rows = (leaf.len() / width) as u64;
@@ -123,7 +123,7 @@ impl<'a> Iterator for Slices<'a> {
         if self.rows.is_empty() {
             return None;
         }
-        Some(self.cut(self.rows.start).map(|(slice, rows)| {
+        Some(self.slice_at(self.rows.start).map(|(slice, rows)| {
             self.rows.start += rows;
             slice
         }))
@@ -135,7 +135,7 @@ impl DoubleEndedIterator for Slices<'_> {
         if self.rows.is_empty() {
             return None;
         }
-        Some(self.cut(self.rows.end - 1).map(|(slice, rows)| {
+        Some(self.slice_at(self.rows.end - 1).map(|(slice, rows)| {
             self.rows.end -= rows;
             slice
         }))

@@ -1,4 +1,5 @@
-//! The table for wide keys of `src/query/run/keys.rs` on `hashbrown::HashTable`, with the same hash.
+//! The table for wide keys of `src/query/run/keys.rs` on `hashbrown::HashTable`, with the same
+//! hash.
 
 use std::hash::{BuildHasher, RandomState};
 

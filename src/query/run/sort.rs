@@ -80,7 +80,7 @@ impl Sorter {
             if let Some(limit) = self.limit
                 && self.numbers.len() >= limit.saturating_mul(2).saturating_add(SLACK)
             {
-                self.cut(limit);
+                self.keep_first(limit);
             }
         }
         self.key = key;
@@ -95,7 +95,7 @@ impl Sorter {
 
     /// The rows, packed.
     pub(in crate::query) fn finish(mut self) -> Vec<u8> {
-        self.cut(self.limit.unwrap_or(usize::MAX));
+        self.keep_first(self.limit.unwrap_or(usize::MAX));
         self.rows
     }
 
@@ -105,7 +105,7 @@ impl Sorter {
     }
 
     /// Sorts, and keeps only the first rows.
-    fn cut(&mut self, limit: usize) {
+    fn keep_first(&mut self, limit: usize) {
         let key = |at: usize| &self.keys[at * self.key_width..][..self.key_width];
         let compare =
             |a: &usize, b: &usize| key(*a).cmp(key(*b)).then_with(|| self.numbers[*a].cmp(&self.numbers[*b]));

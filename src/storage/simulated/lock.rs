@@ -114,7 +114,7 @@ impl LockFile for SimulatedLockFile {
         self.run(Operation::LockRead, |state| Ok(state.lock_file.len() as u64), |_, _| Ok(()))
     }
 
-    fn cut(&self, bytes: u64) -> io::Result<()> {
+    fn truncate(&self, bytes: u64) -> io::Result<()> {
         let cut = |state: &mut State| {
             state.lock_file.resize(bytes as usize, 0);
             Ok(())
