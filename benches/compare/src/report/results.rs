@@ -63,5 +63,6 @@ pub(super) const ALL_STORES: &[&str] = &[
     "vec",
     "sorted-vec",
     "hashmap",
+    "search-tree",
 ];
 const _: () = assert!(STORES.len() <= ALL_STORES.len());
