@@ -182,6 +182,11 @@ pub(crate) struct Tree {
 
 impl Tree {
     #[inline]
+    fn place(&self, key: u64) -> usize {
+        self.tree.places(&[key])[0]
+    }
+
+    #[inline]
     fn found(&self, place: usize, key: u64) -> Option<&Value> {
         // A key at the place of the largest number may be padding, which has no value.
         if self.tree.holds(place, key) { self.values.get(place) } else { None }
@@ -216,7 +221,7 @@ impl Store for Tree {
 
     fn update(&mut self, changes: &[(u64, i32)]) -> Result<()> {
         for &(key, x) in changes {
-            let place = self.tree.place(key);
+            let place = self.place(key);
             self.found(place, key).ok_or_else(|| missing(key))?;
             self.values[place].x = x;
         }
@@ -231,16 +236,15 @@ impl Store for Tree {
 impl Reader for &Tree {
     #[inline]
     fn get(&mut self, key: u64) -> Result<Option<i32>> {
-        Ok(self.found(self.tree.place(key), key).map(|value| value.x))
+        Ok(self.found(self.place(key), key).map(|value| value.x))
     }
 
     fn get_many(&mut self, keys: &[u64]) -> Result<(i64, usize)> {
         let mut found = (0, 0);
-        let mut places = [0; LANES];
         for keys in keys.chunks(LANES) {
-            let places = &mut places[..keys.len()];
-            self.tree.search(keys, places);
-            for (&place, &key) in places.iter().zip(keys) {
+            let mut lanes = [0; LANES];
+            lanes[..keys.len()].copy_from_slice(keys);
+            for (place, &key) in self.tree.places(&lanes).into_iter().zip(keys) {
                 if let Some(value) = self.found(place, key) {
                     found = (found.0 + i64::from(value.x), found.1 + 1);
                 }
@@ -254,6 +258,6 @@ impl Reader for &Tree {
     }
 
     fn range(&mut self, from: u64, rows: usize) -> Result<i64> {
-        Ok(self.values.iter().skip(self.tree.place(from)).take(rows).map(|value| i64::from(value.x)).sum())
+        Ok(self.values.iter().skip(self.place(from)).take(rows).map(|value| i64::from(value.x)).sum())
     }
 }

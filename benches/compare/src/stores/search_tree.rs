@@ -16,7 +16,7 @@ struct Block([i64; KEYS]);
 /// The levels from the root down; the last one has all keys.
 pub(super) struct SearchTree {
     levels: Vec<Vec<Block>>,
-    /// Whether the processor has the instructions of AVX2.
+    /// Whether the processor can compare four keys at once.
     wide: bool,
 }
 
@@ -58,16 +58,16 @@ impl SearchTree {
             largest = above;
         }
         #[cfg(target_arch = "x86_64")]
-        let wide = std::is_x86_feature_detected!("avx2");
+        let wide = std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("popcnt");
         #[cfg(not(target_arch = "x86_64"))]
         let wide = false;
         SearchTree { levels, wide }
     }
 
     #[inline(always)]
-    fn places(&self, keys: &[u64], places: &mut [usize]) {
-        places.fill(0);
-        let Some((leaves, branches)) = self.levels.split_last() else { return };
+    fn search<const LANES: usize>(&self, keys: &[u64; LANES]) -> [usize; LANES] {
+        let mut places = [0; LANES];
+        let Some((leaves, branches)) = self.levels.split_last() else { return places };
         for level in branches {
             for (place, &key) in places.iter_mut().zip(keys) {
                 *place = *place * (KEYS + 1) + rank(&level[*place], signed(key));
@@ -76,30 +76,25 @@ impl SearchTree {
         for (place, &key) in places.iter_mut().zip(keys) {
             *place = *place * KEYS + rank(&leaves[*place], signed(key));
         }
+        places
     }
 
     #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    fn places_wide(&self, keys: &[u64], places: &mut [usize]) {
-        self.places(keys, places);
+    #[target_feature(enable = "avx2,popcnt")]
+    fn search_wide<const LANES: usize>(&self, keys: &[u64; LANES]) -> [usize; LANES] {
+        self.search(keys)
     }
 
     /// The places of the first keys that are not less. Searches that wait for memory overlap.
     #[inline]
     #[expect(unsafe_code, reason = "instructions that not every processor has")]
-    pub(super) fn search(&self, keys: &[u64], places: &mut [usize]) {
+    pub(super) fn places<const LANES: usize>(&self, keys: &[u64; LANES]) -> [usize; LANES] {
         #[cfg(target_arch = "x86_64")]
         if self.wide {
             // SAFETY: `wide` is only set if the processor has these instructions.
-            return unsafe { self.places_wide(keys, places) };
+            return unsafe { self.search_wide(keys) };
         }
-        self.places(keys, places);
-    }
-
-    pub(super) fn place(&self, key: u64) -> usize {
-        let mut place = [0];
-        self.search(&[key], &mut place);
-        place[0]
+        self.search(keys)
     }
 
     /// Whether the key is at this place.
