@@ -5,7 +5,7 @@ use std::path::Path;
 
 use hashbrown::HashMap;
 
-use super::search_tree::{LANES, SearchTree};
+use super::search_tree::{LANES, SearchTree, in_large_pages};
 use super::{Reader, Store, Way, missing};
 use crate::data::{Result, Value};
 
@@ -201,7 +201,7 @@ impl Store for Tree {
     const INSERTS: bool = false;
     const STATIC: bool = true;
     const SETTINGS: &'static str = "a static S+ tree over the keys with blocks of 16 keys, compared by AVX2 if the processor has it, \
-         32 searches side by side in get_many; the values in an array beside it, in memory";
+         32 searches side by side in get_many; the values in an array beside it, in memory, in pages of 2 MiB";
 
     type Reader<'r> = &'r Tree;
 
@@ -214,7 +214,9 @@ impl Store for Tree {
     }
 
     fn load_sorted(&mut self, rows: impl Iterator<Item = (u64, Value)>) -> Result<()> {
-        let (keys, values): (Vec<u64>, Vec<Value>) = rows.unzip();
+        let (keys, found): (Vec<u64>, Vec<Value>) = rows.unzip();
+        let mut values = in_large_pages(found.len());
+        values.extend(found);
         *self = Tree { tree: SearchTree::new(&keys), values };
         Ok(())
     }

@@ -8,7 +8,7 @@ use rocksdb::{
     WriteBatch, WriteOptions,
 };
 
-use super::{Reader, Store, Way, in_batches, missing};
+use super::{Reader, Store, Way, in_batches, missing, sorted_changes};
 use crate::data::{Result, Value};
 
 const CACHE_BYTES: usize = 4 << 30;
@@ -51,7 +51,7 @@ impl Store for Rocks {
     const BATCHES: bool = true;
     const SETTINGS: &'static str = "block cache of 4 GiB, Bloom filter of 10 bits, blocks of 4 KiB with hash index, LZ4, write buffers of 128 MiB, \
          synchronous commits; loads and inserts together by SstFileWriter and ingested files (its wiki, \"Creating and Ingesting SST files\"), \
-         updates and batches by WriteBatch, single inserts by put with one sync of the log, several look-ups by batched MultiGet";
+         updates and batches by WriteBatch in order of the keys, single inserts by put with one sync of the log, several look-ups by batched MultiGet";
 
     type Reader<'r> = RocksReader<'r>;
 
@@ -90,7 +90,7 @@ impl Store for Rocks {
 
     fn update(&mut self, changes: &[(u64, i32)]) -> Result<()> {
         let mut batch = WriteBatch::default();
-        for &(key, x) in changes {
+        for (key, x) in sorted_changes(changes) {
             let found = self.database.get_pinned(key.to_be_bytes())?.ok_or_else(|| missing(key))?;
             batch.put(key.to_be_bytes(), Value { x, ..Value::from_bytes(&found) }.to_bytes());
         }

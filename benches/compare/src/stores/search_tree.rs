@@ -38,7 +38,26 @@ fn blocks(keys: &[i64], keys_a_block: usize) -> Vec<Block> {
         block.0[..keys.len()].copy_from_slice(keys);
         block
     };
-    keys.chunks(keys_a_block).map(block).collect()
+    let mut blocks = in_large_pages(keys.len().div_ceil(keys_a_block));
+    blocks.extend(keys.chunks(keys_a_block).map(block));
+    blocks
+}
+
+/// An empty `Vec` in pages of 2 MiB, where the system has them: with pages of 4 KiB, a search would
+/// also wait for the addresses of pages.
+#[expect(unsafe_code, reason = "advice for the system")]
+pub(super) fn in_large_pages<T>(capacity: usize) -> Vec<T> {
+    const PAGE_BYTES: usize = 4096;
+    let mut memory: Vec<T> = Vec::with_capacity(capacity);
+    let bytes = memory.spare_capacity_mut();
+    let (begin, end) = (bytes.as_mut_ptr_range().start as usize, bytes.as_mut_ptr_range().end as usize);
+    let (begin, end) = (begin.next_multiple_of(PAGE_BYTES), end / PAGE_BYTES * PAGE_BYTES);
+    if begin < end {
+        // SAFETY: the pages belong to `memory`, and the advice does not change what they hold. If
+        // it fails, the pages are small.
+        unsafe { libc::madvise(begin as *mut libc::c_void, end - begin, libc::MADV_HUGEPAGE) };
+    }
+    memory
 }
 
 impl SearchTree {
