@@ -6,7 +6,6 @@ use std::path::Path;
 use super::results::Results;
 use super::targets::PEERS;
 use crate::data::Result;
-use crate::figure::{Unit, find};
 use crate::show::grouped;
 
 const BEGIN: &str = "<!-- orders: written by benches/compare -->\n";
@@ -44,19 +43,16 @@ pub(super) fn write(results: &Results, page: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The names of the stores, best first. Times with a yardstick are compared by their ratios to it.
+/// The names of the stores, best first. They are compared by their ratios to the yardstick if all
+/// have one.
 fn order(results: &Results, rows: u64, workload: &str) -> Vec<&'static str> {
-    let by_value = find(workload).is_none_or(|workload| matches!(workload.unit, Unit::Bytes));
-    let mut found: Vec<(f64, &'static str)> = std::iter::once("drystone")
-        .chain(PEERS)
-        .filter_map(|store| {
-            let figure = results.figure(rows, workload, store)?;
-            let ratio = if by_value { None } else { figure.ratio };
-            Some((ratio.unwrap_or(figure.value), shown(store)))
-        })
-        .collect();
+    let measured = |&store: &&str| results.figure(rows, workload, store).is_some();
+    let stores: Vec<&str> = std::iter::once("drystone").chain(PEERS).filter(measured).collect();
+    let time = results.comparable(rows, workload, &stores);
+    let mut found: Vec<(f64, &str)> =
+        stores.iter().filter_map(|&store| Some((time(store)?, store))).collect();
     found.sort_by(|left, right| f64::total_cmp(&left.0, &right.0));
-    found.into_iter().map(|(_, store)| store).collect()
+    found.into_iter().map(|(_, store)| shown(store)).collect()
 }
 
 fn shown(store: &str) -> &'static str {

@@ -109,11 +109,10 @@ fn ratio(results: &Results, rows: u64, workload: &str, store: &str) -> Option<f6
     results.figure(rows, workload, store).and_then(|figure| figure.ratio)
 }
 
-/// How many times as fast as the fastest of these stores. Workloads with a yardstick are compared
-/// by their ratios to it, which other work on the machine disturbs less.
+/// How many times as fast as the fastest of these stores.
 fn ahead(results: &Results, rows: u64, workload: &str, peers: &[&str]) -> Option<f64> {
-    let time =
-        |store: &str| ratio(results, rows, workload, store).or_else(|| value(results, rows, workload, store));
+    let all: Vec<&str> = peers.iter().copied().chain([BY_KEY]).collect();
+    let time = results.comparable(rows, workload, &all);
     let best = peers.iter().filter_map(|peer| time(peer)).reduce(f64::min)?;
     Some(best / time(BY_KEY)?)
 }
