@@ -62,7 +62,7 @@ const fn workload(name: &'static str, title: &'static str, unit: Unit, yardstick
 }
 
 const PLAIN_FILE: &str = "plain 1 MiB writes of the rows' bytes and one fdatasync";
-const PLAIN_PAGES: &str = "plain writes of as many pages and one fdatasync";
+const ONE_PAGE: &str = "a plain write of one page and one fdatasync";
 const WHOLE_FILE: &str = "plain writes of all pages of the rows' bytes and one fdatasync";
 
 /// All workloads, in the order of the tables.
@@ -103,10 +103,32 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         "the same of `&[Point]`",
     ),
     workload("range_100", "range of 100 rows", Unit::Nanoseconds, "the same of `&[Point]`"),
-    workload("update_1", "one update, durable", Unit::Microseconds, PLAIN_PAGES),
-    workload("update_1000", "1,000 random updates, one durable commit", Unit::Milliseconds, PLAIN_PAGES),
-    workload("update_1m", "1,000,000 random updates, one durable commit", Unit::Seconds, WHOLE_FILE),
-    workload("insert", "random inserts, ten durable commits, rows", Unit::Millions, ""),
+    workload("update_1", "one update, durable", Unit::Microseconds, ONE_PAGE),
+    workload("update_10", "ten random updates, one durable commit", Unit::Microseconds, ONE_PAGE),
+    workload(
+        "small_first",
+        "1,000 random updates, one durable commit: the first after the load",
+        Unit::Milliseconds,
+        ONE_PAGE,
+    ),
+    workload("small_median", "the median of a hundred of them in a row", Unit::Milliseconds, ONE_PAGE),
+    workload("small_99", "the 99th percentile of them", Unit::Milliseconds, ONE_PAGE),
+    workload(
+        "update_1m_first",
+        "1,000,000 random updates, one durable commit: the first after the load",
+        Unit::Seconds,
+        WHOLE_FILE,
+    ),
+    workload("update_1m_second", "the second", Unit::Seconds, WHOLE_FILE),
+    workload("into_full_single", "random inserts into the full table, one by one", Unit::Millions, ""),
+    workload("into_full_batches", "the same by batches of 1,000", Unit::Millions, ""),
+    workload("single_random", "inserts one by one, random keys, ten durable commits", Unit::Millions, ""),
+    workload("single_random_bytes", "file after those inserts, a row", Unit::Bytes, ""),
+    workload("single_ascending", "the same with ascending keys", Unit::Millions, ""),
+    workload("single_ascending_bytes", "file after those inserts, a row", Unit::Bytes, ""),
+    workload("single_descending", "the same with descending keys", Unit::Millions, ""),
+    workload("single_descending_bytes", "file after those inserts, a row", Unit::Bytes, ""),
+    workload("insert", "random inserts, all of each of the ten commits together", Unit::Millions, ""),
     workload("insert_bytes", "file after those inserts, a row", Unit::Bytes, ""),
     workload("memory", "private memory of a reader", Unit::Mebibytes, ""),
 ];

@@ -13,6 +13,7 @@ mod sample;
 mod show;
 mod stores;
 mod workload;
+mod writes;
 
 use std::path::Path;
 use std::process::Command;
@@ -42,6 +43,7 @@ fn with_store(name: &str, task: &impl Task) -> Result<()> {
         "vec" => task.run::<stores::memory::Plain>(),
         "sorted-vec" => task.run::<stores::memory::Sorted>(),
         "hashmap" => task.run::<stores::memory::Hash>(),
+        "search-tree" => task.run::<stores::memory::Tree>(),
         _ => Err(format!("no store {name:?} was built in; there are {}", STORES.join(", ")).into()),
     }
 }

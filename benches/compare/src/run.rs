@@ -7,15 +7,14 @@ use crate::arguments::Arguments;
 use crate::data::{Random, Result, Value, key_of_row, sorted_keys};
 use crate::figure::{Line, Settings, append};
 use crate::machine::version;
-use crate::plain::{folder_bytes, pages_written, private_bytes, write_file};
+use crate::plain::{folder_bytes, private_bytes, write_file};
 use crate::reads;
-use crate::sample::{Samples, median};
+use crate::sample::Samples;
 use crate::stores::{Reader, Store};
 use crate::workload::Run;
+use crate::writes;
 
-/// The most rows in the commits of random inserts; fewer if the store has fewer.
-const INSERTS: u64 = 10_000_000;
-/// The seed of the random updates and inserts.
+/// The seed of the random gets.
 const SEED: u64 = 0xD57;
 
 /// Measures one store. Its files are in the folder, and are deleted in between.
@@ -36,17 +35,13 @@ pub(crate) fn run<S: Store>(arguments: &Arguments, folder: &Path, rows: u64) -> 
     let store = run.load_sorted::<S>()?;
     let store = run.open(store)?;
     reads::run(&run, &store)?;
-    let mut store = run.memory(store)?;
-    if S::DURABLE {
-        run.updates(&mut store)?;
-    }
-    drop(store);
-    run.inserts::<S>()
+    let store = run.memory(store)?;
+    writes::run(&run, store)
 }
 
 impl Run<'_> {
     /// The folder of the store, empty.
-    fn empty(&self) -> Result<PathBuf> {
+    pub(crate) fn empty(&self) -> Result<PathBuf> {
         let folder = self.folder.join("store");
         if folder.exists() {
             std::fs::remove_dir_all(&folder)?;
@@ -87,6 +82,18 @@ impl Run<'_> {
             self.tell::<S>(workload, samples)?;
         }
         last.ok_or_else(|| "no repeats".into())
+    }
+
+    /// The store with all rows, as after the sorted load.
+    pub(crate) fn loaded<S: Store>(&self) -> Result<S> {
+        let mut store = S::open(&self.empty()?)?;
+        if S::BY_ROW {
+            let rows = self.points.iter().enumerate().map(|(row, &value)| (row as u64, value));
+            store.load_sorted(rows)?;
+        } else {
+            store.load_sorted(sorted_keys(self.rows).into_iter().map(|key| (key, Value::of_key(key))))?;
+        }
+        Ok(store)
     }
 
     fn load_sorted<S: Store>(&self) -> Result<S> {
@@ -148,97 +155,6 @@ impl Run<'_> {
         self.tell::<S>("memory", Samples::alone(vec![bytes]))?;
         S::open(&folder)
     }
-
-    fn updates<S: Store>(&self, store: &mut S) -> Result<()> {
-        let mut random = Random::new(SEED + 1);
-        let mut plain =
-            write_file(&self.folder.join("plain"), self.rows * if S::BY_ROW { 12 } else { 20 })?.0;
-        let many = if self.rows > 10_000_000 { 1 } else { 3 };
-        for (workload, updates, commits, repeats) in [
-            ("update_1", 1, 50, 5),
-            ("update_1000", 1000, 1, 9),
-            ("scan_updated", 0, 0, 0),
-            ("update_1m", 1_000_000, 1, many),
-        ] {
-            if !self.wants(workload) {
-                continue;
-            }
-            if workload == "scan_updated" {
-                let changes: Vec<(u64, i32)> = changes::<S>(self, &mut random, (self.rows / 100) as usize);
-                store.update(&changes)?;
-                reads::scan(self, store, workload)?;
-                continue;
-            }
-            // How many pages such a commit writes: of five that do not count, or of the one that
-            // does.
-            let mut written = Vec::new();
-            for _ in 0..if updates < 1_000_000 { 5 } else { 0 } {
-                let changes = changes::<S>(self, &mut random, updates);
-                let before = pages_written();
-                store.update(&changes)?;
-                written.push((pages_written() - before) as f64);
-            }
-            let mut pages = median(written).map_or(u64::MAX, |pages| pages as u64).max(1);
-            let mut samples = Samples::interleave(
-                repeats,
-                |_| {
-                    let took: Result<Vec<f64>> = (0..commits).map(|_| plain.write_pages(pages)).collect();
-                    Ok(median(took?).unwrap_or(f64::NAN))
-                },
-                |_| {
-                    let mut took = Vec::new();
-                    for _ in 0..commits {
-                        let changes = changes::<S>(self, &mut random, updates);
-                        let begun = Instant::now();
-                        store.update(&changes)?;
-                        took.push(begun.elapsed().as_secs_f64());
-                    }
-                    Ok(median(took).unwrap_or(f64::NAN))
-                },
-            )?;
-            if pages == u64::MAX {
-                pages = self.rows * if S::BY_ROW { 12 } else { 20 } / 4096;
-            }
-            samples.pages = Some(pages);
-            self.tell::<S>(workload, samples)?;
-        }
-        Ok(())
-    }
-
-    /// Random inserts into an empty store.
-    fn inserts<S: Store>(&self) -> Result<()> {
-        if !self.wants("insert") || S::BY_ROW {
-            return Ok(());
-        }
-        let rows = self.rows.min(INSERTS);
-        let folder = self.empty()?;
-        let mut store = S::open(&folder)?;
-        let commit_rows = (rows / 10) as usize;
-        let mut took = Vec::new();
-        for commit in 0..10 {
-            let from = commit * rows / 10;
-            let piece: Vec<(u64, Value)> = (from..from + commit_rows as u64)
-                .map(key_of_row)
-                .map(|key| (key, Value::of_key(key)))
-                .collect();
-            let begun = Instant::now();
-            store.insert(&piece)?;
-            took.push(begun.elapsed().as_secs_f64());
-        }
-        let mean = took.iter().sum::<f64>() / (commit_rows * 10) as f64;
-        self.tell::<S>("insert", Samples::alone(vec![mean]))?;
-        drop(store);
-        if S::DURABLE {
-            let bytes = folder_bytes(&folder)? as f64 / (commit_rows * 10) as f64;
-            self.tell::<S>("insert_bytes", Samples::alone(vec![bytes]))?;
-        }
-        Ok(())
-    }
-}
-
-fn changes<S: Store>(run: &Run<'_>, random: &mut Random, count: usize) -> Vec<(u64, i32)> {
-    let rows = random.rows(count, run.rows);
-    rows.into_iter().map(|row| (run.key::<S>(row), random.next() as i32)).collect()
 }
 
 /// Runs in a process of its own: reads everything, then prints its private memory.

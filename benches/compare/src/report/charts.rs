@@ -11,8 +11,16 @@ use crate::figure::{Unit, Workload, find};
 use crate::show::{grouped, number};
 
 /// The workloads that get a chart.
-const BARS: &[&str] =
-    &["get", "scan", "load_sorted", "load_unsorted", "update_1000", "update_1m", "insert", "insert_bytes"];
+const BARS: &[&str] = &[
+    "get",
+    "scan",
+    "load_sorted",
+    "load_unsorted",
+    "small_median",
+    "update_1m_second",
+    "single_random",
+    "single_random_bytes",
+];
 const OURS: RGBColor = RGBColor(0xC2, 0x57, 0x1A);
 const OTHERS: RGBColor = RGBColor(0x8A, 0x93, 0x9C);
 const MEMORY: RGBColor = RGBColor(0xC9, 0xCE, 0xD3);
@@ -69,7 +77,7 @@ fn bars(results: &Results, workload: &Workload, rows: u64, title: &str, path: &P
         let y = top + step * place as i32;
         let color = match *store {
             "drystone" | "drystone-rows" => OURS,
-            "vec" | "sorted-vec" | "hashmap" => MEMORY,
+            "vec" | "sorted-vec" | "hashmap" | "search-tree" => MEMORY,
             _ => OTHERS,
         };
         let end = left + ((f64::from(WIDTH) - 230.0) * value / longest) as i32;

@@ -35,6 +35,20 @@ impl Results {
         self.figures.get(&(rows, workload.to_owned(), store.to_owned()))
     }
 
+    /// A way to compare stores: by their ratios to the yardstick, which other work on the machine
+    /// disturbs less, if all of them have one, else by their values.
+    pub(super) fn comparable(
+        &self,
+        rows: u64,
+        workload: &str,
+        stores: &[&str],
+    ) -> impl Fn(&str) -> Option<f64> {
+        let figure = move |store: &str| self.figure(rows, workload, store);
+        let figures: Vec<&Figure> = stores.iter().filter_map(|&store| figure(store)).collect();
+        let by_ratio = figures.iter().all(|figure| figure.ratio.is_some());
+        move |store| figure(store).map(|figure| figure.ratio.filter(|_| by_ratio).unwrap_or(figure.value))
+    }
+
     /// The numbers of rows, ascending.
     pub(super) fn rows(&self) -> Vec<u64> {
         self.machines.keys().copied().collect()
@@ -63,5 +77,6 @@ pub(super) const ALL_STORES: &[&str] = &[
     "vec",
     "sorted-vec",
     "hashmap",
+    "search-tree",
 ];
 const _: () = assert!(STORES.len() <= ALL_STORES.len());

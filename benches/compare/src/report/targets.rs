@@ -6,7 +6,7 @@ use super::results::Results;
 use crate::data::Result;
 use crate::show::{grouped, number};
 
-const PEERS: [&str; 5] = ["lmdb", "redb", "rocksdb", "fjall", "sqlite"];
+pub(super) const PEERS: [&str; 5] = ["lmdb", "redb", "rocksdb", "fjall", "sqlite"];
 const BY_KEY: &str = "drystone";
 const BY_ROW: &str = "drystone-rows";
 
@@ -32,9 +32,11 @@ const TARGETS: &[Target] = &[
     target("chain by row number", AtMost(1.2, "× yardstick"), |r, n| ratio(r, n, "chain", BY_ROW)),
     target("get by key", AtLeast(4.0, "× LMDB"), |r, n| ahead(r, n, "get", &["lmdb"])),
     target("get by key", AtLeast(5.0, "× redb"), |r, n| ahead(r, n, "get", &["redb"])),
-    target("chain by key", AtMost(2.5, "× yardstick"), |r, n| ratio(r, n, "chain", BY_KEY)),
-    target("`get_many` by key, 256", AtMost(3.5, "× yardstick"), |r, n| ratio(r, n, "get_many_256", BY_KEY)),
-    target("2 threads, by key", AtLeast(1.9, "× one"), |r, n| value(r, n, "speedup_2", BY_KEY)),
+    target("chain by key", AtMost(1.7, "× yardstick"), |r, n| ratio(r, n, "chain", BY_KEY)),
+    target("`get_many` by key, 256", AtMost(85.0, "ns"), |r, n| nanoseconds(r, n, "get_many_256")),
+    target("`get_many` by key, 4,096", AtMost(75.0, "ns"), |r, n| nanoseconds(r, n, "get_many_4096")),
+    target("range of 100 rows", AtMost(1.8, "× yardstick"), |r, n| ratio(r, n, "range_100", BY_KEY)),
+    target("2 threads, by key", AtLeast(1.95, "× one"), |r, n| value(r, n, "speedup_2", BY_KEY)),
     target("scan by key", AtMost(1.05, "× yardstick"), |r, n| ratio(r, n, "scan", BY_KEY)),
     target("scan by row number", AtMost(1.05, "× yardstick"), |r, n| ratio(r, n, "scan", BY_ROW)),
     target("scan by key after updates", AtMost(1.11, "× yardstick"), |r, n| {
@@ -48,19 +50,45 @@ const TARGETS: &[Target] = &[
     target("unsorted load", AtLeast(4.0, "× best peer"), |r, n| ahead(r, n, "load_unsorted", &PEERS)),
     target("one durable update", AtMost(1.2, "× yardstick"), |r, n| ratio(r, n, "update_1", BY_KEY)),
     target("one durable update", AtLeast(1.0, "× SQLite"), |r, n| ahead(r, n, "update_1", &["sqlite"])),
-    target("1,000 updates a commit", AtLeast(1.0, "× RocksDB or fjall"), |r, n| {
-        ahead(r, n, "update_1000", &["rocksdb", "fjall"])
+    target("ten updates a commit", AtMost(1.3, "× yardstick"), |r, n| ratio(r, n, "update_10", BY_KEY)),
+    target("1,000 updates a commit, the median of a hundred", AtMost(1.2, "× fjall"), |r, n| {
+        ahead(r, n, "small_median", &["fjall"]).map(f64::recip)
     }),
-    target("1,000,000 updates a commit", AtLeast(3.0, "× best peer"), |r, n| {
-        ahead(r, n, "update_1m", &PEERS)
+    target("the 99th percentile of them", AtMost(3.0, "× the median"), |r, n| {
+        times(r, n, "small_99", "small_median")
     }),
-    target("random inserts, ten commits", AtLeast(3.0, "× best peer"), |r, n| ahead(r, n, "insert", &PEERS)),
-    target("file after random inserts", AtMost(32.0, "B a row"), |r, n| value(r, n, "insert_bytes", BY_KEY)),
+    target("1,000,000 updates a commit, the first", AtMost(1.3, "× yardstick"), |r, n| {
+        ratio(r, n, "update_1m_first", BY_KEY)
+    }),
+    target("the second", AtMost(1.3, "× yardstick"), |r, n| ratio(r, n, "update_1m_second", BY_KEY)),
+    target("the second", AtLeast(3.0, "× best peer"), |r, n| ahead(r, n, "update_1m_second", &PEERS)),
+    target("random inserts one by one", AtLeast(2.5, "× best peer"), |r, n| {
+        ahead(r, n, "single_random", &PEERS)
+    }),
+    target("ascending inserts one by one", AtLeast(1.0, "× random"), |r, n| {
+        times(r, n, "single_random", "single_ascending")
+    }),
+    target("descending inserts one by one", AtLeast(1.0, "× random"), |r, n| {
+        times(r, n, "single_random", "single_descending")
+    }),
+    target("file after random inserts", AtMost(28.0, "B a row"), |r, n| {
+        value(r, n, "single_random_bytes", BY_KEY)
+    }),
+    target("file after ascending inserts", AtMost(22.3, "B a row"), |r, n| {
+        value(r, n, "single_ascending_bytes", BY_KEY)
+    }),
+    target("file after descending inserts", AtMost(22.3, "B a row"), |r, n| {
+        value(r, n, "single_descending_bytes", BY_KEY)
+    }),
+    target("batches of 1,000 into the full table", AtLeast(4.0, "× single inserts"), |r, n| {
+        times(r, n, "into_full_single", "into_full_batches")
+    }),
+    target("random inserts together", AtLeast(3.0, "× best peer"), |r, n| ahead(r, n, "insert", &PEERS)),
     target("open", AtMost(1000.0, "µs"), |r, n| value(r, n, "open", BY_KEY).map(|time| time * 1e6)),
     target("first get", AtMost(1000.0, "µs"), |r, n| {
         value(r, n, "first_get", BY_KEY).map(|time| time * 1e6)
     }),
-    target("get by key, growth from the fewest rows", AtMost(3.0, "×"), |r, n| growth(r, n, "get")),
+    target("get by key, growth from the fewest rows", AtMost(2.5, "×"), |r, n| growth(r, n, "get")),
     target("`get_many`, growth from the fewest rows", AtMost(3.0, "×"), |r, n| growth(r, n, "get_many_256")),
 ];
 
@@ -68,19 +96,23 @@ fn value(results: &Results, rows: u64, workload: &str, store: &str) -> Option<f6
     results.figure(rows, workload, store).map(|figure| figure.value)
 }
 
+fn nanoseconds(results: &Results, rows: u64, workload: &str) -> Option<f64> {
+    value(results, rows, workload, BY_KEY).map(|time| time * 1e9)
+}
+
+/// The time of one workload in times of another.
+fn times(results: &Results, rows: u64, workload: &str, of: &str) -> Option<f64> {
+    Some(value(results, rows, workload, BY_KEY)? / value(results, rows, of, BY_KEY)?)
+}
+
 fn ratio(results: &Results, rows: u64, workload: &str, store: &str) -> Option<f64> {
     results.figure(rows, workload, store).and_then(|figure| figure.ratio)
 }
 
-/// How many times as fast as the fastest of these stores. Workloads with a yardstick are compared
-/// by their ratios to it, which other work on the machine disturbs less. Yardsticks that depend on
-/// the store (its own pages) do not count.
+/// How many times as fast as the fastest of these stores.
 fn ahead(results: &Results, rows: u64, workload: &str, peers: &[&str]) -> Option<f64> {
-    let comparable = !workload.starts_with("update");
-    let time = |store: &str| match ratio(results, rows, workload, store) {
-        Some(ratio) if comparable => Some(ratio),
-        _ => value(results, rows, workload, store),
-    };
+    let all: Vec<&str> = peers.iter().copied().chain([BY_KEY]).collect();
+    let time = results.comparable(rows, workload, &all);
     let best = peers.iter().filter_map(|peer| time(peer)).reduce(f64::min)?;
     Some(best / time(BY_KEY)?)
 }

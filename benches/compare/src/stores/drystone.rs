@@ -4,7 +4,7 @@ use std::path::Path;
 
 use drystone::{Database, Record, Table, TableMut};
 
-use super::{Reader, Store, missing};
+use super::{Reader, Store, Way, missing};
 use crate::data::{Result, Value};
 
 const TABLE: &str = "rows";
@@ -38,14 +38,15 @@ pub(crate) trait Kind: Record<Key = u64> {
     fn new(key: u64, value: Value) -> Self;
     fn x(&self) -> i32;
     fn set_x(&mut self, x: i32);
-    fn insert(table: &mut TableMut<'_, Self>, rows: &[(u64, Value)]) -> drystone::Result<()>;
+    fn insert(table: &mut TableMut<'_, Self>, rows: &[(u64, Value)], way: Way) -> drystone::Result<()>;
 }
 
 impl Kind for Keyed {
     const NAME: &'static str = "drystone";
     const BY_ROW: bool = false;
     const SETTINGS: &'static str = "a table with a u64 key, all options at their defaults; \
-         loads and inserts by TableMut::load, several updates by update_many, everything verified, commits durable";
+         loads by TableMut::load, single inserts by insert, batches by insert_many, many inserts together by load, several updates by \
+         update_many; everything verified, commits durable";
 
     fn new(id: u64, value: Value) -> Keyed {
         Keyed { id, x: value.x, y: value.y, z: value.z }
@@ -60,9 +61,15 @@ impl Kind for Keyed {
         self.x = x;
     }
 
-    fn insert(table: &mut TableMut<'_, Keyed>, rows: &[(u64, Value)]) -> drystone::Result<()> {
-        let rows = rows.iter().map(|&(key, value)| Keyed::new(key, value));
-        table.load(rows).map(drop)
+    fn insert(table: &mut TableMut<'_, Keyed>, rows: &[(u64, Value)], way: Way) -> drystone::Result<()> {
+        let keyed = |&(key, value): &(u64, Value)| Keyed::new(key, value);
+        match way {
+            Way::Single => rows.iter().try_for_each(|row| table.insert(&keyed(row))),
+            Way::Batches(batch_rows) => rows
+                .chunks(batch_rows)
+                .try_for_each(|batch| table.insert_many(batch.iter().map(keyed)).map(drop)),
+            Way::Together => table.load(rows.iter().map(keyed)).map(drop),
+        }
     }
 }
 
@@ -85,7 +92,7 @@ impl Kind for Point {
         self.x = x;
     }
 
-    fn insert(table: &mut TableMut<'_, Point>, rows: &[(u64, Value)]) -> drystone::Result<()> {
+    fn insert(table: &mut TableMut<'_, Point>, rows: &[(u64, Value)], _: Way) -> drystone::Result<()> {
         rows.iter().try_for_each(|&(row, value)| table.push(&Point::new(row, value)).map(drop))
     }
 }
@@ -147,9 +154,9 @@ impl<T: Kind> Store for Drystone<T> {
         Ok(write.commit()?)
     }
 
-    fn insert(&mut self, rows: &[(u64, Value)]) -> Result<()> {
+    fn insert(&mut self, rows: &[(u64, Value)], way: Way) -> Result<()> {
         let write = self.database.write()?;
-        T::insert(&mut write.table(TABLE)?, rows)?;
+        T::insert(&mut write.table(TABLE)?, rows, way)?;
         Ok(write.commit()?)
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod memory;
 pub(crate) mod redb;
 #[cfg(feature = "rocksdb")]
 pub(crate) mod rocksdb;
+mod search_tree;
 pub(crate) mod sqlite;
 
 use std::path::Path;
@@ -27,7 +28,19 @@ pub(crate) const STORES: &[&str] = &[
     "vec",
     "sorted-vec",
     "hashmap",
+    "search-tree",
 ];
+
+/// How the rows of one commit are passed to a store.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// One by one, in the order given.
+    Single,
+    /// By batches of this many rows.
+    Batches(usize),
+    /// All together.
+    Together,
+}
 
 /// A store of values by `u64` key (or by row number), in a folder of its own.
 pub(crate) trait Store: Sized + Sync {
@@ -41,7 +54,11 @@ pub(crate) trait Store: Sized + Sync {
     const DURABLE: bool = true;
     /// Whether its keys are sorted.
     const ORDERED: bool = true;
-    /// Whether it can look up several keys at once.
+    /// Whether rows can be inserted one by one in reasonable time.
+    const INSERTS: bool = true;
+    /// Whether rows cannot be inserted at all.
+    const STATIC: bool = false;
+    /// Whether the workloads of several look-ups at once are measured.
     const BATCHES: bool = false;
     /// How it is set up, in one line.
     const SETTINGS: &'static str;
@@ -61,14 +78,19 @@ pub(crate) trait Store: Sized + Sync {
     /// the end.
     fn load_sorted(&mut self, rows: impl Iterator<Item = (u64, Value)>) -> Result<()>;
 
-    /// Loads into the empty store, in any order, in the fastest way. Durable at the end.
-    fn load_unsorted(&mut self, rows: impl Iterator<Item = (u64, Value)>) -> Result<()>;
+    /// Loads into the empty store, in any order, in the fastest way. Durable at the end. By default
+    /// the rows are sorted in memory first: for all stores this is faster than single inserts.
+    fn load_unsorted(&mut self, rows: impl Iterator<Item = (u64, Value)>) -> Result<()> {
+        let rows = sorted(rows.collect());
+        self.load_sorted(rows.into_iter())
+    }
 
     /// Sets the field `x` of rows, and commits durably, once.
     fn update(&mut self, changes: &[(u64, i32)]) -> Result<()>;
 
-    /// Inserts rows with new keys, and commits durably, once.
-    fn insert(&mut self, rows: &[(u64, Value)]) -> Result<()>;
+    /// Inserts rows with new keys in one of three ways, each as fast as the store can. The rows are
+    /// durable at the end.
+    fn insert(&mut self, rows: &[(u64, Value)], way: Way) -> Result<()>;
 }
 
 /// A snapshot of a store.
@@ -94,23 +116,33 @@ pub(crate) trait Reader {
     fn range(&mut self, from: u64, rows: usize) -> Result<i64>;
 }
 
-/// How many rows a commit of an unsorted load has, in stores that hold a commit in memory.
-const ROWS_A_COMMIT: usize = 1_000_000;
+/// Rows in the order of their keys.
+fn sorted(mut rows: Vec<(u64, Value)>) -> Vec<(u64, Value)> {
+    rows.sort_unstable_by_key(|row| row.0);
+    rows
+}
 
-/// Calls `each` with pieces of the rows.
-fn in_pieces(
-    mut rows: impl Iterator<Item = (u64, Value)>,
-    piece_rows: usize,
+/// Changes in the order of their keys, for stores in which neighbours share a page. If a key comes
+/// twice, the last change stays last.
+fn sorted_changes(changes: &[(u64, i32)]) -> Vec<(u64, i32)> {
+    let mut changes = changes.to_vec();
+    changes.sort_by_key(|change| change.0);
+    changes
+}
+
+/// Calls `each` with the pieces to insert: all rows as they are if they are inserted one by one,
+/// sorted batches else, because every store here inserts sorted rows faster.
+fn in_batches(
+    rows: &[(u64, Value)],
+    way: Way,
     mut each: impl FnMut(&[(u64, Value)]) -> Result<()>,
 ) -> Result<()> {
-    let mut piece = Vec::with_capacity(piece_rows);
-    loop {
-        piece.clear();
-        piece.extend(rows.by_ref().take(piece_rows));
-        if piece.is_empty() {
-            return Ok(());
+    match way {
+        Way::Single => each(rows),
+        Way::Batches(batch_rows) => {
+            rows.chunks(batch_rows).try_for_each(|batch| each(&sorted(batch.to_vec())))
         }
-        each(&piece)?;
+        Way::Together => each(&sorted(rows.to_vec())),
     }
 }
 

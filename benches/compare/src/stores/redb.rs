@@ -1,10 +1,11 @@
 //! redb.
 
+use std::ops::Bound;
 use std::path::Path;
 
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition};
 
-use super::{ROWS_A_COMMIT, Reader, Store, in_pieces, missing};
+use super::{Reader, Store, Way, in_batches, missing, sorted_changes};
 use crate::data::{Result, Value};
 
 const TABLE: TableDefinition<'_, u64, [u8; 12]> = TableDefinition::new("rows");
@@ -15,8 +16,8 @@ pub(crate) struct Redb(Database);
 impl Store for Redb {
     const NAME: &'static str = "redb";
     const CRATE: &'static str = "redb";
-    const SETTINGS: &'static str =
-        "u64 keys, fixed-width values, cache of 4 GiB, Durability::Immediate; sorted load in one transaction";
+    const SETTINGS: &'static str = "u64 keys, fixed-width values, cache of 4 GiB, Durability::Immediate; loads in one transaction by the appending \
+         cursor (upper_bound_mut, then insert_before: the example of its documentation), updates by get_mut, in order of the keys";
 
     type Reader<'r> = ReadOnlyTable<u64, [u8; 12]>;
 
@@ -36,30 +37,35 @@ impl Store for Redb {
     fn load_sorted(&mut self, rows: impl Iterator<Item = (u64, Value)>) -> Result<()> {
         let write = self.0.begin_write()?;
         let mut table = write.open_table(TABLE)?;
+        let mut cursor = table.upper_bound_mut(Bound::<u64>::Unbounded)?;
         for (key, value) in rows {
-            table.insert(key, value.to_bytes())?;
+            cursor.insert_before(key, value.to_bytes())?;
         }
+        cursor.close()?;
         drop(table);
         Ok(write.commit()?)
-    }
-
-    fn load_unsorted(&mut self, rows: impl Iterator<Item = (u64, Value)>) -> Result<()> {
-        in_pieces(rows, ROWS_A_COMMIT, |rows| self.insert(rows))
     }
 
     fn update(&mut self, changes: &[(u64, i32)]) -> Result<()> {
         let write = self.0.begin_write()?;
         let mut table = write.open_table(TABLE)?;
-        for &(key, x) in changes {
-            let value = table.get(key)?.ok_or_else(|| missing(key))?.value();
-            table.insert(key, Value { x, ..Value::from_bytes(&value) }.to_bytes())?;
+        for (key, x) in sorted_changes(changes) {
+            let mut found = table.get_mut(key)?.ok_or_else(|| missing(key))?;
+            let value = Value { x, ..Value::from_bytes(&found.value()) };
+            found.insert(value.to_bytes())?;
         }
         drop(table);
         Ok(write.commit()?)
     }
 
-    fn insert(&mut self, rows: &[(u64, Value)]) -> Result<()> {
-        self.load_sorted(rows.iter().copied())
+    fn insert(&mut self, rows: &[(u64, Value)], way: Way) -> Result<()> {
+        let write = self.0.begin_write()?;
+        let mut table = write.open_table(TABLE)?;
+        in_batches(rows, way, |rows| {
+            rows.iter().try_for_each(|(key, value)| Ok(table.insert(key, value.to_bytes()).map(drop)?))
+        })?;
+        drop(table);
+        Ok(write.commit()?)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use rusqlite::{Connection, OptionalExtension, Statement};
 
-use super::{ROWS_A_COMMIT, Reader, Store, in_pieces, missing};
+use super::{Reader, Store, Way, in_batches, missing, sorted_changes};
 use crate::data::{Result, Value};
 
 /// The connections: one per thread.
@@ -13,7 +13,6 @@ const CONNECTIONS: usize = 2;
 
 const SETUP: &str = "
     pragma page_size = 4096;
-    pragma journal_mode = wal;
     pragma synchronous = full;
     pragma cache_size = -1048576;
     pragma mmap_size = 17179869184;
@@ -21,22 +20,45 @@ const SETUP: &str = "
     create table if not exists rows (id integer primary key, x integer, y integer, z integer) strict;
 ";
 
-pub(crate) struct Sqlite([Mutex<Connection>; CONNECTIONS]);
+/// Makes later commits go to the write-ahead log. The file remembers it.
+const LOGGED: &str = "pragma journal_mode = wal";
+
+pub(crate) struct Sqlite {
+    connections: [Mutex<Connection>; CONNECTIONS],
+    logged: bool,
+}
 
 impl Sqlite {
     /// A free connection; there are as many as threads.
-    fn with<R>(&self, mut work: impl FnMut(&Connection) -> Result<R>) -> Result<R> {
-        let free = self.0.iter().find_map(|connection| connection.try_lock().ok());
+    fn with<R>(&self, work: impl FnOnce(&Connection) -> Result<R>) -> Result<R> {
+        let free = self.connections.iter().find_map(|connection| connection.try_lock().ok());
         work(&*free.ok_or("more threads than connections")?)
     }
 
-    fn write(&self, work: impl Fn(&Connection) -> Result<()>) -> Result<()> {
+    /// Commits through the log.
+    fn write(&mut self, work: impl FnOnce(&Connection) -> Result<()>) -> Result<()> {
+        if !self.logged {
+            self.with(|connection| Ok(connection.execute_batch(LOGGED)?))?;
+            self.logged = true;
+        }
+        self.commit(work)
+    }
+
+    fn commit(&self, work: impl FnOnce(&Connection) -> Result<()>) -> Result<()> {
         self.with(|connection| {
             connection.execute_batch("begin immediate")?;
             work(connection)?;
             Ok(connection.execute_batch("commit")?)
         })
     }
+}
+
+fn insert(connection: &Connection, rows: impl IntoIterator<Item = (u64, Value)>) -> Result<()> {
+    let mut insert = connection.prepare_cached("insert into rows values (?, ?, ?, ?)")?;
+    for (key, value) in rows {
+        insert.execute((id(key), value.x, value.y, value.z))?;
+    }
+    Ok(())
 }
 
 /// Row ids are signed; the order of the keys stays the same.
@@ -47,8 +69,9 @@ fn id(key: u64) -> i64 {
 impl Store for Sqlite {
     const NAME: &'static str = "sqlite";
     const CRATE: &'static str = "rusqlite";
-    const SETTINGS: &'static str = "the key is the rowid, write-ahead log, synchronous = full, page cache of 1 GiB, mmap of 16 GiB, \
-         prepared statements; loads in transactions of 1,000,000 rows";
+    const SETTINGS: &'static str = "the key is the rowid, synchronous = full, page cache of 1 GiB, mmap of 16 GiB, prepared statements; \
+         updates and inserts with the write-ahead log, in order of the keys except single inserts; loads in one transaction with the rollback \
+         journal, which then only has the pages that were there before (sqlite.org/wal.html advises it for transactions over 100 MB)";
 
     type Reader<'r> = SqliteReader<'r>;
 
@@ -58,11 +81,11 @@ impl Store for Sqlite {
             connection.execute_batch(SETUP)?;
             Ok(Mutex::new(connection))
         };
-        Ok(Sqlite([connect()?, connect()?]))
+        let connections = [connect()?, connect()?];
+        Ok(Sqlite { connections, logged: false })
     }
 
     fn read<R>(&self, work: impl FnOnce(&mut SqliteReader<'_>) -> Result<R>) -> Result<R> {
-        let mut work = Some(work);
         self.with(|connection| {
             connection.execute_batch("begin")?;
             let mut reader = SqliteReader {
@@ -70,7 +93,6 @@ impl Store for Sqlite {
                 scan: connection.prepare("select x from rows")?,
                 range: connection.prepare("select x from rows where id >= ? order by id limit ?")?,
             };
-            let work = work.take().ok_or("read once")?;
             let result = work(&mut reader)?;
             drop(reader);
             connection.execute_batch("commit")?;
@@ -79,18 +101,13 @@ impl Store for Sqlite {
     }
 
     fn load_sorted(&mut self, rows: impl Iterator<Item = (u64, Value)>) -> Result<()> {
-        in_pieces(rows, ROWS_A_COMMIT, |rows| self.insert(rows))?;
-        self.with(|connection| Ok(connection.execute_batch("pragma wal_checkpoint(truncate)")?))
-    }
-
-    fn load_unsorted(&mut self, rows: impl Iterator<Item = (u64, Value)>) -> Result<()> {
-        self.load_sorted(rows)
+        self.commit(|connection| insert(connection, rows))
     }
 
     fn update(&mut self, changes: &[(u64, i32)]) -> Result<()> {
         self.write(|connection| {
             let mut update = connection.prepare_cached("update rows set x = ? where id = ?")?;
-            for &(key, x) in changes {
+            for (key, x) in sorted_changes(changes) {
                 if update.execute((x, id(key)))? != 1 {
                     return Err(missing(key));
                 }
@@ -99,14 +116,8 @@ impl Store for Sqlite {
         })
     }
 
-    fn insert(&mut self, rows: &[(u64, Value)]) -> Result<()> {
-        self.write(|connection| {
-            let mut insert = connection.prepare_cached("insert into rows values (?, ?, ?, ?)")?;
-            for &(key, value) in rows {
-                insert.execute((id(key), value.x, value.y, value.z))?;
-            }
-            Ok(())
-        })
+    fn insert(&mut self, rows: &[(u64, Value)], way: Way) -> Result<()> {
+        self.write(|connection| in_batches(rows, way, |rows| insert(connection, rows.iter().copied())))
     }
 }
 
