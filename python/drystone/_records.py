@@ -295,6 +295,12 @@ class RecordMeta(type):
         layout = cls.__dict__.get("__layout__")
         if layout is not None and (name in ("__layout__", "_specs") or name in layout.names):
             raise AttributeError(f"the fields of {cls.__name__} cannot be changed; make another class")
+        if name in ("__dataclass_params__", "__dataclass_fields__"):
+            # Its methods would replace those of the record. And orjson, which looks for the second
+            # of these in the class itself, would use values of fields that it has let go of.
+            raise WrongType(
+                f"{cls.__name__} is a record already, with all that @dataclass makes; leave the decorator out"
+            )
         super().__setattr__(name, value)
 
     def __delattr__(cls, name: str) -> None:
@@ -347,9 +353,10 @@ class Record(core.Row, metaclass=RecordMeta):
     """
 
     __slots__ = ()
-    # Here and not in each class: orjson looks there, takes what it finds for objects that hold the
-    # values of their fields, and uses values after it has let go of them. It takes
-    # `default=ds.asdict`.
+    # Here and not in each class. orjson looks for it in the class of a value alone. For classes that
+    # have it, orjson expects that the object itself keeps the value of each field alive, and uses
+    # values that it holds no reference to. A row makes them as they are read, so that would read
+    # freed memory. As it is, orjson sees no dataclass, and takes `default=ds.asdict`.
     __dataclass_fields__ = _LazyDataclassFields()
 
     def _asdict(self) -> dict[str, Any]:
