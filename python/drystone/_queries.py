@@ -60,6 +60,11 @@ class Selection:
         """Each row once."""
         return self._with(distinct=True)
 
+    @property
+    def _is_plain(self) -> bool:
+        """Whether it is some rows of the table, as they are: filters and an order at most."""
+        return not (self._select or self._group or self._distinct or self._limit is not None)
+
     def _question(self, aggregates: tuple[str, ...] = ()) -> tuple[Any, ...]:
         return (
             list(self._filters),

@@ -353,10 +353,10 @@ class Record(core.Row, metaclass=RecordMeta):
     """
 
     __slots__ = ()
-    # Here and not in each class. orjson looks for it in the class of a value alone. For classes that
-    # have it, orjson expects that the object itself keeps the value of each field alive, and uses
-    # values that it holds no reference to. A row makes them as they are read, so that would read
-    # freed memory. As it is, orjson sees no dataclass, and takes `default=ds.asdict`.
+    # Here and not in each class. orjson looks for it in the class of a value alone. For classes
+    # that have it, orjson expects that the object itself keeps the value of each field alive, and
+    # uses values that it holds no reference to. A row makes them as they are read, so that would
+    # read freed memory. As it is, orjson sees no dataclass, and takes `default=ds.asdict`.
     __dataclass_fields__ = _LazyDataclassFields()
 
     def _asdict(self) -> dict[str, Any]:
