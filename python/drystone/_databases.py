@@ -58,6 +58,14 @@ class _Names:
             names = ", ".join(self.table_names()) or "none"
             raise NoAttribute(f"no table '{name}'; the tables are: {names}") from None
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_"):
+            raise NoAttribute(f"'{name}' cannot be assigned; a table is made with create({name!r}, ..., load=...)")
+        object.__setattr__(self, name, value)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        raise WrongType(f"'{name}' cannot be assigned; a table is made with create({name!r}, ..., load=...)")
+
     def __contains__(self, name: object) -> bool:
         return name in self.table_names()
 

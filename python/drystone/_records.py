@@ -189,6 +189,16 @@ class _LazyDataclassFields:
         return made
 
 
+class _LazyDefaults:
+    """The defaults by the names of their fields, as a namedtuple has them."""
+
+    def __get__(self, instance: object, owner: Any) -> dict[str, Any]:
+        if not hasattr(owner, "__layout__"):
+            return {}
+        named = zip(owner.__layout__.names, owner.__layout__.defaults())
+        return {name: default for name, (has, default, _) in named if has}
+
+
 class _LazySignature:
     def __get__(self, instance: object, owner: Any) -> Any:
         import inspect
@@ -358,6 +368,7 @@ class Record(core.Row, metaclass=RecordMeta):
     # uses values that it holds no reference to. A row makes them as they are read, so that would
     # read freed memory. As it is, orjson sees no dataclass, and takes `default=ds.asdict`.
     __dataclass_fields__ = _LazyDataclassFields()
+    _field_defaults = _LazyDefaults()
 
     def _asdict(self) -> dict[str, Any]:
         """The values by the names of the fields."""
