@@ -9,12 +9,17 @@ is the proportional set size (PSS) of the parent and the workers together, after
 field over all records. A page that n processes share counts 1/n in each, so the sum counts it once. Requests are
 those for one record by a random key, each over a connection of its own, from clients on the same machine. The
 best of three rounds counts. Holders that are not installed, or do not fit into memory, are left out.
+
+For Drystone, the workers then go on reading all records while each of them commits changes of its own, and the
+memory is measured meanwhile, the largest value counting. The same is done with four plain forked processes, which
+are steered by pipes. One copy is what the records take in the file.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import multiprocessing
 import multiprocessing.pool
 import os
@@ -32,7 +37,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 WORKERS = 4
 CLIENTS = 4
+# What each worker does at least, of both, while the memory is measured.
+COMMITS = 50
 NEEDS = {"list of dataobjects": "recordclass", "DuckDB, read-only": "duckdb", "drystone": "drystone"}
+RECORD_BYTES = 20
 START, END = "<!-- workers: written by python/benchmarks/workers.py -->\n", "<!-- end of workers -->"
 
 
@@ -128,6 +136,7 @@ def measure(name: str, rows: int, seconds: float) -> dict[str, Any]:
             fresh = sum(map(pss, [server.pid, *children(server.pid)]))
             summed = sum_in_each_worker(port, rows)
             read = sum(map(pss, [server.pid, *children(server.pid)]))
+            writing = commit_in_each_worker(port, rows, server.pid) if name == "drystone" else {}
             rate = 0.0
             with multiprocessing.get_context("spawn").Pool(CLIENTS) as pool:
                 pool.starmap(client, [(port, rows, seed, time.time() + 1) for seed in range(CLIENTS)])
@@ -139,7 +148,125 @@ def measure(name: str, rows: int, seconds: float) -> dict[str, Any]:
         finally:
             server.terminate()
             server.wait()
-    return {"holder": name, "rows": rows, "start": started, "fresh": fresh, "pss": read, "rate": rate, "sum": summed}
+    timed = {"start": started, "fresh": fresh, "pss": read, "rate": rate, "sum": summed}
+    return {"holder": name, "rows": rows, **timed, **writing}
+
+
+def put(port: int, key: int, body: bytes) -> bytes:
+    """Changes a record, and gives the head of the answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=300) as connection:
+        head = f"PUT /points/{key} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        connection.sendall(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+        parts = []
+        while part := connection.recv(65536):
+            parts.append(part)
+    answer = b"".join(parts)
+    if not answer.startswith(b"HTTP/1.1 200"):
+        raise RuntimeError(f"PUT {key}: {answer[:200]!r}")
+    return answer.partition(b"\r\n\r\n")[0]
+
+
+def worker_of(head: bytes) -> bytes:
+    return next(line for line in head.splitlines() if line.lower().startswith(b"x-worker"))
+
+
+def commit_in_each_worker(port: int, rows: int, server: int) -> dict[str, int]:
+    """Every worker commits, and every worker reads all records, again and again, until each has done it many
+    times. Gives the largest memory of all processes together on the way, and the number of commits."""
+    commits: dict[bytes, int] = {}
+    reads: dict[bytes, int] = {}
+    random_ = random.Random(1)
+    most, until = 0, time.monotonic() + 120
+
+    def visit(turn: int) -> tuple[bytes, bytes]:
+        key = random_.randrange(rows)
+        # The sum of the field that is asked for stays.
+        writer = worker_of(put(port, key, b'{"x": %d, "y": %d, "z": 5}' % (key, turn)))
+        head, body = ask(port, "/sum")
+        if int(body) != rows * (rows - 1) // 2:
+            raise RuntimeError(f"/sum gave {body!r}")
+        return writer, worker_of(head)
+
+    with multiprocessing.pool.ThreadPool(WORKERS) as pool:
+        turn = 0
+        while True:
+            if time.monotonic() > until:
+                raise RuntimeError(f"after two minutes: {commits} commits, {reads} reads")
+            for writer, reader in pool.imap_unordered(visit, range(turn, turn + 4 * WORKERS)):
+                commits[writer] = commits.get(writer, 0) + 1
+                reads[reader] = reads.get(reader, 0) + 1
+            turn += 4 * WORKERS
+            most = max(most, sum(map(pss, [server, *children(server)])))
+            if len(commits) == len(reads) == WORKERS and min(*commits.values(), *reads.values()) >= COMMITS:
+                break
+    return {"writing": most, "commits": sum(commits.values())}
+
+
+def forked(rows: int) -> dict[str, int]:
+    """Four forked processes that each commit changes of their own records, while all read every record. Gives
+    the largest memory of all five together, that of the same with one record, and the number of commits."""
+    import drystone as ds
+    import numpy as np
+
+    Point = ds.make_record("Point", [("id", ds.u64, ds.key()), ("x", ds.i32), ("y", ds.i32), ("z", ds.i32)])
+
+    def work(db: Any, rows: int, number: int, orders: int, answers: int, expected: int) -> None:
+        random_, points = random.Random(number), db.points
+        while os.read(orders, 1) == b"r":
+            with db.write(timeout=60) as tx:
+                # One record, as the app does at a request.
+                tx.points[random_.randrange(number, rows + number, WORKERS) % rows].y = 5
+            if points.x.sum() != expected or points.y.max() not in (0, 5) or points.z.sum() != 0:
+                raise RuntimeError("a worker read other records")
+            os.write(answers, b"d")
+        os._exit(0)
+
+    def run(rows: int, folder: str) -> int:
+        source = np.zeros(rows, [("id", "<u8"), ("x", "<i4"), ("y", "<i4"), ("z", "<i4")])
+        source["id"] = source["x"] = np.arange(rows)
+        with ds.open(os.path.join(folder, f"{rows}.dry")) as db:
+            points = db.create("points", Point, load=source)
+            del source
+            expected = points.x.sum()
+            workers = []
+            for number in range(WORKERS):
+                orders, answers = os.pipe(), os.pipe()
+                pid = os.fork()
+                if pid == 0:
+                    try:
+                        work(db, rows, number, orders[0], answers[1], expected)
+                    finally:
+                        os._exit(1)
+                os.close(orders[0]), os.close(answers[1])
+                workers.append((pid, orders[1], answers[0]))
+            most = 0
+            for _ in range(COMMITS):
+                for _, order, _ in workers:
+                    os.write(order, b"r")
+                # Also in the middle of the work, and all of them at its end.
+                most = max(most, sum(map(pss, [os.getpid(), *(pid for pid, _, _ in workers)])))
+                for _, _, answer in workers:
+                    if os.read(answer, 1) != b"d":
+                        raise RuntimeError("a forked worker failed")
+                most = max(most, sum(map(pss, [os.getpid(), *(pid for pid, _, _ in workers)])))
+            for pid, order, answer in workers:
+                os.write(order, b"q")
+                if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0:
+                    raise RuntimeError("a forked worker failed")
+        return most
+
+    with tempfile.TemporaryDirectory() as folder:
+        empty = run(1, folder)
+        return {"writing": run(rows, folder), "empty": empty, "commits": WORKERS * COMMITS}
+
+
+def alone(rows: int) -> dict[str, int]:
+    """The same in a process of its own, which has nothing else in memory."""
+    command = [sys.executable, os.path.abspath(__file__), "--forked", str(rows)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return dict(json.loads(done.stdout))
 
 
 def idle(seconds: float) -> int:
@@ -182,7 +309,28 @@ def chart(results: list[dict[str, Any]]) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def write(results: list[dict[str, Any]], empty: int, load: float) -> None:
+def writing_table(results: list[dict[str, Any]], empty: int, plain: dict[str, int]) -> str:
+    """The memory while each worker commits changes of its own, beside one copy of the records."""
+    rows = results[0]["rows"]
+    copy = rows * RECORD_BYTES
+    lines = [
+        f"| four workers, each of which commits and reads all {rows:,} records | memory, MB | without records, MB "
+        "| one copy, MB | copies | commits |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    served = [(one["writing"], empty, one["commits"]) for one in results if "writing" in one]
+    for name, (most, without, commits) in [
+        *(("gunicorn with the app of examples/flask", one) for one in served),
+        ("forked processes", (plain["writing"], plain["empty"], plain["commits"])),
+    ]:
+        lines.append(
+            f"| {name} | {most / 1e6:,.0f} | {without / 1e6:,.0f} | {copy / 1e6:,.0f} "
+            f"| {(most - without) / copy:.3f} | {commits:,} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def write(results: list[dict[str, Any]], empty: int, load: float, plain: dict[str, int]) -> None:
     from holders import machine
 
     page = os.path.join(ROOT, "docs", "python-workers.md")
@@ -195,7 +343,7 @@ def write(results: list[dict[str, Any]], empty: int, load: float) -> None:
         f"same time: the load average before was {load:.1f}."
     )
     with open(page, "w") as file:
-        file.write(f"{head}{START}\n{said}\n\n{table(results)}{END}{tail}")
+        file.write(f"{head}{START}\n{said}\n\n{table(results)}\n{writing_table(results, empty, plain)}{END}{tail}")
     with open(os.path.join(ROOT, "docs", "python-workers.svg"), "w") as file:
         file.write(chart(results))
 
@@ -206,7 +354,11 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write into docs/ although --rows is given")
     parser.add_argument("--seconds", type=float, default=5.0, help="of requests, three times")
     parser.add_argument("--only", action="append", choices=list(HOLDERS))
+    parser.add_argument("--forked", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.forked:
+        print(json.dumps(forked(options.forked)))
+        return
     rows = options.rows or 10_000_000
     load = os.getloadavg()[0]
     empty = idle(0.1)
@@ -222,8 +374,10 @@ def main() -> None:
         results.append(measure(name, rows, options.seconds))
         print(results[-1], file=sys.stderr)
     print(table(results))
+    plain = alone(rows)
+    print(writing_table(results, empty, plain))
     if options.write or not options.rows:
-        write(results, empty, load)
+        write(results, empty, load, plain)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Any, Iterator, NamedTuple
+from weakref import WeakSet
 
 from . import _drystone as core
 from ._errors import Exists, KeyNotFound, NoAttribute, UsageError, WrongType, _Message
@@ -22,6 +23,19 @@ class Reader(NamedTuple):
     """When it began, in seconds since 1970."""
     held_bytes: int
     """Bytes of the file that are kept for it alone."""
+
+
+_databases: WeakSet[Any] = WeakSet()
+
+
+def _after_fork_in_parent() -> None:
+    """The parent of web workers that was loaded first does nothing but wait. The state that its
+    tables showed last would be kept in the file for as long as it runs."""
+    for database in list(_databases):
+        database._let_go()
+
+
+os.register_at_fork(after_in_parent=_after_fork_in_parent)
 
 
 class _Names:
@@ -43,6 +57,14 @@ class _Names:
         except KeyNotFound:
             names = ", ".join(self.table_names()) or "none"
             raise NoAttribute(f"no table '{name}'; the tables are: {names}") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_"):
+            raise NoAttribute(f"'{name}' cannot be assigned; a table is made with create({name!r}, ..., load=...)")
+        object.__setattr__(self, name, value)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        raise WrongType(f"'{name}' cannot be assigned; a table is made with create({name!r}, ..., load=...)")
 
     def __contains__(self, name: object) -> bool:
         return name in self.table_names()
@@ -89,6 +111,8 @@ class Database(core.Database, _Names):  # type: ignore[misc]
     def __init__(self, *_: Any, **__: Any) -> None:
         self._kinds: dict[str, Any] = {}
         self._handles: dict[Any, Any] = {}
+        self._given: WeakSet[Any] = WeakSet()
+        _databases.add(self)
 
     def _table(self, name: str, kind: Any) -> Any:
         if kind is None:
@@ -102,6 +126,7 @@ class Database(core.Database, _Names):  # type: ignore[misc]
         made = DbTable(self, name, self._kind(name, kind, self._kinds))
         self._kinds[name] = made.record_class
         self._handles[name] = made
+        self._given.add(made)
         return made
 
     def create(
@@ -173,10 +198,15 @@ class Database(core.Database, _Names):  # type: ignore[misc]
     def close(self) -> None:
         """Closes the database. Rows, arrays and snapshots that are held stay readable."""
         if not self.closed:
-            for handle in self._handles.values():
-                handle._let_go()
+            self._let_go()
             self._handles.clear()
             self._close()
+
+    def _let_go(self) -> None:
+        """Lets the states go that the tables of this database show. They take the newest one at
+        their next use."""
+        for handle in list(self._given):
+            handle._let_go()
 
     def __enter__(self) -> Database:
         if self.closed:

@@ -20,6 +20,11 @@ class Selection:
     __slots__ = ("_table", "_filters", "_select", "_group", "_order", "_limit", "_distinct")
 
     def __init__(self, table: Any, filters: tuple[str, ...] = ()) -> None:
+        for one in filters:
+            if not isinstance(one, str):
+                raise WrongType(
+                    f"{one!r} is no filter: a filter is a text, such as where(\"x > 5 and name = 'a'\")"
+                )
         self._table = table
         self._filters = filters
         self._select: tuple[str, ...] = ()
@@ -38,7 +43,7 @@ class Selection:
 
     def where(self, *filters: str) -> Selection:
         """Also these filters must be true."""
-        return self._with(filters=self._filters + filters)
+        return self._with(filters=self._filters + Selection(self._table, filters)._filters)
 
     def select(self, *fields: str) -> Selection:
         """Only these fields, in this order; `x as y` names them, `floor(at, 1 min)` rounds them."""
@@ -59,6 +64,11 @@ class Selection:
     def distinct(self) -> Selection:
         """Each row once."""
         return self._with(distinct=True)
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether it is some rows of the table, as they are: filters and an order at most."""
+        return not (self._select or self._group or self._distinct or self._limit is not None)
 
     def _question(self, aggregates: tuple[str, ...] = ()) -> tuple[Any, ...]:
         return (
@@ -113,6 +123,9 @@ class Selection:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.rows())
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.rows()[place]
 
     def __len__(self) -> int:
         return self.count()
@@ -272,6 +285,27 @@ class Column:
 
     def __len__(self) -> int:
         return len(self._table)
+
+    def _no_operator(self, other: object) -> Any:
+        """What users of arrays write. As a column reads its table, it cannot be an array of numbers."""
+        raise WrongType(
+            f"a column does not calculate or compare; write t.where(\"{self.name} > 5\") to pick rows, or "
+            f"np.asarray(t.{self.name}) for an array"
+        )
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _no_operator
+    __lt__ = __le__ = __gt__ = __ge__ = _no_operator
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Column):
+            return self._table is other._table and self.name == other.name
+        return bool(self._no_operator(other))
+
+    def __hash__(self) -> int:
+        return hash((id(self._table), self.name))
+
+    def __setitem__(self, at: Any, value: Any) -> None:
+        raise WrongType(f"a column is only read; assign the field of a row: t[{at!r}].{self.name} = {value!r}")
 
     def __getitem__(self, at: Any) -> Any:
         if isinstance(at, slice):

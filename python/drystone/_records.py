@@ -189,6 +189,16 @@ class _LazyDataclassFields:
         return made
 
 
+class _LazyDefaults:
+    """The defaults by the names of their fields, as a namedtuple has them."""
+
+    def __get__(self, instance: object, owner: Any) -> dict[str, Any]:
+        if not hasattr(owner, "__layout__"):
+            return {}
+        named = zip(owner.__layout__.names, owner.__layout__.defaults())
+        return {name: default for name, (has, default, _) in named if has}
+
+
 class _LazySignature:
     def __get__(self, instance: object, owner: Any) -> Any:
         import inspect
@@ -295,6 +305,12 @@ class RecordMeta(type):
         layout = cls.__dict__.get("__layout__")
         if layout is not None and (name in ("__layout__", "_specs") or name in layout.names):
             raise AttributeError(f"the fields of {cls.__name__} cannot be changed; make another class")
+        if name in ("__dataclass_params__", "__dataclass_fields__"):
+            # Its methods would replace those of the record. And orjson, which looks for the second
+            # of these in the class itself, would use values of fields that it has let go of.
+            raise WrongType(
+                f"{cls.__name__} is a record already, with all that @dataclass makes; leave the decorator out"
+            )
         super().__setattr__(name, value)
 
     def __delattr__(cls, name: str) -> None:
@@ -347,10 +363,12 @@ class Record(core.Row, metaclass=RecordMeta):
     """
 
     __slots__ = ()
-    # Here and not in each class: orjson looks there, takes what it finds for objects that hold the
-    # values of their fields, and uses values after it has let go of them. It takes
-    # `default=ds.asdict`.
+    # Here and not in each class. orjson looks for it in the class of a value alone. For classes
+    # that have it, orjson expects that the object itself keeps the value of each field alive, and
+    # uses values that it holds no reference to. A row makes them as they are read, so that would
+    # read freed memory. As it is, orjson sees no dataclass, and takes `default=ds.asdict`.
     __dataclass_fields__ = _LazyDataclassFields()
+    _field_defaults = _LazyDefaults()
 
     def _asdict(self) -> dict[str, Any]:
         """The values by the names of the fields."""

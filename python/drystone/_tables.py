@@ -33,7 +33,26 @@ class _Shared:
         if not name.startswith("__") and name in self._layout.names:
             return Column(self, name)
         names = ", ".join(self._layout.names)
-        raise NoAttribute(f"a table has no attribute '{name}', and this one no such field; the fields are {names}")
+        hint = self._way_to(name)
+        raise NoAttribute(
+            f"a table has no attribute '{name}', and this one no such field; the fields are {names}{hint}"
+        )
+
+    def _way_to(self, name: str) -> str:
+        """What to write instead of a method that tables of another kind have."""
+        if self._layout.is_keyed and name in ("append", "sort", "reverse"):
+            return ". The table has a key: it is in the order of it, and takes records by insert(record) or t[key] = record"
+        if not self._layout.is_keyed and name in ("keys", "values", "items", "upsert", "setdefault"):
+            return ". The table has no key, so it is a list and not a dict; ds.key() makes a field the key"
+        return ""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and name in self._layout.names:
+            raise NoAttribute(
+                f"column '{name}' cannot be assigned: assign fields of rows, or use update_where(filter, {name}=...); of a "
+                f"table in memory without a key, also np.asarray(t)['{name}'][:] = values"
+            )
+        object.__setattr__(self, name, value)
 
     def __dir__(self) -> list[str]:
         return sorted({*self._layout.names, *object.__dir__(self)})
@@ -849,6 +868,23 @@ class DbTable(_Shared, core.Handle):  # type: ignore[misc]
 
     def __getattr__(self, name: str) -> Any:
         return _Shared.__getattr__(self, name)
+
+    def _way_to(self, name: str) -> str:
+        if hasattr(TxDict if self._layout.is_keyed else TxList, name):
+            return f". To change the table, begin a transaction: `with db.write() as tx: tx.{self._name}.{name}(...)`"
+        return _Shared._way_to(self, name)
+
+    def __setitem__(self, key: Any, record: Any) -> None:
+        raise WrongType(
+            f"table '{self._name}' is only read here; to change it, begin a transaction: "
+            f"`with db.write() as tx: tx.{self._name}[...] = ...`"
+        )
+
+    def __delitem__(self, key: Any) -> None:
+        raise WrongType(
+            f"table '{self._name}' is only read here; to change it, begin a transaction: "
+            f"`with db.write() as tx: del tx.{self._name}[...]`"
+        )
 
     def keys(self) -> Any:
         """The keys, in order, as of now. They are a set: `t.keys() & {1, 2}`."""

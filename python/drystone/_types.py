@@ -90,8 +90,25 @@ class _BytesOf:
         return "drystone.Bytes"
 
 
+def array(of: Any, length: int) -> Mark:
+    """Numbers side by side, for `Annotated[Sequence[float], ds.array(ds.f32, 2)]`.
+
+    A field takes any sequence of that length, also a NumPy array, and a row gives it as a tuple.
+    Type checkers see what stands first in the annotation: `Sequence[float]`, or
+    `tuple[float, float]` if only tuples are to be given.
+    """
+    marks = [mark for mark in getattr(of, "__metadata__", ()) if isinstance(mark, Mark)]
+    if not marks or marks[0].text.endswith("]"):
+        raise TypeError(f"array({of!r}, {length!r}): the elements are numbers, as in ds.array(ds.f32, 2)")
+    if isinstance(length, bool) or not isinstance(length, int) or length < 1:
+        raise TypeError(f"array({of!r}, {length!r}): the length is a whole number above 0")
+    return Mark(f"{marks[0].text}[{length}]")
+
+
 class _ArrayOf:
-    """`ds.Array[ds.f32, 2]`: two numbers side by side. A row gives them as a tuple."""
+    """`ds.Array[ds.f32, 2]`: two numbers side by side. A row gives them as a tuple. In the
+    annotations of a class, type checkers want `Annotated[Sequence[float], ds.array(ds.f32, 2)]`,
+    which means the same."""
 
     __slots__ = ()
 
@@ -99,11 +116,9 @@ class _ArrayOf:
         if not isinstance(of, tuple) or len(of) != 2:
             raise TypeError("an array has a type and a length, as in ds.Array[ds.f32, 2]")
         element, length = of
-        marks = [mark for mark in getattr(element, "__metadata__", ()) if isinstance(mark, Mark)]
-        if not marks or not isinstance(length, int):
-            raise TypeError(f"ds.Array[{element!r}, {length!r}]: the elements are numbers, as in ds.Array[ds.f32, 2]")
+        mark = array(element, length)
         of_element: Any = tuple.__class_getitem__((element.__origin__, ...))
-        return Annotated[of_element, Mark(f"{marks[0].text}[{length}]")]
+        return Annotated[of_element, mark]
 
     def __repr__(self) -> str:
         return "drystone.Array"

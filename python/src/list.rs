@@ -367,7 +367,7 @@ impl ListTable {
             Err(_) if key.is_instance_of::<PyInt>() => Ok(isize::MAX),
             Err(_) => {
                 let message = format!(
-                    "a row of a table is addressed by its number or a slice, not by a {}",
+                    "a row of a table is addressed by its number or a slice, not by a {}; get_many(numbers) takes several",
                     key.get_type().name()?
                 );
                 Err(raise(key.py(), Class::Type, message))

@@ -392,7 +392,9 @@ pub(crate) fn stored_bytes(
 fn row_of<'a, 'py>(object: &'a Bound<'py, PyAny>) -> PyResult<RowRef<'a, 'py>> {
     RowRef::new(object).ok_or_else(|| {
         let name = object.get_type().name().map(|name| name.to_string()).unwrap_or_default();
-        raise(object.py(), Class::Type, format!("a record is needed, and this is of type {name}"))
+        let is_table = object.hasattr("record_class").unwrap_or(false);
+        let hint = if is_table { "; a table is given by its rows, as list(table)" } else { "" };
+        raise(object.py(), Class::Type, format!("a record is needed, and this is of type {name}{hint}"))
     })
 }
 

@@ -54,6 +54,7 @@ xs = st.integers(-(2**31), 2**31 - 1)
 names = st.text("abcä", max_size=3)
 ns = st.none() | st.integers(0, 65534)
 values = st.tuples(xs, names, ns)
+keys_ = st.integers(0, 20)
 places = st.integers(-3, 12)
 slices = st.builds(slice, st.none() | places, st.none() | places, st.none() | st.sampled_from([1, 2, -1, -2, 3]))
 plain_slices = st.builds(slice, st.none() | places, st.none() | places)
@@ -201,7 +202,7 @@ class DictMachine(RuleBasedStateMachine):
         self.db.close()
         shutil.rmtree(self.folder)
 
-    keys = st.integers(0, 20)
+    keys = keys_
 
     @property
     def table(self) -> Any:
@@ -326,6 +327,52 @@ class TxListMachine(ListMachine):
         self.model.reverse()
 
 
+class MemoryDictMachine(DictMachine):
+    """The dict's rules, on a keyed table in memory, which has no transaction that ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory = ds.Table(Entry)
+
+    @property
+    def table(self) -> Any:
+        return self.memory
+
+    end = None  # type: ignore[assignment]
+
+    @rule(key=keys_, x=xs)
+    def setdefault(self, key: int, x: int) -> None:
+        row = self.memory.setdefault(key, Entry(key, x))
+        plain = self.model.setdefault(key, PlainEntry(key, x))
+        assert ds.astuple(row) == dataclasses.astuple(plain)
+        self.held.append((row, plain))
+
+    @rule(many=st.dictionaries(keys_, xs, max_size=6))
+    def merge(self, many: Any) -> None:
+        self.memory |= {key: Entry(key, x) for key, x in many.items()}
+        self.model |= {key: PlainEntry(key, x) for key, x in many.items()}
+
+    @rule()
+    def copy(self) -> None:
+        assert self.memory.copy() == self.memory and self.memory.keys() == self.model.keys()
+
+    @rule()
+    def popitem(self) -> None:
+        if self.model:
+            key = max(self.model)
+            found, row = self.memory.popitem()
+            assert found == key and ds.astuple(row) == dataclasses.astuple(self.model[key])
+            self.held.append((row, self.model.pop(key)))
+
+    @rule()
+    def clear(self) -> None:
+        self.memory.clear()
+        self.model.clear()
+
+
+MACHINES = [ListMachine, DictMachine, TxListMachine, MemoryDictMachine]
+TestMemoryDict = MemoryDictMachine.TestCase
+TestMemoryDict.settings = RUNS
 TestList = ListMachine.TestCase
 TestList.settings = RUNS
 TestDict = DictMachine.TestCase

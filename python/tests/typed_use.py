@@ -2,7 +2,8 @@
 
 import datetime
 import enum
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import drystone as ds
 
@@ -19,6 +20,32 @@ class City(ds.Record):
     at: datetime.datetime
     lat: ds.f32 = 0.0
     population: ds.u32 | None = None
+
+
+class Place(ds.Record):
+    at: Annotated[tuple[float, float], ds.array(ds.f32, 2)]
+    levels: Annotated[Sequence[int], ds.array(ds.u8, 3)] = (0, 0, 0)
+    weights: Annotated[Sequence[float], ds.array(ds.f64, 2)] = ds.field(default_factory=lambda: [0.5, 0.5])
+
+
+def arrays() -> None:
+    place = Place((1.5, 2.5), [1, 2, 3])
+    north: float = place.at[0]
+    total: int = sum(place.levels)
+    place.levels = [4, 5, 6]
+    Place("x")  # type: ignore[arg-type]
+    print(north, total, place.weights[0] + 1.0)
+
+
+def views(db: ds.Database) -> None:
+    cities = db.table("cities", City)
+    some = cities.keys() & {1, 2}
+    if cities.keys() <= {1, 2, 3} and cities.keys() == {1, 2} and not cities.keys().isdisjoint({1}):
+        print(some, cities.keys()[0], cities.keys() | {5})
+    first: City = cities.values()[0]
+    pairs: Sequence[tuple[Any, City]] = cities.items()[:2]
+    for key, row in cities.items():
+        print(key, row.name, first.name, pairs)
 
 
 def uses() -> None:
