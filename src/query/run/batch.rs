@@ -82,9 +82,13 @@ impl<'b> Batch<'b> {
         match self.picked {
             Picked::All => column::<N>(self.rows, self.width, at).for_each(each),
             Picked::Rows(picked) => {
+                // With a width of 32 bits the compiler knows that no place overflows, so that one
+                // comparison checks a row.
+                let (rows, width) = (self.rows.get(at..).unwrap_or_default(), self.width as u32 as usize);
                 for row in picked {
-                    let stored = &self.rows[usize::from(*row) * self.width + at..];
-                    each(stored.first_chunk().copied().unwrap_or([0; N]));
+                    let start = usize::from(*row) * width;
+                    let stored = rows.get(start..start + N).and_then(|stored| stored.first_chunk());
+                    each(stored.copied().unwrap_or([0; N]));
                 }
             }
         }
@@ -107,14 +111,16 @@ pub(in crate::query) fn column<const N: usize>(
     rows: &[u8],
     width: usize,
     at: usize,
-) -> impl Iterator<Item = [u8; N]> + '_ {
+) -> impl DoubleEndedIterator<Item = [u8; N]> + '_ {
     // Places were checked against the schema, so this truncates nothing. It tells the compiler so.
     let rows = if at + N <= width { rows } else { &[] };
     rows.chunks_exact(width).map(move |row| row[at..].first_chunk().copied().unwrap_or([0; N]))
 }
 
 /// A whole number as the loops see it: unsigned, of 1 to 16 bytes.
-pub(in crate::query) trait Word: Pod + Copy + Ord + std::ops::BitXor<Output = Self> {
+pub(in crate::query) trait Word:
+    Pod + Copy + Ord + Into<u128> + std::ops::BitXor<Output = Self>
+{
     /// From the low bytes of a number.
     fn truncated(number: u128) -> Self;
     fn minus(self, other: Self) -> Self;

@@ -4,7 +4,7 @@
 use bytemuck::pod_read_unaligned;
 
 use super::batch::{BATCH_ROWS, Batch};
-use super::keys::Keys;
+use super::keys::{Keys, NONE};
 use crate::error::{Result, fail};
 use crate::query::ask::column::Place;
 use crate::query::plan::part::Part;
@@ -73,6 +73,20 @@ impl Groups {
         self.of_rows.clear();
         if self.width > 8 {
             self.of_bytes(batch)?;
+        } else if let [Part { place, floor: None }] = &self.parts[..] {
+            // Nearly always all groups are known, so that the keys need not be kept.
+            let (near, first) = self.keys.near();
+            self.of_rows.resize(batch.len(), NONE);
+            let mut slots = self.of_rows.iter_mut();
+            for_each_word(place, batch, |word| {
+                if let Some(slot) = slots.next() {
+                    *slot = near.get(word.wrapping_sub(first) as usize).copied().unwrap_or(NONE);
+                }
+            });
+            if self.of_rows.contains(&NONE) {
+                self.read_words(batch)?;
+                self.keys.complete(&self.words, &mut self.of_rows);
+            }
         } else {
             self.read_words(batch)?;
             self.keys.of_words(&self.words, &mut self.of_rows);

@@ -126,10 +126,15 @@ impl Kernel {
         self.0.refine(rows, width, marks);
     }
 
-    /// The offset, the width and the range of a whole number, if that is the only test.
-    pub(in crate::query) fn as_whole(&self) -> Option<(usize, usize, Span)> {
-        match self.0 {
-            Pass::Test(RowTest::Whole { at, width, range }) => Some((at, width, range)),
+    /// The offset, the ordinal and the range of a field, if that is the only test. Of whole
+    /// numbers, the ordinal is the number as it is stored.
+    pub(in crate::query) fn as_one_range(&self) -> Option<(usize, Load, Span)> {
+        match &self.0 {
+            Pass::Test(RowTest::Whole { at, width, range }) => Some((*at, Load::Whole(*width, 0), *range)),
+            Pass::Test(RowTest::Ordinal { at, load, ranges }) => match ranges[..] {
+                [range] => Some((*at, *load, range)),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -152,6 +157,9 @@ impl Pass {
             Pass::And(steps) => {
                 for step in steps {
                     step.refine(rows, width, marks);
+                    if marks.iter().fold(0, |any, mark| any | mark) == 0 {
+                        return;
+                    }
                 }
             }
             Pass::Or(steps) => {

@@ -3,9 +3,12 @@
 //!
 //! The fields to sort by become one string of bytes that orders as they do. With a limit, at most
 //! about twice as many rows are kept: then those that cannot be among the first are dropped, and
-//! later rows are taken only if they come before the last of the rest.
+//! later rows are taken only if they come before the last of the rest. By the first field this is a
+//! filter, so that most of the later rows are not even looked at.
 
-use crate::query::plan::domain::Class;
+use crate::query::plan::domain::{self, Class};
+use crate::query::plan::filter::Filter;
+use crate::query::plan::ranges::{Ranges, successor};
 use crate::query::plan::shape::SortField;
 
 impl SortField {
@@ -27,6 +30,31 @@ impl SortField {
             key[start..].iter_mut().for_each(|byte| *byte = !*byte);
         }
     }
+
+    /// The rows whose value comes before that of a key, or equals it if `or_equal`.
+    fn before(&self, key: &[u8], or_equal: bool) -> Filter {
+        let width = self.place.width();
+        let valid = domain::valid(&self.place.field);
+        let nulls = valid.complement(width);
+        let mut ordinal = key[1..][..width].to_vec();
+        let values = match (key[0] == 1, self.is_descending) {
+            (true, false) => {
+                let end = if or_equal { successor(&ordinal) } else { Some(ordinal) };
+                Ranges::new(Some(vec![0; width]), end).intersection(&valid)
+            }
+            (true, true) => {
+                ordinal.iter_mut().for_each(|byte| *byte = !*byte);
+                let first = if or_equal { Some(ordinal) } else { successor(&ordinal) };
+                Ranges::new(first, None).intersection(&valid)
+            }
+            // The key is null: all values come before it, or none.
+            (false, _) if self.nulls_last => valid,
+            (false, _) => Ranges::none(),
+        };
+        let is_null_before = if key[0] == 1 { !self.nulls_last } else { or_equal };
+        let set = if is_null_before { values.union(&nulls) } else { values };
+        Filter::within(self.place.clone(), set)
+    }
 }
 
 /// Rows to be sorted. The sort is stable.
@@ -41,6 +69,8 @@ pub(in crate::query) struct Sorter {
     rows: Vec<u8>,
     /// A new row must come before this key to be among the first.
     last: Option<Vec<u8>>,
+    /// Whether `last` has changed since [`new_bound`](Sorter::new_bound) was called.
+    is_tighter: bool,
     key: Vec<u8>,
 }
 
@@ -59,6 +89,7 @@ impl Sorter {
             numbers: Vec::new(),
             rows: Vec::new(),
             last: None,
+            is_tighter: false,
             key: Vec::new(),
         }
     }
@@ -84,6 +115,18 @@ impl Sorter {
             }
         }
         self.key = key;
+    }
+
+    /// A filter that all rows pass which may be among the first, if it has changed since the last
+    /// call. It holds for rows with higher numbers than all before.
+    pub(in crate::query) fn new_bound(&mut self) -> Option<Filter> {
+        if !std::mem::take(&mut self.is_tighter) {
+            return None;
+        }
+        let (field, last) = (self.fields.first()?, self.last.as_ref()?);
+        // With more fields, a row of the same value may come before by the next one. With one
+        // field, the earlier of two equal rows comes first.
+        Some(field.before(last, self.fields.len() > 1))
     }
 
     /// Adds the rows of another thread.
@@ -124,6 +167,7 @@ impl Sorter {
         self.numbers = order.iter().map(|at| self.numbers[*at]).collect();
         if order.len() == limit && limit > 0 {
             self.last = Some(keys[(limit - 1) * self.key_width..].to_vec());
+            self.is_tighter = true;
         }
         (self.keys, self.rows) = (keys, rows);
     }
