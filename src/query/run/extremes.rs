@@ -18,17 +18,30 @@ struct Ordinals<W> {
     /// The values that are not null: the first one, and the distance to the last one.
     first: W,
     length: W,
+    is_nullable: bool,
 }
 
 impl<W: Word + Send> Read for Ordinals<W> {
     type Item = (W, bool);
 
     #[inline(always)]
-    fn for_each(&self, batch: &Batch<'_>, mut each: impl FnMut((W, bool))) {
-        self.load.for_each(batch, self.at, |ordinal| {
-            let ordinal = W::truncated(ordinal);
-            each((ordinal ^ self.flip, ordinal.minus(self.first) <= self.length));
-        });
+    fn for_each<T>(
+        &self,
+        batch: &Batch<'_>,
+        with: impl Iterator<Item = T>,
+        mut each: impl FnMut((W, bool), T),
+    ) {
+        let Ordinals { at, load, flip, first, length, is_nullable } = *self;
+        if is_nullable {
+            load.for_each(batch, at, with, |ordinal, with| {
+                let ordinal = W::truncated(ordinal);
+                each((ordinal ^ flip, ordinal.minus(first) <= length), with);
+            });
+        } else {
+            load.for_each(batch, at, with, |ordinal, with| {
+                each((W::truncated(ordinal) ^ flip, true), with);
+            });
+        }
     }
 }
 
@@ -123,7 +136,8 @@ fn ordinals<W: Word>(place: &Place, flip: W) -> Option<(Ordinals<W>, Stored<W>)>
     let first = number(from);
     let length = number(&crate::query::plan::ranges::last_before(to, width)) - first;
     let (first, length) = (W::truncated(first), W::truncated(length));
-    let read = Ordinals { at: place.offset, load, flip, first, length };
+    let is_nullable = place.field.is_nullable();
+    let read = Ordinals { at: place.offset, load, flip, first, length, is_nullable };
     Some((read, Stored { class: Class::of(place.field.ty()), width, flip }))
 }
 
@@ -210,12 +224,7 @@ impl Fold for Long {
     }
 
     fn take_grouped(&mut self, batch: &Batch<'_>, groups: &[u32]) {
-        let mut groups = groups.iter();
-        batch.for_each(|row| {
-            if let Some(group) = groups.next() {
-                self.row(*group as usize, row);
-            }
-        });
+        batch.for_each_with(groups.iter(), |row, group| self.row(*group as usize, row));
     }
 
     fn merge(&mut self, other: &dyn Fold, groups: &[u32]) {

@@ -80,30 +80,53 @@ impl Load {
         }
     }
 
-    /// Calls `each` with the ordinal of the field in every wanted row, in order.
+    /// Calls `each` with the ordinal of the field in every wanted row, in order, and with what
+    /// belongs to the row.
     #[inline(always)]
-    pub(in crate::query) fn for_each(self, batch: &Batch<'_>, at: usize, mut each: impl FnMut(u128)) {
+    pub(in crate::query) fn for_each<T>(
+        self,
+        batch: &Batch<'_>,
+        at: usize,
+        with: impl Iterator<Item = T>,
+        mut each: impl FnMut(u128, T),
+    ) {
         match self {
             Load::Whole(1, flip) => {
-                batch.for_each_field(at, |b| each((word::<u8, 1>(b) ^ u8::truncated(flip)).into()));
+                batch.for_each_field(at, with, |b, t| {
+                    each((word::<u8, 1>(b) ^ u8::truncated(flip)).into(), t)
+                });
             }
             Load::Whole(2, flip) => {
-                batch.for_each_field(at, |b| each((word::<u16, 2>(b) ^ u16::truncated(flip)).into()));
+                batch.for_each_field(at, with, |b, t| {
+                    each((word::<u16, 2>(b) ^ u16::truncated(flip)).into(), t)
+                });
             }
             Load::Whole(4, flip) => {
-                batch.for_each_field(at, |b| each((word::<u32, 4>(b) ^ u32::truncated(flip)).into()));
+                batch.for_each_field(at, with, |b, t| {
+                    each((word::<u32, 4>(b) ^ u32::truncated(flip)).into(), t)
+                });
             }
             Load::Whole(8, flip) => {
-                batch.for_each_field(at, |b| each((word::<u64, 8>(b) ^ u64::truncated(flip)).into()));
+                batch.for_each_field(at, with, |b, t| {
+                    each((word::<u64, 8>(b) ^ u64::truncated(flip)).into(), t)
+                });
             }
-            Load::Whole(_, flip) => batch.for_each_field(at, |b| each(word::<u128, 16>(b) ^ flip)),
+            Load::Whole(_, flip) => {
+                batch.for_each_field(at, with, |b, t| each(word::<u128, 16>(b) ^ flip, t))
+            }
             Load::F32 { nullable } => {
-                batch.for_each_field(at, |b| each(ordinal_f32(word::<u32, 4>(b), nullable).into()));
+                batch.for_each_field(at, with, |b, t| {
+                    each(ordinal_f32(word::<u32, 4>(b), nullable).into(), t)
+                });
             }
             Load::F64 { nullable } => {
-                batch.for_each_field(at, |b| each(ordinal_f64(word::<u64, 8>(b), nullable).into()));
+                batch.for_each_field(at, with, |b, t| {
+                    each(ordinal_f64(word::<u64, 8>(b), nullable).into(), t)
+                });
             }
-            Load::Bytes(width) => batch.for_each(|row| each(bytes_ordinal(&row[at..at + width]))),
+            Load::Bytes(width) => {
+                batch.for_each_with(with, |row, t| each(bytes_ordinal(&row[at..at + width]), t));
+            }
         }
     }
 }

@@ -70,12 +70,12 @@ fn pick_some(first: usize, marks: &[u8], mut count: usize, picked: &mut Picks) -
 /// Appends the rows whose bits are set, of the eight from `first` on.
 #[inline(always)]
 fn pick_bits(first: usize, bits: u8, count: usize, picked: &mut Picks) -> usize {
-    if let Some(slots) = picked[count..].first_chunk_mut::<8>() {
+    let marked = &MARKED[usize::from(bits)];
+    if let Some(slots) = picked.get_mut(count..count + 8) {
         // All eight are written; those that follow overwrite the ones that were not marked.
-        let places = MARKED[usize::from(bits)];
-        slots.iter_mut().zip(places).for_each(|(slot, row)| *slot = first as u16 + u16::from(row));
+        slots.iter_mut().zip(marked.places).for_each(|(slot, row)| *slot = first as u16 + row);
     }
-    count + bits.count_ones() as usize
+    count + usize::from(marked.count)
 }
 
 /// Eight marks as the bits of a byte, the first one lowest.
@@ -85,16 +85,23 @@ fn bits_of(marks: [u8; 8]) -> u8 {
     (u64::from_le_bytes(marks).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
 }
 
-/// For each byte, the places of its bits that are set, from the lowest on, and zeros.
-static MARKED: [[u8; 8]; 256] = {
-    let mut all = [[0; 8]; 256];
+/// The places of the bits of a byte that are set, from the lowest on, then zeros.
+#[derive(Clone, Copy)]
+struct Marked {
+    places: [u16; 8],
+    count: u16,
+}
+
+/// For each byte.
+static MARKED: [Marked; 256] = {
+    let mut all = [Marked { places: [0; 8], count: 0 }; 256];
     let mut bits = 0;
     while bits < 256 {
-        let (mut bit, mut count) = (0, 0);
+        let (marked, mut bit) = (&mut all[bits], 0);
         while bit < 8 {
             if bits >> bit & 1 == 1 {
-                all[bits][count] = bit;
-                count += 1;
+                marked.places[marked.count as usize] = bit;
+                marked.count += 1;
             }
             bit += 1;
         }
