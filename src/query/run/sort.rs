@@ -172,3 +172,99 @@ impl Sorter {
         (self.keys, self.rows) = (keys, rows);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::ask::column::Column;
+    use crate::query::run::batch::{BATCH_ROWS, Picked};
+    use crate::query::run::kernel::Kernel;
+    use crate::query::run::pick::Picker;
+    use crate::schema::Schema;
+
+    /// The filter passes the rows whose keys come before that of the last one, and no others, for
+    /// all orders of each type. With `or_equal` it passes those of the same key too.
+    #[test]
+    fn a_row_passes_if_its_value_comes_before_the_last_one() {
+        let types =
+            "u8 i8? u16? i16 u32 i32? u64? i64 u128 i128? f32 f32? f64 f64? bool? str[3]? str[20] uuid?";
+        for ty in types.split(' ') {
+            let schema: Schema = format!("rest: bytes[3], x: {ty}").parse().unwrap();
+            let (place, width) = (Column::from("x").place(&schema).unwrap(), schema.width());
+            // Few values of each byte, null, zeros of both signs, and NaNs among them.
+            let mut rows: Vec<u8> = (0..300 * width).map(|at| [0, 1, 0x80, 0xFF][at * at / 5 % 4]).collect();
+            for (at, row) in rows.chunks_exact_mut(width).enumerate() {
+                match at % 5 {
+                    0 => row[3..].fill([0, 0xFF][at / 5 % 2]),
+                    1 => row[3..].copy_from_slice(place.field.null().unwrap_or(&vec![0; width - 3])),
+                    2 => row[3..width - 1].fill(0),
+                    _ => {}
+                }
+            }
+            for (is_descending, nulls_last) in [(false, false), (false, true), (true, false), (true, true)] {
+                let field = SortField { place: place.clone(), is_descending, nulls_last };
+                let key = |row: &[u8]| {
+                    let mut key = Vec::new();
+                    field.write(row, &mut key);
+                    key
+                };
+                for (last, or_equal) in
+                    rows.chunks_exact(width).flat_map(|row| [(key(row), false), (key(row), true)])
+                {
+                    let kernel = Kernel::new(&field.before(&last, or_equal));
+                    let mut picker = Picker::new();
+                    let batch = picker.pick(&kernel, &rows, width, 0);
+                    let passed: Vec<usize> = match batch.picked {
+                        Picked::All => (0..300).collect(),
+                        Picked::Rows(rows) => rows.iter().map(|row| usize::from(*row)).collect(),
+                    };
+                    let is_before = |row: &[u8]| if or_equal { key(row) <= last } else { key(row) < last };
+                    let wanted = rows.chunks_exact(width).enumerate().filter(|(_, row)| is_before(row));
+                    let wanted: Vec<usize> = wanted.map(|(at, _)| at).collect();
+                    assert_eq!(passed, wanted, "{ty}, {is_descending} {nulls_last} {or_equal} {last:?}");
+                }
+            }
+            assert!(300 < BATCH_ROWS);
+        }
+    }
+
+    /// Rows in the opposite order, so that each is among the first ones when it comes, and many
+    /// that are equal.
+    #[test]
+    fn the_bound_loses_no_row() {
+        let schema: Schema = "x: u16".parse().unwrap();
+        let place = Column::from("x").place(&schema).unwrap();
+        for step in [1, 100, 5000] {
+            let field = SortField { place: place.clone(), is_descending: true, nulls_last: true };
+            let mut sorter = Sorter::new(vec![field], 10, Some(7));
+            let mut bound: Option<Kernel> = None;
+            let mut skipped = 0;
+            for number in 0..20_000_u64 {
+                let row = ((number / step) as u16).to_le_bytes();
+                if let Some(bound) = &bound
+                    && matches!(Picker::new().pick(bound, &row, 2, 0).picked, Picked::Rows([]))
+                {
+                    skipped += 1;
+                    continue;
+                }
+                sorter.push(&row, number, |out| {
+                    out.extend(row);
+                    out.extend(number.to_le_bytes());
+                });
+                if let Some(filter) = sorter.new_bound() {
+                    bound = Some(Kernel::new(&filter));
+                }
+            }
+            let first = (19_999 / step * step).min(20_000 - 7);
+            let mut wanted: Vec<u64> = (first..20_000).collect();
+            wanted.sort_by_key(|number| (std::cmp::Reverse(number / step), *number));
+            let numbers: Vec<u64> = sorter
+                .finish()
+                .chunks_exact(10)
+                .map(|row| row[2..].try_into().map_or(0, u64::from_le_bytes))
+                .collect();
+            assert_eq!(numbers, wanted[..7], "{step}");
+            assert_eq!(skipped > 0, step > 1, "{step}");
+        }
+    }
+}
