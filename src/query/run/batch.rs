@@ -81,7 +81,7 @@ impl<'b> Batch<'b> {
     ) {
         match self.picked {
             Picked::All => {
-                self.rows.chunks_exact(self.width).zip(with).for_each(|(row, with)| each(row, with))
+                self.rows.chunks_exact(self.width).zip(with).for_each(|(row, with)| each(row, with));
             }
             Picked::Rows(picked) => {
                 for (row, with) in picked.iter().zip(with) {

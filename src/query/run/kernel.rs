@@ -93,35 +93,35 @@ impl Load {
         match self {
             Load::Whole(1, flip) => {
                 batch.for_each_field(at, with, |b, t| {
-                    each((word::<u8, 1>(b) ^ u8::truncated(flip)).into(), t)
+                    each((word::<u8, 1>(b) ^ u8::truncated(flip)).into(), t);
                 });
             }
             Load::Whole(2, flip) => {
                 batch.for_each_field(at, with, |b, t| {
-                    each((word::<u16, 2>(b) ^ u16::truncated(flip)).into(), t)
+                    each((word::<u16, 2>(b) ^ u16::truncated(flip)).into(), t);
                 });
             }
             Load::Whole(4, flip) => {
                 batch.for_each_field(at, with, |b, t| {
-                    each((word::<u32, 4>(b) ^ u32::truncated(flip)).into(), t)
+                    each((word::<u32, 4>(b) ^ u32::truncated(flip)).into(), t);
                 });
             }
             Load::Whole(8, flip) => {
                 batch.for_each_field(at, with, |b, t| {
-                    each((word::<u64, 8>(b) ^ u64::truncated(flip)).into(), t)
+                    each((word::<u64, 8>(b) ^ u64::truncated(flip)).into(), t);
                 });
             }
             Load::Whole(_, flip) => {
-                batch.for_each_field(at, with, |b, t| each(word::<u128, 16>(b) ^ flip, t))
+                batch.for_each_field(at, with, |b, t| each(word::<u128, 16>(b) ^ flip, t));
             }
             Load::F32 { nullable } => {
                 batch.for_each_field(at, with, |b, t| {
-                    each(ordinal_f32(word::<u32, 4>(b), nullable).into(), t)
+                    each(ordinal_f32(word::<u32, 4>(b), nullable).into(), t);
                 });
             }
             Load::F64 { nullable } => {
                 batch.for_each_field(at, with, |b, t| {
-                    each(ordinal_f64(word::<u64, 8>(b), nullable).into(), t)
+                    each(ordinal_f64(word::<u64, 8>(b), nullable).into(), t);
                 });
             }
             Load::Bytes(width) => {

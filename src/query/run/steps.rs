@@ -72,7 +72,7 @@ impl Whole {
                     let estimate = ((u128::from(above) * u128::from(reciprocal)) >> 64) as u64;
                     let rest = above - estimate * step;
                     each(estimate + u64::from(rest >= step), with);
-                })
+                });
             }
             None => batch.for_each_field::<T, N>(at, with, |stored, with| {
                 match self.key(self.widened(load(stored))) {
