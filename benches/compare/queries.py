@@ -7,11 +7,6 @@
 Needs the packages duckdb, numpy and polars. Each figure is the median wall time from the start of a process
 to its end, with everything that it wrote on the disk (fsync). In brackets: the time inside of the process,
 after the interpreter has started and the package is imported. The tools take turns. All answers are compared.
-
-The queries of `examples/queries.rs`, asked of DuckDB over the same rows in a table in memory:
-
-    cargo run --release -p drystone --example queries -- --rows 10000000 --export points.bin
-    python3 benches/compare/queries.py --points points.bin
 """
 
 from __future__ import annotations
@@ -304,40 +299,13 @@ def write(text: str) -> None:
             print(f"wrote {page}", file=sys.stderr)
 
 
-def points(path: str, runs: int = 7) -> None:
-    """The queries of `examples/queries.rs`, by DuckDB, on one thread and on two."""
-    import duckdb
-
-    rows = numpy.fromfile(path, dtype=[("x", "<i4"), ("y", "<i4"), ("grp", "<i4")])
-    connection = duckdb.connect()
-    connection.register("given", {name: numpy.ascontiguousarray(rows[name]) for name in rows.dtype.names})
-    connection.execute("CREATE TABLE points AS SELECT * FROM given")
-    print(f"DuckDB {duckdb.__version__}, {len(rows)} rows in a table of its own, median of {runs} runs, ms")
-    for threads in (1, 2):
-        connection.execute(f"SET threads TO {threads}")
-        for name, sql in (
-            ("sum(y) where x > 2^30", "SELECT sum(y) FROM points WHERE x > 1073741824"),
-            ("mean(y) by group", "SELECT grp, avg(y) FROM points GROUP BY grp"),
-        ):
-            times = []
-            for _ in range(runs):
-                begun = time.perf_counter()
-                connection.execute(sql).fetchall()
-                times.append((time.perf_counter() - begun) * 1000)
-            print(f"{name:<24} {threads} threads {statistics.median(times):>9.1f}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, help=f"how many rows; by default {ROWS:,}, and only then docs/ is written")
     parser.add_argument("--runs", type=int, default=5, help="how often to run each process")
     parser.add_argument("--drystone", default=os.path.join(ROOT, "target/release/drystone"), help="the command")
     parser.add_argument("--folder", help="where the files are made, and deleted; by default the temporary folder")
-    parser.add_argument("--points", help="the file that examples/queries.rs exports")
     options = parser.parse_args()
-    if options.points:
-        points(options.points)
-        return
     drystone = shutil.which(options.drystone)
     if not drystone:
         raise SystemExit(f"{options.drystone} is not there: cargo build --release -p drystone-cli")

@@ -112,7 +112,8 @@ impl Filter {
         if any.len() == 1 { any.swap_remove(0) } else { Filter::Or(any) }
     }
 
-    fn within(place: Place, set: Ranges) -> Filter {
+    /// The value of a field is in a set.
+    pub(in crate::query) fn within(place: Place, set: Ranges) -> Filter {
         if set.is_empty() {
             Filter::never()
         } else if set.is_all() {

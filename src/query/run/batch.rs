@@ -1,6 +1,8 @@
 //! `Batch`: some adjacent rows and which of them passed the filter, with loops over one field that
 //! are compiled for each width. All of `run` reads rows through it.
 
+use std::iter::repeat;
+
 use bytemuck::Pod;
 
 /// Rows per batch: their marks and computed values stay in the first-level cache.
@@ -66,25 +68,51 @@ impl<'b> Batch<'b> {
     /// Calls `each` with every wanted row, in order.
     #[inline(always)]
     pub(in crate::query) fn for_each(&self, mut each: impl FnMut(&'b [u8])) {
+        self.for_each_with(repeat(()), |row, ()| each(row));
+    }
+
+    /// Calls `each` with every wanted row, in order, and with what belongs to it: an item for each
+    /// wanted row.
+    #[inline(always)]
+    pub(in crate::query) fn for_each_with<T>(
+        &self,
+        with: impl Iterator<Item = T>,
+        mut each: impl FnMut(&'b [u8], T),
+    ) {
         match self.picked {
-            Picked::All => self.rows.chunks_exact(self.width).for_each(each),
+            Picked::All => {
+                self.rows.chunks_exact(self.width).zip(with).for_each(|(row, with)| each(row, with));
+            }
             Picked::Rows(picked) => {
-                for row in picked {
-                    each(&self.rows[usize::from(*row) * self.width..][..self.width]);
+                for (row, with) in picked.iter().zip(with) {
+                    each(&self.rows[usize::from(*row) * self.width..][..self.width], with);
                 }
             }
         }
     }
 
-    /// Calls `each` with the N bytes at `at` of every wanted row, in order.
+    /// Calls `each` with the N bytes at `at` of every wanted row, in order, and with what belongs to
+    /// the row. The item is part of the loop, and not read by the closure, so that the compiler
+    /// keeps its place in a register.
     #[inline(always)]
-    pub(in crate::query) fn for_each_field<const N: usize>(&self, at: usize, mut each: impl FnMut([u8; N])) {
+    pub(in crate::query) fn for_each_field<T, const N: usize>(
+        &self,
+        at: usize,
+        with: impl Iterator<Item = T>,
+        mut each: impl FnMut([u8; N], T),
+    ) {
         match self.picked {
-            Picked::All => column::<N>(self.rows, self.width, at).for_each(each),
+            Picked::All => {
+                column(self.rows, self.width, at).zip(with).for_each(|(stored, with)| each(stored, with));
+            }
             Picked::Rows(picked) => {
-                for row in picked {
-                    let stored = &self.rows[usize::from(*row) * self.width + at..];
-                    each(stored.first_chunk().copied().unwrap_or([0; N]));
+                // With a width of 32 bits the compiler knows that no place overflows, so that one
+                // comparison checks a row.
+                let (rows, width) = (self.rows.get(at..).unwrap_or_default(), self.width as u32 as usize);
+                for (row, with) in picked.iter().zip(with) {
+                    let start = usize::from(*row) * width;
+                    let stored = rows.get(start..start + N).and_then(|stored| stored.first_chunk());
+                    each(stored.copied().unwrap_or([0; N]), with);
                 }
             }
         }
@@ -107,7 +135,7 @@ pub(in crate::query) fn column<const N: usize>(
     rows: &[u8],
     width: usize,
     at: usize,
-) -> impl Iterator<Item = [u8; N]> + '_ {
+) -> impl DoubleEndedIterator<Item = [u8; N]> + '_ {
     // Places were checked against the schema, so this truncates nothing. It removes a
     // bounds check.
     let rows = if at + N <= width { rows } else { &[] };
@@ -115,7 +143,9 @@ pub(in crate::query) fn column<const N: usize>(
 }
 
 /// A whole number as the loops see it: unsigned, of 1 to 16 bytes.
-pub(in crate::query) trait Word: Pod + Copy + Ord + std::ops::BitXor<Output = Self> {
+pub(in crate::query) trait Word:
+    Pod + Copy + Ord + Into<u128> + std::ops::BitXor<Output = Self>
+{
     /// The low bytes of a number.
     fn truncated(number: u128) -> Self;
     fn minus(self, other: Self) -> Self;

@@ -40,9 +40,9 @@ impl Distinct {
         })
     }
 
-    /// Adds the values of a batch. `group` returns the group of each wanted row, in order.
+    /// Adds the values of a batch. `groups` has the group of each wanted row, in order.
     #[inline(always)]
-    fn take_all(&mut self, batch: &Batch<'_>, mut group: impl FnMut() -> u32) {
+    fn take_all(&mut self, batch: &Batch<'_>, groups: impl Iterator<Item = u32>) {
         if !self.keys.has_room(batch.len()) {
             self.is_full = true;
             return;
@@ -50,8 +50,7 @@ impl Distinct {
         if self.place.width() + self.group_bytes > 8 {
             let mut key = Vec::with_capacity(self.place.width() + self.group_bytes);
             let (at, width) = (self.place.offset, self.place.width());
-            batch.for_each(|row| {
-                let group = group();
+            batch.for_each_with(groups, |row, group| {
                 if !self.place.field.is_null(&row[at..at + width]) {
                     key.clear();
                     write_part(&self.place, row, &mut key);
@@ -63,8 +62,7 @@ impl Distinct {
         self.clear();
         let (mask, null) = self.null_word();
         let place = self.place.clone();
-        for_each_word(&place, batch, |word| {
-            let group = group();
+        for_each_word(&place, batch, groups, |word, group| {
             if null.is_none_or(|null| word & mask != null) {
                 self.push_word(word, group);
             }
@@ -130,12 +128,11 @@ impl Fold for Distinct {
     }
 
     fn take(&mut self, batch: &Batch<'_>) {
-        self.take_all(batch, || 0);
+        self.take_all(batch, std::iter::repeat(0));
     }
 
     fn take_grouped(&mut self, batch: &Batch<'_>, groups: &[u32]) {
-        let mut groups = groups.iter();
-        self.take_all(batch, || groups.next().copied().unwrap_or_default());
+        self.take_all(batch, groups.iter().copied());
     }
 
     fn merge(&mut self, other: &dyn Fold, groups: &[u32]) {

@@ -1,6 +1,7 @@
 //! `min`, `max` and `count(x)` while they run. `fold.rs` has the loops.
 
 use std::any::Any;
+use std::marker::PhantomData;
 
 use super::batch::{Batch, Word};
 use super::fold::{Finish, Fold, Read, State, States};
@@ -10,57 +11,87 @@ use crate::order::Scalar;
 use crate::query::ask::column::Place;
 use crate::query::plan::domain;
 
-/// The ordinals of a field that are not null, inverted for the maximum.
-struct Ordinals {
+/// The ordinals of a field, inverted for the maximum, and whether they count; null does not.
+struct Ordinals<W> {
     at: usize,
     load: Load,
-    flip: u128,
+    flip: W,
     /// The values that are not null: the first one, and the distance to the last one.
-    first: u128,
-    length: u128,
+    first: W,
+    length: W,
+    is_nullable: bool,
 }
 
-impl Read for Ordinals {
-    type Item = Option<u128>;
+impl<W: Word + Send> Read for Ordinals<W> {
+    type Item = (W, bool);
 
     #[inline(always)]
-    fn for_each(&self, batch: &Batch<'_>, mut each: impl FnMut(Option<u128>)) {
-        self.load.for_each(batch, self.at, |ordinal| {
-            let counts = ordinal.minus(self.first) <= self.length;
-            each(counts.then_some(ordinal ^ self.flip));
-        });
+    fn for_each<T>(
+        &self,
+        batch: &Batch<'_>,
+        with: impl Iterator<Item = T>,
+        mut each: impl FnMut((W, bool), T),
+    ) {
+        let Ordinals { at, load, flip, first, length, is_nullable } = *self;
+        if is_nullable {
+            load.for_each(batch, at, with, |ordinal, with| {
+                let ordinal = W::truncated(ordinal);
+                each((ordinal ^ flip, ordinal.minus(first) <= length), with);
+            });
+        } else {
+            load.for_each(batch, at, with, |ordinal, with| {
+                each((W::truncated(ordinal) ^ flip, true), with);
+            });
+        }
     }
 }
 
 /// The minimum of some numbers.
-#[derive(Clone, Default)]
-struct Least(Option<u128>);
+#[derive(Clone)]
+struct Least<W> {
+    /// The highest number if there is none yet.
+    least: W,
+    found: bool,
+}
 
-impl State for Least {
-    type Item = Option<u128>;
+impl<W: Word> Default for Least<W> {
+    fn default() -> Self {
+        Least { least: W::truncated(u128::MAX), found: false }
+    }
+}
+
+impl<W: Word + Send> State for Least<W> {
+    type Item = (W, bool);
 
     #[inline(always)]
-    fn add(&mut self, item: Option<u128>, _: &mut usize) {
-        if let Some(number) = item {
-            self.0 = Some(self.0.map_or(number, |least| least.min(number)));
+    fn add(&mut self, (number, counts): (W, bool), _: &mut usize) {
+        // Equal numbers too: the first number may be the highest.
+        if counts && number <= self.least {
+            (self.least, self.found) = (number, true);
         }
     }
 
     fn merge(&mut self, other: &Self, heap: &mut usize) {
-        self.add(other.0, heap);
+        self.add((other.least, other.found), heap);
     }
 }
 
 /// The number of values that are not null.
-#[derive(Clone, Default)]
-struct Count(u64);
+#[derive(Clone)]
+struct Count<W>(u64, PhantomData<W>);
 
-impl State for Count {
-    type Item = Option<u128>;
+impl<W> Default for Count<W> {
+    fn default() -> Self {
+        Count(0, PhantomData)
+    }
+}
+
+impl<W: Word + Send> State for Count<W> {
+    type Item = (W, bool);
 
     #[inline(always)]
-    fn add(&mut self, item: Option<u128>, _: &mut usize) {
-        self.0 += u64::from(item.is_some());
+    fn add(&mut self, (_, counts): (W, bool), _: &mut usize) {
+        self.0 += u64::from(counts);
     }
 
     fn merge(&mut self, other: &Self, _: &mut usize) {
@@ -69,29 +100,31 @@ impl State for Count {
 }
 
 /// Converts an ordinal back to stored bytes.
-struct Stored {
+struct Stored<W> {
     scalar: Scalar,
     width: usize,
-    flip: u128,
+    flip: W,
 }
 
-impl Finish<Least> for Stored {
-    fn write(&self, state: &Least, out: &mut Vec<u8>) -> Result<bool> {
-        if let Some(ordinal) = state.0 {
-            self.scalar.write_stored(&(ordinal ^ self.flip).to_be_bytes()[16 - self.width..], out);
+impl<W: Word + Send> Finish<Least<W>> for Stored<W> {
+    fn write(&self, state: &Least<W>, out: &mut Vec<u8>) -> Result<bool> {
+        if state.found {
+            let ordinal: u128 = (state.least ^ self.flip).into();
+            self.scalar.write_stored(&ordinal.to_be_bytes()[16 - self.width..], out);
         }
-        Ok(state.0.is_some())
+        Ok(state.found)
     }
 }
 
-impl Finish<Count> for Stored {
-    fn write(&self, state: &Count, out: &mut Vec<u8>) -> Result<bool> {
+impl<W: Word + Send> Finish<Count<W>> for Stored<W> {
+    fn write(&self, state: &Count<W>, out: &mut Vec<u8>) -> Result<bool> {
         out.extend(state.0.to_le_bytes());
         Ok(true)
     }
 }
 
-fn ordinals(place: &Place, flip: u128) -> Option<(Ordinals, Stored)> {
+/// How the ordinals of a field are read and written, as words of at least its width.
+fn ordinals<W: Word>(place: &Place, flip: W) -> Option<(Ordinals<W>, Stored<W>)> {
     let load = Load::of(place)?;
     let width = place.width();
     let number = |ordinal: &[u8]| {
@@ -103,33 +136,35 @@ fn ordinals(place: &Place, flip: u128) -> Option<(Ordinals, Stored)> {
     let (from, to) = valid.as_slice().first()?;
     let first = number(from);
     let length = number(&crate::query::plan::ranges::last_before(to, width)) - first;
-    let read = Ordinals { at: place.offset, load, flip, first, length };
+    let (first, length) = (W::truncated(first), W::truncated(length));
+    let is_nullable = place.field.is_nullable();
+    let read = Ordinals { at: place.offset, load, flip, first, length, is_nullable };
     Some((read, Stored { scalar: domain::scalar(place.field.ty()), width, flip }))
 }
 
 /// The states of a count of values that are not null.
 pub(in crate::query) fn counts(place: &Place) -> Box<dyn Fold> {
-    match ordinals(place, 0) {
-        Some((read, finish)) => States::<Count, _, _>::boxed(read, finish),
-        None => Box::new(Long {
-            place: place.clone(),
-            kind: LongKind::Count,
-            counts: Vec::new(),
-            best: Vec::new(),
-            heap: 0,
-        }),
-    }
+    let counts = if place.width() <= 8 { counts_of::<u64>(place) } else { counts_of::<u128>(place) };
+    counts.unwrap_or_else(|| Long::boxed(place, LongKind::Count))
+}
+
+fn counts_of<W: Word + Send>(place: &Place) -> Option<Box<dyn Fold>> {
+    let (read, finish) = ordinals(place, W::truncated(0))?;
+    Some(States::<Count<W>, _, _>::boxed(read, finish))
 }
 
 /// The states of a minimum or maximum.
 pub(in crate::query) fn extremes(place: &Place, greatest: bool) -> Box<dyn Fold> {
-    match ordinals(place, if greatest { u128::MAX } else { 0 }) {
-        Some((read, finish)) => States::<Least, _, _>::boxed(read, finish),
-        None => {
-            let kind = if greatest { LongKind::Greatest } else { LongKind::Least };
-            Box::new(Long { place: place.clone(), kind, counts: Vec::new(), best: Vec::new(), heap: 0 })
-        }
-    }
+    let flip = if greatest { u128::MAX } else { 0 };
+    let extremes =
+        if place.width() <= 8 { extremes_of::<u64>(place, flip) } else { extremes_of::<u128>(place, flip) };
+    let kind = if greatest { LongKind::Greatest } else { LongKind::Least };
+    extremes.unwrap_or_else(|| Long::boxed(place, kind))
+}
+
+fn extremes_of<W: Word + Send>(place: &Place, flip: u128) -> Option<Box<dyn Fold>> {
+    let (read, finish) = ordinals(place, W::truncated(flip))?;
+    Some(States::<Least<W>, _, _>::boxed(read, finish))
 }
 
 /// Minimum, maximum and count of values that are wider than 16 bytes.
@@ -149,6 +184,10 @@ enum LongKind {
 }
 
 impl Long {
+    fn boxed(place: &Place, kind: LongKind) -> Box<dyn Fold> {
+        Box::new(Long { place: place.clone(), kind, counts: Vec::new(), best: Vec::new(), heap: 0 })
+    }
+
     fn add(&mut self, group: usize, stored: &[u8]) {
         let best = &mut self.best[group];
         let is_better = |there: &[u8]| match self.kind {
@@ -186,12 +225,7 @@ impl Fold for Long {
     }
 
     fn take_grouped(&mut self, batch: &Batch<'_>, groups: &[u32]) {
-        let mut groups = groups.iter();
-        batch.for_each(|row| {
-            if let Some(group) = groups.next() {
-                self.row(*group as usize, row);
-            }
-        });
+        batch.for_each_with(groups.iter(), |row, group| self.row(*group as usize, row));
     }
 
     fn merge(&mut self, other: &dyn Fold, groups: &[u32]) {

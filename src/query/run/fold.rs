@@ -3,6 +3,7 @@
 //! this file.
 
 use std::any::Any;
+use std::iter::repeat;
 
 use super::batch::Batch;
 use crate::error::Result;
@@ -82,7 +83,8 @@ pub(in crate::query) trait State: Default + Clone + Send + 'static {
 /// How items are read from a batch.
 pub(in crate::query) trait Read: Send + 'static {
     type Item;
-    fn for_each(&self, batch: &Batch<'_>, each: impl FnMut(Self::Item));
+    /// Calls `each` with the item of every wanted row, in order, and with what belongs to the row.
+    fn for_each<T>(&self, batch: &Batch<'_>, with: impl Iterator<Item = T>, each: impl FnMut(Self::Item, T));
 }
 
 /// The result of a state.
@@ -111,15 +113,14 @@ impl<S: State, R: Read<Item = S::Item>, F: Finish<S>> Fold for States<S, R, F> {
 
     fn take(&mut self, batch: &Batch<'_>) {
         let (mut state, mut heap) = (S::default(), 0);
-        self.read.for_each(batch, |item| state.add(item, &mut heap));
+        self.read.for_each(batch, repeat(()), |item, ()| state.add(item, &mut heap));
         self.states[0].merge(&state, &mut self.heap);
     }
 
     fn take_grouped(&mut self, batch: &Batch<'_>, groups: &[u32]) {
-        let mut groups = groups.iter();
         let (states, heap) = (&mut self.states[..], &mut self.heap);
-        self.read.for_each(batch, |item| {
-            if let Some(state) = groups.next().and_then(|group| states.get_mut(*group as usize)) {
+        self.read.for_each(batch, groups.iter(), |item, group| {
+            if let Some(state) = states.get_mut(*group as usize) {
                 state.add(item, heap);
             }
         });

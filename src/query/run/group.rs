@@ -4,7 +4,7 @@
 use bytemuck::pod_read_unaligned;
 
 use super::batch::{BATCH_ROWS, Batch};
-use super::keys::Keys;
+use super::keys::{Keys, NONE};
 use crate::error::{Result, bail};
 use crate::order::{plain_f32, plain_f64};
 use crate::query::ask::column::Place;
@@ -74,6 +74,17 @@ impl Groups {
         self.of_rows.clear();
         if self.width > 8 {
             self.of_bytes(batch)?;
+        } else if let [Part { place, floor: None }] = &self.parts[..] {
+            // Nearly always all groups are known, so that the keys need not be kept.
+            let (near, first) = self.keys.near();
+            self.of_rows.resize(batch.len(), NONE);
+            for_each_word(place, batch, self.of_rows.iter_mut(), |word, group| {
+                *group = near.get(word.wrapping_sub(first) as usize).copied().unwrap_or(NONE);
+            });
+            if self.of_rows.contains(&NONE) {
+                self.read_words(batch)?;
+                self.keys.complete(&self.words, &mut self.of_rows);
+            }
         } else {
             self.read_words(batch)?;
             self.keys.of_words(&self.words, &mut self.of_rows);
@@ -93,15 +104,10 @@ impl Groups {
         words.resize(batch.len(), 0);
         let mut shift = 0;
         for Part { place, floor } in &self.parts {
-            let mut slots = words.iter_mut();
-            let put = |part: u64| {
-                if let Some(word) = slots.next() {
-                    *word |= part << shift;
-                }
-            };
+            let put = |part: u64, word: &mut u64| *word |= part << shift;
             match floor {
-                None => for_each_word(place, batch, put),
-                Some(floor) => floor.for_each(batch, place.offset, put)?,
+                None => for_each_word(place, batch, words.iter_mut(), put),
+                Some(floor) => floor.for_each(batch, place.offset, words.iter_mut(), put)?,
             }
             shift += 8 * place.width() as u32;
         }
@@ -133,34 +139,39 @@ impl Groups {
     }
 }
 
-/// Calls `each` with a field of every wanted row as a number. Equal values give equal numbers. For
-/// fields of at most eight bytes.
+/// Calls `each` with a field of every wanted row as a number, and with what belongs to the row. Equal
+/// values give equal numbers. For fields of at most eight bytes.
 #[inline(always)]
-pub(in crate::query) fn for_each_word(place: &Place, batch: &Batch<'_>, mut each: impl FnMut(u64)) {
+pub(in crate::query) fn for_each_word<T>(
+    place: &Place,
+    batch: &Batch<'_>,
+    with: impl Iterator<Item = T>,
+    mut each: impl FnMut(u64, T),
+) {
     let (at, nullable) = (place.offset, place.field.is_nullable());
     match (place.field.ty(), place.width()) {
-        (Type::F32, _) => {
-            batch.for_each_field(at, |stored| each(plain_f32(u32::from_le_bytes(stored), nullable).into()));
-        }
-        (Type::F64, _) => {
-            batch.for_each_field(at, |stored| each(plain_f64(u64::from_le_bytes(stored), nullable)));
-        }
+        (Type::F32, _) => batch.for_each_field(at, with, |stored, t| {
+            each(plain_f32(u32::from_le_bytes(stored), nullable).into(), t);
+        }),
+        (Type::F64, _) => batch.for_each_field(at, with, |stored, t| {
+            each(plain_f64(u64::from_le_bytes(stored), nullable), t);
+        }),
         (Type::Array(..), _) => {
             let mut part = Vec::new();
-            batch.for_each(|row| {
+            batch.for_each_with(with, |row, t| {
                 part.clear();
                 write_part(place, row, &mut part);
-                each(part.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+                each(part.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)), t);
             });
         }
-        (_, 1) => batch.for_each_field::<1>(at, |stored| each(stored[0].into())),
-        (_, 2) => batch.for_each_field(at, |stored| each(u16::from_le_bytes(stored).into())),
-        (_, 4) => batch.for_each_field(at, |stored| each(u32::from_le_bytes(stored).into())),
-        (_, 8) => batch.for_each_field(at, |stored| each(u64::from_le_bytes(stored))),
-        (_, width) => batch.for_each(|row| {
+        (_, 1) => batch.for_each_field(at, with, |stored, t| each(u8::from_le_bytes(stored).into(), t)),
+        (_, 2) => batch.for_each_field(at, with, |stored, t| each(u16::from_le_bytes(stored).into(), t)),
+        (_, 4) => batch.for_each_field(at, with, |stored, t| each(u32::from_le_bytes(stored).into(), t)),
+        (_, 8) => batch.for_each_field(at, with, |stored, t| each(u64::from_le_bytes(stored), t)),
+        (_, width) => batch.for_each_with(with, |row, t| {
             let mut word = [0; 8];
             word[..width].copy_from_slice(&row[at..at + width]);
-            each(u64::from_le_bytes(word));
+            each(u64::from_le_bytes(word), t);
         }),
     }
 }

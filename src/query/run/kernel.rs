@@ -78,30 +78,53 @@ impl Load {
         }
     }
 
-    /// Calls `each` with the ordinal of the field in every wanted row, in order.
+    /// Calls `each` with the ordinal of the field in every wanted row, in order, and with what
+    /// belongs to the row.
     #[inline(always)]
-    pub(in crate::query) fn for_each(self, batch: &Batch<'_>, at: usize, mut each: impl FnMut(u128)) {
+    pub(in crate::query) fn for_each<T>(
+        self,
+        batch: &Batch<'_>,
+        at: usize,
+        with: impl Iterator<Item = T>,
+        mut each: impl FnMut(u128, T),
+    ) {
         match self {
             Load::Whole(1, flip) => {
-                batch.for_each_field(at, |b| each((word::<u8, 1>(b) ^ u8::truncated(flip)).into()));
+                batch.for_each_field(at, with, |b, t| {
+                    each((word::<u8, 1>(b) ^ u8::truncated(flip)).into(), t);
+                });
             }
             Load::Whole(2, flip) => {
-                batch.for_each_field(at, |b| each((word::<u16, 2>(b) ^ u16::truncated(flip)).into()));
+                batch.for_each_field(at, with, |b, t| {
+                    each((word::<u16, 2>(b) ^ u16::truncated(flip)).into(), t);
+                });
             }
             Load::Whole(4, flip) => {
-                batch.for_each_field(at, |b| each((word::<u32, 4>(b) ^ u32::truncated(flip)).into()));
+                batch.for_each_field(at, with, |b, t| {
+                    each((word::<u32, 4>(b) ^ u32::truncated(flip)).into(), t);
+                });
             }
             Load::Whole(8, flip) => {
-                batch.for_each_field(at, |b| each((word::<u64, 8>(b) ^ u64::truncated(flip)).into()));
+                batch.for_each_field(at, with, |b, t| {
+                    each((word::<u64, 8>(b) ^ u64::truncated(flip)).into(), t);
+                });
             }
-            Load::Whole(_, flip) => batch.for_each_field(at, |b| each(word::<u128, 16>(b) ^ flip)),
+            Load::Whole(_, flip) => {
+                batch.for_each_field(at, with, |b, t| each(word::<u128, 16>(b) ^ flip, t));
+            }
             Load::F32 { nullable } => {
-                batch.for_each_field(at, |b| each(ordinal_f32(word::<u32, 4>(b), nullable).into()));
+                batch.for_each_field(at, with, |b, t| {
+                    each(ordinal_f32(word::<u32, 4>(b), nullable).into(), t);
+                });
             }
             Load::F64 { nullable } => {
-                batch.for_each_field(at, |b| each(ordinal_f64(word::<u64, 8>(b), nullable).into()));
+                batch.for_each_field(at, with, |b, t| {
+                    each(ordinal_f64(word::<u64, 8>(b), nullable).into(), t);
+                });
             }
-            Load::Bytes(width) => batch.for_each(|row| each(bytes_ordinal(&row[at..at + width]))),
+            Load::Bytes(width) => {
+                batch.for_each_with(with, |row, t| each(bytes_ordinal(&row[at..at + width]), t));
+            }
         }
     }
 }
@@ -124,10 +147,15 @@ impl Kernel {
         self.0.refine(rows, width, marks);
     }
 
-    /// The offset, the width and the range of a whole number, if that is the only test.
-    pub(in crate::query) fn as_whole(&self) -> Option<(usize, usize, Span)> {
-        match self.0 {
-            Pass::Test(RowTest::Whole { at, width, range }) => Some((at, width, range)),
+    /// The offset, the ordinal and the range of a field, if that is the only test. Of whole
+    /// numbers, the ordinal is the number as it is stored.
+    pub(in crate::query) fn as_one_range(&self) -> Option<(usize, Load, Span)> {
+        match &self.0 {
+            Pass::Test(RowTest::Whole { at, width, range }) => Some((*at, Load::Whole(*width, 0), *range)),
+            Pass::Test(RowTest::Ordinal { at, load, ranges }) => match ranges[..] {
+                [range] => Some((*at, *load, range)),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -150,6 +178,9 @@ impl Pass {
             Pass::And(steps) => {
                 for step in steps {
                     step.refine(rows, width, marks);
+                    if marks.iter().fold(0, |any, mark| any | mark) == 0 {
+                        return;
+                    }
                 }
             }
             Pass::Or(steps) => {

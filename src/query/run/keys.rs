@@ -72,9 +72,32 @@ impl Keys {
         self.len() + more < NONE as usize
     }
 
+    /// An array of the numbers of the keys from the returned one on, [`NONE`] for those that are
+    /// not known. Keys outside of it may be known too.
+    pub(in crate::query) fn near(&self) -> (&[u32], u64) {
+        match &self.table {
+            Table::Direct(numbers) => (numbers, 0),
+            Table::Words(words) => (&words.near, words.first),
+            Table::Bytes(_) => (&[], 0),
+        }
+    }
+
     /// Appends the number of each key. The keys are at most eight bytes wide and given as numbers.
     /// New keys are added.
     pub(in crate::query) fn of_words(&mut self, words: &[u64], numbers: &mut Vec<u32>) {
+        let (near, first) = self.near();
+        let known = |word: &u64| near.get(word.wrapping_sub(first) as usize).copied().unwrap_or(NONE);
+        let start = numbers.len();
+        numbers.extend(words.iter().map(known));
+        self.complete(words, &mut numbers[start..]);
+    }
+
+    /// Fills in the numbers that are [`NONE`] after a search in [`near`](Keys::near). New keys are
+    /// added.
+    pub(in crate::query) fn complete(&mut self, words: &[u64], numbers: &mut [u32]) {
+        if !numbers.contains(&NONE) {
+            return;
+        }
         let (bytes, width) = (&mut self.bytes, self.width);
         let mut next = bytes.len().checked_div(width).unwrap_or_default() as u32;
         let mut add = |word: u64| {
@@ -84,15 +107,15 @@ impl Keys {
         };
         match &mut self.table {
             Table::Direct(places) => {
-                for word in words {
-                    let number = &mut places[*word as usize];
-                    if *number == NONE {
-                        *number = add(*word);
+                for (word, number) in words.iter().zip(numbers) {
+                    let place = &mut places[*word as usize];
+                    if *place == NONE {
+                        *place = add(*word);
                     }
-                    numbers.push(*number);
+                    *number = *place;
                 }
             }
-            Table::Words(table) => table.find_all(words, numbers, add),
+            Table::Words(table) => table.complete(words, numbers, add),
             Table::Bytes(_) => {}
         }
     }
@@ -135,30 +158,22 @@ impl Words {
         Words { table: HashTable::new(), seed: seed(), near: Vec::new(), first: 0 }
     }
 
-    fn find_all(&mut self, words: &[u64], groups: &mut Vec<u32>, mut add: impl FnMut(u64) -> u32) {
+    /// Finds the groups that are not near, and adds new ones.
+    fn complete(&mut self, words: &[u64], groups: &mut [u32], mut add: impl FnMut(u64) -> u32) {
         if self.near.is_empty() {
             let Some(first) = words.first() else { return };
             self.near = vec![NONE; NEAR];
             // A little room below the first key that came.
             self.first = first.wrapping_sub(NEAR as u64 / 2);
         }
-        // Groups that are known and near are found without a branch; the others are found in a
-        // second pass.
-        let (near, first) = (&self.near[..], self.first);
-        let known = |word: &u64| near.get(word.wrapping_sub(first) as usize).copied().unwrap_or(NONE);
-        let start = groups.len();
-        groups.extend(words.iter().map(known));
-        let found = &mut groups[start..];
-        if found.contains(&NONE) {
-            // Rows in the order of their keys have the same key many times in a row.
-            let mut last = (0, NONE);
-            for (group, word) in found.iter_mut().zip(words) {
-                if *group == NONE {
-                    if last.1 == NONE || last.0 != *word {
-                        last = (*word, self.find(*word, &mut add));
-                    }
-                    *group = last.1;
+        // Rows in the order of their keys have the same key many times in a row.
+        let mut last = (0, NONE);
+        for (group, word) in groups.iter_mut().zip(words) {
+            if *group == NONE {
+                if last.1 == NONE || last.0 != *word {
+                    last = (*word, self.find(*word, &mut add));
                 }
+                *group = last.1;
             }
         }
     }

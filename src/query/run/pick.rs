@@ -1,8 +1,9 @@
 //! Picking the rows of a batch that pass the filter. If few pass, most rows are skipped many at a
 //! time.
 
-use super::batch::{BATCH_ROWS, Batch, Picked, Word, word};
-use super::kernel::{Kernel, Span};
+use super::batch::{BATCH_ROWS, Batch, Picked, Word, column, word};
+use super::kernel::{Kernel, Load, Span};
+use crate::order::{ordinal_f32, ordinal_f64};
 
 /// Buffers for the marks of a batch, and for the indexes of marked rows.
 pub(in crate::query) struct Picker {
@@ -29,19 +30,16 @@ impl Picker {
         width: usize,
         number: u64,
     ) -> Batch<'b> {
-        let whole = kernel.as_whole();
         let picked = &mut *self.picked;
-        let count =
-            match whole.and_then(|(at, bytes, range)| pick_whole(rows, width, at, bytes, range, picked)) {
-                Some(count) => count,
-                None => {
-                    let marks = &mut self.marks[..rows.len() / width];
-                    marks.fill(1);
-                    kernel.refine(rows, width, marks);
-                    let steps = marks.chunks(STEP_ROWS).enumerate();
-                    steps.fold(0, |count, (step, marks)| pick_marked(step * STEP_ROWS, marks, count, picked))
-                }
-            };
+        let one_range = kernel.as_one_range();
+        let count = one_range.and_then(|(at, load, range)| pick_range(rows, width, at, load, range, picked));
+        let count = count.unwrap_or_else(|| {
+            let marks = &mut self.marks[..rows.len() / width];
+            marks.fill(1);
+            kernel.refine(rows, width, marks);
+            let steps = marks.chunks(STEP_ROWS).enumerate();
+            steps.fold(0, |count, (step, marks)| pick_marked(step * STEP_ROWS, marks, count, picked))
+        });
         if count * width == rows.len() {
             return Batch { rows, width, number, picked: Picked::All };
         }
@@ -72,12 +70,12 @@ fn pick_some(first: usize, marks: &[u8], mut count: usize, picked: &mut Picks) -
 /// Appends the rows whose bits are set, of the eight from `first` on.
 #[inline(always)]
 fn pick_bits(first: usize, bits: u8, count: usize, picked: &mut Picks) -> usize {
-    if let Some(slots) = picked[count..].first_chunk_mut::<8>() {
+    let marked = &MARKED[usize::from(bits)];
+    if let Some(slots) = picked.get_mut(count..count + 8) {
         // All eight are written; those that follow overwrite the ones that were not marked.
-        let places = MARKED[usize::from(bits)];
-        slots.iter_mut().zip(places).for_each(|(slot, row)| *slot = first as u16 + u16::from(row));
+        slots.iter_mut().zip(marked.places).for_each(|(slot, row)| *slot = first as u16 + row);
     }
-    count + bits.count_ones() as usize
+    count + usize::from(marked.count)
 }
 
 /// Eight marks as the bits of a byte, the first one lowest.
@@ -87,16 +85,23 @@ fn bits_of(marks: [u8; 8]) -> u8 {
     (u64::from_le_bytes(marks).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
 }
 
-/// For each byte, the places of its bits that are set, from the lowest on, and zeros.
-static MARKED: [[u8; 8]; 256] = {
-    let mut all = [[0; 8]; 256];
+/// The places of the bits of a byte that are set, from the lowest on, then zeros.
+#[derive(Clone, Copy)]
+struct Marked {
+    places: [u16; 8],
+    count: u16,
+}
+
+/// For each byte.
+static MARKED: [Marked; 256] = {
+    let mut all = [Marked { places: [0; 8], count: 0 }; 256];
     let mut bits = 0;
     while bits < 256 {
-        let (mut bit, mut count) = (0, 0);
+        let (marked, mut bit) = (&mut all[bits], 0);
         while bit < 8 {
             if bits >> bit & 1 == 1 {
-                all[bits][count] = bit;
-                count += 1;
+                marked.places[marked.count as usize] = bit;
+                marked.count += 1;
             }
             bit += 1;
         }
@@ -113,61 +118,67 @@ fn is_clear(marks: &[u8]) -> bool {
     rest.is_empty() && words.iter().fold(0, |any, word| any | u64::from_le_bytes(*word)) == 0
 }
 
-/// Picks by one test of a whole number in rows of usual widths, in a loop of its own. Testing and
-/// picking alternate every few rows: if a whole batch were tested first, memory would idle while
-/// rows are picked.
-fn pick_whole(
+/// Picks by one test of a number, in a loop for each type. Testing and picking alternate every few
+/// rows: if a whole batch were tested first, memory would idle while rows are picked. `None` if
+/// there is no such loop.
+fn pick_range(
     rows: &[u8],
     row: usize,
     at: usize,
-    width: usize,
+    load: Load,
     range: Span,
     picked: &mut Picks,
 ) -> Option<usize> {
-    match width {
-        1 => pick_width::<u8, 1>(rows, row, at, range, picked),
-        2 => pick_width::<u16, 2>(rows, row, at, range, picked),
-        4 => pick_width::<u32, 4>(rows, row, at, range, picked),
-        8 => pick_width::<u64, 8>(rows, row, at, range, picked),
-        _ => None,
-    }
+    Some(match load {
+        Load::Whole(1, 0) => pick_width(rows, row, at, range, picked, word::<u8, 1>),
+        Load::Whole(2, 0) => pick_width(rows, row, at, range, picked, word::<u16, 2>),
+        Load::Whole(4, 0) => pick_width(rows, row, at, range, picked, word::<u32, 4>),
+        Load::Whole(8, 0) => pick_width(rows, row, at, range, picked, word::<u64, 8>),
+        Load::F32 { nullable } => {
+            pick_width(rows, row, at, range, picked, |b| ordinal_f32(word::<u32, 4>(b), nullable))
+        }
+        Load::F64 { nullable } => {
+            pick_width(rows, row, at, range, picked, |b| ordinal_f64(word::<u64, 8>(b), nullable))
+        }
+        _ => return None,
+    })
 }
 
+/// For the usual widths of rows the compiler knows the step.
 fn pick_width<W: Word, const N: usize>(
     rows: &[u8],
     row: usize,
     at: usize,
     range: Span,
     picked: &mut Picks,
-) -> Option<usize> {
-    Some(match row {
-        8 => pick_row::<W, N, 8>(rows, at, range, picked),
-        12 => pick_row::<W, N, 12>(rows, at, range, picked),
-        16 => pick_row::<W, N, 16>(rows, at, range, picked),
-        20 => pick_row::<W, N, 20>(rows, at, range, picked),
-        24 => pick_row::<W, N, 24>(rows, at, range, picked),
-        32 => pick_row::<W, N, 32>(rows, at, range, picked),
-        _ => return None,
-    })
+    ordinal: impl Fn([u8; N]) -> W,
+) -> usize {
+    let (first, length) = (W::truncated(range.0), W::truncated(range.1));
+    let mark = |stored| u8::from(ordinal(stored).minus(first) <= length);
+    match row {
+        8 => pick_row::<N, 8>(rows, at, picked, mark),
+        12 => pick_row::<N, 12>(rows, at, picked, mark),
+        16 => pick_row::<N, 16>(rows, at, picked, mark),
+        20 => pick_row::<N, 20>(rows, at, picked, mark),
+        24 => pick_row::<N, 24>(rows, at, picked, mark),
+        32 => pick_row::<N, 32>(rows, at, picked, mark),
+        _ => pick_any(rows, row, at, picked, mark),
+    }
 }
 
 #[inline(never)]
-fn pick_row<W: Word, const N: usize, const ROW: usize>(
+fn pick_row<const N: usize, const ROW: usize>(
     rows: &[u8],
     at: usize,
-    range: Span,
     picked: &mut Picks,
+    mark: impl Fn([u8; N]) -> u8,
 ) -> usize {
-    let (first, length) = (W::truncated(range.0), W::truncated(range.1));
     // Places were checked against the schema, so this is never true. With it, the compiler
     // drops a bounds check.
     if at + N > ROW {
         return 0;
     }
-    let mark = |row: &[u8; ROW]| {
-        let stored = row[at..at + N].first_chunk().copied().unwrap_or([0; N]);
-        u8::from(word::<W, N>(stored).minus(first) <= length)
-    };
+    let mark = |row: &[u8; ROW]| mark(row[at..at + N].first_chunk().copied().unwrap_or([0; N]));
     let (eights, rest) = rows.as_chunks::<ROW>().0.as_chunks::<8>();
     let mut count = 0;
     for (at, rows) in eights.iter().enumerate() {
@@ -183,6 +194,31 @@ fn pick_row<W: Word, const N: usize, const ROW: usize>(
     count
 }
 
+/// The same for rows of any width.
+#[inline(never)]
+fn pick_any<const N: usize>(
+    rows: &[u8],
+    row: usize,
+    at: usize,
+    picked: &mut Picks,
+    mark: impl Fn([u8; N]) -> u8,
+) -> usize {
+    let eights = rows.chunks_exact(8 * row);
+    let (first, rest) = (8 * eights.len(), eights.remainder());
+    let mut count = 0;
+    for (eight, rows) in eights.enumerate() {
+        let bits = column(rows, row, at).rev().fold(0, |bits, stored| bits << 1 | mark(stored));
+        if bits != 0 {
+            count = pick_bits(8 * eight, bits, count, picked);
+        }
+    }
+    for (place, stored) in column(rest, row, at).enumerate() {
+        picked[count] = (first + place) as u16;
+        count += usize::from(mark(stored));
+    }
+    count
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,7 +228,7 @@ mod tests {
     #[test]
     fn what_passes_is_picked_whatever_the_width() {
         let mut picked = [0; BATCH_ROWS + 8];
-        for row in [8, 12, 16, 20, 24, 32] {
+        for row in [8, 11, 12, 16, 20, 24, 32, 37] {
             for count in [0, 1, 7, 127, 128, 129, 300, 1000, BATCH_ROWS] {
                 let rows: Vec<u8> = (0..count * row).map(|at| (at * at / 7 + at) as u8).collect();
                 for (width, at) in [(1, 3), (2, 6), (4, 0), (4, row - 4), (8, row - 8)] {
@@ -211,7 +247,8 @@ mod tests {
                             .filter(|(_, row)| stored(row).wrapping_sub(range.0) & most <= range.1)
                             .map(|(number, _)| number)
                             .collect();
-                        let found = pick_whole(&rows, row, at, width, range, &mut picked);
+                        let load = Load::Whole(width, 0);
+                        let found = pick_range(&rows, row, at, load, range, &mut picked);
                         assert_eq!(
                             found,
                             Some(expected.len()),

@@ -22,15 +22,20 @@ macro_rules! numbers {
             type Item = ($item, bool);
 
             #[inline(always)]
-            fn for_each(&self, batch: &Batch<'_>, mut each: impl FnMut(Self::Item)) {
+            fn for_each<T>(
+                &self,
+                batch: &Batch<'_>,
+                with: impl Iterator<Item = T>,
+                mut each: impl FnMut(Self::Item, T),
+            ) {
                 match self.null {
-                    None => batch.for_each_field::<$bytes>(self.at, |stored| {
-                        each(($number::from_le_bytes(stored).into(), true));
+                    None => batch.for_each_field::<T, $bytes>(self.at, with, |stored, with| {
+                        each(($number::from_le_bytes(stored).into(), true), with);
                     }),
                     Some(null) => {
                         let null = null.to_le_bytes();
-                        batch.for_each_field::<$bytes>(self.at, |stored| {
-                            each(($number::from_le_bytes(stored).into(), stored != null));
+                        batch.for_each_field::<T, $bytes>(self.at, with, |stored, with| {
+                            each(($number::from_le_bytes(stored).into(), stored != null), with);
                         });
                     }
                 }

@@ -13,6 +13,7 @@ use super::rows::QueryRows;
 use super::sort::Sorter;
 use crate::error::{Result, bail};
 use crate::query::plan::access::Plan;
+use crate::query::plan::filter::Filter;
 use crate::query::plan::job::Job;
 use crate::query::plan::shape::{Aggregation, Projection, Shape};
 use crate::table::Reader;
@@ -71,6 +72,7 @@ impl Job<'_> {
             let mut worker = Worker {
                 job: self,
                 kernel: &kernel,
+                bound: None,
                 sink: self.sink(),
                 used: &used,
                 counted: 0,
@@ -265,6 +267,8 @@ impl Aggregation {
 struct Worker<'j, 't> {
     job: &'j Job<'t>,
     kernel: &'j Kernel,
+    /// The filter of rows that may be among the first, once enough rows are known.
+    bound: Option<Kernel>,
     sink: Sink<'j>,
     /// Memory that all threads use, and the part of this one.
     used: &'j AtomicUsize,
@@ -287,19 +291,31 @@ impl Worker<'_, '_> {
         for leaf in reader.view.slices(piece.rows.clone()) {
             let leaf = leaf.map_err(|error| reader.in_table(error))?;
             for rows in leaf.chunks(BATCH_ROWS * width) {
-                let batch = if everything {
-                    Batch { rows, width, number, picked: Picked::All }
-                } else {
-                    self.picker.pick(self.kernel, rows, width, number)
+                let batch = match &self.bound {
+                    None if everything => Batch { rows, width, number, picked: Picked::All },
+                    bound => self.picker.pick(bound.as_ref().unwrap_or(self.kernel), rows, width, number),
                 };
                 number += (rows.len() / width) as u64;
-                if batch.len() > 0 && !self.sink.take(&batch)? {
+                if batch.len() > 0 && !(self.sink.take(&batch)? && self.narrow()) {
                     return Ok(false);
                 }
             }
             self.count_memory()?;
         }
         Ok(true)
+    }
+
+    /// Skips rows that cannot be among the first ones of an order. Returns `false` if no row can.
+    /// A thread takes pieces in the order of the rows, so a later row loses against an equal one.
+    fn narrow(&mut self) -> bool {
+        if let Sink::Sorted { sorter, .. } = &mut self.sink
+            && let Some(bound) = sorter.new_bound()
+        {
+            let filter = Filter::and(vec![bound, self.job.plan.filter.clone()]);
+            self.bound = Some(Kernel::new(&filter));
+            return !filter.is_never();
+        }
+        true
     }
 
     fn count_memory(&mut self) -> Result<()> {

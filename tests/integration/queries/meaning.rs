@@ -335,3 +335,36 @@ fn aggregates_are_sorted_by_name_and_by_what_they_compute() {
     assert_eq!(grouped("mean(delay)"), ["VX 1 1", "UA 2 6"]);
     assert_eq!(grouped("carrier desc"), ["VX 1 1", "UA 2 6"]);
 }
+
+/// The value that a minimum starts from, and that a maximum starts from, are values too.
+#[test]
+fn the_least_and_the_greatest_value_of_a_type_are_found() {
+    for (ty, values) in [
+        ("u8", [Value::from(0), 255.into()]),
+        ("i16", [Value::from(i16::MIN), i16::MAX.into()]),
+        ("u64", [Value::from(0), u64::MAX.into()]),
+        ("i64", [Value::from(i64::MIN), i64::MAX.into()]),
+        ("u128", [Value::from(0), u128::MAX.into()]),
+        ("i128", [Value::from(i128::MIN), i128::MAX.into()]),
+        ("f64", [Value::from(f64::NEG_INFINITY), f64::NAN.into()]),
+        ("bool", [Value::from(false), true.into()]),
+        ("str[3]", [Value::from(""), "zzz".into()]),
+    ] {
+        let [low, high] = values;
+        let (one, two, three) = (Value::from(1), Value::from(2), Value::from(3));
+        let rows: [&[Value<'_>]; 4] = [
+            &[one.clone(), low.clone()],
+            &[two.clone(), high.clone()],
+            &[three.clone(), high.clone()],
+            &[three, low.clone()],
+        ];
+        let db = table(&format!("group: u32, x: {ty}"), &rows);
+        let extremes = || [min("x"), max("x"), count_of("x")];
+        let groups = ask(&db, |query| query.group_by(["group"]).aggregate(extremes()));
+        let wanted = [format!("1 {low} {low} 1"), format!("2 {high} {high} 1"), format!("3 {low} {high} 2")];
+        assert_eq!(groups, wanted, "{ty}");
+        assert_eq!(ask(&db, |query| query.aggregate(extremes())), [format!("{low} {high} 4")], "{ty}");
+        let tops = ask(&db, |query| query.top(1, [col("x").desc()]).select(["group"]));
+        assert_eq!(tops, ["2"], "{ty}");
+    }
+}

@@ -162,10 +162,15 @@ fn schema(random: &mut Random) -> Schema {
 }
 
 fn database(random: &mut Random, schema: &Schema) -> Database {
+    let rows = random.of(&[0, 1, 40, 300, 3000]);
+    database_of(random, schema, rows)
+}
+
+fn database_of(random: &mut Random, schema: &Schema, rows: usize) -> Database {
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();
     let mut table = write.create_dyn_table("t", schema).unwrap();
-    for _ in 0..random.of(&[0, 1, 40, 300, 3000]) {
+    for _ in 0..rows {
         let mut row = RowBuf::new(schema);
         for (at, field) in schema.fields().iter().enumerate() {
             let null = field.is_nullable() && random.one_in(4);
@@ -227,6 +232,72 @@ fn order(a: &Value<'_>, b: &Value<'_>) -> Ordering {
     compare(a, b).unwrap_or_else(|| b.is_null().cmp(&a.is_null()))
 }
 
+/// A field to sort by, whether in descending order, and whether null is at the end at which it
+/// would not be.
+type SortKey = (usize, bool, bool);
+
+fn sort_keys(random: &mut Random, schema: &Schema) -> Vec<SortKey> {
+    let fields = schema.fields().len();
+    (0..1 + random.below(3)).map(|_| (random.below(fields), random.one_in(2), random.one_in(2))).collect()
+}
+
+fn sort(rows: &mut [Row<'_>], keys: &[SortKey]) {
+    rows.sort_by(|a, b| {
+        keys.iter().fold(Ordering::Equal, |so_far, (at, descending, turned)| {
+            let (a, b) = (a.get(*at).unwrap(), b.get(*at).unwrap());
+            let by_value = order(&a, &b);
+            let by_value = if *descending { by_value.reverse() } else { by_value };
+            let has_null = a.is_null() != b.is_null();
+            so_far.then(if *turned && has_null { by_value.reverse() } else { by_value })
+        })
+    });
+}
+
+fn orders(keys: &[SortKey], schema: &Schema) -> Vec<Order> {
+    let order = |(at, descending, turned): &SortKey| {
+        let order = Order::from(schema.fields()[*at].name());
+        let order = if *descending { order.descending() } else { order };
+        match (turned, descending) {
+            (false, _) => order,
+            (true, true) => order.nulls_first(),
+            (true, false) => order.nulls_last(),
+        }
+    };
+    keys.iter().map(order).collect()
+}
+
+/// Of enough rows that most are skipped, because the first ones are known.
+#[test]
+fn first_rows_of_random_filters_are_those_of_a_sort() {
+    for seed in 4000..4030 {
+        let mut random = Random::new(seed);
+        let schema = schema(&mut random);
+        let db = database_of(&mut random, &schema, 6000);
+        let read = db.read().unwrap();
+        let table = read.table::<Dyn>("t").unwrap();
+        for limit in [1, 3, 40, 700] {
+            let (asked, keys) = (asked(&mut random, &schema, 1), sort_keys(&mut random, &schema));
+            for filtered in [false, true] {
+                let rows = table.iter().map(Result::unwrap);
+                let mut sorted: Vec<Row<'_>> =
+                    rows.filter(|row| !filtered || asked.holds(*row) == Some(true)).collect();
+                sort(&mut sorted, &keys);
+                let query = table.query().order_by(orders(&keys, &schema)).limit(limit as u64);
+                let query = if filtered { query.filter(asked.predicate()) } else { query };
+                let wanted: Vec<&[u8]> = sorted.iter().take(limit).map(Row::as_bytes).collect();
+                let got = query.run().unwrap();
+                let got: Vec<&[u8]> = got.as_bytes().chunks_exact(schema.width()).collect();
+                assert_eq!(
+                    got,
+                    wanted,
+                    "seed {seed}: ({schema}) {keys:?}, limit {limit}, {}",
+                    query.explain().unwrap()
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn random_orders_and_limits_give_what_a_sort_gives() {
     for seed in 1000..1030 {
@@ -237,30 +308,10 @@ fn random_orders_and_limits_give_what_a_sort_gives() {
         let table = read.table::<Dyn>("t").unwrap();
         let all: Vec<Row<'_>> = table.iter().map(Result::unwrap).collect();
         for _ in 0..6 {
-            let keys: Vec<(usize, bool, bool)> = (0..1 + random.below(3))
-                .map(|_| (random.below(schema.fields().len()), random.one_in(2), random.one_in(2)))
-                .collect();
+            let keys = sort_keys(&mut random, &schema);
             let mut sorted = all.clone();
-            sorted.sort_by(|a, b| {
-                keys.iter().fold(Ordering::Equal, |so_far, (at, descending, turned)| {
-                    let (a, b) = (a.get(*at).unwrap(), b.get(*at).unwrap());
-                    let by_value = order(&a, &b);
-                    let by_value = if *descending { by_value.reverse() } else { by_value };
-                    // `turned` puts null at the end at which it would not be.
-                    let has_null = a.is_null() != b.is_null();
-                    so_far.then(if *turned && has_null { by_value.reverse() } else { by_value })
-                })
-            });
-            let orders = keys.iter().map(|(at, descending, turned)| {
-                let order = Order::from(schema.fields()[*at].name());
-                let order = if *descending { order.descending() } else { order };
-                match (turned, descending) {
-                    (false, _) => order,
-                    (true, true) => order.nulls_first(),
-                    (true, false) => order.nulls_last(),
-                }
-            });
-            let query = table.query().order_by(orders);
+            sort(&mut sorted, &keys);
+            let query = table.query().order_by(orders(&keys, &schema));
             let limit = random.of(&[0, 1, 5, 100, 5000]);
             let wanted: Vec<&[u8]> = sorted.iter().map(Row::as_bytes).collect();
             assert_eq!(query.run().unwrap().as_bytes(), wanted.concat(), "seed {seed}: ({schema}) {keys:?}");

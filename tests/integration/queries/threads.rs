@@ -65,6 +65,10 @@ fn threads_change_no_answer() {
         ticks.query().group_by(["size"]).aggregate([count()]),
         ticks.query().filter(late()).top(100, [col("price").desc(), col("text").asc()]),
         ticks.query().order_by(["group"]).select(["id"]),
+        // Many rows are equal in the first field: the first ones by number are wanted.
+        ticks.query().top(50, [col("group").desc()]),
+        ticks.query().top(3000, [col("text").asc(), col("price").desc()]),
+        ticks.query().filter(late()).top(10, [col("size").asc()]),
         ticks.query().select(["text"]).distinct(),
     ];
     for query in queries {
@@ -77,6 +81,12 @@ fn threads_change_no_answer() {
             assert!(one == many, "{query:?} on {threads} threads");
         }
     }
+    // Of equal rows the first ones, whichever thread reads them.
+    let first = ticks.query().top(50, [col("group").asc()]).select(["id"]).threads(3).run().unwrap();
+    let ids: Vec<u64> = first.iter().map(|row| row.get("id").unwrap().try_into().unwrap()).collect();
+    let zeros = (0..ROWS).filter(|id| { tick(*id).group } == 0).map(u64::from);
+    assert_eq!(ids, zeros.take(50).collect::<Vec<_>>());
+
     let by_hand: i64 =
         (0..ROWS).map(tick).filter(|tick| tick.size > 1 << 20).map(|tick| i64::from(tick.size)).sum();
     let summed = ticks.query().filter("size > 1048576".parse().unwrap()).value(sum("size")).unwrap();
