@@ -19,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable
 
@@ -276,14 +277,13 @@ def report(rows: int, drystone: str, folder: str, runs: int) -> str:
     one_id = make(folder, rows)
     load_table = measure_loads(folder, drystone, runs)
     query_table = measure_queries(folder, drystone, runs, one_id)
-    return (
-        f"{rows:,} rows of a `u64` in random order, an `i32`, a `u16`, an `f64` and a text of 4 bytes.\n"
-        f"Median wall times of {runs} whole processes in ms, from start to end, everything synced; in brackets\n"
-        f"the time inside of the process, after Python has imported the package. An empty process takes:\n"
-        f"{empty(drystone, runs)}.\n"
-        f"{machine()};\nload average {before:.1f} before and {os.getloadavg()[0]:.1f} after, of which the benchmark itself is 1 to 2.\n\n"
-        f"{load_table}\n\n{query_table}\n"
+    about = (
+        f"{rows:,} rows of a `u64` in random order, an `i32`, a `u16`, an `f64` and a text of 4 bytes. Median wall times "
+        f"of {runs} whole processes in ms, from start to end, everything synced; in brackets the time inside of the process, "
+        f"after Python has imported the package. An empty process takes: {empty(drystone, runs)}. {machine()}; load average "
+        f"{before:.1f} before and {os.getloadavg()[0]:.1f} after, of which the benchmark itself is 1 to 2."
     )
+    return f"{textwrap.fill(about, 100, break_on_hyphens=False)}\n\n{load_table}\n\n{query_table}\n"
 
 
 def write(text: str) -> None:

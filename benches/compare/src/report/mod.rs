@@ -1,5 +1,5 @@
-//! `docs/benchmarks.md` and its charts, and the table of the front page, from the results. If a figure was measured more than once,
-//! the last one counts.
+//! `docs/benchmarks.md`, its charts, and the table of the front page, from the results. If a figure
+//! was measured more than once, the last one counts.
 
 mod charts;
 mod front;
@@ -52,15 +52,16 @@ fn written(path: &Path) -> String {
 const HEAD: &str = "\
 # Benchmarks
 
-Drystone compared with other embedded stores and with plain memory. A row is a random `u64` key and
-a value of three `i32`; `drystone-rows` and `vec` find the same values by row number. Everything is
-in the page cache; data larger than memory was not measured. Times are medians of wall time. The
-number in brackets is the time divided by that of a yardstick, which is measured before and after in
-the same process. On a machine with other work, this ratio is more reliable than the time. Each store
-is set up as [its documentation advises](#versions-and-settings). `search-tree` and `hashmap` are the
-limits of look-ups: a static search tree and a hash table in memory, which cannot be stored, nor
-changed (the tree) or sorted (the table). [How it was measured](#how-it-was-measured) has the
-details. [Targets](#targets) lists the targets, met and missed.
+Drystone compared with other embedded stores and with plain memory. A row is a random `u64` key
+and a value of three `i32`; `drystone-rows` and `vec` find the same values by row number.
+Everything is in the page cache; data larger than memory was not measured. Times are medians of
+wall time. The number in brackets is the time divided by that of a yardstick, which is measured
+before and after in the same process. On a machine with other work, this ratio is more reliable
+than the time. Each store is set up as [its documentation advises](#versions-and-settings).
+`search-tree` and `hashmap` are the limits of look-ups: a static search tree and a hash table in
+memory, which cannot be stored, nor changed (the tree) or sorted (the table). [How it was
+measured](#how-it-was-measured) has the details. [Targets](#targets) lists the targets, met and
+missed.
 ";
 
 const METHOD: &str = "
@@ -76,17 +77,17 @@ cargo run --release -p drystone-compare -- all --rows 1000000,10000000
 cargo run --release -p drystone-compare --features rocksdb -- all
 ```
 
-What a store does once can differ from what it does in the long run. So small commits are measured a
-hundred times in a row, and a million updates twice. Inserts are measured one by one, by batches, and
-all rows of a commit together. Rows of an unsorted load are sorted in memory before they are passed to
-a peer, because that is faster for each of them; so are updates, and inserts except single ones.
-Drystone sorts rows itself, in bounded memory.
+What a store does once can differ from what it does in the long run. So small commits are measured
+a hundred times in a row, and a million updates twice. Inserts are measured one by one, by
+batches, and all rows of a commit together. Rows of an unsorted load are sorted in memory before
+they are passed to a peer, because that is faster for each of them; so are updates, and inserts
+except single ones. Drystone sorts rows itself, in bounded memory.
 
-A time is the median of several repeats. Each repeat runs between two measurements of a yardstick in
-the same process, and the number in brackets is the median of the ratios. The yardstick is
-`Vec<Point>` for reads, and plain writes and one `fdatasync` for loads and commits. Workloads compare
-what they read with what was stored. `benches/instructions` counts the instructions of Drystone's hot
-paths, which do not depend on other work of the machine.
+A time is the median of several repeats. Each repeat runs between two measurements of a yardstick
+in the same process, and the number in brackets is the median of the ratios. The yardstick is
+`Vec<Point>` for reads, and plain writes and one `fdatasync` for loads and commits. Workloads
+compare what they read with what was stored. `benches/instructions` counts the instructions of
+Drystone's hot paths, which do not depend on other work of the machine.
 ";
 
 fn machine(text: &mut String, results: &Results) -> Result<()> {
