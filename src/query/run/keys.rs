@@ -7,7 +7,6 @@
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 
 /// The number of an empty slot.
 pub(in crate::query) const NONE: u32 = u32::MAX;
@@ -54,7 +53,7 @@ impl Keys {
             + match &self.table {
                 Table::Direct(numbers) => 4 * numbers.len(),
                 Table::Words(words) => words.table.allocation_size() + 4 * words.near.len(),
-                Table::Bytes(bytes) => size_of::<(u32, u32)>() * bytes.slots.len(),
+                Table::Bytes(bytes) => bytes.table.allocation_size(),
             }
     }
 
@@ -124,14 +123,11 @@ impl Keys {
     pub(in crate::query) fn of_key(&mut self, key: &[u8]) -> u32 {
         let (next, width) = (self.len() as u32, self.width);
         if let Table::Bytes(table) = &mut self.table {
-            return match table.find(key, &self.bytes, width) {
-                Ok(found) => found,
-                Err(slot) => {
-                    table.put(slot, next, &self.bytes, width, key);
-                    self.bytes.extend_from_slice(key);
-                    next
-                }
-            };
+            let found = table.find(key, &self.bytes, width, next);
+            if found == next {
+                self.bytes.extend_from_slice(key);
+            }
+            return found;
         }
         let mut word = [0; 8];
         word[..width].copy_from_slice(key);
@@ -187,65 +183,57 @@ impl Words {
             return *near;
         }
         let seed = self.seed;
-        let hash = |entry: &(u64, u32)| mix(entry.0, seed);
-        match self.table.entry(mix(word, seed), |entry| entry.0 == word, hash) {
-            Entry::Occupied(found) => found.get().1,
-            Entry::Vacant(slot) => {
-                let group = add(word);
-                slot.insert((word, group));
-                group
-            }
+        let hash = mix(word, seed);
+        if let Some((_, group)) = self.table.find(hash, |entry| entry.0 == word) {
+            return *group;
         }
+        let group = add(word);
+        if self.table.len() == self.table.capacity() {
+            // Grows fourfold, which is faster than doubling with millions of groups.
+            self.table.reserve(3 * self.table.len().max(256), |entry| mix(entry.0, seed));
+        }
+        self.table.insert_unique(hash, (word, group), |entry| mix(entry.0, seed));
+        group
     }
 }
 
-/// Byte strings and their groups: a hash table with open addressing and a part of the hash in each
-/// slot, at most half full.
-///
-/// It is our own because with millions of groups it is faster than `HashTable`, which reads one
-/// cache line more per look-up: `cargo bench --bench group_tables`.
+/// The groups of byte strings, with a part of their hash. The strings lie side by side in [`Keys`].
 struct Bytes {
-    slots: Vec<(u32, u32)>,
+    table: HashTable<(u32, u32)>,
     seed: u64,
 }
 
-/// The slot for a new key, and the part of the hash that goes into it.
-type Slot = (usize, u32);
-
 impl Bytes {
     fn new() -> Bytes {
-        Bytes { slots: vec![(0, NONE); 1024], seed: seed() }
+        Bytes { table: HashTable::new(), seed: seed() }
     }
 
-    fn find(&self, key: &[u8], keys: &[u8], width: usize) -> std::result::Result<u32, Slot> {
+    /// The group of a key; `next` if it is new. `keys` are the known ones.
+    fn find(&mut self, key: &[u8], keys: &[u8], width: usize, next: u32) -> u32 {
         let hash = self.hash(key);
-        let (mut slot, tag) = (hash as usize & (self.slots.len() - 1), (hash >> 32) as u32);
-        loop {
-            let (there, group) = self.slots[slot];
-            if group == NONE {
-                return Err((slot, tag));
-            }
-            if there == tag && keys[group as usize * width..][..width] == *key {
-                return Ok(group);
-            }
-            slot = (slot + 1) & (self.slots.len() - 1);
+        let tag = (hash >> 32) as u32;
+        let is_same =
+            |(there, group): &(u32, u32)| *there == tag && keys[*group as usize * width..][..width] == *key;
+        if let Some((_, group)) = self.table.find(hash, is_same) {
+            return *group;
         }
+        if self.table.len() == self.table.capacity() {
+            self.grow(keys, width);
+        }
+        // The table has room, so it does not hash its entries again.
+        self.table.insert_unique(hash, (tag, next), |_| 0);
+        next
     }
 
-    /// Puts the next group into the slot that [`find`](Bytes::find) returned.
-    fn put(&mut self, (slot, tag): Slot, group: u32, keys: &[u8], width: usize, key: &[u8]) {
-        self.slots[slot] = (tag, group);
-        if 2 * (group as usize + 1) > self.slots.len() {
-            self.slots = vec![(0, NONE); 2 * self.slots.len()];
-            for (group, key) in keys.chunks_exact(width).chain([key]).enumerate() {
-                let hash = self.hash(key);
-                let mut slot = hash as usize & (self.slots.len() - 1);
-                while self.slots[slot].1 != NONE {
-                    slot = (slot + 1) & (self.slots.len() - 1);
-                }
-                self.slots[slot] = ((hash >> 32) as u32, group as u32);
-            }
+    /// Doubles the table. The keys are hashed in their order: in that of the table, each would be a
+    /// cache miss.
+    fn grow(&mut self, keys: &[u8], width: usize) {
+        let mut table = HashTable::with_capacity(2 * self.table.len().max(512));
+        for (group, key) in keys.chunks_exact(width).enumerate() {
+            let hash = self.hash(key);
+            table.insert_unique(hash, ((hash >> 32) as u32, group as u32), |_| 0);
         }
+        self.table = table;
     }
 
     fn hash(&self, key: &[u8]) -> u64 {
