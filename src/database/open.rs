@@ -28,7 +28,7 @@ const OPENINGS: usize = 10;
 /// How often it looks for a lock file that another process may be creating, one millisecond apart.
 const LOOKS: usize = 20;
 /// Memory for the edits of a write transaction by default.
-const MEMORY_BYTES: usize = 256 << 20;
+const MEMORY_BYTES: usize = 1 << 30;
 
 /// The databases that this process has open, by device and inode. A file that is opened twice,
 /// under whatever names, has one entry.
@@ -102,7 +102,7 @@ impl OpenOptions {
     }
 
     /// Bytes of memory for the edits of a write transaction. Beyond that they are written to unused
-    /// pages. The default is 256 MiB.
+    /// pages, which costs a write of each edited leaf every time. The default is 1 GiB.
     pub fn memory_bytes(mut self, bytes: usize) -> OpenOptions {
         self.memory_bytes = bytes;
         self

@@ -74,6 +74,9 @@ pub(crate) struct Allocator {
     unknown_is_young: bool,
 }
 
+/// A commit that frees less than this keeps the room for the next one.
+const REWRITTEN_BYTES: u64 = 16 << 20;
+
 impl Allocator {
     /// An empty map for the state of this transaction; [`mark`](Allocator::mark) what it reaches,
     /// then [`marked`](Allocator::marked).
@@ -341,6 +344,13 @@ impl Allocator {
         let taken = self.forget_fresh(&runs) * PAGE_BYTES as u64;
         let freed = self.leaving.iter().map(|freed| freed.bytes).sum::<u64>();
         self.loose = (self.loose + freed).saturating_sub(taken);
+        // Rows were inserted all over the table: a large part of the file was written again, and as
+        // much room is free now. It need not be kept: to take it from the file system again costs
+        // little beside writing it. Updates, which do not grow the table, keep it.
+        let is_large = freed > REWRITTEN_BYTES && freed > self.end() * PAGE_BYTES as u64 / 4;
+        if is_large && taken > freed + freed / 64 {
+            self.loose += freed;
+        }
         self.young.append(&mut self.leaving);
     }
 

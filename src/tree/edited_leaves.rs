@@ -37,7 +37,7 @@ const LINE_BYTES: usize = 64;
 
 /// A part of a leaf: large enough that branches stay small, small enough that an insert moves few
 /// bytes.
-const PART_BYTES: usize = 2048;
+const PART_BYTES: usize = 4096;
 
 /// A part has at least this many rows.
 const PART_ROWS: usize = 16;
@@ -103,10 +103,13 @@ impl EditedLeaves {
         }
     }
 
-    /// Forgets all leaves, and frees their memory.
+    /// Forgets all leaves. Their memory is kept for the next ones: new memory costs more than to
+    /// write it once.
     pub(super) fn clear(&mut self) {
-        self.parts = Slots::new(self.parts.bytes);
-        self.whole = Slots::new(self.whole.bytes);
+        for slots in [&mut self.parts, &mut self.whole] {
+            slots.states.clear();
+            slots.free.clear();
+        }
     }
 
     /// The bytes of a part. A longer leaf is cut before rows are inserted.

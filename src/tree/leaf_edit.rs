@@ -98,9 +98,9 @@ impl<'e> LeafEdit<'e> {
         let mut records = vec![0; self.leaf_len(branch.rows[index])?];
         self.session.view().copy(link, &mut records)?;
         self.session.free(link, records.len());
-        // Each part has room for half as many rows again.
+        // Each part has room for a few more rows.
         let room = self.leaves.part_bytes();
-        let part = (room * 2 / 3 / width * width).max(width);
+        let part = (room * 7 / 8 / width * width).max(width);
         let (mut keys, mut rows, mut children) = (Vec::new(), Vec::new(), Vec::new());
         for records in records.chunks(part) {
             let at = keys.len();
