@@ -102,8 +102,7 @@ fn height(room: &str) -> Option<usize> {
 #[test]
 fn every_file_says_first_what_it_is_for() {
     let mut files = 0;
-    for folder in
-        ["src", "derive", "cli", "simulator", "tests", "benches", "fuzz", "examples", "python/src"]
+    for folder in ["src", "derive", "cli", "simulator", "tests", "benches", "fuzz", "examples", "python/src"]
     {
         let folder = root().join(folder);
         for (path, text) in if folder.exists() { sources(&folder) } else { Vec::new() } {
