@@ -287,7 +287,8 @@ class Column:
         return len(self._table)
 
     def _no_operator(self, other: object) -> Any:
-        """What users of arrays write. As a column reads its table, it cannot be an array of numbers."""
+        """What users of arrays write. As a column reads its table, it cannot be an array of
+        numbers."""
         raise WrongType(
             f"a column does not calculate or compare; write t.where(\"{self.name} > 5\") to pick rows, or "
             f"np.asarray(t.{self.name}) for an array"

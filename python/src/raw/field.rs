@@ -208,7 +208,8 @@ unsafe fn set_plain(field: &FieldObject, row: *mut ffi::PyObject, value: *mut ff
         return None;
     }
     // SAFETY: a row of the class of this field, since its class is.
-    let (kind, owner) = unsafe { ((*row.cast::<Row>()).kind, (*row.cast::<Row>()).owner) };
+    let shown = unsafe { &*row.cast::<Row>() };
+    let (kind, owner) = (shown.kind, shown.owner);
     if !matches!(kind, RowKind::Value | RowKind::Taken | RowKind::List) {
         return None;
     }
