@@ -6,7 +6,7 @@ use drystone::{Dyn, Table, Value};
 use pyo3::prelude::*;
 
 use crate::error::{Class, raise};
-use crate::layout::Info;
+use crate::layout::{Info, bytes};
 use crate::raw::RowRef;
 use crate::still::bound_values;
 
@@ -78,4 +78,19 @@ impl KeyRange {
         let numbers = table.range(self.ends())?.numbers();
         Ok((numbers.start, numbers.end.max(numbers.start)))
     }
+}
+
+/// Copies the records with these packed numbers. A number that is outside is returned.
+pub(crate) fn gather(records: &[u8], width: usize, numbers: &[u8], out: &mut [u8]) -> Option<i64> {
+    let rows = (records.len() / width) as i64;
+    for (number, slot) in numbers.chunks_exact(8).zip(out.chunks_exact_mut(width)) {
+        let number = i64::from_le_bytes(bytes(number));
+        let place = if number < 0 { number + rows } else { number };
+        if !(0..rows).contains(&place) {
+            return Some(number);
+        }
+        let start = place as usize * width;
+        slot.copy_from_slice(&records[start..start + width]);
+    }
+    None
 }

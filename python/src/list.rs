@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PySlice, PyType};
 
 use crate::error::{Class, at_record, no_memory, no_row, raise};
+use crate::find::gather;
 use crate::layout::{Info, Layout, decode};
 use crate::raw::{
     Exporter, GilCell, Live, OwnerLeft, RowPointer, Shape, layout_of, list_row, prefetch, with_buffer,
@@ -669,21 +670,6 @@ impl State {
             row.point_to(&mut self.records[place * width..(place + 1) * width]);
         }
     }
-}
-
-/// Copies the records with these packed numbers. A number that is outside is returned.
-pub(crate) fn gather(records: &[u8], width: usize, numbers: &[u8], out: &mut [u8]) -> Option<i64> {
-    let rows = (records.len() / width) as i64;
-    for (number, slot) in numbers.chunks_exact(8).zip(out.chunks_exact_mut(width)) {
-        let number = i64::from_le_bytes(crate::layout::bytes(number));
-        let place = if number < 0 { number + rows } else { number };
-        if !(0..rows).contains(&place) {
-            return Some(number);
-        }
-        let start = place as usize * width;
-        slot.copy_from_slice(&records[start..start + width]);
-    }
-    None
 }
 
 /// Iterates over the rows of a list, as lists are iterated over: by number.

@@ -9,9 +9,8 @@ use pyo3::types::{PyBytes, PyInt, PySlice, PyTuple, PyType};
 use crate::database::while_waiting;
 use crate::encode::{encode, shown};
 use crate::error::{Class, OrRaise, no_row, raise};
-use crate::find::KeyRange;
+use crate::find::{KeyRange, gather};
 use crate::layout::{FieldInfo, Info, Kind, Layout, bytes, decode};
-use crate::list::gather;
 use crate::query::{Answer, Question};
 use crate::raw::{layout_of, still_row, with_buffer};
 

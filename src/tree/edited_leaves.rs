@@ -91,7 +91,7 @@ impl SlotState {
     }
 }
 
-/// After so many inserts in order, more will probably come in that order.
+/// After this many inserts in order, more will probably come in that order.
 const STREAK: i16 = 3;
 
 impl EditedLeaves {

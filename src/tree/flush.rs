@@ -1,8 +1,8 @@
 //! Writing the edited nodes of a tree: first all leaves in key order, packed, then the branches
 //! from the bottom up. Part of `TreeWriter`; commits and full memory budgets call it.
 //!
-//! In a tree with a key, edited leaves that lie side by side are joined, and written as full as they
-//! can be. The same goes for branches.
+//! In a tree with a key, edited leaves that lie side by side are joined, and written as few full
+//! ones. The same goes for branches.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -56,8 +56,8 @@ impl TreeWriter {
         Ok(link)
     }
 
-    /// Writes all owned branches. Returns the link of the root: if the root does not fit into a page
-    /// any more, there is another one above it.
+    /// Writes all owned branches. Returns the link of the root: if the root does not fit into a
+    /// page any more, there is another one above it.
     fn write_branches(&mut self, writer: &mut RunWriter<'_>) -> Result<Link> {
         let nodes = NodeWriter { layout: &self.layout, leaves: &self.leaves };
         let mut level = match &mut self.root {

@@ -183,8 +183,8 @@ fn reused(class: &Bound<'_, PyType>, info: &Info, own_bytes: usize) -> Option<No
         free.len = free.len.checked_sub(1)?;
         free.blocks.get(free.len).copied()
     })?;
-    // SAFETY: the block is as large as a lean row without own bytes, and belongs to nobody else. The
-    // call sets its head, with one reference to it and one to the class.
+    // SAFETY: the block is as large as a lean row without own bytes, and nothing else refers to it.
+    // The call sets its head, with one reference to it and one to the class.
     let object = unsafe { ffi::PyObject_InitVar(block.cast(), class.as_type_ptr(), 0) };
     NonNull::new(object.cast())
 }
@@ -207,7 +207,7 @@ pub(super) fn keep_memory(py: Python<'_>, row: *mut Row, class: *mut ffi::PyType
     })
 }
 
-/// Notes whether rows of a class have nothing beside the parts of a [`Row`]: no slots of a subclass,
+/// Notes whether rows of a class have no more than the parts of a [`Row`]: no slots of a subclass,
 /// no dict, no weak references. Then the memory of one fits another.
 pub(super) fn note_class(info: &Info, class: &Bound<'_, PyType>) -> PyResult<()> {
     let number = |name: &str| class.getattr(name)?.extract::<isize>();

@@ -91,8 +91,8 @@ impl<'b> Batch<'b> {
         }
     }
 
-    /// Calls `each` with the N bytes at `at` of every wanted row, in order, and with what belongs to
-    /// the row. The item is part of the loop, and not read by the closure, so that the compiler
+    /// Calls `each` with the N bytes at `at` of every wanted row, in order, and with what belongs
+    /// to the row. The item is part of the loop, and not read by the closure, so that the compiler
     /// keeps its place in a register.
     #[inline(always)]
     pub(in crate::query) fn for_each_field<T, const N: usize>(

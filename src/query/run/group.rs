@@ -139,8 +139,8 @@ impl Groups {
     }
 }
 
-/// Calls `each` with a field of every wanted row as a number, and with what belongs to the row. Equal
-/// values give equal numbers. For fields of at most eight bytes.
+/// Calls `each` with a field of every wanted row as a number, and with what belongs to the row.
+/// Equal values give equal numbers. For fields of at most eight bytes.
 #[inline(always)]
 pub(in crate::query) fn for_each_word<T>(
     place: &Place,
