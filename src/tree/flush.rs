@@ -170,8 +170,8 @@ impl NodeWriter<'_> {
         Ok(joined)
     }
 
-    /// Cuts a run of edited leaves where rows are being inserted in order, so that the leaf that they
-    /// end in, or begin with, can take more of them. Says in which order each part grows.
+    /// Cuts a run of edited leaves where rows are being inserted in order, so that the leaf that
+    /// they end in, or begin with, can take more of them. Says in which order each part grows.
     fn parts(&self, run: &[Slot]) -> Vec<(Range<usize>, Order)> {
         let width = self.layout.width();
         let order = |at: usize| run.get(at).map_or(Order::None, |slot| self.leaves.order(*slot, width));
