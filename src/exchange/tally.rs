@@ -141,7 +141,10 @@ impl Tally {
                 narrowest_whole(least, greatest, nullable)?,
                 format!("whole numbers, {least} to {greatest}"),
             ))
-        } else if is_all(numbers) && numbers > self.special {
+        } else if is_all(self.special) {
+            // Nothing says that a narrower type will do.
+            Some((Type::F64, "NaN or infinity alone".into()))
+        } else if is_all(numbers) {
             self.narrowest_real()
         } else if is_all(self.bool) {
             Some((Type::Bool, "true and false".into()))

@@ -156,8 +156,8 @@ const AHEAD: usize = 16;
 const BEGINNING_ROWS: usize = 1 << 16;
 
 /// Up to this many records, editing the leaves of the table is cheaper than writing all of them
-/// again: to put in a record takes about as long as to merge a hundred rows. Leaves that were edited
-/// once are in memory for the next batch, too.
+/// again: to put in a record takes about as long as to merge a hundred rows. Leaves that were
+/// edited once are in memory for the next batch, too.
 fn few_rows(tree: &TreeWriter) -> usize {
     let quarter_of_leaves = tree.rows() / tree.layout().leaf_rows() as u64 / 4;
     let edited = (tree.rows() / 128).min(EDITED_ROWS);

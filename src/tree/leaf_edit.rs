@@ -61,7 +61,8 @@ impl<'e> LeafEdit<'e> {
         View { pages, layout: self.layout, root, rows, height, array: None, leaves: None }
     }
 
-    /// Copies a stored leaf into memory, and frees its pages. A leaf in memory is returned as it is.
+    /// Copies a stored leaf into memory, and frees its pages. A leaf in memory is returned as it
+    /// is.
     #[inline(always)]
     pub(super) fn leaf(&mut self, child: &mut Child, rows: u64) -> Result<Slot> {
         match child {
@@ -195,8 +196,8 @@ impl<'e> LeafEdit<'e> {
         let Some(sibling) = sibling else { return Ok((placed, None)) };
         branch.rows[index] -= sibling.rows;
         branch.insert(index + 1, &sibling.key, sibling.rows, sibling.child);
-        // The children of a branch above the leaves are parts of leaves, and many of them become one
-        // leaf again.
+        // The children of a branch above the leaves are parts of leaves, and many of them become
+        // one leaf again.
         let most = if level == 1 { EDITED_CHILDREN * layout.children() } else { layout.children() };
         if branch.len() <= most {
             return Ok((placed, None));

@@ -1,6 +1,6 @@
 //! Where a full leaf splits: in the middle, or so that inserts in order leave full leaves behind.
-//! And how rows are spread over leaves when they are written. Used by `leaf_edit.rs` and `flush.rs`;
-//! it sees positions, never rows.
+//! And how rows are spread over leaves when they are written. Used by `leaf_edit.rs` and
+//! `flush.rs`; it sees positions, never rows.
 
 /// Where a full leaf splits, and which half gets the new row.
 pub(super) struct Split {
@@ -50,8 +50,8 @@ pub(super) enum Order {
 }
 
 /// How many of `rows` rows each leaf gets, where at most `full` fit: as few leaves as possible. All
-/// get about the same number. But if more rows will probably come behind the last one, or before the
-/// first one, that leaf gets what is left, and the others are full.
+/// get about the same number. But if more rows will probably come behind the last one, or before
+/// the first one, that leaf gets what is left, and the others are full.
 pub(super) fn sizes(rows: usize, full: usize, order: Order) -> impl Iterator<Item = usize> {
     let leaves = rows.div_ceil(full);
     let rest = rows - full * leaves.saturating_sub(1).min(rows / full);

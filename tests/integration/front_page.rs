@@ -53,7 +53,7 @@ fn the_readme_orders_stores_as_they_were_measured() {
 
     let table = README.split("| workload | order |\n").nth(1).unwrap().split("\n\n").next().unwrap();
     let mut rows = 0;
-    for row in table.lines().skip(1).map(cells) {
+    for row in table.lines().skip(1).take_while(|line| line.starts_with('|')).map(cells) {
         let figures = measured
             .iter()
             .find(|figures| figures[0].trim_end_matches(", a row").trim_end_matches(", rows") == row[0])
