@@ -308,6 +308,26 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_is_verified_as_a_read_is() {
+        let (pages, links) = verified_pages();
+        let mut copy = [0; PAGE_BYTES];
+        for is_verified in [true, false] {
+            if !is_verified {
+                pages.forget_all();
+            }
+            pages.view_all().copy(links[5], &mut copy).unwrap();
+            assert_eq!(copy, [7; PAGE_BYTES]);
+        }
+        // It was copied, and its pages were not mapped.
+        assert!(!pages.view_all().is_verified(links[5].address));
+        pages.storage().write_at(links[5].address + 9, &[1]).unwrap();
+        assert_eq!(pages.view_all().copy(links[5], &mut copy).unwrap_err().kind(), ErrorKind::Corrupt);
+        let outside = Link { address: place(199), ..links[5] };
+        let mut long = [0; 2 * PAGE_BYTES];
+        assert_eq!(pages.view_all().copy(outside, &mut long).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+
+    #[test]
     fn when_all_is_forgotten_nothing_stays_verified() {
         let (pages, links) = verified_pages();
         pages.forget_all();
