@@ -61,7 +61,9 @@ impl Database {
     ///     points.insert(&Point { id: id.wrapping_mul(0x9E37_79B1), x: 0 })?;
     /// }
     /// write.commit()?;
-    /// assert!(db.read()?.table::<Point>("points")?.stats()?.fill() < 0.9);
+    /// // The leaf with this row is written to another place.
+    /// db.update(|tx| tx.table::<Point>("points")?.update(0, |point| point.x = 1).map(drop))?;
+    /// assert!(!db.read()?.table::<Point>("points")?.stats()?.contiguous);
     ///
     /// let report = db.compact()?;
     /// assert_eq!(report.free_bytes, 0);

@@ -274,7 +274,7 @@ impl<'e> LeafEdit<'e> {
             key.normalise(self.leaves.get(slot), &mut first);
             (left, slot)
         } else if new_row_right {
-            let right = self.leaves.split_off(slot, at * width, self.insert_bytes().min(width * rows));
+            let right = self.leaves.split_off(slot, at * width, width);
             self.leaves.insert(right, (index - at) * width, record);
             key.normalise(self.leaves.get(right), &mut first);
             if index == at && at < rows {
