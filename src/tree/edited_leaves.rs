@@ -11,7 +11,7 @@
 //! twelve bytes for each leaf.
 //!
 //! A leaf that gets rows is cut into parts of at most [`part_bytes`](EditedLeaves::part_bytes), so
-//! that an insert moves a few hundred bytes. A flush joins them again. So there are slots of two
+//! that an insert moves rows of one part. A flush joins them again. So there are slots of two
 //! sizes: for parts, and for whole leaves.
 
 use super::layout::Layout;

@@ -50,32 +50,32 @@ impl TreeWriter {
         if self.layout.is_keyed() {
             self.lower_root();
         }
-        let link = self.write_branches(&mut writer)?;
-        self.root = Child::Stored(link);
+        let (link, height) = self.write_branches(&mut writer)?;
         writer.finish()?;
+        (self.root, self.height) = (Child::Stored(link), height);
         Ok(link)
     }
 
-    /// Writes all owned branches. Returns the link of the root: if the root does not fit into a
-    /// page any more, there is another one above it.
-    fn write_branches(&mut self, writer: &mut RunWriter<'_>) -> Result<Link> {
+    /// Writes all owned branches, which stay as they are, so that a read after an error finds them.
+    /// Returns the link of the root and its level: if the root does not fit into a page any more,
+    /// there is another one above it.
+    fn write_branches(&self, writer: &mut RunWriter<'_>) -> Result<(Link, u32)> {
         let nodes = NodeWriter { layout: &self.layout, leaves: &self.leaves };
-        let mut level = match &mut self.root {
-            Child::Stored(link) => return Ok(*link),
+        let mut height = self.height;
+        let mut level = match &self.root {
+            Child::Stored(link) => return Ok((*link, height)),
             Child::Leaf(_) => return left_behind(),
-            Child::Branch(branch) => {
-                nodes.write_run(std::slice::from_mut(&mut **branch), self.height, writer)?
-            }
+            Child::Branch(branch) => nodes.write_run(&[branch], height, writer)?,
         };
         while level.links.len() > 1 {
-            if self.height == Layout::HEIGHT_LIMIT {
+            if height == Layout::HEIGHT_LIMIT {
                 bail!(Limit, "a tree has at most {} levels; load the table again", Layout::HEIGHT_LIMIT);
             }
-            self.height += 1;
-            level = nodes.write_pages(&level, self.height, writer)?;
+            height += 1;
+            level = nodes.write_pages(&level, height, writer)?;
         }
         match level.links[..] {
-            [link] => Ok(link),
+            [link] => Ok((link, height)),
             _ => bail!(Corrupt, "a branch without children was to be written"),
         }
     }
@@ -162,7 +162,7 @@ impl NodeWriter<'_> {
                 continue;
             }
             let run = branch.children[index..].iter().map_while(Child::slot).collect::<Vec<Slot>>();
-            for (part, order) in self.parts(&run) {
+            for (part, order) in self.cut(&run) {
                 self.write_joined(branch, index + part.start, &run[part], order, &mut joined, writer)?;
             }
             index += run.len();
@@ -172,7 +172,7 @@ impl NodeWriter<'_> {
 
     /// Cuts a run of edited leaves where rows are being inserted in order, so that the leaf that
     /// they end in, or begin with, can take more of them. Says in which order each part grows.
-    fn parts(&self, run: &[Slot]) -> Vec<(Range<usize>, Order)> {
+    fn cut(&self, run: &[Slot]) -> Vec<(Range<usize>, Order)> {
         let width = self.layout.width();
         let order = |at: usize| run.get(at).map_or(Order::None, |slot| self.leaves.order(*slot, width));
         let (mut parts, mut start) = (Vec::new(), 0);
@@ -237,7 +237,7 @@ impl NodeWriter<'_> {
     }
 
     /// Writes branches that lie side by side, and all owned ones below them.
-    fn write_run(&self, run: &mut [BranchNode], level: u32, writer: &mut RunWriter<'_>) -> Result<Written> {
+    fn write_run(&self, run: &[&BranchNode], level: u32, writer: &mut RunWriter<'_>) -> Result<Written> {
         let mut below = Written::default();
         for branch in run {
             self.write_below(branch, level, &mut below, writer)?;
@@ -248,25 +248,25 @@ impl NodeWriter<'_> {
     /// Writes the branches below a branch, and appends its children to `below`.
     fn write_below(
         &self,
-        branch: &mut BranchNode,
+        branch: &BranchNode,
         level: u32,
         below: &mut Written,
         writer: &mut RunWriter<'_>,
     ) -> Result<()> {
         let key_width = self.layout.key().width();
         let mut run = Vec::new();
-        for (index, child) in std::mem::take(&mut branch.children).into_iter().enumerate() {
+        for (index, child) in branch.children.iter().enumerate() {
             let link = match child {
-                Child::Stored(link) => Some(link),
+                Child::Stored(link) => Some(*link),
                 Child::Branch(branch) => {
-                    run.push(*branch);
+                    run.push(&**branch);
                     None
                 }
                 Child::Leaf(_) => return left_behind(),
             };
             // The branches of a tree without a key are full, and are not joined.
             if !run.is_empty() && (link.is_some() || !self.layout.is_keyed()) {
-                below.append(self.write_run(&mut run, level - 1, writer)?);
+                below.append(self.write_run(&run, level - 1, writer)?);
                 run.clear();
             }
             if let Some(link) = link {
@@ -275,7 +275,7 @@ impl NodeWriter<'_> {
             }
         }
         if !run.is_empty() {
-            below.append(self.write_run(&mut run, level - 1, writer)?);
+            below.append(self.write_run(&run, level - 1, writer)?);
         }
         Ok(())
     }

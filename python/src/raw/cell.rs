@@ -29,8 +29,8 @@ impl<T> GilCell<T> {
         }
         assert!(!self.is_used.replace(true), "a table was used in the middle of a call of its own");
         let _in_use = InUse(&self.is_used);
-        // SAFETY: the flag says that nobody else has a reference, and the GIL keeps other threads
-        // out.
+        // SAFETY: the flag says that there is no other reference, and the GIL keeps other
+        // threads out.
         use_it(unsafe { &mut *self.value.get() })
     }
 }
