@@ -13,7 +13,7 @@ mod layouts;
 mod lookup;
 mod table_row;
 
-pub(crate) use cache::Definitions;
+pub(crate) use cache::{Definitions, Known};
 pub(crate) use definition::{Definition, Role};
 pub(crate) use edit::CatalogEdit;
 pub(crate) use fields::field_rows;

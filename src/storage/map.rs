@@ -286,18 +286,19 @@ impl<'a> Window<'a> {
     }
 }
 
-/// Asks the processor to load the cache lines of some bytes, so that they are there when they are
+/// Asks the processor to load the cache lines of a value, so that they are there when they are
 /// read.
 #[inline(always)]
-pub(crate) fn prefetch(bytes: &[u8]) {
+pub(crate) fn prefetch<T: ?Sized>(value: &T) {
     #[cfg(target_arch = "x86_64")]
-    for line in bytes.chunks(64) {
+    for at in (0..size_of_val(value)).step_by(64) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let line = std::ptr::from_ref(value).cast::<i8>().wrapping_add(at);
         // SAFETY: a prefetch reads nothing that the program sees, and faults at no address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = bytes;
+    let _ = value;
 }
 
 /// Reads bytes of a file and throws them away.

@@ -8,7 +8,7 @@ use bytemuck::bytes_of;
 use super::reader::{cast, one, with_key};
 use super::row_slice::RowSlice;
 use crate::error::{Error, ErrorKind, Result, bail};
-use crate::record::{Key, Keyed, Record, Row, RowBuf, Unkeyed, Value};
+use crate::record::{Keyed, Record, Row, RowBuf, Unkeyed, Value};
 use crate::schema::{FieldDef, Schema};
 
 /// The rows of a table whose schema is known only at run time.
@@ -82,10 +82,14 @@ pub trait RowKind: sealed::Sealed + Sized + 'static {
     #[doc(hidden)]
     fn with_key<A>(schema: &Schema, key: Self::Key<'_>, then: impl FnOnce(&[u8]) -> Result<A>) -> Result<A>;
 
-    /// The stored form of a bound of a range, which may be less than a whole key. `None` if it is
-    /// empty.
+    /// Calls `then` with the stored form of a bound of a range, which may be less than a whole key.
+    /// `None` if it is empty.
     #[doc(hidden)]
-    fn bound(schema: &Schema, key: Self::Key<'_>) -> Result<Option<Vec<u8>>>;
+    fn with_bound<A>(
+        schema: &Schema,
+        key: Self::Key<'_>,
+        then: impl FnOnce(Option<&[u8]>) -> Result<A>,
+    ) -> Result<A>;
 
     #[doc(hidden)]
     fn row<'t>(schema: &'t Schema, bytes: &'t [u8]) -> Result<Self::Row<'t>>;
@@ -149,10 +153,9 @@ impl<T: Record> RowKind for T {
         with_key(key, then)
     }
 
-    fn bound(_: &Schema, key: T::Key) -> Result<Option<Vec<u8>>> {
-        let mut bytes = vec![0; T::Key::WIDTH];
-        key.encode(&mut bytes);
-        Ok(Some(bytes))
+    #[inline(always)]
+    fn with_bound<A>(_: &Schema, key: T::Key, then: impl FnOnce(Option<&[u8]>) -> Result<A>) -> Result<A> {
+        with_key(key, |key| then(Some(key)))
     }
 
     #[inline(always)]
@@ -229,8 +232,12 @@ impl RowKind for Dyn {
         then(&encode_key(schema, key, true)?)
     }
 
-    fn bound(schema: &Schema, key: &[Value<'_>]) -> Result<Option<Vec<u8>>> {
-        if key.is_empty() { Ok(None) } else { encode_key(schema, key, false).map(Some) }
+    fn with_bound<A>(
+        schema: &Schema,
+        key: &[Value<'_>],
+        then: impl FnOnce(Option<&[u8]>) -> Result<A>,
+    ) -> Result<A> {
+        if key.is_empty() { then(None) } else { then(Some(&encode_key(schema, key, false)?)) }
     }
 
     #[inline]

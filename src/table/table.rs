@@ -207,6 +207,11 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// times faster than calling [`get`](Table::get) in a loop on a table that is larger than the
     /// processor's caches: the descents run side by side, so their waits for memory overlap.
     ///
+    /// When a quarter as many keys were looked up as a table with a key has leaves, the first keys
+    /// of all leaves are kept in memory, and later batches search those. They take 8 bytes a leaf
+    /// (0.1 % of the rows) after a load or `compact`, else 24. Read transactions of the same state
+    /// share them; they are freed with the state.
+    ///
     /// ```
     /// # use drystone::{Database, Record};
     /// # #[derive(Clone, Copy, Debug, PartialEq, Record)] #[repr(C)]
@@ -387,18 +392,29 @@ impl<'t, R: RowKind> Table<'t, R> {
     }
 
     fn found_between<'k>(&self, keys: impl RangeBounds<R::Key<'k>>) -> Result<Found<'t>> {
-        let encode = |bound: Bound<&R::Key<'k>>| match bound {
-            Bound::Unbounded => Ok(Bound::Unbounded),
+        let found = self.with_bound(keys.start_bound(), |from| {
+            self.with_bound(keys.end_bound(), |to| Ok(self.reader.between(from, to)))
+        });
+        // What the reader returns names the table already.
+        self.in_table(found)?
+    }
+
+    /// Calls `then` with the stored form of a bound.
+    #[inline(always)]
+    fn with_bound<A>(
+        &self,
+        bound: Bound<&R::Key<'_>>,
+        then: impl FnOnce(Bound<&[u8]>) -> Result<A>,
+    ) -> Result<A> {
+        match bound {
+            Bound::Unbounded => then(Bound::Unbounded),
             Bound::Included(key) => {
-                R::bound(self.schema(), *key).map(|key| key.map_or(Bound::Unbounded, Bound::Included))
+                R::with_bound(self.schema(), *key, |key| then(key.map_or(Bound::Unbounded, Bound::Included)))
             }
             Bound::Excluded(key) => {
-                R::bound(self.schema(), *key).map(|key| key.map_or(Bound::Unbounded, Bound::Excluded))
+                R::with_bound(self.schema(), *key, |key| then(key.map_or(Bound::Unbounded, Bound::Excluded)))
             }
-        };
-        let (from, to) = (encode(keys.start_bound()), encode(keys.end_bound()));
-        let (from, to) = (self.in_table(from)?, self.in_table(to)?);
-        self.reader.between(from.as_ref().map(Vec::as_slice), to.as_ref().map(Vec::as_slice))
+        }
     }
 
     /// The rows with these numbers, counted in key order if there is a key. Numbers beyond the end

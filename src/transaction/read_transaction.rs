@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Shared;
-use crate::catalog::{Catalog, Definition, Definitions, Role};
+use crate::catalog::{Catalog, Definition, Definitions, Known, Role};
 use crate::commit::{Commits, Meta, Pin, highest_number};
 use crate::error::Result;
 use crate::page::Pages;
@@ -156,18 +156,19 @@ impl ReadTransaction {
 
     pub(crate) fn reader(&self, name: &str) -> Result<Reader<'_>> {
         self.shared.check_process()?;
-        let definition = self.definitions.get(name, || self.catalog()?.get(name))?;
-        if !definition.is_table() {
+        let known = self.definitions.get(name, || self.catalog()?.get(name))?;
+        if !known.definition.is_table() {
             // An index that was looked up before. The catalog makes the error.
             self.catalog()?.get(name)?;
         }
-        self.reader_of(definition)
+        self.reader_of(known)
     }
 
-    fn reader_of<'t>(&'t self, definition: &'t Definition) -> Result<Reader<'t>> {
+    fn reader_of<'t>(&'t self, known: &'t Known) -> Result<Reader<'t>> {
+        let Known { definition, directory } = known;
         let pages = self.shared.pages.view(self.pin.meta.file_bytes);
         match View::new(pages, &definition.layout, definition.root) {
-            Ok(view) => Ok(Reader { definition, view, indexes: self }),
+            Ok(view) => Ok(Reader { definition, view: view.with_directory(directory), indexes: self }),
             Err(error) => Err(definition.in_table(error)),
         }
     }
@@ -175,12 +176,12 @@ impl ReadTransaction {
 
 impl FindIndex for ReadTransaction {
     fn find_index(&self, table: &Definition, name: &str) -> Result<Reader<'_>> {
-        let definition = self.definitions.get(name, || self.catalog()?.index(table, name))?;
-        if !definition.is_on(table) {
+        let known = self.definitions.get(name, || self.catalog()?.index(table, name))?;
+        if !known.definition.is_on(table) {
             // Something else that was looked up before. The catalog makes the error.
             self.catalog()?.index(table, name)?;
         }
-        self.reader_of(definition)
+        self.reader_of(known)
     }
 
     fn find_indexes(&self, table: &Definition) -> Result<Vec<Reader<'_>>> {

@@ -4,6 +4,7 @@
 
 use super::branch_bytes::{Columns, DENSE_CHILDREN, children_and_level, dense_child_address};
 use super::layout::Layout;
+use super::leaf_directory::{FoundLeaf, Leaves};
 use super::node::ChildRef;
 use super::probe::Probe;
 use super::search::{
@@ -101,7 +102,7 @@ impl<'a> View<'a> {
         if self.height > 0 {
             place = self.approach(probe, key, place)?.descend_to_leaf(self, probe, key)?;
         }
-        let mut leaf = self.approach_leaf(probe, target, place)?;
+        let mut leaf = self.approach_leaf(probe, target, place.leaf())?;
         if let Some(guess) = &leaf.guess {
             prefetch_around(leaf.records, guess.row * self.layout.width());
         }
@@ -129,7 +130,7 @@ impl<'a> View<'a> {
         if self.array.is_some() {
             before = place.number.wrapping_mul(self.layout.leaf_rows() as u64);
         }
-        let mut leaf = self.approach_leaf(probe, target, place)?;
+        let mut leaf = self.approach_leaf(probe, target, place.leaf())?;
         let width = self.layout.width();
         if let Some(guess) = &leaf.guess {
             prefetch_around(leaf.records, guess.row * width);
@@ -140,13 +141,13 @@ impl<'a> View<'a> {
     }
 
     /// Looks up many keys side by side. Each step prefetches what the next step reads, for all
-    /// keys, before any is read, so that their waits for memory overlap. This is done for the last
-    /// branch and the leaf; the branches above are mostly in the cache.
+    /// keys, before any is read, so that their waits for memory overlap.
     #[inline(never)]
     pub(super) fn fast_find_many<P: Probe>(
         &self,
         probe: P,
         targets: &[P::Word],
+        directory: Option<&Leaves<P::Word>>,
         found: &mut [Option<Option<&'a [u8]>>; SIDE_BY_SIDE],
     ) {
         if self.height == 0 {
@@ -155,25 +156,10 @@ impl<'a> View<'a> {
             }
             return;
         }
-        let mut branches = [const { None }; SIDE_BY_SIDE];
-        for (branch, target) in branches.iter_mut().zip(targets) {
-            let mut place = self.start(*target);
-            for level in (2..=self.height).rev() {
-                place = place
-                    .and_then(|place| self.approach(probe, *target, place))
-                    .and_then(|branch| branch.descend(self, probe, *target, level));
-            }
-            *branch = place.and_then(|place| self.approach(probe, *target, place));
-        }
         let mut leaves = [const { None }; SIDE_BY_SIDE];
-        for ((leaf, branch), target) in leaves.iter_mut().zip(&branches).zip(targets) {
-            *leaf = branch
-                .as_ref()
-                .and_then(|branch| branch.descend_to_leaf(self, probe, *target))
-                .and_then(|place| self.approach_leaf(probe, *target, place));
-            if let Some(LeafOnPath { records, guess: Some(guess), .. }) = leaf {
-                prefetch_at(records, guess.row * self.layout.width());
-            }
+        match directory {
+            Some(directory) => self.leaves_by_directory(probe, targets, directory, &mut leaves),
+            None => self.leaves_by_branches(probe, targets, &mut leaves),
         }
         for (leaf, target) in leaves.iter_mut().zip(targets) {
             if let Some(leaf) = leaf {
@@ -185,6 +171,49 @@ impl<'a> View<'a> {
         }
         for ((leaf, target), found) in leaves.iter().zip(targets).zip(found) {
             *found = leaf.as_ref().map(|leaf| leaf.look(self, probe, *target));
+        }
+    }
+
+    /// The leaves of many keys, by a directory of all leaves.
+    #[inline(always)]
+    fn leaves_by_directory<P: Probe>(
+        &self,
+        probe: P,
+        targets: &[P::Word],
+        directory: &Leaves<P::Word>,
+        leaves: &mut [Option<LeafOnPath<'a, P>>; SIDE_BY_SIDE],
+    ) {
+        let mut numbers = [0; SIDE_BY_SIDE];
+        directory.find(targets, &mut numbers);
+        for ((leaf, number), target) in leaves.iter_mut().zip(numbers).zip(targets) {
+            *leaf = self.approach_leaf(probe, *target, directory.get(self, number));
+            leaf.iter().for_each(|leaf| leaf.prefetch_guess(self));
+        }
+    }
+
+    /// The leaves of many keys, through the branches. Only the waits for the last branch overlap;
+    /// the branches above are mostly in the cache.
+    #[inline(always)]
+    fn leaves_by_branches<P: Probe>(
+        &self,
+        probe: P,
+        targets: &[P::Word],
+        leaves: &mut [Option<LeafOnPath<'a, P>>; SIDE_BY_SIDE],
+    ) {
+        let mut branches = [const { None }; SIDE_BY_SIDE];
+        for (branch, target) in branches.iter_mut().zip(targets) {
+            let mut place = self.start(*target);
+            for level in (2..=self.height).rev() {
+                place = place
+                    .and_then(|place| self.approach(probe, *target, place))
+                    .and_then(|branch| branch.descend(self, probe, *target, level));
+            }
+            *branch = place.and_then(|place| self.approach(probe, *target, place));
+        }
+        for ((leaf, branch), target) in leaves.iter_mut().zip(&branches).zip(targets) {
+            let place = branch.as_ref().and_then(|branch| branch.descend_to_leaf(self, probe, *target));
+            *leaf = place.and_then(|place| self.approach_leaf(probe, *target, place.leaf()));
+            leaf.iter().for_each(|leaf| leaf.prefetch_guess(self));
         }
     }
 
@@ -236,14 +265,14 @@ impl<'a> View<'a> {
         &self,
         probe: P,
         target: P::Word,
-        node: Descent<P::Word>,
+        leaf: FoundLeaf<P::Word>,
     ) -> Option<LeafOnPath<'a, P>> {
-        if node.rows > self.layout.leaf_rows() as u64 {
+        if leaf.rows > self.layout.leaf_rows() as u64 {
             return None;
         }
-        let (rows, width) = (node.rows as usize, self.layout.width());
-        let records = self.pages.read_again(node.address, rows * width)?;
-        let guess = first_guess(probe, records, rows, width, target, node.known.then_some(node.span));
+        let (rows, width) = (leaf.rows as usize, self.layout.width());
+        let records = self.pages.read_again(leaf.address, rows * width)?;
+        let guess = first_guess(probe, records, rows, width, target, leaf.span);
         Some(LeafOnPath { records, rows, guess, nearer: None })
     }
 }
@@ -258,6 +287,14 @@ struct Descent<W> {
     number: u64,
     span: Span<W>,
     known: bool,
+}
+
+impl<W: Copy> Descent<W> {
+    #[inline(always)]
+    fn leaf(&self) -> FoundLeaf<W> {
+        let Descent { address, rows, span, .. } = *self;
+        FoundLeaf { address, rows, span: self.known.then_some(span) }
+    }
 }
 
 /// A branch on the path to a key.
@@ -362,6 +399,13 @@ struct LeafOnPath<'a, P: Probe> {
 }
 
 impl<'a, P: Probe> LeafOnPath<'a, P> {
+    #[inline(always)]
+    fn prefetch_guess(&self, view: &View<'_>) {
+        if let Some(guess) = &self.guess {
+            prefetch_at(self.records, guess.row * view.layout.width());
+        }
+    }
+
     #[inline(always)]
     fn look_again(&mut self, view: &View<'_>, probe: P, target: P::Word) {
         if let Some(guess) = self.guess.take() {

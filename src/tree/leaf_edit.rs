@@ -58,7 +58,7 @@ impl<'e> LeafEdit<'e> {
         'e: 'v,
     {
         let pages = self.session.view();
-        View { pages, layout: self.layout, root, rows, height, array: None, leaves: None }
+        View { pages, layout: self.layout, root, rows, height, array: None, leaves: None, directory: None }
     }
 
     /// Copies a stored leaf into memory, and frees its pages. A leaf in memory is returned as it

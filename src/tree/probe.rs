@@ -3,7 +3,7 @@
 
 /// How keys of one kind are read and compared: as machine words if they fit, else as bytes.
 pub(crate) trait Probe: Copy {
-    type Word: Ord + Copy;
+    type Word: Ord + Copy + Send + Sync + 'static;
     /// The bytes of a key.
     fn width(self) -> usize;
     /// The key at the start of a stored record.

@@ -8,6 +8,7 @@ use super::search::lower_bound;
 use super::view::{Spot, View};
 use crate::error::Result;
 use crate::limits::KEY_BYTES;
+use crate::page::prefetch;
 
 /// The rows of a range of keys.
 #[derive(Clone)]
@@ -19,6 +20,10 @@ pub(crate) struct Found<'a> {
     /// The numbers of the other rows.
     pub(crate) rest: Range<u64>,
 }
+
+/// How many bytes of the first rows are prefetched. The processor itself notices a scan only after
+/// a few cache lines, each of which is waited for.
+const AHEAD: usize = 1024;
 
 /// An end of a range: before all keys with this word, or behind them.
 #[derive(Clone, Copy)]
@@ -114,7 +119,10 @@ impl<'a> View<'a> {
         let (width, rows) = (self.layout.width(), rows.min(there));
         let start = from.index * width;
         match from.leaf.get(start..start + rows as usize * width) {
-            Some(front) => (front, rows),
+            Some(front) => {
+                prefetch(&front[..front.len().min(AHEAD)]);
+                (front, rows)
+            }
             None => (&[], 0),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::branch::encode;
 use super::inspect::Finding;
-use super::{KeyShape, Layout, TreeWriter, View};
+use super::{KeyShape, Layout, LeafDirectory, TreeWriter, View};
 use crate::error::ErrorKind;
 use crate::order::Scalar;
 use crate::page::{FIRST_ADDRESS, Link, PAGE_BYTES, Pages, TreeRoot, checksum};
@@ -185,4 +185,52 @@ fn inspecting_ends_however_the_links_lead() {
         true
     });
     assert!(problems > 0 && nodes < 146 * 9, "{nodes} nodes, {problems} problems");
+}
+
+/// Looks these keys up together, until the directory of the leaves is used.
+fn found_together(view: View<'_>, keys: &[u64]) -> Vec<Option<u64>> {
+    let directory = LeafDirectory::default();
+    let view = view.with_directory(&directory);
+    let stored: Vec<u8> = keys.iter().flat_map(|key| key.to_le_bytes()).collect();
+    let mut found = Vec::new();
+    for _ in 0..3 {
+        found.clear();
+        view.find_many(&stored, |record| {
+            found.push(record.map(|record| u64::from_le_bytes(record.try_into().unwrap())));
+            Ok(())
+        })
+        .unwrap();
+    }
+    assert_eq!(format!("{directory:?}"), "LeafDirectory(made)");
+    found
+}
+
+#[test]
+fn a_directory_knows_leaves_whose_first_key_is_below_that_of_their_branch() {
+    let mut forged = Forged::new();
+    let leaves = [[10, 20], [30, 40], [105, 120], [130, 140]].map(|keys| forged.leaf(&keys));
+    let first = forged.branch(1, &leaves[..2]);
+    // As after an insert of 105: its parent names 100, the branch itself still 110.
+    let second = forged.branch(1, &[(110, leaves[2].1, leaves[2].2), leaves[3]]);
+    let top = forged.branch(2, &[first, (100, second.1, second.2)]);
+    let pages = forged.pages();
+    let view = View::new(pages.view_all(), &forged.layout, root(top, 2)).unwrap();
+    let keys = [5, 10, 20, 25, 30, 40, 99, 100, 105, 110, 120, 130, 140, u64::MAX];
+    let right = keys.map(|key| view.find(&key.to_le_bytes()).unwrap().map(|_| key));
+    assert_eq!(right.iter().flatten().count(), 8);
+    assert_eq!(found_together(view, &keys), right);
+}
+
+#[test]
+fn a_directory_ends_however_the_links_lead() {
+    let mut forged = Forged::new();
+    let mut node = forged.leaf(&[1]);
+    for level in 1..=8 {
+        // The same node under every child: 146^8 leaves if all are followed.
+        let said: Vec<Said> = (0..forged.layout.children() as u64).map(|key| (key, 1, node.2)).collect();
+        node = forged.branch(level, &said);
+    }
+    let pages = forged.pages();
+    let view = View::new(pages.view_all(), &forged.layout, root((0, 146, node.2), 8)).unwrap();
+    assert_eq!(found_together(view, &[1]), [Some(1)]);
 }

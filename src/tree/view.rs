@@ -7,6 +7,7 @@ use super::branch::BranchPage;
 use super::edited_leaves::EditedLeaves;
 use super::key::{KeyShape, Normal};
 use super::layout::Layout;
+use super::leaf_directory::LeafDirectory;
 use super::node::{BranchRef, ChildRef, wrong_level, wrong_row_count};
 use super::probe::{Leading, Probe, with_probe};
 use super::search::{first_guess, prefetch_around, search_leaf};
@@ -32,6 +33,8 @@ pub(crate) struct View<'a> {
     pub(super) array: Option<NonZero<u64>>,
     /// The leaves that are edited, in a tree of a write transaction.
     pub(super) leaves: Option<&'a EditedLeaves>,
+    /// The directory of a committed tree, if it has one.
+    pub(super) directory: Option<&'a LeafDirectory>,
 }
 
 /// The position of a key in a tree.
@@ -83,12 +86,25 @@ impl<'a> View<'a> {
             );
         }
         let stored = ChildRef::Stored(root.link());
-        let mut view =
-            View { pages, layout, root: stored, rows: root.rows, height, array: None, leaves: None };
+        let mut view = View {
+            pages,
+            layout,
+            root: stored,
+            rows: root.rows,
+            height,
+            array: None,
+            leaves: None,
+            directory: None,
+        };
         if root.array == 1 && root.rows > 0 {
             view.array = view.first_leaf();
         }
         Ok(view)
+    }
+
+    /// The same tree with its directory, which must belong to this state of it.
+    pub(crate) fn with_directory(self, directory: &'a LeafDirectory) -> View<'a> {
+        View { directory: Some(directory), ..self }
     }
 
     pub(crate) fn rows(&self) -> u64 {
@@ -97,7 +113,14 @@ impl<'a> View<'a> {
 
     /// An empty tree with the same layout.
     pub(crate) fn emptied(&self) -> View<'a> {
-        View { root: ChildRef::Stored(Link::default()), rows: 0, height: 0, array: None, ..*self }
+        View {
+            root: ChildRef::Stored(Link::default()),
+            rows: 0,
+            height: 0,
+            array: None,
+            directory: None,
+            ..*self
+        }
     }
 
     pub(crate) fn layout(&self) -> &'a Layout {
@@ -188,12 +211,13 @@ impl<'a> View<'a> {
     ) -> Result<()> {
         with_probe!(self.layout.key(), probe => {
             let width = self.layout.key().width().max(1);
+            let leaves = self.directory.and_then(|it| it.leaves(self, probe, (keys.len() / width) as u64));
             let mut targets = Vec::with_capacity(SIDE_BY_SIDE);
             for keys in keys.chunks(SIDE_BY_SIDE * width) {
                 targets.clear();
                 targets.extend(keys.chunks_exact(width).map(|key| probe.stored(key)));
                 let mut records = [None; SIDE_BY_SIDE];
-                self.fast_find_many(probe, &targets, &mut records);
+                self.fast_find_many(probe, &targets, leaves, &mut records);
                 for (target, record) in targets.iter().zip(records) {
                     found(match record {
                         Some(record) => record,

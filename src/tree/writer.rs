@@ -93,6 +93,7 @@ impl TreeWriter {
             height: self.height,
             array: None,
             leaves: Some(&self.leaves),
+            directory: None,
         }
     }
 
