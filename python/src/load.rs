@@ -25,9 +25,14 @@ pub(crate) struct Watched<'p, S> {
 impl<S: RecordSource> RecordSource for Watched<'_, S> {
     #[inline]
     fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
-        let more = self.source.next_record(record)?;
-        self.read += u64::from(more);
-        if self.read.is_multiple_of(LOOK_ROWS) || !more {
+        self.next_records(record, record.len()).map(|records| records > 0)
+    }
+
+    fn next_records(&mut self, records: &mut [u8], width: usize) -> Result<usize> {
+        let more = self.source.next_records(records, width)?;
+        let before = self.read;
+        self.read += more as u64;
+        if before / LOOK_ROWS != self.read / LOOK_ROWS || more == 0 {
             Python::attach(|py| {
                 py.check_signals()?;
                 match self.on_progress {
@@ -62,15 +67,16 @@ pub(crate) struct Packed<'b> {
 impl RecordSource for Packed<'_> {
     #[inline]
     fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
-        match self.left.split_at_checked(record.len()) {
-            Some((first, rest)) => {
-                record.copy_from_slice(first);
-                self.left = rest;
-                self.given += 1;
-                Ok(true)
-            }
-            None => Ok(false),
-        }
+        self.next_records(record, record.len()).map(|records| records > 0)
+    }
+
+    fn next_records(&mut self, records: &mut [u8], width: usize) -> Result<usize> {
+        let rows = self.left.len().min(records.len()) / width;
+        let (taken, rest) = self.left.split_at(rows * width);
+        records[..taken.len()].copy_from_slice(taken);
+        self.left = rest;
+        self.given += rows as u64;
+        Ok(rows)
     }
 
     fn place(&self) -> u64 {

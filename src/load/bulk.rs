@@ -8,10 +8,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 
-use super::merge::{Clash, DuplicateWords, Merge, Origin, Pushed};
+use super::merge::{Clash, DuplicateWords, Merge, Origin};
 use super::options::{LoadOptions, LoadReport, OnDuplicate};
 use super::sort::Sorter;
-use super::source::RecordSource;
+use super::source::{Block, RecordSource};
 use crate::error::Result;
 use crate::page::TreeRoot;
 use crate::tree::{Expected, Layout, Probe, TreeBuilder, TreeWriter, with_probe};
@@ -81,13 +81,13 @@ fn load_dense(
 ) -> Result<(Loaded, LoadReport)> {
     let LoadTarget { tree, replaced_rows, .. } = target;
     let mut report = LoadReport { in_order: true, ..LoadReport::default() };
-    let mut record = vec![0; layout.width()];
+    let mut block = Block::new(layout.width());
     if tree.rows() == 0 {
         let expected = source.rows_hint().map_or(Expected::AtLeast(replaced_rows), Expected::Rows);
         let mut builder = TreeBuilder::new(tree.session(), layout.clone(), expected);
-        while source.next_record(&mut record)? {
-            builder.push(&record)?;
-            report.read += 1;
+        while block.read(source, usize::MAX)? {
+            builder.push(block.bytes())?;
+            report.read += block.rows() as u64;
         }
         report.rows = report.read;
         return Ok((Loaded::Tree { root: builder.finish()?, replaced: false }, report));
@@ -95,9 +95,9 @@ fn load_dense(
     let before = tree.rows();
     // The source is code of the caller, and may panic.
     let appended = catch_unwind(AssertUnwindSafe(|| {
-        while source.next_record(&mut record)? {
-            tree.extend(&record)?;
-            report.read += 1;
+        while block.read(source, usize::MAX)? {
+            tree.extend(block.bytes())?;
+            report.read += block.rows() as u64;
             if tree.owned_bytes() > options.memory_bytes.max(1 << 20) {
                 tree.flush()?;
             }
@@ -194,23 +194,24 @@ impl<P: Probe> KeyedLoad<'_, P> {
         self.report.read += sorter.len() as u64;
         let begun = sorter.drain(|record, place| merge.push(record, place).map(drop));
         begun.map_err(|clash| clash.explain(self.words, source))?;
-        let mut record = vec![0; self.layout.width()];
+        let mut block = Block::new(self.layout.width());
         loop {
-            if !source.next_record(&mut record)? {
+            if !block.read(source, usize::MAX)? {
                 return self.finish(merge);
             }
-            self.report.read += 1;
-            match merge.push(&record, source.place()) {
-                Ok(Pushed::Taken) => {}
-                Ok(Pushed::OutOfOrder) => break,
-                Err(clash) => return Err(clash.explain(self.words, source)),
+            let first_place = block.first_place(source);
+            let taken = merge.push_many(block.bytes(), first_place);
+            let taken = taken.map_err(|clash| clash.explain(self.words, source))?;
+            self.report.read += taken as u64;
+            if taken < block.rows() {
+                let rest = &block.bytes()[taken * self.layout.width()..];
+                sorter.push_many(rest, first_place.wrapping_add(taken as u64));
+                break;
             }
         }
         // The order ends here. What was built so far becomes a tree, and the sorted rest is merged
         // into it.
         self.report.in_order = false;
-        sorter.push(&record, source.place());
-        self.report.read -= 1;
         let known = if tree.rows() == 0 { merge.known() } else { Origin::Before };
         let root = self.finish(merge)?;
         let mut begun = TreeWriter::new(tree.session(), self.layout.clone(), root)?;

@@ -155,15 +155,59 @@ impl<'s, P: Probe> Merge<'s, P> {
                 }
             }
         }
+        self.append(record, 1, place)?;
+        Ok(Pushed::Taken)
+    }
+
+    /// Takes records with consecutive places, up to the first whose key is lower than that of the
+    /// one before. Returns how many were taken.
+    pub(super) fn push_many(&mut self, records: &[u8], first_place: u64) -> Result<usize, Clash> {
+        let (mut rest, mut taken) = (records, 0);
+        while !rest.is_empty() {
+            let place = first_place.wrapping_add(taken as u64);
+            let rows = self.ascending(rest);
+            if rows > 0 {
+                self.append(&rest[..rows * self.width], rows as u64, place)?;
+                self.last_place = place.wrapping_add(rows as u64 - 1);
+                taken += rows;
+            } else if self.push(&rest[..self.width], place)? == Pushed::OutOfOrder {
+                break;
+            } else {
+                taken += 1;
+            }
+            rest = &records[taken * self.width..];
+        }
+        Ok(taken)
+    }
+
+    /// How many records only need to be appended: their keys ascend, and no existing row is left.
+    fn ascending(&mut self, records: &[u8]) -> usize {
+        let Some(mut last) = self.last else { return 0 };
+        if !self.existing.rows().is_empty() || !self.slice.is_empty() {
+            return 0;
+        }
+        let mut rows = 0;
+        for record in records.chunks_exact(self.width) {
+            let word = self.probe.stored(record);
+            if word <= last {
+                break;
+            }
+            last = word;
+            rows += 1;
+        }
+        self.last = Some(last);
+        rows
+    }
+
+    fn append(&mut self, records: &[u8], rows: u64, place: u64) -> Result<()> {
         let shift = place.wrapping_sub(self.rows);
         match self.shift {
             None => self.shift = Some(shift),
             Some(before) if before != shift => self.shift = Some(u64::MAX),
             Some(_) => {}
         }
-        self.rows += 1;
-        self.builder.push(record)?;
-        Ok(Pushed::Taken)
+        self.rows += rows;
+        self.builder.push(records)
     }
 
     /// Handles a record with the key of the last one.

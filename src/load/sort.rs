@@ -8,7 +8,7 @@ use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
 
 use super::merge::Clash;
-use super::source::RecordSource;
+use super::source::{Block, RecordSource};
 use crate::error::{Error, Result};
 use crate::storage::Scratch;
 use crate::tree::Probe;
@@ -87,12 +87,12 @@ impl<P: Probe> Sorter<P> {
         // and need twice as much memory.
         let expected = source.rows_hint().map_or(rows, |hint| rows.min((hint as usize).saturating_add(1)));
         self.reserve(expected.max(self.rows) - self.rows);
-        let mut record = vec![0; self.width];
+        let mut block = Block::new(self.width);
         while self.len() < rows {
-            if !source.next_record(&mut record)? {
+            if !block.read(source, rows - self.len())? {
                 return Ok(false);
             }
-            self.push(&record, source.place());
+            self.push_many(block.bytes(), block.first_place(source));
         }
         Ok(true)
     }
@@ -115,6 +115,13 @@ impl<P: Probe> Sorter<P> {
         let places = self.places.as_mut().map(|places| places.try_reserve_exact(rows));
         if places.is_none_or(|places| places.is_ok()) {
             let _ = self.records.try_reserve_exact(rows.saturating_mul(self.width));
+        }
+    }
+
+    /// Takes records with consecutive places.
+    pub(super) fn push_many(&mut self, records: &[u8], first_place: u64) {
+        for (record, place) in records.chunks_exact(self.width).zip(first_place..) {
+            self.push(record, place);
         }
     }
 

@@ -1,6 +1,6 @@
-//! The source of records of a bulk load.
+//! The source of records of a bulk load, and reading it in blocks.
 
-use crate::error::Result;
+use crate::error::{Result, bail};
 
 /// A stream of records in stored form (packed, little-endian, in the layout of their schema).
 ///
@@ -45,6 +45,19 @@ pub trait RecordSource {
     /// is unchanged.
     fn next_record(&mut self, record: &mut [u8]) -> Result<bool>;
 
+    /// Writes the next records side by side into `records`, at most as many as fit, and returns how
+    /// many. 0 at the end, and from then on. `width` is the bytes of a record, and `records` has
+    /// room for at least one. The places of the records must be consecutive numbers.
+    ///
+    /// The default writes one. A source that is read without much work per record should write
+    /// many: then a load spends a quarter of the time on each.
+    ///
+    /// # Errors
+    /// As for [`next_record`](RecordSource::next_record).
+    fn next_records(&mut self, records: &mut [u8], width: usize) -> Result<usize> {
+        self.next_record(&mut records[..width]).map(usize::from)
+    }
+
     /// The place of the record returned last: its number counted from 1, or its line in a file.
     fn place(&self) -> u64;
 
@@ -57,5 +70,46 @@ pub trait RecordSource {
     /// the right size in the file.
     fn rows_hint(&self) -> Option<u64> {
         None
+    }
+}
+
+/// Records of a source that were read together.
+pub(super) struct Block {
+    bytes: Vec<u8>,
+    width: usize,
+    /// How many of them are the present block.
+    rows: usize,
+}
+
+/// The bytes of a block, if records are not longer.
+const BLOCK_BYTES: usize = 64 << 10;
+
+impl Block {
+    /// A block for records of this width, which is not 0.
+    pub(super) fn new(width: usize) -> Block {
+        Block { bytes: vec![0; width * (BLOCK_BYTES / width).max(1)], width, rows: 0 }
+    }
+
+    /// Reads the next records, at most `most` of them. Returns `false` if no more come.
+    pub(super) fn read(&mut self, source: &mut dyn RecordSource, most: usize) -> Result<bool> {
+        let room = self.bytes.len().min(most.saturating_mul(self.width));
+        self.rows = source.next_records(&mut self.bytes[..room], self.width)?;
+        if self.rows > room / self.width {
+            bail!(Usage, "a source says that it wrote {} records where {} fit", self.rows, room / self.width);
+        }
+        Ok(self.rows > 0)
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.rows * self.width]
+    }
+
+    /// The place of the first record, if the source has read nothing since.
+    pub(super) fn first_place(&self, source: &dyn RecordSource) -> u64 {
+        source.place().wrapping_sub(self.rows as u64).wrapping_add(1)
     }
 }

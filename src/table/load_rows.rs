@@ -148,6 +148,16 @@ impl<R: RowKind, I: Iterator<Item = R::Buf>> RecordSource for RowSource<R, I> {
         }
     }
 
+    #[inline]
+    fn next_records(&mut self, records: &mut [u8], width: usize) -> Result<usize> {
+        let before = self.place;
+        for (record, row) in records.chunks_exact_mut(width).zip(&mut self.rows) {
+            self.place += 1;
+            record.copy_from_slice(R::bytes(self.schema.borrow(), &row)?);
+        }
+        Ok((self.place - before) as usize)
+    }
+
     fn place(&self) -> u64 {
         self.place
     }
@@ -176,6 +186,15 @@ impl<R: RowKind, I: Iterator<Item = Result<R::Buf>>> RecordSource for TryRowSour
         self.place += 1;
         record.copy_from_slice(R::bytes(self.schema.borrow(), &row?)?);
         Ok(true)
+    }
+
+    fn next_records(&mut self, records: &mut [u8], width: usize) -> Result<usize> {
+        let before = self.place;
+        for (record, row) in records.chunks_exact_mut(width).zip(&mut self.rows) {
+            self.place += 1;
+            record.copy_from_slice(R::bytes(self.schema.borrow(), &row?)?);
+        }
+        Ok((self.place - before) as usize)
     }
 
     fn place(&self) -> u64 {

@@ -4,14 +4,12 @@
 
 use super::branch_bytes::{Columns, DENSE_CHILDREN, children_and_level, dense_child_address};
 use super::layout::Layout;
-use super::leaf_directory::{FoundLeaf, Leaves};
 use super::node::ChildRef;
 use super::probe::Probe;
 use super::search::{
-    Guess, Span, first_guess, prefetch_around, prefetch_at, prefetch_near, search_branch, search_near,
-    second_guess, whole,
+    Guess, Span, first_guess, prefetch_around, prefetch_at, search_branch, search_near, second_guess, whole,
 };
-use super::view::{SIDE_BY_SIDE, Spot, View};
+use super::view::{Spot, View};
 use crate::page::PAGE_BYTES;
 
 impl<'a> View<'a> {
@@ -140,85 +138,8 @@ impl<'a> View<'a> {
         Some(Spot { leaf: leaf.records, rows: leaf.rows, before, index })
     }
 
-    /// Looks up many keys side by side. Each step prefetches what the next step reads, for all
-    /// keys, before any is read, so that their waits for memory overlap.
-    #[inline(never)]
-    pub(super) fn fast_find_many<P: Probe>(
-        &self,
-        probe: P,
-        targets: &[P::Word],
-        directory: Option<&Leaves<P::Word>>,
-        found: &mut [Option<Option<&'a [u8]>>; SIDE_BY_SIDE],
-    ) {
-        if self.height == 0 {
-            for (found, target) in found.iter_mut().zip(targets) {
-                *found = self.fast_find(probe, *target);
-            }
-            return;
-        }
-        let mut leaves = [const { None }; SIDE_BY_SIDE];
-        match directory {
-            Some(directory) => self.leaves_by_directory(probe, targets, directory, &mut leaves),
-            None => self.leaves_by_branches(probe, targets, &mut leaves),
-        }
-        for (leaf, target) in leaves.iter_mut().zip(targets) {
-            if let Some(leaf) = leaf {
-                leaf.look_again(self, probe, *target);
-                if let Some(guess) = leaf.nearer {
-                    prefetch_near(leaf.records, leaf.rows, self.layout.width(), guess);
-                }
-            }
-        }
-        for ((leaf, target), found) in leaves.iter().zip(targets).zip(found) {
-            *found = leaf.as_ref().map(|leaf| leaf.look(self, probe, *target));
-        }
-    }
-
-    /// The leaves of many keys, by a directory of all leaves.
     #[inline(always)]
-    fn leaves_by_directory<P: Probe>(
-        &self,
-        probe: P,
-        targets: &[P::Word],
-        directory: &Leaves<P::Word>,
-        leaves: &mut [Option<LeafOnPath<'a, P>>; SIDE_BY_SIDE],
-    ) {
-        let mut numbers = [0; SIDE_BY_SIDE];
-        directory.find(targets, &mut numbers);
-        for ((leaf, number), target) in leaves.iter_mut().zip(numbers).zip(targets) {
-            *leaf = self.approach_leaf(probe, *target, directory.get(self, number));
-            leaf.iter().for_each(|leaf| leaf.prefetch_guess(self));
-        }
-    }
-
-    /// The leaves of many keys, through the branches. Only the waits for the last branch overlap;
-    /// the branches above are mostly in the cache.
-    #[inline(always)]
-    fn leaves_by_branches<P: Probe>(
-        &self,
-        probe: P,
-        targets: &[P::Word],
-        leaves: &mut [Option<LeafOnPath<'a, P>>; SIDE_BY_SIDE],
-    ) {
-        let mut branches = [const { None }; SIDE_BY_SIDE];
-        for (branch, target) in branches.iter_mut().zip(targets) {
-            let mut place = self.start(*target);
-            for level in (2..=self.height).rev() {
-                place = place
-                    .and_then(|place| self.approach(probe, *target, place))
-                    .and_then(|branch| branch.descend(self, probe, *target, level));
-            }
-            *branch = place.and_then(|place| self.approach(probe, *target, place));
-        }
-        for ((leaf, branch), target) in leaves.iter_mut().zip(&branches).zip(targets) {
-            let place = branch.as_ref().and_then(|branch| branch.descend_to_leaf(self, probe, *target));
-            *leaf = place.and_then(|place| self.approach_leaf(probe, *target, place.leaf()));
-            leaf.iter().for_each(|leaf| leaf.prefetch_guess(self));
-        }
-    }
-
-    #[inline(always)]
-    fn start<W>(&self, target: W) -> Option<Descent<W>>
+    pub(super) fn start<W>(&self, target: W) -> Option<Descent<W>>
     where
         W: Copy,
     {
@@ -234,7 +155,7 @@ impl<'a> View<'a> {
 
     /// Estimates which part of a branch will be read, and prefetches it.
     #[inline(always)]
-    fn approach<P: Probe>(
+    pub(super) fn approach<P: Probe>(
         &self,
         probe: P,
         target: P::Word,
@@ -261,7 +182,7 @@ impl<'a> View<'a> {
 
     /// Estimates which part of a leaf will be read.
     #[inline(always)]
-    fn approach_leaf<P: Probe>(
+    pub(super) fn approach_leaf<P: Probe>(
         &self,
         probe: P,
         target: P::Word,
@@ -279,7 +200,7 @@ impl<'a> View<'a> {
 
 /// A node on the path to a key, and the words between which its keys lie, if they are known.
 #[derive(Clone, Copy)]
-struct Descent<W> {
+pub(super) struct Descent<W> {
     address: u64,
     rows: u64,
     /// How many nodes of its level come before it, if all branches but the last of each level are
@@ -289,16 +210,23 @@ struct Descent<W> {
     known: bool,
 }
 
+/// A leaf, and the words between which its keys lie, if they are known.
+pub(super) struct FoundLeaf<W> {
+    pub(super) address: u64,
+    pub(super) rows: u64,
+    pub(super) span: Option<Span<W>>,
+}
+
 impl<W: Copy> Descent<W> {
     #[inline(always)]
-    fn leaf(&self) -> FoundLeaf<W> {
+    pub(super) fn leaf(&self) -> FoundLeaf<W> {
         let Descent { address, rows, span, .. } = *self;
         FoundLeaf { address, rows, span: self.known.then_some(span) }
     }
 }
 
 /// A branch on the path to a key.
-struct BranchOnPath<'a, W> {
+pub(super) struct BranchOnPath<'a, W> {
     page: &'a [u8; PAGE_BYTES],
     /// Where the key lies between the ends of its span: 0 is the low end, 1 the high end.
     share: Option<f64>,
@@ -308,7 +236,7 @@ struct BranchOnPath<'a, W> {
 impl<W: Copy> BranchOnPath<'_, W> {
     /// Descends to the child that the key belongs to.
     #[inline(always)]
-    fn descend<P: Probe<Word = W>>(
+    pub(super) fn descend<P: Probe<Word = W>>(
         &self,
         view: &View<'_>,
         probe: P,
@@ -333,7 +261,7 @@ impl<W: Copy> BranchOnPath<'_, W> {
     /// Descends from a branch of level 1. If the leaves are one array, only keys are read: the
     /// number of children, and where they lie, follows from the number of the branch.
     #[inline(always)]
-    fn descend_to_leaf<P: Probe<Word = W>>(
+    pub(super) fn descend_to_leaf<P: Probe<Word = W>>(
         &self,
         view: &View<'_>,
         probe: P,
@@ -390,31 +318,31 @@ impl<W: Copy> BranchOnPath<'_, W> {
 }
 
 /// The leaf at the end of the path.
-struct LeafOnPath<'a, P: Probe> {
-    records: &'a [u8],
-    rows: usize,
+pub(super) struct LeafOnPath<'a, P: Probe> {
+    pub(super) records: &'a [u8],
+    pub(super) rows: usize,
     guess: Option<Guess<P>>,
     /// The second guess: the key is probably near this row.
-    nearer: Option<f64>,
+    pub(super) nearer: Option<f64>,
 }
 
 impl<'a, P: Probe> LeafOnPath<'a, P> {
     #[inline(always)]
-    fn prefetch_guess(&self, view: &View<'_>) {
+    pub(super) fn prefetch_guess(&self, view: &View<'_>) {
         if let Some(guess) = &self.guess {
             prefetch_at(self.records, guess.row * view.layout.width());
         }
     }
 
     #[inline(always)]
-    fn look_again(&mut self, view: &View<'_>, probe: P, target: P::Word) {
+    pub(super) fn look_again(&mut self, view: &View<'_>, probe: P, target: P::Word) {
         if let Some(guess) = self.guess.take() {
             self.nearer = second_guess(probe, self.records, view.layout.width(), target, guess);
         }
     }
 
     #[inline(always)]
-    fn look(&self, view: &View<'_>, probe: P, target: P::Word) -> Option<&'a [u8]> {
+    pub(super) fn look(&self, view: &View<'_>, probe: P, target: P::Word) -> Option<&'a [u8]> {
         self.first_from(view, probe, target).filter(|record| probe.stored(record) == target)
     }
 

@@ -11,6 +11,7 @@ mod build;
 mod diff;
 mod edited_leaves;
 mod fast_get;
+mod find_many;
 mod flush;
 mod inspect;
 mod key;

@@ -14,10 +14,6 @@ use super::search::{first_guess, prefetch_around, search_leaf};
 use crate::error::{Result, bail};
 use crate::page::{Link, PAGE_BYTES, PageView, TreeRoot};
 
-/// How many keys are looked up together. More would not help: a core waits for only a dozen or two
-/// cache lines at a time.
-pub(super) const SIDE_BY_SIDE: usize = 32;
-
 /// A tree to read from: a committed one, or one that is being edited.
 ///
 /// Its records live as long as the borrow that it was made from: that of the snapshot, or that of
@@ -202,33 +198,6 @@ impl<'a> View<'a> {
         with_probe!(self.layout.key(), probe => self.find_with(probe, key))
     }
 
-    /// Calls `found` with the record of each of these stored keys, which lie side by side. As
-    /// [`find`](View::find) for each key, but the waits for memory overlap.
-    pub(crate) fn find_many(
-        &self,
-        keys: &[u8],
-        mut found: impl FnMut(Option<&'a [u8]>) -> Result<()>,
-    ) -> Result<()> {
-        with_probe!(self.layout.key(), probe => {
-            let width = self.layout.key().width().max(1);
-            let leaves = self.directory.and_then(|it| it.leaves(self, probe, (keys.len() / width) as u64));
-            let mut targets = Vec::with_capacity(SIDE_BY_SIDE);
-            for keys in keys.chunks(SIDE_BY_SIDE * width) {
-                targets.clear();
-                targets.extend(keys.chunks_exact(width).map(|key| probe.stored(key)));
-                let mut records = [None; SIDE_BY_SIDE];
-                self.fast_find_many(probe, &targets, leaves, &mut records);
-                for (target, record) in targets.iter().zip(records) {
-                    found(match record {
-                        Some(record) => record,
-                        None => self.find_checked(probe, *target)?,
-                    })?;
-                }
-            }
-            Ok(())
-        })
-    }
-
     /// Prefetches what a look-up or an edit of this stored key will read, if all nodes on the way
     /// are in memory: for the keys that come next.
     pub(crate) fn prefetch(&self, key: &[u8]) {
@@ -267,7 +236,7 @@ impl<'a> View<'a> {
     /// The same for nodes in memory, or nodes that were not verified yet.
     #[cold]
     #[inline(never)]
-    fn find_checked<P: Probe>(&self, probe: P, target: P::Word) -> Result<Option<&'a [u8]>> {
+    pub(super) fn find_checked<P: Probe>(&self, probe: P, target: P::Word) -> Result<Option<&'a [u8]>> {
         let (mut child, mut rows, mut level, mut span) = (self.root, self.rows, self.height, None);
         while level > 0 {
             let branch = self.branch(child, level, rows)?;

@@ -242,8 +242,12 @@ struct Watched<'b> {
 
 impl RecordSource for Watched<'_> {
     fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
-        let more = self.source.next_record(record)?;
-        if !more {
+        self.next_records(record, record.len()).map(|records| records > 0)
+    }
+
+    fn next_records(&mut self, records: &mut [u8], width: usize) -> Result<usize> {
+        let more = self.source.next_records(records, width)?;
+        if more == 0 {
             self.bar.set_message("writing");
         }
         Ok(more)

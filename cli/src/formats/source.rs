@@ -238,12 +238,16 @@ impl Source {
 
 impl RecordSource for Source {
     fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
+        self.next_records(record, record.len()).map(|records| records > 0)
+    }
+
+    fn next_records(&mut self, records: &mut [u8], width: usize) -> Result<usize> {
         match self {
-            Source::Csv(reader) => reader.next_record(record),
-            Source::CsvAside(reader) => reader.next_record(record),
-            Source::Arrow(reader) => reader.next_record(record),
-            Source::Json(reader) => reader.next_record(record),
-            Source::Npy(reader) => reader.next_record(record),
+            Source::Csv(reader) => reader.next_records(records, width),
+            Source::CsvAside(reader) => reader.next_records(records, width),
+            Source::Arrow(reader) => reader.next_records(records, width),
+            Source::Json(reader) => reader.next_records(records, width),
+            Source::Npy(reader) => reader.next_records(records, width),
         }
     }
 

@@ -271,15 +271,20 @@ impl Reader {
 
 impl RecordSource for Reader {
     fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
-        self.schema.check_width(record.len())?;
+        self.next_records(record, record.len()).map(|records| records > 0)
+    }
+
+    fn next_records(&mut self, records: &mut [u8], width: usize) -> Result<usize> {
+        self.schema.check_width(width)?;
         if self.taken == self.records.len() && !self.advance()? {
-            return Ok(false);
+            return Ok(0);
         }
-        let end = self.taken + record.len();
-        record.copy_from_slice(&self.records[self.taken..end]);
-        self.taken = end;
-        self.place += 1;
-        Ok(true)
+        let left = &self.records[self.taken..];
+        let rows = left.len().min(records.len()) / width;
+        records[..rows * width].copy_from_slice(&left[..rows * width]);
+        self.taken += rows * width;
+        self.place += rows as u64;
+        Ok(rows)
     }
 
     fn place(&self) -> u64 {
