@@ -1,5 +1,5 @@
-//! Looking up many keys side by side, so that their waits for memory overlap. Part of `View`; tables
-//! call it.
+//! Looking up many keys side by side, so that their waits for memory overlap. Part of `View`;
+//! tables call it.
 
 use std::num::NonZero;
 

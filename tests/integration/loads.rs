@@ -235,3 +235,45 @@ fn a_duplicate_is_told_with_both_places() {
     assert!(there.contains("(7)") && there.contains("record 2") && there.contains("in the table"), "{there}");
     assert_eq!(table.len(), 1);
 }
+
+/// Numbers in blocks of seven, of which each says that it has `lie` records more.
+struct Blocks {
+    next: u32,
+    lie: usize,
+}
+
+impl RecordSource for Blocks {
+    fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
+        self.next_records(record, record.len()).map(|records| records > 0)
+    }
+
+    fn next_records(&mut self, records: &mut [u8], width: usize) -> Result<usize> {
+        let before = self.next;
+        let left = 300_010 - before as usize;
+        for record in records.chunks_exact_mut(width).take(left.min(7)) {
+            // 1000 comes twice.
+            let number = if self.next == 300_001 { 1000 } else { self.next };
+            record.copy_from_slice(&number.to_le_bytes());
+            self.next += 1;
+        }
+        Ok((self.next - before) as usize + self.lie)
+    }
+
+    fn place(&self) -> u64 {
+        self.next.into()
+    }
+}
+
+#[test]
+fn records_that_come_in_blocks_have_their_own_places() {
+    let db = Database::in_memory().unwrap();
+    let write = db.write().unwrap();
+    let schema: Schema = "number: u32 key".parse().unwrap();
+    let mut table = write.create_dyn_table("numbers", &schema).unwrap();
+    let twice = table.load_from(&mut Blocks { next: 0, lie: 0 }, &LoadOptions::new()).unwrap_err();
+    assert_eq!(twice.kind(), ErrorKind::KeyExists);
+    assert!(twice.to_string().contains("record 1001 and at record 300002"), "{twice}");
+    let lie = table.load_from(&mut Blocks { next: 0, lie: 1 << 40 }, &LoadOptions::new()).unwrap_err();
+    assert_eq!(lie.kind(), ErrorKind::Usage);
+    assert!(table.is_empty());
+}
