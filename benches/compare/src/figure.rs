@@ -135,6 +135,12 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         Unit::Seconds,
         WHOLE_FILE,
     ),
+    workload(
+        "update_1m_fourth",
+        "1,000,000 random updates, one durable commit: the fourth",
+        Unit::Seconds,
+        WHOLE_FILE,
+    ),
     workload("into_full_single", "random inserts into the full table, one by one", Unit::Millions, ""),
     workload(
         "into_full_batches",

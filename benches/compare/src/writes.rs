@@ -65,7 +65,7 @@ impl Run<'_> {
             reads::scan(self, &store, "scan_updated")?;
         }
         drop(store);
-        if self.wants_any(&["update_1m_first", "update_1m_second"]) {
+        if self.wants_any(&["update_1m_first", "update_1m_second", "update_1m_fourth"]) {
             self.large_commits::<S>(&mut random, &mut plain)?;
         }
         Ok(())
@@ -146,10 +146,10 @@ impl Run<'_> {
         self.tell::<S>(workload, samples)
     }
 
-    /// A million random updates in one commit, right after a load and once more, each between two
-    /// plain writes of all pages.
+    /// A million random updates in one commit, right after a load and three times more, each between
+    /// two plain writes of all pages.
     fn large_commits<S: Store>(&self, random: &mut Random, plain: &mut PlainFile) -> Result<()> {
-        let mut all = [const { Samples { values: Vec::new(), yardsticks: Vec::new(), pages: None } }; 2];
+        let mut all = [const { Samples { values: Vec::new(), yardsticks: Vec::new(), pages: None } }; 4];
         for _ in 0..if self.rows > 10_000_000 { 1 } else { 3 } {
             let mut store: S = self.loaded()?;
             let mut before = plain.write_pages(u64::MAX)?;
@@ -165,9 +165,10 @@ impl Run<'_> {
                 before = after;
             }
         }
-        let [first, second] = all;
+        let [first, second, _, fourth] = all;
         self.tell::<S>("update_1m_first", first)?;
-        self.tell::<S>("update_1m_second", second)
+        self.tell::<S>("update_1m_second", second)?;
+        self.tell::<S>("update_1m_fourth", fourth)
     }
 
     /// Inserts random rows into a table that is loaded, in one durable commit.

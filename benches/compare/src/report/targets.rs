@@ -62,6 +62,7 @@ const TARGETS: &[Target] = &[
     }),
     target("the second", AtMost(1.3, "× yardstick"), |r, n| ratio(r, n, "update_1m_second", BY_KEY)),
     target("the second", AtLeast(3.0, "× best peer"), |r, n| ahead(r, n, "update_1m_second", &PEERS)),
+    target("the fourth", AtMost(1.3, "× yardstick"), |r, n| ratio(r, n, "update_1m_fourth", BY_KEY)),
     target("random inserts one by one", AtLeast(2.5, "× best peer"), |r, n| {
         ahead(r, n, "single_random", &PEERS)
     }),
