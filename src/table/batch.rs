@@ -12,9 +12,24 @@ use super::table_mut::TableMut;
 use super::updated::Updated;
 use crate::error::{ErrorKind, Result};
 use crate::load::{LoadOptions, OnDuplicate};
+use crate::page::prefetch;
 use crate::record::{Keyed, PrefixOf, Record, Value};
 use crate::schema::Schema;
 use crate::tree::RowSet;
+
+/// How many items ahead of the present one are prefetched.
+const AHEAD: usize = 16;
+
+/// The items at these indices, in this order. They lie anywhere in what the caller gave, so each is
+/// fetched some time before it comes.
+fn visits(order: &[u32], fetch: impl Fn(usize)) -> impl Iterator<Item = usize> {
+    order.iter().enumerate().map(move |(n, at)| {
+        if let Some(next) = order.get(n + AHEAD) {
+            fetch(*next as usize);
+        }
+        *at as usize
+    })
+}
 
 impl<R: RowKind> TableMut<'_, R> {
     /// Changes many rows, each with the value that comes with its key, and returns how many it
@@ -56,10 +71,14 @@ impl<R: RowKind> TableMut<'_, R> {
         for changes in changes.chunks(1 << 24) {
             let keys = encode_keys::<R>(schema, changes.iter().map(|(key, _)| *key))?;
             let width = keys.len() / changes.len();
-            for at in self.writer.in_key_order(&keys) {
-                let key = &keys[at as usize * width..][..width];
+            let fetch = |at: usize| {
+                prefetch(&keys[at * width..][..width]);
+                prefetch(&changes[at]);
+            };
+            for at in visits(&self.writer.in_key_order(&keys), fetch) {
+                let key = &keys[at * width..][..width];
                 let key = if is_keyed { RowKey::Stored(key) } else { RowKey::Number(row_number(key)) };
-                let by = &changes[at as usize].1;
+                let by = &changes[at].1;
                 self.update_one(&mut undo, key, schema, |row| change(row, by).into_result())?;
             }
         }
@@ -260,8 +279,9 @@ impl<R: RowKind + Keyed> TableMut<'_, R> {
         let width = stored.len() / keys.len();
         let mut removed = RowSet::none();
         let table = self.writer.reader();
-        for at in self.writer.in_key_order(&stored) {
-            let place = table.place(&stored[at as usize * width..][..width])?;
+        let key = |at: usize| &stored[at * width..][..width];
+        for at in visits(&self.writer.in_key_order(&stored), |at| prefetch(key(at))) {
+            let place = table.place(key(at))?;
             if place.found {
                 removed.add(place.rank);
             }
