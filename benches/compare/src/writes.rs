@@ -146,8 +146,8 @@ impl Run<'_> {
         self.tell::<S>(workload, samples)
     }
 
-    /// A million random updates in one commit, right after a load and three times more, each between
-    /// two plain writes of all pages.
+    /// A million random updates in one commit, right after a load and three times more, each
+    /// between two plain writes of all pages.
     fn large_commits<S: Store>(&self, random: &mut Random, plain: &mut PlainFile) -> Result<()> {
         let mut all = [const { Samples { values: Vec::new(), yardsticks: Vec::new(), pages: None } }; 4];
         for _ in 0..if self.rows > 10_000_000 { 1 } else { 3 } {
