@@ -1,9 +1,7 @@
 //! `drystone load`: a file into a table. `formats::source` reads the records; this file picks the
 //! schema and the table, and reports what was loaded.
 
-use std::fs::{self, File};
-use std::io::BufWriter;
-use std::os::unix::fs::MetadataExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -14,7 +12,9 @@ use drystone::{
 };
 use indicatif::{HumanCount, ProgressBar};
 
+use crate::formats::aside::Aside;
 use crate::formats::source::{Choices, Loading, Source};
+use crate::formats::target::{Target, is_same_file};
 use crate::formats::{Format, bytes};
 use crate::open;
 use crate::report::{Outcome, report, say, wrong_use};
@@ -96,8 +96,7 @@ impl Load {
             enums: self.enums,
         };
         let mut input = Loading::open(&self.file, self.format, choices)?;
-        let aside =
-            self.skip_bad.as_deref().map(|path| create_aside(path, [&self.file, &self.db])).transpose()?;
+        let aside = self.skip_bad.as_deref().map(|path| self.open_aside(path)).transpose()?;
         let schema = self.schema(&mut input)?;
         // Errors in the header are found before a database is made.
         let mut records = None;
@@ -116,14 +115,26 @@ impl Load {
             Some(records) => records,
             None => input.records(&schema)?,
         };
-        if let Some(aside) = aside {
-            records = records.aside(aside);
+        if let Some(aside) = &aside {
+            records = records.aside(aside.clone());
         }
         let loaded = self.load(&mut table, &mut records, &bar)?;
+        aside.map_or(Ok(()), |aside| aside.finish())?;
         write.commit()?;
         bar.finish_and_clear();
         self.say_what_was_done(&loaded, records.bad_lines(), &schema, start)?;
         Ok(Outcome::Done)
+    }
+
+    /// Opens the file for bad lines.
+    fn open_aside(&self, path: &Path) -> Result<Aside> {
+        if is_same_file(path, &self.file) {
+            return wrong_use(format!(
+                "bad lines cannot be set aside in {}, which is loaded",
+                path.display()
+            ));
+        }
+        Target::open(path, &[&self.db]).map(Aside::new)
     }
 
     /// The schema from the options or the file. `None`: that of the table.
@@ -260,21 +271,4 @@ impl RecordSource for Watched<'_> {
     fn rows_hint(&self) -> Option<u64> {
         self.source.rows_hint()
     }
-}
-
-/// Creates the file for bad lines. Refuses to write over a file that is in use.
-fn create_aside(path: &Path, in_use: [&Path; 2]) -> Result<BufWriter<File>> {
-    let identity = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
-    if let Some(other) =
-        in_use.into_iter().find(|other| identity(path).is_some_and(|it| identity(other) == Some(it)))
-    {
-        return wrong_use(format!(
-            "bad lines cannot be set aside in {}, which is in use as {}",
-            path.display(),
-            other.display()
-        ));
-    }
-    let file = File::create(path);
-    file.map(BufWriter::new)
-        .map_err(|error| Error::io(format_args!("cannot create {}", path.display()), error))
 }

@@ -1,8 +1,7 @@
 //! Records to load from a file, whatever its format. `load` uses it. The library parses the
 //! formats; this file only picks the one that applies.
 
-use std::fs::File;
-use std::io::{BufWriter, Read};
+use std::io::Read;
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -11,6 +10,7 @@ use drystone::{RecordSource, Result, Schema, arrow, csv, json, numpy, parquet};
 use indicatif::ProgressBar;
 
 use super::Format;
+use super::aside::Aside;
 use super::input::Input;
 use crate::report::wrong_use;
 
@@ -30,19 +30,6 @@ fn format_of_head(head: &[u8]) -> Option<Format> {
     } else {
         None
     }
-}
-
-/// The format that a name stands for, without the suffix of a compression.
-fn format_of_name(path: &Path) -> Option<Format> {
-    let is_compression =
-        |suffix: &std::ffi::OsStr| ["gz", "zst"].iter().any(|it| suffix.eq_ignore_ascii_case(it));
-    let format = if path.extension().is_some_and(is_compression) {
-        Format::of_name(&path.with_extension(""))
-    } else {
-        Format::of_name(path)
-    };
-    // A table for people cannot be loaded.
-    format.filter(|format| *format != Format::Table)
 }
 
 /// How to read an input, whatever its format.
@@ -76,7 +63,8 @@ impl<'c> Loading<'c> {
         let input = Input::open(path)?;
         let format = format
             .or_else(|| format_of_head(input.head()))
-            .or_else(|| format_of_name(path))
+            // A table for people cannot be loaded.
+            .or_else(|| Format::of_name(path).filter(|format| *format != Format::Table))
             .unwrap_or(Format::Csv);
         if format != Format::Csv {
             let meant = if choices.skip_bad { "--skip-bad" } else { "--null" };
@@ -201,7 +189,7 @@ impl<'c> Loading<'c> {
 /// The records of a file, in any format.
 pub(crate) enum Source {
     Csv(Box<csv::Reader<Box<dyn Read + Send>>>),
-    CsvAside(Box<csv::Reader<Box<dyn Read + Send>, BufWriter<File>>>),
+    CsvAside(Box<csv::Reader<Box<dyn Read + Send>, Aside>>),
     Arrow(Box<arrow::Reader>),
     Json(Box<json::Reader<Box<dyn Read + Send>>>),
     Npy(Box<numpy::Reader<Box<dyn Read + Send>>>),
@@ -209,7 +197,7 @@ pub(crate) enum Source {
 
 impl Source {
     /// Writes bad lines here. Only CSV has them.
-    pub(crate) fn aside(self, output: BufWriter<File>) -> Source {
+    pub(crate) fn aside(self, output: Aside) -> Source {
         match self {
             Source::Csv(reader) => Source::CsvAside(Box::new(reader.skip_bad_to(output))),
             other => other,
