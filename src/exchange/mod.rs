@@ -22,11 +22,14 @@
 //! - Arrow is written as a file or a stream (`arrow::Options::format`).
 //! - An `.npy` file begins with the number of its rows, so a writer needs it first
 //!   (`numpy::Options::rows`).
-//! - A CSV has delimiters, spellings of missing values, and bad lines that can be skipped
-//!   (`csv::Options::delimiter`, `null`, `skip_bad`).
+//! - A CSV has delimiters and spellings of missing values (`csv::Options::delimiter`, `null`).
+//! - Bad lines of a CSV and of JSON can be skipped, set aside and explained (`Options::skip_bad`,
+//!   `Reader::skip_bad_to`, `Reader::explain_bad`).
 
 #[cfg(feature = "arrow")]
 pub mod arrow;
+#[cfg(any(feature = "csv", feature = "json"))]
+mod bad_lines;
 #[cfg(any(feature = "arrow", feature = "csv", feature = "numpy"))]
 mod columns;
 #[cfg(feature = "csv")]

@@ -12,9 +12,9 @@ use drystone::{
 };
 use indicatif::{HumanCount, ProgressBar};
 
-use crate::formats::aside::Aside;
+use crate::formats::aside::{Aside, reasons_path};
 use crate::formats::source::{Choices, Loading, Source};
-use crate::formats::target::{Target, is_same_file};
+use crate::formats::target::is_same_file;
 use crate::formats::{Format, bytes};
 use crate::open;
 use crate::report::{Outcome, report, say, wrong_use};
@@ -68,7 +68,9 @@ pub(crate) struct Load {
     /// Replace the rows of the table, and its schema if it differs
     #[arg(long)]
     replace: bool,
-    /// Write bad lines to this file, and count them; without this, the first one ends the load
+    /// Skip bad lines of CSV and JSON: write them to this file, and why they are bad to FILE.why, a
+    /// CSV of line, column, field, text and what was expected; the first five reasons are printed.
+    /// Without this, the first bad line ends the load
     #[arg(long, value_name = "FILE")]
     skip_bad: Option<PathBuf>,
     /// How much memory to use for sorting, and for edits
@@ -116,25 +118,26 @@ impl Load {
             None => input.records(&schema)?,
         };
         if let Some(aside) = &aside {
-            records = records.aside(aside.clone());
+            records = records.aside(aside);
         }
         let loaded = self.load(&mut table, &mut records, &bar)?;
-        aside.map_or(Ok(()), |aside| aside.finish())?;
+        let reasons = aside.map_or(Ok(Vec::new()), |aside| aside.finish())?;
         write.commit()?;
         bar.finish_and_clear();
-        self.say_what_was_done(&loaded, records.bad_lines(), &schema, start)?;
+        self.say_what_was_done(&loaded, &schema, start)?;
+        self.say_what_was_bad(records.bad_lines(), &reasons);
         Ok(Outcome::Done)
     }
 
-    /// Opens the file for bad lines.
+    /// Opens the files for bad lines.
     fn open_aside(&self, path: &Path) -> Result<Aside> {
-        if is_same_file(path, &self.file) {
+        if [path, &reasons_path(path)].iter().any(|path| is_same_file(path, &self.file)) {
             return wrong_use(format!(
                 "bad lines cannot be set aside in {}, which is loaded",
                 path.display()
             ));
         }
-        Target::open(path, &[&self.db]).map(Aside::new)
+        Aside::open(path, &[&self.db])
     }
 
     /// The schema from the options or the file. `None`: that of the table.
@@ -215,13 +218,7 @@ impl Load {
         table.load_from(&mut Watched { source: records, bar }, &options)
     }
 
-    fn say_what_was_done(
-        &self,
-        loaded: &LoadReport,
-        bad_lines: u64,
-        schema: &Schema,
-        start: Instant,
-    ) -> Result<()> {
+    fn say_what_was_done(&self, loaded: &LoadReport, schema: &Schema, start: Instant) -> Result<()> {
         let (table, width) = (&self.table, schema.width());
         let (read, rows) = (HumanCount(loaded.read), HumanCount(loaded.rows));
         let seconds = start.elapsed().as_secs_f64();
@@ -233,12 +230,26 @@ impl Load {
             text += &format!("\n{duplicates} rows had the key of another one; the {which} one stayed");
         }
         report(&text)?;
-        if let Some(path) = &self.skip_bad
-            && bad_lines > 0
-        {
-            say(format_args!("{} bad lines were set aside in {}", HumanCount(bad_lines), path.display()));
-        }
         Ok(())
+    }
+
+    fn say_what_was_bad(&self, count: u64, reasons: &[String]) {
+        let Some(path) = self.skip_bad.as_ref().filter(|_| count > 0) else { return };
+        for reason in reasons {
+            say(reason);
+        }
+        let lines = if count == 1 {
+            "1 bad line was".into()
+        } else {
+            format!("{} bad lines were", HumanCount(count))
+        };
+        let reasons = reasons_path(path);
+        let why = if path.is_file() {
+            format!(", and the reasons in {}", reasons.display())
+        } else {
+            String::new()
+        };
+        say(format_args!("{lines} set aside in {}{why}", path.display()));
     }
 }
 

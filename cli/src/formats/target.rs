@@ -21,8 +21,8 @@ const LINKS: usize = 40;
 /// The names of temporary files begin with this.
 const PREFIX: &str = ".drystone-";
 
-/// An output. Bytes are compressed if the name ends with `.gz` or `.zst`. [`finish`](Target::finish)
-/// gives a file its name; dropped before that, it leaves nothing behind.
+/// An output. Bytes are compressed if the name ends with `.gz` or `.zst`.
+/// [`finish`](Target::finish) gives a file its name; dropped before that, it leaves nothing behind.
 pub(crate) struct Target {
     /// The name for messages.
     name: String,
@@ -329,7 +329,8 @@ fn look(path: &Path) -> io::Result<Found> {
     Err(fs::metadata(path).err().unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
 }
 
-/// A file without a name in a folder. One that will replace another is for its owner alone at first.
+/// A file without a name in a folder. One that will replace another is for its owner alone at
+/// first.
 fn unnamed(folder: &Path, is_private: bool) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)

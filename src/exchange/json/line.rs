@@ -9,6 +9,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{Error, ErrorKind, Result, bail};
+use crate::schema::shown;
 
 /// The longest line. A record has at most 65,535 bytes.
 const LINE_BYTES: u64 = 64 << 20;
@@ -63,15 +64,27 @@ impl<R: Read> JsonLines<R> {
         Error::new(ErrorKind::Input, format!("{}: {reason}", self.describe(self.number))).of_line(self.number)
     }
 
+    /// The line of the input, without its line break.
+    pub(super) fn raw(&self) -> &[u8] {
+        let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+        line.strip_suffix(b"\r").unwrap_or(line)
+    }
+
+    /// The position of a part of this line, counted from 1.
+    pub(super) fn column_of(&self, part: &str) -> Option<u64> {
+        let offset = part.as_ptr().addr().checked_sub(self.line.as_ptr().addr())?;
+        (offset < self.line.len()).then_some(offset as u64 + 1)
+    }
+
     /// The members of the object in this line.
     pub(super) fn members(&self) -> Result<Members<'_>> {
-        serde_json::from_slice(&self.line).map_err(|error| {
+        serde_json::from_slice(self.raw()).map_err(|error| {
             // The parser counts lines in this text alone, so its line number is left out.
             let text = error.to_string();
             let reason = text.split(" at line ").next().unwrap_or(&text);
-            let place = self.describe(self.number);
-            Error::new(ErrorKind::Input, format!("{place}, column {}: {reason}", error.column()))
-                .of_line(self.number)
+            let line = String::from_utf8_lossy(self.raw());
+            let bad = Error::new(ErrorKind::Input, reason).of_text(&shown(&line), reason);
+            bad.in_line(self.describe(self.number), self.number, Some(error.column().max(1) as u64))
         })
     }
 }

@@ -44,6 +44,7 @@ use line::JsonLines;
 /// let options = json::Options::new()
 ///     .name("flights.jsonl") // for messages
 ///     .ignore_unknown(true) // skip members that are not in the schema
+///     .skip_bad(true) // skip lines that cannot be read
 ///     .enums(true); // infer enumerations
 /// ```
 #[derive(Clone, Debug)]
@@ -52,12 +53,13 @@ pub struct Options {
     name: Box<str>,
     ignore_unknown: bool,
     enums: bool,
+    skip_bad: bool,
 }
 
 impl Options {
     /// The defaults: every mistake is an error.
     pub fn new() -> Options {
-        Options { name: "the JSON".into(), ignore_unknown: false, enums: false }
+        Options { name: "the JSON".into(), ignore_unknown: false, enums: false, skip_bad: false }
     }
 
     /// The name of the input in messages: `line 7 of flights.jsonl`.
@@ -77,6 +79,23 @@ impl Options {
     /// sorted, so that values compare like the texts.
     pub fn enums(mut self, enums: bool) -> Options {
         self.enums = enums;
+        self
+    }
+
+    /// Whether to skip and count bad lines. Otherwise the first one is an error.
+    /// [`Reader::skip_bad_to`] also writes them to an output, and [`Reader::explain_bad`] says why
+    /// they are bad. Inference skips lines that are not JSON objects.
+    ///
+    /// ```
+    /// use drystone::json;
+    ///
+    /// let options = json::Options::new().skip_bad(true);
+    /// let inferred = options.infer("{\"x\": 1}\n{\"x\": \n".as_bytes())?;
+    /// assert_eq!((inferred.rows(), inferred.bad_lines()), (Some(1), 1));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn skip_bad(mut self, skip: bool) -> Options {
+        self.skip_bad = skip;
         self
     }
 
@@ -100,7 +119,7 @@ impl Options {
     /// # Errors
     /// None so far: malformed lines are found when they are read.
     pub fn reader<R: Read>(&self, schema: &Schema, input: R) -> Result<Reader<R>> {
-        Ok(Reader::new(JsonLines::new(&self.name, input), self.ignore_unknown, schema))
+        Ok(Reader::new(JsonLines::new(&self.name, input), self.ignore_unknown, self.skip_bad, schema))
     }
 
     /// Reads everything once, in bounded memory, and picks the narrowest types.
@@ -122,7 +141,7 @@ impl Options {
     /// [`Input`](crate::ErrorKind::Input) for a line that is not an object, for nested objects, for
     /// lists of other values than numbers or of different lengths, and for an input without rows.
     pub fn infer<R: Read>(&self, input: R) -> Result<Inferred> {
-        infer::infer(JsonLines::new(&self.name, input), self.enums)
+        infer::infer(JsonLines::new(&self.name, input), self.enums, self.skip_bad)
     }
 
     /// Writes rows of this schema.
