@@ -9,6 +9,7 @@ use indicatif::HumanCount;
 
 use crate::open;
 use crate::report::{Outcome, failed, stdout, wrong_use};
+use crate::waiting::Waiting;
 
 /// Change the fields of a table, or its name
 ///
@@ -25,6 +26,8 @@ pub(crate) struct Alter {
     /// next change
     #[arg(long, global = true)]
     dry_run: bool,
+    #[command(flatten)]
+    waiting: Waiting,
     #[command(subcommand)]
     action: AlterAction,
 }
@@ -80,7 +83,7 @@ enum AlterAction {
 impl Alter {
     pub(crate) fn run(&self) -> Result<Outcome> {
         let db = open::to_write(&self.db)?;
-        let write = db.write()?;
+        let write = self.waiting.write(&db)?;
         let (before, rows) = self.measure(&write, &self.table)?;
         let written = self.action.run(&write, &self.table)?;
         if !self.dry_run {

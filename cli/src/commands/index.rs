@@ -12,12 +12,15 @@ use crate::formats::bytes;
 use crate::formats::grid::Grid;
 use crate::open;
 use crate::report::{Outcome, failed, stdout};
+use crate::waiting::Waiting;
 
 /// Create, drop and list indexes, which find rows by other fields than the key
 #[derive(Args)]
 pub(crate) struct Index {
     /// The database file
     db: PathBuf,
+    #[command(flatten)]
+    waiting: Waiting,
     #[command(subcommand)]
     action: IndexAction,
 }
@@ -59,14 +62,14 @@ impl Index {
         match &self.action {
             IndexAction::Create { table, name, fields, unique, memory } => {
                 let db = open::to_write(&self.db)?;
-                let write = db.write()?;
+                let write = self.waiting.write(&db)?;
                 let options = IndexOptions::new().unique(*unique).memory_bytes(*memory);
                 write.create_index_with(table, name, fields, &options)?;
                 write.commit()?;
             }
             IndexAction::Drop { table, name } => {
                 let db = open::to_write(&self.db)?;
-                let write = db.write()?;
+                let write = self.waiting.write(&db)?;
                 write.drop_index(table, name)?;
                 write.commit()?;
             }

@@ -18,6 +18,7 @@ use crate::formats::target::is_same_file;
 use crate::formats::{Format, bytes};
 use crate::open;
 use crate::report::{Outcome, report, say, wrong_use};
+use crate::waiting::Waiting;
 
 /// Load a file into a table, all of it or nothing
 ///
@@ -76,6 +77,8 @@ pub(crate) struct Load {
     /// How much memory to use for sorting, and for edits
     #[arg(long, value_name = "BYTES", default_value = "256M", value_parser = bytes::parse)]
     memory: usize,
+    #[command(flatten)]
+    waiting: Waiting,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -110,7 +113,7 @@ impl Load {
             None => {}
         }
         let db = open::to_load(&self.db, self.memory)?;
-        let write = db.write()?;
+        let write = self.waiting.write(&db)?;
         let mut table = self.table(&write, schema)?;
         let schema = table.schema().clone();
         let (mut records, bar) = match records {

@@ -1,6 +1,7 @@
 //! Tests of the `drystone` command, run as a process. Each file tests some commands.
 
 mod altering;
+mod changing;
 mod checking;
 mod exchanging;
 mod flights;
