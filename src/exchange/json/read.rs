@@ -1,18 +1,20 @@
-//! Reads JSON lines as records.
+//! Reads JSON lines, or the elements of an array, as records.
 
 use std::fmt;
 use std::io::Read;
 
 use super::line::{JsonLines, text};
 use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::column_names::fitting;
+use crate::exchange::common::Common;
 use crate::exchange::missing;
 use crate::load::RecordSource;
 use crate::record::Value;
 use crate::schema::shown;
-use crate::schema::{FieldDef, Schema, Type};
+use crate::schema::{FieldDef, Schema, TextRules, Type};
 
-/// Reads JSON lines as a source of records; from [`Options::reader`](super::Options::reader).
-/// Places are line numbers.
+/// Reads JSON as a source of records; from [`Options::reader`](super::Options::reader). Places are
+/// line numbers, or the numbers of elements of an array.
 ///
 /// A malformed line is an error that names file, line and field. After an error, the next call
 /// continues with the next line.
@@ -29,7 +31,7 @@ use crate::schema::{FieldDef, Schema, Type};
 /// ```
 pub struct Reader<R> {
     lines: JsonLines<R>,
-    ignore_unknown: bool,
+    common: Common,
     schema: Schema,
     /// Which fields the current line has given.
     given: Vec<bool>,
@@ -42,9 +44,9 @@ impl<R> fmt::Debug for Reader<R> {
 }
 
 impl<R: Read> Reader<R> {
-    pub(super) fn new(lines: JsonLines<R>, ignore_unknown: bool, schema: &Schema) -> Reader<R> {
+    pub(super) fn new(lines: JsonLines<R>, common: &Common, schema: &Schema) -> Reader<R> {
         let given = vec![false; schema.fields().len()];
-        Reader { lines, ignore_unknown, schema: schema.clone(), given }
+        Reader { lines, common: common.clone(), schema: schema.clone(), given }
     }
 
     /// The schema of the records.
@@ -57,8 +59,8 @@ impl<R: Read> Reader<R> {
         self.given.fill(false);
         let failed = |error: &dyn fmt::Display| self.lines.error(error);
         for (name, value) in self.lines.members()?.0 {
-            let Some(at) = self.schema.position(&name) else {
-                if self.ignore_unknown {
+            let Some(at) = position(&self.schema, &self.common, &name) else {
+                if self.common.ignore_unknown {
                     continue;
                 }
                 return Err(failed(&self.schema.no_such_field(&name)));
@@ -68,7 +70,7 @@ impl<R: Read> Reader<R> {
                 return Err(failed(&format_args!("field {:?} is given twice", field.name())));
             }
             let slot = &mut record[field.offset()..][..field.width()];
-            store(field, value.get(), slot).map_err(|error| failed(&error))?;
+            store(field, &self.common.rules, value.get(), slot).map_err(|error| failed(&error))?;
         }
         let left_out = |(field, given): &(&FieldDef, &bool)| {
             !**given && field.default().is_none() && !field.is_nullable()
@@ -98,8 +100,16 @@ impl<R: Read> RecordSource for Reader<R> {
     }
 }
 
+/// The field of a member. It may have been renamed, or have a name that no field can have.
+fn position(schema: &Schema, common: &Common, name: &str) -> Option<usize> {
+    if let Some((_, new)) = common.renames.iter().find(|(old, _)| **old == *name) {
+        return schema.position(new);
+    }
+    schema.position(name).or_else(|| schema.position(&fitting(name)))
+}
+
 /// Stores the raw text of a value in its field.
-fn store(field: &FieldDef, raw: &str, slot: &mut [u8]) -> Result<()> {
+fn store(field: &FieldDef, rules: &TextRules, raw: &str, slot: &mut [u8]) -> Result<()> {
     let value = |reason: String| {
         Error::new(ErrorKind::Value, format!("field {:?}: {reason}", field.name())).of_field(field.name())
     };
@@ -112,23 +122,16 @@ fn store(field: &FieldDef, raw: &str, slot: &mut [u8]) -> Result<()> {
             None => Err(Error::new(ErrorKind::Value, missing(field, "null"))),
         },
         Some(b't' | b'f') => field.store(&Value::Bool(raw == "true"), slot),
-        Some(b'"') => field.parse_text(&text(raw).map_err(value)?, slot),
+        Some(b'"') => field.parse_text_by(rules, &text(raw).map_err(value)?, slot),
         // Only floats that JSON lacks are quoted there.
-        Some(b'[') if matches!(field.ty(), Type::Array(..)) => field.parse_text(&raw.replace('"', ""), slot),
+        Some(b'[') if matches!(field.ty(), Type::Array(..)) => {
+            field.parse_text_by(rules, &raw.replace('"', ""), slot)
+        }
         Some(b'[' | b'{') => {
             let what = if raw.starts_with('[') { "a list" } else { "an object; make members of its members" };
             Err(value(format!("{} is not a valid {}: it is {what}", shown(raw), field.ty())))
         }
-        _ if field.ty().is_number() => {
-            let read = field.parse_text(raw, slot);
-            match raw.parse() {
-                // 2.0 and 2e3 are whole numbers, too.
-                Ok(real) if read.is_err() && raw.contains(['.', 'e', 'E']) => {
-                    field.store(&Value::F64(real), slot)
-                }
-                _ => read,
-            }
-        }
+        _ if field.ty().is_number() || field.ty() == Type::Timestamp => field.parse_text_by(rules, raw, slot),
         _ => Err(value(format!("{} is not a valid {}: it is a number", shown(raw), field.ty()))),
     }
 }
