@@ -4,6 +4,7 @@
 mod args;
 mod commands;
 mod formats;
+mod interrupts;
 mod open;
 mod plot;
 mod progress;

@@ -44,7 +44,7 @@ impl Inferred {
         Inferred { schema, columns, rows, bad_lines: 0, notes: Vec::new(), is_sample: false }
     }
 
-    #[cfg(feature = "csv")]
+    #[cfg(any(feature = "csv", feature = "json"))]
     pub(super) fn with_bad_lines(mut self, bad_lines: u64) -> Inferred {
         self.bad_lines = bad_lines;
         self

@@ -22,11 +22,15 @@
 //! - Arrow is written as a file or a stream (`arrow::Options::format`).
 //! - An `.npy` file begins with the number of its rows, so a writer needs it first
 //!   (`numpy::Options::rows`).
-//! - A CSV has delimiters, spellings of missing values, bad lines that can be skipped, comments,
-//!   and perhaps no header (`csv::Options::delimiter`, `null`, `skip_bad`, `comment`, `header`).
+//! - A CSV has delimiters, spellings of missing values, comments, and perhaps no header
+//!   (`csv::Options::delimiter`, `null`, `comment`, `header`).
+//! - Bad lines of a CSV and of JSON can be skipped, set aside and explained (`Options::skip_bad`,
+//!   `Reader::skip_bad_to`, `Reader::explain_bad`).
 
 #[cfg(feature = "arrow")]
 pub mod arrow;
+#[cfg(any(feature = "csv", feature = "json"))]
+mod bad_lines;
 #[cfg(any(feature = "arrow", feature = "csv", feature = "json", feature = "numpy"))]
 mod column_names;
 #[cfg(any(feature = "arrow", feature = "csv", feature = "numpy"))]

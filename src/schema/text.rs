@@ -171,13 +171,9 @@ impl FieldDef {
         {
             reason = format!("{OUT_OF_RANGE}, which is {least} to {greatest}").into();
         }
-        let message = format!(
-            "field {:?}: {:?} is not a valid {}: {reason}",
-            self.name(),
-            shown(text),
-            self.type_text()
-        );
-        Error::new(ErrorKind::Value, message)
+        let (name, text, ty) = (self.name(), shown(text), self.type_text());
+        let message = format!("field {name:?}: {text:?} is not a valid {ty}: {reason}");
+        Error::new(ErrorKind::Value, message).of_field(name).of_text(&text, &format!("{ty} ({reason})"))
     }
 }
 

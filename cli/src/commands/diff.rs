@@ -10,8 +10,9 @@ use drystone::{Dyn, Result, Row, RowChange, Schema, TableDiff};
 use indicatif::HumanCount;
 
 use crate::formats::Format;
+use crate::formats::target::Target;
 use crate::open;
-use crate::report::{Outcome, failed, stdout};
+use crate::report::{Outcome, failed};
 
 /// Show the tables and rows that differ between two databases
 ///
@@ -34,6 +35,9 @@ pub(crate) struct Diff {
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = formats())]
     format: Format,
+    /// Write to this file
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    out: PathBuf,
 }
 
 fn formats() -> impl TypedValueParser<Value = Format> {
@@ -54,14 +58,14 @@ impl Diff {
                 new.table::<Dyn>(name)?;
             }
         }
-        let mut output = BufWriter::new(stdout());
+        let mut output = BufWriter::new(Target::open(&self.out, &[&self.old, &self.new])?);
         let mut same = true;
         for table in diff.tables() {
             if self.table.is_empty() || self.table.iter().any(|name| name == table.name()) {
                 same &= self.compare(table, &mut output)?;
             }
         }
-        output.flush().map_err(failed)?;
+        output.into_inner().map_err(|error| failed(error.into_error()))?.finish()?;
         Ok(if same { Outcome::Done } else { Outcome::Different })
     }
 

@@ -83,7 +83,7 @@ impl Get {
         }
         let mut printer = Printer::new(self.format, row.schema())?;
         printer.row(row)?;
-        printer.finish()
+        printer.finish().map(drop)
     }
 }
 
@@ -95,5 +95,5 @@ fn print_upright(row: Row<'_>) -> Result<()> {
     for (name, value) in row.iter() {
         grid.row(vec![name.to_owned(), value?.to_string()]).map_err(failed)?;
     }
-    grid.finish().map_err(failed)
+    grid.finish().map_err(failed).map(drop)
 }

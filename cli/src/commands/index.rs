@@ -112,5 +112,5 @@ pub(crate) fn show(read: &ReadTransaction, indexes: &[IndexInfo]) -> Result<()> 
         ])
         .map_err(failed)?;
     }
-    grid.finish().map_err(failed)
+    grid.finish().map_err(failed).map(drop)
 }

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use drystone::query::{Predicate, Query as Asked, parse_aggregates, parse_exprs, parse_orders};
 use drystone::{Dyn, Error, Result};
+use indicatif::HumanCount;
 
 use crate::formats::Format;
 use crate::formats::output::Printer;
+use crate::formats::target::Target;
 use crate::open;
 use crate::report::{Outcome, report};
 
@@ -54,9 +56,12 @@ pub(crate) struct Query {
     /// Use at most this many threads; by default one per processor
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// How to print
-    #[arg(long, value_name = "FORMAT", default_value = "table")]
-    format: Format,
+    /// How to print; if this is left out, as the name of --out tells, or as a table
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// Write to this file, as drystone export does, and not to standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 impl Query {
@@ -71,16 +76,32 @@ impl Query {
         }
         let stream = query.stream().map_err(place)?;
         let schema = stream.schema().clone();
-        let mut printer = Printer::new(self.format, &schema)?;
+        let target = match &self.out {
+            Some(path) => Target::open(path, &[&self.db])?,
+            None => Target::stdout(),
+        };
+        let (is_file, name) = (target.is_file(), target.name().to_owned());
+        let named = self.out.as_ref().and_then(|path| Format::of_name(path));
+        let format = self.format.or(named).unwrap_or(Format::Table);
+        let mut printer = Printer::to(format, &schema, None, target)?;
+        let mut rows = 0;
         let mut printed = Ok(Outcome::Done);
         for batch in stream {
             match batch {
-                Ok(rows) => printer.records(&schema, rows.as_bytes())?,
+                Ok(batch) => {
+                    rows += batch.len() as u64;
+                    printer.records(&schema, batch.as_bytes())?;
+                }
+                // A file is written only if it is whole.
+                Err(error) if is_file => return Err(error),
                 Err(error) => printed = Err(error),
             }
         }
         // Rows before an error are printed in any case.
         printer.finish()?;
+        if is_file {
+            report(&format!("{} rows written to {name}", HumanCount(rows)))?;
+        }
         printed
     }
 

@@ -1,6 +1,7 @@
 //! How rows, keys and numbers are written outside of a database: the formats of files, and the text
 //! of arguments. Commands use it; it knows no command.
 
+pub(crate) mod aside;
 pub(crate) mod bytes;
 pub(crate) mod grid;
 pub(crate) mod input;
@@ -8,7 +9,7 @@ pub(crate) mod key;
 pub(crate) mod output;
 pub(crate) mod projection;
 pub(crate) mod source;
-pub(crate) mod whole_file;
+pub(crate) mod target;
 
 use std::path::Path;
 
@@ -37,9 +38,31 @@ pub(crate) enum Format {
     Npy,
 }
 
+/// How a file is compressed as a whole.
+#[derive(Clone, Copy)]
+pub(crate) enum Compression {
+    Gzip,
+    Zstd,
+}
+
+impl Compression {
+    /// The compression that the last suffix of a file name stands for.
+    pub(crate) fn of_name(path: &Path) -> Option<Compression> {
+        match &*path.extension()?.to_str()?.to_ascii_lowercase() {
+            "gz" => Some(Compression::Gzip),
+            "zst" => Some(Compression::Zstd),
+            _ => None,
+        }
+    }
+}
+
 impl Format {
-    /// The format that the suffix of a file name stands for.
+    /// The format that a file name stands for, by its suffix before that of a compression.
     pub(crate) fn of_name(path: &Path) -> Option<Format> {
+        if Compression::of_name(path).is_some() {
+            let plain = path.with_extension("");
+            return Compression::of_name(&plain).is_none().then(|| Format::of_name(&plain)).flatten();
+        }
         Some(match &*path.extension()?.to_str()?.to_ascii_lowercase() {
             "csv" => Format::Csv,
             "json" | "jsonl" | "ndjson" => Format::Json,

@@ -1,16 +1,16 @@
 //! Records to load from a file, whatever its format. `load` uses it. The library parses the
 //! formats; this file only picks the one that applies.
 
-use std::fs::File;
-use std::io::{BufWriter, Read};
+use std::io::Read;
 use std::path::Path;
 
 use clap::ValueEnum;
 use clap::builder::TypedValueParser;
-use drystone::{RecordSource, Result, Schema, arrow, csv, json, numpy, parquet};
+use drystone::{Error, RecordSource, Result, Schema, arrow, csv, json, numpy, parquet};
 use indicatif::ProgressBar;
 
 use super::Format;
+use super::aside::Aside;
 use super::input::Input;
 use crate::report::wrong_use;
 
@@ -30,19 +30,6 @@ fn format_of_head(head: &[u8]) -> Option<Format> {
     } else {
         None
     }
-}
-
-/// The format that a name stands for, without the suffix of a compression.
-fn format_of_name(path: &Path) -> Option<Format> {
-    let is_compression =
-        |suffix: &std::ffi::OsStr| ["gz", "zst"].iter().any(|it| suffix.eq_ignore_ascii_case(it));
-    let format = if path.extension().is_some_and(is_compression) {
-        Format::of_name(&path.with_extension(""))
-    } else {
-        Format::of_name(path)
-    };
-    // A table for people cannot be loaded.
-    format.filter(|format| *format != Format::Table)
 }
 
 /// How to read an input, whatever its format.
@@ -76,13 +63,14 @@ impl<'c> Loading<'c> {
         let input = Input::open(path)?;
         let format = format
             .or_else(|| format_of_head(input.head()))
-            .or_else(|| format_of_name(path))
+            // A table for people cannot be loaded.
+            .or_else(|| Format::of_name(path).filter(|format| *format != Format::Table))
             .unwrap_or(Format::Csv);
-        if format != Format::Csv {
-            let meant = if choices.skip_bad { "--skip-bad" } else { "--null" };
-            if choices.skip_bad || !choices.nulls.is_empty() {
-                return wrong_use(format!("{meant} is for CSV; {} is not CSV", input.name()));
-            }
+        if choices.skip_bad && !matches!(format, Format::Csv | Format::Json) {
+            return wrong_use(format!("--skip-bad is for CSV and JSON; {} is neither", input.name()));
+        }
+        if format != Format::Csv && !choices.nulls.is_empty() {
+            return wrong_use(format!("--null is for CSV; {} is not CSV", input.name()));
         }
         Ok(Loading { input, format, choices })
     }
@@ -170,6 +158,7 @@ impl<'c> Loading<'c> {
     fn json(&self) -> json::Options {
         json::Options::new()
             .name(self.input.name())
+            .skip_bad(self.choices.skip_bad)
             .enums(self.choices.enums)
             .ignore_unknown(self.choices.ignore_unknown)
     }
@@ -201,17 +190,23 @@ impl<'c> Loading<'c> {
 /// The records of a file, in any format.
 pub(crate) enum Source {
     Csv(Box<csv::Reader<Box<dyn Read + Send>>>),
-    CsvAside(Box<csv::Reader<Box<dyn Read + Send>, BufWriter<File>>>),
+    CsvAside(Box<csv::Reader<Box<dyn Read + Send>, Aside>>),
     Arrow(Box<arrow::Reader>),
     Json(Box<json::Reader<Box<dyn Read + Send>>>),
+    JsonAside(Box<json::Reader<Box<dyn Read + Send>, Aside>>),
     Npy(Box<numpy::Reader<Box<dyn Read + Send>>>),
 }
 
 impl Source {
-    /// Writes bad lines here. Only CSV has them.
-    pub(crate) fn aside(self, output: BufWriter<File>) -> Source {
+    /// Sets bad lines aside. Only text has them.
+    pub(crate) fn aside(self, aside: &Aside) -> Source {
+        let (lines, reasons) = (aside.clone(), aside.clone());
+        let explain = move |error: &Error| reasons.explain(error);
         match self {
-            Source::Csv(reader) => Source::CsvAside(Box::new(reader.skip_bad_to(output))),
+            Source::Csv(reader) => Source::CsvAside(Box::new(reader.skip_bad_to(lines).explain_bad(explain))),
+            Source::Json(reader) => {
+                Source::JsonAside(Box::new(reader.skip_bad_to(lines).explain_bad(explain)))
+            }
             other => other,
         }
     }
@@ -221,7 +216,9 @@ impl Source {
         match self {
             Source::Csv(reader) => reader.bad_lines(),
             Source::CsvAside(reader) => reader.bad_lines(),
-            Source::Arrow(_) | Source::Json(_) | Source::Npy(_) => 0,
+            Source::Json(reader) => reader.bad_lines(),
+            Source::JsonAside(reader) => reader.bad_lines(),
+            Source::Arrow(_) | Source::Npy(_) => 0,
         }
     }
 
@@ -231,6 +228,7 @@ impl Source {
             Source::CsvAside(reader) => &**reader,
             Source::Arrow(reader) => &**reader,
             Source::Json(reader) => &**reader,
+            Source::JsonAside(reader) => &**reader,
             Source::Npy(reader) => &**reader,
         }
     }
@@ -243,6 +241,7 @@ impl RecordSource for Source {
             Source::CsvAside(reader) => reader.next_record(record),
             Source::Arrow(reader) => reader.next_record(record),
             Source::Json(reader) => reader.next_record(record),
+            Source::JsonAside(reader) => reader.next_record(record),
             Source::Npy(reader) => reader.next_record(record),
         }
     }

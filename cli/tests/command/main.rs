@@ -11,6 +11,7 @@ mod querying;
 mod rows;
 mod sharing;
 mod shell;
+mod targets;
 mod unreadable;
 
 use std::io::Write;

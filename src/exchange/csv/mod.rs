@@ -276,7 +276,8 @@ impl Options {
     }
 
     /// Whether to skip and count bad lines. Otherwise the first one is an error.
-    /// [`Reader::skip_bad_to`] also writes them to an output.
+    /// [`Reader::skip_bad_to`] also writes them to an output, and [`Reader::explain_bad`] says why
+    /// they are bad.
     ///
     /// ```
     /// use drystone::csv;
@@ -405,15 +406,16 @@ impl Options {
 
 /// The error for a line that cannot be split into text.
 fn bad_line<R>(lines: &Lines<R>, (field, problem): &Problem) -> Error {
-    let place = lines.describe(lines.number());
+    let bytes = field.map_or_else(|| lines.raw(), |field| lines.bytes(field));
+    let text = String::from_utf8_lossy(bytes);
+    let text = shown(&text);
     let message = match field {
-        None => format!("{place}: {problem}"),
-        Some(field) => {
-            let text = String::from_utf8_lossy(lines.bytes(*field));
-            format!("{place}, column {}: {:?}: {problem}", field + 1, shown(&text))
-        }
+        None => problem.to_string(),
+        Some(_) => format!("{text:?}: {problem}"),
     };
-    Error::new(ErrorKind::Input, message).of_line(lines.number())
+    let error = Error::new(ErrorKind::Input, message).of_text(&text, problem);
+    let number = lines.number();
+    error.in_line(lines.describe(number), number, field.map(|field| field as u64 + 1))
 }
 
 impl Default for Options {

@@ -14,10 +14,10 @@ use crate::exchange::tally::{Choice, Tally, missing_too};
 use crate::limits::FIELDS;
 use crate::schema::{FieldDef, Schema, Type};
 
-pub(super) fn infer<R: Read>(mut lines: JsonLines<R>, common: &Common) -> Result<Inferred> {
+pub(super) fn infer<R: Read>(mut lines: JsonLines<R>, common: &Common, skip_bad: bool) -> Result<Inferred> {
     let mut columns: Vec<Member> = Vec::new();
     let mut by_name: HashMap<Box<str>, usize> = HashMap::new();
-    let mut rows = 0;
+    let (mut rows, mut bad_lines) = (0, 0);
     let is_sample = loop {
         if !lines.advance()? {
             break false;
@@ -25,7 +25,15 @@ pub(super) fn infer<R: Read>(mut lines: JsonLines<R>, common: &Common) -> Result
         if common.is_enough(rows) {
             break true;
         }
-        for (name, value) in lines.members()?.0 {
+        let members = match lines.members() {
+            Ok(members) => members.0,
+            Err(_) if skip_bad => {
+                bad_lines += 1;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        for (name, value) in members {
             let at = match by_name.get(&*name) {
                 Some(at) => *at,
                 None if columns.len() == FIELDS => {
@@ -84,7 +92,7 @@ pub(super) fn infer<R: Read>(mut lines: JsonLines<R>, common: &Common) -> Result
         found.push(Found::new(field, missing, reason));
     }
     let schema = Schema::new(fields).map_err(|error| error.within(&lines.name))?;
-    let inferred = Inferred::new(schema, found, Some(rows)).with_notes(notes);
+    let inferred = Inferred::new(schema, found, Some(rows)).with_bad_lines(bad_lines).with_notes(notes);
     Ok(if is_sample { inferred.of_sample() } else { inferred })
 }
 

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::elements::{ElementProblem, Elements, LINE_BYTES};
 use crate::error::{Error, ErrorKind, Result, bail};
+use crate::schema::shown;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
 
@@ -52,6 +53,11 @@ impl<R: Read> JsonLines<R> {
             Parts::Elements(elements) => {
                 let next = elements.next(&mut self.input, &mut self.line);
                 self.number += 1;
+                // White space, as no text has a line break in it: an element that is set aside is
+                // one line.
+                for byte in self.line.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')) {
+                    *byte = b' ';
+                }
                 next.map_err(|problem| self.element_error(problem))
             }
         }
@@ -118,13 +124,18 @@ impl<R: Read> JsonLines<R> {
     /// An error in this line.
     #[cold]
     pub(super) fn error(&self, reason: &dyn fmt::Display) -> Error {
-        let place = self.describe(self.number);
-        let line = self.line_number();
-        let message = match self.parts {
-            Parts::Elements(_) => format!("{place}, on line {line}: {reason}"),
-            _ => format!("{place}: {reason}"),
-        };
-        Error::new(ErrorKind::Input, message).of_line(line)
+        self.place_error(Error::new(ErrorKind::Input, reason.to_string()), None)
+    }
+
+    /// An error with the place of this line, and the column in it.
+    #[cold]
+    pub(super) fn place_error(&self, error: Error, column: Option<u64>) -> Error {
+        let (place, line) = (self.describe(self.number), self.line_number());
+        match self.parts {
+            // Elements may be anywhere in a line.
+            Parts::Elements(_) => error.in_line(format!("{place}, on line {line}"), line, None),
+            _ => error.in_line(place, line, column),
+        }
     }
 
     #[cold]
@@ -135,18 +146,27 @@ impl<R: Read> JsonLines<R> {
         }
     }
 
+    /// The line of the input, without its line break.
+    pub(super) fn raw(&self) -> &[u8] {
+        let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+        line.strip_suffix(b"\r").unwrap_or(line)
+    }
+
+    /// The position of a part of this line, counted from 1.
+    pub(super) fn column_of(&self, part: &str) -> Option<u64> {
+        let offset = part.as_ptr().addr().checked_sub(self.line.as_ptr().addr())?;
+        (offset < self.line.len()).then_some(offset as u64 + 1)
+    }
+
     /// The members of the object in this line.
     pub(super) fn members(&self) -> Result<Members<'_>> {
-        serde_json::from_slice(&self.line).map_err(|error| {
+        serde_json::from_slice(self.raw()).map_err(|error| {
             // The parser counts lines in this text alone, so its line number is left out.
             let text = error.to_string();
             let reason = text.split(" at line ").next().unwrap_or(&text);
-            if matches!(self.parts, Parts::Elements(_)) {
-                return self.error(&reason);
-            }
-            let place = self.describe(self.number);
-            Error::new(ErrorKind::Input, format!("{place}, column {}: {reason}", error.column()))
-                .of_line(self.number)
+            let line = String::from_utf8_lossy(self.raw());
+            let bad = Error::new(ErrorKind::Input, reason).of_text(&shown(&line), reason);
+            self.place_error(bad, Some(error.column().max(1) as u64))
         })
     }
 }

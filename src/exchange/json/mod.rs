@@ -48,18 +48,20 @@ use line::JsonLines;
 /// let options = json::Options::new()
 ///     .name("flights.jsonl") // for messages
 ///     .ignore_unknown(true) // skip members that are not in the schema
+///     .skip_bad(true) // skip lines that cannot be read
 ///     .enums(true); // infer enumerations
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
     common: Common,
+    skip_bad: bool,
 }
 
 impl Options {
     /// The defaults: every mistake is an error.
     pub fn new() -> Options {
-        Options { common: Common::new("the JSON") }
+        Options { common: Common::new("the JSON"), skip_bad: false }
     }
 
     common_options!();
@@ -85,6 +87,23 @@ impl Options {
         self
     }
 
+    /// Whether to skip and count bad lines. Otherwise the first one is an error.
+    /// [`Reader::skip_bad_to`] also writes them to an output, and [`Reader::explain_bad`] says why
+    /// they are bad. Inference skips lines that are not JSON objects.
+    ///
+    /// ```
+    /// use drystone::json;
+    ///
+    /// let options = json::Options::new().skip_bad(true);
+    /// let inferred = options.infer("{\"x\": 1}\n{\"x\": \n".as_bytes())?;
+    /// assert_eq!((inferred.rows(), inferred.bad_lines()), (Some(1), 1));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn skip_bad(mut self, skip: bool) -> Options {
+        self.skip_bad = skip;
+        self
+    }
+
     /// Reads records of this schema, whose fields are matched to the members by name. The input is
     /// read in large blocks and needs no buffer. A field that a line lacks gets its default, or
     /// null.
@@ -105,7 +124,8 @@ impl Options {
     /// # Errors
     /// None so far: malformed lines are found when they are read.
     pub fn reader<R: Read>(&self, schema: &Schema, input: R) -> Result<Reader<R>> {
-        Ok(Reader::new(JsonLines::new(&self.common.name, input), &self.common, schema))
+        let lines = JsonLines::new(&self.common.name, input);
+        Ok(Reader::new(lines, &self.common, self.skip_bad, schema))
     }
 
     /// Reads everything once, in bounded memory, and picks the narrowest types.
@@ -124,10 +144,11 @@ impl Options {
     /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) for a line that is not an object, for nested objects unless
-    /// unknown members are skipped, for lists of other values than numbers or of different lengths, and for an input without rows.
+    /// [`Input`](crate::ErrorKind::Input) for a line that is not an object, for an input without
+    /// rows, and, unless unknown members are skipped, for nested objects and for lists of other
+    /// values than numbers or of different lengths.
     pub fn infer<R: Read>(&self, input: R) -> Result<Inferred> {
-        infer::infer(JsonLines::new(&self.common.name, input), &self.common)
+        infer::infer(JsonLines::new(&self.common.name, input), &self.common, self.skip_bad)
     }
 
     /// Writes rows of this schema.
