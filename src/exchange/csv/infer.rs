@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use super::beginning::{LIKE_ROW, Opened};
 use super::split::{Lines, NOT_UTF8, Problem};
 use super::{Options, bad_line};
 use crate::error::{Result, bail};
@@ -11,11 +12,20 @@ use crate::schema::{FieldDef, Schema};
 
 /// The narrowest types for a CSV, by the rules of [`Options::infer`].
 pub(super) fn infer<R: Read>(options: &Options, input: R) -> Result<Inferred> {
-    let (mut lines, names) = options.open(input)?;
-    let mut tallies: Vec<Tally> = names.iter().map(|_| Tally::new(options.enums)).collect();
+    let Opened { mut lines, columns, is_like_row, ends_unnamed, .. } = options.open(input, None)?;
+    let common = &options.common;
+    let names = &columns.names;
+    let mut tallies: Vec<Tally> =
+        names.iter().map(|_| Tally::new(common.enums, common.rules.decimal_comma)).collect();
     let (mut rows, mut bad_lines, mut blank_lines) = (0, 0, 0);
     lines.keep_blank = names.len() == 1;
-    while lines.advance()? {
+    let is_sample = loop {
+        if !lines.advance()? {
+            break false;
+        }
+        if common.is_enough(rows) {
+            break true;
+        }
         if lines.raw().is_empty() {
             blank_lines += 1;
             continue;
@@ -25,7 +35,7 @@ pub(super) fn infer<R: Read>(options: &Options, input: R) -> Result<Inferred> {
             Err(_) if options.skip_bad => bad_lines += 1,
             Err(problem) => return Err(bad_line(&lines, &problem)),
         }
-    }
+    };
     if rows == 0 {
         bail!(Input, "{} has no rows to infer the types of its columns from; give a schema", lines.name());
     }
@@ -36,14 +46,31 @@ pub(super) fn infer<R: Read>(options: &Options, input: R) -> Result<Inferred> {
         only.missing += blank_lines;
         rows += blank_lines;
     }
-    let columns = names.iter().zip(&tallies).enumerate().map(|(at, (name, tally))| {
-        column_of(name, tally)
-            .map_err(|error| error.within(format_args!("{}, column {}", lines.name(), at + 1)))
-    });
-    let columns: Vec<Column> = columns.collect::<Result<_>>()?;
-    let schema = Schema::new(columns.iter().map(|column| column.field().clone()).collect());
+    let mut notes = columns.notes.clone();
+    let mut kept = Vec::new();
+    for (at, tally) in tallies.iter().enumerate() {
+        let is_last = at + 1 == tallies.len();
+        if ends_unnamed && is_last && tally.missing == rows {
+            notes.push(format!("column {} has neither a name nor values; it is left out", at + 1));
+        } else if columns.is_made[at] && common.ignore_unknown {
+            notes.push(format!("column {} is left out", at + 1));
+        } else {
+            if ends_unnamed && is_last {
+                notes.push(format!("column {} has no name; it is called {:?}", at + 1, names[at]));
+            }
+            let column = column_of(&names[at], tally);
+            kept.push(
+                column.map_err(|error| error.within(format_args!("{}, column {}", lines.name(), at + 1)))?,
+            );
+        }
+    }
+    if is_like_row {
+        notes.push(LIKE_ROW.into());
+    }
+    let schema = Schema::new(kept.iter().map(|column| column.field().clone()).collect());
     let schema = schema.map_err(|error| error.within(lines.name()))?;
-    Ok(Inferred::new(schema, columns, Some(rows)).with_bad_lines(bad_lines))
+    let inferred = Inferred::new(schema, kept, Some(rows)).with_bad_lines(bad_lines).with_notes(notes);
+    Ok(if is_sample { inferred.of_sample() } else { inferred })
 }
 
 fn column_of(name: &str, tally: &Tally) -> Result<Column> {

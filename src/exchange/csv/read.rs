@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 
+use super::beginning::{LIKE_ROW, Opened};
 use super::split::{Lines, NOT_UTF8, Problem};
 use super::{Options, bad_line};
 use crate::error::{Error, Result};
@@ -40,11 +41,14 @@ pub struct Reader<R, W = io::Sink> {
     /// Whether there are fields without a column.
     has_absent: bool,
     bad_lines: BadLines<W>,
+    /// A column that must be empty: it has no name, as the header ends with a delimiter.
+    unnamed: Option<usize>,
+    notes: Vec<String>,
 }
 
 impl<R, W> fmt::Debug for Reader<R, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "csv::Reader({:?}, {})", self.options.name, self.schema)
+        write!(f, "csv::Reader({:?}, {})", self.options.common.name, self.schema)
     }
 }
 
@@ -58,10 +62,23 @@ enum BadLine {
 
 impl<R: Read> Reader<R> {
     pub(super) fn new(options: &Options, schema: &Schema, input: R) -> Result<Reader<R>> {
-        let (mut lines, names) = options.open(input)?;
-        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
-        let fields = match_columns(&options.name, "the header", options.ignore_unknown, schema, &names)?;
-        let header = Some(lines.raw().into());
+        let Opened { mut lines, mut columns, header, is_like_row, ends_unnamed } =
+            options.open(input, Some(schema))?;
+        let names = columns.as_strs();
+        // A last column without a name needs no field.
+        let last = names.len() - usize::from(ends_unnamed);
+        let is_left_out = ends_unnamed && schema.position(names[last]).is_none();
+        let named = if is_left_out { &names[..last] } else { &names[..] };
+        let common = &options.common;
+        let listing = if options.has_header { "the header" } else { "the first line" };
+        let matched = match_columns(&common.name, listing, common.ignore_unknown, schema, named);
+        let matched = matched.map_err(|error| match is_like_row {
+            true => Error::new(error.kind(), format!("{error}; {LIKE_ROW}")),
+            false => error,
+        })?;
+        let unnamed = (is_left_out && !common.ignore_unknown).then_some(last);
+        let fields: Box<[Option<u16>]> = matched.iter().copied().chain(is_left_out.then_some(None)).collect();
+        let notes = std::mem::take(&mut columns.notes);
         let given = fields.iter().flatten().count();
         lines.keep_blank =
             matches!(*fields, [Some(only)] if schema.fields()[usize::from(only)].is_nullable());
@@ -72,6 +89,8 @@ impl<R: Read> Reader<R> {
             has_absent: given < schema.fields().len(),
             fields,
             bad_lines: BadLines::new(options.skip_bad, header),
+            unnamed,
+            notes,
         })
     }
 
@@ -105,6 +124,8 @@ impl<R: Read> Reader<R> {
             fields: self.fields,
             has_absent: self.has_absent,
             bad_lines: self.bad_lines.to(output),
+            unnamed: self.unnamed,
+            notes: self.notes,
         }
     }
 }
@@ -140,6 +161,12 @@ impl<R: Read, W: Write> Reader<R, W> {
         self
     }
 
+    /// What a person should know about how the input is read: a delimiter that was guessed, names
+    /// that were made.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
     /// The schema of the records.
     pub fn schema(&self) -> &Schema {
         &self.schema
@@ -163,19 +190,33 @@ impl<R: Read, W: Write> Reader<R, W> {
                     return Err(BadLine::Value(column, missing_value(field, text)));
                 };
                 out.copy_from_slice(null);
-            } else if let Err(error) = field.parse_text(text, out) {
-                return Err(BadLine::Value(column, error));
+            } else if let Err(error) = field.parse_text_by(&self.options.common.rules, text, out) {
+                match field.null().filter(|_| self.is_blank(field, column, text)) {
+                    Some(null) => out.copy_from_slice(null),
+                    None => return Err(BadLine::Value(column, error)),
+                }
             }
         }
-        Ok(())
+        match self.unnamed {
+            Some(column) if texts.get(column) != Some("") => {
+                let problem = "the header has no name for this value";
+                Err(BadLine::Line((Some(column), problem.into())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a text is missing if the blanks around it are left out.
+    #[cold]
+    fn is_blank(&self, field: &FieldDef, column: usize, text: &str) -> bool {
+        !is_text(field) && !self.lines.is_quoted(column) && self.options.is_missing(text.trim())
     }
 
     /// Whether a spelling of a missing value is a value here: quoted, or in a text field that is
     /// not nullable. If so, stores it.
     fn is_value(&self, field: &FieldDef, column: usize, text: &str, out: &mut [u8]) -> bool {
-        let is_text = matches!(field.ty(), Type::Str(_) | Type::Enum(_));
-        (self.lines.is_quoted(column) || (is_text && !field.is_nullable()))
-            && field.parse_text(text, out).is_ok()
+        (self.lines.is_quoted(column) || (is_text(field) && !field.is_nullable()))
+            && field.parse_text_by(&self.options.common.rules, text, out).is_ok()
     }
 }
 
@@ -214,4 +255,8 @@ impl<R: Read, W: Write> RecordSource for Reader<R, W> {
     fn describe(&self, place: u64) -> String {
         self.lines.describe(place)
     }
+}
+
+fn is_text(field: &FieldDef) -> bool {
+    matches!(field.ty(), Type::Str(_) | Type::Enum(_))
 }

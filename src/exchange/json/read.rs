@@ -1,4 +1,4 @@
-//! Reads JSON lines as records.
+//! Reads JSON lines, or the elements of an array, as records.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -6,13 +6,15 @@ use std::io::{self, Read, Write};
 use super::line::{JsonLines, text};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::bad_lines::{BadLines, missing_value};
+use crate::exchange::column_names::fitting;
+use crate::exchange::common::Common;
 use crate::load::RecordSource;
 use crate::record::Value;
 use crate::schema::shown;
-use crate::schema::{FieldDef, Schema, Type};
+use crate::schema::{FieldDef, Schema, TextRules, Type};
 
-/// Reads JSON lines as a source of records; from [`Options::reader`](super::Options::reader).
-/// Places are line numbers.
+/// Reads JSON as a source of records; from [`Options::reader`](super::Options::reader). Places are
+/// line numbers, or the numbers of elements of an array.
 ///
 /// A malformed line is an error that names file, line, column, field, text and the expected type.
 /// The column is the position in the line, in bytes. After an error, the next call continues with
@@ -34,7 +36,7 @@ use crate::schema::{FieldDef, Schema, Type};
 /// ```
 pub struct Reader<R, W = io::Sink> {
     lines: JsonLines<R>,
-    ignore_unknown: bool,
+    common: Common,
     schema: Schema,
     /// Which fields the current line has given.
     given: Vec<bool>,
@@ -48,15 +50,10 @@ impl<R, W> fmt::Debug for Reader<R, W> {
 }
 
 impl<R: Read> Reader<R> {
-    pub(super) fn new(
-        lines: JsonLines<R>,
-        ignore_unknown: bool,
-        skip_bad: bool,
-        schema: &Schema,
-    ) -> Reader<R> {
+    pub(super) fn new(lines: JsonLines<R>, common: &Common, skip_bad: bool, schema: &Schema) -> Reader<R> {
         let given = vec![false; schema.fields().len()];
         let bad_lines = BadLines::new(skip_bad, None);
-        Reader { lines, ignore_unknown, schema: schema.clone(), given, bad_lines }
+        Reader { lines, common: common.clone(), schema: schema.clone(), given, bad_lines }
     }
 
     /// Skips bad lines, and writes them unchanged to `output`: to correct and load them later.
@@ -65,7 +62,7 @@ impl<R: Read> Reader<R> {
     pub fn skip_bad_to<W: Write>(self, output: W) -> Reader<R, W> {
         Reader {
             lines: self.lines,
-            ignore_unknown: self.ignore_unknown,
+            common: self.common,
             schema: self.schema,
             given: self.given,
             bad_lines: self.bad_lines.to(output),
@@ -94,12 +91,12 @@ impl<R: Read, W: Write> Reader<R, W> {
     fn read_line(&mut self, record: &mut [u8]) -> Result<()> {
         record.copy_from_slice(self.schema.default_bytes());
         self.given.fill(false);
-        let (lines, number) = (&self.lines, self.lines.number);
-        let bad = |error: Error, column| error.in_line(lines.describe(number), number, column);
+        let lines = &self.lines;
+        let bad = |error: Error, column| lines.place_error(error, column);
         for (name, value) in lines.members()?.0 {
             let column = || lines.column_of(value.get());
-            let Some(at) = self.schema.position(&name) else {
-                if self.ignore_unknown {
+            let Some(at) = position(&self.schema, &self.common, &name) else {
+                if self.common.ignore_unknown {
                     continue;
                 }
                 let unknown = Error::new(ErrorKind::Input, self.schema.no_such_field(&name).to_string());
@@ -112,7 +109,7 @@ impl<R: Read, W: Write> Reader<R, W> {
                 return Err(bad(twice.of_text(&shown(value.get()), "one value of the field"), column()));
             }
             let slot = &mut record[field.offset()..][..field.width()];
-            store(field, value.get(), slot).map_err(|error| bad(error, column()))?;
+            store(field, &self.common.rules, value.get(), slot).map_err(|error| bad(error, column()))?;
         }
         let left_out = |(field, given): &(&FieldDef, &bool)| {
             !**given && field.default().is_none() && !field.is_nullable()
@@ -146,8 +143,16 @@ impl<R: Read, W: Write> RecordSource for Reader<R, W> {
     }
 }
 
+/// The field of a member. It may have been renamed, or have a name that no field can have.
+fn position(schema: &Schema, common: &Common, name: &str) -> Option<usize> {
+    if let Some((_, new)) = common.renames.iter().find(|(old, _)| **old == *name) {
+        return schema.position(new);
+    }
+    schema.position(name).or_else(|| schema.position(&fitting(name)))
+}
+
 /// Stores the raw text of a value in its field.
-fn store(field: &FieldDef, raw: &str, slot: &mut [u8]) -> Result<()> {
+fn store(field: &FieldDef, rules: &TextRules, raw: &str, slot: &mut [u8]) -> Result<()> {
     let not = |reason: &str| {
         let (name, text, ty) = (field.name(), shown(raw), field.ty());
         let message = format!("field {name:?}: {text} is not a valid {ty}: {reason}");
@@ -162,23 +167,16 @@ fn store(field: &FieldDef, raw: &str, slot: &mut [u8]) -> Result<()> {
             None => Err(missing_value(field, "null")),
         },
         Some(b't' | b'f') => field.store(&Value::Bool(raw == "true"), slot),
-        Some(b'"') => field.parse_text(&text(raw).map_err(|reason| not(&reason))?, slot),
+        Some(b'"') => field.parse_text_by(rules, &text(raw).map_err(|reason| not(&reason))?, slot),
         // Only floats that JSON lacks are quoted there.
-        Some(b'[') if matches!(field.ty(), Type::Array(..)) => field.parse_text(&raw.replace('"', ""), slot),
+        Some(b'[') if matches!(field.ty(), Type::Array(..)) => {
+            field.parse_text_by(rules, &raw.replace('"', ""), slot)
+        }
         Some(b'[' | b'{') => {
             let what = if raw.starts_with('[') { "a list" } else { "an object; make members of its members" };
             Err(not(&format!("it is {what}")))
         }
-        _ if field.ty().is_number() => {
-            let read = field.parse_text(raw, slot);
-            match raw.parse() {
-                // 2.0 and 2e3 are whole numbers, too.
-                Ok(real) if read.is_err() && raw.contains(['.', 'e', 'E']) => {
-                    field.store(&Value::F64(real), slot)
-                }
-                _ => read,
-            }
-        }
+        _ if field.ty().is_number() || field.ty() == Type::Timestamp => field.parse_text_by(rules, raw, slot),
         _ => Err(not("it is a number")),
     }
 }

@@ -64,8 +64,9 @@ def pyarrow_files():
     # What a writer leaves that does not say which Arrow types it had.
     plain = table.drop_columns(["half", "day64", "seconds", "nanos", "fixed_list"])
     pyarrow.parquet.write_table(plain, "plain.parquet", compression="gzip", store_schema=False)
+    decimals = {"keep": column(pyarrow.int32(), [0]), "decimal": column(pyarrow.decimal128(10, 2), [decimal.Decimal("1.25")])}
+    pyarrow.feather.write_feather(pyarrow.table(decimals), "decimal.arrow", compression="uncompressed")
     refused = {
-        "decimal": column(pyarrow.decimal128(10, 2), [decimal.Decimal("1.25")]),
         "struct": column(pyarrow.struct([("x", pyarrow.int32())]), [{"x": 1}]),
         "time": column(pyarrow.time32("s"), [1]),
         "ragged": column(pyarrow.list_(pyarrow.int16()), [[1, 2], [3]]),
