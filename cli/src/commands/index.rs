@@ -10,6 +10,7 @@ use indicatif::HumanCount;
 
 use crate::formats::bytes;
 use crate::formats::grid::Grid;
+use crate::formats::names::{Names, all_names};
 use crate::open;
 use crate::report::{Outcome, failed, stdout};
 use crate::waiting::Waiting;
@@ -33,9 +34,9 @@ enum IndexAction {
         table: String,
         /// The name of the index, which must be unique in the database
         name: String,
-        /// The fields, in order
+        /// The fields, in order, one by one or with commas between them
         #[arg(required = true)]
-        fields: Vec<String>,
+        fields: Vec<Names>,
         /// Refuse two rows with the same values; rows with a null are not compared
         #[arg(long)]
         unique: bool,
@@ -64,7 +65,7 @@ impl Index {
                 let db = open::to_write(&self.db)?;
                 let write = self.waiting.write(&db)?;
                 let options = IndexOptions::new().unique(*unique).memory_bytes(*memory);
-                write.create_index_with(table, name, fields, &options)?;
+                write.create_index_with(table, name, &all_names(fields), &options)?;
                 write.commit()?;
             }
             IndexAction::Drop { table, name } => {

@@ -13,6 +13,7 @@ use drystone::{
 use indicatif::{HumanCount, ProgressBar};
 
 use crate::formats::aside::{Aside, reasons_path};
+use crate::formats::names::{Names, Texts, all_names, all_texts};
 use crate::formats::source::{Choices, Loading, Source};
 use crate::formats::target::is_same_file;
 use crate::formats::{Format, bytes};
@@ -54,12 +55,12 @@ pub(crate) struct Load {
     #[arg(long, requires = "infer")]
     enums: bool,
     /// The fields of the key, in order
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
-    key: Vec<String>,
-    /// A spelling of a missing value besides the empty field, such as NA; may be given more than
-    /// once
-    #[arg(long, value_name = "NA", allow_hyphen_values = true)]
-    null: Vec<String>,
+    #[arg(long, value_name = "A,B")]
+    key: Vec<Names>,
+    /// Spellings of a missing value besides the empty field, such as NA,NULL; may be given more than
+    /// once. One with a comma stands in quotes
+    #[arg(long, value_name = "NA,NULL", allow_hyphen_values = true)]
+    null: Vec<Texts>,
     /// Skip columns that the table has no field for
     #[arg(long)]
     ignore_unknown: bool,
@@ -94,8 +95,9 @@ enum Duplicates {
 impl Load {
     pub(crate) fn run(&self) -> Result<Outcome> {
         let start = Instant::now();
+        let nulls = all_texts(&self.null);
         let choices = Choices {
-            nulls: &self.null,
+            nulls: &nulls,
             ignore_unknown: self.ignore_unknown,
             skip_bad: self.skip_bad.is_some(),
             enums: self.enums,
@@ -164,12 +166,12 @@ impl Load {
                 );
             }
         };
-        if self.key.is_empty() { Ok(Some(schema)) } else { schema.with_key(&self.key).map(Some) }
+        if self.key.is_empty() { Ok(Some(schema)) } else { schema.with_key(&all_names(&self.key)).map(Some) }
     }
 
     /// Infers the schema from the input, and prints it.
     fn inferred(&self, input: &mut Loading<'_>) -> Result<Schema> {
-        let (schema, found) = input.infer(&self.key)?;
+        let (schema, found) = input.infer(&all_names(&self.key))?;
         report(&format!("{found}\nschema: {schema}"))?;
         Ok(schema)
     }

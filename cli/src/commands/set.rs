@@ -59,7 +59,7 @@ impl Set {
         let changes =
             changes.iter().map(|change| parse_change(&schema, change)).collect::<Result<Vec<_>>>()?;
         let set =
-            |row: &mut RowBuf| changes.iter().try_for_each(|(field, value)| row.set(*field, value.clone()));
+            |row: &mut RowBuf| changes.iter().try_for_each(|(field, value)| row.set(&**field, value.clone()));
         let rows = match &self.filter {
             Some(filter) => table.update_where(filter.clone(), set)?,
             None => {
@@ -86,11 +86,15 @@ impl Set {
 }
 
 /// The field and the value of `FIELD=VALUE`.
-fn parse_change<'c>(schema: &Schema, change: &'c str) -> Result<(&'c str, Value<'static>)> {
-    let Some((name, text)) = change.split_once('=') else {
+fn parse_change(schema: &Schema, change: &str) -> Result<(String, Value<'static>)> {
+    // A name with an equals sign stands in back quotes, as in a condition.
+    let quoted = change.strip_prefix('`').and_then(|rest| rest.split_once("`="));
+    let quoted = quoted.map(|(name, text)| (name.replace("``", "`"), text));
+    let plain = || change.split_once('=').map(|(name, text)| (name.to_owned(), text));
+    let Some((name, text)) = quoted.or_else(plain) else {
         return wrong_use(format!("{change:?} is not FIELD=VALUE"));
     };
-    let field = schema.field(name)?;
+    let field = schema.field(&name)?;
     if field.is_key() {
         return wrong_use(format!(
             "field {name:?} is part of the key; remove the row and load it with another key"

@@ -70,7 +70,7 @@ fn set_takes_a_condition() {
     assert_eq!(folder.done(&set), "3 rows set of 10\n");
     assert_eq!(n(&folder), "0 1 7 7 7 25 36 49 64 81");
     assert_eq!(folder.done(&["set", "a.dry", "k", "n=", "--where", "n = 7"]), "3 rows set of 10\n");
-    assert_eq!(n(&folder), "0 1    25 36 49 64 81");
+    assert_eq!(n(&folder), "0 1 \"\" \"\" \"\" 25 36 49 64 81");
     assert_eq!(
         folder.done(&["set", "a.dry", "k", "0", "0", "n=9", "--dry-run"]),
         "1 row would be set of 10\n"

@@ -7,6 +7,7 @@ mod exchanging;
 mod flights;
 mod keeping;
 mod loading;
+mod naming;
 mod plotting;
 mod querying;
 mod rows;
