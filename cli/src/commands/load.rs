@@ -57,8 +57,8 @@ pub(crate) struct Load {
     /// The fields of the key, in order
     #[arg(long, value_name = "A,B")]
     key: Vec<Names>,
-    /// Spellings of a missing value besides the empty field, such as NA,NULL; may be given more than
-    /// once. One with a comma stands in quotes
+    /// Spellings of a missing value besides the empty field, such as NA,NULL; may be given more
+    /// than once. One with a comma stands in quotes
     #[arg(long, value_name = "NA,NULL", allow_hyphen_values = true)]
     null: Vec<Texts>,
     /// Skip columns that the table has no field for

@@ -3,6 +3,8 @@
 
 mod beginning;
 mod infer;
+#[cfg(test)]
+mod one_column;
 mod read;
 mod split;
 #[cfg(test)]
