@@ -13,6 +13,7 @@ use drystone::{
 use indicatif::{HumanCount, ProgressBar};
 
 use crate::formats::aside::{Aside, reasons_path};
+use crate::formats::reading::{Reading, with_options};
 use crate::formats::source::{Choices, Loading, Source};
 use crate::formats::target::is_same_file;
 use crate::formats::{Format, bytes};
@@ -21,8 +22,8 @@ use crate::report::{Outcome, report, say, wrong_use};
 
 /// Load a file into a table, all of it or nothing
 ///
-/// CSV, JSON lines, Arrow (Feather), Parquet and NumPy; the first bytes of the file or its name
-/// tell which. Columns are matched to fields by name. In a CSV the first line names them, and an
+/// CSV, JSON (lines or an array), Arrow (Feather), Parquet and NumPy; the first bytes of the file or
+/// its name tell which. Columns are matched to fields by name. In a CSV the first line names them, and an
 /// empty field is a missing value. The file may be compressed with gzip or zstd; `-` is standard
 /// input.
 ///
@@ -59,7 +60,8 @@ pub(crate) struct Load {
     /// once
     #[arg(long, value_name = "NA", allow_hyphen_values = true)]
     null: Vec<String>,
-    /// Skip columns that the table has no field for
+    /// Skip columns that the table has no field for; with --infer, those that no field can hold and
+    /// those without a name of their own
     #[arg(long)]
     ignore_unknown: bool,
     /// What to do with a second row of the same key
@@ -76,6 +78,8 @@ pub(crate) struct Load {
     /// How much memory to use for sorting, and for edits
     #[arg(long, value_name = "BYTES", default_value = "256M", value_parser = bytes::parse)]
     memory: usize,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -90,8 +94,13 @@ enum Duplicates {
 
 impl Load {
     pub(crate) fn run(&self) -> Result<Outcome> {
+        self.load_file().map_err(with_options)
+    }
+
+    fn load_file(&self) -> Result<Outcome> {
         let start = Instant::now();
         let choices = Choices {
+            reading: &self.reading,
             nulls: &self.null,
             ignore_unknown: self.ignore_unknown,
             skip_bad: self.skip_bad.is_some(),
@@ -161,6 +170,7 @@ impl Load {
                 );
             }
         };
+        input.name_columns(&schema);
         if self.key.is_empty() { Ok(Some(schema)) } else { schema.with_key(&self.key).map(Some) }
     }
 
