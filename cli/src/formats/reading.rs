@@ -193,8 +193,11 @@ pub(crate) fn named(message: &str) -> Option<String> {
         ("the input has no header", " (--no-header)"),
         ("are s, ms, us or ns since 1970", " (--timestamp-unit)"),
     ];
-    let (phrase, option) = OPTIONS.into_iter().find(|(phrase, _)| message.contains(phrase))?;
-    Some(message.replacen(phrase, &format!("{phrase}{option}"), 1))
+    let mut named = message.to_owned();
+    for (phrase, option) in OPTIONS.into_iter().filter(|(phrase, _)| message.contains(phrase)) {
+        named = named.replacen(phrase, &format!("{phrase}{option}"), 1);
+    }
+    (named.len() > message.len()).then_some(named)
 }
 
 #[cfg(test)]

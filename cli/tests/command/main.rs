@@ -8,6 +8,7 @@ mod keeping;
 mod loading;
 mod plotting;
 mod querying;
+mod reading;
 mod rows;
 mod sharing;
 mod shell;
