@@ -13,6 +13,7 @@ mod rows;
 mod sharing;
 mod shell;
 mod targets;
+mod ten_files;
 mod unreadable;
 
 use std::io::Write;

@@ -447,3 +447,87 @@ fn messages_fit_and_name_a_place_once() {
         assert!(ran.code == 2 && ran.stderr.starts_with("error: table \"x\": page "), "{ran:?}");
     }
 }
+
+/// Copies a file that another program has written into a folder.
+fn copy(folder: &Folder, name: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/exchange").join(name);
+    let name = name.replace('/', "-");
+    folder.file(&name, std::fs::read(path).unwrap());
+    name
+}
+
+#[test]
+fn parquet_is_read_with_every_codec_that_pyarrow_and_duckdb_write() {
+    let folder = Folder::new();
+    let codecs = |program, codecs: &[&str]| {
+        codecs.iter().map(|codec| format!("codecs/{program}-{codec}.parquet")).collect()
+    };
+    let pyarrow: Vec<String> = codecs("pyarrow", &["none", "snappy", "gzip", "brotli", "zstd", "lz4"]);
+    let duckdb: Vec<String> =
+        codecs("duckdb", &["uncompressed", "snappy", "gzip", "brotli", "zstd", "lz4", "lz4_raw"]);
+    for name in pyarrow.iter().chain(&duckdb) {
+        let name = copy(&folder, name);
+        folder.done(&["load", "a.dry", &name, &name, "--schema", "id: u8, name: str[1]"]);
+        assert_eq!(
+            folder.done(&["scan", "a.dry", &name, "--format", "csv"]),
+            "id,name\n1,a\n2,b\n3,a\n",
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn types_of_parquet_are_kept_named_or_left_out() {
+    let folder = Folder::new();
+    let name = &*copy(&folder, "duckdb.parquet");
+    let said = folder.refused(2, &["load", "a.dry", "t", name]);
+    assert!(
+        said.contains("column \"clock\": no field holds the Arrow type Time64(µs); cast it to int64"),
+        "{said}"
+    );
+    assert!(said.contains("--ignore-unknown"), "{said}");
+    let ran = folder.run(&["load", "a.dry", "t", name, "--ignore-unknown"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for left in ["clock", "span", "pair", "map", "big"] {
+        assert!(ran.stderr.contains(&format!("duckdb.parquet: column \"{left}\" is left out: ")), "{ran:?}");
+    }
+    assert_eq!(
+        folder.done(&["scan", "a.dry", "t", "--format", "csv"]),
+        "id,u,price,whole,at,list,side,day\n\
+         1,11111111-2222-3333-4444-555555555555,1.25,7,2024-01-02T03:04:05Z,\"[1, 2, 3]\",x,2024-01-02\n"
+    );
+    // A uuid stays one on its way out and back, for other programs too.
+    folder.done(&["export", "a.dry", "t", "b.parquet", "--select", "u"]);
+    folder.done(&["load", "b.dry", "t", "b.parquet"]);
+    assert!(folder.done(&["info", "b.dry", "t"]).starts_with("table \"t\": u: uuid\n"));
+    // Decimals, where they are exact.
+    let with = |schema: &str| {
+        let db = format!("{}.dry", schema.len());
+        let ran = folder.run(&["load", &db, schema, name, "--ignore-unknown", "--schema", schema]);
+        if ran.code == 0 { folder.done(&["scan", &db, schema, "--format", "csv"]) } else { ran.stderr }
+    };
+    assert_eq!(with("price: f64, whole: i64"), "price,whole\n1.25,7\n");
+    assert_eq!(with("price: f32, whole: u8"), "price,whole\n1.25,7\n");
+    assert_eq!(with("whole: f64, price: str[4]"), "whole,price\n7,1.25\n");
+    assert!(with("price: i64").contains("field \"price\": \"1.25\" is not a valid i64: not a whole number"));
+    assert!(with("big: f64").contains("an f64 has too few digits; use str[N], or allow rounding (--round)"));
+    assert_eq!(with("big: str[31]"), "big\n12345678901234567890.5000000000\n");
+    folder.done(&["load", "r.dry", "t", name, "--ignore-unknown", "--schema", "big: f64", "--round"]);
+    assert_eq!(folder.done(&["scan", "r.dry", "t", "--format", "csv"]), "big\n1.2345678901234567e19\n");
+}
+
+#[test]
+fn whole_numbers_of_128_bits_of_polars_are_read() {
+    let folder = Folder::new();
+    let rows = "id,big,huge\n1,-1,1\n2,,340282366920938463463374607431768211455\n";
+    for name in ["wide.arrow", "wide.arrows", "wide.parquet"] {
+        let name = &*copy(&folder, name);
+        for types in [&[][..], &["--schema", "id: u8, big: i128?, huge: u128"]] {
+            let table = format!("{name}{}", types.len());
+            folder.done(&[&["load", "a.dry", &table, name], types].concat());
+            assert_eq!(folder.done(&["scan", "a.dry", &table, "--format", "csv"]), rows, "{name}");
+        }
+        folder.done(&["load", "b.dry", name, name, "--schema", "id: u8", "--ignore-unknown"]);
+        assert_eq!(folder.done(&["scan", "b.dry", name, "--format", "csv"]), "id\n1\n2\n");
+    }
+}
