@@ -10,6 +10,7 @@ mod plot;
 mod progress;
 mod report;
 mod shell;
+mod waiting;
 
 use std::process::ExitCode;
 use std::sync::Arc;

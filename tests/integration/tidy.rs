@@ -30,8 +30,9 @@ const ROOMS: [&[&str]; 14] = [
 const ABOVE: [&str; 4] = ["admin", "exchange", "guide", "simulation"];
 
 /// The rooms of the command, in the same way.
-const CLI_ROOMS: [&[&str]; 5] = [
+const CLI_ROOMS: [&[&str]; 6] = [
     &["interrupts", "open", "progress", "report"],
+    &["waiting"],
     &["formats"],
     &["commands", "plot", "shell"],
     &["args"],

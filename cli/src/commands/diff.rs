@@ -10,6 +10,7 @@ use drystone::{Dyn, Result, Row, RowChange, Schema, TableDiff};
 use indicatif::HumanCount;
 
 use crate::formats::Format;
+use crate::formats::names::{Names, all_names};
 use crate::formats::target::Target;
 use crate::open;
 use crate::report::{Outcome, failed};
@@ -26,9 +27,9 @@ pub(crate) struct Diff {
     old: PathBuf,
     /// The database as it is
     new: PathBuf,
-    /// Only this table; may be given more than once
-    #[arg(long, value_name = "TABLE")]
-    table: Vec<String>,
+    /// Only these tables
+    #[arg(long, value_name = "A,B")]
+    table: Vec<Names>,
     /// Print at most this many rows of each table; all are counted
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -52,7 +53,8 @@ impl Diff {
         let (old, new) = (open::to_read(&self.old)?, open::to_read(&self.new)?);
         let (old, new) = (old.read()?, new.read()?);
         let diff = old.diff(&new)?;
-        for name in &self.table {
+        let wanted = all_names(&self.table);
+        for name in &wanted {
             if diff.table(name).is_none() {
                 // An error that lists the tables.
                 new.table::<Dyn>(name)?;
@@ -61,7 +63,7 @@ impl Diff {
         let mut output = BufWriter::new(Target::open(&self.out, &[&self.old, &self.new])?);
         let mut same = true;
         for table in diff.tables() {
-            if self.table.is_empty() || self.table.iter().any(|name| name == table.name()) {
+            if wanted.is_empty() || wanted.iter().any(|name| name == table.name()) {
                 same &= self.compare(table, &mut output)?;
             }
         }

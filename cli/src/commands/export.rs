@@ -8,6 +8,7 @@ use clap::Args;
 use drystone::{Dyn, Result, Row, Rows, Schema};
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
 
+use crate::formats::names::Selection;
 use crate::formats::output::Printer;
 use crate::formats::projection::Projection;
 use crate::formats::target::Target;
@@ -39,9 +40,10 @@ pub(crate) struct Export {
     /// with them
     #[arg(long, value_name = "KEY", num_args = 1.., allow_negative_numbers = true)]
     to: Vec<String>,
-    /// The fields to write
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
-    select: Vec<String>,
+    /// The fields to write; `delay as late` renames one, and at(12, i16) is a byte offset and a
+    /// type
+    #[arg(long, value_name = "A,B")]
+    select: Vec<Selection>,
     /// Write at most this many rows
     #[arg(long, value_name = "N")]
     limit: Option<u64>,

@@ -13,12 +13,14 @@ use drystone::{
 use indicatif::{HumanCount, ProgressBar};
 
 use crate::formats::aside::{Aside, reasons_path};
+use crate::formats::names::{Names, Texts, all_names, all_texts};
 use crate::formats::reading::{Reading, with_options};
 use crate::formats::source::{Choices, Loading, Source};
 use crate::formats::target::is_same_file;
 use crate::formats::{Format, bytes};
 use crate::open;
 use crate::report::{Outcome, report, say, wrong_use};
+use crate::waiting::Waiting;
 
 /// Load a file into a table, all of it or nothing
 ///
@@ -54,12 +56,12 @@ pub(crate) struct Load {
     #[arg(long, requires = "infer")]
     enums: bool,
     /// The fields of the key, in order
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
-    key: Vec<String>,
-    /// A spelling of a missing value besides the empty field, such as NA; may be given more than
-    /// once
-    #[arg(long, value_name = "NA", allow_hyphen_values = true)]
-    null: Vec<String>,
+    #[arg(long, value_name = "A,B")]
+    key: Vec<Names>,
+    /// Spellings of a missing value besides the empty field, such as NA,NULL; may be given more than
+    /// once. One with a comma stands in quotes
+    #[arg(long, value_name = "NA,NULL", allow_hyphen_values = true)]
+    null: Vec<Texts>,
     /// Skip columns that the table has no field for; with --infer, those that no field can hold and
     /// those without a name of their own
     #[arg(long)]
@@ -78,6 +80,8 @@ pub(crate) struct Load {
     /// How much memory to use for sorting, and for edits
     #[arg(long, value_name = "BYTES", default_value = "256M", value_parser = bytes::parse)]
     memory: usize,
+    #[command(flatten)]
+    waiting: Waiting,
     #[command(flatten)]
     reading: Reading,
 }
@@ -99,9 +103,10 @@ impl Load {
 
     fn load_file(&self) -> Result<Outcome> {
         let start = Instant::now();
+        let nulls = all_texts(&self.null);
         let choices = Choices {
             reading: &self.reading,
-            nulls: &self.null,
+            nulls: &nulls,
             ignore_unknown: self.ignore_unknown,
             skip_bad: self.skip_bad.is_some(),
             enums: self.enums,
@@ -119,7 +124,7 @@ impl Load {
             None => {}
         }
         let db = open::to_load(&self.db, self.memory)?;
-        let write = db.write()?;
+        let write = self.waiting.write(&db)?;
         let mut table = self.table(&write, schema)?;
         let schema = table.schema().clone();
         let (mut records, bar) = match records {
@@ -171,12 +176,12 @@ impl Load {
             }
         };
         input.name_columns(&schema);
-        if self.key.is_empty() { Ok(Some(schema)) } else { schema.with_key(&self.key).map(Some) }
+        if self.key.is_empty() { Ok(Some(schema)) } else { schema.with_key(&all_names(&self.key)).map(Some) }
     }
 
     /// Infers the schema from the input, and prints it.
     fn inferred(&self, input: &mut Loading<'_>) -> Result<Schema> {
-        let (schema, found) = input.infer(&self.key)?;
+        let (schema, found) = input.infer(&all_names(&self.key))?;
         report(&format!("{found}\nschema: {schema}"))?;
         Ok(schema)
     }

@@ -6,6 +6,7 @@ pub(crate) mod bytes;
 pub(crate) mod grid;
 pub(crate) mod input;
 pub(crate) mod key;
+pub(crate) mod names;
 pub(crate) mod output;
 pub(crate) mod projection;
 pub(crate) mod reading;

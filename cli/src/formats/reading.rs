@@ -5,6 +5,8 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use drystone::{Error, TimestampUnit};
 
+use super::names::Renames;
+
 /// How to read a file.
 #[derive(Args)]
 #[command(next_help_heading = "Reading")]
@@ -121,61 +123,6 @@ impl From<Unit> for TimestampUnit {
     }
 }
 
-/// A list of `OLD=NEW`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Renames(Vec<(String, String)>);
-
-impl FromStr for Renames {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Renames, String> {
-        const EXPECTED: &str = "OLD=NEW is expected, or a list such as a=x,b=y";
-        let mut rest = text;
-        let mut pairs = Vec::new();
-        loop {
-            let (old, after) = name(rest, &['='])?;
-            let after = after.strip_prefix('=').ok_or(EXPECTED)?;
-            let (new, after) = name(after, &[','])?;
-            if new.is_empty() {
-                return Err(EXPECTED.into());
-            }
-            pairs.push((old, new));
-            match after.strip_prefix(',') {
-                Some(more) => rest = more,
-                None => return Ok(Renames(pairs)),
-            }
-        }
-    }
-}
-
-/// The name at the beginning of a text, up to one of these characters, and the rest. In back quotes
-/// it may contain them.
-fn name<'t>(text: &'t str, ends: &[char]) -> Result<(String, &'t str), String> {
-    let bare = text.trim_start();
-    let Some(mut rest) = bare.strip_prefix('`') else {
-        let (name, rest) = text.split_at(text.find(ends).unwrap_or(text.len()));
-        return Ok((name.trim().to_owned(), rest));
-    };
-    let mut name = String::new();
-    loop {
-        let (part, after) = rest.split_once('`').ok_or("a back quote is never closed")?;
-        name.push_str(part);
-        match after.strip_prefix('`') {
-            Some(more) => {
-                name.push('`');
-                rest = more;
-            }
-            None => {
-                let after = after.trim_start();
-                if !after.is_empty() && !after.starts_with(ends) {
-                    return Err(format!("{:?} is expected after the back quote", ends[0].to_string()));
-                }
-                return Ok((name, after));
-            }
-        }
-    }
-}
-
 /// An error of the library with the options of the command that it speaks of.
 pub(crate) fn with_options(error: Error) -> Error {
     let message = error.to_string();
@@ -203,19 +150,6 @@ pub(crate) fn named(message: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn renames_are_a_list_with_back_quotes() {
-        let pairs = |text: &str| text.parse::<Renames>().map(|renames| renames.0);
-        let pair = |old: &str, new: &str| (old.to_owned(), new.to_owned());
-        assert_eq!(pairs("a=x"), Ok(vec![pair("a", "x")]));
-        assert_eq!(pairs("a=x, b c =y"), Ok(vec![pair("a", "x"), pair("b c", "y")]));
-        assert_eq!(pairs("`a,=``b`=`x,y`,c=z"), Ok(vec![pair("a,=`b", "x,y"), pair("c", "z")]));
-        assert_eq!(pairs("=x"), Ok(vec![pair("", "x")]));
-        for wrong in ["", "a", "a=", "a=x,", "`a=x", "`a`b=x"] {
-            assert!(pairs(wrong).is_err(), "{wrong:?}");
-        }
-    }
 
     #[test]
     fn separators_have_names() {

@@ -1,11 +1,13 @@
 //! Tests of the `drystone` command, run as a process. Each file tests some commands.
 
 mod altering;
+mod changing;
 mod checking;
 mod exchanging;
 mod flights;
 mod keeping;
 mod loading;
+mod naming;
 mod plotting;
 mod querying;
 mod reading;

@@ -8,7 +8,7 @@ use super::{Options, bad_line};
 use crate::error::{Result, bail};
 use crate::exchange::inferred::{Column, Inferred};
 use crate::exchange::tally::{Choice, Tally};
-use crate::schema::{FieldDef, Schema};
+use crate::schema::{FieldDef, Schema, Type};
 
 /// The narrowest types for a CSV, by the rules of [`Options::infer`].
 pub(super) fn infer<R: Read>(options: &Options, input: R) -> Result<Inferred> {
@@ -17,7 +17,9 @@ pub(super) fn infer<R: Read>(options: &Options, input: R) -> Result<Inferred> {
     let names = &columns.names;
     let mut tallies: Vec<Tally> =
         names.iter().map(|_| Tally::new(common.enums, common.rules.decimal_comma)).collect();
-    let (mut rows, mut bad_lines, mut blank_lines) = (0, 0, 0);
+    let (mut rows, mut bad_lines) = (0, 0);
+    // Blank lines between others, and at the end.
+    let (mut blank_between, mut blank_last) = (0, 0);
     lines.keep_blank = names.len() == 1;
     let is_sample = loop {
         if !lines.advance()? {
@@ -27,24 +29,31 @@ pub(super) fn infer<R: Read>(options: &Options, input: R) -> Result<Inferred> {
             break true;
         }
         if lines.raw().is_empty() {
-            blank_lines += 1;
+            blank_last += 1;
             continue;
         }
+        blank_between += std::mem::take(&mut blank_last);
         match tally_line(options, &lines, &mut tallies) {
             Ok(()) => rows += 1,
             Err(_) if options.skip_bad => bad_lines += 1,
             Err(problem) => return Err(bad_line(&lines, &problem)),
         }
     };
+    // As in the reader: if the only field is nullable, a blank line is a missing value. Blank lines
+    // at the end make it nullable only if that is how a missing text is written.
+    if let [only] = &mut tallies[..] {
+        only.missing += blank_between;
+        rows += blank_between;
+        let is_missing = |column: Column| {
+            column.is_nullable() || matches!(column.field().ty(), Type::Str(_) | Type::Enum(_))
+        };
+        if rows == 0 || column_of(&names[0], only).is_ok_and(is_missing) {
+            only.missing += blank_last;
+            rows += blank_last;
+        }
+    }
     if rows == 0 {
         bail!(Input, "{} has no rows to infer the types of its columns from; give a schema", lines.name());
-    }
-    // As in the reader: if the only field is nullable, a blank line is a missing value.
-    if let [only] = &mut tallies[..]
-        && column_of(&names[0], only).is_ok_and(|column| column.is_nullable())
-    {
-        only.missing += blank_lines;
-        rows += blank_lines;
     }
     let mut notes = columns.notes.clone();
     let mut kept = Vec::new();

@@ -342,6 +342,8 @@ impl Options {
     /// - `true` and `false` in any case, dates, timestamps and hyphenated uuids get their types;
     ///   dates and timestamps together are timestamps. Everything else is `str` with the length of
     ///   the longest text.
+    /// - If there is only one column, blank lines between others are missing values. So are those at
+    ///   the end if the field is text, or nullable anyway.
     /// - If values are missing, the field is nullable, and the type is wide enough that no value is
     ///   the one reserved for null.
     ///

@@ -10,7 +10,8 @@ use crate::record::Row;
 use crate::schema::{Schema, Type};
 
 /// Writes rows as a CSV; from [`Options::writer`]. Null is an empty field. An empty text is `""`
-/// where it would be read as null. Floats are the shortest text that reads back as the same number
+/// where it would be read as null. If there is only one field, an empty field would be a blank
+/// line, which most programs skip. So null is `""` there, unless the field holds text. Floats are the shortest text that reads back as the same number
 /// (any NaN as NaN).
 ///
 /// ```
@@ -95,6 +96,10 @@ impl<W: Write> Writer<W> {
                     self.line.replace_range(start + point..=start + point, ",");
                 }
                 self.end_field(start, self.options.trim);
+            } else if row.len() == 1 && !matches!(field.ty(), Type::Str(_) | Type::Enum(_)) {
+                // Most programs skip blank lines. An empty text is written this way, so a missing
+                // one stays blank.
+                self.line.push_str("\"\"");
             }
         }
         self.end_line()
