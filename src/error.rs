@@ -221,17 +221,22 @@ impl Error {
         self.0.place.expected.as_deref()
     }
 
-    /// The same error with a place before its message: `flights.csv: …`.
+    /// The same error with a place before its message: `flights.csv: …`. A place with which the
+    /// message begins already is not repeated.
     ///
     /// ```
     /// use drystone::{Error, ErrorKind};
     ///
     /// let error = Error::new(ErrorKind::Input, "no header").within("flights.csv");
     /// assert_eq!(error.to_string(), "flights.csv: no header");
+    /// assert_eq!(error.within("flights.csv").to_string(), "flights.csv: no header");
     /// ```
     #[must_use]
     pub fn within(mut self, place: impl fmt::Display) -> Error {
-        self.0.message = format!("{place}: {}", self.0.message);
+        let place = format!("{place}: ");
+        if !self.0.message.starts_with(&place) {
+            self.0.message.insert_str(0, &place);
+        }
         self
     }
 

@@ -14,6 +14,7 @@ use indicatif::{HumanCount, ProgressBar};
 
 use crate::formats::aside::{Aside, reasons_path};
 use crate::formats::names::{Names, Texts, all_names, all_texts};
+use crate::formats::reading::{Reading, with_options};
 use crate::formats::source::{Choices, Loading, Source};
 use crate::formats::target::is_same_file;
 use crate::formats::{Format, bytes};
@@ -23,8 +24,8 @@ use crate::waiting::Waiting;
 
 /// Load a file into a table, all of it or nothing
 ///
-/// CSV, JSON lines, Arrow (Feather), Parquet and NumPy; the first bytes of the file or its name
-/// tell which. Columns are matched to fields by name. In a CSV the first line names them, and an
+/// CSV, JSON (lines or an array), Arrow (Feather), Parquet and NumPy; the first bytes of the file or
+/// its name tell which. Columns are matched to fields by name. In a CSV the first line names them, and an
 /// empty field is a missing value. The file may be compressed with gzip or zstd; `-` is standard
 /// input.
 ///
@@ -61,7 +62,8 @@ pub(crate) struct Load {
     /// than once. One with a comma stands in quotes
     #[arg(long, value_name = "NA,NULL", allow_hyphen_values = true)]
     null: Vec<Texts>,
-    /// Skip columns that the table has no field for
+    /// Skip columns that the table has no field for; with --infer, those that no field can hold and
+    /// those without a name of their own
     #[arg(long)]
     ignore_unknown: bool,
     /// What to do with a second row of the same key
@@ -80,6 +82,8 @@ pub(crate) struct Load {
     memory: usize,
     #[command(flatten)]
     waiting: Waiting,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -94,9 +98,14 @@ enum Duplicates {
 
 impl Load {
     pub(crate) fn run(&self) -> Result<Outcome> {
+        self.load_file().map_err(with_options)
+    }
+
+    fn load_file(&self) -> Result<Outcome> {
         let start = Instant::now();
         let nulls = all_texts(&self.null);
         let choices = Choices {
+            reading: &self.reading,
             nulls: &nulls,
             ignore_unknown: self.ignore_unknown,
             skip_bad: self.skip_bad.is_some(),
@@ -166,6 +175,7 @@ impl Load {
                 );
             }
         };
+        input.name_columns(&schema);
         if self.key.is_empty() { Ok(Some(schema)) } else { schema.with_key(&all_names(&self.key)).map(Some) }
     }
 

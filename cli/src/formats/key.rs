@@ -3,9 +3,7 @@
 
 use std::ops::Bound;
 
-use drystone::{
-    Dyn, Error, ErrorKind, FieldDef, Index, IndexRows, Result, Rows, Schema, Table, Timestamp, Type, Value,
-};
+use drystone::{Dyn, Error, ErrorKind, FieldDef, Index, IndexRows, Result, Rows, Schema, Table, Type, Value};
 
 use crate::report::{say, wrong_use};
 
@@ -91,13 +89,8 @@ pub(crate) fn bound<'k, 'v>(key: &'k [Value<'v>]) -> Bound<&'k [Value<'v>]> {
     if key.is_empty() { Bound::Unbounded } else { Bound::Included(key) }
 }
 
-/// The value of a field in this text. A date is also a timestamp: its midnight, UTC.
+/// The value of a field in this text.
 pub(crate) fn parse_value(field: &FieldDef, text: &str) -> Result<Value<'static>> {
-    if field.ty() == Type::Timestamp
-        && let Ok(date) = text.parse()
-    {
-        return Timestamp::from_date(date).map(Value::from);
-    }
     let mut stored = vec![0; field.width()];
     field.parse_text(text, &mut stored)?;
     field.load(&stored).map(Value::into_owned)

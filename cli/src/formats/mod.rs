@@ -10,6 +10,8 @@ pub(crate) mod key;
 pub(crate) mod names;
 pub(crate) mod output;
 pub(crate) mod projection;
+pub(crate) mod reading;
+pub(crate) mod recognise;
 pub(crate) mod source;
 pub(crate) mod target;
 
@@ -26,7 +28,7 @@ pub(crate) enum Format {
     Table,
     /// Comma-separated values; the first line names the columns, missing values are empty
     Csv,
-    /// JSON, an object per line
+    /// JSON, an object per line; an array of objects is read too
     #[value(alias = "jsonl", alias = "ndjson")]
     Json,
     /// An Arrow file, also called Feather
@@ -66,7 +68,7 @@ impl Format {
             return Compression::of_name(&plain).is_none().then(|| Format::of_name(&plain)).flatten();
         }
         Some(match &*path.extension()?.to_str()?.to_ascii_lowercase() {
-            "csv" => Format::Csv,
+            "csv" | "tsv" => Format::Csv,
             "json" | "jsonl" | "ndjson" => Format::Json,
             "arrow" | "feather" | "ipc" => Format::Arrow,
             "arrows" => Format::Arrows,
@@ -75,6 +77,13 @@ impl Format {
             "txt" => Format::Table,
             _ => return None,
         })
+    }
+
+    /// Whether the name is that of a text with tabs between its fields.
+    pub(crate) fn has_tabs(path: &Path) -> bool {
+        let plain = path.with_extension("");
+        let path = if Compression::of_name(path).is_some() { &plain } else { path };
+        path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("tsv"))
     }
 
     pub(crate) fn is_binary(self) -> bool {

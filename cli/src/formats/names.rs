@@ -19,6 +19,10 @@ pub(crate) struct Texts(Vec<String>);
 #[derive(Clone)]
 pub(crate) struct Selection(Vec<String>);
 
+/// Other names, such as ``id=key, `a,b`=both``: the old one, then the new one.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Renames(pub(crate) Vec<(String, String)>);
+
 /// Something selected: a field, or a value at a byte offset.
 pub(crate) enum Selected {
     Field { at: usize, name: Option<String> },
@@ -49,6 +53,26 @@ impl FromStr for Texts {
         texts.collect::<Result<_, _>>().map(Texts)
     }
 }
+
+impl FromStr for Renames {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Renames, String> {
+        split(text, NAME_QUOTES)?.into_iter().map(rename).collect::<Result<_, _>>().map(Renames)
+    }
+}
+
+/// The names in `OLD=NEW`.
+fn rename(item: &str) -> Result<(String, String), String> {
+    // An equals sign within quotes is part of a name.
+    let is_outside = |(at, _): &(usize, &str)| item[..*at].matches('`').count().is_multiple_of(2);
+    let at = item.match_indices('=').find(is_outside).map(|(at, _)| at);
+    let (old, new) = at.map(|at| item.split_at(at)).ok_or(NO_RENAME)?;
+    let (old, new) = (unquoted(old, NAME_QUOTES)?, unquoted(&new[1..], NAME_QUOTES)?);
+    if new.is_empty() { Err(NO_RENAME.into()) } else { Ok((old, new)) }
+}
+
+const NO_RENAME: &str = "OLD=NEW is expected, or a list such as a=x,b=y";
 
 impl FromStr for Selection {
     type Err = String;
@@ -155,7 +179,7 @@ fn split_with<'t>(text: &'t str, quotes: &[char], brackets: bool) -> Result<Opti
             }
             _ => {}
         }
-        begins_word = letter == ',' || letter.is_whitespace();
+        begins_word = matches!(letter, ',' | '=') || letter.is_whitespace();
     }
     if let Some(quote) = open {
         return Err(format!("the closing {quote} is missing"));
@@ -200,6 +224,19 @@ mod tests {
         }
         for wrong in ["", "a,", ",a", "a,,b", "`a", "`a` b"] {
             assert!(wrong.parse::<Names>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn renames_are_pairs_of_names() {
+        let pairs = |text: &str| text.parse::<Renames>().map(|renames| renames.0);
+        let pair = |old: &str, new: &str| (old.to_owned(), new.to_owned());
+        assert_eq!(pairs("a=x"), Ok(vec![pair("a", "x")]));
+        assert_eq!(pairs("a=x, b c =y"), Ok(vec![pair("a", "x"), pair("b c", "y")]));
+        assert_eq!(pairs("`a,=``b`=`x,y`,c=z"), Ok(vec![pair("a,=`b", "x,y"), pair("c", "z")]));
+        assert_eq!(pairs("=x"), Ok(vec![pair("", "x")]));
+        for wrong in ["", "a", "a=", "a=x,", "`a=x", "`a`b=x"] {
+            assert!(pairs(wrong).is_err(), "{wrong:?}");
         }
     }
 

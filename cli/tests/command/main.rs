@@ -11,10 +11,12 @@ mod mcp;
 mod naming;
 mod plotting;
 mod querying;
+mod reading;
 mod rows;
 mod sharing;
 mod shell;
 mod targets;
+mod ten_files;
 mod unreadable;
 
 use std::io::Write;

@@ -13,7 +13,7 @@ use super::batches::{Batches, unread};
 use super::decimals;
 use super::decode::{check, value};
 use super::schema::{from_number, is_bytes, is_text, is_uuid, named, plain, wide_type};
-use crate::error::{Result, bail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::exchange::column_names::name_columns;
 use crate::exchange::common::Common;
 use crate::exchange::few::Few;
@@ -57,7 +57,7 @@ impl Usable {
                     usable.names.push(name);
                 }
                 Err(error) if common.ignore_unknown => {
-                    usable.notes.push(format!("column {:?} is left out: {error}", field.name()));
+                    usable.notes.push(left_out(field, &error));
                 }
                 Err(error) => {
                     return Err(error.within(format_args!("{}, column {:?}", common.name, field.name())));
@@ -66,6 +66,13 @@ impl Usable {
         }
         Ok(usable)
     }
+}
+
+/// Says that a column is left out, and why; how it could be loaded is not needed then.
+fn left_out(column: &Field, error: &Error) -> String {
+    let message = error.to_string();
+    let reason = message.split("; ").next().unwrap_or_default();
+    format!("column {:?} is left out: {reason}", column.name())
 }
 
 /// Batches whose schema is inferred.
@@ -97,6 +104,7 @@ impl InferredBatches<'_> {
                 few,
                 has_null_value: false,
                 not_shown: None,
+                refused: None,
             }
         });
         let inferred = infer(common, &at, columns.collect(), batches)?;
@@ -129,10 +137,13 @@ fn infer(
                 _ => batch,
             };
             for (column, at) in columns.iter_mut().zip(at).filter(|(column, _)| column.is_open()) {
-                column.look(batch.column(*at)).map_err(|(row, reason)| {
-                    let row: u64 = rows + row as u64 + 1;
-                    unread(name, &format!("row {row}, column {:?}: {reason}", column.field.name()))
-                })?;
+                let Err((row, reason)) = column.look(batch.column(*at)) else { continue };
+                let row: u64 = rows + row as u64 + 1;
+                if !common.ignore_unknown {
+                    let column = column.field.name();
+                    return Err(unread(name, &format!("row {row}, column {column:?}: {reason}")));
+                }
+                column.refused = Some(Error::new(ErrorKind::Input, format!("row {row}: {reason}")));
             }
             rows += batch.num_rows() as u64;
             if is_sample {
@@ -140,12 +151,22 @@ fn infer(
             }
         }
     }
-    let fields = columns.iter().map(|column| {
-        column
-            .decide()
-            .map_err(|error| error.within(format_args!("{name}, column {:?}", column.field.name())))
-    });
-    let fields = fields.collect::<Result<Vec<_>>>()?;
+    let is_read = columns.iter().any(|column| column.is_open() || column.refused.is_some());
+    let (mut kept, mut fields, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+    for column in &mut columns {
+        match column.refused.take().map_or_else(|| column.decide(), Err) {
+            Ok(field) => {
+                kept.push(&*column);
+                fields.push(field);
+            }
+            Err(error) if common.ignore_unknown => {
+                notes.push(left_out(column.field, &error));
+            }
+            Err(error) => {
+                return Err(error.within(format_args!("{name}, column {:?}", column.field.name())));
+            }
+        }
+    }
     let schema = Schema::new(fields.clone()).or_else(|error| {
         // Columns of a table with a key may have been left out or moved.
         let without = |field: &FieldDef| {
@@ -155,11 +176,10 @@ fn infer(
         Schema::new(fields.iter().map(without).collect::<Result<_>>()?).map_err(|_| error)
     });
     let schema = schema.map_err(|error| error.within(name))?;
-    let is_read = columns.iter().any(ColumnTally::is_open);
-    let found = schema.fields().iter().zip(&columns);
+    let found = schema.fields().iter().zip(kept);
     let found = found.map(|(field, column)| Found::new(field.clone(), column.nulls, column.reason()));
     let found = found.collect();
-    let inferred = Inferred::new(schema, found, is_read.then_some(rows));
+    let inferred = Inferred::new(schema, found, is_read.then_some(rows)).with_notes(notes);
     Ok(if is_sample { inferred.of_sample() } else { inferred })
 }
 
@@ -180,6 +200,8 @@ struct ColumnTally<'c> {
     has_null_value: bool,
     /// A decimal whose digits no number type shows.
     not_shown: Option<String>,
+    /// Why no field holds it, if that was found and such columns are left out.
+    refused: Option<Error>,
 }
 
 impl ColumnTally<'_> {
@@ -189,7 +211,9 @@ impl ColumnTally<'_> {
 
     /// Whether the values must be read to find the field.
     fn is_open(&self) -> bool {
-        self.named.is_none() && (self.field.is_nullable() || self.has_lengths() || self.has_long_decimals())
+        self.named.is_none()
+            && self.refused.is_none()
+            && (self.field.is_nullable() || self.has_lengths() || self.has_long_decimals())
     }
 
     fn has_lengths(&self) -> bool {

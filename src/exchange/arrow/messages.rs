@@ -221,6 +221,15 @@ fn wide(field: &arrow_ipc::Field<'_>) -> Option<Number> {
     Some(if int.is_signed() { Number::I128 } else { Number::U128 })
 }
 
+/// The columns of whole numbers of 128 bits in a schema that stands in a Parquet file.
+#[cfg(feature = "parquet")]
+pub(in crate::exchange) fn wide_columns(message: &[u8]) -> Vec<(String, Number)> {
+    let message = unframed(message).ok().and_then(|message| root_as_message(message).ok());
+    let schema = message.and_then(|message| message.header_as_schema());
+    let fields = schema.and_then(|schema| schema.fields()).into_iter().flatten();
+    fields.filter_map(|field| Some((field.name()?.to_owned(), wide(&field)?))).collect()
+}
+
 /// The schema, with bytes in place of whole numbers of 128 bits: they have the same layout.
 fn with_wide(schema: arrow_ipc::Schema<'_>) -> arrow_schema::Schema {
     let field = |field: arrow_ipc::Field<'_>| match wide(&field) {

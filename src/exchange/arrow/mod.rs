@@ -32,6 +32,8 @@ pub(super) use {
     batch_types::{InferredBatches, Usable},
     batches::{Matched, guarded},
     encode::Gathered,
+    messages::wide_columns,
+    schema::wide_field,
 };
 
 /// How to read and write Arrow data.

@@ -140,7 +140,7 @@ pub(super) fn is_uuid(column: &Field) -> bool {
 }
 
 /// A column of whole numbers of 128 bits. The metadata say what they are.
-pub(super) fn wide_field(name: &str, number: Number, nullable: bool) -> Field {
+pub(in crate::exchange) fn wide_field(name: &str, number: Number, nullable: bool) -> Field {
     let metadata = HashMap::from([(WIDE.to_owned(), number.as_type().to_string())]);
     Field::new(name, DataType::FixedSizeBinary(16), nullable).with_metadata(metadata)
 }

@@ -105,7 +105,10 @@ impl Options {
         };
         if !self.has_header {
             let fields = schema.map_or(&[][..], Schema::fields);
+            let is_renamed = |name: &str| self.common.renames.iter().any(|(old, _)| **old == *name);
             let name = |at: usize| match (self.names.get(at), fields.get(at)) {
+                // A column that is renamed is known by its number.
+                _ if is_renamed(&unnamed(at)) => unnamed(at).into(),
                 (Some(name), _) => name.clone(),
                 (None, Some(field)) if self.names.is_empty() => field.name().into(),
                 _ => unnamed(at).into(),

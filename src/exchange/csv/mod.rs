@@ -122,7 +122,7 @@ impl Options {
     ///
     /// let inferred = csv::Options::new().guess_delimiter().infer("x;y\n1,5;2\n".as_bytes())?;
     /// assert_eq!(inferred.schema().to_string(), "x: str[3], y: u8");
-    /// assert!(inferred.notes()[0].contains("\";\""));
+    /// assert!(inferred.notes()[0].contains("';'"));
     /// # Ok::<(), drystone::Error>(())
     /// ```
     pub fn guess_delimiter(mut self) -> Options {

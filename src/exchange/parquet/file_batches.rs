@@ -3,6 +3,7 @@
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
+use arrow_schema::{DataType, Field, SchemaRef};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use parquet::arrow::ProjectionMask;
@@ -14,10 +15,12 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use super::{Inferred, Reader};
 use crate::error::{Error, ErrorKind, Result, bail};
-use crate::exchange::arrow::{Batches, InferredBatches, Matched, Usable, guarded};
+use crate::exchange::arrow::{Batches, InferredBatches, Matched, Usable, guarded, wide_columns, wide_field};
 use crate::exchange::common::Common;
-use crate::schema::Schema;
+use crate::schema::{Number, Schema};
 
+/// Where Parquet files have their Arrow schema.
+const ARROW_SCHEMA: &str = "ARROW:schema";
 /// This many rows are decoded at a time.
 const BATCH_ROWS: usize = 8192;
 
@@ -81,10 +84,57 @@ fn batches<R: Read + Seek + Send + 'static>(
         ProjectionMask::all()
     };
     check_codecs(common, file.metadata(), &mask)?;
+    let wide = wide(file.metadata());
     let reader = guarded(|| file.with_projection(mask).with_batch_size(BATCH_ROWS).build());
     let reader = reader.map_err(|error| wrong(common, &error))?;
-    let schema = arrow_array::RecordBatchReader::schema(&reader);
+    let schema = with_wide(arrow_array::RecordBatchReader::schema(&reader), &wide);
     Ok(Batches::guarding(schema, rows, reader))
+}
+
+/// The columns of whole numbers of 128 bits, which are bytes to Parquet: polars notes in the Arrow
+/// schema what they are.
+fn wide(metadata: &ParquetMetaData) -> Vec<(String, Number)> {
+    let notes = metadata.file_metadata().key_value_metadata().into_iter().flatten();
+    let arrow = notes.into_iter().find(|note| note.key == ARROW_SCHEMA);
+    let message = arrow.and_then(|note| from_base64(note.value.as_deref()?));
+    message.map_or(Vec::new(), |message| wide_columns(&message))
+}
+
+/// The schema, with the metadata of these columns.
+fn with_wide(schema: SchemaRef, wide: &[(String, Number)]) -> SchemaRef {
+    if wide.is_empty() {
+        return schema;
+    }
+    let field = |field: &Arc<Field>| match wide.iter().find(|(name, _)| name == field.name()) {
+        Some((name, number)) if *field.data_type() == DataType::FixedSizeBinary(16) => {
+            Arc::new(wide_field(name, *number, field.is_nullable()))
+        }
+        _ => Arc::clone(field),
+    };
+    Arc::new(arrow_schema::Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
+}
+
+/// The bytes of a text in base64. `None` if it is not base64.
+fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let (mut bits, mut count) = (0_u32, 0);
+    for digit in text.trim_end_matches('=').bytes() {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+        }
+    }
+    Some(bytes)
 }
 
 /// An error if a column is compressed in a way that cannot be read.
