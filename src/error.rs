@@ -36,6 +36,11 @@ struct Place {
     field: Option<Box<str>>,
     page: Option<u64>,
     line: Option<u64>,
+    column: Option<u64>,
+    /// The text of an input that is not valid.
+    text: Option<Box<str>>,
+    /// What is valid there.
+    expected: Option<Box<str>>,
 }
 
 /// The kinds of [`Error`], for programs to match on.
@@ -188,17 +193,50 @@ impl Error {
         self.0.place.line
     }
 
-    /// The same error with a place before its message: `flights.csv: …`.
+    /// The column in that line, if known: in a CSV the number of the field, in JSON the position of
+    /// the value in bytes, both counted from 1.
+    pub fn column(&self) -> Option<u64> {
+        self.0.place.column
+    }
+
+    /// The text of the input that is not valid, shortened if it is long, if known.
+    ///
+    /// ```
+    /// use drystone::{RecordSource, Schema, csv};
+    ///
+    /// let schema: Schema = "id: u64, delay: i16".parse()?;
+    /// let mut reader = csv::Options::new().reader(&schema, "id,delay\n7,late\n".as_bytes())?;
+    /// let error = reader.next_record(&mut vec![0; schema.width()]).unwrap_err();
+    /// assert_eq!((error.line(), error.column()), (Some(2), Some(2)));
+    /// assert_eq!((error.field(), error.text()), (Some("delay"), Some("late")));
+    /// assert_eq!(error.expected(), Some("i16 (not a whole number)"));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn text(&self) -> Option<&str> {
+        self.0.place.text.as_deref()
+    }
+
+    /// What was expected in the place of that text, if known.
+    pub fn expected(&self) -> Option<&str> {
+        self.0.place.expected.as_deref()
+    }
+
+    /// The same error with a place before its message: `flights.csv: …`. A place with which the
+    /// message begins already is not repeated.
     ///
     /// ```
     /// use drystone::{Error, ErrorKind};
     ///
     /// let error = Error::new(ErrorKind::Input, "no header").within("flights.csv");
     /// assert_eq!(error.to_string(), "flights.csv: no header");
+    /// assert_eq!(error.within("flights.csv").to_string(), "flights.csv: no header");
     /// ```
     #[must_use]
     pub fn within(mut self, place: impl fmt::Display) -> Error {
-        self.0.message = format!("{place}: {}", self.0.message);
+        let place = format!("{place}: ");
+        if !self.0.message.starts_with(&place) {
+            self.0.message.insert_str(0, &place);
+        }
         self
     }
 
@@ -236,12 +274,30 @@ impl Error {
         self
     }
 
+    /// Notes which text is not valid, and what was expected.
+    #[must_use]
+    pub(crate) fn of_text(mut self, text: &str, expected: &str) -> Error {
+        self.0.place.text.get_or_insert_with(|| text.into());
+        self.0.place.expected.get_or_insert_with(|| expected.into());
+        self
+    }
+
     /// Notes which line of an input is malformed.
     #[must_use]
     #[cfg_attr(not(any(feature = "csv", feature = "json")), expect(dead_code, reason = "for text formats"))]
     pub(crate) fn of_line(mut self, line: u64) -> Error {
         self.0.place.line.get_or_insert(line);
         self
+    }
+
+    /// The same error as that of a malformed line, with the place before its message.
+    #[must_use]
+    #[cfg_attr(not(any(feature = "csv", feature = "json")), expect(dead_code, reason = "for text formats"))]
+    pub(crate) fn in_line(mut self, place: impl fmt::Display, line: u64, column: Option<u64>) -> Error {
+        self.0.kind = ErrorKind::Input;
+        self.0.place.column = column;
+        let column = column.map(|column| format!(", column {column}")).unwrap_or_default();
+        self.within(format_args!("{place}{column}")).of_line(line)
     }
 }
 

@@ -165,7 +165,7 @@ pub use record::{
     Bool, Date, Enum, EnumRepr, Enumerated, Enumeration, Field, FieldType, IntoField, Key, Keyed, NullValue,
     Nullable, PrefixOf, Record, Row, RowBuf, Text, Timestamp, Unkeyed, Uuid, Value, Values,
 };
-pub use schema::{EnumNames, FieldDef, Number, Schema, SchemaBuilder, Type};
+pub use schema::{EnumNames, FieldDef, Number, Schema, SchemaBuilder, TimestampUnit, Type};
 pub use table::{
     Dyn, Index, IndexInfo, IndexKey, IndexOptions, IndexRows, RowKind, RowSlice, Rows, Slices, Table,
     TableMut, Updated,

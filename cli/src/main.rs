@@ -4,11 +4,14 @@
 mod args;
 mod commands;
 mod formats;
+mod interrupts;
+mod mcp;
 mod open;
 mod plot;
 mod progress;
 mod report;
 mod shell;
+mod waiting;
 
 use std::process::ExitCode;
 use std::sync::Arc;

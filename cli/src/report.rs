@@ -57,24 +57,25 @@ impl Write for Stdout {
     }
 }
 
-/// The source of an error of [`Stdout`] whose reader has closed the pipe. It tells this pipe from
-/// others: a broken pipe elsewhere is a failure.
+/// The source of an error of an output whose reader has closed the pipe. It tells the output from
+/// other pipes: a broken pipe elsewhere is a failure.
 #[derive(Debug)]
 struct Closed;
 
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("standard output is closed")
+        f.write_str("the reader of the output has closed it")
     }
 }
 
 impl std::error::Error for Closed {}
 
-fn closed(error: io::Error) -> io::Error {
+/// Marks an error whose cause is that the reader of a pipe has closed it.
+pub(crate) fn closed(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::BrokenPipe { io::Error::new(error.kind(), Closed) } else { error }
 }
 
-/// Whether the error is that the reader of standard output has closed it.
+/// Whether the error is that the reader of the output has closed it.
 pub(crate) fn is_closed(error: &Error) -> bool {
     error.io_error().and_then(io::Error::get_ref).is_some_and(|source| source.is::<Closed>())
 }

@@ -5,7 +5,7 @@
 //!    0  magic "drylock1"                      32  device and inode of the database
 //!    8  newest transaction u64                128  the newest state, if its number is even
 //!   16  file id (16 bytes)                    256  the newest state, if its number is odd
-//!                                            4096  a slot for each pinned snapshot
+//!   64  process u32 that last wrote          4096  a slot for each pinned snapshot
 //!
 //! a state or slot: 128 bytes: transaction, root of the tables, root of the fields, file_bytes,
 //! since, process, next table, CRC
@@ -31,6 +31,7 @@ const ALIVE: u64 = 0;
 const WRITER: u64 = 1;
 const SLOT_LOCKS: u64 = 1024;
 const NEWEST_OFFSET: u64 = 8;
+const WRITER_OFFSET: u64 = 64;
 const STATES_OFFSET: u64 = 128;
 const SLOTS_OFFSET: u64 = 4096;
 const SLOT_BYTES: u64 = 128;
@@ -331,7 +332,32 @@ impl LockTable {
     /// Takes the right to write, among processes; `false` if it is taken and `wait` is not set.
     pub(super) fn lock_writer(&self, wait: bool) -> Result<bool> {
         let taken = if wait { self.0.exclusive(WRITER).map(|()| true) } else { self.0.try_exclusive(WRITER) };
-        taken.map_err(|error| Error::io("cannot lock the database for writing", error))
+        let taken = taken.map_err(|error| Error::io("cannot lock the database for writing", error))?;
+        if taken {
+            self.name_writer();
+        }
+        Ok(taken)
+    }
+
+    /// Writes which process has the right to write. That is for messages only, so a failure is
+    /// ignored. Mostly it is the process that wrote before, and then nothing is written.
+    fn name_writer(&self) {
+        let process = std::process::id();
+        if self.last_writer().ok() != Some(process) {
+            let _ = self.0.write_at(WRITER_OFFSET, &process.to_le_bytes());
+        }
+    }
+
+    fn last_writer(&self) -> io::Result<u32> {
+        let mut process = [0; 4];
+        self.0.read_at(WRITER_OFFSET, &mut process)?;
+        Ok(u32::from_le_bytes(process))
+    }
+
+    /// The process other than this one that has the right to write, if one has.
+    pub(super) fn other_writer(&self) -> Result<Option<u32>> {
+        let held = self.0.is_held(WRITER).and_then(|held| held.then(|| self.last_writer()).transpose());
+        held.map_err(|error| Error::io("cannot read the lock file", error))
     }
 
     /// Gives the right to write back. If that fails, the lock ends with the file at the latest.

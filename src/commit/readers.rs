@@ -243,6 +243,11 @@ impl Readers {
         self.shared.as_ref().map_or(Ok(true), |table| table.lock_writer(wait))
     }
 
+    /// The process other than this one that has the right to write, if one has.
+    pub(crate) fn other_writer(&self) -> Result<Option<u32>> {
+        self.shared.as_ref().map_or(Ok(None), LockTable::other_writer)
+    }
+
     /// Gives the right to write back.
     pub(crate) fn unlock_writer(&self) {
         if let Some(table) = &self.shared {

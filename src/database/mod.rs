@@ -325,8 +325,36 @@ impl Database {
         let wait = Instant::now().checked_add(timeout).map_or(Wait::Forever, Wait::Until);
         match self.begin(wait)? {
             Some(transaction) => Ok(transaction),
-            None => bail!(Busy, "another transaction was writing for all of {timeout:?}"),
+            None => {
+                let process = match self.writing_process() {
+                    Ok(Some(process)) if process == std::process::id() => "in this process".to_owned(),
+                    Ok(Some(process)) => format!("in process {process}"),
+                    _ => "until just now".to_owned(),
+                };
+                bail!(Busy, "another transaction was writing for all of {timeout:?}, {process}")
+            }
         }
+    }
+
+    /// The number of the process that has a write transaction open, if one has: to say for whom a
+    /// program waits. It may end at any moment.
+    ///
+    /// ```
+    /// let db = drystone::Database::temporary()?;
+    /// assert_eq!(db.writing_process()?, None);
+    /// let write = db.write()?;
+    /// assert_eq!(db.writing_process()?, Some(std::process::id()));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Io` if the lock file cannot be read; `AfterFork` after a fork.
+    pub fn writing_process(&self) -> Result<Option<u32>> {
+        let shared = &self.inner.shared;
+        shared.check_process()?;
+        // Threads of this process take turns first, then processes.
+        let is_here = shared.writer.is_taken();
+        Ok(shared.readers.other_writer()?.or(is_here.then(std::process::id)))
     }
 
     fn begin(&self, wait: Wait) -> Result<Option<WriteTransaction>> {

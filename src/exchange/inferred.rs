@@ -26,6 +26,8 @@ pub struct Inferred {
     columns: Vec<Column>,
     rows: Option<u64>,
     bad_lines: u64,
+    notes: Vec<String>,
+    is_sample: bool,
 }
 
 /// The type that was picked for a column, and why.
@@ -39,12 +41,30 @@ pub struct Column {
 impl Inferred {
     /// `rows` is their number, if all were read.
     pub(super) fn new(schema: Schema, columns: Vec<Column>, rows: Option<u64>) -> Inferred {
-        Inferred { schema, columns, rows, bad_lines: 0 }
+        Inferred { schema, columns, rows, bad_lines: 0, notes: Vec::new(), is_sample: false }
     }
 
-    #[cfg(feature = "csv")]
+    #[cfg(any(feature = "csv", feature = "json"))]
     pub(super) fn with_bad_lines(mut self, bad_lines: u64) -> Inferred {
         self.bad_lines = bad_lines;
+        self
+    }
+
+    /// Adds what was changed or left out.
+    pub(super) fn with_notes(mut self, notes: Vec<String>) -> Inferred {
+        self.notes.extend(notes);
+        self
+    }
+
+    /// Says that only the first rows were looked at.
+    #[cfg(any(feature = "arrow", feature = "csv", feature = "json"))]
+    pub(super) fn of_sample(mut self) -> Inferred {
+        let rows = self.rows.unwrap_or(0);
+        let seen = if rows == 1 { "row was".into() } else { format!("{rows} rows were") };
+        self.notes.push(format!(
+            "only the first {seen} looked at; a later value that does not fit these types is an error when it is loaded"
+        ));
+        self.is_sample = true;
         self
     }
 
@@ -91,9 +111,30 @@ impl Inferred {
         &self.columns
     }
 
-    /// The number of rows. `None` if the input declares its types, so that its rows were not read.
+    /// The number of rows that were looked at. `None` if the input declares its types, so that its rows were not read.
     pub fn rows(&self) -> Option<u64> {
         self.rows
+    }
+
+    /// What a person should know about the result: names that were made, columns that were left out,
+    /// a delimiter that was guessed, rows that were not looked at.
+    ///
+    /// ```
+    /// # #[cfg(feature = "csv")] {
+    /// use drystone::csv;
+    ///
+    /// let inferred = csv::Options::new().infer(",x\n0,7\n".as_bytes())?;
+    /// assert_eq!(inferred.notes(), ["column 1 has no name; it is called \"c0\""]);
+    /// # }
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Whether there are rows that were not looked at, as a sample was asked for.
+    pub fn is_sample(&self) -> bool {
+        self.is_sample
     }
 
     /// The number of bad lines that were skipped, if the options of the format allow that; else 0.

@@ -5,7 +5,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | `Options` | how to read and write, set call by call; all have `new()`, `name(…)` for messages and `ignore_unknown(…)` |
+//! | `Options` | how to read and write, set call by call; all have `new()`, `name(…)` for messages, `ignore_unknown(…)`, `rename(…)`, `round(…)` and `timestamp_unit(…)` |
 //! | `Options::reader(&schema, input) -> Result<Reader>` | a `RecordSource` of records of this schema, matched by name |
 //! | `Options::infer(input) -> Result<Inferred>` | the schema that holds the input, and why |
 //! | `Options::writer(&schema, output) -> Result<Writer>` | `write(row)`, `write_all(rows)`, `write_records(bytes)`, and `finish()`, which gives the output back |
@@ -22,13 +22,21 @@
 //! - Arrow is written as a file or a stream (`arrow::Options::format`).
 //! - An `.npy` file begins with the number of its rows, so a writer needs it first
 //!   (`numpy::Options::rows`).
-//! - A CSV has delimiters, spellings of missing values, and bad lines that can be skipped
-//!   (`csv::Options::delimiter`, `null`, `skip_bad`).
+//! - A CSV has delimiters, spellings of missing values, comments, and perhaps no header
+//!   (`csv::Options::delimiter`, `null`, `comment`, `header`).
+//! - Bad lines of a CSV and of JSON can be skipped, set aside and explained (`Options::skip_bad`,
+//!   `Reader::skip_bad_to`, `Reader::explain_bad`).
 
 #[cfg(feature = "arrow")]
 pub mod arrow;
+#[cfg(any(feature = "csv", feature = "json"))]
+mod bad_lines;
+#[cfg(any(feature = "arrow", feature = "csv", feature = "json", feature = "numpy"))]
+mod column_names;
 #[cfg(any(feature = "arrow", feature = "csv", feature = "numpy"))]
 mod columns;
+#[cfg(any(feature = "arrow", feature = "csv", feature = "json", feature = "numpy"))]
+mod common;
 #[cfg(feature = "csv")]
 pub mod csv;
 #[cfg(any(feature = "arrow", feature = "csv", feature = "json"))]
@@ -43,6 +51,8 @@ pub mod numpy;
 pub mod parquet;
 #[cfg(any(feature = "csv", feature = "json"))]
 mod tally;
+#[cfg(any(feature = "arrow", feature = "numpy"))]
+mod typed;
 
 #[cfg(any(feature = "arrow", feature = "csv", feature = "json", feature = "numpy"))]
 use crate::error::{Result, bail};

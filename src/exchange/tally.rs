@@ -6,9 +6,10 @@ use std::fmt;
 use super::few::Few;
 use crate::error::{Result, bail};
 use crate::record::{Date, Timestamp, Value};
-use crate::schema::calendar::{parse_date, parse_timestamp};
+use crate::schema::calendar::{DAY_MICROS, parse_date, parse_timestamp};
+use crate::schema::decimal::with_point;
 use crate::schema::shown;
-use crate::schema::text::{parse_uuid, range, write_f32};
+use crate::schema::text::{parse_uuid, range};
 use crate::schema::{Number, Type};
 
 /// What the values of a column look like, counted.
@@ -22,8 +23,10 @@ pub(super) struct Tally {
     longest: usize,
     whole: Bounds<Whole>,
     real: Bounds<f64>,
-    /// Whether all of `real` print the same as `f32`.
-    is_single: bool,
+    /// Whether one of `real` is no `f32`.
+    has_double: bool,
+    /// Whether numbers have a decimal comma.
+    decimal_comma: bool,
     /// NaN and infinity.
     special: u64,
     bool: u64,
@@ -34,7 +37,6 @@ pub(super) struct Tally {
     text: u64,
     /// The first text that is not a value of any other type, and its line.
     example: Option<(Box<str>, u64)>,
-    scratch: String,
     /// All texts, if an enumeration may be picked.
     few: Few,
 }
@@ -64,31 +66,40 @@ enum Whole {
 
 impl Tally {
     /// A tally that picks an enumeration for few texts if `enums`.
-    pub(super) fn new(enums: bool) -> Tally {
-        Tally { few: Few::new(enums), ..Tally::default() }
+    pub(super) fn new(enums: bool, decimal_comma: bool) -> Tally {
+        Tally { few: Few::new(enums), decimal_comma, ..Tally::default() }
     }
 
-    /// Counts a value by its text, which is in this line.
+    /// Counts a value by its text, which is in this line. Blanks around it count only in a text.
     pub(super) fn add(&mut self, text: &str, line: u64) {
+        let bare = text.trim_matches([' ', '\t']);
+        if bare.is_empty() {
+            self.quoted_missing += 1;
+            self.quoted_longest = self.quoted_longest.max(text.len());
+            return;
+        }
         self.longest = self.longest.max(text.len());
         self.few.add(text);
         if self.text > 0 {
             // The column is text, whatever follows.
             self.text += 1;
-        } else if let Some(whole) = parse_whole(text) {
+            return;
+        }
+        let number = if self.decimal_comma { with_point(bare).unwrap_or_default() } else { bare.into() };
+        if let Some(whole) = parse_whole(&number) {
             self.whole.add(whole);
-        } else if let Some(real) = parse_real(text) {
-            self.is_single = (self.real.count == 0 || self.is_single) && self.prints_as_single(text, real);
+        } else if let Some(real) = parse_real(&number) {
+            self.has_double |= f64::from(real as f32) != real;
             self.real.add(real);
-        } else if is_special(text) {
+        } else if is_special(bare) {
             self.special += 1;
-        } else if let Ok(date) = parse_date(text) {
+        } else if let Ok(date) = parse_date(bare) {
             self.date.add(date);
-        } else if let Ok(timestamp) = parse_timestamp(text) {
+        } else if let Ok(timestamp) = parse_timestamp(bare) {
             self.timestamp.add(timestamp);
-        } else if ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word)) {
+        } else if ["true", "false"].iter().any(|word| bare.eq_ignore_ascii_case(word)) {
             self.bool += 1;
-        } else if let Some(uuid) = parse_uuid(text).filter(|_| text.contains('-')) {
+        } else if let Some(uuid) = parse_uuid(bare).filter(|_| bare.contains('-')) {
             self.uuid += 1;
             self.has_greatest_uuid |= uuid == [0xFF; 16];
         } else {
@@ -111,12 +122,6 @@ impl Tally {
         } else {
             self.add(text, line);
         }
-    }
-
-    fn prints_as_single(&mut self, text: &str, real: f64) -> bool {
-        let Ok(single) = text.parse::<f32>() else { return false };
-        self.scratch.clear();
-        write_f32(single, &mut self.scratch).is_ok() && self.scratch.parse() == Ok(real)
     }
 
     /// The narrowest type that holds all values.
@@ -152,9 +157,8 @@ impl Tally {
             let (least, greatest) = self.date.range.filter(|(least, _)| !nullable || *least > i32::MIN)?;
             let (least, greatest) = (Date::from_days(least), Date::from_days(greatest));
             Some((Type::Date, format!("dates, {least} to {greatest}")))
-        } else if is_all(self.timestamp.count) {
-            let (least, greatest) =
-                self.timestamp.range.filter(|(least, _)| !nullable || *least > i64::MIN)?;
+        } else if is_all(self.timestamp.count + self.date.count) {
+            let (least, greatest) = self.moments().filter(|(least, _)| !nullable || *least > i64::MIN)?;
             let (least, greatest) = (Timestamp::from_micros(least), Timestamp::from_micros(greatest));
             Some((Type::Timestamp, format!("timestamps, {least} to {greatest}")))
         } else if is_all(self.uuid) && !(nullable && self.has_greatest_uuid) {
@@ -164,10 +168,19 @@ impl Tally {
         }
     }
 
+    /// The first and the last of the timestamps, with dates as their midnights. `None` if a date is
+    /// out of the range of timestamps.
+    fn moments(&self) -> Option<(i64, i64)> {
+        let (least, greatest) = self.timestamp.range?;
+        let Some((first, last)) = self.date.range else { return Some((least, greatest)) };
+        let midnight = |days: i32| i64::from(days).checked_mul(DAY_MICROS);
+        Some((least.min(midnight(first)?), greatest.max(midnight(last)?)))
+    }
+
     fn narrowest_real(&self) -> Option<(Type, String)> {
         // Whole numbers among them must be exact as well.
         let whole = self.whole.range.map_or(0, |(least, greatest)| least.size().max(greatest.size()));
-        let ty = if whole <= 1 << f32::MANTISSA_DIGITS && (self.is_single || self.real.count == 0) {
+        let ty = if whole <= 1 << f32::MANTISSA_DIGITS && !self.has_double {
             Type::F32
         } else if whole <= 1 << f64::MANTISSA_DIGITS {
             Type::F64
@@ -178,7 +191,7 @@ impl Tally {
         let bounds = [self.real.range, whole].into_iter().flatten();
         let (least, greatest) = bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
         let (least, greatest) = (Value::F64(least), Value::F64(greatest));
-        let digits = if ty == Type::F32 { ", few digits each" } else { "" };
+        let digits = if ty == Type::F32 { ", each of them an f32" } else { "" };
         let special = if self.special > 0 { ", NaN or infinity among them" } else { "" };
         Some((ty, format!("numbers, {least} to {greatest}{digits}{special}")))
     }

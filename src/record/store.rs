@@ -105,14 +105,11 @@ impl FieldDef {
             (Misfit::Kind, Value::Text(_)) => "it is a text, which must be parsed first".into(),
             (Misfit::Kind, _) => format!("it is {}", value.kind()),
         };
-        let value = value.to_string();
-        let message = format!(
-            "field {:?}: {} is not a valid {}: {reason}",
-            self.name(),
-            shown(&value),
-            self.type_text()
-        );
-        Error::new(ErrorKind::Value, message).of_field(self.name())
+        let (value, ty) = (value.to_string(), self.type_text());
+        let value = shown(&value);
+        let message = format!("field {:?}: {value} is not a valid {ty}: {reason}", self.name());
+        let expected = format!("{ty} ({reason})");
+        Error::new(ErrorKind::Value, message).of_field(self.name()).of_text(&value, &expected)
     }
 }
 

@@ -7,6 +7,8 @@ pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
 
 const NO_DATE: &str = "not a date such as 2013-01-31";
 const NO_TIMESTAMP: &str = "not a timestamp such as 2013-01-31T10:00:00Z";
+pub(crate) const BEYOND_MICROS: &str =
+    "there are digits other than zero beyond microseconds, which is what a timestamp counts";
 
 /// Days since 1970-01-01, if there is such a day (Howard Hinnant's algorithm).
 pub(crate) fn days_from_ymd(year: i64, month: u8, day: u8) -> Option<i64> {
@@ -44,7 +46,7 @@ fn days_in_month(year: i64, month: u8) -> u8 {
     }
 }
 
-/// Reads `2013-01-31`; years beyond four digits have a sign: `+12013-01-31`.
+/// Reads `2013-01-31` and `31.01.2013`; years beyond four digits have a sign: `+12013-01-31`.
 pub(crate) fn parse_date(text: &str) -> Result<i32, &'static str> {
     let mut reader = Reader(text.as_bytes());
     let days = reader.date().ok_or(NO_DATE)??;
@@ -54,13 +56,17 @@ pub(crate) fn parse_date(text: &str) -> Result<i32, &'static str> {
     i32::try_from(days).map_err(|_| "out of range")
 }
 
-/// Reads `2013-01-31T10:00:00Z`: a space may stand for the T; seconds and a fraction of up to six
-/// digits may be left out; the end is Z, an offset such as +02:00, or nothing, which is Z.
+/// Reads `2013-01-31T10:00:00Z`: a space may stand for the T; the time of day, or seconds and their
+/// fraction, may be left out; digits beyond microseconds must be zeros. The end is Z, UTC, an
+/// offset such as +02:00, +0200 or +02, or nothing, which is Z; a space may stand before it.
 pub(crate) fn parse_timestamp(text: &str) -> Result<i64, &'static str> {
     let mut reader = Reader(text.as_bytes());
     let days = reader.date().ok_or(NO_TIMESTAMP)??;
-    let of_day = reader.time().ok_or(NO_TIMESTAMP)??;
-    let offset = reader.zone().ok_or(NO_TIMESTAMP)??;
+    let (of_day, offset) = if reader.0.is_empty() {
+        (0, 0)
+    } else {
+        (reader.time().ok_or(NO_TIMESTAMP)??, reader.zone().ok_or(NO_TIMESTAMP)??)
+    };
     if !reader.0.is_empty() {
         return Err(NO_TIMESTAMP);
     }
@@ -103,6 +109,9 @@ type Part<T> = Option<Result<T, &'static str>>;
 
 impl Reader<'_> {
     fn date(&mut self) -> Part<i64> {
+        if self.0.get(2) == Some(&b'.') {
+            return self.date_from_day();
+        }
         let sign = self.one_of(b"+-");
         let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
         // Seven digits of year are more than an i32 of days can hold.
@@ -118,6 +127,16 @@ impl Reader<'_> {
         Some(days_from_ymd(year, month as u8, day as u8).ok_or("there is no such day"))
     }
 
+    /// A date with the day first and points: other orders with points are not in use.
+    fn date_from_day(&mut self) -> Part<i64> {
+        let day = self.number(2)?;
+        self.one_of(b".")?;
+        let month = self.number(2)?;
+        self.one_of(b".")?;
+        let year = self.number(4)?;
+        Some(days_from_ymd(year.into(), month as u8, day as u8).ok_or("there is no such day"))
+    }
+
     /// Microseconds since midnight.
     fn time(&mut self) -> Part<i64> {
         self.one_of(b"Tt ")?;
@@ -126,12 +145,15 @@ impl Reader<'_> {
         let mut fraction = 0;
         if self.one_of(b":").is_some() {
             second = self.number(2)?;
-            if self.one_of(b".").is_some() {
+            if self.one_of(b".,").is_some() {
                 let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
-                if digits > 6 {
-                    return Some(Err("more than six digits of a second; a timestamp counts microseconds"));
+                let kept = digits.min(6);
+                fraction = self.number(kept)? * 10_u32.pow(6 - kept as u32);
+                let beyond = self.0.get(..digits - kept)?;
+                if beyond.iter().any(|digit| *digit != b'0') {
+                    return Some(Err(BEYOND_MICROS));
                 }
-                fraction = self.number(digits)? * 10_u32.pow(6 - digits as u32);
+                self.0 = self.0.get(digits - kept..)?;
             }
         }
         if hour > 23 || minute > 59 || second > 59 {
@@ -145,12 +167,22 @@ impl Reader<'_> {
         if self.0.is_empty() || self.one_of(b"Zz").is_some() {
             return Some(Ok(0));
         }
+        let _ = self.one_of(b" ");
+        for name in [&b"UTC"[..], b"GMT", b"Z"] {
+            if let Some(rest) = self.0.strip_prefix(name) {
+                self.0 = rest;
+                return Some(Ok(0));
+            }
+        }
         let sign = self.one_of(b"+-")?;
-        let (hour, minute) = self.hour_and_minute()?;
-        if hour > 23 || minute > 59 {
+        let hour = self.number(2)?;
+        let has_colon = self.one_of(b":").is_some();
+        let minute = if has_colon || !self.0.is_empty() { self.number(2)? } else { 0 };
+        let second = if has_colon && self.one_of(b":").is_some() { self.number(2)? } else { 0 };
+        if hour > 23 || minute > 59 || second > 59 {
             return Some(Err("there is no such offset from UTC"));
         }
-        let offset = i64::from(hour * 60 + minute) * 60_000_000;
+        let offset = i64::from(hour * 3600 + minute * 60 + second) * 1_000_000;
         Some(Ok(if sign == b'-' { -offset } else { offset }))
     }
 

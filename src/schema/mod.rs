@@ -3,10 +3,12 @@
 
 mod builder;
 pub(crate) mod calendar;
+pub(crate) mod decimal;
 mod field;
 mod messages;
 mod names;
 mod parse;
+mod rules;
 #[expect(clippy::module_inception, reason = "the room is named after its main type")]
 mod schema;
 #[cfg(feature = "serde")]
@@ -20,6 +22,8 @@ pub use field::FieldDef;
 pub(crate) use messages::shown;
 pub use names::EnumNames;
 pub(crate) use names::NameList;
+pub(crate) use rules::TextRules;
+pub use rules::TimestampUnit;
 pub use schema::Schema;
 pub(crate) use types::for_number;
 pub use types::{Number, Type};

@@ -10,8 +10,10 @@ use bytemuck::{Pod, bytes_of, pod_read_unaligned};
 
 use super::EnumNames;
 use super::calendar;
+use super::decimal::{self, NotWhole};
 use super::field::FieldDef;
 use super::messages::shown;
+use super::rules::{TextRules, TimestampUnit};
 use super::types::{Number, Type, for_number};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -23,9 +25,20 @@ impl FieldDef {
     /// bytes.
     ///
     /// An empty text is an empty text, not null: how missing values are spelled is up to the
-    /// caller. It reads what [`write_text`](FieldDef::write_text) writes. Also, a `bool` may be
-    /// `t`, `f`, `1` or `0`; a timestamp may have a space in place of the T, an offset from UTC, or
-    /// no zone (UTC); and a uuid may lack its hyphens.
+    /// caller. It reads what [`write_text`](FieldDef::write_text) writes, and what other programs
+    /// write:
+    ///
+    /// - A whole number may have a point or an exponent if it is whole: `2.0`, `2e3`.
+    /// - A `bool` may be `t`, `f`, `1` or `0`, and a uuid may lack its hyphens.
+    /// - A timestamp may have a space in place of the T, no seconds, no time of day (it is then
+    ///   midnight), no zone (it is then UTC), ` UTC`, and offsets such as `+02:00`, `+0200` and
+    ///   `+02`. Digits beyond microseconds must be zeros.
+    /// - A date may be `31.01.2013`, and a timestamp at midnight, UTC.
+    /// - Blanks around a value are passed over, except in texts and enumerations.
+    ///
+    /// Nothing is rounded that the field could show: the number in an `f32` field must be the
+    /// shortest text of an `f32`, such as `0.1`, or be equal to one. A whole number in a field of
+    /// floats must be one. The other digits of an `f64` are rounded, as everywhere.
     ///
     /// # Errors
     /// [`Value`](ErrorKind::Value) if the text is not a value of this field. The message says what
@@ -43,12 +56,35 @@ impl FieldDef {
     /// # Ok::<(), drystone::Error>(())
     /// ```
     pub fn parse_text(&self, text: &str, out: &mut [u8]) -> Result<()> {
+        self.parse_text_by(&TextRules::EXACT, text, out)
+    }
+
+    /// As [`parse_text`](FieldDef::parse_text), by other rules.
+    pub(crate) fn parse_text_by(&self, rules: &TextRules, text: &str, out: &mut [u8]) -> Result<()> {
         self.check_width(out.len())?;
-        match parse(self.ty(), text, out) {
+        let parsed =
+            parse(self.ty(), text, rules, out).or_else(|reason| self.parse_bare(rules, text, reason, out));
+        match parsed {
             Ok(()) if !self.is_null(out) => Ok(()),
             Ok(()) => Err(self.no_value(text, "this value is reserved for null here".into())),
             Err(reason) => Err(self.no_value(text, reason)),
         }
+    }
+
+    /// Parses a text without the blanks around it, after it was refused with them.
+    #[cold]
+    fn parse_bare(
+        &self,
+        rules: &TextRules,
+        text: &str,
+        reason: Reason,
+        out: &mut [u8],
+    ) -> Result<(), Reason> {
+        let bare = text.trim_matches(BLANKS);
+        if bare.len() == text.len() || matches!(self.ty(), Type::Str(_) | Type::Enum(_)) {
+            return Err(reason);
+        }
+        parse(self.ty(), bare, rules, out)
     }
 
     /// Writes a stored value as text; null writes nothing.
@@ -135,17 +171,15 @@ impl FieldDef {
         {
             reason = format!("{OUT_OF_RANGE}, which is {least} to {greatest}").into();
         }
-        let message = format!(
-            "field {:?}: {:?} is not a valid {}: {reason}",
-            self.name(),
-            shown(text),
-            self.type_text()
-        );
-        Error::new(ErrorKind::Value, message)
+        let (name, text, ty) = (self.name(), shown(text), self.type_text());
+        let message = format!("field {name:?}: {text:?} is not a valid {ty}: {reason}");
+        Error::new(ErrorKind::Value, message).of_field(name).of_text(&text, &format!("{ty} ({reason})"))
     }
 }
 
 const OUT_OF_RANGE: &str = "out of range";
+/// What may stand around a value other than a text.
+const BLANKS: [char; 2] = [' ', '\t'];
 
 /// The least and the greatest whole number of a type, without the one reserved for null.
 pub(crate) fn range(number: Number, nullable: bool) -> Option<(i128, u128)> {
@@ -160,18 +194,18 @@ pub(crate) fn range(number: Number, nullable: bool) -> Option<(i128, u128)> {
     }
 }
 
-fn parse(ty: &Type, text: &str, out: &mut [u8]) -> Result<(), Reason> {
+fn parse(ty: &Type, text: &str, rules: &TextRules, out: &mut [u8]) -> Result<(), Reason> {
     match ty {
         Type::Bool => parse_bool(text, out),
         Type::Str(length) => parse_str(*length, text, out),
         Type::Bytes(length) => parse_bytes(*length, text, out),
-        Type::Date => put(calendar::parse_date(text)?, out),
-        Type::Timestamp => put(calendar::parse_timestamp(text)?, out),
+        Type::Date => put(parse_day(text)?, out),
+        Type::Timestamp => put(parse_moment(text, rules)?, out),
         Type::Uuid => put(parse_uuid(text).ok_or("32 hexadecimal digits are expected")?, out),
-        Type::Array(number, length) => parse_array(*number, *length, text, out),
+        Type::Array(number, length) => parse_array(*number, *length, text, rules, out),
         Type::Enum(names) => encode_name(names, text, out),
         number => match number.number() {
-            Some(number) => parse_number(number, text, out),
+            Some(number) => parse_number(number, text, rules, out),
             None => Err("a type without text".into()),
         },
     }
@@ -182,33 +216,151 @@ fn put<T: Pod>(value: T, out: &mut [u8]) -> Result<(), Reason> {
     Ok(())
 }
 
-fn parse_number(number: Number, text: &str, out: &mut [u8]) -> Result<(), Reason> {
-    for_number!(
-        number,
-        T => put(parse_whole::<T>(text)?, out),
-        f32 => put(parse_real::<f32>(text, |real| real.is_infinite())?, out),
-        f64 => put(parse_real::<f64>(text, |real| real.is_infinite())?, out)
-    )
-}
-
-fn parse_whole<T: FromStr<Err = ParseIntError>>(text: &str) -> Result<T, &'static str> {
-    text.parse().map_err(|error: ParseIntError| match error.kind() {
-        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => OUT_OF_RANGE,
-        IntErrorKind::Empty => "there is no text",
-        // An unsigned type calls the minus sign a bad digit.
-        _ if is_whole(text) => OUT_OF_RANGE,
-        _ => "not a whole number",
+/// A date. A timestamp is one if it is midnight.
+fn parse_day(text: &str) -> Result<i32, Reason> {
+    calendar::parse_date(text).or_else(|reason| {
+        let Ok(micros) = calendar::parse_timestamp(text) else { return Err(reason.into()) };
+        if micros % calendar::DAY_MICROS != 0 {
+            return Err("it has a time of day; use a timestamp".into());
+        }
+        i32::try_from(micros / calendar::DAY_MICROS).map_err(|_| OUT_OF_RANGE.into())
     })
 }
 
-fn is_whole(text: &str) -> bool {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+fn parse_moment(text: &str, rules: &TextRules) -> Result<i64, Reason> {
+    calendar::parse_timestamp(text).or_else(|reason| parse_epoch(text, rules, reason))
+}
+
+/// A number since 1970, if its unit is known.
+fn parse_epoch(text: &str, rules: &TextRules, reason: &'static str) -> Result<i64, Reason> {
+    let plain = if rules.decimal_comma { decimal::with_point(text).unwrap_or_default() } else { text.into() };
+    let unit = rules.unit.unwrap_or(TimestampUnit::Micros);
+    match (decimal::whole(&plain, unit.power()), rules.unit) {
+        (Err(NotWhole::NoNumber), _) => Err(reason.into()),
+        (_, None) => Err("it is a number; say whether such numbers are s, ms, us or ns since 1970".into()),
+        (Ok((negative, size)), _) => decimal::fit(negative, size).ok_or_else(|| OUT_OF_RANGE.into()),
+        (Err(NotWhole::Fraction), _) => Err(calendar::BEYOND_MICROS.into()),
+        (Err(NotWhole::TooLarge), _) => Err(OUT_OF_RANGE.into()),
+    }
+}
+
+fn parse_number(number: Number, text: &str, rules: &TextRules, out: &mut [u8]) -> Result<(), Reason> {
+    for_number!(
+        number,
+        T => put(parse_whole::<T>(text, rules)?, out),
+        f32 => put(parse_single(text, rules)?, out),
+        f64 => put(parse_double(text, rules)?, out)
+    )
+}
+
+fn parse_whole<T>(text: &str, rules: &TextRules) -> Result<T, Reason>
+where
+    T: FromStr<Err = ParseIntError> + TryFrom<u128> + TryFrom<i128>,
+{
+    text.parse().or_else(|error: ParseIntError| match error.kind() {
+        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => Err(OUT_OF_RANGE.into()),
+        IntErrorKind::Empty => Err(NO_TEXT.into()),
+        _ => parse_whole_decimal(text, rules),
+    })
+}
+
+const NO_TEXT: &str = "there is no text";
+const NOT_WHOLE: &str = "not a whole number";
+
+/// A whole number with a point or an exponent.
+fn parse_whole_decimal<T: TryFrom<u128> + TryFrom<i128>>(text: &str, rules: &TextRules) -> Result<T, Reason> {
+    let plain = number_text(text, rules)?;
+    match decimal::whole(&plain, 0) {
+        Ok((negative, size)) => decimal::fit(negative, size).ok_or_else(|| OUT_OF_RANGE.into()),
+        Err(NotWhole::TooLarge) => Err(OUT_OF_RANGE.into()),
+        Err(NotWhole::Fraction | NotWhole::NoNumber) => Err(NOT_WHOLE.into()),
+    }
+}
+
+/// The text of a number with a decimal point.
+#[inline]
+fn number_text<'t>(text: &'t str, rules: &TextRules) -> Result<Cow<'t, str>, Reason> {
+    if !rules.decimal_comma {
+        return Ok(text.into());
+    }
+    decimal::with_point(text)
+        .ok_or_else(|| "the decimal mark is a comma, and a point may only part thousands".into())
+}
+
+fn parse_single(text: &str, rules: &TextRules) -> Result<f32, Reason> {
+    let text = number_text(text, rules)?;
+    let single: f32 = parse_real(&text, |real: f32| real.is_infinite())?;
+    // Numbers of up to six digits all have different `f32`s, so each is the text of its own.
+    let is_short =
+        text.len() <= 6 || (text.len() <= 8 && text.bytes().filter(u8::is_ascii_digit).count() <= 6);
+    if (is_short && single.is_normal()) || rules.round || !single.is_finite() {
+        return Ok(single);
+    }
+    let double: f64 = parse_real(&text, |real: f64| real.is_infinite())?;
+    if is_single(&text, double, single) { Ok(single) } else { Err(inexact(single).into()) }
+}
+
+/// Whether the nearest `f32` to a number, which is given as text and as `f64`, keeps it: is equal
+/// to it, or would be shown by its digits. Where two texts are equally short and near, either will
+/// do.
+pub(crate) fn is_single(text: &str, double: f64, single: f32) -> bool {
+    let kept = f64::from(single);
+    if double == kept {
+        return true;
+    }
+    let mut shortest = String::new();
+    let is_written = write_f32(single, &mut shortest).is_ok();
+    let Ok(shown) = shortest.parse::<f64>() else { return false };
+    // The texts are decimal, so that their distances as floats are equal up to the last digits.
+    let distance = (shown - kept).abs() * (1.0 + 1e-6);
+    is_written
+        && (shown == double
+            || (significant(text) <= significant(&shortest) && (double - kept).abs() <= distance))
+}
+
+/// How many digits of a number count: those from the first to the last that is not zero.
+fn significant(text: &str) -> usize {
+    let mantissa = text.split(['e', 'E']).next().unwrap_or(text);
+    let digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
+    let is_digit = |digit: &u8| *digit != b'0';
+    match (digits.iter().position(is_digit), digits.iter().rposition(is_digit)) {
+        (Some(first), Some(last)) => last + 1 - first,
+        _ => 0,
+    }
+}
+
+/// Why a number does not fit an `f32`.
+#[cold]
+pub(crate) fn inexact(single: f32) -> String {
+    format!("an f32 has too few digits, and would be {single}; use f64, or allow rounding")
+}
+
+fn parse_double(text: &str, rules: &TextRules) -> Result<f64, Reason> {
+    let text = number_text(text, rules)?;
+    let double: f64 = parse_real(&text, |real: f64| real.is_infinite())?;
+    if text.len() > 15 && !rules.round && !keeps_whole(&text, double) {
+        return Err(format!(
+            "an f64 has too few digits for this whole number, and would be {double}; allow rounding, or use u64, i64 or text"
+        )
+        .into());
+    }
+    Ok(double)
+}
+
+/// Whether a float shows the same digits as a text, if the text is a whole number.
+#[cold]
+pub(crate) fn keeps_whole(text: &str, double: f64) -> bool {
+    let digits = text.trim_start_matches(['-', '+']).trim_start_matches('0');
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return true;
+    }
+    // Both the exact number and the shortest text, with zeros, are known to programs.
+    let size = double.abs();
+    digits.is_empty() || format!("{size}") == digits || format!("{size:.0}") == digits
 }
 
 fn parse_real<T: FromStr + Copy>(text: &str, is_infinite: fn(T) -> bool) -> Result<T, &'static str> {
-    let real: T =
-        text.parse().map_err(|_| if text.is_empty() { "there is no text" } else { "not a number" })?;
+    let real: T = text.parse().map_err(|_| if text.is_empty() { NO_TEXT } else { "not a number" })?;
     // Infinity must have been meant: 1e999 is too great, not infinite.
     if is_infinite(real) && text.bytes().any(|byte| byte.is_ascii_digit()) {
         return Err("out of range; infinity is written inf");
@@ -305,15 +457,23 @@ pub(crate) fn parse_uuid(text: &str) -> Option<[u8; 16]> {
     Some(uuid)
 }
 
-fn parse_array(number: Number, length: u16, text: &str, out: &mut [u8]) -> Result<(), Reason> {
+fn parse_array(
+    number: Number,
+    length: u16,
+    text: &str,
+    rules: &TextRules,
+    out: &mut [u8],
+) -> Result<(), Reason> {
     let inner = text.trim().strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     let inner = inner.ok_or("numbers in brackets are expected, such as [1, 2, 3]")?;
+    // Commas stand between the numbers.
+    let rules = &TextRules { decimal_comma: false, ..rules.clone() };
     let mut slots = out.chunks_exact_mut(number.width());
     let mut count = 0;
     for (at, element) in inner.split(',').enumerate() {
         count = at + 1;
         if let Some(slot) = slots.next() {
-            parse_number(number, element.trim(), slot)
+            parse_number(number, element.trim(), rules, slot)
                 .map_err(|reason| format!("element {count}, {:?}: {reason}", shown(element.trim())))?;
         }
     }

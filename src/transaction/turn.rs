@@ -113,6 +113,11 @@ impl WriterPlace {
         }
     }
 
+    /// Whether a thread of this process writes or waits for another process.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.place.lock().is_none()
+    }
+
     fn give_back(&self, writer: Option<WriterState>) {
         let mut place = self.place.lock();
         *self.holder.lock() = None;

@@ -101,6 +101,11 @@ impl OtherProcess {
         self.hear()
     }
 
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Sends it a signal: to stand still, to go on.
     pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([format!("-{signal}"), self.process.id().to_string()]).status();

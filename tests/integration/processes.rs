@@ -253,6 +253,9 @@ fn a_second_writer_waits_for_the_first() {
     let error = db.try_write_for(Duration::from_millis(50)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Busy);
     assert!(start.elapsed() >= Duration::from_millis(50));
+    // Who that is can be asked.
+    assert!(error.to_string().ends_with(&format!(", in process {}", other.id())), "{error}");
+    assert_eq!(db.writing_process().unwrap(), Some(other.id()));
 
     let (send, receive) = mpsc::channel();
     let waiting = db.clone();

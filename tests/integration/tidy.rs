@@ -30,8 +30,14 @@ const ROOMS: [&[&str]; 14] = [
 const ABOVE: [&str; 4] = ["admin", "exchange", "guide", "simulation"];
 
 /// The rooms of the command, in the same way.
-const CLI_ROOMS: [&[&str]; 5] =
-    [&["open", "progress", "report"], &["formats"], &["commands", "plot", "shell"], &["args"], &["main"]];
+const CLI_ROOMS: [&[&str]; 6] = [
+    &["interrupts", "open", "progress", "report"],
+    &["waiting"],
+    &["formats"],
+    &["commands", "mcp", "plot", "shell"],
+    &["args"],
+    &["main"],
+];
 
 /// The files of the derive, in the same way.
 const DERIVE_ROOMS: [&[&str]; 6] = [

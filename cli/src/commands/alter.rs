@@ -7,8 +7,10 @@ use clap::{Args, Subcommand};
 use drystone::{Dyn, Error, ErrorKind, FieldDef, Result, Schema, WriteTransaction};
 use indicatif::HumanCount;
 
+use crate::formats::names::{Names, all_names};
 use crate::open;
 use crate::report::{Outcome, failed, stdout, wrong_use};
+use crate::waiting::Waiting;
 
 /// Change the fields of a table, or its name
 ///
@@ -25,6 +27,8 @@ pub(crate) struct Alter {
     /// next change
     #[arg(long, global = true)]
     dry_run: bool,
+    #[command(flatten)]
+    waiting: Waiting,
     #[command(subcommand)]
     action: AlterAction,
 }
@@ -59,16 +63,16 @@ enum AlterAction {
     /// Put the fields in another order, those of the key first
     Reorder {
         /// All fields, in order, with commas between them
-        #[arg(required = true, value_delimiter = ',')]
-        fields: Vec<String>,
+        #[arg(required = true)]
+        fields: Vec<Names>,
     },
     /// Add names at the end of an enumeration
     Names {
         /// The field
         field: String,
         /// The names, with commas between them
-        #[arg(required = true, value_delimiter = ',')]
-        names: Vec<String>,
+        #[arg(required = true)]
+        names: Vec<Names>,
     },
     /// Give the table another name
     To {
@@ -80,7 +84,7 @@ enum AlterAction {
 impl Alter {
     pub(crate) fn run(&self) -> Result<Outcome> {
         let db = open::to_write(&self.db)?;
-        let write = db.write()?;
+        let write = self.waiting.write(&db)?;
         let (before, rows) = self.measure(&write, &self.table)?;
         let written = self.action.run(&write, &self.table)?;
         if !self.dry_run {
@@ -124,8 +128,8 @@ impl AlterAction {
             AlterAction::Rename { field, new_name } => write.rename_field(table, field, new_name),
             AlterAction::Drop { field } => write.drop_field(table, field),
             AlterAction::Type { field, new_type } => retype(write, table, field, new_type),
-            AlterAction::Reorder { fields } => write.reorder(table, &trimmed(fields)),
-            AlterAction::Names { field, names } => write.add_names(table, field, &trimmed(names)),
+            AlterAction::Reorder { fields } => write.reorder(table, &strs(&all_names(fields))),
+            AlterAction::Names { field, names } => write.add_names(table, field, &strs(&all_names(names))),
             AlterAction::To { new_name } => write.rename_table(table, new_name).map(|()| 0),
         }
     }
@@ -161,6 +165,6 @@ fn retype(write: &WriteTransaction, table: &str, field: &str, text: &str) -> Res
     Ok(written)
 }
 
-fn trimmed(names: &[String]) -> Vec<&str> {
-    names.iter().map(|name| name.trim()).collect()
+fn strs(names: &[String]) -> Vec<&str> {
+    names.iter().map(|name| &**name).collect()
 }

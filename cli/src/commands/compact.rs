@@ -8,6 +8,7 @@ use drystone::Result;
 use indicatif::{HumanBytes, HumanCount};
 
 use crate::report::{Outcome, report};
+use crate::waiting::Waiting;
 use crate::{open, progress};
 
 /// Rewrite tables without gaps, and shorten the file
@@ -21,6 +22,8 @@ pub(crate) struct Compact {
     /// A table; all of them without it. The others stay where they are, so compacting one may not
     /// shorten the file
     table: Option<String>,
+    #[command(flatten)]
+    waiting: Waiting,
 }
 
 impl Compact {
@@ -28,10 +31,10 @@ impl Compact {
         let db = open::to_write(&self.db)?;
         let bar = progress::bytes(Some(0), "compacting");
         let show = |done, total| progress::advance(&bar, done, total);
-        let done = match &self.table {
-            Some(table) => db.compact_table_with(table, show)?,
-            None => db.compact_with(show)?,
-        };
+        let done = self.waiting.during(&db, || match &self.table {
+            Some(table) => db.compact_table_with(table, show),
+            None => db.compact_with(show),
+        })?;
         bar.finish_and_clear();
         let name = self.db.display();
         let (before, after) = (HumanBytes(done.bytes_before), HumanBytes(done.bytes_after));

@@ -8,6 +8,7 @@ use drystone::{Dyn, Result};
 use indicatif::HumanCount;
 
 use crate::report::{Outcome, report};
+use crate::waiting::Waiting;
 use crate::{open, progress};
 
 /// Copy a table to another database, or to another name
@@ -21,6 +22,8 @@ pub(crate) struct Copy {
     to: PathBuf,
     /// The name of the copy, if it differs
     name: Option<String>,
+    #[command(flatten)]
+    waiting: Waiting,
 }
 
 impl Copy {
@@ -32,7 +35,7 @@ impl Copy {
         let to = open::to_make(&self.to)?;
         let name = self.name.as_ref().unwrap_or(&self.table);
         let bar = progress::bytes(Some(0), "copying");
-        let write = to.write()?;
+        let write = self.waiting.write(&to)?;
         let rows = write
             .copy_table_with(&read, &self.table, name, |done, total| progress::advance(&bar, done, total))?;
         write.commit()?;

@@ -10,8 +10,10 @@ use drystone::{Dyn, Result, Row, RowChange, Schema, TableDiff};
 use indicatif::HumanCount;
 
 use crate::formats::Format;
+use crate::formats::names::{Names, all_names};
+use crate::formats::target::Target;
 use crate::open;
-use crate::report::{Outcome, failed, stdout};
+use crate::report::{Outcome, failed};
 
 /// Show the tables and rows that differ between two databases
 ///
@@ -25,15 +27,18 @@ pub(crate) struct Diff {
     old: PathBuf,
     /// The database as it is
     new: PathBuf,
-    /// Only this table; may be given more than once
-    #[arg(long, value_name = "TABLE")]
-    table: Vec<String>,
+    /// Only these tables
+    #[arg(long, value_name = "A,B")]
+    table: Vec<Names>,
     /// Print at most this many rows of each table; all are counted
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = formats())]
     format: Format,
+    /// Write to this file
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    out: PathBuf,
 }
 
 fn formats() -> impl TypedValueParser<Value = Format> {
@@ -48,20 +53,21 @@ impl Diff {
         let (old, new) = (open::to_read(&self.old)?, open::to_read(&self.new)?);
         let (old, new) = (old.read()?, new.read()?);
         let diff = old.diff(&new)?;
-        for name in &self.table {
+        let wanted = all_names(&self.table);
+        for name in &wanted {
             if diff.table(name).is_none() {
                 // An error that lists the tables.
                 new.table::<Dyn>(name)?;
             }
         }
-        let mut output = BufWriter::new(stdout());
+        let mut output = BufWriter::new(Target::open(&self.out, &[&self.old, &self.new])?);
         let mut same = true;
         for table in diff.tables() {
-            if self.table.is_empty() || self.table.iter().any(|name| name == table.name()) {
+            if wanted.is_empty() || wanted.iter().any(|name| name == table.name()) {
                 same &= self.compare(table, &mut output)?;
             }
         }
-        output.flush().map_err(failed)?;
+        output.into_inner().map_err(|error| failed(error.into_error()))?.finish()?;
         Ok(if same { Outcome::Done } else { Outcome::Different })
     }
 

@@ -1,34 +1,34 @@
 //! `drystone export`: rows of a table into a file of another format. This file picks the rows and
 //! the fields; the room `formats` writes them.
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use drystone::{Dyn, Error, Result, Row, Rows, Schema};
+use drystone::{Dyn, Result, Row, Rows, Schema};
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
 
+use crate::formats::names::Selection;
 use crate::formats::output::Printer;
 use crate::formats::projection::Projection;
-use crate::formats::{Format, key, whole_file};
+use crate::formats::target::Target;
+use crate::formats::{Format, key};
 use crate::report::{Outcome, report, wrong_use};
 use crate::{open, progress};
 
 /// Write rows of a table to a file: CSV, JSON lines, Arrow (Feather), Parquet, NumPy
 ///
-/// The file is written under a temporary name, and renamed when it is whole. `drystone load` reads
-/// the same rows from it.
+/// A file is replaced when the new one is whole, and keeps its mode. A link is followed. A pipe or
+/// a device is written as it is. A name that ends with .gz or .zst, such as FILE.csv.gz, is
+/// compressed. `drystone load` reads the same rows from it.
 #[derive(Args)]
 pub(crate) struct Export {
     /// The database file
     db: PathBuf,
     /// The table
     table: String,
-    /// The file to write, such as FILE.csv, FILE.jsonl, FILE.arrow, FILE.parquet, or - for standard
-    /// output
+    /// The file to write, such as FILE.csv, FILE.csv.gz, FILE.jsonl, FILE.arrow, FILE.parquet, or -
+    /// for standard output
     file: PathBuf,
     /// The format, if the name of the file does not tell
     #[arg(long, value_name = "FORMAT")]
@@ -40,9 +40,10 @@ pub(crate) struct Export {
     /// with them
     #[arg(long, value_name = "KEY", num_args = 1.., allow_negative_numbers = true)]
     to: Vec<String>,
-    /// The fields to write
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
-    select: Vec<String>,
+    /// The fields to write; `delay as late` renames one, and at(12, i16) is a byte offset and a
+    /// type
+    #[arg(long, value_name = "A,B")]
+    select: Vec<Selection>,
     /// Write at most this many rows
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -59,22 +60,17 @@ impl Export {
         let rows = key::range(&table, &self.from, &self.to)?;
         let count = rows.len().min(self.limit.unwrap_or(u64::MAX));
         let bar = progress::rows(count);
-        if self.file == Path::new("-") {
-            let printer = Printer::new(format, projection.schema())?;
-            write(printer, &mut projection, rows, table.schema(), count, &bar)?;
+        let place = self.file.display();
+        let target = Target::open(&self.file, &[&self.db])?;
+        let is_stdout = target.is_stdout();
+        let printer = Printer::to(format, projection.schema(), Some(count), target);
+        let written =
+            printer.and_then(|printer| write(printer, &mut projection, rows, table.schema(), count, &bar));
+        if is_stdout {
+            written?;
             return Ok(Outcome::Done);
         }
-        let place = self.file.display();
-        let failed = |error| Error::io(format_args!("cannot write {place}"), error);
-        self.check_target().map_err(failed)?;
-        let file = whole_file::begin(&self.file).map_err(failed)?;
-        let output = file.reopen().map_err(failed)?;
-        let printer = Printer::to(format, projection.schema(), Some(count), Box::new(output));
-        printer
-            .and_then(|printer| write(printer, &mut projection, rows, table.schema(), count, &bar))
-            .map_err(|error| error.within(&place))?;
-        let bytes = file.as_file().metadata().map_err(failed)?.len();
-        whole_file::finish(file, &self.file).map_err(failed)?;
+        let bytes = written.map_err(|error| error.within(&place))?;
         bar.finish_and_clear();
         let (rows, bytes, seconds) = (HumanCount(count), HumanBytes(bytes), start.elapsed().as_secs_f64());
         report(&format!(
@@ -93,15 +89,6 @@ impl Export {
             )),
         }
     }
-
-    /// Refuses to replace the database itself.
-    fn check_target(&self) -> io::Result<()> {
-        let identity = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
-        if identity(&self.file).is_some_and(|file| identity(&self.db) == Some(file)) {
-            return Err(io::Error::other("it is the database"));
-        }
-        Ok(())
-    }
 }
 
 fn write(
@@ -111,7 +98,7 @@ fn write(
     schema: &Schema,
     count: u64,
     bar: &ProgressBar,
-) -> Result<()> {
+) -> Result<u64> {
     let out = projection.schema().clone();
     let mut left = count;
     for rows in rows.slices() {

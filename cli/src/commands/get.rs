@@ -8,6 +8,7 @@ use clap::Args;
 use drystone::{Dyn, Index, Result, Row, Table};
 
 use crate::formats::grid::Grid;
+use crate::formats::names::Selection;
 use crate::formats::output::{Printer, print_rows};
 use crate::formats::projection::{Projection, RawValue};
 use crate::formats::{Format, key};
@@ -30,9 +31,10 @@ pub(crate) struct Get {
     /// Print all rows with these values, in the order of this index
     #[arg(long, value_name = "NAME")]
     index: Option<String>,
-    /// The fields to print
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
-    select: Vec<String>,
+    /// The fields to print; `delay as late` renames one, and at(12, i16) is a byte offset and a
+    /// type
+    #[arg(long, value_name = "A,B")]
+    select: Vec<Selection>,
     /// A value to print by its byte offset in the row and its type, such as 12:i16; may be given
     /// more than once
     #[arg(long, value_name = "OFFSET:TYPE")]
@@ -83,7 +85,7 @@ impl Get {
         }
         let mut printer = Printer::new(self.format, row.schema())?;
         printer.row(row)?;
-        printer.finish()
+        printer.finish().map(drop)
     }
 }
 
@@ -95,5 +97,5 @@ fn print_upright(row: Row<'_>) -> Result<()> {
     for (name, value) in row.iter() {
         grid.row(vec![name.to_owned(), value?.to_string()]).map_err(failed)?;
     }
-    grid.finish().map_err(failed)
+    grid.finish().map_err(failed).map(drop)
 }

@@ -10,14 +10,18 @@ use indicatif::HumanCount;
 
 use crate::formats::bytes;
 use crate::formats::grid::Grid;
+use crate::formats::names::{Names, all_names};
 use crate::open;
 use crate::report::{Outcome, failed, stdout};
+use crate::waiting::Waiting;
 
 /// Create, drop and list indexes, which find rows by other fields than the key
 #[derive(Args)]
 pub(crate) struct Index {
     /// The database file
     db: PathBuf,
+    #[command(flatten)]
+    waiting: Waiting,
     #[command(subcommand)]
     action: IndexAction,
 }
@@ -30,9 +34,9 @@ enum IndexAction {
         table: String,
         /// The name of the index, which must be unique in the database
         name: String,
-        /// The fields, in order
+        /// The fields, in order, one by one or with commas between them
         #[arg(required = true)]
-        fields: Vec<String>,
+        fields: Vec<Names>,
         /// Refuse two rows with the same values; rows with a null are not compared
         #[arg(long)]
         unique: bool,
@@ -59,14 +63,14 @@ impl Index {
         match &self.action {
             IndexAction::Create { table, name, fields, unique, memory } => {
                 let db = open::to_write(&self.db)?;
-                let write = db.write()?;
+                let write = self.waiting.write(&db)?;
                 let options = IndexOptions::new().unique(*unique).memory_bytes(*memory);
-                write.create_index_with(table, name, fields, &options)?;
+                write.create_index_with(table, name, &all_names(fields), &options)?;
                 write.commit()?;
             }
             IndexAction::Drop { table, name } => {
                 let db = open::to_write(&self.db)?;
-                let write = db.write()?;
+                let write = self.waiting.write(&db)?;
                 write.drop_index(table, name)?;
                 write.commit()?;
             }
@@ -112,5 +116,5 @@ pub(crate) fn show(read: &ReadTransaction, indexes: &[IndexInfo]) -> Result<()> 
         ])
         .map_err(failed)?;
     }
-    grid.finish().map_err(failed)
+    grid.finish().map_err(failed).map(drop)
 }

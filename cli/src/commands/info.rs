@@ -128,7 +128,7 @@ fn show_readers(db: &Database) -> Result<()> {
         ])
         .map_err(failed)?;
     }
-    grid.finish().map_err(failed)
+    grid.finish().map_err(failed).map(drop)
 }
 
 fn show_table(name: &str, schema: &Schema, stats: &TableStats) -> io::Result<()> {
@@ -168,7 +168,7 @@ fn show_fields(schema: &Schema, output: &mut impl Write) -> io::Result<()> {
             notes.join(", "),
         ])?;
     }
-    grid.finish()
+    grid.finish().map(drop)
 }
 
 fn show_sizes(schema: &Schema, stats: &TableStats, output: &mut impl Write) -> io::Result<()> {

@@ -1,9 +1,7 @@
 //! `drystone load`: a file into a table. `formats::source` reads the records; this file picks the
 //! schema and the table, and reports what was loaded.
 
-use std::fs::{self, File};
-use std::io::BufWriter;
-use std::os::unix::fs::MetadataExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -14,15 +12,20 @@ use drystone::{
 };
 use indicatif::{HumanCount, ProgressBar};
 
+use crate::formats::aside::{Aside, reasons_path};
+use crate::formats::names::{Names, Texts, all_names, all_texts};
+use crate::formats::reading::{Reading, with_options};
 use crate::formats::source::{Choices, Loading, Source};
+use crate::formats::target::is_same_file;
 use crate::formats::{Format, bytes};
 use crate::open;
 use crate::report::{Outcome, report, say, wrong_use};
+use crate::waiting::Waiting;
 
 /// Load a file into a table, all of it or nothing
 ///
-/// CSV, JSON lines, Arrow (Feather), Parquet and NumPy; the first bytes of the file or its name
-/// tell which. Columns are matched to fields by name. In a CSV the first line names them, and an
+/// CSV, JSON (lines or an array), Arrow (Feather), Parquet and NumPy; the first bytes of the file or
+/// its name tell which. Columns are matched to fields by name. In a CSV the first line names them, and an
 /// empty field is a missing value. The file may be compressed with gzip or zstd; `-` is standard
 /// input.
 ///
@@ -53,13 +56,14 @@ pub(crate) struct Load {
     #[arg(long, requires = "infer")]
     enums: bool,
     /// The fields of the key, in order
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
-    key: Vec<String>,
-    /// A spelling of a missing value besides the empty field, such as NA; may be given more than
-    /// once
-    #[arg(long, value_name = "NA", allow_hyphen_values = true)]
-    null: Vec<String>,
-    /// Skip columns that the table has no field for
+    #[arg(long, value_name = "A,B")]
+    key: Vec<Names>,
+    /// Spellings of a missing value besides the empty field, such as NA,NULL; may be given more
+    /// than once. One with a comma stands in quotes
+    #[arg(long, value_name = "NA,NULL", allow_hyphen_values = true)]
+    null: Vec<Texts>,
+    /// Skip columns that the table has no field for; with --infer, those that no field can hold and
+    /// those without a name of their own
     #[arg(long)]
     ignore_unknown: bool,
     /// What to do with a second row of the same key
@@ -68,12 +72,18 @@ pub(crate) struct Load {
     /// Replace the rows of the table, and its schema if it differs
     #[arg(long)]
     replace: bool,
-    /// Write bad lines to this file, and count them; without this, the first one ends the load
+    /// Skip bad lines of CSV and JSON: write them to this file, and why they are bad to FILE.why, a
+    /// CSV of line, column, field, text and what was expected; the first five reasons are printed.
+    /// Without this, the first bad line ends the load
     #[arg(long, value_name = "FILE")]
     skip_bad: Option<PathBuf>,
     /// How much memory to use for sorting, and for edits
     #[arg(long, value_name = "BYTES", default_value = "256M", value_parser = bytes::parse)]
     memory: usize,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -88,16 +98,21 @@ enum Duplicates {
 
 impl Load {
     pub(crate) fn run(&self) -> Result<Outcome> {
+        self.load_file().map_err(with_options)
+    }
+
+    fn load_file(&self) -> Result<Outcome> {
         let start = Instant::now();
+        let nulls = all_texts(&self.null);
         let choices = Choices {
-            nulls: &self.null,
+            reading: &self.reading,
+            nulls: &nulls,
             ignore_unknown: self.ignore_unknown,
             skip_bad: self.skip_bad.is_some(),
             enums: self.enums,
         };
         let mut input = Loading::open(&self.file, self.format, choices)?;
-        let aside =
-            self.skip_bad.as_deref().map(|path| create_aside(path, [&self.file, &self.db])).transpose()?;
+        let aside = self.skip_bad.as_deref().map(|path| self.open_aside(path)).transpose()?;
         let schema = self.schema(&mut input)?;
         // Errors in the header are found before a database is made.
         let mut records = None;
@@ -109,21 +124,34 @@ impl Load {
             None => {}
         }
         let db = open::to_load(&self.db, self.memory)?;
-        let write = db.write()?;
+        let write = self.waiting.write(&db)?;
         let mut table = self.table(&write, schema)?;
         let schema = table.schema().clone();
         let (mut records, bar) = match records {
             Some(records) => records,
             None => input.records(&schema)?,
         };
-        if let Some(aside) = aside {
+        if let Some(aside) = &aside {
             records = records.aside(aside);
         }
         let loaded = self.load(&mut table, &mut records, &bar)?;
+        let reasons = aside.map_or(Ok(Vec::new()), |aside| aside.finish())?;
         write.commit()?;
         bar.finish_and_clear();
-        self.say_what_was_done(&loaded, records.bad_lines(), &schema, start)?;
+        self.say_what_was_done(&loaded, &schema, start)?;
+        self.say_what_was_bad(records.bad_lines(), &reasons);
         Ok(Outcome::Done)
+    }
+
+    /// Opens the files for bad lines.
+    fn open_aside(&self, path: &Path) -> Result<Aside> {
+        if [path, &reasons_path(path)].iter().any(|path| is_same_file(path, &self.file)) {
+            return wrong_use(format!(
+                "bad lines cannot be set aside in {}, which is loaded",
+                path.display()
+            ));
+        }
+        Aside::open(path, &[&self.db])
     }
 
     /// The schema from the options or the file. `None`: that of the table.
@@ -147,12 +175,13 @@ impl Load {
                 );
             }
         };
-        if self.key.is_empty() { Ok(Some(schema)) } else { schema.with_key(&self.key).map(Some) }
+        input.name_columns(&schema);
+        if self.key.is_empty() { Ok(Some(schema)) } else { schema.with_key(&all_names(&self.key)).map(Some) }
     }
 
     /// Infers the schema from the input, and prints it.
     fn inferred(&self, input: &mut Loading<'_>) -> Result<Schema> {
-        let (schema, found) = input.infer(&self.key)?;
+        let (schema, found) = input.infer(&all_names(&self.key))?;
         report(&format!("{found}\nschema: {schema}"))?;
         Ok(schema)
     }
@@ -204,13 +233,7 @@ impl Load {
         table.load_from(&mut Watched { source: records, bar }, &options)
     }
 
-    fn say_what_was_done(
-        &self,
-        loaded: &LoadReport,
-        bad_lines: u64,
-        schema: &Schema,
-        start: Instant,
-    ) -> Result<()> {
+    fn say_what_was_done(&self, loaded: &LoadReport, schema: &Schema, start: Instant) -> Result<()> {
         let (table, width) = (&self.table, schema.width());
         let (read, rows) = (HumanCount(loaded.read), HumanCount(loaded.rows));
         let seconds = start.elapsed().as_secs_f64();
@@ -222,12 +245,26 @@ impl Load {
             text += &format!("\n{duplicates} rows had the key of another one; the {which} one stayed");
         }
         report(&text)?;
-        if let Some(path) = &self.skip_bad
-            && bad_lines > 0
-        {
-            say(format_args!("{} bad lines were set aside in {}", HumanCount(bad_lines), path.display()));
-        }
         Ok(())
+    }
+
+    fn say_what_was_bad(&self, count: u64, reasons: &[String]) {
+        let Some(path) = self.skip_bad.as_ref().filter(|_| count > 0) else { return };
+        for reason in reasons {
+            say(reason);
+        }
+        let lines = if count == 1 {
+            "1 bad line was".into()
+        } else {
+            format!("{} bad lines were", HumanCount(count))
+        };
+        let reasons = reasons_path(path);
+        let why = if path.is_file() {
+            format!(", and the reasons in {}", reasons.display())
+        } else {
+            String::new()
+        };
+        say(format_args!("{lines} set aside in {}{why}", path.display()));
     }
 }
 
@@ -264,21 +301,4 @@ impl RecordSource for Watched<'_> {
     fn rows_hint(&self) -> Option<u64> {
         self.source.rows_hint()
     }
-}
-
-/// Creates the file for bad lines. Refuses to write over a file that is in use.
-fn create_aside(path: &Path, in_use: [&Path; 2]) -> Result<BufWriter<File>> {
-    let identity = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
-    if let Some(other) =
-        in_use.into_iter().find(|other| identity(path).is_some_and(|it| identity(other) == Some(it)))
-    {
-        return wrong_use(format!(
-            "bad lines cannot be set aside in {}, which is in use as {}",
-            path.display(),
-            other.display()
-        ));
-    }
-    let file = File::create(path);
-    file.map(BufWriter::new)
-        .map_err(|error| Error::io(format_args!("cannot create {}", path.display()), error))
 }

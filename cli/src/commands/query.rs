@@ -4,11 +4,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use drystone::query::{Predicate, Query as Asked, parse_aggregates, parse_exprs, parse_orders};
 use drystone::{Dyn, Error, Result};
+use indicatif::HumanCount;
 
 use crate::formats::Format;
+use crate::formats::asked::Asked;
 use crate::formats::output::Printer;
+use crate::formats::target::Target;
 use crate::open;
 use crate::report::{Outcome, report};
 
@@ -54,9 +56,12 @@ pub(crate) struct Query {
     /// Use at most this many threads; by default one per processor
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// How to print
-    #[arg(long, value_name = "FORMAT", default_value = "table")]
-    format: Format,
+    /// How to print; if this is left out, as the name of --out tells, or as a table
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// Write to this file, as drystone export does, and not to standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 impl Query {
@@ -71,45 +76,50 @@ impl Query {
         }
         let stream = query.stream().map_err(place)?;
         let schema = stream.schema().clone();
-        let mut printer = Printer::new(self.format, &schema)?;
+        let target = match &self.out {
+            Some(path) => Target::open(path, &[&self.db])?,
+            None => Target::stdout(),
+        };
+        let (is_file, name) = (target.is_file(), target.name().to_owned());
+        let named = self.out.as_ref().and_then(|path| Format::of_name(path));
+        let format = self.format.or(named).unwrap_or(Format::Table);
+        let mut printer = Printer::to(format, &schema, None, target)?;
+        let mut rows = 0;
         let mut printed = Ok(Outcome::Done);
         for batch in stream {
             match batch {
-                Ok(rows) => printer.records(&schema, rows.as_bytes())?,
+                Ok(batch) => {
+                    rows += batch.len() as u64;
+                    printer.records(&schema, batch.as_bytes())?;
+                }
+                // A file is written only if it is whole.
+                Err(error) if is_file => return Err(error),
                 Err(error) => printed = Err(error),
             }
         }
         // Rows before an error are printed in any case.
         printer.finish()?;
+        if is_file {
+            report(&format!("{} rows written to {name}", HumanCount(rows)))?;
+        }
         printed
     }
 
-    fn query<'t>(&self, mut query: Asked<'t>) -> Result<Asked<'t>> {
-        fn read<T>(
-            option: &'static str,
-            text: &Option<String>,
-            read: impl Fn(&str) -> Result<Vec<T>>,
-        ) -> Result<Vec<T>> {
-            match text {
-                Some(text) => read(text).map_err(|error| error.within(option)),
-                None => Ok(Vec::new()),
-            }
-        }
-        let one = |text: &str| text.parse::<Predicate>().map(|predicate| vec![predicate]);
-        for predicate in read("--where", &self.filter, one)? {
-            query = query.filter(predicate);
-        }
-        query = query
-            .select(read("--select", &self.select, parse_exprs)?)
-            .group_by(read("--group-by", &self.group_by, parse_exprs)?)
-            .aggregate(read("--aggregate", &self.aggregate, parse_aggregates)?)
-            .order_by(read("--order-by", &self.order_by, parse_orders)?);
-        if let Some(rows) = self.limit {
-            query = query.limit(rows);
-        }
-        if let Some(threads) = self.threads {
-            query = query.threads(threads);
-        }
-        Ok(if self.distinct { query.distinct() } else { query })
+    fn query<'t>(&self, query: drystone::query::Query<'t>) -> Result<drystone::query::Query<'t>> {
+        let asked = Asked {
+            dashes: "--",
+            filter: self.filter.as_deref(),
+            select: self.select.as_deref(),
+            group_by: self.group_by.as_deref(),
+            aggregate: self.aggregate.as_deref(),
+            order_by: self.order_by.as_deref(),
+            distinct: self.distinct,
+            limit: self.limit,
+        };
+        let query = asked.apply(query)?;
+        Ok(match self.threads {
+            Some(threads) => query.threads(threads),
+            None => query,
+        })
     }
 }

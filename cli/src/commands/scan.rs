@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use drystone::{Dyn, Result};
 
+use crate::formats::names::Selection;
 use crate::formats::output::print_rows;
 use crate::formats::projection::Projection;
 use crate::formats::{Format, key};
@@ -33,9 +34,10 @@ pub(crate) struct Scan {
     /// Only rows whose key begins with these parts, one argument per part
     #[arg(long, value_name = "KEY", num_args = 1.., allow_negative_numbers = true, conflicts_with_all = ["from", "to"])]
     prefix: Vec<String>,
-    /// The fields to print
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
-    select: Vec<String>,
+    /// The fields to print; `delay as late` renames one, and at(12, i16) is a byte offset and a
+    /// type
+    #[arg(long, value_name = "A,B")]
+    select: Vec<Selection>,
     /// Print at most this many rows
     #[arg(long, value_name = "N")]
     limit: Option<usize>,

@@ -49,11 +49,12 @@ impl<W: Write> Grid<W> {
     }
 
     /// Prints the rows that are still kept back.
-    pub(crate) fn finish(mut self) -> io::Result<()> {
+    pub(crate) fn finish(mut self) -> io::Result<W> {
         if !self.has_begun {
             self.begin()?;
         }
-        self.output.flush()
+        self.output.flush()?;
+        Ok(self.output)
     }
 
     fn begin(&mut self) -> io::Result<()> {

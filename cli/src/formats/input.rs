@@ -9,13 +9,14 @@ use std::path::Path;
 use drystone::{Error, Result};
 use indicatif::{ProgressBar, ProgressBarIter};
 
+use super::recognise::HEAD_BYTES;
 use crate::progress;
 
 const GZIP: &[u8] = &[0x1F, 0x8B];
 const ZSTD: &[u8] = &[0x28, 0xB5, 0x2F, 0xFD];
 
-/// How many of the first bytes tell the format of a file.
-const HEAD_BYTES: u64 = 8;
+/// How many compressed bytes tell the format of what is compressed: as many as a block of zstd.
+const PACKED_HEAD_BYTES: u64 = 132 << 10;
 
 /// An input that can be read from its beginning, again if it is a file.
 pub(crate) struct Input {
@@ -26,6 +27,8 @@ pub(crate) struct Input {
     length: Option<u64>,
     /// The first bytes, which can be read only once from a pipe.
     head: Vec<u8>,
+    /// The first bytes of the text, not compressed.
+    plain_head: Vec<u8>,
 }
 
 impl Input {
@@ -47,9 +50,9 @@ impl Input {
         // Standard input may be a file whose beginning has been read already.
         let start = if is_file { file.stream_position().map_err(failed)? } else { 0 };
         let length = is_file.then_some(metadata.len().saturating_sub(start));
-        let mut head = Vec::new();
-        (&mut file).take(HEAD_BYTES).read_to_end(&mut head).map_err(failed)?;
-        Ok(Input { name, file, start, length, head })
+        let head = read_head(&mut file).map_err(failed)?;
+        let plain_head = unpacked(&head);
+        Ok(Input { name, file, start, length, head, plain_head })
     }
 
     /// The name for messages.
@@ -60,6 +63,11 @@ impl Input {
     /// The first bytes, not decompressed.
     pub(crate) fn head(&self) -> &[u8] {
         &self.head
+    }
+
+    /// The first bytes, decompressed.
+    pub(crate) fn plain_head(&self) -> &[u8] {
+        &self.plain_head
     }
 
     /// Makes sure that it can be read again. Copies a pipe to a temporary file.
@@ -124,7 +132,33 @@ impl Input {
         bar.finish_and_clear();
         (self.file, self.start) = (copy, 0);
         self.file.rewind().map_err(failed)?;
-        self.head.clear();
-        (&mut self.file).take(HEAD_BYTES).read_to_end(&mut self.head).map_err(failed).map(drop)
+        self.head = read_head(&mut self.file).map_err(failed)?;
+        Ok(())
     }
+}
+
+/// The first bytes of a file: more of them if it is compressed.
+fn read_head(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    if head.starts_with(GZIP) || head.starts_with(ZSTD) {
+        file.take(PACKED_HEAD_BYTES - head.len() as u64).read_to_end(&mut head)?;
+    }
+    Ok(head)
+}
+
+/// The first bytes, decompressed as far as they go.
+fn unpacked(head: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    let limit = HEAD_BYTES as u64;
+    // The bytes end before the stream does: what comes before that error is enough.
+    let _ = if head.starts_with(GZIP) {
+        flate2::bufread::MultiGzDecoder::new(head).take(limit).read_to_end(&mut plain)
+    } else if head.starts_with(ZSTD) {
+        zstd::Decoder::new(head).and_then(|decoder| decoder.take(limit).read_to_end(&mut plain))
+    } else {
+        plain.extend_from_slice(&head[..head.len().min(HEAD_BYTES)]);
+        Ok(0)
+    };
+    plain
 }

@@ -3,9 +3,7 @@
 
 use std::ops::Bound;
 
-use drystone::{
-    Dyn, Error, ErrorKind, FieldDef, Index, IndexRows, Result, Rows, Schema, Table, Timestamp, Type, Value,
-};
+use drystone::{Dyn, Error, ErrorKind, FieldDef, Index, IndexRows, Result, Rows, Schema, Table, Type, Value};
 
 use crate::report::{say, wrong_use};
 
@@ -48,9 +46,18 @@ pub(crate) fn parse_leading(
 /// The rows between two keys; an empty key is no bound. The last key is included. Leading parts of
 /// a key include all keys that begin with them.
 pub(crate) fn range<'t>(table: &Table<'t, Dyn>, from: &[String], to: &[String]) -> Result<Rows<'t, Dyn>> {
-    let from = parse_leading(table.name(), table.schema(), from)?;
-    let to = parse_leading(table.name(), table.schema(), to)?;
+    let (from, to) = bounds(table.name(), table.schema(), from, to)?;
     table.range((bound(&from), bound(&to)))
+}
+
+/// The keys in these arguments, or their leading parts, for [`bound`].
+pub(crate) fn bounds(
+    table: &str,
+    schema: &Schema,
+    from: &[String],
+    to: &[String],
+) -> Result<(Vec<Value<'static>>, Vec<Value<'static>>)> {
+    Ok((parse_leading(table, schema, from)?, parse_leading(table, schema, to)?))
 }
 
 /// The values in these arguments, for the first fields of an index; an empty argument is null.
@@ -77,17 +84,13 @@ pub(crate) fn indexed_range<'t>(
     index.range::<&[Value<'_>]>((bound(&from), bound(&to)))
 }
 
-fn bound<'k, 'v>(key: &'k [Value<'v>]) -> Bound<&'k [Value<'v>]> {
+/// An end of a range of keys, included. An empty key is no bound.
+pub(crate) fn bound<'k, 'v>(key: &'k [Value<'v>]) -> Bound<&'k [Value<'v>]> {
     if key.is_empty() { Bound::Unbounded } else { Bound::Included(key) }
 }
 
-/// The value of a field in this text. A date is also a timestamp: its midnight, UTC.
+/// The value of a field in this text.
 pub(crate) fn parse_value(field: &FieldDef, text: &str) -> Result<Value<'static>> {
-    if field.ty() == Type::Timestamp
-        && let Ok(date) = text.parse()
-    {
-        return Timestamp::from_date(date).map(Value::from);
-    }
     let mut stored = vec![0; field.width()];
     field.parse_text(text, &mut stored)?;
     field.load(&stored).map(Value::into_owned)

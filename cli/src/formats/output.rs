@@ -2,14 +2,15 @@
 //! library writes the formats; this file only picks the one that applies.
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Read, Seek, Write};
+use std::io::{BufWriter, Read, Seek, Write};
 
 use drystone::{Result, Row, Schema, arrow, csv, json, numpy, parquet};
 
 use super::Format;
 use super::grid::Grid;
 use super::projection::Projection;
-use crate::report::{failed, stdout, wrong_use};
+use super::target::Target;
+use crate::report::{failed, wrong_use};
 
 /// Prints these fields of rows to standard output.
 pub(crate) fn print_rows<'t>(
@@ -24,7 +25,7 @@ pub(crate) fn print_rows<'t>(
     printed
 }
 
-type Sink = BufWriter<Box<dyn Write + Send>>;
+type Sink = BufWriter<Target>;
 
 /// Prints rows of one schema.
 pub(crate) enum Printer {
@@ -47,23 +48,19 @@ pub(crate) struct Spool {
 }
 
 impl Printer {
-    /// Prints to standard output. Refuses to send a binary format to a terminal.
+    /// Prints to standard output.
     pub(crate) fn new(format: Format, schema: &Schema) -> Result<Printer> {
-        if format.is_binary() && io::stdout().is_terminal() {
+        Printer::to(format, schema, None, Target::stdout())
+    }
+
+    /// Prints to `output`. Refuses to send a binary format to a terminal. `rows` is how many there
+    /// will be, if that is known.
+    pub(crate) fn to(format: Format, schema: &Schema, rows: Option<u64>, output: Target) -> Result<Printer> {
+        if format.is_binary() && output.is_terminal() {
             return wrong_use(
                 "this format is not for terminals; send it to a file or to another program".into(),
             );
         }
-        Printer::to(format, schema, None, Box::new(stdout()))
-    }
-
-    /// Prints to `output`. `rows` is how many there will be, if that is known.
-    pub(crate) fn to(
-        format: Format,
-        schema: &Schema,
-        rows: Option<u64>,
-        output: Box<dyn Write + Send>,
-    ) -> Result<Printer> {
         let output = BufWriter::with_capacity(64 << 10, output);
         Ok(match format {
             Format::Table => {
@@ -120,9 +117,10 @@ impl Printer {
         }
     }
 
-    pub(crate) fn finish(self) -> Result<()> {
-        let mut output = match self {
-            Printer::Table(grid) => return grid.finish().map_err(failed),
+    /// Finishes the output. Returns how many bytes it is.
+    pub(crate) fn finish(self) -> Result<u64> {
+        let output = match self {
+            Printer::Table(grid) => grid.finish().map_err(failed)?,
             Printer::Csv(writer) => writer.finish()?,
             Printer::Json(writer) => writer.finish()?,
             Printer::Arrow(writer) => writer.finish()?,
@@ -130,7 +128,7 @@ impl Printer {
             Printer::Npy(writer) => writer.finish()?,
             Printer::Spooled(spool) => spool.finish()?,
         };
-        output.flush().map_err(failed)
+        output.into_inner().map_err(|error| failed(error.into_error()))?.finish()
     }
 }
 

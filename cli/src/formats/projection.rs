@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use drystone::{Error, ErrorKind, FieldDef, Result, Row, Schema, Type};
 
+use super::names::{Selected, Selection};
+
 /// Copies fields, or values at byte offsets, out of rows.
 pub(crate) struct Projection {
     schema: Schema,
@@ -14,28 +16,41 @@ pub(crate) struct Projection {
 }
 
 impl Projection {
-    /// These fields, then the values at `OFFSET:TYPE`. All fields if both are empty.
-    pub(crate) fn new(schema: &Schema, names: &[String], raw_values: &[RawValue]) -> Result<Projection> {
-        if names.is_empty() && raw_values.is_empty() {
+    /// What is selected, then the values at `OFFSET:TYPE`. All fields if both are empty.
+    pub(crate) fn new(
+        schema: &Schema,
+        selections: &[Selection],
+        raw_values: &[RawValue],
+    ) -> Result<Projection> {
+        if selections.is_empty() && raw_values.is_empty() {
             return Ok(Projection { schema: schema.clone(), parts: None, bytes: Vec::new() });
         }
         let (mut fields, mut parts) = (Vec::new(), Vec::new());
-        for name in names {
-            let field = schema.field(name)?;
-            fields.push(if field.is_nullable() {
-                FieldDef::new(name, field.ty())?.nullable()?
-            } else {
-                FieldDef::new(name, field.ty())?
-            });
-            parts.push(field.offset()..field.offset() + field.width());
+        let mut selected = Vec::new();
+        for selection in selections {
+            selected.extend(selection.resolve(schema)?);
         }
-        for raw in raw_values {
-            let part = raw.offset..raw.offset.saturating_add(raw.field.width());
+        selected.extend(
+            raw_values.iter().cloned().map(|RawValue { offset, field }| Selected::Raw { offset, field }),
+        );
+        for selected in selected {
+            let (field, part) = match selected {
+                Selected::Field { at, name } => {
+                    let field = &schema.fields()[at];
+                    let named = FieldDef::new(name.as_deref().unwrap_or(field.name()), field.ty())?;
+                    let named = if field.is_nullable() { named.nullable()? } else { named };
+                    (named, field.offset()..field.offset() + field.width())
+                }
+                Selected::Raw { offset, field } => {
+                    let part = offset..offset.saturating_add(field.width());
+                    (field, part)
+                }
+            };
             if part.end > schema.width() {
-                let message = format!("{}: a row has {} bytes", raw.field.name(), schema.width());
+                let message = format!("{}: a row has {} bytes", field.name(), schema.width());
                 return Err(Error::new(ErrorKind::OutOfRange, message));
             }
-            fields.push(raw.field.clone());
+            fields.push(field);
             parts.push(part);
         }
         Ok(Projection { schema: Schema::new(fields)?, parts: Some(parts), bytes: Vec::new() })

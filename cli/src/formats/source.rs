@@ -1,53 +1,24 @@
 //! Records to load from a file, whatever its format. `load` uses it. The library parses the
 //! formats; this file only picks the one that applies.
 
-use std::fs::File;
-use std::io::{BufWriter, Read};
+use std::io::Read;
 use std::path::Path;
 
 use clap::ValueEnum;
 use clap::builder::TypedValueParser;
-use drystone::{RecordSource, Result, Schema, arrow, csv, json, numpy, parquet};
+use drystone::{Error, ErrorKind, RecordSource, Result, Schema, arrow, csv, json, numpy, parquet};
 use indicatif::ProgressBar;
 
 use super::Format;
+use super::aside::Aside;
 use super::input::Input;
-use crate::report::wrong_use;
-
-/// The first bytes of files in each format.
-const ARROW_FILE: &[u8] = b"ARROW1";
-const ARROW_STREAM: &[u8] = &[0xFF; 4];
-const PARQUET: &[u8] = b"PAR1";
-const NPY: &[u8] = b"\x93NUMPY";
-
-fn format_of_head(head: &[u8]) -> Option<Format> {
-    if head.starts_with(ARROW_FILE) || head.starts_with(ARROW_STREAM) {
-        Some(Format::Arrow)
-    } else if head.starts_with(PARQUET) {
-        Some(Format::Parquet)
-    } else if head.starts_with(NPY) {
-        Some(Format::Npy)
-    } else {
-        None
-    }
-}
-
-/// The format that a name stands for, without the suffix of a compression.
-fn format_of_name(path: &Path) -> Option<Format> {
-    let is_compression =
-        |suffix: &std::ffi::OsStr| ["gz", "zst"].iter().any(|it| suffix.eq_ignore_ascii_case(it));
-    let format = if path.extension().is_some_and(is_compression) {
-        Format::of_name(&path.with_extension(""))
-    } else {
-        Format::of_name(path)
-    };
-    // A table for people cannot be loaded.
-    format.filter(|format| *format != Format::Table)
-}
+use super::reading::{Reading, Separator, named};
+use super::recognise::{ARROW_STREAM, Kind, recognise};
+use crate::report::{say, wrong_use};
 
 /// How to read an input, whatever its format.
-#[derive(Default)]
 pub(crate) struct Choices<'c> {
+    pub(crate) reading: &'c Reading,
     /// Spellings of a missing value, for CSV.
     pub(crate) nulls: &'c [String],
     pub(crate) ignore_unknown: bool,
@@ -57,11 +28,44 @@ pub(crate) struct Choices<'c> {
     pub(crate) enums: bool,
 }
 
+/// Sets what the options of all formats have.
+macro_rules! with_common {
+    ($options:expr, $loading:expr) => {{
+        let (choices, reading) = (&$loading.choices, $loading.choices.reading);
+        let options =
+            $options.name($loading.input.name()).ignore_unknown(choices.ignore_unknown).round(reading.round);
+        let options = match reading.timestamp_unit {
+            Some(unit) => options.timestamp_unit(unit.into()),
+            None => options,
+        };
+        reading.renames().fold(options, |options, (old, new)| options.rename(&**old, &**new))
+    }};
+}
+
+/// Sets how types are inferred, for formats that may need it.
+macro_rules! with_inference {
+    ($options:expr, $loading:expr) => {{
+        let options = $options.enums($loading.choices.enums);
+        match $loading.choices.reading.sample {
+            Some(rows) => options.sample(rows),
+            None => options,
+        }
+    }};
+}
+
+/// The most columns that a table can have.
+const MOST_COLUMNS: usize = 1024;
+
 /// A file to load, and its format.
 pub(crate) struct Loading<'c> {
     input: Input,
     format: Format,
     choices: Choices<'c>,
+    has_tabs: bool,
+    /// The names of the columns, if there is no header and they are known.
+    names: Vec<String>,
+    /// What was printed about how the input is read.
+    noted: Vec<String>,
 }
 
 impl<'c> Loading<'c> {
@@ -74,17 +78,44 @@ impl<'c> Loading<'c> {
     /// Opens it. The first bytes count more than the name.
     pub(crate) fn open(path: &Path, format: Option<Format>, choices: Choices<'c>) -> Result<Loading<'c>> {
         let input = Input::open(path)?;
-        let format = format
-            .or_else(|| format_of_head(input.head()))
-            .or_else(|| format_of_name(path))
-            .unwrap_or(Format::Csv);
-        if format != Format::Csv {
-            let meant = if choices.skip_bad { "--skip-bad" } else { "--null" };
-            if choices.skip_bad || !choices.nulls.is_empty() {
-                return wrong_use(format!("{meant} is for CSV; {} is not CSV", input.name()));
+        let format = match (format, recognise(input.plain_head())) {
+            (Some(format), _) | (None, Some(Kind::Loadable(format))) => format,
+            (None, Some(Kind::Other(what, way_out))) => {
+                let message = format!("{} is {what}, which cannot be loaded; {way_out}", input.name());
+                return Err(Error::new(ErrorKind::Input, message));
+            }
+            // A table for people cannot be loaded.
+            (None, None) => {
+                Format::of_name(path).filter(|format| *format != Format::Table).unwrap_or(Format::Csv)
+            }
+        };
+        if choices.skip_bad && !matches!(format, Format::Csv | Format::Json) {
+            return wrong_use(format!("--skip-bad is for CSV and JSON; {} is neither", input.name()));
+        }
+        let for_csv = choices.reading.csv_option().or((!choices.nulls.is_empty()).then_some("--null"));
+        if format != Format::Csv
+            && let Some(option) = for_csv
+        {
+            return wrong_use(format!("{option} is for CSV; {} is not CSV", input.name()));
+        }
+        let has_tabs = Format::has_tabs(path);
+        Ok(Loading { input, format, choices, has_tabs, names: Vec::new(), noted: Vec::new() })
+    }
+
+    /// Names the columns of an input without a header like the fields of a schema.
+    pub(crate) fn name_columns(&mut self, schema: &Schema) {
+        self.names = schema.fields().iter().map(|field| field.name().to_owned()).collect();
+    }
+
+    /// Prints how the input is read, unless that was printed before.
+    fn note(&mut self, notes: &[String]) {
+        for note in notes {
+            if !self.noted.contains(note) {
+                let text = named(note);
+                say(format_args!("{}: {}", self.input.name(), text.as_deref().unwrap_or(note)));
+                self.noted.push(note.clone());
             }
         }
-        Ok(Loading { input, format, choices })
     }
 
     /// Whether the file itself has the types of its columns.
@@ -123,6 +154,11 @@ impl<'c> Loading<'c> {
             }
         };
         bar.finish_and_clear();
+        self.note(inferred.notes());
+        if self.names.is_empty() {
+            // The columns keep the names that inference gave them, whatever the order of the fields.
+            self.names = (0..MOST_COLUMNS).map(|at| format!("c{at}")).collect();
+        }
         let schema = if key.is_empty() { inferred.schema().clone() } else { inferred.with_key(key)? };
         Ok((schema, inferred.to_string()))
     }
@@ -130,7 +166,7 @@ impl<'c> Loading<'c> {
     /// The records, for this schema, and the bar that shows how far they were read.
     pub(crate) fn records(&mut self, schema: &Schema) -> Result<(Source, ProgressBar)> {
         let doing = "loading";
-        Ok(match self.format {
+        let (source, bar) = match self.format {
             Format::Csv | Format::Table => {
                 let (text, bar) = self.input.read(doing)?;
                 (Source::Csv(Box::new(self.csv().reader(schema, text)?)), bar)
@@ -155,41 +191,56 @@ impl<'c> Loading<'c> {
                 let (input, bar) = self.input.seek(doing)?;
                 (Source::Arrow(Box::new(self.arrow().reader(schema, input)?)), bar)
             }
-        })
+        };
+        self.note(source.notes());
+        Ok((source, bar))
     }
 
     fn csv(&self) -> csv::Options {
-        let options = csv::Options::new().name(self.input.name());
+        let reading = self.choices.reading;
+        let options = with_common!(csv::Options::new(), self);
+        let options = with_inference!(options, self);
+        let options = match reading.delimiter {
+            Some(Separator::Byte(byte)) => options.delimiter(byte),
+            Some(Separator::Blanks) => options.blanks(),
+            None if self.has_tabs => options.delimiter(b'\t'),
+            None => options.guess_delimiter(),
+        };
         let options = options
             .skip_bad(self.choices.skip_bad)
-            .enums(self.choices.enums)
-            .ignore_unknown(self.choices.ignore_unknown);
+            .skip_lines(reading.skip_lines)
+            .decimal_comma(reading.decimal_comma)
+            .trim(reading.trim)
+            .header(!reading.no_header);
+        let options = match &reading.comment {
+            Some(comment) => options.comment(&**comment),
+            None => options,
+        };
+        let options = if reading.no_header && !self.names.is_empty() {
+            options.names(self.names.iter().map(|name| &**name))
+        } else {
+            options
+        };
         self.choices.nulls.iter().fold(options, |options, spelling| options.null(&**spelling))
     }
 
     fn json(&self) -> json::Options {
-        json::Options::new()
-            .name(self.input.name())
-            .enums(self.choices.enums)
-            .ignore_unknown(self.choices.ignore_unknown)
+        let options = with_common!(json::Options::new(), self);
+        with_inference!(options, self).skip_bad(self.choices.skip_bad)
     }
 
     fn npy(&self) -> numpy::Options {
-        numpy::Options::new().name(self.input.name()).ignore_unknown(self.choices.ignore_unknown)
+        with_common!(numpy::Options::new(), self)
     }
 
     fn arrow(&self) -> arrow::Options {
-        arrow::Options::new()
-            .name(self.input.name())
-            .enums(self.choices.enums)
-            .ignore_unknown(self.choices.ignore_unknown)
+        let options = with_common!(arrow::Options::new(), self);
+        with_inference!(options, self)
     }
 
     fn parquet(&self) -> parquet::Options {
-        parquet::Options::new()
-            .name(self.input.name())
-            .enums(self.choices.enums)
-            .ignore_unknown(self.choices.ignore_unknown)
+        let options = with_common!(parquet::Options::new(), self);
+        with_inference!(options, self)
     }
 
     /// Whether this is an Arrow stream, which is read in order. An Arrow file is read at any place.
@@ -201,18 +252,35 @@ impl<'c> Loading<'c> {
 /// The records of a file, in any format.
 pub(crate) enum Source {
     Csv(Box<csv::Reader<Box<dyn Read + Send>>>),
-    CsvAside(Box<csv::Reader<Box<dyn Read + Send>, BufWriter<File>>>),
+    CsvAside(Box<csv::Reader<Box<dyn Read + Send>, Aside>>),
     Arrow(Box<arrow::Reader>),
     Json(Box<json::Reader<Box<dyn Read + Send>>>),
+    JsonAside(Box<json::Reader<Box<dyn Read + Send>, Aside>>),
     Npy(Box<numpy::Reader<Box<dyn Read + Send>>>),
 }
 
 impl Source {
-    /// Writes bad lines here. Only CSV has them.
-    pub(crate) fn aside(self, output: BufWriter<File>) -> Source {
+    /// Sets bad lines aside. Only text has them.
+    pub(crate) fn aside(self, aside: &Aside) -> Source {
+        let (lines, reasons) = (aside.clone(), aside.clone());
+        let explain = move |error: &Error| reasons.explain(error);
         match self {
-            Source::Csv(reader) => Source::CsvAside(Box::new(reader.skip_bad_to(output))),
+            Source::Csv(reader) => Source::CsvAside(Box::new(reader.skip_bad_to(lines).explain_bad(explain))),
+            Source::Json(reader) => {
+                Source::JsonAside(Box::new(reader.skip_bad_to(lines).explain_bad(explain)))
+            }
             other => other,
+        }
+    }
+
+    /// What a person should know about how the input is read.
+    fn notes(&self) -> &[String] {
+        match self {
+            Source::Csv(reader) => reader.notes(),
+            Source::CsvAside(reader) => reader.notes(),
+            Source::Arrow(reader) => reader.notes(),
+            Source::Npy(reader) => reader.notes(),
+            Source::Json(_) | Source::JsonAside(_) => &[],
         }
     }
 
@@ -221,7 +289,9 @@ impl Source {
         match self {
             Source::Csv(reader) => reader.bad_lines(),
             Source::CsvAside(reader) => reader.bad_lines(),
-            Source::Arrow(_) | Source::Json(_) | Source::Npy(_) => 0,
+            Source::Json(reader) => reader.bad_lines(),
+            Source::JsonAside(reader) => reader.bad_lines(),
+            Source::Arrow(_) | Source::Npy(_) => 0,
         }
     }
 
@@ -231,6 +301,7 @@ impl Source {
             Source::CsvAside(reader) => &**reader,
             Source::Arrow(reader) => &**reader,
             Source::Json(reader) => &**reader,
+            Source::JsonAside(reader) => &**reader,
             Source::Npy(reader) => &**reader,
         }
     }
@@ -247,6 +318,7 @@ impl RecordSource for Source {
             Source::CsvAside(reader) => reader.next_records(records, width),
             Source::Arrow(reader) => reader.next_records(records, width),
             Source::Json(reader) => reader.next_records(records, width),
+            Source::JsonAside(reader) => reader.next_records(records, width),
             Source::Npy(reader) => reader.next_records(records, width),
         }
     }

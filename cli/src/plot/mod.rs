@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use drystone::query::{Expr, Predicate, parse_exprs};
-use drystone::{Dyn, Error, Result};
+use drystone::{Dyn, Result};
 
-use crate::formats::whole_file;
+use crate::formats::Compression;
+use crate::formats::target::Target;
 use crate::open;
-use crate::report::{Outcome, report, wrong_use};
+use crate::report::{Outcome, failed, report, wrong_use};
 use captions::summary;
 use collect::{Asked, Chart, collect};
 
@@ -47,7 +48,7 @@ pub(crate) struct Plot {
     /// Draw also the values that are far from all others
     #[arg(long)]
     full: bool,
-    /// Write an SVG to this file instead of drawing in the terminal
+    /// Write an SVG to this file instead of drawing in the terminal; - is standard output
     #[arg(long, value_name = "FILE.svg")]
     out: Option<PathBuf>,
 }
@@ -59,14 +60,7 @@ const SVG_BINS: usize = 60;
 
 impl Plot {
     pub(crate) fn run(&self) -> Result<Outcome> {
-        if let Some(path) = &self.out
-            && path.extension().is_none_or(|suffix| !suffix.eq_ignore_ascii_case("svg"))
-        {
-            return wrong_use(format!(
-                "{} is not the name of an SVG; give it the suffix .svg",
-                path.display()
-            ));
-        }
+        self.check_name()?;
         let db = open::to_read(&self.db)?;
         let read = db.read()?;
         let table = read.table::<Dyn>(&self.table)?;
@@ -75,11 +69,32 @@ impl Plot {
         match &self.out {
             None => report(&text::draw(&chart))?,
             Some(path) => {
-                write(path, &svg::draw(&chart, &self.title(&chart))?)?;
-                report(&format!("{}: {}", path.display(), summary(&chart)))?;
+                let mut target = Target::open(path, &[&self.db])?;
+                let drawn = svg::draw(&chart, &self.title(&chart))?;
+                target.write_all(drawn.as_bytes()).map_err(failed)?;
+                let is_stdout = target.is_stdout();
+                target.finish()?;
+                if !is_stdout {
+                    report(&format!("{}: {}", path.display(), summary(&chart)))?;
+                }
             }
         }
         Ok(Outcome::Done)
+    }
+
+    /// Refuses the name of a new file that is not that of an SVG.
+    fn check_name(&self) -> Result<()> {
+        let Some(path) = &self.out else { return Ok(()) };
+        let plain = if Compression::of_name(path).is_some() { path.with_extension("") } else { path.clone() };
+        let is_svg = plain.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("svg"));
+        let is_file = path.metadata().map_or(path != Path::new("-"), |found| found.is_file());
+        if is_file && !is_svg {
+            return wrong_use(format!(
+                "{} is not the name of an SVG; give it the suffix .svg",
+                path.display()
+            ));
+        }
+        Ok(())
     }
 
     fn asked(&self) -> Result<Asked> {
@@ -109,11 +124,4 @@ fn one_column(option: &str, text: &str) -> Result<Expr> {
         (Some(column), true) => Ok(column),
         _ => wrong_use(format!("{option} takes one field, not {text:?}")),
     }
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    let failed = |error| Error::io(format_args!("cannot write {}", path.display()), error);
-    let mut file = whole_file::begin(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    whole_file::finish(file, path).map_err(failed)
 }

@@ -103,7 +103,10 @@ fn mistakes_are_named_and_leave_no_file() {
             "x.parquet: it is not a valid Arrow file: ",
         ),
         (&["load", "b.dry", "t", "x.parquet", "--null", "NA"], "--null is for CSV; x.parquet is not CSV"),
-        (&["load", "b.dry", "t", "x.parquet", "--skip-bad", "bad"], "--skip-bad is for CSV"),
+        (
+            &["load", "b.dry", "t", "x.parquet", "--skip-bad", "bad"],
+            "--skip-bad is for CSV and JSON; x.parquet is neither",
+        ),
         (&["export", "a.dry", "t", "x.what"], "the name x.what does not tell the format; give --format"),
         (&["export", "a.dry", "t", "a.dry", "--format", "csv"], "cannot write a.dry: it is the database"),
         (&["export", "a.dry", "t", "gone/x.csv"], "cannot write gone/x.csv: No such file"),
@@ -143,7 +146,9 @@ fn json_lines_are_looked_through_when_that_is_asked_for() {
     folder.file("b.jsonl", "{\"id\": 8}\n{\"id\": \"x\"}\n");
     let refusal = folder.refused(2, &["load", "a.dry", "t", "b.jsonl"]);
     assert!(
-        refusal.contains("line 2 of b.jsonl: field \"id\": \"x\" is not a valid u16: not a whole number"),
+        refusal.contains(
+            "line 2 of b.jsonl, column 8: field \"id\": \"x\" is not a valid u16: not a whole number"
+        ),
         "{refusal}"
     );
     assert_eq!(rows(&folder, "a.dry"), "id,tag\n7,x\n300,\n");

@@ -118,7 +118,24 @@ fn bad_lines_are_set_aside_and_can_be_loaded_when_they_are_mended() {
     folder.file("a.csv", text);
     let load = ["load", "a.dry", "t", "a.csv", "--schema", SCHEMA, "--skip-bad", "bad.csv"];
     let ran = folder.run(&load);
-    assert_eq!((ran.code, &*ran.stderr), (0, "3 bad lines were set aside in bad.csv\n"));
+    assert_eq!(
+        (ran.code, &*ran.stderr),
+        (
+            0,
+            "line 3 of a.csv, column 3: field \"delay\": \"late\" is not a valid i16?: not a whole number\n\
+             line 4 of a.csv, column 2: field \"name\": \"much too long\" is not a valid str[5]: \
+             too long: 13 bytes, and there is room for 5\n\
+             line 5 of a.csv: 1 field, where the header has 3\n\
+             3 bad lines were set aside in bad.csv, and the reasons in bad.csv.why\n"
+        )
+    );
+    assert_eq!(
+        std::fs::read_to_string(folder.path("bad.csv.why")).unwrap(),
+        "line,column,field,text,expected\n\
+         3,3,delay,late,i16? (not a whole number)\n\
+         4,2,name,much too long,\"str[5] (too long: 13 bytes, and there is room for 5)\"\n\
+         5,,,4,\"1 field, where the header has 3\"\n"
+    );
     assert_eq!(rows(&folder), "id,name,delay\n1,eve,\n5,\"a\nb\",6\n");
     let bad = std::fs::read_to_string(folder.path("bad.csv")).unwrap();
     assert_eq!(bad, "id,name,delay\n2,eve,late\n3,much too long,1\n4\n");
@@ -142,9 +159,120 @@ fn bad_lines_are_set_aside_and_can_be_loaded_when_they_are_mended() {
 #[test]
 fn bad_lines_are_not_set_aside_over_the_input() {
     let folder = Folder::new();
-    folder.file("a.csv", TEXT);
-    folder.refused(2, &["load", "a.dry", "t", "a.csv", "--schema", SCHEMA, "--skip-bad", "./a.csv"]);
-    assert_eq!(std::fs::read_to_string(folder.path("a.csv")).unwrap(), TEXT);
+    folder.file("a.csv", TEXT).file("a.why", TEXT);
+    for (input, aside) in [("a.csv", "./a.csv"), ("a.why", "a")] {
+        folder.refused(
+            2,
+            &["load", "a.dry", "t", input, "--format", "csv", "--schema", SCHEMA, "--skip-bad", aside],
+        );
+        assert_eq!(std::fs::read_to_string(folder.path(input)).unwrap(), TEXT);
+    }
+}
+
+#[test]
+fn the_first_reasons_are_printed_and_all_of_them_written() {
+    let folder = Folder::new();
+    let lines: String =
+        (0..40).map(|n| if n % 2 == 0 { format!("{n}\n") } else { format!("x{n}\n") }).collect();
+    folder.file("a.csv", format!("id\n{lines}"));
+    let ran = folder.run(&["load", "a.dry", "t", "a.csv", "--schema", "id: u8", "--skip-bad", "bad.csv"]);
+    let expected: String = (0..5)
+        .map(|n| {
+            let (line, text) = (2 * n + 3, 2 * n + 1);
+            format!("line {line} of a.csv, column 1: field \"id\": \"x{text}\" is not a valid u8: not a whole number\n")
+        })
+        .chain(["20 bad lines were set aside in bad.csv, and the reasons in bad.csv.why\n".to_owned()])
+        .collect();
+    assert_eq!((ran.code, ran.stderr), (0, expected));
+    assert_eq!(std::fs::read_to_string(folder.path("bad.csv.why")).unwrap().lines().count(), 21);
+    // The reasons are a table as any other.
+    folder.done(&["load", "why.dry", "t", "bad.csv.why", "--format", "csv", "--infer"]);
+    let texts =
+        folder.done(&["query", "why.dry", "t", "--select", "text", "--limit", "1", "--format", "csv"]);
+    assert_eq!(texts, "text\nx1\n");
+    // The files are replaced by those of the next load, also if it has no bad lines.
+    folder.file("b.csv", "id\n1\n");
+    folder.done(&["load", "a.dry", "t", "b.csv", "--skip-bad", "bad.csv"]);
+    assert_eq!(std::fs::read_to_string(folder.path("bad.csv")).unwrap(), "");
+    assert_eq!(
+        std::fs::read_to_string(folder.path("bad.csv.why")).unwrap(),
+        "line,column,field,text,expected\n"
+    );
+    // A load that fails leaves no files.
+    folder.file("c.csv", "id\nx\n1\n1\n");
+    folder.refused(2, &["load", "a.dry", "u", "c.csv", "--schema", "id: u8 key", "--skip-bad", "c"]);
+    assert!(!folder.path("c").exists() && !folder.path("c.why").exists());
+}
+
+#[test]
+fn bad_lines_of_json_are_set_aside_with_their_reasons() {
+    let folder = Folder::new();
+    let bad = [
+        "{\"id\": 300}",
+        "{\"id\": 2, \"name\": \"long\"}",
+        "{\"id\": 2,",
+        "[7]",
+        "{\"name\": \"a\"}",
+        "{\"id\": 2, \"id\": 3}",
+        "{\"id\": 2, \"nme\": \"a\"}",
+        "{\"id\": {\"a\": 1}}",
+        "{\"id\": null}",
+    ];
+    let text = format!("{{\"id\": 1, \"name\": \"ada\"}}\n{}\n{{\"id\": 9}}\n", bad.join("\n"));
+    folder.file("a.jsonl", text);
+    let load = ["load", "a.dry", "t", "a.jsonl", "--schema", "id: u8 key, name: str[3]?"];
+    let said = folder.refused(2, &load);
+    let first = "line 2 of a.jsonl, column 8: field \"id\": \"300\" is not a valid u8: out of range, which is 0 to 255\n";
+    assert_eq!(said, format!("error: table \"t\": {first}"));
+    let ran = folder.run(&[&load[..], &["--skip-bad", "bad.jsonl"]].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.starts_with(first), "{}", ran.stderr);
+    assert!(
+        ran.stderr.ends_with("\n9 bad lines were set aside in bad.jsonl, and the reasons in bad.jsonl.why\n")
+    );
+    assert_eq!(ran.stderr.lines().count(), 6);
+    assert_eq!(rows(&folder), "id,name\n1,ada\n9,\n");
+    assert_eq!(std::fs::read_to_string(folder.path("bad.jsonl")).unwrap(), bad.join("\n") + "\n");
+    assert_eq!(
+        std::fs::read_to_string(folder.path("bad.jsonl.why")).unwrap(),
+        "line,column,field,text,expected\n\
+         2,8,id,300,\"u8 (out of range, which is 0 to 255)\"\n\
+         3,19,name,long,\"str[3]? (too long: 4 bytes, and there is room for 3)\"\n\
+         4,9,,\"{\"\"id\"\": 2,\",EOF while parsing a value\n\
+         5,1,,[7],\"invalid type: sequence, expected an object, such as {\"\"id\"\": 7}\"\n\
+         6,,id,,u8 (the value is missing)\n\
+         7,17,id,3,one value of the field\n\
+         8,18,,nme,the name of a field\n\
+         9,8,id,\"{\"\"a\"\": 1}\",u8 (it is an object; make members of its members)\n\
+         10,8,id,null,u8 (the value is missing)\n"
+    );
+    // Lines that are no objects do not stop the inference either.
+    folder.file("b.jsonl", "{\"a\": 1}\n{\"a\": \n{\"a\": 2}\n");
+    let ran = folder.run(&["load", "a.dry", "u", "b.jsonl", "--infer", "--skip-bad", "bad.jsonl"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(folder.done(&["scan", "a.dry", "u", "--format", "csv"]), "a\n1\n2\n");
+}
+
+#[test]
+fn bad_lines_go_through_links_and_pipes_and_into_compressed_files() {
+    let folder = Folder::new();
+    folder.file("a.csv", "id\n1\nx\n");
+    let load = ["load", "a.dry", "t", "a.csv", "--schema", "id: u8", "--skip-bad"];
+    let ran = folder.run(&[&load[..], &["bad.csv.gz"]].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(std::fs::read(folder.path("bad.csv.gz")).unwrap().starts_with(&[0x1F, 0x8B]));
+    assert!(folder.path("bad.csv.gz.why").exists());
+    std::os::unix::fs::symlink("far.csv", folder.path("l.csv")).unwrap();
+    assert_eq!(folder.run(&[&load[..], &["l.csv"]].concat()).code, 0);
+    assert_eq!(std::fs::read_to_string(folder.path("far.csv")).unwrap(), "id\nx\n");
+    // No file of reasons is made beside a pipe.
+    assert!(std::process::Command::new("mkfifo").arg(folder.path("f")).status().unwrap().success());
+    let cat =
+        std::process::Command::new("cat").arg(folder.path("f")).stdout(std::process::Stdio::piped()).spawn();
+    let ran = folder.run(&[&load[..], &["f"]].concat());
+    assert!(ran.stderr.ends_with("\n1 bad line was set aside in f\n"), "{ran:?}");
+    assert_eq!(cat.unwrap().wait_with_output().unwrap().stdout, b"id\nx\n");
+    assert!(!folder.path("f.why").exists());
 }
 
 #[test]

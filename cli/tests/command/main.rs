@@ -1,16 +1,22 @@
 //! Tests of the `drystone` command, run as a process. Each file tests some commands.
 
 mod altering;
+mod changing;
 mod checking;
 mod exchanging;
 mod flights;
 mod keeping;
 mod loading;
+mod mcp;
+mod naming;
 mod plotting;
 mod querying;
+mod reading;
 mod rows;
 mod sharing;
 mod shell;
+mod targets;
+mod ten_files;
 mod unreadable;
 
 use std::io::Write;

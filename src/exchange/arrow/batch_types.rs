@@ -1,76 +1,172 @@
 //! Infers the schema of record batches from Arrow's: how wide texts are, and whether values are
 //! missing.
 
+use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
     UInt64Type,
 };
-use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, Field, SchemaRef};
 
 use super::batches::{Batches, unread};
+use super::decimals;
 use super::decode::{check, value};
-use super::schema::{from_number, is_bytes, is_text, is_uuid, named, plain};
-use crate::error::{Result, bail};
+use super::schema::{from_number, is_bytes, is_text, is_uuid, named, plain, wide_type};
+use crate::error::{Error, ErrorKind, Result, bail};
+use crate::exchange::column_names::name_columns;
+use crate::exchange::common::Common;
 use crate::exchange::few::Few;
 use crate::exchange::inferred::{Column as Found, Inferred};
 use crate::record::Value;
 use crate::schema::{FieldDef, Number, Schema, Type};
 
+/// An `i128` holds every whole number of this many digits.
+const WHOLE_DIGITS: i32 = 38;
+
 impl Batches {
     /// The schema of these batches.
-    pub(in crate::exchange) fn infer(self, name: &str, enums: bool) -> Result<Inferred> {
-        infer(name, &self.schema, enums, self.batches)
+    pub(super) fn infer(self, common: &Common) -> Result<Inferred> {
+        let usable = Usable::new(common, &self.schema)?;
+        InferredBatches { common, batches: self, usable, is_projected: false }.infer()
     }
 }
 
-/// Reads batches, and infers from the values what the schema leaves open. The rules are those of
-/// [`Options::infer`](super::Options::infer).
-fn infer(
-    name: &str,
-    arrow: &SchemaRef,
-    enums: bool,
-    batches: impl Iterator<Item = Result<RecordBatch, String>>,
-) -> Result<Inferred> {
-    let mut columns: Vec<ColumnTally<'_>> = Vec::new();
-    for field in arrow.fields() {
-        check(field.data_type())
-            .map_err(|error| error.within(format_args!("{name}, column {:?}", field.name())))?;
-        let few = Few::new(enums && is_text(plain(field.data_type())));
-        columns.push(ColumnTally {
-            named: named(field),
-            field,
-            nulls: 0,
-            lengths: None,
-            few,
-            has_null_value: false,
-        });
+/// The columns of an Arrow schema that fields can hold.
+pub(in crate::exchange) struct Usable {
+    /// Their positions.
+    pub(in crate::exchange) at: Vec<usize>,
+    names: Vec<Box<str>>,
+    notes: Vec<String>,
+}
+
+impl Usable {
+    /// All columns. Those that no field holds are an error, or are left out if unknown columns are
+    /// ignored.
+    pub(in crate::exchange) fn new(common: &Common, arrow: &SchemaRef) -> Result<Usable> {
+        let given: Vec<&str> = arrow.fields().iter().map(|field| field.name().as_str()).collect();
+        let named = name_columns(&common.name, &given, &common.renames)?;
+        let mut usable = Usable { at: Vec::new(), names: Vec::new(), notes: named.notes };
+        for (at, (field, name)) in arrow.fields().iter().zip(named.names).enumerate() {
+            match check(field.data_type()) {
+                Ok(()) if named.is_made[at] && common.ignore_unknown => {
+                    usable.notes.push(format!("column {} is left out", at + 1));
+                }
+                Ok(()) => {
+                    usable.at.push(at);
+                    usable.names.push(name);
+                }
+                Err(error) if common.ignore_unknown => {
+                    usable.notes.push(left_out(field, &error));
+                }
+                Err(error) => {
+                    return Err(error.within(format_args!("{}, column {:?}", common.name, field.name())));
+                }
+            }
+        }
+        Ok(usable)
     }
+}
+
+/// Says that a column is left out, and why; how it could be loaded is not needed then.
+fn left_out(column: &Field, error: &Error) -> String {
+    let message = error.to_string();
+    let reason = message.split("; ").next().unwrap_or_default();
+    format!("column {:?} is left out: {reason}", column.name())
+}
+
+/// Batches whose schema is inferred.
+pub(in crate::exchange) struct InferredBatches<'c> {
+    pub(in crate::exchange) common: &'c Common,
+    pub(in crate::exchange) batches: Batches,
+    pub(in crate::exchange) usable: Usable,
+    /// Whether the batches have the usable columns only.
+    pub(in crate::exchange) is_projected: bool,
+}
+
+impl InferredBatches<'_> {
+    /// Reads batches, and infers from the values what the schema leaves open. The rules are those
+    /// of [`Options::infer`](super::Options::infer).
+    pub(in crate::exchange) fn infer(self) -> Result<Inferred> {
+        let InferredBatches { common, batches, usable, is_projected } = self;
+        let at: Vec<usize> = if is_projected { (0..usable.at.len()).collect() } else { usable.at };
+        let schema = batches.schema.clone();
+        let columns = at.iter().zip(&usable.names).map(|(at, name)| {
+            let field = schema.field(*at);
+            let few = Few::new(common.enums && is_text(plain(field.data_type())));
+            ColumnTally {
+                named: named(field, name),
+                name,
+                field,
+                rounds: common.rules.round,
+                nulls: 0,
+                lengths: None,
+                few,
+                has_null_value: false,
+                not_shown: None,
+                refused: None,
+            }
+        });
+        let inferred = infer(common, &at, columns.collect(), batches)?;
+        Ok(inferred.with_notes(usable.notes))
+    }
+}
+
+fn infer(
+    common: &Common,
+    at: &[usize],
+    mut columns: Vec<ColumnTally<'_>>,
+    batches: Batches,
+) -> Result<Inferred> {
+    let name = &*common.name;
+    let width = batches.schema.fields().len();
     let mut rows = 0;
+    let mut is_sample = false;
     if columns.iter().any(ColumnTally::is_open) {
-        for batch in batches {
+        for batch in batches.batches {
             let batch = batch.map_err(|error| unread(name, &format!("after row {rows}: {error}")))?;
-            if batch.num_columns() != columns.len() {
+            if batch.num_columns() != width {
                 bail!(Input, "{name}: after row {rows}: a batch of {} columns", batch.num_columns());
             }
-            for (column, array) in
-                columns.iter_mut().zip(batch.columns()).filter(|(column, _)| column.is_open())
-            {
-                column.look(array).map_err(|(row, reason)| {
-                    let row: u64 = rows + row as u64 + 1;
-                    unread(name, &format!("row {row}, column {:?}: {reason}", column.field.name()))
-                })?;
+            let wanted = common.sample.map_or(u64::MAX, |sample| sample.saturating_sub(rows));
+            let batch = match usize::try_from(wanted) {
+                Ok(wanted) if wanted < batch.num_rows() => {
+                    is_sample = true;
+                    batch.slice(0, wanted)
+                }
+                _ => batch,
+            };
+            for (column, at) in columns.iter_mut().zip(at).filter(|(column, _)| column.is_open()) {
+                let Err((row, reason)) = column.look(batch.column(*at)) else { continue };
+                let row: u64 = rows + row as u64 + 1;
+                if !common.ignore_unknown {
+                    let column = column.field.name();
+                    return Err(unread(name, &format!("row {row}, column {column:?}: {reason}")));
+                }
+                column.refused = Some(Error::new(ErrorKind::Input, format!("row {row}: {reason}")));
             }
             rows += batch.num_rows() as u64;
+            if is_sample {
+                break;
+            }
         }
     }
-    let fields = columns.iter().map(|column| {
-        column
-            .decide()
-            .map_err(|error| error.within(format_args!("{name}, column {:?}", column.field.name())))
-    });
-    let fields = fields.collect::<Result<Vec<_>>>()?;
+    let is_read = columns.iter().any(|column| column.is_open() || column.refused.is_some());
+    let (mut kept, mut fields, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+    for column in &mut columns {
+        match column.refused.take().map_or_else(|| column.decide(), Err) {
+            Ok(field) => {
+                kept.push(&*column);
+                fields.push(field);
+            }
+            Err(error) if common.ignore_unknown => {
+                notes.push(left_out(column.field, &error));
+            }
+            Err(error) => {
+                return Err(error.within(format_args!("{name}, column {:?}", column.field.name())));
+            }
+        }
+    }
     let schema = Schema::new(fields.clone()).or_else(|error| {
         // Columns of a table with a key may have been left out or moved.
         let without = |field: &FieldDef| {
@@ -80,17 +176,21 @@ fn infer(
         Schema::new(fields.iter().map(without).collect::<Result<_>>()?).map_err(|_| error)
     });
     let schema = schema.map_err(|error| error.within(name))?;
-    let is_read = columns.iter().any(ColumnTally::is_open);
-    let found = schema.fields().iter().zip(&columns);
+    let found = schema.fields().iter().zip(kept);
     let found = found.map(|(field, column)| Found::new(field.clone(), column.nulls, column.reason()));
     let found = found.collect();
-    Ok(Inferred::new(schema, found, is_read.then_some(rows)))
+    let inferred = Inferred::new(schema, found, is_read.then_some(rows)).with_notes(notes);
+    Ok(if is_sample { inferred.of_sample() } else { inferred })
 }
 
 /// A column, and what was seen of it.
 struct ColumnTally<'c> {
     field: &'c Field,
+    /// The name of its field, which may differ from that of the column.
+    name: &'c str,
     named: Option<FieldDef>,
+    /// Whether numbers may be rounded.
+    rounds: bool,
     nulls: u64,
     /// The lowest and highest length of texts, binary values and lists.
     lengths: Option<(usize, usize)>,
@@ -98,6 +198,10 @@ struct ColumnTally<'c> {
     few: Few,
     /// Whether there is a value that is reserved for null.
     has_null_value: bool,
+    /// A decimal whose digits no number type shows.
+    not_shown: Option<String>,
+    /// Why no field holds it, if that was found and such columns are left out.
+    refused: Option<Error>,
 }
 
 impl ColumnTally<'_> {
@@ -107,12 +211,23 @@ impl ColumnTally<'_> {
 
     /// Whether the values must be read to find the field.
     fn is_open(&self) -> bool {
-        self.named.is_none() && (self.field.is_nullable() || self.has_lengths())
+        self.named.is_none()
+            && self.refused.is_none()
+            && (self.field.is_nullable() || self.has_lengths() || self.has_long_decimals())
     }
 
     fn has_lengths(&self) -> bool {
         let ty = self.ty();
         is_text(ty) || is_bytes(ty) || matches!(ty, DataType::List(_) | DataType::LargeList(_))
+    }
+
+    /// Whether it has decimals that no number type may show.
+    fn has_long_decimals(&self) -> bool {
+        match decimals::digits(self.ty()) {
+            Some((all, scale)) if scale <= 0 => i32::from(all) - i32::from(scale) > WHOLE_DIGITS,
+            Some((all, _)) => all > decimals::FLOAT_DIGITS && !self.rounds,
+            None => false,
+        }
     }
 
     fn look(&mut self, array: &dyn Array) -> Result<(), (usize, String)> {
@@ -134,6 +249,15 @@ impl ColumnTally<'_> {
             }
             return Ok(());
         }
+        if self.has_long_decimals() && self.not_shown.is_none() {
+            let is_whole = decimals::digits(self.ty()).is_some_and(|(_, scale)| scale <= 0);
+            self.not_shown = (0..array.len())
+                .filter(|row| array.is_valid(*row))
+                .filter_map(|row| decimals::text(array, row))
+                .find(
+                    |text| if is_whole { text.parse::<i128>().is_err() } else { !decimals::is_shown(text) },
+                );
+        }
         self.has_null_value |= match array.data_type() {
             D::Int8 => has::<Int8Type>(array, i8::MIN),
             D::Int16 => has::<Int16Type>(array, i16::MIN),
@@ -151,7 +275,7 @@ impl ColumnTally<'_> {
     fn decide(&self) -> Result<FieldDef> {
         match &self.named {
             Some(field) => Ok(field.clone()),
-            None => FieldDef::of(self.field.name(), self.find_type()?, self.nulls > 0, false),
+            None => FieldDef::of(self.name, self.find_type()?, self.nulls > 0, false),
         }
     }
 
@@ -163,6 +287,7 @@ impl ColumnTally<'_> {
             DataType::Date32 | DataType::Date64 => Type::Date,
             DataType::Timestamp(..) => Type::Timestamp,
             DataType::FixedSizeBinary(_) if is_uuid(self.field) => Type::Uuid,
+            DataType::FixedSizeBinary(16) if let Some(wide) = wide_type(self.field) => wide,
             text if is_text(text) => match self.few.names(self.nulls > 0) {
                 Some(names) => Type::Enum(names),
                 None => Type::Str(self.length("a text")?),
@@ -175,11 +300,31 @@ impl ColumnTally<'_> {
                 Ok(length @ 1..) => Type::Array(self.element(element)?, length),
                 _ => bail!(Input, "lists of {length}; an array has 1 to {} elements", u16::MAX),
             },
+            other if decimals::digits(other).is_some() => self.find_decimal()?,
             other => match from_number(other) {
                 Some(number) if self.nulls > 0 && self.has_null_value => wider(number),
                 Some(number) => number.as_type(),
                 None => bail!(Input, "no field holds the Arrow type {other}"),
             },
+        })
+    }
+
+    /// The type that holds decimals exactly.
+    fn find_decimal(&self) -> Result<Type> {
+        if let Some(text) = &self.not_shown {
+            bail!(
+                Input,
+                "decimals such as {text}, which neither an i128 nor an f64 shows; \
+                 give a schema with str[N], or allow rounding"
+            );
+        }
+        Ok(match decimals::digits(self.ty()) {
+            Some((all, scale)) if scale <= 0 => match i32::from(all) - i32::from(scale) {
+                ..=9 => Type::I32,
+                10..=18 => Type::I64,
+                _ => Type::I128,
+            },
+            _ => Type::F64,
         })
     }
 

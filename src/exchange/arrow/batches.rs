@@ -12,9 +12,11 @@ use arrow_schema::{ArrowError, SchemaRef};
 use super::decode::{self, BadRow};
 use super::messages::{FileMessages, StreamMessages};
 use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::column_names::name_columns;
 use crate::exchange::columns::match_columns;
+use crate::exchange::common::Common;
 use crate::load::RecordSource;
-use crate::schema::Schema;
+use crate::schema::{Schema, TextRules};
 
 /// This many rows of a batch are converted into records at a time.
 const PIECE_ROWS: usize = 16_384;
@@ -170,6 +172,8 @@ fn begins_as_stream<R: Read + Seek>(input: &mut R) -> io::Result<bool> {
 /// rows, counted from 1.
 pub struct Reader {
     name: Box<str>,
+    rules: TextRules,
+    notes: Vec<String>,
     batches: Batches,
     schema: Schema,
     /// For each column, the position of its field, unless the column is ignored.
@@ -190,31 +194,60 @@ impl fmt::Debug for Reader {
     }
 }
 
-impl Reader {
-    pub(in crate::exchange) fn new(
-        name: &str,
-        ignore_unknown: bool,
-        schema: &Schema,
-        batches: Batches,
-    ) -> Result<Reader> {
-        let names: Vec<&str> = batches.schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let fields = match_columns(name, "its schema", ignore_unknown, schema, &names)?;
+/// The columns of an Arrow schema, matched to fields.
+pub(in crate::exchange) struct Matched {
+    /// For each column, the position of its field, unless the column is ignored.
+    pub(in crate::exchange) fields: Box<[Option<u16>]>,
+    notes: Vec<String>,
+}
+
+impl Matched {
+    pub(in crate::exchange) fn new(common: &Common, schema: &Schema, arrow: &SchemaRef) -> Result<Matched> {
+        let name = &common.name;
+        let given: Vec<&str> = arrow.fields().iter().map(|field| field.name().as_str()).collect();
+        let named = name_columns(name, &given, &common.renames)?;
+        let names = named.as_strs();
+        let fields = match_columns(name, "its schema", common.ignore_unknown, schema, &names)?;
         for (at, _) in fields.iter().enumerate().filter(|(_, field)| field.is_some()) {
-            let column = batches.schema.field(at);
+            let column = arrow.field(at);
             decode::check(column.data_type())
                 .map_err(|error| error.within(format_args!("{name}, column {:?}", column.name())))?;
         }
-        Ok(Reader {
-            name: name.into(),
+        Ok(Matched { fields, notes: named.notes })
+    }
+}
+
+impl Reader {
+    pub(super) fn new(common: &Common, schema: &Schema, batches: Batches) -> Result<Reader> {
+        let matched = Matched::new(common, schema, &batches.schema)?;
+        Ok(Reader::matched(common, schema, batches, matched))
+    }
+
+    /// A reader of batches whose columns were matched to fields.
+    pub(in crate::exchange) fn matched(
+        common: &Common,
+        schema: &Schema,
+        batches: Batches,
+        matched: Matched,
+    ) -> Reader {
+        Reader {
+            name: common.name.clone(),
+            rules: common.rules.clone(),
+            notes: matched.notes,
             schema: schema.clone(),
-            fields,
+            fields: matched.fields,
             records: Vec::new(),
             taken: 0,
             piece: None,
             row: 0,
             place: 0,
             batches,
-        })
+        }
+    }
+
+    /// What a person should know about how the input is read: names that were made.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The schema of the records.
@@ -257,7 +290,7 @@ impl Reader {
         for (column, field) in piece.columns().iter().zip(&self.fields) {
             let Some(at) = field else { continue };
             let field = &self.schema.fields()[usize::from(*at)];
-            let done = decode::column(column, field, &mut self.records, self.schema.width());
+            let done = decode::column(column, field, &self.rules, &mut self.records, self.schema.width());
             if let Err(BadRow { row, error }) = done {
                 self.records.clear();
                 let place = self.describe(self.row + row as u64 + 1);

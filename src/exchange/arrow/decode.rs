@@ -13,12 +13,13 @@ use arrow_buffer::ArrowNativeType;
 use arrow_schema::{DataType, TimeUnit};
 use bytemuck::{NoUninit, bytes_of};
 
+use super::decimals;
 use super::schema::{from_number, plain, refusal};
 use crate::error::{Error, ErrorKind, Result};
-use crate::exchange::missing;
+use crate::exchange::{missing, typed};
 use crate::record::{Date, Timestamp, Uuid, Value};
 use crate::schema::calendar::DAY_MICROS;
-use crate::schema::{FieldDef, Number, Type};
+use crate::schema::{FieldDef, Number, TextRules, Type};
 
 /// A row of a batch that cannot be stored.
 pub(super) struct BadRow {
@@ -31,11 +32,12 @@ pub(super) struct BadRow {
 pub(super) fn column(
     array: &dyn Array,
     field: &FieldDef,
+    rules: &TextRules,
     records: &mut [u8],
     width: usize,
 ) -> Result<(), BadRow> {
     use DataType as D;
-    let target = Target { array, field, records, width };
+    let target = Target { array, field, rules, records, width };
     if let D::Dictionary(..) = array.data_type() {
         return dictionary(target);
     }
@@ -87,6 +89,7 @@ pub(super) fn column(
 struct Target<'t> {
     array: &'t dyn Array,
     field: &'t FieldDef,
+    rules: &'t TextRules,
     records: &'t mut [u8],
     width: usize,
 }
@@ -95,7 +98,7 @@ impl Target<'_> {
     /// Fills all rows. `put` stores the value of a row if it can be copied, and returns `false`
     /// otherwise.
     fn fill(self, mut put: impl FnMut(usize, &mut [u8]) -> bool) -> Result<(), BadRow> {
-        let Target { array, field, records, width } = self;
+        let Target { array, field, rules, records, width } = self;
         let nulls = array.logical_nulls();
         let range = field.offset()..field.offset() + field.width();
         for (row, record) in records.chunks_exact_mut(width).enumerate() {
@@ -106,11 +109,27 @@ impl Target<'_> {
                 };
                 slot.copy_from_slice(null);
             } else if !put(row, slot) || field.is_null(slot) {
-                let stored = value(array, row).map_err(|reason| misfit(field, &reason));
-                stored.and_then(|value| store(field, value, slot)).map_err(|error| BadRow { row, error })?;
+                store_row(array, row, field, rules, slot).map_err(|error| BadRow { row, error })?;
             }
         }
         Ok(())
+    }
+}
+
+/// Stores a value that cannot be copied.
+fn store_row(
+    array: &dyn Array,
+    row: usize,
+    field: &FieldDef,
+    rules: &TextRules,
+    slot: &mut [u8],
+) -> Result<()> {
+    match decimals::text(array, row) {
+        Some(text) => decimals::store(field, rules, &text, slot),
+        None => {
+            let value = value(array, row).map_err(|reason| misfit(field, &reason))?;
+            store(field, rules, value, slot)
+        }
     }
 }
 
@@ -176,7 +195,7 @@ fn dictionary(target: Target<'_>) -> Result<(), BadRow> {
         let mut slot = vec![0; width];
         stored.extend((0..values.len()).map(|at| {
             let value = value(values, at).ok().filter(|value| !value.is_null())?;
-            store(target.field, value, &mut slot).ok().map(|()| slot.clone().into())
+            store(target.field, target.rules, value, &mut slot).ok().map(|()| slot.clone().into())
         }));
     }
     let keys = keys(dictionary.keys());
@@ -194,17 +213,13 @@ fn keys(array: &dyn Array) -> Vec<usize> {
     )
 }
 
-/// Stores a value in its field like `FieldDef::store`, and also values for which another system has
-/// no closer type.
-fn store(field: &FieldDef, value: Value<'_>, slot: &mut [u8]) -> Result<()> {
+/// Stores a value in its field, also one for which another system has no closer type.
+fn store(field: &FieldDef, rules: &TextRules, value: Value<'_>, slot: &mut [u8]) -> Result<()> {
     let value = match (field.ty(), value) {
         (Type::Str(_), Value::Bytes(bytes)) => match str::from_utf8(&bytes) {
             Ok(text) => return field.store(&text.into(), slot),
             Err(_) => Value::Bytes(bytes),
         },
-        (Type::Str(_), value) => value,
-        // Text is parsed as in a CSV.
-        (_, Value::Text(text)) => return field.parse_text(&text, slot),
         (ty @ (Type::Uuid | Type::U128 | Type::I128), Value::Bytes(bytes)) => wide(ty, bytes),
         (Type::Array(number @ (Number::U128 | Number::I128), _), Value::Array(elements)) => {
             let wide = |element| match element {
@@ -213,10 +228,9 @@ fn store(field: &FieldDef, value: Value<'_>, slot: &mut [u8]) -> Result<()> {
             };
             Value::Array(elements.into_iter().map(wide).collect())
         }
-        (Type::Timestamp, Value::Date(date)) => Timestamp::from_date(date)?.into(),
         (_, value) => value,
     };
-    field.store(&value, slot)
+    typed::store(field, rules, value, slot)
 }
 
 /// The value of a 16-byte type in bytes of that length.
@@ -268,6 +282,7 @@ pub(super) fn value(array: &dyn Array, row: usize) -> Result<Value<'_>, String> 
             let key = key.filter(|key| *key < dictionary.values().len());
             return value(dictionary.values(), key.ok_or("its dictionary has no such value")?);
         }
+        other if decimals::digits(other).is_some() => decimals::text(array, row).ok_or("no decimal")?.into(),
         other => return Err(refusal(other).unwrap_or_else(|| format!("{other} is no type of a field"))),
     })
 }

@@ -10,7 +10,10 @@ use arrow_buffer::Buffer;
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::{FileDecoder, read_footer_length};
 use arrow_ipc::{Block, CompressionType, MessageHeader, root_as_footer, root_as_message};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::{ArrowError, Field, SchemaRef};
+
+use super::schema::wide_field;
+use crate::schema::Number;
 
 const MAGIC: &[u8] = b"ARROW1";
 const CONTINUATION: [u8; 4] = [0xFF; 4];
@@ -203,8 +206,37 @@ fn decoder(
     if !schema.endianness().equals_to_target_endianness() {
         return Err(wrong("it was written on a machine of the other byte order"));
     }
-    let schema = Arc::new(try_fb_to_schema(schema)?);
+    let schema = Arc::new(if has_wide(schema) { with_wide(schema) } else { try_fb_to_schema(schema)? });
     Ok((Arc::clone(&schema), FileDecoder::new(schema, version)))
+}
+
+/// Whether a column has whole numbers of 128 bits: polars writes them, and Arrow has none.
+fn has_wide(schema: arrow_ipc::Schema<'_>) -> bool {
+    schema.fields().into_iter().flatten().any(|field| wide(&field).is_some())
+}
+
+/// The type of such a column.
+fn wide(field: &arrow_ipc::Field<'_>) -> Option<Number> {
+    let int = field.type_as_int().filter(|int| int.bitWidth() == 128 && field.dictionary().is_none())?;
+    Some(if int.is_signed() { Number::I128 } else { Number::U128 })
+}
+
+/// The columns of whole numbers of 128 bits in a schema that stands in a Parquet file.
+#[cfg(feature = "parquet")]
+pub(in crate::exchange) fn wide_columns(message: &[u8]) -> Vec<(String, Number)> {
+    let message = unframed(message).ok().and_then(|message| root_as_message(message).ok());
+    let schema = message.and_then(|message| message.header_as_schema());
+    let fields = schema.and_then(|schema| schema.fields()).into_iter().flatten();
+    fields.filter_map(|field| Some((field.name()?.to_owned(), wide(&field)?))).collect()
+}
+
+/// The schema, with bytes in place of whole numbers of 128 bits: they have the same layout.
+fn with_wide(schema: arrow_ipc::Schema<'_>) -> arrow_schema::Schema {
+    let field = |field: arrow_ipc::Field<'_>| match wide(&field) {
+        Some(number) => wide_field(field.name().unwrap_or_default(), number, field.nullable()),
+        None => Field::from(field),
+    };
+    arrow_schema::Schema::new(schema.fields().into_iter().flatten().map(field).collect::<Vec<_>>())
 }
 
 /// An error if a message refers to bytes outside of its body, or to more unpacked bytes than

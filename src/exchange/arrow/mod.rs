@@ -6,6 +6,7 @@
 mod batch_types;
 mod batch_writer;
 mod batches;
+mod decimals;
 mod decode;
 mod encode;
 mod messages;
@@ -24,9 +25,16 @@ pub use schema::to_schema;
 pub use table::TableBatches;
 
 use crate::error::Result;
+use crate::exchange::common::{Common, common_options, sample_option};
 use crate::schema::Schema;
 #[cfg(feature = "parquet")]
-pub(super) use {batches::guarded, encode::Gathered};
+pub(super) use {
+    batch_types::{InferredBatches, Usable},
+    batches::{Matched, guarded},
+    encode::Gathered,
+    messages::wide_columns,
+    schema::wide_field,
+};
 
 /// How to read and write Arrow data.
 ///
@@ -62,27 +70,28 @@ pub(super) use {batches::guarded, encode::Gathered};
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
-    name: Box<str>,
-    ignore_unknown: bool,
-    enums: bool,
+    common: Common,
     format: Format,
 }
 
 impl Options {
     /// The defaults: writers write files, and every mistake is an error.
     pub fn new() -> Options {
-        Options { name: "the Arrow data".into(), ignore_unknown: false, enums: false, format: Format::File }
+        Options { common: Common::new("the Arrow data"), format: Format::File }
     }
+
+    common_options!();
+    sample_option!();
 
     /// The name of the input in messages: `row 7 of flights.arrow`.
     pub fn name(mut self, name: impl Into<Box<str>>) -> Options {
-        self.name = name.into();
+        self.common.name = name.into();
         self
     }
 
     /// Whether to skip columns that have no field in the schema. Otherwise they are an error.
     pub fn ignore_unknown(mut self, ignore: bool) -> Options {
-        self.ignore_unknown = ignore;
+        self.common.ignore_unknown = ignore;
         self
     }
 
@@ -90,7 +99,7 @@ impl Options {
     /// (255 if values are missing), each of which occurs four times on average. The names are
     /// sorted, so that values compare like the texts.
     pub fn enums(mut self, enums: bool) -> Options {
-        self.enums = enums;
+        self.common.enums = enums;
         self
     }
 
@@ -119,7 +128,9 @@ impl Options {
     ///
     /// Fields are matched to columns by name. A field without a column gets its default, or null. A
     /// value that its field cannot hold exactly is an error that names the row and the column.
-    /// Nothing is rounded, except `float64` in an `f32` field.
+    /// A `float64` fits an `f32` field if an `f32` shows the same digits, and a decimal fits a field
+    /// of numbers that shows its digits, a `str` field as its text, and a whole number if it is one.
+    /// [`round`](Options::round) allows rounding.
     ///
     /// ```
     /// use drystone::{RecordSource, Schema, arrow};
@@ -140,7 +151,7 @@ impl Options {
     /// not in the schema or has a type that no field holds, or if a field that has no default and
     /// is not nullable has no column.
     pub fn reader<R: Read + Seek + Send + 'static>(&self, schema: &Schema, input: R) -> Result<Reader> {
-        self.batch_reader(schema, Batches::file(&self.name, input)?)
+        self.batch_reader(schema, Batches::file(&self.common.name, input)?)
     }
 
     /// Reads records of this schema from an Arrow stream, which may come through a pipe or a socket
@@ -164,7 +175,7 @@ impl Options {
     /// # Errors
     /// As for [`reader`](Options::reader).
     pub fn stream_reader<R: Read + Send + 'static>(&self, schema: &Schema, input: R) -> Result<Reader> {
-        self.batch_reader(schema, Batches::stream(&self.name, input)?)
+        self.batch_reader(schema, Batches::stream(&self.common.name, input)?)
     }
 
     /// Reads records of this schema from record batches.
@@ -184,7 +195,7 @@ impl Options {
     /// # Errors
     /// As for [`reader`](Options::reader).
     pub fn batch_reader(&self, schema: &Schema, batches: impl Into<Batches>) -> Result<Reader> {
-        Reader::new(&self.name, self.ignore_unknown, schema, batches.into())
+        Reader::new(&self.common, schema, batches.into())
     }
 
     /// Infers the schema of an Arrow file or stream. Reads all batches, unless their schema is
@@ -193,7 +204,8 @@ impl Options {
     /// - Data written by Drystone get the schema they had, including the key: their metadata
     ///   contain its fields.
     /// - Numbers, truth values, dates, fixed-size binary and lists get the type of the same name.
-    ///   Half floats become `f32`, timestamps of any unit `timestamp`.
+    ///   Half floats become `f32`, timestamps of any unit `timestamp`. Decimals without digits behind
+    ///   the point become `i32`, `i64` or `i128`, others `f64` if it shows the digits of all of them.
     /// - Texts get the width of the longest one. Binary values and lists must all have the same
     ///   length.
     /// - If values are missing, the field is nullable. If a whole number is the one reserved for
@@ -212,9 +224,10 @@ impl Options {
     ///
     /// # Errors
     /// [`Input`](crate::ErrorKind::Input) if a column has a type that no field holds, or if the
-    /// batches cannot be read.
+    /// batches cannot be read. With [`ignore_unknown`](Options::ignore_unknown) such columns are
+    /// left out, and the notes of the result say so.
     pub fn infer<R: Read + Seek + Send + 'static>(&self, input: R) -> Result<Inferred> {
-        Batches::file(&self.name, input)?.infer(&self.name, self.enums)
+        Batches::file(&self.common.name, input)?.infer(&self.common)
     }
 
     /// Infers the schema of an Arrow stream, which needs no `Seek`.
@@ -234,7 +247,7 @@ impl Options {
     /// # Errors
     /// As for [`infer`](Options::infer).
     pub fn infer_stream<R: Read + Send + 'static>(&self, input: R) -> Result<Inferred> {
-        Batches::stream(&self.name, input)?.infer(&self.name, self.enums)
+        Batches::stream(&self.common.name, input)?.infer(&self.common)
     }
 
     /// Infers the schema of record batches.
@@ -251,7 +264,7 @@ impl Options {
     /// # Errors
     /// As for [`infer`](Options::infer).
     pub fn infer_batches(&self, batches: impl Into<Batches>) -> Result<Inferred> {
-        batches.into().infer(&self.name, self.enums)
+        batches.into().infer(&self.common)
     }
 
     /// Writes rows of this schema as a file, or as a stream.

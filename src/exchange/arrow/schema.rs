@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, SchemaRef, TimeUnit};
 
+use super::decimals;
 use crate::schema::{FieldDef, Number, Schema, Type};
 
 /// The metadata key of the text form of a field.
 const FIELD: &str = "drystone:field";
+/// The metadata key of the type of whole numbers that are read as bytes.
+const WIDE: &str = "drystone:wide";
 /// Where Arrow keeps the names of extension types.
 const EXTENSION: &str = "ARROW:extension:name";
 const EXTENSION_METADATA: &str = "ARROW:extension:metadata";
@@ -94,8 +97,8 @@ pub(super) fn from_number(ty: &DataType) -> Option<Number> {
     })
 }
 
-/// The field in the metadata, if there is one and the column still has its type.
-pub(super) fn named(column: &Field) -> Option<FieldDef> {
+/// The field in the metadata, if there is one and the column still has its type, with this name.
+pub(super) fn named(column: &Field, name: &str) -> Option<FieldDef> {
     let schema: Schema = column.metadata().get(FIELD)?.parse().ok()?;
     let [field] = schema.fields() else { return None };
     let kin = match (field.ty(), plain(column.data_type())) {
@@ -111,8 +114,8 @@ pub(super) fn named(column: &Field) -> Option<FieldDef> {
     if !kin {
         return None;
     }
-    // The column may have been renamed, and may have got nulls.
-    FieldDef::of(column.name(), field.ty(), field.is_nullable(), field.is_key())
+    // The column may have been renamed.
+    FieldDef::of(name, field.ty(), field.is_nullable(), field.is_key())
         .and_then(|named| named.with_default(field.default().map(Into::into)))
         .ok()
 }
@@ -136,13 +139,24 @@ pub(super) fn is_uuid(column: &Field) -> bool {
         && *column.data_type() == DataType::FixedSizeBinary(16)
 }
 
+/// A column of whole numbers of 128 bits. The metadata say what they are.
+pub(in crate::exchange) fn wide_field(name: &str, number: Number, nullable: bool) -> Field {
+    let metadata = HashMap::from([(WIDE.to_owned(), number.as_type().to_string())]);
+    Field::new(name, DataType::FixedSizeBinary(16), nullable).with_metadata(metadata)
+}
+
+/// The type of whole numbers of 128 bits in a column of bytes.
+pub(super) fn wide_type(column: &Field) -> Option<Type> {
+    column.metadata().get(WIDE)?.parse().ok()
+}
+
 /// Why no field can hold a column of this type, and the way out; `None` if one can.
 pub(super) fn refusal(ty: &DataType) -> Option<String> {
     let way_out = match plain(ty) {
         DataType::Null | DataType::Boolean | DataType::Date32 | DataType::Date64 => return None,
         DataType::Timestamp(..) => return None,
         number if from_number(number).is_some() => return None,
-        other if is_text(other) || is_bytes(other) => return None,
+        other if is_text(other) || is_bytes(other) || decimals::digits(other).is_some() => return None,
         DataType::List(element) | DataType::LargeList(element) | DataType::FixedSizeList(element, _) => {
             // Binary may be whole numbers of 128 bits.
             if is_bytes(element.data_type()) || from_number(element.data_type()).is_some() {
@@ -151,16 +165,10 @@ pub(super) fn refusal(ty: &DataType) -> Option<String> {
             "only lists of numbers become arrays; make columns of what is in them"
         }
         DataType::Struct(_) => "make each of its members a column of its own",
-        DataType::Decimal32(..)
-        | DataType::Decimal64(..)
-        | DataType::Decimal128(..)
-        | DataType::Decimal256(..) => {
-            "cast it to float64, or multiply it by the power of ten that makes it an int64"
-        }
         DataType::Time32(_) | DataType::Time64(_) | DataType::Duration(_) | DataType::Interval(_) => {
             "cast it to int64, and say in the name what it counts"
         }
         _ => "leave it out, or cast it to a number, text or binary",
     };
-    Some(format!("no field holds the Arrow type {ty}; {way_out}"))
+    Some(format!("no field holds the Arrow type {ty}; {way_out}, or have such columns ignored"))
 }

@@ -1,7 +1,10 @@
 //! Comma-separated values: reading records ([`Reader`]), writing rows ([`Writer`]), and inferring
 //! the narrowest types ([`Inferred`]). Start with [`Options`].
 
+mod beginning;
 mod infer;
+#[cfg(test)]
+mod one_column;
 mod read;
 mod split;
 #[cfg(test)]
@@ -15,6 +18,7 @@ pub use read::Reader;
 pub use write::Writer;
 
 use crate::error::{Error, ErrorKind, Result, bail};
+use crate::exchange::common::{Common, common_options, sample_option};
 use crate::schema::Schema;
 use crate::schema::shown;
 use split::{Lines, Problem};
@@ -26,6 +30,11 @@ use split::{Lines, Problem};
 /// line breaks are allowed. Lines end with LF, CRLF or CR. A byte-order mark at the beginning is
 /// skipped, and so are blank lines. But if the only column belongs to a nullable field, a blank
 /// line is a missing value.
+///
+/// A column without a name gets one: `c0` if it is the first. So do columns with a name of more
+/// than 64 bytes, and columns that are named like another one. The notes of the reader say so. A
+/// last column with neither a name nor values, as lines that end with a delimiter have, is left
+/// out.
 ///
 /// ```
 /// use drystone::{RecordSource, RowBuf, Schema, csv};
@@ -51,26 +60,44 @@ use split::{Lines, Problem};
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
-    delimiter: u8,
+    common: Common,
+    delimiter: Delimiter,
     nulls: Vec<Box<str>>,
-    name: Box<str>,
-    ignore_unknown: bool,
     skip_bad: bool,
-    enums: bool,
+    has_header: bool,
+    /// The names of the columns of an input without a header.
+    names: Vec<Box<str>>,
+    comment: Option<Box<str>>,
+    skip_lines: u64,
+    trim: bool,
+}
+
+/// How the delimiter is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Delimiter {
+    Byte(u8),
+    Guess,
+    Blanks,
 }
 
 impl Options {
     /// The defaults: commas, only empty fields are missing, and every mistake is an error.
     pub fn new() -> Options {
         Options {
-            delimiter: b',',
+            common: Common::new("the CSV"),
+            delimiter: Delimiter::Byte(b','),
             nulls: Vec::new(),
-            name: "the CSV".into(),
-            ignore_unknown: false,
             skip_bad: false,
-            enums: false,
+            has_header: true,
+            names: Vec::new(),
+            comment: None,
+            skip_lines: 0,
+            trim: false,
         }
     }
+
+    common_options!();
+    sample_option!();
 
     /// Sets the delimiter: `b';'`, `b'\t'`. It is one ASCII character.
     ///
@@ -82,7 +109,135 @@ impl Options {
     /// # Ok::<(), drystone::Error>(())
     /// ```
     pub fn delimiter(mut self, delimiter: u8) -> Options {
-        self.delimiter = delimiter;
+        self.delimiter = Delimiter::Byte(delimiter);
+        self
+    }
+
+    /// Takes the delimiter from the first line: a comma, a semicolon, a tab or `|`, whichever gives
+    /// it and the next lines the same number of fields. A delimiter other than a comma is in the
+    /// notes of the reader. A writer writes commas.
+    ///
+    /// ```
+    /// use drystone::csv;
+    ///
+    /// let inferred = csv::Options::new().guess_delimiter().infer("x;y\n1,5;2\n".as_bytes())?;
+    /// assert_eq!(inferred.schema().to_string(), "x: str[3], y: u8");
+    /// assert!(inferred.notes()[0].contains("';'"));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn guess_delimiter(mut self) -> Options {
+        self.delimiter = Delimiter::Guess;
+        self
+    }
+
+    /// Fields are separated by one or more blanks or tabs, as in the text files of NumPy and in
+    /// aligned tables. An empty field can then only be written as `""`, or as a spelling of a
+    /// missing value. Such files are not written.
+    ///
+    /// ```
+    /// use drystone::csv;
+    ///
+    /// let inferred = csv::Options::new().blanks().infer("x   y\n 1   2\n10  20\n".as_bytes())?;
+    /// assert_eq!(inferred.schema().to_string(), "x: u8, y: u8");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn blanks(mut self) -> Options {
+        self.delimiter = Delimiter::Blanks;
+        self
+    }
+
+    /// Whether the first line names the columns, as it does by default. Otherwise they are named by
+    /// [`names`](Options::names), else by the schema, in the order of its fields, else `c0`, `c1`
+    /// and so on. A writer then writes no header.
+    ///
+    /// ```
+    /// use drystone::csv;
+    ///
+    /// let inferred = csv::Options::new().header(false).infer("1,foo\n2,bar\n".as_bytes())?;
+    /// assert_eq!(inferred.schema().to_string(), "c0: u8, c1: str[3]");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn header(mut self, header: bool) -> Options {
+        self.has_header = header;
+        self
+    }
+
+    /// Names the columns of an input that has no header.
+    ///
+    /// ```
+    /// use drystone::csv;
+    ///
+    /// let inferred = csv::Options::new().names(["id", "name"]).infer("1,foo\n".as_bytes())?;
+    /// assert_eq!(inferred.schema().to_string(), "id: u8, name: str[3]");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn names<S: Into<Box<str>>>(mut self, names: impl IntoIterator<Item = S>) -> Options {
+        self.names = names.into_iter().map(Into::into).collect();
+        self.has_header = false;
+        self
+    }
+
+    /// Skips lines that begin with this text, such as `#`. A writer puts a first field that begins
+    /// with it in quotes.
+    ///
+    /// ```
+    /// use drystone::csv;
+    ///
+    /// let text = "# measured at home\nx,y\n# a pause\n1,2\n";
+    /// let inferred = csv::Options::new().comment("#").infer(text.as_bytes())?;
+    /// assert_eq!(inferred.schema().to_string(), "x: u8, y: u8");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn comment(mut self, beginning: impl Into<Box<str>>) -> Options {
+        self.comment = Some(beginning.into()).filter(|beginning| !beginning.is_empty());
+        self
+    }
+
+    /// Skips this many lines at the beginning, whatever they contain.
+    ///
+    /// ```
+    /// use drystone::csv;
+    ///
+    /// let text = "Account 7\nJuly 2024\nday,amount\n2024-07-01,2.5\n";
+    /// let inferred = csv::Options::new().skip_lines(2).infer(text.as_bytes())?;
+    /// assert_eq!(inferred.schema().to_string(), "day: date, amount: f32");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn skip_lines(mut self, lines: u64) -> Options {
+        self.skip_lines = lines;
+        self
+    }
+
+    /// Whether numbers have a decimal comma, as in `1,5` and `1.234,50`. Points are then allowed
+    /// between thousands only. Writers write decimal commas. The numbers of an array keep their
+    /// points.
+    ///
+    /// ```
+    /// use drystone::csv;
+    ///
+    /// let options = csv::Options::new().delimiter(b';').decimal_comma(true);
+    /// let inferred = options.infer("x;y\n1,5;1.000\n".as_bytes())?;
+    /// assert_eq!(inferred.schema().to_string(), "x: f32, y: u16");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn decimal_comma(mut self, comma: bool) -> Options {
+        self.common.rules.decimal_comma = comma;
+        self
+    }
+
+    /// Whether blanks and tabs around a field are left out, and quotes count behind them. If the
+    /// header has blanks before its names, they are left out everywhere without this.
+    ///
+    /// ```
+    /// use drystone::csv;
+    ///
+    /// let text = "name,n\n  ada , 1\n".as_bytes();
+    /// let inferred = csv::Options::new().trim(true).infer(text)?;
+    /// assert_eq!(inferred.schema().to_string(), "name: str[3], n: u8");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn trim(mut self, trim: bool) -> Options {
+        self.trim = trim;
         self
     }
 
@@ -102,7 +257,7 @@ impl Options {
 
     /// The name of the input in messages: `line 7 of flights.csv`.
     pub fn name(mut self, name: impl Into<Box<str>>) -> Options {
-        self.name = name.into();
+        self.common.name = name.into();
         self
     }
 
@@ -118,12 +273,13 @@ impl Options {
     /// # Ok::<(), drystone::Error>(())
     /// ```
     pub fn ignore_unknown(mut self, ignore: bool) -> Options {
-        self.ignore_unknown = ignore;
+        self.common.ignore_unknown = ignore;
         self
     }
 
     /// Whether to skip and count bad lines. Otherwise the first one is an error.
-    /// [`Reader::skip_bad_to`] also writes them to an output.
+    /// [`Reader::skip_bad_to`] also writes them to an output, and [`Reader::explain_bad`] says why
+    /// they are bad.
     ///
     /// ```
     /// use drystone::csv;
@@ -150,7 +306,7 @@ impl Options {
     /// # Ok::<(), drystone::Error>(())
     /// ```
     pub fn enums(mut self, enums: bool) -> Options {
-        self.enums = enums;
+        self.common.enums = enums;
         self
     }
 
@@ -173,8 +329,8 @@ impl Options {
     /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) if there is no header, if it names a column twice or one
-    /// that is not in the schema, or if it lacks a field that has no default and is not nullable.
+    /// [`Input`](crate::ErrorKind::Input) if there is no header, if it names a column that is not in
+    /// the schema, or if it lacks a field that has no default and is not nullable.
     pub fn reader<R: Read>(&self, schema: &Schema, input: R) -> Result<Reader<R>> {
         Reader::new(self, schema, input)
     }
@@ -183,10 +339,13 @@ impl Options {
     ///
     /// - Whole numbers get the narrowest type that holds them, unsigned if none is negative.
     ///   Numbers with a plus sign or a leading zero, such as the ZIP code `01234`, are text.
-    /// - Other numbers are `f32` if all of them print the same as `f32`, else `f64`, unless whole
-    ///   numbers among them are too large for it.
-    /// - `true` and `false` in any case, dates, timestamps and hyphenated uuids get their types.
-    ///   Everything else is `str` with the length of the longest text.
+    /// - Other numbers are `f64`, or `f32` if each of them is exactly an `f32`, such as 0.5 and
+    ///   2.25. But they are text if whole numbers among them are too large for an `f64`.
+    /// - `true` and `false` in any case, dates, timestamps and hyphenated uuids get their types;
+    ///   dates and timestamps together are timestamps. Everything else is `str` with the length of
+    ///   the longest text.
+    /// - If there is only one column, blank lines between others are missing values. So are those at
+    ///   the end if the field is text, or nullable anyway.
     /// - If values are missing, the field is nullable, and the type is wide enough that no value is
     ///   the one reserved for null.
     ///
@@ -203,8 +362,7 @@ impl Options {
     /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) for a bad line, for a header with invalid names, and for
-    /// an input without rows.
+    /// [`Input`](crate::ErrorKind::Input) for a bad line, and for an input without rows.
     pub fn infer<R: Read>(&self, input: R) -> Result<Inferred> {
         infer::infer(self, input)
     }
@@ -237,45 +395,31 @@ impl Options {
     }
 
     fn check(&self) -> Result<()> {
-        if !self.delimiter.is_ascii() || matches!(self.delimiter, b'"' | b'\r' | b'\n' | 0) {
+        if let Delimiter::Byte(delimiter) = self.delimiter
+            && (!delimiter.is_ascii() || matches!(delimiter, b'"' | b'\r' | b'\n' | 0))
+        {
             bail!(
                 Usage,
                 "{:?} cannot be the delimiter of a CSV; it is one ASCII character, no quote and no line break",
-                char::from(self.delimiter)
+                char::from(delimiter)
             );
         }
         Ok(())
-    }
-
-    /// The lines of an input, and the names in its header, which is the current line.
-    fn open<R: Read>(&self, input: R) -> Result<(Lines<R>, Vec<Box<str>>)> {
-        self.check()?;
-        let mut lines = Lines::new(input, &self.name, self.delimiter)?;
-        if !lines.advance()? {
-            bail!(Input, "{} is empty; a line with the names of the columns is expected", self.name);
-        }
-        let header = lines.texts(lines.len()).and_then(|texts| {
-            let name = |at| texts.get(at).map(Box::from).ok_or((Some(at), split::NOT_UTF8.into()));
-            (0..lines.len()).map(name).collect()
-        });
-        match header {
-            Ok(names) => Ok((lines, names)),
-            Err(problem) => Err(bad_line(&lines, &problem)),
-        }
     }
 }
 
 /// The error for a line that cannot be split into text.
 fn bad_line<R>(lines: &Lines<R>, (field, problem): &Problem) -> Error {
-    let place = lines.describe(lines.number());
+    let bytes = field.map_or_else(|| lines.raw(), |field| lines.bytes(field));
+    let text = String::from_utf8_lossy(bytes);
+    let text = shown(&text);
     let message = match field {
-        None => format!("{place}: {problem}"),
-        Some(field) => {
-            let text = String::from_utf8_lossy(lines.bytes(*field));
-            format!("{place}, column {}: {:?}: {problem}", field + 1, shown(&text))
-        }
+        None => problem.to_string(),
+        Some(_) => format!("{text:?}: {problem}"),
     };
-    Error::new(ErrorKind::Input, message).of_line(lines.number())
+    let error = Error::new(ErrorKind::Input, message).of_text(&text, problem);
+    let number = lines.number();
+    error.in_line(lines.describe(number), number, field.map(|field| field as u64 + 1))
 }
 
 impl Default for Options {

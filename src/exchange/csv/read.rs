@@ -3,11 +3,12 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 
+use super::beginning::{LIKE_ROW, Opened};
 use super::split::{Lines, NOT_UTF8, Problem};
 use super::{Options, bad_line};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::exchange::bad_lines::{BadLines, missing_value};
 use crate::exchange::columns::match_columns;
-use crate::exchange::missing;
 use crate::load::RecordSource;
 use crate::schema::{FieldDef, Schema, Type};
 
@@ -39,15 +40,15 @@ pub struct Reader<R, W = io::Sink> {
     fields: Box<[Option<u16>]>,
     /// Whether there are fields without a column.
     has_absent: bool,
-    bad_lines: u64,
-    /// The raw header, until it is written before the first bad line.
-    header: Option<Box<[u8]>>,
-    aside: Option<W>,
+    bad_lines: BadLines<W>,
+    /// A column that must be empty: it has no name, as the header ends with a delimiter.
+    unnamed: Option<usize>,
+    notes: Vec<String>,
 }
 
 impl<R, W> fmt::Debug for Reader<R, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "csv::Reader({:?}, {})", self.options.name, self.schema)
+        write!(f, "csv::Reader({:?}, {})", self.options.common.name, self.schema)
     }
 }
 
@@ -55,16 +56,29 @@ impl<R, W> fmt::Debug for Reader<R, W> {
 enum BadLine {
     /// It cannot be split into text.
     Line(Problem),
-    /// The text of a column is not a value of its field. The message names the field.
-    Value(usize, String),
+    /// The text of a column is not a value of its field. The error names the field.
+    Value(usize, Error),
 }
 
 impl<R: Read> Reader<R> {
     pub(super) fn new(options: &Options, schema: &Schema, input: R) -> Result<Reader<R>> {
-        let (mut lines, names) = options.open(input)?;
-        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
-        let fields = match_columns(&options.name, "the header", options.ignore_unknown, schema, &names)?;
-        let header = Some(lines.raw().into());
+        let Opened { mut lines, mut columns, header, is_like_row, ends_unnamed } =
+            options.open(input, Some(schema))?;
+        let names = columns.as_strs();
+        // A last column without a name needs no field.
+        let last = names.len() - usize::from(ends_unnamed);
+        let is_left_out = ends_unnamed && schema.position(names[last]).is_none();
+        let named = if is_left_out { &names[..last] } else { &names[..] };
+        let common = &options.common;
+        let listing = if options.has_header { "the header" } else { "the first line" };
+        let matched = match_columns(&common.name, listing, common.ignore_unknown, schema, named);
+        let matched = matched.map_err(|error| match is_like_row {
+            true => Error::new(error.kind(), format!("{error}; {LIKE_ROW}")),
+            false => error,
+        })?;
+        let unnamed = (is_left_out && !common.ignore_unknown).then_some(last);
+        let fields: Box<[Option<u16>]> = matched.iter().copied().chain(is_left_out.then_some(None)).collect();
+        let notes = std::mem::take(&mut columns.notes);
         let given = fields.iter().flatten().count();
         lines.keep_blank =
             matches!(*fields, [Some(only)] if schema.fields()[usize::from(only)].is_nullable());
@@ -74,9 +88,9 @@ impl<R: Read> Reader<R> {
             schema: schema.clone(),
             has_absent: given < schema.fields().len(),
             fields,
-            bad_lines: 0,
-            header,
-            aside: None,
+            bad_lines: BadLines::new(options.skip_bad, header),
+            unnamed,
+            notes,
         })
     }
 
@@ -105,13 +119,13 @@ impl<R: Read> Reader<R> {
     pub fn skip_bad_to<W: Write>(self, output: W) -> Reader<R, W> {
         Reader {
             lines: self.lines,
-            options: self.options.skip_bad(true),
+            options: self.options,
             schema: self.schema,
             fields: self.fields,
             has_absent: self.has_absent,
-            bad_lines: self.bad_lines,
-            header: self.header,
-            aside: Some(output),
+            bad_lines: self.bad_lines.to(output),
+            unnamed: self.unnamed,
+            notes: self.notes,
         }
     }
 }
@@ -119,7 +133,38 @@ impl<R: Read> Reader<R> {
 impl<R: Read, W: Write> Reader<R, W> {
     /// How many bad lines were skipped.
     pub fn bad_lines(&self) -> u64 {
-        self.bad_lines
+        self.bad_lines.count
+    }
+
+    /// Skips bad lines, and calls this for each of them. The error has its parts: `line`, `column`,
+    /// `field`, `text` and `expected`. If the call fails, so does the reading.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// use drystone::{RecordSource, Schema, csv};
+    ///
+    /// let schema: Schema = "id: u8".parse()?;
+    /// let (sender, reasons) = mpsc::channel();
+    /// let mut reader = csv::Options::new()
+    ///     .reader(&schema, "id\n7\nseven\n".as_bytes())?
+    ///     .explain_bad(move |error| {
+    ///         let _ = sender.send((error.line(), error.text().map(str::to_owned)));
+    ///         Ok(())
+    ///     });
+    /// while reader.next_record(&mut [0])? {}
+    /// assert_eq!(reasons.recv(), Ok((Some(3), Some("seven".to_owned()))));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn explain_bad(mut self, call: impl FnMut(&Error) -> Result<()> + Send + 'static) -> Reader<R, W> {
+        self.bad_lines = self.bad_lines.explained(Box::new(call));
+        self
+    }
+
+    /// What a person should know about how the input is read: a delimiter that was guessed, names
+    /// that were made.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The schema of the records.
@@ -142,46 +187,47 @@ impl<R: Read, W: Write> Reader<R, W> {
             let out = &mut record[field.offset()..][..field.width()];
             if self.options.is_missing(text) && !self.is_value(field, column, text, out) {
                 let Some(null) = field.null() else {
-                    return Err(BadLine::Value(column, missing(field, text)));
+                    return Err(BadLine::Value(column, missing_value(field, text)));
                 };
                 out.copy_from_slice(null);
-            } else if let Err(error) = field.parse_text(text, out) {
-                return Err(BadLine::Value(column, error.to_string()));
+            } else if let Err(error) = field.parse_text_by(&self.options.common.rules, text, out) {
+                match field.null().filter(|_| self.is_blank(field, column, text)) {
+                    Some(null) => out.copy_from_slice(null),
+                    None => return Err(BadLine::Value(column, error)),
+                }
             }
         }
-        Ok(())
+        match self.unnamed {
+            Some(column) if texts.get(column) != Some("") => {
+                let problem = "the header has no name for this value";
+                Err(BadLine::Line((Some(column), problem.into())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a text is missing if the blanks around it are left out.
+    #[cold]
+    fn is_blank(&self, field: &FieldDef, column: usize, text: &str) -> bool {
+        !is_text(field) && !self.lines.is_quoted(column) && self.options.is_missing(text.trim())
     }
 
     /// Whether a spelling of a missing value is a value here: quoted, or in a text field that is
     /// not nullable. If so, stores it.
     fn is_value(&self, field: &FieldDef, column: usize, text: &str, out: &mut [u8]) -> bool {
-        let is_text = matches!(field.ty(), Type::Str(_) | Type::Enum(_));
-        (self.lines.is_quoted(column) || (is_text && !field.is_nullable()))
-            && field.parse_text(text, out).is_ok()
+        (self.lines.is_quoted(column) || (is_text(field) && !field.is_nullable()))
+            && field.parse_text_by(&self.options.common.rules, text, out).is_ok()
     }
+}
 
-    #[cold]
-    fn error(&self, bad: &BadLine) -> Error {
-        match bad {
-            BadLine::Line(problem) => bad_line(&self.lines, problem),
-            BadLine::Value(column, problem) => {
-                let line = self.lines.describe(self.lines.number());
-                Error::new(ErrorKind::Input, format!("{line}, column {}: {problem}", column + 1))
-            }
+#[cold]
+fn line_error<R>(lines: &Lines<R>, bad: BadLine) -> Error {
+    match bad {
+        BadLine::Line(problem) => bad_line(lines, &problem),
+        BadLine::Value(column, error) => {
+            let number = lines.number();
+            error.in_line(lines.describe(number), number, Some(column as u64 + 1))
         }
-    }
-
-    #[cold]
-    fn set_aside(&mut self) -> Result<()> {
-        self.bad_lines += 1;
-        let Some(output) = &mut self.aside else { return Ok(()) };
-        let line_break: &[u8] = if self.lines.is_crlf() { b"\r\n" } else { b"\n" };
-        let header = self.header.take();
-        let lines = header.as_deref().into_iter().chain([self.lines.raw()]);
-        for part in lines.flat_map(|line| [line, line_break]) {
-            output.write_all(part).map_err(|error| Error::io("cannot set a bad line aside", error))?;
-        }
-        Ok(())
     }
 }
 
@@ -191,13 +237,14 @@ impl<R: Read, W: Write> RecordSource for Reader<R, W> {
         while self.lines.advance()? {
             match self.read_line(record) {
                 Ok(()) => return Ok(true),
-                Err(bad) if !self.options.skip_bad => return Err(self.error(&bad)),
-                Err(_) => self.set_aside()?,
+                Err(bad) => {
+                    let line_break: &[u8] = if self.lines.is_crlf() { b"\r\n" } else { b"\n" };
+                    let error = || line_error(&self.lines, bad);
+                    self.bad_lines.take(self.lines.raw(), line_break, error)?;
+                }
             }
         }
-        if let Some(output) = &mut self.aside {
-            output.flush().map_err(|error| Error::io("cannot set bad lines aside", error))?;
-        }
+        self.bad_lines.flush()?;
         Ok(false)
     }
 
@@ -208,4 +255,8 @@ impl<R: Read, W: Write> RecordSource for Reader<R, W> {
     fn describe(&self, place: u64) -> String {
         self.lines.describe(place)
     }
+}
+
+fn is_text(field: &FieldDef) -> bool {
+    matches!(field.ty(), Type::Str(_) | Type::Enum(_))
 }

@@ -18,7 +18,12 @@ const LINE_BYTES: usize = 16 << 20;
 pub(super) struct Lines<R> {
     input: R,
     name: Box<str>,
-    delimiter: u8,
+    pub(super) shape: Shape,
+    /// The beginning of lines that are skipped, if there are such lines.
+    pub(super) comment: Option<Box<str>>,
+    /// Whether the delimiter was guessed, and whether the first line is a header: for messages.
+    pub(super) is_guessed: bool,
+    pub(super) has_header: bool,
     /// Whether a blank line is a line with one empty field. Otherwise it is skipped.
     pub(super) keep_blank: bool,
     window: Vec<u8>,
@@ -32,6 +37,17 @@ pub(super) struct Lines<R> {
     number: u64,
     next_number: u64,
     line: Split,
+}
+
+/// How the fields of a line are separated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// By this delimiter.
+    Exact(u8),
+    /// By this delimiter, with blanks around fields that are not part of them.
+    Trimmed(u8),
+    /// By one or more blanks or tabs.
+    Blanks,
 }
 
 /// What is wrong with a line: the field, counted from 0, if it is in one, and the problem.
@@ -70,15 +86,18 @@ enum Form {
 
 impl<R: Read> Lines<R> {
     /// The lines of an input; `name` is for messages.
-    pub(super) fn new(input: R, name: &str, delimiter: u8) -> Result<Lines<R>> {
-        Lines::with_window(input, name, delimiter, WINDOW_BYTES)
+    pub(super) fn new(input: R, name: &str, shape: Shape) -> Result<Lines<R>> {
+        Lines::with_window(input, name, shape, WINDOW_BYTES)
     }
 
-    fn with_window(input: R, name: &str, delimiter: u8, window_bytes: usize) -> Result<Lines<R>> {
+    fn with_window(input: R, name: &str, shape: Shape, window_bytes: usize) -> Result<Lines<R>> {
         let mut lines = Lines {
             input,
             name: name.into(),
-            delimiter,
+            shape,
+            comment: None,
+            is_guessed: false,
+            has_header: true,
             keep_blank: false,
             window: vec![0; window_bytes],
             filled: 0,
@@ -109,7 +128,20 @@ impl<R: Read> Lines<R> {
             if rest.is_empty() && self.at_end {
                 return Ok(false);
             }
-            if rest.is_empty() || !self.line.read(rest, self.delimiter, self.at_end) {
+            if let Some(comment) = &self.comment
+                && (rest.starts_with(comment.as_bytes()) || rest.len() < comment.len())
+                && self.skip_comment()?
+            {
+                continue;
+            }
+            let rest = &self.window[self.start..self.filled];
+            let is_complete = !rest.is_empty()
+                && match self.shape {
+                    Shape::Exact(delimiter) => self.line.read::<false>(rest, delimiter, self.at_end),
+                    Shape::Trimmed(delimiter) => self.line.read::<true>(rest, delimiter, self.at_end),
+                    Shape::Blanks => self.line.read_blanks(rest, self.at_end),
+                };
+            if !is_complete {
                 self.read_more()?;
                 continue;
             }
@@ -119,6 +151,86 @@ impl<R: Read> Lines<R> {
                 return Ok(true);
             }
         }
+    }
+
+    /// Skips the line that begins here if it is a comment. Returns whether it was one.
+    fn skip_comment(&mut self) -> Result<bool> {
+        let comment = self.comment.clone().unwrap_or_default();
+        while self.filled - self.start < comment.len() && !self.at_end {
+            self.read_more()?;
+        }
+        let is_comment = self.window[self.start..self.filled].starts_with(comment.as_bytes());
+        if is_comment {
+            self.next = self.start;
+            self.skip_raw(1)?;
+        }
+        Ok(is_comment)
+    }
+
+    /// Skips this many lines, whatever they contain. Quotes mean nothing there.
+    pub(super) fn skip_raw(&mut self, lines: u64) -> Result<()> {
+        for _ in 0..lines {
+            loop {
+                self.start = self.next;
+                let rest = &self.window[self.start..self.filled];
+                let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+                // After a CR, an LF may follow.
+                let whole = match end {
+                    Some(end) if rest[end] == b'\n' => Some(end + 1),
+                    Some(end) if end + 1 < rest.len() => Some(end + 1 + usize::from(rest[end + 1] == b'\n')),
+                    _ if self.at_end => Some(rest.len()),
+                    _ => None,
+                };
+                let Some(whole) = whole else {
+                    self.read_more()?;
+                    continue;
+                };
+                if whole == 0 {
+                    return Ok(());
+                }
+                self.next = self.start + whole;
+                self.next_number += 1;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the current line the next one as well.
+    pub(super) fn read_again(&mut self) {
+        self.next = self.start;
+        self.next_number = self.number;
+    }
+
+    /// Fills the window, if it is not full of text that was not read yet.
+    pub(super) fn fill(&mut self) -> Result<()> {
+        self.start = self.next;
+        if self.start > 0 && !self.at_end { self.read_more() } else { Ok(()) }
+    }
+
+    /// Whether the next line, which is no comment, has these bytes in it.
+    pub(super) fn has_next(&self, bytes: &[u8]) -> bool {
+        let rest = &self.window[self.next..self.filled];
+        let is_comment =
+            |line: &&[u8]| self.comment.as_ref().is_some_and(|comment| line.starts_with(comment.as_bytes()));
+        let mut lines = rest.split(|byte| matches!(byte, b'\n' | b'\r'));
+        let first = lines.find(|line| !line.is_empty() && !is_comment(line));
+        first.is_some_and(|line| line.windows(bytes.len()).any(|part| part == bytes))
+    }
+
+    /// How many fields each of the next lines has with this delimiter, as far as the window goes.
+    pub(super) fn count_fields(&self, delimiter: u8, lines: usize) -> Vec<usize> {
+        let mut rest = &self.window[self.next..self.filled];
+        let (mut split, mut counts) = (Split::default(), Vec::new());
+        while counts.len() < lines && !rest.is_empty() && split.read::<true>(rest, delimiter, self.at_end) {
+            let is_comment =
+                self.comment.as_ref().is_some_and(|comment| rest.starts_with(comment.as_bytes()));
+            if split.length > 0 && !is_comment {
+                counts.push(split.fields.len());
+            }
+            rest = &rest[split.whole_length..];
+        }
+        counts
     }
 
     /// Reads until the window is full. Enlarges it if the line fills it.
@@ -220,7 +332,10 @@ impl<R> Lines<R> {
             Some((field, problem)) => (Some(field), problem.into()),
             None => {
                 let fields = if self.len() == 1 { "field" } else { "fields" };
-                (None, format!("{} {fields}, where the header has {expected}", self.len()).into())
+                let first = if self.has_header { "header" } else { "first line" };
+                let guessed = if self.is_guessed { "; the delimiter was guessed" } else { "" };
+                let problem = format!("{} {fields}, where the {first} has {expected}{guessed}", self.len());
+                (None, problem.into())
             }
         }
     }
@@ -257,41 +372,99 @@ impl Span {
 impl Split {
     /// Splits the first line of the bytes. Returns `false` if more bytes are needed to find its
     /// end.
-    fn read(&mut self, bytes: &[u8], delimiter: u8, at_end: bool) -> bool {
+    ///
+    /// If `TRIM`, blanks around fields are not part of them. The loop is compiled for each.
+    fn read<const TRIM: bool>(&mut self, bytes: &[u8], delimiter: u8, at_end: bool) -> bool {
+        self.clear();
+        let mut at = 0;
+        loop {
+            if TRIM {
+                at += blanks(&bytes[at..], delimiter);
+            }
+            let end = if bytes.get(at) == Some(&b'"') {
+                self.quoted::<TRIM>(bytes, at + 1, delimiter, at_end)
+            } else {
+                let end = at + plain_length(&bytes[at..], delimiter);
+                let text_end = if TRIM { at + bytes[at..end].trim_ascii_end().len() } else { end };
+                self.push(at..text_end, Form::Plain);
+                Some(end)
+            };
+            let Some(end) = end else { return false };
+            match self.end_line(bytes, end, at_end) {
+                Some(complete) => return complete,
+                None => at = end + 1,
+            }
+        }
+    }
+
+    fn clear(&mut self) {
         self.fields.clear();
         self.unescaped.clear();
         self.problem = None;
         self.breaks = 0;
+    }
+
+    /// Ends the line if there is a line break here, or the end. Returns then whether the line is
+    /// complete.
+    #[inline]
+    fn end_line(&mut self, bytes: &[u8], end: usize, at_end: bool) -> Option<bool> {
+        let (line_break, complete) = match bytes[end..] {
+            [] => (0, at_end),
+            [b'\n', ..] | [b'\r'] => (1, at_end || bytes[end] == b'\n'),
+            [b'\r', b'\n', ..] => (2, true),
+            [b'\r', ..] => (1, true),
+            [..] => return None,
+        };
+        self.length = end;
+        self.whole_length = end + line_break;
+        self.breaks += u64::from(line_break > 0);
+        Some(complete)
+    }
+
+    /// Splits the first line of the bytes at blanks and tabs. A line of blanks is a blank line.
+    fn read_blanks(&mut self, bytes: &[u8], at_end: bool) -> bool {
+        let is_end = |byte: &u8| is_blank(*byte) || matches!(byte, b'\n' | b'\r');
+        self.clear();
         let mut at = 0;
         loop {
-            let end = if bytes.get(at) == Some(&b'"') {
-                self.quoted(bytes, at + 1, delimiter, at_end)
+            at += bytes[at..].iter().take_while(|byte| is_blank(**byte)).count();
+            if let Some(complete) = self.end_line(bytes, at, at_end) {
+                if self.fields.is_empty() {
+                    self.length = 0;
+                }
+                return complete;
+            }
+            let end = if bytes[at] == b'"' {
+                let close = self.quoted_text(bytes, at + 1, at_end);
+                close.and_then(|close| self.end_quoted(bytes, at + 1, close, is_end, at_end))
             } else {
-                let end = at + plain_length(&bytes[at..], delimiter);
+                let end = bytes[at..].iter().position(is_end).map_or(bytes.len(), |length| at + length);
                 self.push(at..end, Form::Plain);
                 Some(end)
             };
             let Some(end) = end else { return false };
-            let (line_break, complete) = match bytes[end..] {
-                [] => (0, at_end),
-                [b'\n', ..] | [b'\r'] => (1, at_end || bytes[end] == b'\n'),
-                [b'\r', b'\n', ..] => (2, true),
-                [b'\r', ..] => (1, true),
-                [..] => {
-                    at = end + 1;
-                    continue;
-                }
-            };
-            self.length = end;
-            self.whole_length = end + line_break;
-            self.breaks += u64::from(line_break > 0);
-            return complete;
+            at = end;
         }
     }
 
     /// Splits off the field after an opening quote. Returns the position of the delimiter or break
     /// after it.
-    fn quoted(&mut self, bytes: &[u8], start: usize, delimiter: u8, at_end: bool) -> Option<usize> {
+    fn quoted<const TRIM: bool>(
+        &mut self,
+        bytes: &[u8],
+        start: usize,
+        delimiter: u8,
+        at_end: bool,
+    ) -> Option<usize> {
+        let close = self.quoted_text(bytes, start, at_end)?;
+        let blanks = if TRIM { blanks(bytes.get(close + 1..).unwrap_or_default(), delimiter) } else { 0 };
+        let is_end = |byte: &u8| *byte == delimiter || matches!(byte, b'\n' | b'\r');
+        self.end_quoted(bytes, start, close + blanks, is_end, at_end)
+    }
+
+    /// Adds the field after an opening quote. Returns the position of the closing quote, or of the
+    /// end if there is none. `None` if more bytes are needed.
+    fn quoted_text(&mut self, bytes: &[u8], start: usize, at_end: bool) -> Option<usize> {
         let unescaped = self.unescaped.len();
         let mut from = start;
         let close = loop {
@@ -316,11 +489,23 @@ impl Split {
             self.unescaped.extend_from_slice(&bytes[from..close]);
             self.push(unescaped..self.unescaped.len(), Form::Unescaped);
         }
-        let after = (close + 1).min(bytes.len());
+        Some(close)
+    }
+
+    /// Ends a field whose last character, a quote or a blank, is at `last`. No text may follow.
+    fn end_quoted(
+        &mut self,
+        bytes: &[u8],
+        start: usize,
+        last: usize,
+        is_end: impl Fn(&u8) -> bool,
+        at_end: bool,
+    ) -> Option<usize> {
+        let after = (last + 1).min(bytes.len());
         if after == bytes.len() && !at_end {
             return None;
         }
-        let length = plain_length(&bytes[after..], delimiter);
+        let length = bytes[after..].iter().position(is_end).unwrap_or(bytes.len() - after);
         if length > 0 {
             self.fields.pop();
             self.blame("text follows the closing quote; a quote within quotes is written twice");
@@ -339,6 +524,15 @@ impl Split {
     fn blame(&mut self, problem: &'static str) {
         self.problem = self.problem.or(Some((self.fields.len(), problem)));
     }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// How many blanks the bytes begin with.
+fn blanks(bytes: &[u8], delimiter: u8) -> usize {
+    bytes.iter().take_while(|byte| is_blank(**byte) && **byte != delimiter).count()
 }
 
 /// The distance to the next delimiter, line break or the end.
@@ -366,6 +560,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const COMMAS: Shape = Shape::Exact(b',');
 
     /// An input that returns a few bytes at a time, and is interrupted in between.
     struct Dripping<'t> {
@@ -398,7 +594,7 @@ mod tests {
     }
 
     fn split_text(text: &str) -> Vec<(u64, Vec<String>)> {
-        split(Lines::new(text.as_bytes(), "a test", b',').unwrap())
+        split(Lines::new(text.as_bytes(), "a test", COMMAS).unwrap())
     }
 
     proptest! {
@@ -417,7 +613,7 @@ mod tests {
         #[test]
         fn splits_the_same_however_the_input_comes(text in "[ab,\"\n\r]{0,60}", window in 4_usize..20) {
             let dripping = Dripping { text: text.as_bytes(), calls: 0 };
-            let lines = Lines::with_window(dripping, "a test", b',', window).unwrap();
+            let lines = Lines::with_window(dripping, "a test", COMMAS, window).unwrap();
             prop_assert_eq!(split(lines), split_text(&text));
         }
 
@@ -444,7 +640,7 @@ mod tests {
     #[test]
     fn a_quote_that_is_never_closed_is_told_from_one_that_is() {
         let problem = |text: &str| {
-            let mut lines = Lines::new(text.as_bytes(), "a test", b',').unwrap();
+            let mut lines = Lines::new(text.as_bytes(), "a test", COMMAS).unwrap();
             assert!(lines.advance().unwrap());
             lines.texts(lines.len()).err().map(|(field, problem)| (field.unwrap(), problem.into_owned()))
         };
@@ -457,7 +653,7 @@ mod tests {
 
     #[test]
     fn an_endless_line_is_an_error_and_takes_bounded_memory() {
-        let mut lines = Lines::new(io::repeat(b'"'), "a test", b',').unwrap();
+        let mut lines = Lines::new(io::repeat(b'"'), "a test", COMMAS).unwrap();
         let error = lines.advance().unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -14,7 +14,7 @@ fn schema(text: &str) -> Schema {
     text.parse().unwrap()
 }
 
-fn options() -> Options {
+pub(super) fn options() -> Options {
     Options::new().name("a.csv")
 }
 
@@ -31,7 +31,7 @@ fn read_with(options: &Options, schema_text: &str, text: impl AsRef<[u8]>) -> Re
     rows_of(&mut options.reader(&schema(schema_text), text.as_ref())?)
 }
 
-fn read(schema_text: &str, text: impl AsRef<[u8]>) -> Result<Vec<String>> {
+pub(super) fn read(schema_text: &str, text: impl AsRef<[u8]>) -> Result<Vec<String>> {
     read_with(&options(), schema_text, text)
 }
 
@@ -73,7 +73,12 @@ fn a_header_has_every_field_that_needs_a_column_and_each_once() {
         "a\n1\n",
         "a.csv: no column for field \"b\", which has no default and is not nullable; the header has column \"a\"",
     );
-    assert_refused("a: u8", "a,a\n1,1\n", "a.csv: columns 1 and 2 are both called \"a\"; rename one");
+    assert_refused(
+        "a: u8",
+        "a,a\n1,1\n",
+        "a.csv: no field for column \"a_2\"; the header has columns \"a\", \"a_2\", the schema field \"a\"; \
+         add fields, remove the columns, or have such columns ignored",
+    );
 }
 
 #[test]
@@ -133,12 +138,6 @@ fn further_spellings_of_missing_are_those_named() {
     assert_eq!(rows, ["n: null, code: null, country: NA", "n: null, code: NA, country: NA"]);
     let error = read_with(&options().null("-9"), "n: i16", "n\n-9\n").unwrap_err();
     assert!(error.to_string().contains("is missing (\"-9\")"), "{error}");
-}
-
-#[test]
-fn a_blank_line_is_a_missing_value_where_there_is_one_column() {
-    assert_eq!(read("a: u8?", "a\n\n7\n\n").unwrap(), ["a: null", "a: 7", "a: null"]);
-    assert_eq!(read("a: u8", "a\n\n7\n\n").unwrap(), ["a: 7"]);
 }
 
 #[test]
@@ -286,9 +285,12 @@ fn numbers_that_would_not_print_the_same_stay_text() {
 }
 
 #[test]
-fn other_numbers_are_single_only_if_they_print_the_same() {
-    assert_inferred(&["0.1", "39.02", "1012"], "f32");
-    assert_inferred(&["39.020", "-0"], "f32");
+fn other_numbers_are_single_only_if_each_of_them_is() {
+    assert_inferred(&["0.1", "39.02", "1012"], "f64");
+    assert_inferred(&["39.25", "1012"], "f32");
+    assert_inferred(&["39.020", "-0"], "f64");
+    assert_inferred(&["39.50", "-0"], "f32");
+    assert_inferred(&["19.99", "0.10"], "f64");
     assert_inferred(&["10.357019999999999"], "f64");
     assert_inferred(&["0.1", "10.357019999999999", "0.1"], "f64");
     assert_inferred(&["0.5", "16777217"], "f64");
@@ -311,11 +313,16 @@ fn other_types_are_told_by_their_text() {
     assert_inferred(&["-5877641-06-23"], "date");
     assert_inferred(&["-5877641-06-23", ""], "str[14]?");
     assert_inferred(&["2013-01-31T10:00:00Z", "2013-01-31 10:00:00.5-05:00"], "timestamp");
-    assert_inferred(&["2013-01-31T10:00:00Z", "2013-01-31"], "str[20]");
+    assert_inferred(&["2013-01-31T10:00:00Z", "2013-01-31"], "timestamp");
+    assert_inferred(&["31.12.2024", "01.01.2025"], "date");
+    assert_inferred(&["2013-01-31T10:00:00Z", "+999999-01-31"], "str[20]");
     assert_inferred(&["67e55044-10b1-426f-9247-bb680e5fe0c8", "NA"], "uuid?");
     assert_inferred(&["67e5504410b1426f9247bb680e5fe0c8"], "str[32]");
     assert_inferred(&["ffffffff-ffff-ffff-ffff-ffffffffffff", ""], "str[36]?");
     assert_inferred(&["", "NA"], "str[1]?");
+    assert_inferred(&[" 5", "7 "], "u8");
+    assert_inferred(&[" 5", "x"], "str[2]");
+    assert_inferred(&["  ", "5"], "u8?");
     assert_inferred(&["\"\"", "x"], "str[1]");
     assert_inferred(&["\"\"", "5"], "u8?");
     assert_inferred(&["\"NA\"", "x"], "str[2]");
@@ -329,8 +336,6 @@ fn inference_reports_what_it_found_in_bad_input() {
     assert_eq!(refused(b"a,b\n1\n"), "line 2 of a.csv: 1 field, where the header has 2");
     assert_eq!(refused(b"a,b\n1,\xFF\n"), "line 2 of a.csv, column 2: \"\u{FFFD}\": the text is not UTF-8");
     assert!(refused(b"a,b\n1,x\0\n").starts_with("line 2 of a.csv, column 2: \"x\\0\": there is a NUL"));
-    assert!(refused(b"a,\n1,2\n").starts_with("a.csv, column 2: field \"\": a field needs a name"));
-    assert!(refused(b"a,a\n1,2\n").starts_with("a.csv: field \"a\": another field has this name"));
     let long = format!("a\n{}\n", "x".repeat(65_536));
     assert_eq!(refused(long.as_bytes()), "a.csv, column 1: a text of 65536 bytes; a field has at most 65535");
     let inferred = options().skip_bad(true).infer(&b"a,b\n1\n1,\xFF\n1,x\0\n2,y\n"[..]).unwrap();
@@ -484,16 +489,6 @@ proptest! {
 }
 
 #[test]
-fn a_blank_line_counts_for_inferring_as_it_does_for_reading() {
-    for (text, rows, missing) in [("a\n1\n\n\"\"\n\n", 4, 3), ("a\n1\n\n2\n\n", 2, 0), ("a,b\n1,\n\n", 1, 0)]
-    {
-        let inferred = options().infer(text.as_bytes()).unwrap();
-        assert_eq!((inferred.rows(), inferred.columns()[0].missing()), (Some(rows), missing), "{text:?}");
-        assert_eq!(read(&inferred.schema().to_string(), text).unwrap().len() as u64, rows);
-    }
-}
-
-#[test]
 fn a_writer_refuses_rows_that_are_not_its_own() {
     let (schema, other) = (schema("a: u8, b: bool"), schema("a: u8, c: bool"));
     let mut writer = options().writer(&schema, Vec::new()).unwrap();
@@ -511,4 +506,156 @@ fn names_are_quoted_where_they_must_be() {
     let text = writer.finish().unwrap();
     assert_eq!(String::from_utf8_lossy(&text), "\"a,b\",\"say \"\"x\"\"\",\"NA\"\n");
     assert!(options().null("NA").reader(&schema, &*text).is_ok());
+}
+
+#[track_caller]
+fn inferred_with(options: &Options, text: &str) -> (String, Vec<String>) {
+    let inferred = options.infer(text.as_bytes()).unwrap();
+    (inferred.schema().to_string(), inferred.notes().to_vec())
+}
+
+#[test]
+fn the_delimiter_is_guessed_from_the_first_lines() {
+    let guess = options().guess_delimiter();
+    for (text, expected) in [
+        ("a;b\n1,5;2\n", "a: str[3], b: u8"),
+        ("a\tb\n1\t2\n", "a: u8, b: u8"),
+        ("a|b\n1|2\n", "a: u8, b: u8"),
+        // Most fields, and as many in each line.
+        ("sum, EUR;day\n1,5;2024-01-01\n", "\"sum, EUR\": str[3], day: date"),
+        ("\"sum, EUR\";day;n\n1,5;2024-01-01;7\n", "\"sum, EUR\": str[3], day: date, n: u8"),
+        ("id,a|b\n1,x|y\n", "id: u8, \"a|b\": str[3]"),
+        ("id,note\n1,a;b\n2,c;d\n", "id: u8, note: str[3]"),
+        ("a\n1\n", "a: u8"),
+    ] {
+        assert_eq!(inferred_with(&guess, text).0, expected, "{text:?}");
+    }
+    let error = guess.infer("a;b\n1;2\n3\n".as_bytes()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "line 3 of a.csv: 1 field, where the header has 2; the delimiter was guessed"
+    );
+    // Comments and skipped lines do not count.
+    let text = "report; of; today\n# x,y\na|b\n# 1,2\n1|2\n";
+    let (schema, notes) = inferred_with(&guess.clone().skip_lines(1).comment("#"), text);
+    assert_eq!((&*schema, notes.len()), ("a: u8, b: u8", 1));
+}
+
+#[test]
+fn comments_and_skipped_lines_count_as_lines() {
+    let options = options().skip_lines(2).comment("//");
+    for line_break in ["\n", "\r\n", "\r"] {
+        let text = "a \"preamble\n\n// a, \"quote\na\n// x\n1\n/\n".replace('\n', line_break);
+        let error = read_with(&options, "a: u8", &text).unwrap_err();
+        assert!(error.to_string().starts_with("line 7 of a.csv, column 1"), "{error}");
+    }
+    assert_eq!(read_with(&options, "a: u8", "x\ny\na\n//\n1\n//").unwrap(), ["a: 1"]);
+    let long = format!("x\ny\na\n//{}\n1\n", "z".repeat(600_000));
+    assert_eq!(read_with(&options, "a: u8", &long).unwrap(), ["a: 1"]);
+    assert!(read_with(&options, "a: u8", "x").unwrap_err().to_string().contains("is empty"));
+}
+
+#[test]
+fn without_a_header_columns_are_named_by_the_schema_or_their_number() {
+    let none = options().header(false);
+    assert_eq!(read_with(&none, "a: u8, b: str[3]", "1,foo\n2,bar\n").unwrap().len(), 2);
+    assert_eq!(inferred_with(&none, "1,foo\n2,bar\n").0, "c0: u8, c1: str[3]");
+    assert_eq!(read_with(&none.clone().names(["b", "a"]), "a: u8, b: u8", "1,2\n").unwrap(), ["a: 2, b: 1"]);
+    let error = read_with(&none, "a: u8", "1,2\n").unwrap_err().to_string();
+    assert!(error.contains("no field for column \"c1\"; the first line has columns"), "{error}");
+    assert_eq!(read_with(&none.clone().ignore_unknown(true), "a: u8", "1,2\n").unwrap(), ["a: 1"]);
+    let error = read_with(&none, "a: u8, b: u8", "1,2\n3\n").unwrap_err().to_string();
+    assert_eq!(error, "line 2 of a.csv: 1 field, where the first line has 2");
+    let mut aside = Vec::new();
+    let reader = none.reader(&schema("a: u8"), "x\n1\n".as_bytes()).unwrap();
+    assert_eq!(rows_of(&mut reader.skip_bad_to(&mut aside)).unwrap(), ["a: 1"]);
+    assert_eq!(aside, b"x\n");
+    let (_, notes) = inferred_with(&options(), "1,foo\n2,bar\n");
+    assert!(notes[0].contains("the first name in the header looks like a value"), "{notes:?}");
+}
+
+#[test]
+fn a_last_column_without_a_name_is_left_out_if_it_is_empty() {
+    assert_eq!(inferred_with(&options(), "id,v,\n1,2,\n").0, "id: u8, v: u8");
+    assert_eq!(read("id: u8, v: u8", "id,v,\n1,2,\n").unwrap(), ["id: 1, v: 2"]);
+    assert_eq!(inferred_with(&options(), "id,v,\n1,2,\n1,2,3\n").0, "id: u8, v: u8, c2: u8?");
+    assert_refused(
+        "id: u8, v: u8",
+        "id,v,\n1,2,3\n",
+        "line 2 of a.csv, column 3: \"3\": the header has no name for this value",
+    );
+    assert_eq!(read("id: u8, c1: u8?", "id,\n1,2\n").unwrap(), ["id: 1, c1: 2"]);
+    let rows = read_with(&options().ignore_unknown(true), "id: u8", "id,\n1,2\n").unwrap();
+    assert_eq!(rows, ["id: 1"]);
+    let (schema, notes) = inferred_with(&options().ignore_unknown(true), ",a,a\n0,1,2\n");
+    assert_eq!((&*schema, notes.len()), ("a: u8", 4));
+}
+
+#[test]
+fn blanks_around_fields_are_left_out_where_the_header_has_them() {
+    let text = "\"DATE\", \"ID\" ,\"x\"\n\"2024-01-02\", \"a, b\" ,7\n";
+    let (schema, notes) = inferred_with(&options(), text);
+    assert_eq!((&*schema, notes.len()), ("DATE: date, ID: str[4], x: u8", 1));
+    assert_eq!(inferred_with(&options(), "id, name\n1, ada\n").0, "id: u8, name: str[3]");
+    // One name alone says nothing about the values.
+    assert_eq!(inferred_with(&options(), "id, name,x\n1, ada,2\n").0, "id: u8, name: str[4], x: u8");
+    assert_eq!(read("n: u8?, x: u8?, s: str[3]", "n,x,s\n 1 ,  , a \n").unwrap(), ["n: 1, x: null, s:  a "]);
+    let error = read_with(&options().trim(true), "a: u8", "a\n \"1\" x\n").unwrap_err();
+    assert!(error.to_string().contains("text follows the closing quote"), "{error}");
+    for options in [options().trim(true), options(), options().comment("#").header(false)] {
+        let schema = self::schema("\" a\": str[3], \"#b\": str[3]?");
+        let rows = [b" x #y\0".to_vec(), b"#z\0y \0".to_vec(), b"\0\0\0\xFF\0\0".to_vec()];
+        assert_eq!(out_and_in(&options, &schema, &rows), rows);
+    }
+}
+
+#[test]
+fn fields_may_be_separated_by_any_number_of_blanks() {
+    let blanks = options().blanks();
+    let text = "  a   b\tc  \n 1.5e+00  \"x y\"  3\n\n   \n2 \"z\"\t4 \n";
+    assert_eq!(inferred_with(&blanks, text).0, "a: f32, b: str[3], c: u8");
+    assert_eq!(
+        read_with(&blanks, "a: f64, b: str[3], c: u8", text).unwrap(),
+        ["a: 1.5, b: x y, c: 3", "a: 2, b: z, c: 4"]
+    );
+    let error = read_with(&blanks, "a: u8", "a\n1 2\n").unwrap_err().to_string();
+    assert_eq!(error, "line 2 of a.csv: 2 fields, where the header has 1");
+    assert_eq!(blanks.writer(&schema("a: u8"), Vec::new()).unwrap_err().kind(), ErrorKind::Usage);
+}
+
+#[test]
+fn numbers_may_have_a_decimal_comma_and_points_between_thousands() {
+    let german = options().delimiter(b';').decimal_comma(true);
+    let text = "x;n;day;s\n1.234,50;1.000;31.12.2024;1,5\n-0,5;2,0;01.01.2025;x\n";
+    assert_eq!(inferred_with(&german, text).0, "x: f32, n: f32, day: date, s: str[3]");
+    assert_eq!(
+        read_with(&german, "x: f64, n: u16, day: date, s: str[3]", text).unwrap(),
+        ["x: 1234.5, n: 1000, day: 2024-12-31, s: 1,5", "x: -0.5, n: 2, day: 2025-01-01, s: x"]
+    );
+    for text in ["x\n1.5\n", "x\n1.2345\n"] {
+        let error = read_with(&german, "x: f64", text).unwrap_err().to_string();
+        assert!(error.contains("a point may only part thousands"), "{error}");
+    }
+    let schema = schema("x: f64, v: f32[2]");
+    let rows = [[&1.5_f64.to_le_bytes()[..], &2.5_f32.to_le_bytes(), &0_f32.to_le_bytes()].concat()];
+    for options in [german, options().decimal_comma(true)] {
+        assert_eq!(out_and_in(&options, &schema, &rows), rows);
+    }
+}
+
+#[test]
+fn a_sample_is_enough_for_inference_and_is_reported() {
+    let options = options().sample(2);
+    let inferred = options.infer("a\n1\n2\nx\n".as_bytes()).unwrap();
+    assert_eq!((inferred.schema().to_string(), inferred.rows()), ("a: u8".into(), Some(2)));
+    assert!(inferred.is_sample() && inferred.notes()[0].starts_with("only the first 2 rows were looked at"));
+    assert!(!options.infer("a\n1\n2\n".as_bytes()).unwrap().is_sample());
+}
+
+#[test]
+fn rounding_is_allowed_by_an_option() {
+    let text = "a,b\n1234567.89,9007199254740993\n";
+    assert!(read("a: f32, b: f64", text).is_err());
+    let rows = read_with(&options().round(true), "a: f32, b: f64", text).unwrap();
+    assert_eq!(rows, ["a: 1234567.9, b: 9007199254740992"]);
 }

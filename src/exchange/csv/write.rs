@@ -3,14 +3,15 @@
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 
-use super::Options;
-use crate::error::{Error, Result};
+use super::{Delimiter, Options};
+use crate::error::{Error, Result, bail};
 use crate::exchange::check_whole;
 use crate::record::Row;
-use crate::schema::Schema;
+use crate::schema::{Schema, Type};
 
 /// Writes rows as a CSV; from [`Options::writer`]. Null is an empty field. An empty text is `""`
-/// where it would be read as null. Floats are the shortest text that reads back as the same number
+/// where it would be read as null. If there is only one field, an empty field would be a blank
+/// line, which most programs skip. So null is `""` there, unless the field holds text. Floats are the shortest text that reads back as the same number
 /// (any NaN as NaN).
 ///
 /// ```
@@ -27,6 +28,7 @@ use crate::schema::Schema;
 pub struct Writer<W: Write> {
     output: BufWriter<W>,
     options: Options,
+    delimiter: u8,
     schema: Schema,
     line: String,
 }
@@ -40,16 +42,25 @@ impl<W: Write> fmt::Debug for Writer<W> {
 impl<W: Write> Writer<W> {
     pub(super) fn new(options: &Options, schema: &Schema, output: W) -> Result<Writer<W>> {
         options.check()?;
+        let delimiter = match options.delimiter {
+            Delimiter::Byte(byte) => byte,
+            Delimiter::Guess => b',',
+            Delimiter::Blanks => bail!(Usage, "text with blanks between fields is read, not written"),
+        };
         let mut writer = Writer {
+            delimiter,
             output: BufWriter::with_capacity(64 << 10, output),
             options: options.clone(),
             schema: schema.clone(),
             line: String::new(),
         };
+        if !options.has_header {
+            return Ok(writer);
+        }
         for (at, field) in schema.fields().iter().enumerate() {
             let start = writer.begin_field(at);
             writer.line.push_str(field.name());
-            writer.end_field(start);
+            writer.end_field(start, true);
         }
         writer.end_line()?;
         Ok(writer)
@@ -78,7 +89,17 @@ impl<W: Write> Writer<W> {
             let (field, stored) = row.stored(at)?;
             if !field.is_null(stored) {
                 field.write_text(stored, &mut self.line)?;
-                self.end_field(start);
+                if self.options.common.rules.decimal_comma
+                    && matches!(field.ty(), Type::F32 | Type::F64)
+                    && let Some(point) = self.line[start..].find('.')
+                {
+                    self.line.replace_range(start + point..=start + point, ",");
+                }
+                self.end_field(start, self.options.trim);
+            } else if row.len() == 1 && !matches!(field.ty(), Type::Str(_) | Type::Enum(_)) {
+                // Most programs skip blank lines. An empty text is written this way, so a missing
+                // one stays blank.
+                self.line.push_str("\"\"");
             }
         }
         self.end_line()
@@ -146,17 +167,26 @@ impl<W: Write> Writer<W> {
     /// Returns the position in the line at which the text of the field begins.
     fn begin_field(&mut self, at: usize) -> usize {
         if at > 0 {
-            self.line.push(char::from(self.options.delimiter));
+            self.line.push(char::from(self.delimiter));
         }
         self.line.len()
     }
 
     /// Quotes the text of a field that is not null, if it would be read differently without quotes.
-    fn end_field(&mut self, start: usize) {
+    /// `trims` says whether blanks around it would be left out.
+    fn end_field(&mut self, start: usize, trims: bool) {
         let text = &self.line[start..];
-        let delimiter = self.options.delimiter;
+        let delimiter = self.delimiter;
         let is_special = |byte| byte == delimiter || matches!(byte, b'"' | b'\n' | b'\r');
-        if text.bytes().any(is_special) || text.starts_with(BYTE_ORDER_MARK) || self.options.is_missing(text)
+        let has_blanks = || text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
+        let is_comment = || {
+            start == 0 && self.options.comment.as_ref().is_some_and(|comment| text.starts_with(&**comment))
+        };
+        if text.bytes().any(is_special)
+            || text.starts_with(BYTE_ORDER_MARK)
+            || self.options.is_missing(text)
+            || (trims && has_blanks())
+            || is_comment()
         {
             let doubled = text.replace('"', "\"\"");
             self.line.truncate(start);

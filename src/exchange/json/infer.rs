@@ -6,18 +6,34 @@ use std::io::Read;
 use serde_json::value::RawValue;
 
 use super::line::{JsonLines, text};
-use crate::error::{Result, bail};
+use crate::error::{Error, ErrorKind, Result, bail};
+use crate::exchange::column_names::name_columns;
+use crate::exchange::common::Common;
 use crate::exchange::inferred::{Column as Found, Inferred};
 use crate::exchange::tally::{Choice, Tally, missing_too};
 use crate::limits::FIELDS;
 use crate::schema::{FieldDef, Schema, Type};
 
-pub(super) fn infer<R: Read>(mut lines: JsonLines<R>, enums: bool) -> Result<Inferred> {
+pub(super) fn infer<R: Read>(mut lines: JsonLines<R>, common: &Common, skip_bad: bool) -> Result<Inferred> {
     let mut columns: Vec<Member> = Vec::new();
     let mut by_name: HashMap<Box<str>, usize> = HashMap::new();
-    let mut rows = 0;
-    while lines.advance()? {
-        for (name, value) in lines.members()?.0 {
+    let (mut rows, mut bad_lines) = (0, 0);
+    let is_sample = loop {
+        if !lines.advance()? {
+            break false;
+        }
+        if common.is_enough(rows) {
+            break true;
+        }
+        let members = match lines.members() {
+            Ok(members) => members.0,
+            Err(_) if skip_bad => {
+                bad_lines += 1;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        for (name, value) in members {
             let at = match by_name.get(&*name) {
                 Some(at) => *at,
                 None if columns.len() == FIELDS => {
@@ -27,38 +43,57 @@ pub(super) fn infer<R: Read>(mut lines: JsonLines<R>, enums: bool) -> Result<Inf
                 }
                 None => {
                     by_name.insert((*name).into(), columns.len());
-                    let scalars = Tally::new(enums);
+                    let scalars = Tally::new(common.enums, false);
                     columns.push(Member { name: (*name).into(), scalars, ..Member::default() });
                     columns.len() - 1
                 }
             };
-            if columns[at].last_line == lines.number {
+            let column = &mut columns[at];
+            if column.last_line == lines.number {
                 return Err(lines.error(&format_args!("field {name:?} is given twice")));
             }
-            columns[at].last_line = lines.number;
-            columns[at]
-                .add(value.get(), lines.number)
-                .map_err(|reason| lines.error(&format_args!("field {name:?}: {reason}")))?;
+            column.last_line = lines.number;
+            match column.add(value.get(), lines.line_number()) {
+                Err(reason) if common.ignore_unknown => {
+                    column.refused = column.refused.take().or(Some(reason))
+                }
+                other => {
+                    other.map_err(|reason| lines.error(&format_args!("field {name:?}: {reason}")))?;
+                }
+            }
         }
         rows += 1;
-    }
+    };
     if rows == 0 {
         bail!(Input, "{} has no rows to infer the types of its fields from; give a schema", lines.name);
     }
+    let given: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
+    let names = name_columns(&lines.name, &given, &common.renames)?;
+    let mut notes = names.notes;
     let (mut fields, mut found) = (Vec::new(), Vec::new());
-    for column in &mut columns {
+    for (column, name) in columns.iter_mut().zip(&names.names) {
         // A member that a line lacks is missing.
         column.scalars.missing += rows - column.lines;
-        let place =
-            |error: crate::Error| error.within(format_args!("{}, field {:?}", lines.name, column.name));
-        let Choice { ty, missing, reason } = column.find_type().map_err(place)?;
-        let field =
-            FieldDef::of(&column.name, ty, missing > 0, false).map_err(|error| error.within(&lines.name))?;
+        let place = |error: Error| error.within(format_args!("{}, field {:?}", lines.name, column.name));
+        let choice = match &column.refused {
+            Some(reason) => Err(Error::new(ErrorKind::Input, reason.clone())),
+            None => column.find_type(),
+        };
+        let Choice { ty, missing, reason } = match choice {
+            Ok(choice) => choice,
+            Err(error) if common.ignore_unknown => {
+                notes.push(format!("member {:?} is left out: {error}", column.name));
+                continue;
+            }
+            Err(error) => return Err(place(error)),
+        };
+        let field = FieldDef::of(name, ty, missing > 0, false).map_err(|error| error.within(&lines.name))?;
         fields.push(field.clone());
         found.push(Found::new(field, missing, reason));
     }
     let schema = Schema::new(fields).map_err(|error| error.within(&lines.name))?;
-    Ok(Inferred::new(schema, found, Some(rows)))
+    let inferred = Inferred::new(schema, found, Some(rows)).with_bad_lines(bad_lines).with_notes(notes);
+    Ok(if is_sample { inferred.of_sample() } else { inferred })
 }
 
 /// A member, and what was seen of it.
@@ -71,8 +106,13 @@ struct Member {
     scalars: Tally,
     /// How many values are neither null nor lists.
     scalar_count: u64,
-    /// The first line with a number or a truth value, which no text field takes.
-    first_plain: Option<u64>,
+    /// The first line with a number, with a truth value, and with a text. No field takes a number
+    /// and one of the others.
+    first_number: Option<u64>,
+    first_truth: Option<u64>,
+    first_text: Option<u64>,
+    /// Why no field holds it, if that was found and such members are left out.
+    refused: Option<String>,
     elements: Tally,
     /// The length that all lists have.
     length: Option<u16>,
@@ -94,11 +134,14 @@ impl Member {
                 }
                 self.scalars.add_quoted(&text, line);
                 self.scalar_count += 1;
+                self.first_text.get_or_insert(line);
             }
-            _ => {
+            first => {
                 self.scalars.add(raw, line);
                 self.scalar_count += 1;
-                self.first_plain.get_or_insert(line);
+                let is_truth = matches!(first, Some(b't' | b'f'));
+                let seen = if is_truth { &mut self.first_truth } else { &mut self.first_number };
+                seen.get_or_insert(line);
             }
         }
         if self.scalar_count > 0 && self.length.is_some() {
@@ -132,11 +175,27 @@ impl Member {
 
     fn find_scalar(&self) -> Result<Choice> {
         let choice = self.scalars.find_type()?;
-        match self.first_plain {
-            Some(line) if matches!(choice.ty, Type::Str(_) | Type::Enum(_)) => bail!(
+        if !matches!(choice.ty, Type::Str(_) | Type::Enum(_)) {
+            return Ok(choice);
+        }
+        let mut seen: Vec<(u64, &str)> = [
+            (self.first_number, "a number"),
+            (self.first_truth, "true or false"),
+            (self.first_text, "a text"),
+        ]
+        .into_iter()
+        .filter_map(|(line, what)| Some((line?, what)))
+        .collect();
+        seen.sort_unstable();
+        match *seen {
+            [(first, one), (second, other), ..] => bail!(
                 Input,
-                "{}; but on line {line} there is none, and no type holds both; give all of them quotes, or none",
-                choice.reason
+                "{one} on line {first} and {other} on line {second}, and no type holds both; \
+                 make them alike, or leave the member out"
+            ),
+            [(line, "a number")] => bail!(
+                Input,
+                "numbers that no one type holds, the first on line {line}; write them as texts, or give a schema"
             ),
             _ => Ok(choice),
         }

@@ -1,5 +1,5 @@
-//! The lines of an input, and the members of the object in a line: names and raw values. The reader
-//! and the inference use it; it knows no schema.
+//! The lines of an input, or the elements of its array, and the members of the object in one: names
+//! and raw values. The reader and the inference use it; it knows no schema.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,17 +8,28 @@ use std::io::{BufRead, BufReader, Read};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::elements::{ElementProblem, Elements, LINE_BYTES};
 use crate::error::{Error, ErrorKind, Result, bail};
+use crate::schema::shown;
 
-/// The longest line. A record has at most 65,535 bytes.
-const LINE_BYTES: u64 = 64 << 20;
+const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
 
-/// The lines of an input, one at a time.
+/// The lines of an input, or the elements of an array, one at a time.
 pub(super) struct JsonLines<R> {
     pub(super) name: Box<str>,
     input: BufReader<R>,
     line: Vec<u8>,
+    /// The number of the line, or of the element.
     pub(super) number: u64,
+    parts: Parts,
+}
+
+/// What the input consists of.
+enum Parts {
+    /// Nothing was read yet.
+    Unknown,
+    Lines,
+    Elements(Elements),
 }
 
 impl<R: Read> JsonLines<R> {
@@ -28,11 +39,58 @@ impl<R: Read> JsonLines<R> {
             input: BufReader::with_capacity(64 << 10, input),
             line: Vec::new(),
             number: 0,
+            parts: Parts::Unknown,
         }
     }
 
-    /// Moves to the next line that is not blank. Returns `false` at the end.
+    /// Moves to the next line that is not blank, or to the next element. Returns `false` at the
+    /// end.
     pub(super) fn advance(&mut self) -> Result<bool> {
+        self.line.clear();
+        match &mut self.parts {
+            Parts::Unknown => self.begin(),
+            Parts::Lines => self.next_line(),
+            Parts::Elements(elements) => {
+                let next = elements.next(&mut self.input, &mut self.line);
+                self.number += 1;
+                // White space, as no text has a line break in it: an element that is set aside is
+                // one line.
+                for byte in self.line.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')) {
+                    *byte = b' ';
+                }
+                next.map_err(|problem| self.element_error(problem))
+            }
+        }
+    }
+
+    /// Reads the first line or element, and finds out what the input consists of.
+    fn begin(&mut self) -> Result<bool> {
+        self.parts = Parts::Lines;
+        // An array may be one line of any length.
+        let ahead = self.input.fill_buf();
+        let ahead = ahead.map_err(|error| Error::io(format_args!("cannot read {}", self.name), error))?;
+        let text = ahead.strip_prefix(BYTE_ORDER_MARK).unwrap_or(ahead).trim_ascii_start();
+        if text.first() == Some(&b'[') {
+            let blanks = ahead.len() - text.len();
+            let line = 1 + ahead[..blanks].iter().filter(|byte| **byte == b'\n').count() as u64;
+            self.input.consume(blanks);
+            self.parts = Parts::Elements(Elements::array(line));
+            return self.advance();
+        }
+        if !self.next_line()? {
+            return Ok(false);
+        }
+        let first_line = self.number;
+        let start = self.line.len() - self.line.trim_ascii_start().len();
+        let Some(elements) = Elements::objects(&self.line[start..], first_line) else { return Ok(true) };
+        // What was read of the first line belongs to the first elements.
+        self.line.clear();
+        self.number = 0;
+        self.parts = Parts::Elements(elements);
+        self.advance()
+    }
+
+    fn next_line(&mut self) -> Result<bool> {
         loop {
             self.line.clear();
             let read = (&mut self.input).take(LINE_BYTES + 1).read_until(b'\n', &mut self.line);
@@ -41,11 +99,11 @@ impl<R: Read> JsonLines<R> {
                 return Ok(false);
             }
             self.number += 1;
+            if self.number == 1 && self.line.starts_with(BYTE_ORDER_MARK) {
+                self.line.drain(..3);
+            }
             if read as u64 > LINE_BYTES {
                 bail!(Input, "{}: longer than {} MiB", self.describe(self.number), LINE_BYTES >> 20);
-            }
-            if self.number == 1 && self.line.starts_with(b"\xEF\xBB\xBF") {
-                self.line.drain(..3);
             }
             if !self.line.trim_ascii().is_empty() {
                 return Ok(true);
@@ -54,24 +112,61 @@ impl<R: Read> JsonLines<R> {
     }
 
     pub(super) fn describe(&self, number: u64) -> String {
-        format!("line {number} of {}", self.name)
+        let what = if matches!(self.parts, Parts::Elements(_)) { "element" } else { "line" };
+        format!("{what} {number} of {}", self.name)
+    }
+
+    /// The line of the input in which the current line or element begins.
+    pub(super) fn line_number(&self) -> u64 {
+        if let Parts::Elements(elements) = &self.parts { elements.line() } else { self.number }
     }
 
     /// An error in this line.
     #[cold]
     pub(super) fn error(&self, reason: &dyn fmt::Display) -> Error {
-        Error::new(ErrorKind::Input, format!("{}: {reason}", self.describe(self.number))).of_line(self.number)
+        self.place_error(Error::new(ErrorKind::Input, reason.to_string()), None)
+    }
+
+    /// An error with the place of this line, and the column in it.
+    #[cold]
+    pub(super) fn place_error(&self, error: Error, column: Option<u64>) -> Error {
+        let (place, line) = (self.describe(self.number), self.line_number());
+        match self.parts {
+            // Elements may be anywhere in a line.
+            Parts::Elements(_) => error.in_line(format!("{place}, on line {line}"), line, None),
+            _ => error.in_line(place, line, column),
+        }
+    }
+
+    #[cold]
+    fn element_error(&self, problem: ElementProblem) -> Error {
+        match problem {
+            ElementProblem::Unread(error) => Error::io(format_args!("cannot read {}", self.name), error),
+            ElementProblem::Wrong(reason) => self.error(&reason),
+        }
+    }
+
+    /// The line of the input, without its line break.
+    pub(super) fn raw(&self) -> &[u8] {
+        let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+        line.strip_suffix(b"\r").unwrap_or(line)
+    }
+
+    /// The position of a part of this line, counted from 1.
+    pub(super) fn column_of(&self, part: &str) -> Option<u64> {
+        let offset = part.as_ptr().addr().checked_sub(self.line.as_ptr().addr())?;
+        (offset < self.line.len()).then_some(offset as u64 + 1)
     }
 
     /// The members of the object in this line.
     pub(super) fn members(&self) -> Result<Members<'_>> {
-        serde_json::from_slice(&self.line).map_err(|error| {
+        serde_json::from_slice(self.raw()).map_err(|error| {
             // The parser counts lines in this text alone, so its line number is left out.
             let text = error.to_string();
             let reason = text.split(" at line ").next().unwrap_or(&text);
-            let place = self.describe(self.number);
-            Error::new(ErrorKind::Input, format!("{place}, column {}: {reason}", error.column()))
-                .of_line(self.number)
+            let line = String::from_utf8_lossy(self.raw());
+            let bad = Error::new(ErrorKind::Input, reason).of_text(&shown(&line), reason);
+            self.place_error(bad, Some(error.column().max(1) as u64))
         })
     }
 }

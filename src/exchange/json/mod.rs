@@ -1,6 +1,7 @@
-//! JSON lines, an object per line: reading records ([`Reader`]), writing rows ([`Writer`]), and
+//! JSON lines and arrays of objects: reading records ([`Reader`]), writing rows ([`Writer`]), and
 //! inferring the narrowest types ([`Inferred`]). Start with [`Options`].
 
+mod elements;
 mod infer;
 mod line;
 mod read;
@@ -13,10 +14,13 @@ pub use read::Reader;
 pub use write::Writer;
 
 use crate::error::Result;
+use crate::exchange::common::{Common, common_options, sample_option};
 use crate::schema::Schema;
 use line::JsonLines;
 
-/// How to read and write JSON lines: an object per line. Blank lines are skipped.
+/// How to read and write JSON: an object per line, where blank lines are skipped, or one array of
+/// objects. An array is read element by element, and so are objects that go over several lines.
+/// Writers write lines.
 ///
 /// Numbers are parsed with the type of their field, so whole numbers of 128 bits are exact. Texts
 /// in fields of other types are parsed as in a CSV: dates, timestamps, uuids, bytes as `0x` and
@@ -44,31 +48,34 @@ use line::JsonLines;
 /// let options = json::Options::new()
 ///     .name("flights.jsonl") // for messages
 ///     .ignore_unknown(true) // skip members that are not in the schema
+///     .skip_bad(true) // skip lines that cannot be read
 ///     .enums(true); // infer enumerations
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
-    name: Box<str>,
-    ignore_unknown: bool,
-    enums: bool,
+    common: Common,
+    skip_bad: bool,
 }
 
 impl Options {
     /// The defaults: every mistake is an error.
     pub fn new() -> Options {
-        Options { name: "the JSON".into(), ignore_unknown: false, enums: false }
+        Options { common: Common::new("the JSON"), skip_bad: false }
     }
+
+    common_options!();
+    sample_option!();
 
     /// The name of the input in messages: `line 7 of flights.jsonl`.
     pub fn name(mut self, name: impl Into<Box<str>>) -> Options {
-        self.name = name.into();
+        self.common.name = name.into();
         self
     }
 
     /// Whether to skip members that have no field in the schema. Otherwise they are an error.
     pub fn ignore_unknown(mut self, ignore: bool) -> Options {
-        self.ignore_unknown = ignore;
+        self.common.ignore_unknown = ignore;
         self
     }
 
@@ -76,7 +83,24 @@ impl Options {
     /// (255 if values are missing), each of which occurs four times on average. The names are
     /// sorted, so that values compare like the texts.
     pub fn enums(mut self, enums: bool) -> Options {
-        self.enums = enums;
+        self.common.enums = enums;
+        self
+    }
+
+    /// Whether to skip and count bad lines. Otherwise the first one is an error.
+    /// [`Reader::skip_bad_to`] also writes them to an output, and [`Reader::explain_bad`] says why
+    /// they are bad. Inference skips lines that are not JSON objects.
+    ///
+    /// ```
+    /// use drystone::json;
+    ///
+    /// let options = json::Options::new().skip_bad(true);
+    /// let inferred = options.infer("{\"x\": 1}\n{\"x\": \n".as_bytes())?;
+    /// assert_eq!((inferred.rows(), inferred.bad_lines()), (Some(1), 1));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn skip_bad(mut self, skip: bool) -> Options {
+        self.skip_bad = skip;
         self
     }
 
@@ -100,7 +124,8 @@ impl Options {
     /// # Errors
     /// None so far: malformed lines are found when they are read.
     pub fn reader<R: Read>(&self, schema: &Schema, input: R) -> Result<Reader<R>> {
-        Ok(Reader::new(JsonLines::new(&self.name, input), self.ignore_unknown, schema))
+        let lines = JsonLines::new(&self.common.name, input);
+        Ok(Reader::new(lines, &self.common, self.skip_bad, schema))
     }
 
     /// Reads everything once, in bounded memory, and picks the narrowest types.
@@ -119,10 +144,11 @@ impl Options {
     /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) for a line that is not an object, for nested objects, for
-    /// lists of other values than numbers or of different lengths, and for an input without rows.
+    /// [`Input`](crate::ErrorKind::Input) for a line that is not an object, for an input without
+    /// rows, and, unless unknown members are skipped, for nested objects and for lists of other
+    /// values than numbers or of different lengths.
     pub fn infer<R: Read>(&self, input: R) -> Result<Inferred> {
-        infer::infer(JsonLines::new(&self.name, input), self.enums)
+        infer::infer(JsonLines::new(&self.common.name, input), &self.common, self.skip_bad)
     }
 
     /// Writes rows of this schema.

@@ -1,21 +1,24 @@
-//! Reads JSON lines as records.
+//! Reads JSON lines, or the elements of an array, as records.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read, Write};
 
 use super::line::{JsonLines, text};
 use crate::error::{Error, ErrorKind, Result};
-use crate::exchange::missing;
+use crate::exchange::bad_lines::{BadLines, missing_value};
+use crate::exchange::column_names::fitting;
+use crate::exchange::common::Common;
 use crate::load::RecordSource;
 use crate::record::Value;
 use crate::schema::shown;
-use crate::schema::{FieldDef, Schema, Type};
+use crate::schema::{FieldDef, Schema, TextRules, Type};
 
-/// Reads JSON lines as a source of records; from [`Options::reader`](super::Options::reader).
-/// Places are line numbers.
+/// Reads JSON as a source of records; from [`Options::reader`](super::Options::reader). Places are
+/// line numbers, or the numbers of elements of an array.
 ///
-/// A malformed line is an error that names file, line and field. After an error, the next call
-/// continues with the next line.
+/// A malformed line is an error that names file, line, column, field, text and the expected type.
+/// The column is the position in the line, in bytes. After an error, the next call continues with
+/// the next line.
 ///
 /// ```
 /// use drystone::{RecordSource, Schema, json};
@@ -24,27 +27,60 @@ use crate::schema::{FieldDef, Schema, Type};
 /// let options = json::Options::new().name("flights.jsonl");
 /// let mut reader = options.reader(&schema, &b"{\"id\": \"seven\"}\n"[..])?;
 /// let error = reader.next_record(&mut [0]).unwrap_err();
-/// assert!(error.to_string().starts_with("line 1 of flights.jsonl: field \"id\": "), "{error}");
+/// assert_eq!(
+///     error.to_string(),
+///     "line 1 of flights.jsonl, column 8: field \"id\": \"seven\" is not a valid u8: \
+///      not a whole number"
+/// );
 /// # Ok::<(), drystone::Error>(())
 /// ```
-pub struct Reader<R> {
+pub struct Reader<R, W = io::Sink> {
     lines: JsonLines<R>,
-    ignore_unknown: bool,
+    common: Common,
     schema: Schema,
     /// Which fields the current line has given.
     given: Vec<bool>,
+    bad_lines: BadLines<W>,
 }
 
-impl<R> fmt::Debug for Reader<R> {
+impl<R, W> fmt::Debug for Reader<R, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "json::Reader({:?}, {})", self.lines.name, self.schema)
     }
 }
 
 impl<R: Read> Reader<R> {
-    pub(super) fn new(lines: JsonLines<R>, ignore_unknown: bool, schema: &Schema) -> Reader<R> {
+    pub(super) fn new(lines: JsonLines<R>, common: &Common, skip_bad: bool, schema: &Schema) -> Reader<R> {
         let given = vec![false; schema.fields().len()];
-        Reader { lines, ignore_unknown, schema: schema.clone(), given }
+        let bad_lines = BadLines::new(skip_bad, None);
+        Reader { lines, common: common.clone(), schema: schema.clone(), given, bad_lines }
+    }
+
+    /// Skips bad lines, and writes them unchanged to `output`: to correct and load them later.
+    ///
+    /// Each line takes two small writes, so wrap a file in a `BufWriter`.
+    pub fn skip_bad_to<W: Write>(self, output: W) -> Reader<R, W> {
+        Reader {
+            lines: self.lines,
+            common: self.common,
+            schema: self.schema,
+            given: self.given,
+            bad_lines: self.bad_lines.to(output),
+        }
+    }
+}
+
+impl<R: Read, W: Write> Reader<R, W> {
+    /// How many bad lines were skipped.
+    pub fn bad_lines(&self) -> u64 {
+        self.bad_lines.count
+    }
+
+    /// Skips bad lines, and calls this for each of them. The error has its parts: `line`, `column`,
+    /// `field`, `text` and `expected`. If the call fails, so does the reading.
+    pub fn explain_bad(mut self, call: impl FnMut(&Error) -> Result<()> + Send + 'static) -> Reader<R, W> {
+        self.bad_lines = self.bad_lines.explained(Box::new(call));
+        self
     }
 
     /// The schema of the records.
@@ -55,38 +91,47 @@ impl<R: Read> Reader<R> {
     fn read_line(&mut self, record: &mut [u8]) -> Result<()> {
         record.copy_from_slice(self.schema.default_bytes());
         self.given.fill(false);
-        let failed = |error: &dyn fmt::Display| self.lines.error(error);
-        for (name, value) in self.lines.members()?.0 {
-            let Some(at) = self.schema.position(&name) else {
-                if self.ignore_unknown {
+        let lines = &self.lines;
+        let bad = |error: Error, column| lines.place_error(error, column);
+        for (name, value) in lines.members()?.0 {
+            let column = || lines.column_of(value.get());
+            let Some(at) = position(&self.schema, &self.common, &name) else {
+                if self.common.ignore_unknown {
                     continue;
                 }
-                return Err(failed(&self.schema.no_such_field(&name)));
+                let unknown = Error::new(ErrorKind::Input, self.schema.no_such_field(&name).to_string());
+                return Err(bad(unknown.of_text(&shown(&name), "the name of a field"), column()));
             };
             let field = &self.schema.fields()[at];
             if std::mem::replace(&mut self.given[at], true) {
-                return Err(failed(&format_args!("field {:?} is given twice", field.name())));
+                let twice = format!("field {:?} is given twice", field.name());
+                let twice = Error::new(ErrorKind::Input, twice).of_field(field.name());
+                return Err(bad(twice.of_text(&shown(value.get()), "one value of the field"), column()));
             }
             let slot = &mut record[field.offset()..][..field.width()];
-            store(field, value.get(), slot).map_err(|error| failed(&error))?;
+            store(field, &self.common.rules, value.get(), slot).map_err(|error| bad(error, column()))?;
         }
         let left_out = |(field, given): &(&FieldDef, &bool)| {
             !**given && field.default().is_none() && !field.is_nullable()
         };
         match self.schema.fields().iter().zip(&self.given).find(left_out) {
-            Some((field, _)) => Err(failed(&missing(field, ""))),
+            Some((field, _)) => Err(bad(missing_value(field, ""), None)),
             None => Ok(()),
         }
     }
 }
 
-impl<R: Read> RecordSource for Reader<R> {
+impl<R: Read, W: Write> RecordSource for Reader<R, W> {
     fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
         self.schema.check_width(record.len())?;
-        if !self.lines.advance()? {
-            return Ok(false);
+        while self.lines.advance()? {
+            match self.read_line(record) {
+                Ok(()) => return Ok(true),
+                Err(error) => self.bad_lines.take(self.lines.raw(), b"\n", || error)?,
+            }
         }
-        self.read_line(record).map(|()| true)
+        self.bad_lines.flush()?;
+        Ok(false)
     }
 
     fn place(&self) -> u64 {
@@ -98,10 +143,20 @@ impl<R: Read> RecordSource for Reader<R> {
     }
 }
 
+/// The field of a member. It may have been renamed, or have a name that no field can have.
+fn position(schema: &Schema, common: &Common, name: &str) -> Option<usize> {
+    if let Some((_, new)) = common.renames.iter().find(|(old, _)| **old == *name) {
+        return schema.position(new);
+    }
+    schema.position(name).or_else(|| schema.position(&fitting(name)))
+}
+
 /// Stores the raw text of a value in its field.
-fn store(field: &FieldDef, raw: &str, slot: &mut [u8]) -> Result<()> {
-    let value = |reason: String| {
-        Error::new(ErrorKind::Value, format!("field {:?}: {reason}", field.name())).of_field(field.name())
+fn store(field: &FieldDef, rules: &TextRules, raw: &str, slot: &mut [u8]) -> Result<()> {
+    let not = |reason: &str| {
+        let (name, text, ty) = (field.name(), shown(raw), field.ty());
+        let message = format!("field {name:?}: {text} is not a valid {ty}: {reason}");
+        Error::new(ErrorKind::Value, message).of_field(name).of_text(&text, &format!("{ty} ({reason})"))
     };
     match raw.as_bytes().first() {
         Some(b'n') => match field.null() {
@@ -109,26 +164,19 @@ fn store(field: &FieldDef, raw: &str, slot: &mut [u8]) -> Result<()> {
                 slot.copy_from_slice(null);
                 Ok(())
             }
-            None => Err(Error::new(ErrorKind::Value, missing(field, "null"))),
+            None => Err(missing_value(field, "null")),
         },
         Some(b't' | b'f') => field.store(&Value::Bool(raw == "true"), slot),
-        Some(b'"') => field.parse_text(&text(raw).map_err(value)?, slot),
+        Some(b'"') => field.parse_text_by(rules, &text(raw).map_err(|reason| not(&reason))?, slot),
         // Only floats that JSON lacks are quoted there.
-        Some(b'[') if matches!(field.ty(), Type::Array(..)) => field.parse_text(&raw.replace('"', ""), slot),
+        Some(b'[') if matches!(field.ty(), Type::Array(..)) => {
+            field.parse_text_by(rules, &raw.replace('"', ""), slot)
+        }
         Some(b'[' | b'{') => {
             let what = if raw.starts_with('[') { "a list" } else { "an object; make members of its members" };
-            Err(value(format!("{} is not a valid {}: it is {what}", shown(raw), field.ty())))
+            Err(not(&format!("it is {what}")))
         }
-        _ if field.ty().is_number() => {
-            let read = field.parse_text(raw, slot);
-            match raw.parse() {
-                // 2.0 and 2e3 are whole numbers, too.
-                Ok(real) if read.is_err() && raw.contains(['.', 'e', 'E']) => {
-                    field.store(&Value::F64(real), slot)
-                }
-                _ => read,
-            }
-        }
-        _ => Err(value(format!("{} is not a valid {}: it is a number", shown(raw), field.ty()))),
+        _ if field.ty().is_number() || field.ty() == Type::Timestamp => field.parse_text_by(rules, raw, slot),
+        _ => Err(not("it is a number")),
     }
 }

@@ -7,13 +7,16 @@ use super::dtype::{ArrayField, ArrayLayout, VALUE};
 use super::element::Kind;
 use super::literal::Literal;
 use crate::error::{Error, ErrorKind, Result, bail};
+use crate::exchange::column_names::name_columns;
 use crate::exchange::columns::match_columns;
+use crate::exchange::common::Common;
 use crate::exchange::inferred::{Column as Found, Inferred};
 use crate::exchange::missing;
+use crate::exchange::typed::store;
 use crate::load::RecordSource;
-use crate::record::{Timestamp, Uuid, Value};
+use crate::record::{Uuid, Value};
 use crate::schema::text::decode_str;
-use crate::schema::{FieldDef, Number, Schema, Type};
+use crate::schema::{FieldDef, Number, Schema, TextRules, Type};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// The longest header; that of 1,024 fields with long names is below it.
@@ -22,19 +25,26 @@ const HEADER_BYTES: usize = 1 << 20;
 const PIECE_BYTES: usize = 256 << 10;
 
 /// A file whose header was read.
-pub(super) struct Opened<R> {
+pub(super) struct ArrayOpened<R> {
     pieces: Pieces<R>,
     layout: ArrayLayout,
+    notes: Vec<String>,
 }
 
-impl<R: Read> Opened<R> {
-    pub(super) fn new(name: &str, mut input: R) -> Result<Opened<R>> {
+impl<R: Read> ArrayOpened<R> {
+    pub(super) fn new(common: &Common, mut input: R) -> Result<ArrayOpened<R>> {
+        let name = &*common.name;
         let header = header(name, &mut input)?;
-        let (layout, rows) =
+        let (mut layout, rows) =
             shape(&header).map_err(|reason| Error::new(ErrorKind::Input, format!("{name}: {reason}")))?;
         let pieces =
             Pieces { name: name.into(), input, width: layout.width, rows, done: 0, bytes: Vec::new() };
-        Ok(Opened { pieces, layout })
+        let given: Vec<&str> = layout.columns.iter().map(|column| &*column.name).collect();
+        let named = name_columns(name, &given, &common.renames)?;
+        for (column, name) in layout.columns.iter_mut().zip(named.names) {
+            column.name = name.into();
+        }
+        Ok(ArrayOpened { pieces, layout, notes: named.notes })
     }
 
     pub(super) fn infer(mut self) -> Result<Inferred> {
@@ -67,7 +77,7 @@ impl<R: Read> Opened<R> {
             };
             Found::new(field, seen.nulls, reason)
         });
-        Ok(Inferred::new(schema, found.collect(), Some(self.pieces.rows)))
+        Ok(Inferred::new(schema, found.collect(), Some(self.pieces.rows)).with_notes(self.notes))
     }
 }
 
@@ -81,6 +91,8 @@ pub struct Reader<R> {
     pieces: Pieces<R>,
     schema: Schema,
     matched: Vec<Match>,
+    rules: TextRules,
+    notes: Vec<String>,
     taken: usize,
     place: u64,
 }
@@ -99,15 +111,15 @@ struct Match {
 }
 
 impl<R: Read> Reader<R> {
-    pub(super) fn new(opened: Opened<R>, ignore_unknown: bool, schema: &Schema) -> Result<Reader<R>> {
-        let Opened { pieces, mut layout } = opened;
+    pub(super) fn new(opened: ArrayOpened<R>, common: &Common, schema: &Schema) -> Result<Reader<R>> {
+        let ArrayOpened { pieces, mut layout, notes } = opened;
         if let ([only], [field]) = (&mut layout.columns[..], schema.fields())
             && layout.is_plain
         {
             only.name = field.name().to_owned();
         }
         let names: Vec<&str> = layout.columns.iter().map(|column| &*column.name).collect();
-        let fields = match_columns(&pieces.name, "its dtype", ignore_unknown, schema, &names)?;
+        let fields = match_columns(&pieces.name, "its dtype", common.ignore_unknown, schema, &names)?;
         let matched = layout.columns.iter().zip(&fields).filter_map(|(column, field)| {
             let field = &schema.fields()[usize::from((*field)?)];
             Some(Match {
@@ -116,7 +128,9 @@ impl<R: Read> Reader<R> {
                 field: field.clone(),
             })
         });
-        Ok(Reader { matched: matched.collect(), pieces, schema: schema.clone(), taken: 0, place: 0 })
+        let matched = matched.collect();
+        let rules = common.rules.clone();
+        Ok(Reader { matched, pieces, schema: schema.clone(), rules, notes, taken: 0, place: 0 })
     }
 }
 
@@ -124,6 +138,11 @@ impl<R> Reader<R> {
     /// The number of rows, from the header.
     pub fn rows(&self) -> u64 {
         self.pieces.rows
+    }
+
+    /// What a person should know about how the input is read: names that were made.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The schema of the records.
@@ -146,7 +165,7 @@ impl<R: Read> RecordSource for Reader<R> {
         for matched in &self.matched {
             let bytes = &row[matched.column.offset..][..matched.column.width()];
             let slot = &mut record[matched.field.offset()..][..matched.field.width()];
-            if let Err(reason) = matched.fill(bytes, slot) {
+            if let Err(reason) = matched.fill(&self.rules, bytes, slot) {
                 let place = self.describe(self.place + 1);
                 bail!(Input, "{place}: {reason}");
             }
@@ -170,7 +189,7 @@ impl<R: Read> RecordSource for Reader<R> {
 }
 
 impl Match {
-    fn fill(&self, bytes: &[u8], slot: &mut [u8]) -> Result<(), String> {
+    fn fill(&self, rules: &TextRules, bytes: &[u8], slot: &mut [u8]) -> Result<(), String> {
         let field = &self.field;
         if self.is_stored {
             slot.copy_from_slice(bytes);
@@ -187,11 +206,7 @@ impl Match {
             (Type::Bytes(_), Value::Text(_)) if self.column.element.kind == Kind::Bytes => {
                 field.store(&bytes.into(), slot)
             }
-            (ty, Value::Text(text)) if !matches!(ty, Type::Str(_)) => field.parse_text(&text, slot),
-            (Type::Timestamp, Value::Date(date)) => {
-                Timestamp::from_date(date).and_then(|moment| field.store(&moment.into(), slot))
-            }
-            (_, value) => field.store(&value, slot),
+            (_, value) => store(field, rules, value, slot),
         }
         .map_err(|error| error.to_string())
     }

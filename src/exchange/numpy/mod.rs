@@ -16,6 +16,7 @@ pub use array_writer::Writer;
 pub use dtype::dtype;
 
 use crate::error::{Result, bail};
+use crate::exchange::common::{Common, common_options};
 use crate::schema::Schema;
 
 /// How to read and write `.npy` files.
@@ -54,26 +55,27 @@ use crate::schema::Schema;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
-    name: Box<str>,
-    ignore_unknown: bool,
+    common: Common,
     rows: Option<u64>,
 }
 
 impl Options {
     /// The defaults: every mistake is an error, and the number of rows is not set.
     pub fn new() -> Options {
-        Options { name: "the .npy file".into(), ignore_unknown: false, rows: None }
+        Options { common: Common::new("the .npy file"), rows: None }
     }
+
+    common_options!();
 
     /// The name of the input in messages: `row 7 of numbers.npy`.
     pub fn name(mut self, name: impl Into<Box<str>>) -> Options {
-        self.name = name.into();
+        self.common.name = name.into();
         self
     }
 
     /// Whether to skip columns that have no field in the schema. Otherwise they are an error.
     pub fn ignore_unknown(mut self, ignore: bool) -> Options {
-        self.ignore_unknown = ignore;
+        self.common.ignore_unknown = ignore;
         self
     }
 
@@ -115,7 +117,7 @@ impl Options {
     /// elements (Python objects, complex numbers, more dimensions), if the array has a field that
     /// is not in the schema, or if it lacks a field that has no default and is not nullable.
     pub fn reader<R: Read>(&self, schema: &Schema, input: R) -> Result<Reader<R>> {
-        Reader::new(array_reader::Opened::new(&self.name, input)?, self.ignore_unknown, schema)
+        Reader::new(array_reader::ArrayOpened::new(&self.common, input)?, &self.common, schema)
     }
 
     /// Infers the schema. Reads the whole array only if it has texts or times.
@@ -140,7 +142,7 @@ impl Options {
     /// [`Input`](crate::ErrorKind::Input) if it is not an `.npy` file, if it is cut off, or if a
     /// column has an invalid name or width.
     pub fn infer<R: Read>(&self, input: R) -> Result<Inferred> {
-        array_reader::Opened::new(&self.name, input)?.infer()
+        array_reader::ArrayOpened::new(&self.common, input)?.infer()
     }
 
     /// Writes rows of this schema, whose number is set by [`rows`](Options::rows). Each row is a

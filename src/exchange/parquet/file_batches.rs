@@ -3,39 +3,161 @@
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
+use arrow_schema::{DataType, Field, SchemaRef};
 use bytes::Bytes;
 use parking_lot::Mutex;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::basic::Compression;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::exchange::arrow::{Batches, guarded};
+use super::{Inferred, Reader};
+use crate::error::{Error, ErrorKind, Result, bail};
+use crate::exchange::arrow::{Batches, InferredBatches, Matched, Usable, guarded, wide_columns, wide_field};
+use crate::exchange::common::Common;
+use crate::schema::{Number, Schema};
 
+/// Where Parquet files have their Arrow schema.
+const ARROW_SCHEMA: &str = "ARROW:schema";
 /// This many rows are decoded at a time.
 const BATCH_ROWS: usize = 8192;
 
-/// The record batches of a Parquet file. Only what is decoded at a time is in memory.
-pub(super) fn open<R: Read + Seek + Send + 'static>(name: &str, mut input: R) -> Result<Batches> {
+/// The records of a Parquet file. Columns that no field needs are not decoded.
+pub(super) fn reader<R: Read + Seek + Send + 'static>(
+    common: &Common,
+    schema: &Schema,
+    input: R,
+) -> Result<Reader> {
+    let file = open(common, input)?;
+    let mut matched = Matched::new(common, schema, file.schema())?;
+    let wanted: Vec<usize> = (0..matched.fields.len()).filter(|at| matched.fields[*at].is_some()).collect();
+    let is_projected = !wanted.is_empty() && wanted.len() < matched.fields.len();
+    if is_projected {
+        matched.fields = matched.fields.iter().copied().filter(Option::is_some).collect();
+    }
+    let batches = batches(common, file, &wanted, is_projected)?;
+    Ok(Reader::matched(common, schema, batches, matched))
+}
+
+/// The schema of a Parquet file.
+pub(super) fn infer<R: Read + Seek + Send + 'static>(common: &Common, input: R) -> Result<Inferred> {
+    let file = open(common, input)?;
+    let usable = Usable::new(common, file.schema())?;
+    let is_projected = !usable.at.is_empty() && usable.at.len() < file.schema().fields().len();
+    let batches = batches(common, file, &usable.at, is_projected)?;
+    InferredBatches { common, batches, usable, is_projected }.infer()
+}
+
+type Builder<R> = ParquetRecordBatchReaderBuilder<Input<R>>;
+
+/// Reads the end of a Parquet file, which describes it.
+fn open<R: Read + Seek + Send + 'static>(common: &Common, mut input: R) -> Result<Builder<R>> {
+    let name = &common.name;
     let length =
         input.seek(SeekFrom::End(0)).map_err(|error| Error::io(format_args!("cannot read {name}"), error))?;
-    let input = Input { input: Arc::new(Mutex::new(input)), length };
-    let reader = guarded(|| {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(input)?;
-        let rows = builder.metadata().file_metadata().num_rows();
-        let reader = builder.with_batch_size(BATCH_ROWS).build()?;
-        Ok::<_, ParquetError>((reader, u64::try_from(rows).ok()))
-    });
-    match reader {
-        Ok((reader, rows)) => {
-            let schema = arrow_array::RecordBatchReader::schema(&reader);
-            Ok(Batches::guarding(schema, rows, reader))
+    let input = Arc::new(Mutex::new(input));
+    let open = |options: ArrowReaderOptions| {
+        let input = Input { input: Arc::clone(&input), length };
+        guarded(|| ParquetRecordBatchReaderBuilder::try_new_with_options(input, options))
+    };
+    // The Arrow schema in a file may have types that Arrow itself does not have. Those of Parquet
+    // will do then.
+    let opened = open(ArrowReaderOptions::new())
+        .or_else(|error| open(ArrowReaderOptions::new().with_skip_arrow_metadata(true)).map_err(|_| error));
+    opened.map_err(|error| wrong(common, &error))
+}
+
+/// The record batches of a Parquet file, with these columns only if it `is_projected`. Only what is
+/// decoded at a time is in memory.
+fn batches<R: Read + Seek + Send + 'static>(
+    common: &Common,
+    file: Builder<R>,
+    columns: &[usize],
+    is_projected: bool,
+) -> Result<Batches> {
+    let rows = u64::try_from(file.metadata().file_metadata().num_rows()).ok();
+    let mask = if is_projected {
+        ProjectionMask::roots(file.parquet_schema(), columns.iter().copied())
+    } else {
+        ProjectionMask::all()
+    };
+    check_codecs(common, file.metadata(), &mask)?;
+    let wide = wide(file.metadata());
+    let reader = guarded(|| file.with_projection(mask).with_batch_size(BATCH_ROWS).build());
+    let reader = reader.map_err(|error| wrong(common, &error))?;
+    let schema = with_wide(arrow_array::RecordBatchReader::schema(&reader), &wide);
+    Ok(Batches::guarding(schema, rows, reader))
+}
+
+/// The columns of whole numbers of 128 bits, which are bytes to Parquet: polars notes in the Arrow
+/// schema what they are.
+fn wide(metadata: &ParquetMetaData) -> Vec<(String, Number)> {
+    let notes = metadata.file_metadata().key_value_metadata().into_iter().flatten();
+    let arrow = notes.into_iter().find(|note| note.key == ARROW_SCHEMA);
+    let message = arrow.and_then(|note| from_base64(note.value.as_deref()?));
+    message.map_or(Vec::new(), |message| wide_columns(&message))
+}
+
+/// The schema, with the metadata of these columns.
+fn with_wide(schema: SchemaRef, wide: &[(String, Number)]) -> SchemaRef {
+    if wide.is_empty() {
+        return schema;
+    }
+    let field = |field: &Arc<Field>| match wide.iter().find(|(name, _)| name == field.name()) {
+        Some((name, number)) if *field.data_type() == DataType::FixedSizeBinary(16) => {
+            Arc::new(wide_field(name, *number, field.is_nullable()))
         }
-        Err(error) => {
-            let message = format!("{name}: it is not a valid Parquet file: {error}");
-            Err(Error::new(ErrorKind::Input, message))
+        _ => Arc::clone(field),
+    };
+    Arc::new(arrow_schema::Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
+}
+
+/// The bytes of a text in base64. `None` if it is not base64.
+fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let (mut bits, mut count) = (0_u32, 0);
+    for digit in text.trim_end_matches('=').bytes() {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
         }
     }
+    Some(bytes)
+}
+
+/// An error if a column is compressed in a way that cannot be read.
+fn check_codecs(common: &Common, metadata: &ParquetMetaData, mask: &ProjectionMask) -> Result<()> {
+    for group in metadata.row_groups() {
+        for (_, column) in group.columns().iter().enumerate().filter(|(at, _)| mask.leaf_included(*at)) {
+            if column.compression() == Compression::LZO {
+                bail!(
+                    Input,
+                    "{}: column {:?} is compressed with LZO, which cannot be read; write the file with zstd",
+                    common.name,
+                    column.column_path().string()
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cold]
+fn wrong(common: &Common, error: &str) -> Error {
+    let message = format!("{}: it is not a valid Parquet file: {error}", common.name);
+    Error::new(ErrorKind::Input, message)
 }
 
 /// An input that can be read at any position, by one reader at a time.

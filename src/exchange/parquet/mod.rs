@@ -11,6 +11,7 @@ pub use crate::exchange::inferred::{Column, Inferred};
 pub use row_groups::Writer;
 
 use crate::error::Result;
+use crate::exchange::common::{Common, common_options, sample_option};
 use crate::schema::Schema;
 
 /// How to read and write Parquet files. Only the rows being decoded are in memory, not the whole
@@ -48,26 +49,27 @@ use crate::schema::Schema;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
-    name: Box<str>,
-    ignore_unknown: bool,
-    enums: bool,
+    common: Common,
 }
 
 impl Options {
     /// The defaults: every mistake is an error.
     pub fn new() -> Options {
-        Options { name: "the Parquet file".into(), ignore_unknown: false, enums: false }
+        Options { common: Common::new("the Parquet file") }
     }
+
+    common_options!();
+    sample_option!();
 
     /// The name of the input in messages: `row 7 of flights.parquet`.
     pub fn name(mut self, name: impl Into<Box<str>>) -> Options {
-        self.name = name.into();
+        self.common.name = name.into();
         self
     }
 
     /// Whether to skip columns that have no field in the schema. Otherwise they are an error.
     pub fn ignore_unknown(mut self, ignore: bool) -> Options {
-        self.ignore_unknown = ignore;
+        self.common.ignore_unknown = ignore;
         self
     }
 
@@ -75,7 +77,7 @@ impl Options {
     /// (255 if values are missing), each of which occurs four times on average. The names are
     /// sorted, so that values compare like the texts.
     pub fn enums(mut self, enums: bool) -> Options {
-        self.enums = enums;
+        self.common.enums = enums;
         self
     }
 
@@ -101,7 +103,7 @@ impl Options {
     /// not in the schema or has a type that no field holds, or if a field that has no default and
     /// is not nullable has no column.
     pub fn reader<R: Read + Seek + Send + 'static>(&self, schema: &Schema, input: R) -> Result<Reader> {
-        Reader::new(&self.name, self.ignore_unknown, schema, file_batches::open(&self.name, input)?)
+        file_batches::reader(&self.common, schema, input)
     }
 
     /// Infers the schema, by the rules of [`arrow::Options::infer`](crate::arrow::Options::infer).
@@ -121,7 +123,7 @@ impl Options {
     /// [`Input`](crate::ErrorKind::Input) if it is not a Parquet file or is cut off, or if a column
     /// has a type that no field holds.
     pub fn infer<R: Read + Seek + Send + 'static>(&self, input: R) -> Result<Inferred> {
-        file_batches::open(&self.name, input)?.infer(&self.name, self.enums)
+        file_batches::infer(&self.common, input)
     }
 
     /// Writes rows of this schema.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::record::Value;
 use crate::text_cursor::is_identifier;
 
-/// The words that must be quoted if they are the name of a field.
+/// The words that are quoted where they are the name of a field. Not all of them have to be.
 const RESERVED: [&str; 11] =
     ["and", "or", "not", "in", "is", "null", "between", "starts", "true", "false", "as"];
 
@@ -21,7 +21,7 @@ pub(in crate::query) fn quoted_name(name: &str) -> String {
     }
 }
 
-pub(in crate::query) fn is_reserved(word: &str) -> bool {
+fn is_reserved(word: &str) -> bool {
     NUMBERS.contains(&word) || RESERVED.iter().any(|reserved| word.eq_ignore_ascii_case(reserved))
 }
 

@@ -9,7 +9,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::query::ask::aggregate::{Aggregate, Function};
 use crate::query::ask::column::{Column, col};
 use crate::query::ask::expr::{Expr, Size, Step, floor, unit_nanos};
-use crate::query::ask::literal::is_reserved;
 use crate::query::ask::order_by::Order;
 use crate::query::ask::predicate::{Check, Node, Op, Operand, Predicate, Source, Test, With};
 use crate::record::Value;
@@ -301,7 +300,8 @@ impl Parser {
     fn begins_column(&self) -> bool {
         match self.peek() {
             Token::Name(_) => true,
-            Token::Word(word) => !is_reserved(word),
+            // All other words have a meaning only where no field can stand.
+            Token::Word(word) => !begins_otherwise(word),
             _ => false,
         }
     }
@@ -317,12 +317,7 @@ impl Parser {
 
     fn column(&mut self) -> Result<Column> {
         if !self.begins_column() {
-            let meant = if let Token::Value(Value::Text(_)) = self.peek() {
-                "; a text in quotes is a value, a name with spaces stands in back quotes"
-            } else {
-                ""
-            };
-            let problem = format!("expected a field, found {}{meant}", self.found());
+            let problem = format!("expected a field, found {}{}", self.found(), self.meant());
             return Err(self.error(&problem));
         }
         if self.begins_at() {
@@ -334,6 +329,23 @@ impl Parser {
         let column = col(name);
         self.next += 1;
         Ok(column)
+    }
+
+    /// What was meant by a token that is no field, as far as can be guessed.
+    fn meant(&self) -> String {
+        // `not = 2` is read as the word `not`, and `true = 2` as a value.
+        let last = self.tokens.get(self.next.saturating_sub(2)..=self.next).unwrap_or_default();
+        let reserved = last.iter().rev().find_map(|lexed| match &lexed.token {
+            Token::Word(word) if begins_otherwise(word) => Some(word),
+            _ => None,
+        });
+        match (self.peek(), reserved) {
+            (Token::Value(Value::Text(_)), _) => {
+                "; a text in quotes is a value, a name with spaces stands in back quotes".into()
+            }
+            (_, Some(word)) => format!("; a field with the name {word} stands in back quotes: `{word}`"),
+            _ => String::new(),
+        }
     }
 
     /// `at(12, i16?)`
@@ -583,6 +595,12 @@ impl Parser {
     fn error(&self, problem: &str) -> Error {
         marked(&self.text, self.at(), ErrorKind::Query, problem)
     }
+}
+
+/// Whether a word at the beginning of a test has another meaning than that of a field.
+fn begins_otherwise(word: &str) -> bool {
+    let words = ["not", "null", "true", "false"];
+    words.iter().any(|other| word.eq_ignore_ascii_case(other)) || matches!(word, "NaN" | "inf")
 }
 
 impl Aggregate {

@@ -1,12 +1,14 @@
 """Writes the small files beside it, which tests/integration/exchange reads: what other programs make of each type.
 
-Made with pyarrow 26.0, pandas 3.1, polars 2.1, NumPy 2.4. Run it in a folder of its own, and copy what it made.
+Made with pyarrow 26.0, pandas 3.1, polars 2.1, NumPy 2.4, DuckDB 2.0. Run it in a folder of its own, and copy what it made.
 """
 
 import datetime
 import decimal
+import os
 import uuid
 
+import duckdb
 import numpy
 import pandas
 import polars
@@ -64,8 +66,9 @@ def pyarrow_files():
     # What a writer leaves that does not say which Arrow types it had.
     plain = table.drop_columns(["half", "day64", "seconds", "nanos", "fixed_list"])
     pyarrow.parquet.write_table(plain, "plain.parquet", compression="gzip", store_schema=False)
+    decimals = {"keep": column(pyarrow.int32(), [0]), "decimal": column(pyarrow.decimal128(10, 2), [decimal.Decimal("1.25")])}
+    pyarrow.feather.write_feather(pyarrow.table(decimals), "decimal.arrow", compression="uncompressed")
     refused = {
-        "decimal": column(pyarrow.decimal128(10, 2), [decimal.Decimal("1.25")]),
         "struct": column(pyarrow.struct([("x", pyarrow.int32())]), [{"x": 1}]),
         "time": column(pyarrow.time32("s"), [1]),
         "ragged": column(pyarrow.list_(pyarrow.int16()), [[1, 2], [3]]),
@@ -106,6 +109,32 @@ def polars_files():
     table.write_ipc("polars.arrow", compression="zstd")
 
 
+    wide = {"id": [1, 2], "big": polars.Series([-1, None], dtype=polars.Int128)}
+    wide = polars.DataFrame(wide | {"huge": polars.Series([1, 2**128 - 1], dtype=polars.UInt128)})
+    wide.write_parquet("wide.parquet")
+    wide.write_ipc("wide.arrow")
+    wide.write_ipc_stream("wide.arrows")
+
+
+def codec_files():
+    os.makedirs("codecs", exist_ok=True)
+    table = pyarrow.table({"id": [1, 2, 3], "name": ["a", "b", "a"]})
+    for codec in ["none", "snappy", "gzip", "brotli", "zstd", "lz4"]:
+        pyarrow.parquet.write_table(table, f"codecs/pyarrow-{codec}.parquet", compression=codec)
+    select = "SELECT i AS id, CASE i WHEN 2 THEN 'b' ELSE 'a' END AS name FROM range(1, 4) t(i)"
+    for codec in ["uncompressed", "snappy", "gzip", "brotli", "zstd", "lz4", "lz4_raw"]:
+        duckdb.sql(f"COPY ({select}) TO 'codecs/duckdb-{codec}.parquet' (FORMAT parquet, COMPRESSION {codec})")
+
+
+def duckdb_files():
+    duckdb.sql("""
+        COPY (SELECT 1 AS id, UUID '11111111-2222-3333-4444-555555555555' AS u, 1.25 AS price,
+            12345678901234567890.5::DECIMAL(38, 10) AS big, 7::DECIMAL(18, 0) AS whole,
+            TIME '10:00' AS clock, TIMESTAMPTZ '2024-01-02 03:04:05+00' AS at, INTERVAL 1 DAY AS span,
+            {'a': 1} AS pair, [1, 2, 3] AS list, MAP {'a': 1} AS map, 'x'::ENUM('x', 'y') AS side,
+            DATE '2024-01-02' AS day) TO 'duckdb.parquet' (FORMAT parquet, COMPRESSION brotli)""")
+
+
 def numpy_files():
     table = numpy.zeros(2, dtype=[
         ("truth", "?"), ("i1", "i1"), ("u8", "u8"), ("big", ">i4"), ("half", "f2"), ("single", "f4"), ("double", "f8"),
@@ -131,3 +160,5 @@ if __name__ == "__main__":
     pyarrow_files()
     pandas_files()
     polars_files()
+    duckdb_files()
+    codec_files()

@@ -170,7 +170,6 @@ fn what_cannot_be_records_is_refused_with_a_way_out() {
             "numpy.ascontiguousarray",
         ),
         (plain("'<i4'", "(3,)", &[0; 11]), "it ends after 2 of the 3 rows that its header tells of"),
-        (plain("[('x', '<i4'), ('x', '<i4')]", "(0,)", b""), "another field has this name"),
     ] {
         let inferred = Options::new().name("a.npy").infer(&*file);
         let error = inferred.and_then(|inferred| read(&file, inferred.schema()));

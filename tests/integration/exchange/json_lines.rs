@@ -61,7 +61,7 @@ fn the_narrowest_types_are_inferred() {
             r#"{"a": 1, "b": -1, "c": 1.5, "d": true, "e": "x", "f": "2013-07-04"}"#,
             "a: u8, b: i8, c: f32, d: bool, e: str[1], f: date",
         ),
-        ("{\"a\": 300}\n{\"b\": 0.1}\n", "a: u16?, b: f32?"),
+        ("{\"a\": 300}\n{\"b\": 0.1}\n", "a: u16?, b: f64?"),
         ("{\"a\": null}\n{\"a\": 255}\n", "a: u16?"),
         ("{\"a\": \"7\"}\n", "a: str[1]"),
         ("{\"a\": \"true\", \"b\": \"1.5\"}\n", "a: str[4], b: str[3]"),
@@ -105,13 +105,20 @@ fn what_no_schema_holds_is_an_error_of_the_inference() {
         ("{\"a\": 1, \"a\": 2}", "line 1 of a.jsonl: field \"a\" is given twice"),
         (
             "{\"a\": \"x\"}\n{\"a\": 1}",
-            "a.jsonl, field \"a\": text, such as \"x\" on line 1; but on line 2 there is none, and no type holds both",
+            "a.jsonl, field \"a\": a text on line 1 and a number on line 2, and no type holds both; make them alike",
         ),
         (
             "{\"a\": -1}\n{\"a\": 340282366920938463463374607431768211455}",
-            "field \"a\": text, as no one type holds everything; but on line 1 there is none",
+            "field \"a\": numbers that no one type holds, the first on line 1; write them as texts",
         ),
-        ("{\"a\": true}\n{\"a\": \"true\"}", "but on line 1 there is none"),
+        (
+            "{\"a\": true}\n{\"a\": \"true\"}",
+            "true or false on line 1 and a text on line 2, and no type holds both",
+        ),
+        (
+            "{\"a\": true}\n{\"a\": 1}",
+            "true or false on line 1 and a number on line 2, and no type holds both",
+        ),
         ("{\"a\": \"\\u0000\"}", "line 1 of a.jsonl: field \"a\": there is a NUL character in the text"),
     ] {
         let found = inferred(text);
@@ -139,28 +146,32 @@ fn a_line_that_is_no_record_is_an_error_with_line_and_field() {
         (
             "a: i8",
             "{\"a\": 1}\n\n{\"a\": 300}",
-            "line 3 of a.jsonl: field \"a\": \"300\" is not a valid i8: out of range, which is -128 to 127",
+            "line 3 of a.jsonl, column 7: field \"a\": \"300\" is not a valid i8: out of range, which is -128 to 127",
         ),
         (
             "a: i8",
             "{\"a\": 1.5}",
-            "line 1 of a.jsonl: field \"a\": 1.5 is not a valid i8: it is not a whole number",
+            "line 1 of a.jsonl, column 7: field \"a\": \"1.5\" is not a valid i8: not a whole number",
         ),
         (
             "a: i8",
             "{\"a\": null}",
-            "line 1 of a.jsonl: field \"a\": the value, i8, is missing (\"null\"); declare the field nullable",
+            "line 1 of a.jsonl, column 7: field \"a\": the value, i8, is missing (\"null\"); declare the field nullable",
         ),
         ("a: i8", "{}", "line 1 of a.jsonl: field \"a\": the value, i8, is missing; declare"),
         ("a: i8?", "{\"a\": -128}", "this value is reserved for null here"),
-        ("a: i8", "{\"b\": 1}", "line 1 of a.jsonl: no field \"b\""),
-        ("a: i8", "{\"a\": 1, \"a\": 1}", "line 1 of a.jsonl: field \"a\" is given twice"),
+        ("a: i8", "{\"b\": 1}", "line 1 of a.jsonl, column 7: no field \"b\""),
+        ("a: i8", "{\"a\": 1, \"a\": 1}", "line 1 of a.jsonl, column 15: field \"a\" is given twice"),
         ("a: i8", "{\"a\": true}", "field \"a\": true is not a valid i8: it is a bool"),
-        ("a: bool", "{\"a\": 1}", "line 1 of a.jsonl: field \"a\": 1 is not a valid bool: it is a number"),
+        (
+            "a: bool",
+            "{\"a\": 1}",
+            "line 1 of a.jsonl, column 7: field \"a\": 1 is not a valid bool: it is a number",
+        ),
         (
             "a: str[2]",
             "{\"a\": 1}",
-            "line 1 of a.jsonl: field \"a\": 1 is not a valid str[2]: it is a number",
+            "line 1 of a.jsonl, column 7: field \"a\": 1 is not a valid str[2]: it is a number",
         ),
         ("a: str[2]", "{\"a\": \"abc\"}", "too long: 3 bytes, and there is room for 2"),
         ("a: str[2]", "{\"a\": [1]}", "field \"a\": [1] is not a valid str[2]: it is a list"),
@@ -171,9 +182,9 @@ fn a_line_that_is_no_record_is_an_error_with_line_and_field() {
         (
             "a: i8",
             "[1]",
-            "line 1 of a.jsonl, column 0: invalid type: sequence, expected an object, such as {\"id\": 7}",
+            "element 1 of a.jsonl, on line 1: invalid type: integer `1`, expected an object, such as {\"id\": 7}",
         ),
-        ("a: i8", "{\"a\": 1", "line 1 of a.jsonl, column 7: EOF while parsing an object"),
+        ("a: i8", "{\"a\": 1", "element 1 of a.jsonl, on line 1: it is never closed; it was cut off"),
         ("a: i8", "{\"a\": 01}", "line 1 of a.jsonl, column"),
         ("a: str[9]", "{\"a\": \"\\ud800\"}", "line 1 of a.jsonl"),
     ] {
