@@ -3,6 +3,7 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::thread;
 
 use clap::ValueEnum;
 use clap::builder::TypedValueParser;
@@ -253,6 +254,8 @@ impl<'c> Loading<'c> {
 pub(crate) enum Source {
     Csv(Box<csv::Reader<Box<dyn Read + Send>>>),
     CsvAside(Box<csv::Reader<Box<dyn Read + Send>, Aside>>),
+    CsvParallel(Box<csv::ParallelReader>),
+    CsvParallelAside(Box<csv::ParallelReader<Aside>>),
     Arrow(Box<arrow::Reader>),
     Json(Box<json::Reader<Box<dyn Read + Send>>>),
     JsonAside(Box<json::Reader<Box<dyn Read + Send>, Aside>>),
@@ -273,11 +276,25 @@ impl Source {
         }
     }
 
+    /// Parses on all processors, if there are several and the format allows it.
+    pub(crate) fn on_all_processors(self) -> Result<Source> {
+        if thread::available_parallelism().map_or(1, usize::from) == 1 {
+            return Ok(self);
+        }
+        Ok(match self {
+            Source::Csv(reader) => Source::CsvParallel(Box::new(reader.on_threads(0)?)),
+            Source::CsvAside(reader) => Source::CsvParallelAside(Box::new(reader.on_threads(0)?)),
+            other => other,
+        })
+    }
+
     /// What a person should know about how the input is read.
     fn notes(&self) -> &[String] {
         match self {
             Source::Csv(reader) => reader.notes(),
             Source::CsvAside(reader) => reader.notes(),
+            Source::CsvParallel(reader) => reader.notes(),
+            Source::CsvParallelAside(reader) => reader.notes(),
             Source::Arrow(reader) => reader.notes(),
             Source::Npy(reader) => reader.notes(),
             Source::Json(_) | Source::JsonAside(_) => &[],
@@ -289,6 +306,8 @@ impl Source {
         match self {
             Source::Csv(reader) => reader.bad_lines(),
             Source::CsvAside(reader) => reader.bad_lines(),
+            Source::CsvParallel(reader) => reader.bad_lines(),
+            Source::CsvParallelAside(reader) => reader.bad_lines(),
             Source::Json(reader) => reader.bad_lines(),
             Source::JsonAside(reader) => reader.bad_lines(),
             Source::Arrow(_) | Source::Npy(_) => 0,
@@ -299,6 +318,8 @@ impl Source {
         match self {
             Source::Csv(reader) => &**reader,
             Source::CsvAside(reader) => &**reader,
+            Source::CsvParallel(reader) => &**reader,
+            Source::CsvParallelAside(reader) => &**reader,
             Source::Arrow(reader) => &**reader,
             Source::Json(reader) => &**reader,
             Source::JsonAside(reader) => &**reader,
@@ -316,6 +337,8 @@ impl RecordSource for Source {
         match self {
             Source::Csv(reader) => reader.next_records(records, width),
             Source::CsvAside(reader) => reader.next_records(records, width),
+            Source::CsvParallel(reader) => reader.next_records(records, width),
+            Source::CsvParallelAside(reader) => reader.next_records(records, width),
             Source::Arrow(reader) => reader.next_records(records, width),
             Source::Json(reader) => reader.next_records(records, width),
             Source::JsonAside(reader) => reader.next_records(records, width),

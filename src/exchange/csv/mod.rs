@@ -2,9 +2,12 @@
 //! the narrowest types ([`Inferred`]). Start with [`Options`].
 
 mod beginning;
+mod blocks;
 mod infer;
+mod line;
 #[cfg(test)]
 mod one_column;
+mod parallel;
 mod read;
 mod split;
 #[cfg(test)]
@@ -14,6 +17,7 @@ mod write;
 use std::io::{Read, Write};
 
 pub use crate::exchange::inferred::{Column, Inferred};
+pub use parallel::ParallelReader;
 pub use read::Reader;
 pub use write::Writer;
 

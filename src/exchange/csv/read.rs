@@ -2,15 +2,19 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 
+use super::Options;
 use super::beginning::{LIKE_ROW, Opened};
-use super::split::{Lines, NOT_UTF8, Problem};
-use super::{Options, bad_line};
+use super::blocks::BLOCK_BYTES;
+use super::line::Columns;
+use super::parallel::ParallelReader;
+use super::split::Lines;
 use crate::error::{Error, Result};
-use crate::exchange::bad_lines::{BadLines, missing_value};
+use crate::exchange::bad_lines::BadLines;
 use crate::exchange::columns::match_columns;
 use crate::load::RecordSource;
-use crate::schema::{FieldDef, Schema, Type};
+use crate::schema::Schema;
 
 /// Reads a CSV as a source of records; from [`Options::reader`]. Places are line numbers.
 ///
@@ -34,30 +38,15 @@ use crate::schema::{FieldDef, Schema, Type};
 /// After an error, the next call continues with the next line.
 pub struct Reader<R, W = io::Sink> {
     lines: Lines<R>,
-    options: Options,
-    schema: Schema,
-    /// For each column, the position of its field, unless the column is ignored.
-    fields: Box<[Option<u16>]>,
-    /// Whether there are fields without a column.
-    has_absent: bool,
+    columns: Arc<Columns>,
     bad_lines: BadLines<W>,
-    /// A column that must be empty: it has no name, as the header ends with a delimiter.
-    unnamed: Option<usize>,
     notes: Vec<String>,
 }
 
 impl<R, W> fmt::Debug for Reader<R, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "csv::Reader({:?}, {})", self.options.common.name, self.schema)
+        write!(f, "csv::Reader({:?}, {})", self.columns.options.common.name, self.columns.schema)
     }
-}
-
-/// What is wrong with a line.
-enum BadLine {
-    /// It cannot be split into text.
-    Line(Problem),
-    /// The text of a column is not a value of its field. The error names the field.
-    Value(usize, Error),
 }
 
 impl<R: Read> Reader<R> {
@@ -82,16 +71,15 @@ impl<R: Read> Reader<R> {
         let given = fields.iter().flatten().count();
         lines.keep_blank =
             matches!(*fields, [Some(only)] if schema.fields()[usize::from(only)].is_nullable());
-        Ok(Reader {
-            lines,
+        let columns = Columns {
             options: options.clone(),
             schema: schema.clone(),
             has_absent: given < schema.fields().len(),
             fields,
-            bad_lines: BadLines::new(options.skip_bad, header),
             unnamed,
-            notes,
-        })
+        };
+        let bad_lines = BadLines::new(options.skip_bad, header);
+        Ok(Reader { lines, columns: Arc::new(columns), bad_lines, notes })
     }
 
     /// Skips bad lines, and writes them unchanged to `output`, after the header: to correct and
@@ -119,12 +107,8 @@ impl<R: Read> Reader<R> {
     pub fn skip_bad_to<W: Write>(self, output: W) -> Reader<R, W> {
         Reader {
             lines: self.lines,
-            options: self.options,
-            schema: self.schema,
-            fields: self.fields,
-            has_absent: self.has_absent,
+            columns: self.columns,
             bad_lines: self.bad_lines.to(output),
-            unnamed: self.unnamed,
             notes: self.notes,
         }
     }
@@ -169,80 +153,50 @@ impl<R: Read, W: Write> Reader<R, W> {
 
     /// The schema of the records.
     pub fn schema(&self) -> &Schema {
-        &self.schema
+        &self.columns.schema
     }
 
-    /// Reads the current line.
-    fn read_line(&self, record: &mut [u8]) -> Result<(), BadLine> {
-        let texts = self.lines.texts(self.fields.len()).map_err(BadLine::Line)?;
-        if self.has_absent {
-            record.copy_from_slice(self.schema.default_bytes());
-        }
-        for (column, field) in self.fields.iter().enumerate() {
-            let Some(field) = field else { continue };
-            let field = &self.schema.fields()[usize::from(*field)];
-            let Some(text) = texts.get(column) else {
-                return Err(BadLine::Line((Some(column), NOT_UTF8.into())));
-            };
-            let out = &mut record[field.offset()..][..field.width()];
-            if self.options.is_missing(text) && !self.is_value(field, column, text, out) {
-                let Some(null) = field.null() else {
-                    return Err(BadLine::Value(column, missing_value(field, text)));
-                };
-                out.copy_from_slice(null);
-            } else if let Err(error) = field.parse_text_by(&self.options.common.rules, text, out) {
-                match field.null().filter(|_| self.is_blank(field, column, text)) {
-                    Some(null) => out.copy_from_slice(null),
-                    None => return Err(BadLine::Value(column, error)),
-                }
-            }
-        }
-        match self.unnamed {
-            Some(column) if texts.get(column) != Some("") => {
-                let problem = "the header has no name for this value";
-                Err(BadLine::Line((Some(column), problem.into())))
-            }
-            _ => Ok(()),
-        }
+    /// Parses on this many other threads while the caller takes the records; 0 means as many as
+    /// there are processors. Records, errors, places and bad lines are the same, in the same order.
+    ///
+    /// A block of lines is cut where no quote is open. Of a block with a bad line, that line and
+    /// those after it are read by the caller. Memory: some MiB for each thread.
+    ///
+    /// ```
+    /// use drystone::{Database, LoadOptions, Schema, csv};
+    ///
+    /// let schema: Schema = "id: u64 key, delay: i16".parse()?;
+    /// let db = Database::in_memory()?;
+    /// let write = db.write()?;
+    /// let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// let reader = csv::Options::new().reader(&schema, "id,delay\n7,-3\n".as_bytes())?;
+    /// flights.load_from(&mut reader.on_threads(2)?, &LoadOptions::new())?;
+    /// assert_eq!(flights.len(), 1);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io) if the system has no more threads.
+    pub fn on_threads(self, threads: usize) -> Result<ParallelReader<W>>
+    where
+        R: Send + 'static,
+    {
+        self.in_blocks(threads, BLOCK_BYTES)
     }
 
-    /// Whether a text is missing if the blanks around it are left out.
-    #[cold]
-    fn is_blank(&self, field: &FieldDef, column: usize, text: &str) -> bool {
-        !is_text(field) && !self.lines.is_quoted(column) && self.options.is_missing(text.trim())
-    }
-
-    /// Whether a spelling of a missing value is a value here: quoted, or in a text field that is
-    /// not nullable. If so, stores it.
-    fn is_value(&self, field: &FieldDef, column: usize, text: &str, out: &mut [u8]) -> bool {
-        (self.lines.is_quoted(column) || (is_text(field) && !field.is_nullable()))
-            && field.parse_text_by(&self.options.common.rules, text, out).is_ok()
-    }
-}
-
-#[cold]
-fn line_error<R>(lines: &Lines<R>, bad: BadLine) -> Error {
-    match bad {
-        BadLine::Line(problem) => bad_line(lines, &problem),
-        BadLine::Value(column, error) => {
-            let number = lines.number();
-            error.in_line(lines.describe(number), number, Some(column as u64 + 1))
-        }
+    pub(super) fn in_blocks(self, threads: usize, block_bytes: usize) -> Result<ParallelReader<W>>
+    where
+        R: Send + 'static,
+    {
+        let Reader { lines, columns, bad_lines, notes } = self;
+        ParallelReader::new(lines, columns, bad_lines, notes, threads, block_bytes)
     }
 }
 
 impl<R: Read, W: Write> RecordSource for Reader<R, W> {
     fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
-        self.schema.check_width(record.len())?;
-        while self.lines.advance()? {
-            match self.read_line(record) {
-                Ok(()) => return Ok(true),
-                Err(bad) => {
-                    let line_break: &[u8] = if self.lines.is_crlf() { b"\r\n" } else { b"\n" };
-                    let error = || line_error(&self.lines, bad);
-                    self.bad_lines.take(self.lines.raw(), line_break, error)?;
-                }
-            }
+        if self.columns.read_next(&mut self.lines, &mut self.bad_lines, record)? {
+            return Ok(true);
         }
         self.bad_lines.flush()?;
         Ok(false)
@@ -255,8 +209,4 @@ impl<R: Read, W: Write> RecordSource for Reader<R, W> {
     fn describe(&self, place: u64) -> String {
         self.lines.describe(place)
     }
-}
-
-fn is_text(field: &FieldDef) -> bool {
-    matches!(field.ty(), Type::Str(_) | Type::Enum(_))
 }

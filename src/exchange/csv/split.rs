@@ -6,13 +6,13 @@ use std::borrow::Cow;
 use std::io::{self, Read};
 use std::ops::Range;
 
-use crate::error::{Error, Result, bail};
+use crate::error::{Error, ErrorKind, Result, bail};
 
 const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
 /// Bytes per read.
 const WINDOW_BYTES: usize = 256 << 10;
 /// The longest line, so that an open quote does not read the whole file into memory.
-const LINE_BYTES: usize = 16 << 20;
+pub(super) const LINE_BYTES: usize = 16 << 20;
 
 /// The lines of an input in order. A line may contain breaks within quotes.
 pub(super) struct Lines<R> {
@@ -240,12 +240,7 @@ impl<R: Read> Lines<R> {
         (self.start, self.next) = (0, 0);
         if self.filled == self.window.len() {
             if self.filled >= LINE_BYTES {
-                bail!(
-                    Input,
-                    "{}: the line is over {} MiB long; is a quote left open?",
-                    self.describe(self.number),
-                    LINE_BYTES >> 20
-                );
+                return Err(self.too_long(self.number));
             }
             self.window.resize(2 * self.filled, 0);
         }
@@ -254,12 +249,7 @@ impl<R: Read> Lines<R> {
                 Ok(0) => self.at_end = true,
                 Ok(bytes) => self.filled += bytes,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    return Err(Error::io(
-                        format_args!("cannot read {} from line {} on", self.name, self.number),
-                        error,
-                    ));
-                }
+                Err(error) => return Err(self.unread(self.number, error)),
             }
         }
         Ok(())
@@ -267,6 +257,66 @@ impl<R: Read> Lines<R> {
 }
 
 impl<R> Lines<R> {
+    /// The lines of a block that was cut from this input, which begins with line `first`.
+    pub(super) fn of_block(&self, block: Vec<u8>, first: u64) -> Lines<io::Empty> {
+        Lines {
+            input: io::empty(),
+            name: self.name.clone(),
+            shape: self.shape,
+            comment: self.comment.clone(),
+            is_guessed: self.is_guessed,
+            has_header: self.has_header,
+            keep_blank: self.keep_blank,
+            filled: block.len(),
+            window: block,
+            at_end: true,
+            start: 0,
+            next: 0,
+            number: first,
+            next_number: first,
+            line: Split::default(),
+        }
+    }
+
+    /// The input, and what was read of it beyond the current line.
+    pub(super) fn into_rest(mut self) -> (R, Vec<u8>) {
+        self.window.truncate(self.filled);
+        self.window.drain(..self.next);
+        (self.input, self.window)
+    }
+
+    /// Where the current line begins in the block.
+    pub(super) fn start(&self) -> usize {
+        self.start
+    }
+
+    /// The number of the next line.
+    pub(super) fn next_number(&self) -> u64 {
+        self.next_number
+    }
+
+    /// The block.
+    pub(super) fn into_block(self) -> Vec<u8> {
+        self.window
+    }
+
+    #[cold]
+    pub(super) fn too_long(&self, number: u64) -> Error {
+        Error::new(
+            ErrorKind::Input,
+            format!(
+                "{}: the line is over {} MiB long; is a quote left open?",
+                self.describe(number),
+                LINE_BYTES >> 20
+            ),
+        )
+    }
+
+    #[cold]
+    pub(super) fn unread(&self, number: u64, error: io::Error) -> Error {
+        Error::io(format_args!("cannot read {} from line {number} on", self.name), error)
+    }
+
     /// The number of the line, counted from 1. A line with breaks has the number of its first one.
     pub(super) fn number(&self) -> u64 {
         self.number
