@@ -3,6 +3,8 @@
 
 mod beginning;
 mod infer;
+#[cfg(test)]
+mod other_tests;
 mod read;
 mod split;
 #[cfg(test)]
