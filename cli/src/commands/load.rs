@@ -24,10 +24,10 @@ use crate::waiting::Waiting;
 
 /// Load a file into a table, all of it or nothing
 ///
-/// CSV, JSON (lines or an array), Arrow (Feather), Parquet and NumPy; the first bytes of the file or
-/// its name tell which. Columns are matched to fields by name. In a CSV the first line names them, and an
-/// empty field is a missing value. The file may be compressed with gzip or zstd; `-` is standard
-/// input.
+/// CSV, JSON (lines or an array), Arrow (Feather), Parquet and NumPy; the first bytes of the file
+/// or its name tell which. Columns are matched to fields by name. In a CSV the first line names
+/// them, and an empty field is a missing value. The file may be compressed with gzip or zstd; `-`
+/// is standard input.
 ///
 /// Without --schema, --schema-file or --infer, the rows are added to a table that exists. A new
 /// table then takes the types of the file, if its format has types.
@@ -58,8 +58,8 @@ pub(crate) struct Load {
     /// The fields of the key, in order
     #[arg(long, value_name = "A,B")]
     key: Vec<Names>,
-    /// Spellings of a missing value besides the empty field, such as NA,NULL; may be given more than
-    /// once. One with a comma stands in quotes
+    /// Spellings of a missing value besides the empty field, such as NA,NULL; may be given more
+    /// than once. One with a comma stands in quotes
     #[arg(long, value_name = "NA,NULL", allow_hyphen_values = true)]
     null: Vec<Texts>,
     /// Skip columns that the table has no field for; with --infer, those that no field can hold and
