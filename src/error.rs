@@ -284,7 +284,6 @@ impl Error {
 
     /// Notes which line of an input is malformed.
     #[must_use]
-    #[cfg_attr(not(any(feature = "csv", feature = "json")), expect(dead_code, reason = "for text formats"))]
     pub(crate) fn of_line(mut self, line: u64) -> Error {
         self.0.place.line.get_or_insert(line);
         self

@@ -17,6 +17,7 @@ pub(super) struct ColumnNames {
     pub(super) notes: Vec<String>,
 }
 
+#[cfg(any(feature = "arrow", feature = "csv"))]
 impl ColumnNames {
     pub(super) fn as_strs(&self) -> Vec<&str> {
         self.names.iter().map(|name| &**name).collect()

@@ -8,10 +8,12 @@ pub(super) struct Common {
     /// The name of the input in messages.
     pub(super) name: Box<str>,
     pub(super) ignore_unknown: bool,
+    #[cfg(any(feature = "arrow", feature = "csv", feature = "json"))]
     pub(super) enums: bool,
     /// Other names for columns: the name in the input, then the name of the field.
     pub(super) renames: Vec<(Box<str>, Box<str>)>,
     /// How many rows inference looks at, if not at all.
+    #[cfg(any(feature = "arrow", feature = "csv", feature = "json"))]
     pub(super) sample: Option<u64>,
     pub(super) rules: TextRules,
 }
@@ -21,14 +23,17 @@ impl Common {
         Common {
             name: name.into(),
             ignore_unknown: false,
+            #[cfg(any(feature = "arrow", feature = "csv", feature = "json"))]
             enums: false,
             renames: Vec::new(),
+            #[cfg(any(feature = "arrow", feature = "csv", feature = "json"))]
             sample: None,
             rules: TextRules::EXACT,
         }
     }
 
     /// Whether inference has looked at enough rows.
+    #[cfg(any(feature = "csv", feature = "json"))]
     pub(super) fn is_enough(&self, rows: u64) -> bool {
         self.sample.is_some_and(|sample| rows >= sample)
     }

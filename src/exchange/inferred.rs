@@ -111,13 +111,14 @@ impl Inferred {
         &self.columns
     }
 
-    /// The number of rows that were looked at. `None` if the input declares its types, so that its rows were not read.
+    /// The number of rows that were looked at. `None` if the input declares its types, so that its
+    /// rows were not read.
     pub fn rows(&self) -> Option<u64> {
         self.rows
     }
 
-    /// What a person should know about the result: names that were made, columns that were left out,
-    /// a delimiter that was guessed, rows that were not looked at.
+    /// What a person should know about the result: names that were made, columns that were left
+    /// out, a delimiter that was guessed, rows that were not looked at.
     ///
     /// ```
     /// # #[cfg(feature = "csv")] {

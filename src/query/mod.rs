@@ -425,6 +425,7 @@ impl<'t> Query<'t> {
     ///
     /// let query = points.as_table().query().time_limit(Duration::ZERO);
     /// assert_eq!(query.run().unwrap_err().kind(), drystone::ErrorKind::Limit);
+    /// assert!(query.stream()?.next().is_some_and(|batch| batch.is_err()));
     /// # Ok::<(), drystone::Error>(())
     /// ```
     pub fn time_limit(mut self, limit: Duration) -> Query<'t> {

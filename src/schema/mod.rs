@@ -22,6 +22,7 @@ pub use field::FieldDef;
 pub(crate) use messages::shown;
 pub use names::EnumNames;
 pub(crate) use names::NameList;
+#[cfg(any(feature = "arrow", feature = "csv", feature = "json", feature = "numpy"))]
 pub(crate) use rules::TextRules;
 pub use rules::TimestampUnit;
 pub use schema::Schema;

@@ -24,10 +24,10 @@ use crate::waiting::Waiting;
 
 /// Load a file into a table, all of it or nothing
 ///
-/// CSV, JSON (lines or an array), Arrow (Feather), Parquet and NumPy; the first bytes of the file or
-/// its name tell which. Columns are matched to fields by name. In a CSV the first line names them, and an
-/// empty field is a missing value. The file may be compressed with gzip or zstd; `-` is standard
-/// input.
+/// CSV, JSON (lines or an array), Arrow (Feather), Parquet and NumPy; the first bytes of the file
+/// or its name tell which. Columns are matched to fields by name. In a CSV the first line names
+/// them, and an empty field is a missing value. The file may be compressed with gzip or zstd; `-`
+/// is standard input.
 ///
 /// Without --schema, --schema-file or --infer, the rows are added to a table that exists. A new
 /// table then takes the types of the file, if its format has types.

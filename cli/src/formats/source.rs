@@ -157,7 +157,8 @@ impl<'c> Loading<'c> {
         bar.finish_and_clear();
         self.note(inferred.notes());
         if self.names.is_empty() {
-            // The columns keep the names that inference gave them, whatever the order of the fields.
+            // The columns keep the names that inference gave them, whatever the order of the
+            // fields.
             self.names = (0..MOST_COLUMNS).map(|at| format!("c{at}")).collect();
         }
         let schema = if key.is_empty() { inferred.schema().clone() } else { inferred.with_key(key)? };

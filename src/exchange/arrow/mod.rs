@@ -127,10 +127,10 @@ impl Options {
     /// stream. Batches may be compressed.
     ///
     /// Fields are matched to columns by name. A field without a column gets its default, or null. A
-    /// value that its field cannot hold exactly is an error that names the row and the column.
-    /// A `float64` fits an `f32` field if an `f32` shows the same digits, and a decimal fits a field
-    /// of numbers that shows its digits, a `str` field as its text, and a whole number if it is one.
-    /// [`round`](Options::round) allows rounding.
+    /// value that its field cannot hold exactly is an error that names the row and the column. A
+    /// `float64` fits an `f32` field if an `f32` shows the same digits, and a decimal fits a field
+    /// of numbers that shows its digits, a `str` field as its text, and a whole number if it is
+    /// one. [`round`](Options::round) allows rounding.
     ///
     /// ```
     /// use drystone::{RecordSource, Schema, arrow};
@@ -204,8 +204,9 @@ impl Options {
     /// - Data written by Drystone get the schema they had, including the key: their metadata
     ///   contain its fields.
     /// - Numbers, truth values, dates, fixed-size binary and lists get the type of the same name.
-    ///   Half floats become `f32`, timestamps of any unit `timestamp`. Decimals without digits behind
-    ///   the point become `i32`, `i64` or `i128`, others `f64` if it shows the digits of all of them.
+    ///   Half floats become `f32`, timestamps of any unit `timestamp`. Decimals without digits
+    ///   behind the point become `i32`, `i64` or `i128`, others `f64` if it shows the digits of all
+    ///   of them.
     /// - Texts get the width of the longest one. Binary values and lists must all have the same
     ///   length.
     /// - If values are missing, the field is nullable. If a whole number is the one reserved for

@@ -134,8 +134,8 @@ fn shown_delimiter(byte: u8) -> String {
 }
 
 /// Guesses the delimiter: the one that gives the first line several fields, and as many to most of
-/// the next lines. Among several the one with the most fields, then one without a blank behind it, then
-/// the likeliest one.
+/// the next lines. Among several the one with the most fields, then one without a blank behind it,
+/// then the likeliest one.
 fn guess<R: Read>(lines: &mut Lines<R>) -> Result<u8> {
     lines.fill()?;
     let mut best = (b',', (false, 1, false));

@@ -7,6 +7,8 @@ mod infer;
 mod line;
 #[cfg(test)]
 mod one_column;
+#[cfg(test)]
+mod other_tests;
 mod parallel;
 mod read;
 mod split;
@@ -333,8 +335,8 @@ impl Options {
     /// ```
     ///
     /// # Errors
-    /// [`Input`](crate::ErrorKind::Input) if there is no header, if it names a column that is not in
-    /// the schema, or if it lacks a field that has no default and is not nullable.
+    /// [`Input`](crate::ErrorKind::Input) if there is no header, if it names a column that is not
+    /// in the schema, or if it lacks a field that has no default and is not nullable.
     pub fn reader<R: Read>(&self, schema: &Schema, input: R) -> Result<Reader<R>> {
         Reader::new(self, schema, input)
     }
@@ -348,8 +350,8 @@ impl Options {
     /// - `true` and `false` in any case, dates, timestamps and hyphenated uuids get their types;
     ///   dates and timestamps together are timestamps. Everything else is `str` with the length of
     ///   the longest text.
-    /// - If there is only one column, blank lines between others are missing values. So are those at
-    ///   the end if the field is text, or nullable anyway.
+    /// - If there is only one column, blank lines between others are missing values. So are those
+    ///   at the end if the field is text, or nullable anyway.
     /// - If values are missing, the field is nullable, and the type is wide enough that no value is
     ///   the one reserved for null.
     ///

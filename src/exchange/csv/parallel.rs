@@ -307,3 +307,119 @@ fn parse<E>(
     }
     give(Part::End(lines.next_number() - 1))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::exchange::csv::Options;
+
+    /// What a source gives: records and places, errors, and at last its bad lines.
+    fn everything(mut source: impl RecordSource, bad_lines: &dyn Fn() -> Vec<u8>) -> (Vec<String>, Vec<u8>) {
+        let mut given = Vec::new();
+        let mut records = [0; 3 * 5];
+        loop {
+            match source.next_records(&mut records, 5) {
+                Ok(0) => break,
+                Ok(rows) => {
+                    for (row, record) in records.chunks_exact(5).take(rows).enumerate() {
+                        given.push(format!("{}: {record:?}", source.place() + 1 + row as u64 - rows as u64));
+                    }
+                }
+                Err(error) => given.push(error.to_string()),
+            }
+        }
+        drop(source);
+        (given, bad_lines())
+    }
+
+    /// Where bad lines go.
+    #[derive(Clone, Default)]
+    struct Kept(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn alike(text: &str, threads: usize, block_bytes: usize, skip_bad: bool) {
+        let schema: Schema = "id: u8, name: str[4]".parse().unwrap();
+        let options = Options::new().comment("#");
+        let open = || options.reader(&schema, io::Cursor::new(text.as_bytes().to_vec())).unwrap();
+        let (one, many) = if skip_bad {
+            let (one, many) = (Kept::default(), Kept::default());
+            let bad = |kept: &Kept| kept.0.lock().unwrap().clone();
+            let parallel = open().skip_bad_to(many.clone()).in_blocks(threads, block_bytes).unwrap();
+            (everything(open().skip_bad_to(one.clone()), &|| bad(&one)), everything(parallel, &|| bad(&many)))
+        } else {
+            let parallel = open().in_blocks(threads, block_bytes).unwrap();
+            (everything(open(), &Vec::new), everything(parallel, &Vec::new))
+        };
+        assert_eq!(many, one, "{text:?}, {threads} threads, blocks of {block_bytes} bytes");
+    }
+
+    proptest! {
+        #[test]
+        fn threads_read_what_one_reads(
+            lines in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "1,a", "22,bb", "200,\"c\"", "3,\"d\nd\"", "4,\"\"\"\"", "\"5\",e", "# a \"comment", "", "x,y", "6",
+                    "7,too long", "8,f\"", "9,\"a\"b", "\r", "10,\"\r\n\"",
+                ]),
+                0..40,
+            ),
+            line_break in proptest::sample::select(vec!["\n", "\r\n", "\r"]),
+            end in proptest::sample::select(vec!["", "11,z", "12,\"open", "#"]),
+            threads in 1..4_usize,
+            block_bytes in 1..80_usize,
+            skip_bad: bool,
+        ) {
+            let text: String = ["id,name"].iter().chain(&lines).map(|line| format!("{line}{line_break}")).collect();
+            alike(&format!("{text}{end}"), threads, block_bytes, skip_bad);
+        }
+    }
+
+    #[test]
+    fn an_input_that_fails_or_panics_under_threads_is_noticed() {
+        struct Fails(usize, fn() -> io::Result<usize>);
+        impl Read for Fails {
+            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+                if self.0 == 0 {
+                    return self.1();
+                }
+                self.0 -= 1;
+                let text = if self.0 == 99_999 { b"id,name\n" } else { b"77,abcd\n" };
+                into[..8].copy_from_slice(text);
+                Ok(8)
+            }
+        }
+        let schema: Schema = "id: u8, name: str[4]".parse().unwrap();
+        let open = |fails| {
+            let input = Fails(100_000, fails);
+            Options::new().reader(&schema, input).unwrap().in_blocks(2, 4096).unwrap()
+        };
+        let mut source = open(|| Err(io::Error::other("unplugged")));
+        let mut rows = 0;
+        let error = loop {
+            match source.next_record(&mut [0; 5]) {
+                Ok(more) => rows += usize::from(more),
+                Err(error) => break error,
+            }
+        };
+        assert!(error.to_string().contains("unplugged") && rows > 90_000, "{rows} rows, {error}");
+        assert!(!source.next_record(&mut [0; 5]).unwrap());
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut source = open(|| panic!("this input panics"));
+            while source.next_record(&mut [0; 5]).unwrap() {}
+        }));
+        assert!(panicked.is_err());
+        // A reader that is dropped early leaves no thread that waits for ever.
+        drop(open(|| Ok(0)));
+    }
+}

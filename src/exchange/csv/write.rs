@@ -11,8 +11,8 @@ use crate::schema::{Schema, Type};
 
 /// Writes rows as a CSV; from [`Options::writer`]. Null is an empty field. An empty text is `""`
 /// where it would be read as null. If there is only one field, an empty field would be a blank
-/// line, which most programs skip. So null is `""` there, unless the field holds text. Floats are the shortest text that reads back as the same number
-/// (any NaN as NaN).
+/// line, which most programs skip. So null is `""` there, unless the field holds text. Floats are
+/// the shortest text that reads back as the same number (any NaN as NaN).
 ///
 /// ```
 /// use drystone::{RowBuf, Schema, Value, csv};

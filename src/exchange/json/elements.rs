@@ -95,7 +95,7 @@ impl Elements {
     }
 
     /// The line in which the current element begins.
-    pub(super) fn line(&self) -> u64 {
+    pub(super) fn start_line(&self) -> u64 {
         self.start_line
     }
 

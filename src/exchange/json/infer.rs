@@ -55,7 +55,7 @@ pub(super) fn infer<R: Read>(mut lines: JsonLines<R>, common: &Common, skip_bad:
             column.last_line = lines.number;
             match column.add(value.get(), lines.line_number()) {
                 Err(reason) if common.ignore_unknown => {
-                    column.refused = column.refused.take().or(Some(reason))
+                    column.refused = column.refused.take().or(Some(reason));
                 }
                 other => {
                     other.map_err(|reason| lines.error(&format_args!("field {name:?}: {reason}")))?;

@@ -118,7 +118,7 @@ impl<R: Read> JsonLines<R> {
 
     /// The line of the input in which the current line or element begins.
     pub(super) fn line_number(&self) -> u64 {
-        if let Parts::Elements(elements) = &self.parts { elements.line() } else { self.number }
+        if let Parts::Elements(elements) = &self.parts { elements.start_line() } else { self.number }
     }
 
     /// An error in this line.
