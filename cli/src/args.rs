@@ -9,7 +9,7 @@ use crate::commands::{
     salvage, scan, set,
 };
 use crate::report::Outcome;
-use crate::{plot, shell};
+use crate::{mcp, plot, shell};
 
 /// Load, query and check files of fixed-width records.
 ///
@@ -46,6 +46,7 @@ enum Command {
     Copy(copy::Copy),
     Diff(diff::Diff),
     Shell(shell::Shell),
+    Mcp(mcp::Mcp),
     Completions(completions::Completions),
 }
 
@@ -70,6 +71,7 @@ impl Arguments {
             Command::Copy(copy) => copy.run(),
             Command::Diff(diff) => diff.run(),
             Command::Shell(shell) => shell.run::<Arguments>(),
+            Command::Mcp(mcp) => mcp.run(),
             Command::Completions(completions) => completions.run(Arguments::command()),
         }
     }

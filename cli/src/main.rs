@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod formats;
 mod interrupts;
+mod mcp;
 mod open;
 mod plot;
 mod progress;

@@ -81,6 +81,7 @@ mod stream;
 mod text;
 
 use std::fmt::{self, Write as _};
+use std::time::Duration;
 
 pub use ask::aggregate::{Aggregate, count, count_distinct, count_of, first, last, max, mean, min, sum};
 pub use ask::column::{Column, at, col};
@@ -97,7 +98,7 @@ use crate::schema::Schema;
 use crate::table::{Reader, RowKind, Table};
 use plan::access::Plan;
 use plan::filter::Filter;
-use plan::job::Job;
+use plan::job::{Deadline, Job};
 use plan::shape::{Aggregation, Projection, Shape};
 use run::threads::Stream;
 
@@ -122,6 +123,7 @@ pub struct Query<'t> {
     distinct: bool,
     threads: Option<usize>,
     memory_bytes: usize,
+    time_limit: Option<Duration>,
 }
 
 impl fmt::Debug for Query<'_> {
@@ -165,6 +167,7 @@ impl<'t> Query<'t> {
             distinct: false,
             threads: None,
             memory_bytes: MEMORY_BYTES,
+            time_limit: None,
         }
     }
 
@@ -410,6 +413,26 @@ impl<'t> Query<'t> {
         self
     }
 
+    /// Ends the query with an error (`Limit`) if reading the rows takes longer than this. No limit
+    /// by default.
+    ///
+    /// ```
+    /// # let db = drystone::Database::in_memory()?;
+    /// # let write = db.write()?;
+    /// # let mut points = write.create_dyn_table("points", &"x: u8".parse()?)?;
+    /// # points.push(&drystone::RowBuf::from_values(points.schema(), [7])?)?;
+    /// use std::time::Duration;
+    ///
+    /// let query = points.as_table().query().time_limit(Duration::ZERO);
+    /// assert_eq!(query.run().unwrap_err().kind(), drystone::ErrorKind::Limit);
+    /// assert!(query.stream()?.next().is_some_and(|batch| batch.is_err()));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn time_limit(mut self, limit: Duration) -> Query<'t> {
+        self.time_limit = Some(limit);
+        self
+    }
+
     /// Runs the query and returns all result rows, in memory.
     ///
     /// ```
@@ -469,9 +492,11 @@ impl<'t> Query<'t> {
             let rows = job.run()?;
             return Ok(QueryStream::of_rows(rows));
         }
-        let Job { reader, plan, shape, limit, .. } = job;
+        let Job { reader, plan, shape, limit, time, .. } = job;
         match shape {
-            Shape::Rows(projection) => Ok(QueryStream::of_scan(Stream::new(reader, plan, projection, limit))),
+            Shape::Rows(projection) => {
+                Ok(QueryStream::of_scan(Stream::new(reader, plan, projection, limit, time)))
+            }
             Shape::Aggregates(_) => bail!(Usage, "a query with groups or aggregates cannot be streamed"),
         }
     }
@@ -647,6 +672,7 @@ impl<'t> Query<'t> {
             limit: self.limit,
             threads: self.threads.unwrap_or_else(processors),
             memory_bytes: self.memory_bytes,
+            time: Deadline::after(self.time_limit),
         };
         plan::indexes::improve(&mut job, &filter)?;
         Ok(job)

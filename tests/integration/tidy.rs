@@ -34,7 +34,7 @@ const CLI_ROOMS: [&[&str]; 6] = [
     &["interrupts", "open", "progress", "report"],
     &["waiting"],
     &["formats"],
-    &["commands", "plot", "shell"],
+    &["commands", "mcp", "plot", "shell"],
     &["args"],
     &["main"],
 ];

@@ -4,11 +4,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use drystone::query::{Predicate, Query as Asked, parse_aggregates, parse_exprs, parse_orders};
 use drystone::{Dyn, Error, Result};
 use indicatif::HumanCount;
 
 use crate::formats::Format;
+use crate::formats::asked::Asked;
 use crate::formats::output::Printer;
 use crate::formats::target::Target;
 use crate::open;
@@ -105,32 +105,21 @@ impl Query {
         printed
     }
 
-    fn query<'t>(&self, mut query: Asked<'t>) -> Result<Asked<'t>> {
-        fn read<T>(
-            option: &'static str,
-            text: &Option<String>,
-            read: impl Fn(&str) -> Result<Vec<T>>,
-        ) -> Result<Vec<T>> {
-            match text {
-                Some(text) => read(text).map_err(|error| error.within(option)),
-                None => Ok(Vec::new()),
-            }
-        }
-        let one = |text: &str| text.parse::<Predicate>().map(|predicate| vec![predicate]);
-        for predicate in read("--where", &self.filter, one)? {
-            query = query.filter(predicate);
-        }
-        query = query
-            .select(read("--select", &self.select, parse_exprs)?)
-            .group_by(read("--group-by", &self.group_by, parse_exprs)?)
-            .aggregate(read("--aggregate", &self.aggregate, parse_aggregates)?)
-            .order_by(read("--order-by", &self.order_by, parse_orders)?);
-        if let Some(rows) = self.limit {
-            query = query.limit(rows);
-        }
-        if let Some(threads) = self.threads {
-            query = query.threads(threads);
-        }
-        Ok(if self.distinct { query.distinct() } else { query })
+    fn query<'t>(&self, query: drystone::query::Query<'t>) -> Result<drystone::query::Query<'t>> {
+        let asked = Asked {
+            dashes: "--",
+            filter: self.filter.as_deref(),
+            select: self.select.as_deref(),
+            group_by: self.group_by.as_deref(),
+            aggregate: self.aggregate.as_deref(),
+            order_by: self.order_by.as_deref(),
+            distinct: self.distinct,
+            limit: self.limit,
+        };
+        let query = asked.apply(query)?;
+        Ok(match self.threads {
+            Some(threads) => query.threads(threads),
+            None => query,
+        })
     }
 }

@@ -2,6 +2,7 @@
 //! of arguments. Commands use it; it knows no command.
 
 pub(crate) mod aside;
+pub(crate) mod asked;
 pub(crate) mod bytes;
 pub(crate) mod grid;
 pub(crate) mod input;

@@ -186,7 +186,8 @@ fn commands<C: CommandLine>(db: &Path) -> clap::Command {
         .override_usage("COMMAND [ARGUMENTS]")
         .after_help("help COMMAND says how a command is used; quit leaves.")
         .about(format!("Commands for {}", db.display()));
-    for command in all.get_subcommands().filter(|command| command.get_name() != "shell") {
+    // Those that take over the terminal are left out.
+    for command in all.get_subcommands().filter(|command| !["shell", "mcp"].contains(&command.get_name())) {
         if command.get_positionals().next().is_some_and(|first| first.get_id() == "db") {
             let usage = command.clone().render_usage().to_string().replace("<DB> ", "").replace(" <DB>", "");
             let usage = usage.trim_start_matches("Usage: ").to_owned();

@@ -7,6 +7,7 @@ mod exchanging;
 mod flights;
 mod keeping;
 mod loading;
+mod mcp;
 mod naming;
 mod plotting;
 mod querying;

@@ -361,3 +361,69 @@ fn an_error_leaves_the_old_file() {
     assert_eq!(text(&folder, "x.csv"), "old");
     assert_eq!(names(&folder), ["a.csv", "a.dry", "a.dry-lock", "x.csv"]);
 }
+
+#[test]
+fn a_user_who_is_not_the_owner_gets_as_far_as_the_rights_go() {
+    let folder = folder();
+    // Runs an export as a user without rights of its own.
+    let export = |file: &str| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+        command.arg(env!("CARGO_BIN_EXE_drystone")).args(["export", "a.dry", "t", file]);
+        command.current_dir(folder.path("")).output()
+    };
+    let chmod = |name: &str, mode: u32| {
+        fs::set_permissions(folder.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for name in ["", "a.dry", "a.dry-lock"] {
+        chmod(name, if name.is_empty() { 0o755 } else { 0o666 });
+    }
+    let tried = Command::new("setpriv")
+        .args([
+            "--reuid",
+            "65534",
+            "--regid",
+            "65534",
+            "--clear-groups",
+            env!("CARGO_BIN_EXE_drystone"),
+            "--version",
+        ])
+        .output();
+    if !tried.is_ok_and(|tried| tried.status.success()) {
+        eprintln!("left out: a command cannot be run as another user here (are you root?)");
+        return;
+    }
+    // The folder takes no files of this user, but this file may be written.
+    folder.file("open.csv", "old").file("closed.csv", "old");
+    chmod("open.csv", 0o666);
+    chmod("closed.csv", 0o644);
+    let ran = export("open.csv").unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    assert_eq!(text(&folder, "open.csv"), CSV);
+    for (name, expected) in [("closed.csv", "Permission denied"), ("new.csv", "Permission denied")] {
+        let ran = export(name).unwrap();
+        assert_eq!(ran.status.code(), Some(2), "{ran:?}");
+        assert!(String::from_utf8_lossy(&ran.stderr).contains(expected), "{ran:?}");
+    }
+    assert_eq!(text(&folder, "closed.csv"), "old");
+    // Here it may make files. The owner cannot be kept, and another group gets no more than others.
+    fs::create_dir_all(folder.path("theirs")).unwrap();
+    std::os::unix::fs::chown(folder.path("theirs"), Some(65534), Some(65534)).unwrap();
+    folder.file("theirs/x.csv", "old");
+    chmod("theirs/x.csv", 0o662);
+    let ran = export("theirs/x.csv").unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    let after = fs::metadata(folder.path("theirs/x.csv")).unwrap();
+    assert_eq!((after.uid(), after.gid(), after.mode() & 0o777), (65534, 65534, 0o622));
+    assert_eq!(text(&folder, "theirs/x.csv"), CSV);
+    // In a folder as /tmp, only its owner may rename a file, and this one is written over.
+    fs::create_dir_all(folder.path("shared")).unwrap();
+    folder.file("shared/x.csv", "old");
+    chmod("shared", 0o1777);
+    chmod("shared/x.csv", 0o666);
+    let ran = export("shared/x.csv").unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    assert_eq!(text(&folder, "shared/x.csv"), CSV);
+    assert_eq!(fs::metadata(folder.path("shared/x.csv")).unwrap().uid(), 0);
+    assert_eq!(fs::read_dir(folder.path("shared")).unwrap().count(), 1);
+}

@@ -4,6 +4,8 @@
 mod beginning;
 mod infer;
 #[cfg(test)]
+mod one_column;
+#[cfg(test)]
 mod other_tests;
 mod read;
 mod split;

@@ -14,7 +14,7 @@ use super::sort::Sorter;
 use crate::error::{Result, bail};
 use crate::query::plan::access::Plan;
 use crate::query::plan::filter::Filter;
-use crate::query::plan::job::Job;
+use crate::query::plan::job::{Deadline, Job};
 use crate::query::plan::shape::{Aggregation, Projection, Shape};
 use crate::table::Reader;
 use crate::tree;
@@ -290,6 +290,7 @@ impl Worker<'_, '_> {
         let mut number = piece.number;
         for leaf in reader.view.slices(piece.rows.clone()) {
             let leaf = leaf.map_err(|error| reader.in_table(error))?;
+            self.job.time.check()?;
             for rows in leaf.chunks(BATCH_ROWS * width) {
                 let batch = match &self.bound {
                     None if everything => Batch { rows, width, number, picked: Picked::All },
@@ -386,6 +387,7 @@ pub(in crate::query) struct Stream<'t> {
     ranges: std::vec::IntoIter<Range<u64>>,
     leaves: tree::Slices<'t>,
     left: u64,
+    time: Deadline,
 }
 
 impl<'t> Stream<'t> {
@@ -394,8 +396,10 @@ impl<'t> Stream<'t> {
         plan: Plan,
         projection: Projection,
         limit: Option<u64>,
+        time: Deadline,
     ) -> Stream<'t> {
         Stream {
+            time,
             reader,
             projection,
             kernel: Kernel::new(&plan.filter),
@@ -420,6 +424,7 @@ impl<'t> Stream<'t> {
                 continue;
             };
             let leaf = leaf.map_err(|error| self.reader.in_table(error))?;
+            self.time.check()?;
             let mut bytes = Vec::new();
             for rows in leaf.chunks(BATCH_ROWS * width) {
                 let batch = self.picker.pick(&self.kernel, rows, width, 0);
