@@ -1,5 +1,5 @@
-//! Tests of files with one column, where a missing value may be a blank line: the writer, the reader
-//! and the inference agree on them.
+//! Tests of files with one column, where a missing value may be a blank line: the writer, the
+//! reader and the inference agree on them.
 
 use super::tests::{options, read};
 use crate::record::{RowBuf, Value};
