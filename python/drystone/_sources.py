@@ -38,12 +38,28 @@ def _is_pandas(source: Any) -> bool:
     return type(source).__module__.split(".")[0] == "pandas" and type(source).__name__ == "DataFrame"
 
 
-def _csv_options(path: str, options: dict[str, Any]) -> tuple[str, list[str], bool]:
+def _csv_options(path: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Takes the options of a CSV out of others."""
     delimiter = options.pop("delimiter", "\t" if ".tsv" in path.lower()[-8:] else ",")
     null = options.pop("null", ())
-    if not isinstance(delimiter, str) or len(delimiter.encode()) != 1:
-        raise BadValue(f"delimiter={delimiter!r}: it is one character of ASCII")
-    return delimiter, [null] if isinstance(null, str) else list(null), bool(options.pop("ignore_unknown", False))
+    unit = options.pop("timestamp_unit", None)
+    if not isinstance(delimiter, str) or len(delimiter.encode()) != 1 and delimiter != "blanks":
+        raise BadValue(f"delimiter={delimiter!r}: it is one character of ASCII, or \"blanks\"")
+    if unit not in (None, "s", "ms", "us", "ns"):
+        raise BadValue(f"timestamp_unit={unit!r}: it is \"s\", \"ms\", \"us\" or \"ns\"")
+    return {
+        "delimiter": delimiter,
+        "null": [null] if isinstance(null, str) else list(null),
+        "ignore_unknown": bool(options.pop("ignore_unknown", False)),
+        "header": bool(options.pop("header", True)),
+        "comment": options.pop("comment", None),
+        "skip_lines": int(options.pop("skip_lines", 0)),
+        "decimal_comma": bool(options.pop("decimal_comma", False)),
+        "trim": bool(options.pop("trim", False)),
+        "rename": list(dict(options.pop("rename", {})).items()),
+        "timestamp_unit": unit,
+        "round": bool(options.pop("round", False)),
+    }
 
 
 def _no_more(options: dict[str, Any]) -> None:
@@ -98,6 +114,7 @@ def load_table(
             _no_more(options)
             return int(table._load_csv(source, csv, how)[0])
         ignore_unknown = bool(options.pop("ignore_unknown", False))
+        rounds = bool(options.pop("round", False))
         _no_more(options)
         layout = table._layout
         if isinstance(source, core.ListTable) and _same_bytes(source._layout, layout):
@@ -108,7 +125,7 @@ def load_table(
                 return int(table._load_bytes(packed, how)[0])
             return int(table._load_records(_array_rows(table.record_class, source, ignore_unknown), how)[0])
         if hasattr(source, "__arrow_c_stream__"):
-            return int(table._load_stream(_stream_for(source, layout), ignore_unknown, how)[0])
+            return int(table._load_stream(_stream_for(source, layout), (ignore_unknown, rounds), how)[0])
         return int(table._load_records(_rows_of(source, table.record_class, ignore_unknown), how)[0])
 
 

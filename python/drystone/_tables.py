@@ -466,9 +466,12 @@ class TxTable(_Shared, core.TxTable):  # type: ignore[misc]
         many were read.
 
         `on_duplicate` says what to do with a second row of one key: "error", "first" or "last"
-        wins. `ignore_unknown=True` skips columns that are no fields. `replace=True` takes all old
-        rows away. `on_progress` is called with the number of records read; `progress=True` shows
-        them with tqdm where it is installed. After an error the table is as it was.
+        wins. `ignore_unknown=True` skips columns that are no fields. `round=True` lets numbers be
+        rounded in an `f32`. `replace=True` takes all old rows away. For a CSV there are also
+        `delimiter`, `null`, `header`, `comment`, `skip_lines`, `decimal_comma`, `trim`, `rename` (a
+        dict of names of columns and fields) and `timestamp_unit`. `on_progress` is called with the
+        number of records read; `progress=True` shows them with tqdm where it is installed. After an
+        error the table is as it was.
         """
         from ._sources import load_table
 

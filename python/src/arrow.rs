@@ -87,10 +87,11 @@ pub(crate) fn source(
     py: Python<'_>,
     capsule: &Bound<'_, PyCapsule>,
     schema: &Schema,
-    ignore_unknown: bool,
+    (ignore_unknown, round): (bool, bool),
 ) -> PyResult<Reader> {
     let batches = Batches::from_c_stream(stream_of_capsule(capsule)?).or_raise(py)?;
-    Options::new().ignore_unknown(ignore_unknown).batch_reader(schema, batches).or_raise(py)
+    let options = Options::new().ignore_unknown(ignore_unknown).round(round);
+    options.batch_reader(schema, batches).or_raise(py)
 }
 
 /// What the records of a stream would be: of each field its name, type, and whether it is nullable.

@@ -131,12 +131,13 @@ pub(crate) fn from_library(py: Python<'_>, error: Error) -> PyErr {
 }
 
 /// Ways out that the library describes, and the arguments that they are here.
-const WAYS_OUT: [(&str, &str); 2] = [
+const WAYS_OUT: [(&str, &str); 3] = [
     (
         "choose to keep the first or the last one to load both",
         "on_duplicate=\"first\" or on_duplicate=\"last\" keeps one of them",
     ),
     ("or have such columns ignored", "or give ignore_unknown=True to have such columns ignored"),
+    ("or allow rounding", "or give round=True to allow rounding"),
 ];
 
 fn in_words_of_python(mut message: String) -> String {

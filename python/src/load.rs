@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::PathBuf;
 
-use drystone::{RecordSource, Result};
+use drystone::{RecordSource, Result, TimestampUnit};
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyString, PyType};
 
@@ -116,24 +116,58 @@ impl RecordSource for Iterated<'_, '_> {
     }
 }
 
-/// How a text of comma-separated values is written: the delimiter, the spellings of null, and
-/// whether columns that are no fields are skipped.
+/// How a text of comma-separated values is written and read.
 #[derive(FromPyObject)]
-pub(crate) struct CsvOptions(String, Vec<String>, bool);
+#[pyo3(from_item_all)]
+pub(crate) struct CsvOptions {
+    /// One character, or "blanks".
+    delimiter: String,
+    null: Vec<String>,
+    ignore_unknown: bool,
+    header: bool,
+    comment: Option<String>,
+    skip_lines: u64,
+    decimal_comma: bool,
+    trim: bool,
+    rename: Vec<(String, String)>,
+    timestamp_unit: Option<String>,
+    round: bool,
+}
 
 impl CsvOptions {
     pub(crate) fn options(&self, path: &std::path::Path) -> drystone::csv::Options {
-        let CsvOptions(delimiter, nulls, ignore_unknown) = self;
         let mut options = drystone::csv::Options::new()
             .name(
                 path.file_name()
                     .map_or_else(|| "the file".into(), |name| name.to_string_lossy().into_owned()),
             )
-            .ignore_unknown(*ignore_unknown);
-        if let [delimiter] = delimiter.as_bytes() {
-            options = options.delimiter(*delimiter);
+            .ignore_unknown(self.ignore_unknown)
+            .header(self.header)
+            .skip_lines(self.skip_lines)
+            .decimal_comma(self.decimal_comma)
+            .trim(self.trim)
+            .round(self.round);
+        match self.delimiter.as_bytes() {
+            [delimiter] => options = options.delimiter(*delimiter),
+            _ => options = options.blanks(),
         }
-        for null in nulls {
+        if let Some(comment) = &self.comment {
+            options = options.comment(comment.as_str());
+        }
+        let unit = self.timestamp_unit.as_deref().and_then(|unit| match unit {
+            "s" => Some(TimestampUnit::Seconds),
+            "ms" => Some(TimestampUnit::Millis),
+            "us" => Some(TimestampUnit::Micros),
+            "ns" => Some(TimestampUnit::Nanos),
+            _ => None,
+        });
+        if let Some(unit) = unit {
+            options = options.timestamp_unit(unit);
+        }
+        for (old, new) in &self.rename {
+            options = options.rename(old.as_str(), new.as_str());
+        }
+        for null in &self.null {
             options = options.null(null.as_str());
         }
         options

@@ -369,10 +369,10 @@ impl TxTable {
         &self,
         py: Python<'_>,
         stream: &Bound<'_, PyCapsule>,
-        ignore_unknown: bool,
+        options: (bool, bool),
         how: LoadHow,
     ) -> PyResult<(u64, u64)> {
-        let reader = crate::arrow::source(py, stream, &self.info().schema, ignore_unknown)?;
+        let reader = crate::arrow::source(py, stream, &self.info().schema, options)?;
         self.load(py, reader, how)
     }
 }

@@ -340,7 +340,7 @@ fn parse_double(text: &str, rules: &TextRules) -> Result<f64, Reason> {
     let double: f64 = parse_real(&text, |real: f64| real.is_infinite())?;
     if text.len() > 15 && !rules.round && !keeps_whole(&text, double) {
         return Err(format!(
-            "an f64 has too few digits for this whole number, and would be {double}; allow rounding, or use u64, i64 or text"
+            "an f64 has too few digits for this whole number, and would be {double}; use a type of whole numbers, or allow rounding"
         )
         .into());
     }
