@@ -237,7 +237,7 @@ fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 /// A block, and who waits for its parts.
 type Job = (Vec<u8>, SyncSender<Part>);
 
-/// Cuts the input into blocks, until it ends or nobody wants more.
+/// Cuts the input into blocks, until it ends or the reader is dropped.
 fn cut_all<R: Read>(mut blocks: Blocks<R>, jobs: &SyncSender<Job>, cuts: &SyncSender<Cut>) {
     loop {
         let cut = match blocks.next() {
@@ -251,7 +251,7 @@ fn cut_all<R: Read>(mut blocks: Blocks<R>, jobs: &SyncSender<Job>, cuts: &SyncSe
             Ok(None) => Cut::End,
             Err(why) => Cut::Failed(why),
         };
-        // If nobody waits for it, nobody needs it.
+        // It fails if the reader was dropped.
         let _ = cuts.send(cut);
         return;
     }
@@ -262,7 +262,7 @@ fn parse_all(jobs: &Mutex<Receiver<Job>>, columns: &Columns, lines: &Lines<io::E
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((block, parts)) = job else { return };
-        // An error means that nobody waits for the rest.
+        // It fails if the reader was dropped.
         let _ = parse(block, columns, lines, |part| parts.send(part));
     }
 }
