@@ -1,4 +1,4 @@
-"""Drystone, DuckDB and polars as whole processes: loads of a CSV and of a Parquet file, and queries.
+"""Drystone, DuckDB and polars as whole processes: loads of a CSV and of a Parquet file, exports to both, and queries.
 
     cargo build --release -p drystone-cli
     python3 benches/compare/queries.py                  # five million rows; writes the tables into docs/
@@ -203,6 +203,34 @@ def measure_loads(folder: str, drystone: str, runs: int) -> str:
     return "\n".join(lines)
 
 
+def measure_exports(folder: str, drystone: str, runs: int) -> str:
+    """Each tool writes all rows of its own file without a key. The command is followed by `sync`, which syncs its file."""
+
+    def command(name: str, kind: str) -> list[str]:
+        out = f"{folder}/out.{kind}"
+        if name == "Drystone":
+            return ["sh", "-c", '"$1" export "$2" rows "$3" && sync "$3"', "sh", drystone, f"{folder}/rows.dry", out]
+        if name == "DuckDB":
+            form = "csv, header" if kind == "csv" else "parquet"
+            work = f"copy rows to '{out}' (format {form})"
+            sync = SYNC.format(path=out)
+            return [sys.executable, "-c", DUCK.format(path=f"{folder}/rows.duckdb", work=f"connection.execute({work!r})", sync=sync)]
+        return polars(f"pl.scan_ipc({folder + '/rows.arrow'!r}).sink_{kind}({out!r})", out)
+
+    names = ["Drystone", "DuckDB", "polars, from the Arrow file"]
+    times: dict[tuple[str, str], list[tuple[float, float | None]]] = {}
+    for kind in ("csv", "parquet"):
+        for _ in range(runs):
+            for name in names:
+                remove(f"{folder}/out.{kind}")
+                took, inside, _ = run(command(name, kind))
+                times.setdefault((name, kind), []).append((took, inside))
+                print(f"export {kind} {name} {took:.2f} s", file=sys.stderr)
+    lines = ["| export | CSV | Parquet |", "|---|---:|---:|"]
+    lines += [f"| {name} | {cell(times[name, 'csv'])} | {cell(times[name, 'parquet'])} |" for name in names]
+    return "\n".join(lines)
+
+
 def numbers(text: str) -> list[tuple[float, ...]]:
     """The rows of an answer, sorted; names and lines that are not numbers are left out."""
     found = []
@@ -276,6 +304,7 @@ def report(rows: int, drystone: str, folder: str, runs: int) -> str:
     before = os.getloadavg()[0]
     one_id = make(folder, rows)
     load_table = measure_loads(folder, drystone, runs)
+    export_table = measure_exports(folder, drystone, runs)
     query_table = measure_queries(folder, drystone, runs, one_id)
     about = (
         f"{rows:,} rows of a `u64` in random order, an `i32`, a `u16`, an `f64` and a text of 4 bytes. Median wall times "
@@ -283,7 +312,7 @@ def report(rows: int, drystone: str, folder: str, runs: int) -> str:
         f"after Python has imported the package. An empty process takes: {empty(drystone, runs)}. {machine()}; load average "
         f"{before:.1f} before and {os.getloadavg()[0]:.1f} after, of which the benchmark itself is 1 to 2."
     )
-    return f"{textwrap.fill(about, 100, break_on_hyphens=False)}\n\n{load_table}\n\n{query_table}\n"
+    return f"{textwrap.fill(about, 100, break_on_hyphens=False)}\n\n{load_table}\n\n{export_table}\n\n{query_table}\n"
 
 
 def write(text: str) -> None:
