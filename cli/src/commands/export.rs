@@ -91,6 +91,9 @@ impl Export {
     }
 }
 
+/// How many bytes of rows are printed at a time.
+const GATHERED_BYTES: usize = 2 << 20;
+
 fn write(
     mut printer: Printer,
     projection: &mut Projection,
@@ -101,6 +104,8 @@ fn write(
 ) -> Result<u64> {
     let out = projection.schema().clone();
     let mut left = count;
+    // The rows of many leaves, as printers take many rows faster.
+    let mut gathered = Vec::new();
     for rows in rows.slices() {
         if left == 0 {
             break;
@@ -109,7 +114,11 @@ fn write(
         let taken = (records.len() / schema.width()).min(usize::try_from(left).unwrap_or(usize::MAX));
         let records = &records[..taken * schema.width()];
         if projection.is_whole() {
-            printer.records(&out, records)?;
+            gathered.extend_from_slice(records);
+            if gathered.len() >= GATHERED_BYTES {
+                printer.records(&out, &gathered)?;
+                gathered.clear();
+            }
         } else {
             for record in records.chunks_exact(schema.width()) {
                 printer.row(projection.apply(Row::new(schema, record)?)?)?;
@@ -117,6 +126,9 @@ fn write(
         }
         left -= taken as u64;
         bar.inc(taken as u64);
+    }
+    if !gathered.is_empty() {
+        printer.records(&out, &gathered)?;
     }
     printer.finish()
 }

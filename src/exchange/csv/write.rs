@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
+use std::panic::resume_unwind;
+use std::thread;
 
 use super::{Delimiter, Options};
 use crate::error::{Error, Result, bail};
@@ -27,15 +29,23 @@ use crate::schema::{Schema, Type};
 #[must_use = "call `finish`, which writes the end"]
 pub struct Writer<W: Write> {
     output: BufWriter<W>,
+    form: Form,
+    text: String,
+}
+
+/// How a row becomes a line.
+struct Form {
     options: Options,
     delimiter: u8,
     schema: Schema,
-    line: String,
 }
+
+/// From this many bytes of records on, several threads make the lines.
+const PARALLEL_BYTES: usize = 256 << 10;
 
 impl<W: Write> fmt::Debug for Writer<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "csv::Writer({})", self.schema)
+        write!(f, "csv::Writer({})", self.form.schema)
     }
 }
 
@@ -47,22 +57,19 @@ impl<W: Write> Writer<W> {
             Delimiter::Guess => b',',
             Delimiter::Blanks => bail!(Usage, "text with blanks between fields is read, not written"),
         };
-        let mut writer = Writer {
-            delimiter,
-            output: BufWriter::with_capacity(64 << 10, output),
-            options: options.clone(),
-            schema: schema.clone(),
-            line: String::new(),
-        };
-        if !options.has_header {
-            return Ok(writer);
+        let form = Form { options: options.clone(), delimiter, schema: schema.clone() };
+        let output = BufWriter::with_capacity(64 << 10, output);
+        let mut writer = Writer { output, form, text: String::new() };
+        if options.has_header {
+            let Writer { form, text, .. } = &mut writer;
+            for (at, field) in schema.fields().iter().enumerate() {
+                let start = form.begin_field(at, text);
+                text.push_str(field.name());
+                form.end_field(0, start, true, text);
+            }
+            text.push('\n');
+            writer.put()?;
         }
-        for (at, field) in schema.fields().iter().enumerate() {
-            let start = writer.begin_field(at);
-            writer.line.push_str(field.name());
-            writer.end_field(start, true);
-        }
-        writer.end_line()?;
         Ok(writer)
     }
 
@@ -82,30 +89,13 @@ impl<W: Write> Writer<W> {
     /// [`Corrupt`](crate::ErrorKind::Corrupt) if its bytes are not valid values of its fields;
     /// [`Io`](crate::ErrorKind::Io) if it cannot be written.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
-        self.schema.check_same("the row", row.schema())?;
-        self.line.clear();
-        for at in 0..row.len() {
-            let start = self.begin_field(at);
-            let (field, stored) = row.stored(at)?;
-            if !field.is_null(stored) {
-                field.write_text(stored, &mut self.line)?;
-                if self.options.common.rules.decimal_comma
-                    && matches!(field.ty(), Type::F32 | Type::F64)
-                    && let Some(point) = self.line[start..].find('.')
-                {
-                    self.line.replace_range(start + point..=start + point, ",");
-                }
-                self.end_field(start, self.options.trim);
-            } else if row.len() == 1 && !matches!(field.ty(), Type::Str(_) | Type::Enum(_)) {
-                // Most programs skip blank lines. An empty text is written this way, so a missing
-                // one stays blank.
-                self.line.push_str("\"\"");
-            }
-        }
-        self.end_line()
+        self.form.schema.check_same("the row", row.schema())?;
+        self.form.line(row, &mut self.text)?;
+        self.put()
     }
 
-    /// Writes packed records, any number of them.
+    /// Writes packed records, any number of them. Of 256 KiB and more, all processors make the
+    /// lines.
     ///
     /// ```
     /// # use drystone::{Schema, csv};
@@ -120,9 +110,31 @@ impl<W: Write> Writer<W> {
     /// [`Value`](crate::ErrorKind::Value) if the last record is not complete; else as for
     /// [`write`](Writer::write).
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
-        check_whole(&self.schema, records)?;
-        let schema = self.schema.clone();
-        records.chunks_exact(schema.width()).try_for_each(|record| self.write(Row::new(&schema, record)?))
+        check_whole(&self.form.schema, records)?;
+        let threads = match records.len() {
+            PARALLEL_BYTES.. => thread::available_parallelism().map_or(1, usize::from),
+            _ => 1,
+        };
+        let width = self.form.schema.width();
+        let part = (records.len() / width).div_ceil(threads).max(1) * width;
+        let (here, others) = records.split_at(part.min(records.len()));
+        let form = &self.form;
+        let texts: Vec<Lines> = thread::scope(|scope| {
+            let others = others.chunks(part).map(|part| scope.spawn(|| form.lines(part)));
+            // All of them are started before the first is waited for.
+            let others: Vec<_> = others.collect();
+            let here = form.lines(here);
+            let join = |thread: thread::ScopedJoinHandle<'_, Lines>| {
+                thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+            };
+            std::iter::once(here).chain(others.into_iter().map(join)).collect()
+        });
+        for (text, made) in texts {
+            self.text = text;
+            self.put()?;
+            made?;
+        }
+        Ok(())
     }
 
     /// Writes rows, one after the other, such as those of a [`QueryRows`](crate::query::QueryRows).
@@ -145,7 +157,7 @@ impl<W: Write> Writer<W> {
 
     /// The schema of the rows.
     pub fn schema(&self) -> &Schema {
-        &self.schema
+        &self.form.schema
     }
 
     /// Writes the rest from memory, and returns the output.
@@ -164,23 +176,76 @@ impl<W: Write> Writer<W> {
         self.output.into_inner().map_err(|error| failed(error.into_error()))
     }
 
-    /// Returns the position in the line at which the text of the field begins.
-    fn begin_field(&mut self, at: usize) -> usize {
-        if at > 0 {
-            self.line.push(char::from(self.delimiter));
+    /// Writes the text that was made.
+    fn put(&mut self) -> Result<()> {
+        let written = self.output.write_all(self.text.as_bytes()).map_err(failed);
+        self.text.clear();
+        written
+    }
+}
+
+/// Lines, and whether all of them could be made.
+type Lines = (String, Result<()>);
+
+impl Form {
+    /// The lines of packed records.
+    fn lines(&self, records: &[u8]) -> Lines {
+        let mut text = String::with_capacity(2 * records.len());
+        let made = records
+            .chunks_exact(self.schema.width())
+            .try_for_each(|record| self.line(Row::new(&self.schema, record)?, &mut text));
+        (text, made)
+    }
+
+    /// Appends the line of a row, or nothing if there is an error.
+    fn line(&self, row: Row<'_>, text: &mut String) -> Result<()> {
+        let before = text.len();
+        self.fields(row, text).inspect_err(|_| text.truncate(before))?;
+        text.push('\n');
+        Ok(())
+    }
+
+    fn fields(&self, row: Row<'_>, text: &mut String) -> Result<()> {
+        let line = text.len();
+        for at in 0..row.len() {
+            let start = self.begin_field(at, text);
+            let (field, stored) = row.stored(at)?;
+            if !field.is_null(stored) {
+                field.write_text(stored, text)?;
+                if self.options.common.rules.decimal_comma
+                    && matches!(field.ty(), Type::F32 | Type::F64)
+                    && let Some(point) = text[start..].find('.')
+                {
+                    text.replace_range(start + point..=start + point, ",");
+                }
+                self.end_field(line, start, self.options.trim, text);
+            } else if row.len() == 1 && !matches!(field.ty(), Type::Str(_) | Type::Enum(_)) {
+                // Most programs skip blank lines. An empty text is written this way, so a missing
+                // one stays blank.
+                text.push_str("\"\"");
+            }
         }
-        self.line.len()
+        Ok(())
+    }
+
+    /// Returns the position at which the text of the field begins.
+    fn begin_field(&self, at: usize, text: &mut String) -> usize {
+        if at > 0 {
+            text.push(char::from(self.delimiter));
+        }
+        text.len()
     }
 
     /// Quotes the text of a field that is not null, if it would be read differently without quotes.
-    /// `trims` says whether blanks around it would be left out.
-    fn end_field(&mut self, start: usize, trims: bool) {
-        let text = &self.line[start..];
+    /// It begins at `start`, and its line at `line`. `trims` says whether blanks around it would be
+    /// left out.
+    fn end_field(&self, line: usize, start: usize, trims: bool, all: &mut String) {
+        let text = &all[start..];
         let delimiter = self.delimiter;
         let is_special = |byte| byte == delimiter || matches!(byte, b'"' | b'\n' | b'\r');
         let has_blanks = || text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
         let is_comment = || {
-            start == 0 && self.options.comment.as_ref().is_some_and(|comment| text.starts_with(&**comment))
+            start == line && self.options.comment.as_ref().is_some_and(|comment| text.starts_with(&**comment))
         };
         if text.bytes().any(is_special)
             || text.starts_with(BYTE_ORDER_MARK)
@@ -189,14 +254,9 @@ impl<W: Write> Writer<W> {
             || is_comment()
         {
             let doubled = text.replace('"', "\"\"");
-            self.line.truncate(start);
-            self.line.extend(["\"", &doubled, "\""]);
+            all.truncate(start);
+            all.extend(["\"", &doubled, "\""]);
         }
-    }
-
-    fn end_line(&mut self) -> Result<()> {
-        self.line.push('\n');
-        self.output.write_all(self.line.as_bytes()).map_err(failed)
     }
 }
 
