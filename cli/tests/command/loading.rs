@@ -378,3 +378,26 @@ fn few_texts_become_an_enumeration_with_enums() {
     );
     assert!(folder.run(&["load", "a.dry", "u", "t.csv", "--enums"]).code != 0, "it needs --infer");
 }
+
+#[test]
+fn a_csv_of_many_blocks_keeps_its_order_its_line_numbers_and_its_text() {
+    // Several mebibytes, with line breaks and commas in quotes.
+    let text = |id: u32| if id % 7 == 0 { format!("\"a,\n{id}\"") } else { format!("text {id}") };
+    let mut lines = String::from("id,text\n");
+    for id in 0..200_000 {
+        lines.push_str(&format!("{id},{}\n", text(id)));
+    }
+    let folder = Folder::new();
+    folder.file("a.csv", &lines);
+    folder.done(&["load", "a.dry", "t", "a.csv", "--schema", "id: u32 key, text: str[16]"]);
+    folder.done(&["export", "a.dry", "t", "b.csv"]);
+    assert_eq!(std::fs::read_to_string(folder.path("b.csv")).unwrap(), lines);
+    // Each seventh row takes two lines; then comes the bad one.
+    let bad_line = 1 + 200_000 + 200_000_u32.div_ceil(7) + 1;
+    folder.file("c.csv", format!("{lines}x,y\n"));
+    let ran = folder.run(&["load", "b.dry", "t", "c.csv", "--schema", "id: u32 key, text: str[16]"]);
+    assert!(ran.code != 0 && ran.stderr.contains(&format!("line {bad_line} of c.csv")), "{ran:?}");
+    folder.file("d.csv", format!("{lines}199999,again\n"));
+    let ran = folder.run(&["load", "b.dry", "t", "d.csv", "--schema", "id: u32 key, text: str[16]"]);
+    assert!(ran.code != 0 && ran.stderr.contains(&format!("and at line {bad_line} of d.csv")), "{ran:?}");
+}
