@@ -382,7 +382,7 @@ fn few_texts_become_an_enumeration_with_enums() {
 #[test]
 fn a_csv_of_many_blocks_keeps_its_order_its_line_numbers_and_its_text() {
     // Several mebibytes, with line breaks and commas in quotes.
-    let text = |id: u32| if id % 7 == 0 { format!("\"a,\n{id}\"") } else { format!("text {id}") };
+    let text = |id: u32| if id.is_multiple_of(7) { format!("\"a,\n{id}\"") } else { format!("text {id}") };
     let mut lines = String::from("id,text\n");
     for id in 0..200_000 {
         lines.push_str(&format!("{id},{}\n", text(id)));
