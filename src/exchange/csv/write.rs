@@ -29,12 +29,12 @@ use crate::schema::{Schema, Type};
 #[must_use = "call `finish`, which writes the end"]
 pub struct Writer<W: Write> {
     output: BufWriter<W>,
-    form: Form,
+    form: LineForm,
     text: String,
 }
 
 /// How a row becomes a line.
-struct Form {
+struct LineForm {
     options: Options,
     delimiter: u8,
     schema: Schema,
@@ -57,7 +57,7 @@ impl<W: Write> Writer<W> {
             Delimiter::Guess => b',',
             Delimiter::Blanks => bail!(Usage, "text with blanks between fields is read, not written"),
         };
-        let form = Form { options: options.clone(), delimiter, schema: schema.clone() };
+        let form = LineForm { options: options.clone(), delimiter, schema: schema.clone() };
         let output = BufWriter::with_capacity(64 << 10, output);
         let mut writer = Writer { output, form, text: String::new() };
         if options.has_header {
@@ -119,12 +119,12 @@ impl<W: Write> Writer<W> {
         let part = (records.len() / width).div_ceil(threads).max(1) * width;
         let (here, others) = records.split_at(part.min(records.len()));
         let form = &self.form;
-        let texts: Vec<Lines> = thread::scope(|scope| {
+        let texts: Vec<MadeLines> = thread::scope(|scope| {
             let others = others.chunks(part).map(|part| scope.spawn(|| form.lines(part)));
             // All of them are started before the first is waited for.
             let others: Vec<_> = others.collect();
             let here = form.lines(here);
-            let join = |thread: thread::ScopedJoinHandle<'_, Lines>| {
+            let join = |thread: thread::ScopedJoinHandle<'_, MadeLines>| {
                 thread.join().unwrap_or_else(|panic| resume_unwind(panic))
             };
             std::iter::once(here).chain(others.into_iter().map(join)).collect()
@@ -184,12 +184,12 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// Lines, and whether all of them could be made.
-type Lines = (String, Result<()>);
+/// MadeLines, and whether all of them could be made.
+type MadeLines = (String, Result<()>);
 
-impl Form {
+impl LineForm {
     /// The lines of packed records.
-    fn lines(&self, records: &[u8]) -> Lines {
+    fn lines(&self, records: &[u8]) -> MadeLines {
         let mut text = String::with_capacity(2 * records.len());
         let made = records
             .chunks_exact(self.schema.width())
