@@ -208,9 +208,9 @@ impl<'t, R: RowKind> Table<'t, R> {
     /// processor's caches: the descents run side by side, so their waits for memory overlap.
     ///
     /// When a quarter as many keys were looked up as a table with a key has leaves, the first keys
-    /// of all leaves are kept in memory, and later batches search those. They take 8 bytes a leaf
-    /// (0.1 % of the rows) after a load or `compact`, else 24. Read transactions of the same state
-    /// share them; they are freed with the state.
+    /// of all leaves are kept in memory, and later batches search those. If the key is one number,
+    /// they take 8 bytes a leaf (0.1 % of the rows) after a load or `compact`, else 24. Read
+    /// transactions of the same state share them; they are freed with the state.
     ///
     /// ```
     /// # use drystone::{Database, Record};

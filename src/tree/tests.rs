@@ -45,6 +45,18 @@ impl Forged {
         (said[0].0, rows.iter().fold(0, |sum, rows| sum.wrapping_add(*rows)), self.place(&page))
     }
 
+    /// A tree of eight levels with the same node under every child: 146^8 leaves if all are
+    /// followed.
+    fn endless() -> (Forged, Said) {
+        let mut forged = Forged::new();
+        let mut node = forged.leaf(&[1]);
+        for level in 1..=8 {
+            let said: Vec<Said> = (0..forged.layout.children() as u64).map(|key| (key, 1, node.2)).collect();
+            node = forged.branch(level, &said);
+        }
+        (forged, node)
+    }
+
     fn place(&mut self, node: &[u8]) -> Link {
         let address = self.bytes.len() as u64;
         self.bytes.extend_from_slice(node);
@@ -166,13 +178,7 @@ fn a_tree_does_not_outgrow_the_levels_that_can_be_read() {
 
 #[test]
 fn inspecting_ends_however_the_links_lead() {
-    let mut forged = Forged::new();
-    let mut node = forged.leaf(&[1]);
-    for level in 1..=8 {
-        // The same node under every child: 146^8 leaves if all are followed.
-        let said: Vec<Said> = (0..forged.layout.children() as u64).map(|key| (key, 1, node.2)).collect();
-        node = forged.branch(level, &said);
-    }
+    let (forged, node) = Forged::endless();
     let pages = forged.pages();
     let view = View::new(pages.view_all(), &forged.layout, root((0, 146, node.2), 8)).unwrap();
     let (mut nodes, mut problems) = (0, 0);
@@ -223,13 +229,7 @@ fn a_directory_knows_leaves_whose_first_key_is_below_that_of_their_branch() {
 
 #[test]
 fn a_directory_ends_however_the_links_lead() {
-    let mut forged = Forged::new();
-    let mut node = forged.leaf(&[1]);
-    for level in 1..=8 {
-        // The same node under every child: 146^8 leaves if all are followed.
-        let said: Vec<Said> = (0..forged.layout.children() as u64).map(|key| (key, 1, node.2)).collect();
-        node = forged.branch(level, &said);
-    }
+    let (forged, node) = Forged::endless();
     let pages = forged.pages();
     let view = View::new(pages.view_all(), &forged.layout, root((0, 146, node.2), 8)).unwrap();
     assert_eq!(found_together(view, &[1]), [Some(1)]);

@@ -120,12 +120,15 @@ impl<W: Write> Writer<W> {
         let (here, others) = records.split_at(part.min(records.len()));
         let form = &self.form;
         let texts: Vec<MadeLines> = thread::scope(|scope| {
-            let others = others.chunks(part).map(|part| scope.spawn(|| form.lines(part)));
+            let start = |part| (thread::Builder::new().spawn_scoped(scope, move || form.lines(part)), part);
             // All of them are started before the first is waited for.
-            let others: Vec<_> = others.collect();
+            let others: Vec<_> = others.chunks(part).map(start).collect();
             let here = form.lines(here);
-            let join = |thread: thread::ScopedJoinHandle<'_, MadeLines>| {
-                thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+            let join = |(thread, part): (io::Result<thread::ScopedJoinHandle<'_, MadeLines>>, _)| match thread
+            {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                // The system has no more threads.
+                Err(_) => form.lines(part),
             };
             std::iter::once(here).chain(others.into_iter().map(join)).collect()
         });
