@@ -170,7 +170,9 @@ pub use table::{
     Dyn, Index, IndexInfo, IndexKey, IndexOptions, IndexRows, RowKind, RowSlice, Rows, Slices, Table,
     TableMut, Updated,
 };
-pub use transaction::{OwnedRows, OwnedTable, ReadTransaction, TableOptions, TableStats, WriteTransaction};
+pub use transaction::{
+    OwnedQueryStream, OwnedRows, OwnedTable, ReadTransaction, TableOptions, TableStats, WriteTransaction,
+};
 
 /// The examples of the README, compiled and run.
 #[cfg(doctest)]

@@ -76,11 +76,13 @@
 
 mod ask;
 mod plan;
+mod reading;
 mod run;
 mod stream;
 mod text;
 
 use std::fmt::{self, Write as _};
+use std::ops::Range;
 use std::time::Duration;
 
 pub use ask::aggregate::{Aggregate, count, count_distinct, count_of, first, last, max, mean, min, sum};
@@ -88,7 +90,9 @@ pub use ask::column::{Column, at, col};
 pub use ask::expr::{Expr, Step, floor};
 pub use ask::order_by::Order;
 pub use ask::predicate::{Operand, Predicate};
+pub use reading::Reading;
 pub use run::rows::{QueryRows, QueryRowsIter};
+pub(crate) use run::scan::Scan;
 pub use stream::QueryStream;
 pub use text::{parse_aggregates, parse_exprs, parse_orders};
 
@@ -100,10 +104,12 @@ use plan::access::Plan;
 use plan::filter::Filter;
 use plan::job::{Deadline, Job};
 use plan::shape::{Aggregation, Projection, Shape};
-use run::threads::Stream;
 
 /// The default limit of the memory of a result.
 const MEMORY_BYTES: usize = 1 << 30;
+
+/// How many rows a batch of a stream holds at most by default.
+const BATCH_ROWS: u64 = 4096;
 
 /// A query over the rows of a table, built call by call and run by [`run`](Query::run) or
 /// [`stream`](Query::stream).
@@ -120,6 +126,8 @@ pub struct Query<'t> {
     aggregates: Vec<Aggregate>,
     order_by: Vec<Order>,
     limit: Option<u64>,
+    numbers: Option<Range<u64>>,
+    batch_rows: u64,
     distinct: bool,
     threads: Option<usize>,
     memory_bytes: usize,
@@ -129,6 +137,28 @@ pub struct Query<'t> {
 impl fmt::Debug for Query<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Query({:?}, filter: {:?})", self.reader.definition.name, self.filters)
+    }
+}
+
+impl Predicate {
+    /// Checks that it fits a schema: that the fields exist, and that each value can be compared with
+    /// its field. Otherwise the query that it is for reports this when it runs.
+    ///
+    /// ```
+    /// use drystone::query::col;
+    /// use drystone::{ErrorKind, Schema};
+    ///
+    /// let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
+    /// col("delay").gt(60).check(&schema)?;
+    /// assert_eq!(col("dalay").gt(60).check(&schema).unwrap_err().kind(), ErrorKind::FieldNotFound);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `FieldNotFound` if there is no such field; `Value` if a value does not fit the type of its
+    /// field; `Query` if it has too many levels.
+    pub fn check(&self, schema: &Schema) -> Result<()> {
+        Filter::new(self, schema).map(drop)
     }
 }
 
@@ -168,6 +198,8 @@ impl<'t> Query<'t> {
             threads: None,
             memory_bytes: MEMORY_BYTES,
             time_limit: None,
+            numbers: None,
+            batch_rows: BATCH_ROWS,
         }
     }
 
@@ -433,6 +465,43 @@ impl<'t> Query<'t> {
         self
     }
 
+    /// Reads only rows with these numbers, which are positions in the order of the table, from 0.
+    /// Numbers that do not exist are passed over, and indexes are not used. For a scan in parts:
+    /// see [`Reading::split`].
+    ///
+    /// ```
+    /// # use drystone::{Dyn, Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # db.update(|tx| tx.create_table::<Point>("points")?.extend((0..10).map(|x| Point { x, y: x % 7 })))?;
+    /// let points = db.table::<Point>("points")?;
+    /// let query = points.as_table().query().filter("y = 1".parse()?);
+    /// assert_eq!((query.clone().numbers(0..5).count()?, query.numbers(5..99).count()?), (1, 1));
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn numbers(mut self, numbers: Range<u64>) -> Query<'t> {
+        self.numbers = Some(numbers);
+        self
+    }
+
+    /// How many rows a batch of [`stream`](Query::stream) holds at most, 4,096 by default. A batch
+    /// ends when the next rows may not fit into it, or when 16 times as many rows were read.
+    ///
+    /// ```
+    /// # use drystone::{Dyn, Database, Record};
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
+    /// # let db = Database::in_memory()?;
+    /// # db.update(|tx| tx.create_table::<Point>("points")?.extend((0..9999).map(|x| Point { x, y: 0 })))?;
+    /// let points = db.table::<Point>("points")?;
+    /// let batches = points.as_table().query().batch_rows(20_000).stream()?;
+    /// assert_eq!(batches.map(|batch| batch.unwrap().len()).collect::<Vec<_>>(), [9999]);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn batch_rows(mut self, rows: usize) -> Query<'t> {
+        self.batch_rows = rows.max(1) as u64;
+        self
+    }
+
     /// Runs the query and returns all result rows, in memory.
     ///
     /// ```
@@ -492,13 +561,13 @@ impl<'t> Query<'t> {
             let rows = job.run()?;
             return Ok(QueryStream::of_rows(rows));
         }
-        let Job { reader, plan, shape, limit, time, .. } = job;
-        match shape {
-            Shape::Rows(projection) => {
-                Ok(QueryStream::of_scan(Stream::new(reader, plan, projection, limit, time)))
-            }
-            Shape::Aggregates(_) => bail!(Usage, "a query with groups or aggregates cannot be streamed"),
-        }
+        let (reader, scan) = job.into_scan(self.batch_rows)?;
+        Ok(QueryStream::of_scan(reader, scan))
+    }
+
+    /// The same, with the reader apart from the state of the scan.
+    pub(crate) fn scan(&self) -> Result<(Reader<'t>, Scan)> {
+        self.job()?.into_scan(self.batch_rows)
     }
 
     /// How many rows pass the filters.
@@ -674,12 +743,26 @@ impl<'t> Query<'t> {
             memory_bytes: self.memory_bytes,
             time: Deadline::after(self.time_limit),
         };
-        plan::indexes::improve(&mut job, &filter)?;
+        match &self.numbers {
+            Some(numbers) => job.plan.narrow(numbers),
+            None => plan::indexes::improve(&mut job, &filter)?,
+        }
         Ok(job)
     }
 }
 
-impl Job<'_> {
+impl<'t> Job<'t> {
+    /// What a stream of its rows reads from, and how.
+    fn into_scan(self, batch_rows: u64) -> Result<(Reader<'t>, Scan)> {
+        let Job { reader, plan, shape, order, limit, time, .. } = self;
+        match shape {
+            Shape::Rows(projection) if order.is_empty() => {
+                Ok((reader, Scan::new(plan, projection, batch_rows, limit, time)))
+            }
+            _ => bail!(Query, "a query that sorts, groups or computes is not read row by row; use run"),
+        }
+    }
+
     fn schema(&self) -> &Schema {
         match &self.shape {
             Shape::Rows(projection) => &projection.schema,

@@ -4,9 +4,10 @@ use std::fmt;
 use std::iter::FusedIterator;
 
 use super::run::rows::QueryRows;
-use super::run::threads::Stream;
+use super::run::scan::Scan;
 use crate::error::Result;
 use crate::schema::Schema;
+use crate::table::Reader;
 
 /// The result of a query in batches, from [`Query::stream`](crate::query::Query::stream): an
 /// iterator of batches of at least one row.
@@ -17,7 +18,7 @@ pub struct QueryStream<'t>(Batches<'t>);
 
 enum Batches<'t> {
     /// Rows as they are read, until the end or an error.
-    Scan { stream: Box<Stream<'t>>, is_done: bool },
+    Scan { reader: Reader<'t>, scan: Box<Scan>, is_done: bool },
     /// A complete result.
     Whole { schema: Schema, rows: Option<QueryRows> },
 }
@@ -30,8 +31,8 @@ impl fmt::Debug for QueryStream<'_> {
 
 impl<'t> QueryStream<'t> {
     /// Reads rows as they are asked for.
-    pub(super) fn of_scan(stream: Stream<'t>) -> QueryStream<'t> {
-        QueryStream(Batches::Scan { stream: Box::new(stream), is_done: false })
+    pub(super) fn of_scan(reader: Reader<'t>, scan: Scan) -> QueryStream<'t> {
+        QueryStream(Batches::Scan { reader, scan: Box::new(scan), is_done: false })
     }
 
     /// Gives all rows as one batch.
@@ -42,7 +43,7 @@ impl<'t> QueryStream<'t> {
     /// The fields of the rows.
     pub fn schema(&self) -> &Schema {
         match &self.0 {
-            Batches::Scan { stream, .. } => stream.schema(),
+            Batches::Scan { scan, .. } => scan.schema(),
             Batches::Whole { schema, .. } => schema,
         }
     }
@@ -54,11 +55,13 @@ impl Iterator for QueryStream<'_> {
     fn next(&mut self) -> Option<Result<QueryRows>> {
         match &mut self.0 {
             Batches::Scan { is_done: true, .. } => None,
-            Batches::Scan { stream, is_done } => {
-                let batch = stream.next().transpose();
+            Batches::Scan { reader, scan, is_done } => loop {
+                let batch = scan.next(reader).transpose();
                 *is_done = !matches!(batch, Some(Ok(_)));
-                batch
-            }
+                if !matches!(&batch, Some(Ok(rows)) if rows.is_empty()) {
+                    break batch;
+                }
+            },
             Batches::Whole { rows, .. } => rows.take().filter(|rows| !rows.is_empty()).map(Ok),
         }
     }

@@ -8,6 +8,7 @@ mod compact;
 mod copy;
 mod free_space;
 mod owned;
+mod owned_query;
 mod read_transaction;
 mod stats;
 mod turn;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use owned::{OwnedRows, OwnedTable};
+pub use owned_query::OwnedQueryStream;
 pub use read_transaction::ReadTransaction;
 pub use stats::TableStats;
 pub use write_transaction::{TableOptions, WriteTransaction};

@@ -111,6 +111,11 @@ impl<R: RowKind> OwnedTable<R> {
         self.table.owner()
     }
 
+    /// The snapshot alone.
+    pub(super) fn into_owner(self) -> Arc<ReadTransaction> {
+        Arc::clone(self.table.owner())
+    }
+
     /// Whether no commit, of this process or another, has made a newer state: see
     /// [`ReadTransaction::is_newest`].
     #[inline]

@@ -60,6 +60,14 @@ impl Plan {
         Ok(Plan { access, rows, filter: Filter::and(conjuncts) })
     }
 
+    /// Leaves out the rows without one of these numbers.
+    pub(in crate::query) fn narrow(&mut self, numbers: &Range<u64>) {
+        for rows in &mut self.rows {
+            *rows = rows.start.max(numbers.start)..rows.end.min(numbers.end);
+        }
+        self.rows.retain(|rows| rows.start < rows.end);
+    }
+
     /// How many rows are read.
     pub(in crate::query) fn row_count(&self) -> u64 {
         self.rows.iter().map(|range| range.end - range.start).sum()

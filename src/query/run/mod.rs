@@ -14,6 +14,7 @@ pub(super) mod kernel;
 pub(super) mod keys;
 pub(super) mod pick;
 pub(super) mod rows;
+pub(super) mod scan;
 pub(super) mod sort;
 pub(super) mod steps;
 pub(super) mod sums;

@@ -12,12 +12,9 @@ use super::pick::Picker;
 use super::rows::QueryRows;
 use super::sort::Sorter;
 use crate::error::{Result, bail};
-use crate::query::plan::access::Plan;
 use crate::query::plan::filter::Filter;
-use crate::query::plan::job::{Deadline, Job};
+use crate::query::plan::job::Job;
 use crate::query::plan::shape::{Aggregation, Projection, Shape};
-use crate::table::Reader;
-use crate::tree;
 
 /// Another thread pays only for at least this many rows.
 const THREAD_ROWS: u64 = 1 << 17;
@@ -375,67 +372,5 @@ impl Sink<'_> {
             Sink::One { folds } => of_folds(folds),
             Sink::Grouped { groups, folds } => groups.bytes() + of_folds(folds),
         }
-    }
-}
-
-/// The rows of a query that neither sorts nor computes, one batch at a time, as they are read.
-pub(in crate::query) struct Stream<'t> {
-    reader: Reader<'t>,
-    projection: Projection,
-    kernel: Kernel,
-    picker: Picker,
-    ranges: std::vec::IntoIter<Range<u64>>,
-    leaves: tree::Slices<'t>,
-    left: u64,
-    time: Deadline,
-}
-
-impl<'t> Stream<'t> {
-    pub(in crate::query) fn new(
-        reader: Reader<'t>,
-        plan: Plan,
-        projection: Projection,
-        limit: Option<u64>,
-        time: Deadline,
-    ) -> Stream<'t> {
-        Stream {
-            time,
-            reader,
-            projection,
-            kernel: Kernel::new(&plan.filter),
-            picker: Picker::new(),
-            ranges: plan.rows.into_iter(),
-            leaves: reader.view.slices(0..0),
-            left: limit.unwrap_or(u64::MAX),
-        }
-    }
-
-    pub(in crate::query) fn schema(&self) -> &crate::schema::Schema {
-        &self.projection.schema
-    }
-
-    /// The next rows, at least one; `None` at the end.
-    pub(in crate::query) fn next(&mut self) -> Result<Option<QueryRows>> {
-        let width = self.reader.definition.schema.width();
-        while self.left > 0 {
-            let Some(leaf) = self.leaves.next() else {
-                let Some(range) = self.ranges.next() else { break };
-                self.leaves = self.reader.view.slices(range);
-                continue;
-            };
-            let leaf = leaf.map_err(|error| self.reader.in_table(error))?;
-            self.time.check()?;
-            let mut bytes = Vec::new();
-            for rows in leaf.chunks(BATCH_ROWS * width) {
-                let batch = self.picker.pick(&self.kernel, rows, width, 0);
-                let batch = batch.truncated(usize::try_from(self.left).unwrap_or(usize::MAX));
-                self.left -= batch.len() as u64;
-                batch.for_each(|row| self.projection.write(row, &mut bytes));
-            }
-            if !bytes.is_empty() {
-                return Ok(Some(QueryRows::new(self.projection.schema.clone(), bytes)));
-            }
-        }
-        Ok(None)
     }
 }

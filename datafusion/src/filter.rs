@@ -1,0 +1,180 @@
+//! Conditions of SQL as predicates of the library. What is translated is exact: the predicate is
+//! true for just the rows for which the condition is TRUE. Anything else is left to DataFusion.
+
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::{BinaryExpr, Expr, Like, Operator};
+use drystone::query::{Column, Predicate, col};
+use drystone::{Date, EnumNames, FieldDef, Schema, Timestamp, Type, Uuid, Value};
+
+/// The predicate of a condition, if it has one.
+///
+/// Only a bare column is compared, and only with a literal of the type that the column has in
+/// Arrow: a cast or a function changes the values, so it is not looked through.
+pub(crate) fn predicate(condition: &Expr, schema: &Schema) -> Option<Predicate> {
+    let predicate = Translation { schema }.condition(condition)?;
+    // It is sent to other nodes as text.
+    let is_sound =
+        predicate.check(schema).is_ok() && predicate.to_string().parse().ok() == Some(predicate.clone());
+    is_sound.then_some(predicate)
+}
+
+struct Translation<'s> {
+    schema: &'s Schema,
+}
+
+impl<'s> Translation<'s> {
+    fn condition(&self, condition: &Expr) -> Option<Predicate> {
+        match condition {
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
+                Some(self.condition(left)?.and(self.condition(right)?))
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+                Some(self.condition(left)?.or(self.condition(right)?))
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (&**left, &**right) {
+                (Expr::Column(_), Expr::Literal(value, _)) => self.comparison(left, *op, value),
+                (Expr::Literal(value, _), Expr::Column(_)) => self.comparison(right, op.swap()?, value),
+                _ => None,
+            },
+            Expr::Not(inner) => Some(!self.condition(inner)?),
+            Expr::IsNull(inner) => Some(self.column(inner)?.0.is_null()),
+            Expr::IsNotNull(inner) => Some(self.column(inner)?.0.is_not_null()),
+            Expr::IsTrue(inner) => self.truth(inner, true),
+            Expr::IsFalse(inner) => self.truth(inner, false),
+            Expr::Column(_) => self.truth(condition, true),
+            Expr::InList(InList { expr, list, negated }) => {
+                let (column, field) = self.column(expr)?;
+                let values = list.iter().map(|item| match item {
+                    Expr::Literal(value, _) => Some(value),
+                    _ => None,
+                });
+                let values = values.collect::<Option<Vec<&ScalarValue>>>()?;
+                let known = values.iter().filter(|value| !is_unknown_name(field, value));
+                let known = known.map(|value| literal(field, value)).collect::<Option<Vec<_>>>()?;
+                let within = column.is_in(known);
+                Some(if *negated { !within } else { within })
+            }
+            Expr::Like(like) => self.like(like),
+            _ => None,
+        }
+    }
+
+    fn column(&self, expr: &Expr) -> Option<(Column, &'s FieldDef)> {
+        let Expr::Column(column) = expr else { return None };
+        let field = self.schema.field(&column.name).ok()?;
+        Some((col(field.name()), field))
+    }
+
+    /// A column of truth values alone.
+    fn truth(&self, expr: &Expr, truth: bool) -> Option<Predicate> {
+        let (column, field) = self.column(expr)?;
+        (*field.ty() == Type::Bool).then(|| column.eq(truth))
+    }
+
+    fn comparison(&self, column: &Expr, op: Operator, value: &ScalarValue) -> Option<Predicate> {
+        let (column, field) = self.column(column)?;
+        if is_unknown_name(field, value) {
+            let none = column.is_in::<Value<'_>>([]);
+            return match op {
+                Operator::Eq => Some(none),
+                Operator::NotEq => Some(!none),
+                _ => None,
+            };
+        }
+        let value = literal(field, value)?;
+        match op {
+            Operator::Eq => return Some(column.eq(value)),
+            Operator::NotEq => return Some(column.ne(value)),
+            _ if !is_ordered(field) => return None,
+            Operator::Lt => Some(column.lt(value)),
+            Operator::LtEq => Some(column.le(value)),
+            Operator::Gt => Some(column.gt(value)),
+            Operator::GtEq => Some(column.ge(value)),
+            _ => None,
+        }
+    }
+
+    /// `LIKE` with text and one `%` at its end.
+    fn like(&self, like: &Like) -> Option<Predicate> {
+        let (column, field) = self.column(&like.expr)?;
+        let Expr::Literal(pattern, _) = &*like.pattern else { return None };
+        let pattern = pattern.try_as_str()??;
+        if like.case_insensitive || !matches!(field.ty(), Type::Str(_)) {
+            return None;
+        }
+        let prefix = prefix_of(pattern, like.escape_char.unwrap_or('\\'))?;
+        let begins = column.starts_with(prefix.as_str());
+        Some(if like.negated { !begins } else { begins })
+    }
+}
+
+/// The text before the one `%` at the end of a pattern that has no other wildcard.
+fn prefix_of(pattern: &str, escape: char) -> Option<String> {
+    let (mut prefix, mut chars) = (String::new(), pattern.chars());
+    while let Some(char) = chars.next() {
+        match char {
+            _ if char == escape => prefix.push(chars.next()?),
+            '%' => return chars.next().is_none().then_some(prefix),
+            '_' => return None,
+            _ => prefix.push(char),
+        }
+    }
+    None
+}
+
+/// Whether values compare in the library as they do in DataFusion. An enumeration is ordered by its
+/// numbers here and by its names there; whole numbers of 128 bits are bytes there.
+fn is_ordered(field: &FieldDef) -> bool {
+    !matches!(field.ty(), Type::Enum(_) | Type::U128 | Type::I128)
+}
+
+/// A name that the enumeration does not have: no value is equal to it.
+fn is_unknown_name(field: &FieldDef, value: &ScalarValue) -> bool {
+    let has = |names: &EnumNames, name: &str| names.iter().any(|known| known == name);
+    match (field.names(), text(value)) {
+        (Some(names), Some(name)) => !has(names, name),
+        _ => false,
+    }
+}
+
+fn text(value: &ScalarValue) -> Option<&str> {
+    match value {
+        ScalarValue::Dictionary(_, value) => text(value),
+        value => value.try_as_str().flatten(),
+    }
+}
+
+/// A literal as a value of the library, if it has the type of the column and so needs no rounding.
+fn literal<'v>(field: &FieldDef, value: &'v ScalarValue) -> Option<Value<'v>> {
+    if value.is_null() {
+        return Some(Value::Null);
+    }
+    Some(match (field.ty(), value) {
+        (Type::Bool, ScalarValue::Boolean(Some(value))) => (*value).into(),
+        (Type::U8, ScalarValue::UInt8(Some(value))) => (*value).into(),
+        (Type::U16, ScalarValue::UInt16(Some(value))) => (*value).into(),
+        (Type::U32, ScalarValue::UInt32(Some(value))) => (*value).into(),
+        (Type::U64, ScalarValue::UInt64(Some(value))) => (*value).into(),
+        (Type::I8, ScalarValue::Int8(Some(value))) => (*value).into(),
+        (Type::I16, ScalarValue::Int16(Some(value))) => (*value).into(),
+        (Type::I32, ScalarValue::Int32(Some(value))) => (*value).into(),
+        (Type::I64, ScalarValue::Int64(Some(value))) => (*value).into(),
+        (Type::F32, ScalarValue::Float32(Some(value))) => (*value).into(),
+        (Type::F64, ScalarValue::Float64(Some(value))) => (*value).into(),
+        (Type::Date, ScalarValue::Date32(Some(days))) => Date::from_days(*days).into(),
+        (Type::Timestamp, ScalarValue::TimestampMicrosecond(Some(micros), Some(_))) => {
+            Timestamp::from_micros(*micros).into()
+        }
+        (Type::Str(_) | Type::Enum(_), value) => text(value)?.into(),
+        (Type::Bytes(length), ScalarValue::FixedSizeBinary(_, Some(bytes)))
+            if bytes.len() == usize::from(*length) =>
+        {
+            bytes[..].into()
+        }
+        (Type::Uuid, ScalarValue::FixedSizeBinary(_, Some(bytes))) => {
+            Uuid::from_bytes(bytes[..].try_into().ok()?).into()
+        }
+        _ => return None,
+    })
+}

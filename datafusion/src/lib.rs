@@ -1,0 +1,12 @@
+//! Drystone tables in DataFusion.
+
+mod arrow_versions;
+mod error;
+mod filter;
+mod insert;
+mod scan;
+mod statistics;
+mod table;
+
+pub use scan::Opener;
+pub use table::DrystoneTable;

@@ -1,0 +1,124 @@
+//! What is known of the rows of a table without reading them: how many there are, and the least and
+//! greatest values of the fields that a key or an index puts in order.
+
+use std::ops::Bound;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
+use drystone::arrow::record_batch;
+use drystone::query::Reading;
+use drystone::{Dyn, FieldDef, OwnedTable, Row, RowBuf, Schema, Value};
+
+use crate::arrow_versions::{to_engine, to_engine_schema};
+use crate::scan::is_ordered_alike;
+
+/// Nothing but the number of columns.
+pub(crate) fn unknown(schema: &Schema) -> Statistics {
+    Statistics {
+        num_rows: Precision::Absent,
+        total_byte_size: Precision::Absent,
+        column_statistics: columns(schema),
+    }
+}
+
+/// Columns of which only the absence of nulls is known.
+fn columns(schema: &Schema) -> Vec<ColumnStatistics> {
+    let of = |is_nullable: bool| ColumnStatistics {
+        null_count: if is_nullable { Precision::Absent } else { Precision::Exact(0) },
+        ..ColumnStatistics::new_unknown()
+    };
+    schema.fields().iter().map(|field| of(field.is_nullable())).collect()
+}
+
+/// What is known of a table. O(log rows) for each ordered field.
+pub(crate) fn of(owned: &OwnedTable<Dyn>) -> drystone::Result<Statistics> {
+    let table = owned.as_table();
+    let schema = table.schema();
+    let mut column_statistics = columns(schema);
+    if let Some(field) = schema.key_fields().first().filter(|field| is_ordered_alike(field.ty())) {
+        let known = &mut column_statistics[0];
+        known.min_value = scalar(table.first()?, field)?;
+        known.max_value = scalar(table.last()?, field)?;
+    }
+    for index in owned.snapshot().indexes(owned.name())? {
+        let Some((name, at)) = index.fields.first().and_then(|name| Some((name, schema.position(name)?)))
+        else {
+            continue;
+        };
+        let field = &schema.fields()[at];
+        if !is_ordered_alike(field.ty()) {
+            continue;
+        }
+        let index = table.index(&index.name)?;
+        let null = [Value::Null];
+        let known = &mut column_statistics[at];
+        if field.is_nullable() {
+            known.null_count = Precision::Exact(as_count(index.prefix(&null[..])?.len()));
+            // Nulls are at one end.
+            let after = index
+                .range::<&[Value<'_>]>((Bound::Excluded(&null[..]), Bound::Unbounded))?
+                .next()
+                .transpose()?;
+            let before = index
+                .range::<&[Value<'_>]>((Bound::Unbounded, Bound::Excluded(&null[..])))?
+                .next_back()
+                .transpose()?;
+            let is_null = |row: &Option<Row<'_>>| {
+                row.is_some_and(|row| row.get(name).is_ok_and(|value| value.is_null()))
+            };
+            let (first, last) = (index.first()?, index.last()?);
+            known.min_value = scalar(if is_null(&first) { after } else { first }, field)?;
+            known.max_value = scalar(if is_null(&last) { before } else { last }, field)?;
+        } else {
+            known.min_value = scalar(index.first()?, field)?;
+            known.max_value = scalar(index.last()?, field)?;
+        }
+    }
+    let total_byte_size = Precision::Exact(as_count(table.len()).saturating_mul(schema.width()));
+    Ok(Statistics { num_rows: Precision::Exact(as_count(table.len())), total_byte_size, column_statistics })
+}
+
+/// The value of a field in a row, if there is a row and the value is not null.
+fn scalar(row: Option<Row<'_>>, field: &FieldDef) -> drystone::Result<Precision<ScalarValue>> {
+    let Some(row) = row else { return Ok(Precision::Absent) };
+    let alone = Schema::new(vec![field.clone()])?;
+    let value = RowBuf::from_values(&alone, [row.get(field.name())?])?;
+    let converted = || {
+        let batch =
+            to_engine(&record_batch(&alone, value.as_bytes()).ok()?, &to_engine_schema(&alone).ok()?).ok()?;
+        ScalarValue::try_from_array(batch.column(0), 0).ok().filter(|scalar| !scalar.is_null())
+    };
+    Ok(converted().map_or(Precision::Absent, Precision::Exact))
+}
+
+/// What is known of the rows that pass a filter. Only their number can be exact: the least and
+/// greatest values are those of all rows.
+pub(crate) fn passing(all: Statistics, is_filtered: bool, reading: Option<&Reading>) -> Statistics {
+    if !is_filtered {
+        return all;
+    }
+    let mut passing = all.to_inexact();
+    if let Some(reading) = reading {
+        let rows = as_count(reading.rows);
+        passing.num_rows = if reading.is_exact { Precision::Exact(rows) } else { Precision::Inexact(rows) };
+    }
+    passing
+}
+
+/// What is known of some rows of a table.
+pub(crate) fn part(all: Statistics, rows: u64) -> Statistics {
+    let mut part = all.to_inexact();
+    part.num_rows = Precision::Inexact(as_count(rows));
+    part
+}
+
+/// What is known of all shards together.
+pub(crate) fn sum<'s>(shards: impl Iterator<Item = &'s Statistics>, schema: &SchemaRef) -> Statistics {
+    let merged = Statistics::try_merge_iter(shards, schema);
+    merged.unwrap_or_else(|_| Statistics::new_unknown(schema))
+}
+
+fn as_count(rows: u64) -> usize {
+    usize::try_from(rows).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,307 @@
+//! `DrystoneTable`: a table of a database, or of a folder of shards, as a table of DataFusion.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::pruning::PrunableStatistics;
+use datafusion::common::stats::Precision;
+use datafusion::common::{DFSchema, Statistics};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::dml::InsertOp;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+use datafusion::physical_plan::ExecutionPlan;
+use drystone::query::{Predicate, Reading};
+use drystone::{Database, Dyn, OwnedTable, Schema};
+
+use crate::arrow_versions::to_engine_schema;
+use crate::error::external;
+use crate::filter::predicate;
+use crate::insert;
+use crate::scan::{Opener, Part, Piece, ScanBuilder, Snapshot, Source};
+use crate::statistics;
+
+/// Another partition pays only for at least this many rows.
+const PARTITION_ROWS: u64 = 1 << 16;
+
+/// A table of a database, or of a folder of shards, as DataFusion's [`TableProvider`].
+///
+/// It reads one state, which it holds: commits that are made later are not seen. Comparisons of a
+/// column with a literal, `IN`, null tests and prefixes of text are tested by the library, through
+/// ranges of the key and indexes where they help. Everything else is left to DataFusion.
+#[derive(Clone)]
+pub struct DrystoneTable {
+    pub(crate) schema: Schema,
+    arrow: SchemaRef,
+    pub(crate) name: Arc<str>,
+    /// In the order of the key.
+    pub(crate) shards: Arc<[Shard]>,
+    /// Where rows are inserted, if they can be.
+    database: Option<Arc<Database>>,
+}
+
+/// One file of a table.
+pub(crate) struct Shard {
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) transaction: u64,
+    /// The table in it, if this process has opened it.
+    pub(crate) table: Option<OwnedTable<Dyn>>,
+    pub(crate) opener: Option<Opener>,
+    pub(crate) statistics: OnceLock<Statistics>,
+}
+
+impl DrystoneTable {
+    /// A table of an open database, at its newest state.
+    ///
+    /// # Errors
+    /// `TableNotFound` if there is no such table, as an external error.
+    pub fn new(database: &Arc<Database>, name: &str) -> Result<DrystoneTable> {
+        DrystoneTable::of(database.table::<Dyn>(name).map_err(external)?, database)
+    }
+
+    /// A table at the state that it holds.
+    pub(crate) fn of(table: OwnedTable<Dyn>, database: &Arc<Database>) -> Result<DrystoneTable> {
+        let (name, schema) = (table.name().into(), table.as_table().schema().clone());
+        let path = database.path().map(PathBuf::from);
+        let shard = Shard::held(table, path, None);
+        let mut made = DrystoneTable::of_shards(name, schema, vec![shard])?;
+        made.database = Some(Arc::clone(database));
+        Ok(made)
+    }
+
+    /// A table in many files, which are in the order of the key.
+    pub(crate) fn of_shards(name: Arc<str>, schema: Schema, shards: Vec<Shard>) -> Result<DrystoneTable> {
+        let arrow = to_engine_schema(&schema)?;
+        Ok(DrystoneTable { schema, arrow, name, shards: shards.into(), database: None })
+    }
+
+    /// The conditions that the library tests, and the one predicate that they are.
+    fn pushed(&self, filters: &[Expr]) -> Option<Predicate> {
+        filters.iter().filter_map(|filter| predicate(filter, &self.schema)).reduce(Predicate::and)
+    }
+
+    /// Which shards may have rows that pass, by what is known of them.
+    fn kept(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<&Shard>> {
+        let all = self.shards.iter();
+        let Some(condition) = conjunction(filters.iter().cloned()).filter(|_| self.shards.len() > 1) else {
+            return Ok(all.collect());
+        };
+        let known = all.clone().map(|shard| shard.statistics(&self.schema).map(Arc::new));
+        let known = PrunableStatistics::new(known.collect::<Result<_>>()?, Arc::clone(&self.arrow));
+        let condition =
+            state.create_physical_expr(condition, &DFSchema::try_from(Arc::clone(&self.arrow))?)?;
+        let kept = PruningPredicateBuilder::new()
+            .with_file_schema(Arc::clone(&self.arrow))
+            .try_build(condition)?
+            .prune(&known)?;
+        Ok(all.zip(kept).filter(|(_, is_kept)| *is_kept).map(|(shard, _)| shard).collect())
+    }
+
+    fn whole(&self) -> Result<Statistics> {
+        let shards = self.shards.iter().map(|shard| shard.statistics(&self.schema));
+        let shards = shards.collect::<Result<Vec<_>>>()?;
+        Ok(statistics::sum(shards.iter(), &self.arrow))
+    }
+}
+
+impl Shard {
+    pub(crate) fn held(table: OwnedTable<Dyn>, path: Option<PathBuf>, opener: Option<Opener>) -> Shard {
+        let transaction = table.snapshot().transaction();
+        Shard { path, transaction, table: Some(table), opener, statistics: OnceLock::new() }
+    }
+
+    pub(crate) fn statistics(&self, schema: &Schema) -> Result<Statistics> {
+        if let Some(known) = self.statistics.get() {
+            return Ok(known.clone());
+        }
+        let known = match &self.table {
+            Some(table) => statistics::of(table).map_err(external)?,
+            None => statistics::unknown(schema),
+        };
+        Ok(self.statistics.get_or_init(|| known).clone())
+    }
+
+    pub(crate) fn location(&self) -> String {
+        self.path.as_ref().map_or("memory".to_owned(), |path| path.display().to_string())
+    }
+
+    fn reading(&self, predicate: Option<&Predicate>) -> Result<Option<Reading>> {
+        let Some(table) = &self.table else { return Ok(None) };
+        let query =
+            predicate.into_iter().cloned().fold(table.as_table().query(), |query, part| query.filter(part));
+        query.reading().map(Some).map_err(external)
+    }
+
+    fn part(&self, name: &Arc<str>, numbers: Option<Range<u64>>) -> Result<Part> {
+        let snapshot = match (&self.table, &self.path, &self.opener) {
+            (Some(table), _, _) => Snapshot::Held(table.clone()),
+            (None, Some(path), Some(opener)) => Snapshot::File {
+                path: path.clone(),
+                transaction: self.transaction,
+                opener: Arc::clone(opener),
+            },
+            _ => {
+                return Err(DataFusionError::Internal(format!(
+                    "table {name:?} has neither a snapshot nor a file"
+                )));
+            }
+        };
+        Ok(Part { snapshot, table: Arc::clone(name), location: self.location().into(), numbers })
+    }
+}
+
+#[async_trait]
+impl TableProvider for DrystoneTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.arrow)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let pushed = filters.iter().map(|filter| match predicate(filter, &self.schema) {
+            Some(_) => TableProviderFilterPushDown::Exact,
+            None => TableProviderFilterPushDown::Unsupported,
+        });
+        Ok(pushed.collect())
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        self.whole().ok()
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let predicate = self.pushed(filters);
+        let mut scans = Vec::new();
+        for shard in self.kept(state, filters)? {
+            let reading = shard.reading(predicate.as_ref())?;
+            if reading.as_ref().is_none_or(|reading| reading.rows > 0) {
+                let known = statistics::passing(
+                    shard.statistics(&self.schema)?,
+                    predicate.is_some(),
+                    reading.as_ref(),
+                );
+                scans.push(Scan { shard, reading, known });
+            }
+        }
+        let total = statistics::sum(scans.iter().map(|scan| &scan.known), &self.arrow);
+        let total = if limit.is_some() { total.to_inexact() } else { total };
+        let mut source = Source::new(&self.schema, predicate)?;
+        source.access = access(&scans);
+        let builder = ScanBuilder {
+            source,
+            groups: groups(&scans, &self.name, state.config().target_partitions())?,
+            statistics: total,
+            projection: projection.cloned(),
+            limit,
+        };
+        Ok(DataSourceExec::from_data_source(builder.build()?))
+    }
+
+    async fn insert_into(
+        &self,
+        _state: &dyn Session,
+        input: Arc<dyn ExecutionPlan>,
+        op: InsertOp,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let Some(database) = &self.database else {
+            return Err(DataFusionError::Plan(format!(
+                "table {:?} is a folder of shards, which cannot be inserted into; load the rows into a database and \
+                 shard it again",
+                self.name
+            )));
+        };
+        insert::plan(database, &self.name, &self.schema, &self.arrow, input, op)
+    }
+}
+
+/// What is read of a shard.
+struct Scan<'s> {
+    shard: &'s Shard,
+    reading: Option<Reading>,
+    known: Statistics,
+}
+
+impl Scan<'_> {
+    fn rows(&self) -> u64 {
+        match self.known.num_rows {
+            Precision::Exact(rows) | Precision::Inexact(rows) => rows as u64,
+            Precision::Absent => PARTITION_ROWS,
+        }
+    }
+
+    fn piece(&self, name: &Arc<str>, numbers: Option<Range<u64>>) -> Result<Piece> {
+        Ok(Piece { part: self.shard.part(name, numbers)?, statistics: self.known.clone() })
+    }
+}
+
+/// How the rows are found, for `explain`: that of the first shard.
+fn access(scans: &[Scan<'_>]) -> Option<Arc<str>> {
+    let reading = scans.first()?.reading.as_ref()?;
+    let shards = scans.len();
+    let of = if shards > 1 { format!(" in each of {shards} shards") } else { String::new() };
+    Some(format!("{}{of}", reading.access).into())
+}
+
+/// At most `most` partitions of about the same number of rows, each of parts that follow each other.
+fn groups(scans: &[Scan<'_>], name: &Arc<str>, most: usize) -> Result<Vec<Vec<Piece>>> {
+    if scans.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: u64 = scans.iter().map(Scan::rows).sum();
+    let most = most.max(1);
+    if scans.len() >= most {
+        let share = rows.div_ceil(most as u64).max(1);
+        let mut groups: Vec<Vec<Piece>> = Vec::new();
+        let mut before = 0;
+        for scan in scans {
+            let group = usize::try_from(before / share).unwrap_or(usize::MAX);
+            if group >= groups.len() {
+                groups.push(Vec::new());
+            }
+            if let Some(last) = groups.last_mut() {
+                last.push(scan.piece(name, None)?);
+            }
+            before += scan.rows();
+        }
+        return Ok(groups);
+    }
+    let each = most / scans.len();
+    let mut groups = Vec::new();
+    for scan in scans {
+        let worth = usize::try_from(scan.rows() / PARTITION_ROWS).unwrap_or(usize::MAX).max(1);
+        let parts = scan.reading.as_ref().and_then(|reading| reading.split(each.min(worth)));
+        match parts {
+            Some(parts) if parts.len() > 1 => {
+                for numbers in parts {
+                    let mut piece = scan.piece(name, Some(numbers.clone()))?;
+                    piece.statistics = statistics::part(piece.statistics, numbers.end - numbers.start);
+                    groups.push(vec![piece]);
+                }
+            }
+            _ => groups.push(vec![scan.piece(name, None)?]),
+        }
+    }
+    Ok(groups)
+}
+
+impl fmt::Debug for DrystoneTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DrystoneTable({:?}, {}, {} files)", self.name, self.schema, self.shards.len())
+    }
+}
