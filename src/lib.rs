@@ -139,7 +139,7 @@ pub use bytemuck;
 
 pub use admin::{
     BackupReport, CheckReport, CompactReport, Diff, DiffStats, Loss, Problem, RowChange, RowChanges,
-    SalvageReport, TableDiff,
+    SalvageReport, Shard, ShardOptions, Shards, TableDiff,
 };
 pub use commit::{Durability, ReaderInfo};
 pub use database::{Database, DatabaseStats, OpenOptions};

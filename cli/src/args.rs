@@ -5,8 +5,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use drystone::Result;
 
 use crate::commands::{
-    alter, backup, check, compact, completions, copy, diff, export, get, index, info, load, query, remove,
-    salvage, scan, set,
+    alter, backup, check, compact, completions, copy, diff, export, get, index, info, load, merge, query,
+    remove, salvage, scan, set, shard,
 };
 use crate::report::Outcome;
 use crate::{mcp, plot, shell};
@@ -45,6 +45,8 @@ enum Command {
     Backup(backup::Backup),
     Copy(copy::Copy),
     Diff(diff::Diff),
+    Shard(shard::Shard),
+    Merge(merge::Merge),
     Shell(shell::Shell),
     Mcp(mcp::Mcp),
     Completions(completions::Completions),
@@ -70,6 +72,8 @@ impl Arguments {
             Command::Backup(backup) => backup.run(),
             Command::Copy(copy) => copy.run(),
             Command::Diff(diff) => diff.run(),
+            Command::Shard(shard) => shard.run(),
+            Command::Merge(merge) => merge.run(),
             Command::Shell(shell) => shell.run::<Arguments>(),
             Command::Mcp(mcp) => mcp.run(),
             Command::Completions(completions) => completions.run(Arguments::command()),

@@ -1,4 +1,4 @@
-//! Administration: checking, salvaging, compacting, copying and comparing whole databases.
+//! Administration: checking, salvaging, compacting, copying, comparing and sharding.
 //!
 //! Everything here is called by users only. It stands on the public interface and on the rooms
 //! below, and no room below knows of it.
@@ -8,9 +8,11 @@ mod check;
 mod compact;
 mod diff;
 mod salvage;
+mod shards;
 
 pub use backup::BackupReport;
 pub use check::{CheckReport, Problem};
 pub use compact::CompactReport;
 pub use diff::{Diff, DiffStats, RowChange, RowChanges, TableDiff};
 pub use salvage::{Loss, SalvageReport};
+pub use shards::{Shard, ShardOptions, Shards};

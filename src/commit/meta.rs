@@ -115,6 +115,13 @@ pub fn empty_image() -> Vec<u8> {
     create(*b"simulated drystn", 1)
 }
 
+/// The identity of a database, from the first bytes of its file. `None` if they are not those of a
+/// database.
+pub(crate) fn file_id_of(beginning: &[u8]) -> Option<[u8; 16]> {
+    let id = std::mem::offset_of!(MetaPage, file_id);
+    beginning.strip_prefix(&MAGIC).and_then(|_| beginning.get(id..id + 16)?.try_into().ok())
+}
+
 /// A meta page that passed its checksum.
 pub(super) struct MetaSlot {
     /// 0 or 1: the number of the page.

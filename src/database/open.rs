@@ -182,7 +182,7 @@ impl OpenOptions {
             let (file, new) = match opened {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && self.create && !self.read_only => {
                     let cannot = |error| Error::io(format!("cannot create {given:?}"), error);
-                    let new = match self.new_file(path) {
+                    let new = match self.new_file(path, new_file_id()) {
                         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                         new => new.map_err(cannot)?,
                     };
@@ -233,19 +233,19 @@ impl OpenOptions {
     }
 
     /// A new database file without a name.
-    fn new_file(&self, path: &Path) -> io::Result<NewFile> {
+    fn new_file(&self, path: &Path, id: [u8; 16]) -> io::Result<NewFile> {
         let new = Arc::new(NewFile::new(&storage::real_path(path), self.mode)?);
         new.grow(FIRST_ADDRESS)?;
-        new.write_at(0, &create_meta(new_file_id(), 1))?;
+        new.write_at(0, &create_meta(id, 1))?;
         Arc::into_inner(new).ok_or_else(|| io::Error::other("the new file is in use"))
     }
 
     /// A database in a new file without a name, which no other process can reach. It gets the name
-    /// `path` when the file is kept.
+    /// `path` when the file is kept. `id` is its identity.
     #[expect(unsafe_code, reason = "maps a file that nobody else knows")]
-    pub(crate) fn unnamed(&self, path: &Path) -> Result<(Database, NewFile)> {
+    pub(crate) fn unnamed(&self, path: &Path, id: [u8; 16]) -> Result<(Database, NewFile)> {
         let failed = |error| cannot_make(path, error);
-        let new = self.new_file(path).map_err(failed)?;
+        let new = self.new_file(path, id).map_err(failed)?;
         let unnamed = new.path_until_kept();
         // SAFETY: the file has no name, so only this handle writes it.
         let file = unsafe { MappedFile::open(&unnamed, false, |len| self.reserve(len)) }.map_err(failed)?;

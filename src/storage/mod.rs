@@ -12,6 +12,7 @@ mod create;
 mod failing;
 #[expect(unsafe_code, reason = "hands on the contract of the mapping; one system call")]
 mod file;
+mod folder;
 #[expect(unsafe_code, reason = "handlers that the C library calls around a fork")]
 mod fork;
 mod lock;
@@ -33,6 +34,7 @@ pub(crate) use create::{Rights, real_path};
 #[cfg(test)]
 pub(crate) use failing::Failing;
 pub(crate) use file::MappedFile;
+pub(crate) use folder::{Folder, read_beginning};
 pub(crate) use fork::{PerProcess, Process};
 pub(crate) use lock::{Claim, OsLockFile, has_no_locks};
 pub(crate) use map::{Mapping, Window, prefetch};

@@ -37,6 +37,7 @@ mod random;
 mod record;
 mod recovery;
 mod schema;
+mod shards;
 mod sharing;
 mod soak;
 mod splits;

@@ -13,6 +13,7 @@ mod plotting;
 mod querying;
 mod reading;
 mod rows;
+mod sharding;
 mod sharing;
 mod shell;
 mod targets;

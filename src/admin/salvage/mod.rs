@@ -13,7 +13,7 @@ pub use report::{Loss, SalvageReport};
 use source::RescueSource;
 
 use crate::catalog::{Catalog, Definition, Role};
-use crate::database::{Database, OpenOptions, cannot_make};
+use crate::database::{Database, OpenOptions, cannot_make, new_file_id};
 use crate::error::{Error, ErrorKind, Result};
 use crate::load::{LoadOptions, OnDuplicate};
 use crate::page::PageView;
@@ -44,7 +44,7 @@ impl Database {
     /// an error there is no new file.
     pub fn salvage_to(&self, path: impl AsRef<Path>) -> Result<SalvageReport> {
         let path = path.as_ref();
-        let (good, file) = OpenOptions::new().unnamed(path)?;
+        let (good, file) = OpenOptions::new().unnamed(path, new_file_id())?;
         let report = self.salvage(&good)?;
         drop(good);
         file.keep().map_err(|error| cannot_make(path, error))?;

@@ -1,0 +1,90 @@
+//! A folder with files that are made and replaced as a whole: the shards of a table, and the list
+//! of them. One process at a time may change it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::create::folder_of;
+
+/// The rights of a new folder: its owner's alone, as those of a new database.
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+
+/// A folder whose files this process may change, until it is dropped.
+pub(crate) struct Folder {
+    path: PathBuf,
+    handle: File,
+}
+
+impl Folder {
+    /// Opens a folder to change it, and makes it if it is not there. `WouldBlock` if another
+    /// process is changing it.
+    pub(crate) fn claim(path: &Path) -> io::Result<Folder> {
+        let path = std::path::absolute(path)?;
+        match fs::DirBuilder::new().mode(FOLDER_MODE).create(&path) {
+            Ok(()) => File::open(folder_of(&path))?.sync_all()?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        let handle = File::open(&path)?;
+        if !handle.metadata()?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        match handle.try_lock() {
+            // Without locks on folders, the user sees to it that one process changes it.
+            Err(TryLockError::Error(_)) | Ok(()) => Ok(Folder { path, handle }),
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The first bytes of a file, at most this many. `None` if there is no such file.
+    pub(crate) fn read(&self, name: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
+        match read_beginning(&self.path.join(name), limit) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
+    /// Makes a file with these bytes, durable, or puts it in the place of the one of this name.
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let unfinished = self.path.join(format!("{name}-new"));
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(FILE_MODE).open(&unfinished)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, self.path.join(name))?;
+        self.sync()
+    }
+
+    /// Renames a file, durably.
+    pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path.join(from), self.path.join(to))?;
+        self.sync()
+    }
+
+    /// Removes a file, if it is there. Durable after [`sync`](Folder::sync).
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.path.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
+    }
+
+    /// Makes the names of its files durable.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.handle.sync_all()
+    }
+}
+
+/// The first bytes of a file, at most this many.
+pub(crate) fn read_beginning(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
