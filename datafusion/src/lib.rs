@@ -1,6 +1,7 @@
 //! Drystone tables in DataFusion.
 
 mod arrow_versions;
+pub mod cluster;
 mod error;
 mod filter;
 mod insert;

@@ -8,18 +8,26 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use drystone::arrow::record_batch;
 use drystone::query::Reading;
-use drystone::{Dyn, FieldDef, OwnedTable, Row, RowBuf, Schema, Value};
+use drystone::{Dyn, FieldDef, OwnedTable, Row, RowBuf, Schema, Shard, Value};
 
 use crate::arrow_versions::{to_engine, to_engine_schema};
 use crate::scan::is_ordered_alike;
 
-/// Nothing but the number of columns.
-pub(crate) fn unknown(schema: &Schema) -> Statistics {
-    Statistics {
-        num_rows: Precision::Absent,
-        total_byte_size: Precision::Absent,
-        column_statistics: columns(schema),
+/// What the list of shards says of one.
+pub(crate) fn of_shard(shard: &Shard) -> drystone::Result<Statistics> {
+    let schema = shard.schema();
+    let mut column_statistics = columns(schema);
+    if let Some(field) = schema.key_fields().first().filter(|field| is_ordered_alike(field.ty())) {
+        let known = &mut column_statistics[0];
+        known.min_value = scalar(shard.first().into_iter().next(), field)?;
+        known.max_value = scalar(shard.last().into_iter().next(), field)?;
     }
+    Ok(counted(schema, shard.rows(), column_statistics))
+}
+
+fn counted(schema: &Schema, rows: u64, column_statistics: Vec<ColumnStatistics>) -> Statistics {
+    let total_byte_size = Precision::Exact(as_count(rows).saturating_mul(schema.width()));
+    Statistics { num_rows: Precision::Exact(as_count(rows)), total_byte_size, column_statistics }
 }
 
 /// Columns of which only the absence of nulls is known.
@@ -35,11 +43,14 @@ fn columns(schema: &Schema) -> Vec<ColumnStatistics> {
 pub(crate) fn of(owned: &OwnedTable<Dyn>) -> drystone::Result<Statistics> {
     let table = owned.as_table();
     let schema = table.schema();
+    let value = |row: Option<Row<'_>>, field: &FieldDef| -> drystone::Result<Precision<ScalarValue>> {
+        scalar(row.map(|row| row.get(field.name())).transpose()?, field)
+    };
     let mut column_statistics = columns(schema);
     if let Some(field) = schema.key_fields().first().filter(|field| is_ordered_alike(field.ty())) {
         let known = &mut column_statistics[0];
-        known.min_value = scalar(table.first()?, field)?;
-        known.max_value = scalar(table.last()?, field)?;
+        known.min_value = value(table.first()?, field)?;
+        known.max_value = value(table.last()?, field)?;
     }
     for index in owned.snapshot().indexes(owned.name())? {
         let Some((name, at)) = index.fields.first().and_then(|name| Some((name, schema.position(name)?)))
@@ -68,22 +79,21 @@ pub(crate) fn of(owned: &OwnedTable<Dyn>) -> drystone::Result<Statistics> {
                 row.is_some_and(|row| row.get(name).is_ok_and(|value| value.is_null()))
             };
             let (first, last) = (index.first()?, index.last()?);
-            known.min_value = scalar(if is_null(&first) { after } else { first }, field)?;
-            known.max_value = scalar(if is_null(&last) { before } else { last }, field)?;
+            known.min_value = value(if is_null(&first) { after } else { first }, field)?;
+            known.max_value = value(if is_null(&last) { before } else { last }, field)?;
         } else {
-            known.min_value = scalar(index.first()?, field)?;
-            known.max_value = scalar(index.last()?, field)?;
+            known.min_value = value(index.first()?, field)?;
+            known.max_value = value(index.last()?, field)?;
         }
     }
-    let total_byte_size = Precision::Exact(as_count(table.len()).saturating_mul(schema.width()));
-    Ok(Statistics { num_rows: Precision::Exact(as_count(table.len())), total_byte_size, column_statistics })
+    Ok(counted(schema, table.len(), column_statistics))
 }
 
-/// The value of a field in a row, if there is a row and the value is not null.
-fn scalar(row: Option<Row<'_>>, field: &FieldDef) -> drystone::Result<Precision<ScalarValue>> {
-    let Some(row) = row else { return Ok(Precision::Absent) };
+/// A value of a field, if there is one and it is not null.
+fn scalar(value: Option<Value<'_>>, field: &FieldDef) -> drystone::Result<Precision<ScalarValue>> {
+    let Some(value) = value else { return Ok(Precision::Absent) };
     let alone = Schema::new(vec![field.clone()])?;
-    let value = RowBuf::from_values(&alone, [row.get(field.name())?])?;
+    let value = RowBuf::from_values(&alone, [value])?;
     let converted = || {
         let batch =
             to_engine(&record_batch(&alone, value.as_bytes()).ok()?, &to_engine_schema(&alone).ok()?).ok()?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
@@ -19,13 +19,13 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use drystone::query::{Predicate, Reading};
-use drystone::{Database, Dyn, OwnedTable, Schema};
+use drystone::{Database, Dyn, OwnedTable, Schema, Shards};
 
 use crate::arrow_versions::to_engine_schema;
 use crate::error::external;
 use crate::filter::predicate;
 use crate::insert;
-use crate::scan::{Opener, Part, Piece, ScanBuilder, Snapshot, Source};
+use crate::scan::{Opener, Part, Piece, Place, ScanBuilder, Source, TableFile};
 use crate::statistics;
 
 /// Another partition pays only for at least this many rows.
@@ -43,18 +43,16 @@ pub struct DrystoneTable {
     pub(crate) name: Arc<str>,
     /// In the order of the key.
     pub(crate) shards: Arc<[Shard]>,
+    /// Whether the plan may look into the files. A scheduler leaves that to the executors.
+    pub(crate) opens: bool,
     /// Where rows are inserted, if they can be.
     database: Option<Arc<Database>>,
 }
 
-/// One file of a table.
+/// One file of a table, with what is known of its rows.
 pub(crate) struct Shard {
-    pub(crate) path: Option<PathBuf>,
-    pub(crate) transaction: u64,
-    /// The table in it, if this process has opened it.
-    pub(crate) table: Option<OwnedTable<Dyn>>,
-    pub(crate) opener: Option<Opener>,
-    pub(crate) statistics: OnceLock<Statistics>,
+    pub(crate) file: Arc<TableFile>,
+    pub(crate) statistics: Statistics,
 }
 
 impl DrystoneTable {
@@ -69,20 +67,45 @@ impl DrystoneTable {
     /// A table at the state that it holds.
     pub(crate) fn of(table: OwnedTable<Dyn>, database: &Arc<Database>) -> Result<DrystoneTable> {
         let (name, schema) = (table.name().into(), table.as_table().schema().clone());
-        let path = database.path().map(PathBuf::from);
-        let shard = Shard::held(table, path, None);
-        let mut made = DrystoneTable::of_shards(name, schema, vec![shard])?;
-        made.database = Some(Arc::clone(database));
-        Ok(made)
+        let path = database.path().map(std::path::absolute).transpose()?;
+        let place = path.map_or(Place::Memory, |path| Place::Database { path });
+        let statistics = statistics::of(&table).map_err(external)?;
+        let transaction = table.snapshot().transaction();
+        let file = TableFile { place, transaction, opener: None, held: OnceLock::from(table) };
+        let shards = vec![Shard { file: Arc::new(file), statistics }];
+        let made = DrystoneTable::of_shards(name, schema, shards, true)?;
+        Ok(DrystoneTable { database: Some(Arc::clone(database)), ..made })
     }
 
-    /// A table in many files, which are in the order of the key.
-    pub(crate) fn of_shards(name: Arc<str>, schema: Schema, shards: Vec<Shard>) -> Result<DrystoneTable> {
+    /// The table whose shards are in a folder. A shard is opened when its rows are read.
+    ///
+    /// # Errors
+    /// As for [`Shards::open`], as an external error.
+    pub fn open_shards(folder: impl AsRef<Path>, opener: &Opener) -> Result<DrystoneTable> {
+        let shards = Shards::open(folder).map_err(external)?;
+        let transaction = shards.transaction();
+        let files = shards.iter().enumerate().map(|(number, shard)| {
+            let place = Place::Shard { folder: shards.folder().to_path_buf(), number };
+            let file =
+                TableFile { place, transaction, opener: Some(Arc::clone(opener)), held: OnceLock::new() };
+            Ok(Shard { file: Arc::new(file), statistics: statistics::of_shard(shard).map_err(external)? })
+        });
+        let files = files.collect::<Result<Vec<_>>>()?;
+        DrystoneTable::of_shards(shards.table().into(), shards.schema().clone(), files, true)
+    }
+
+    /// A table in files that are in the order of the key.
+    pub(crate) fn of_shards(
+        name: Arc<str>,
+        schema: Schema,
+        shards: Vec<Shard>,
+        opens: bool,
+    ) -> Result<DrystoneTable> {
         let arrow = to_engine_schema(&schema)?;
-        Ok(DrystoneTable { schema, arrow, name, shards: shards.into(), database: None })
+        Ok(DrystoneTable { schema, arrow, name, shards: shards.into(), opens, database: None })
     }
 
-    /// The conditions that the library tests, and the one predicate that they are.
+    /// The conditions that the library tests, as one predicate.
     fn pushed(&self, filters: &[Expr]) -> Option<Predicate> {
         filters.iter().filter_map(|filter| predicate(filter, &self.schema)).reduce(Predicate::and)
     }
@@ -93,67 +116,25 @@ impl DrystoneTable {
         let Some(condition) = conjunction(filters.iter().cloned()).filter(|_| self.shards.len() > 1) else {
             return Ok(all.collect());
         };
-        let known = all.clone().map(|shard| shard.statistics(&self.schema).map(Arc::new));
-        let known = PrunableStatistics::new(known.collect::<Result<_>>()?, Arc::clone(&self.arrow));
+        let known = all.clone().map(|shard| Arc::new(shard.statistics.clone())).collect();
+        let known = PrunableStatistics::new(known, Arc::clone(&self.arrow));
         let condition =
             state.create_physical_expr(condition, &DFSchema::try_from(Arc::clone(&self.arrow))?)?;
-        let kept = PruningPredicateBuilder::new()
-            .with_file_schema(Arc::clone(&self.arrow))
-            .try_build(condition)?
-            .prune(&known)?;
+        let pruning =
+            PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.arrow)).try_build(condition)?;
+        let kept = pruning.prune(&known)?;
         Ok(all.zip(kept).filter(|(_, is_kept)| *is_kept).map(|(shard, _)| shard).collect())
     }
 
-    fn whole(&self) -> Result<Statistics> {
-        let shards = self.shards.iter().map(|shard| shard.statistics(&self.schema));
-        let shards = shards.collect::<Result<Vec<_>>>()?;
-        Ok(statistics::sum(shards.iter(), &self.arrow))
-    }
-}
-
-impl Shard {
-    pub(crate) fn held(table: OwnedTable<Dyn>, path: Option<PathBuf>, opener: Option<Opener>) -> Shard {
-        let transaction = table.snapshot().transaction();
-        Shard { path, transaction, table: Some(table), opener, statistics: OnceLock::new() }
-    }
-
-    pub(crate) fn statistics(&self, schema: &Schema) -> Result<Statistics> {
-        if let Some(known) = self.statistics.get() {
-            return Ok(known.clone());
+    /// What would be read of a shard, if the plan may look into it.
+    fn reading(&self, shard: &Shard, predicate: Option<&Predicate>) -> Result<Option<Reading>> {
+        if !self.opens {
+            return Ok(None);
         }
-        let known = match &self.table {
-            Some(table) => statistics::of(table).map_err(external)?,
-            None => statistics::unknown(schema),
-        };
-        Ok(self.statistics.get_or_init(|| known).clone())
-    }
-
-    pub(crate) fn location(&self) -> String {
-        self.path.as_ref().map_or("memory".to_owned(), |path| path.display().to_string())
-    }
-
-    fn reading(&self, predicate: Option<&Predicate>) -> Result<Option<Reading>> {
-        let Some(table) = &self.table else { return Ok(None) };
+        let table = shard.file.open(&self.name, &self.schema)?;
         let query =
             predicate.into_iter().cloned().fold(table.as_table().query(), |query, part| query.filter(part));
         query.reading().map(Some).map_err(external)
-    }
-
-    fn part(&self, name: &Arc<str>, numbers: Option<Range<u64>>) -> Result<Part> {
-        let snapshot = match (&self.table, &self.path, &self.opener) {
-            (Some(table), _, _) => Snapshot::Held(table.clone()),
-            (None, Some(path), Some(opener)) => Snapshot::File {
-                path: path.clone(),
-                transaction: self.transaction,
-                opener: Arc::clone(opener),
-            },
-            _ => {
-                return Err(DataFusionError::Internal(format!(
-                    "table {name:?} has neither a snapshot nor a file"
-                )));
-            }
-        };
-        Ok(Part { snapshot, table: Arc::clone(name), location: self.location().into(), numbers })
     }
 }
 
@@ -176,7 +157,7 @@ impl TableProvider for DrystoneTable {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        self.whole().ok()
+        Some(statistics::sum(self.shards.iter().map(|shard| &shard.statistics), &self.arrow))
     }
 
     async fn scan(
@@ -189,13 +170,10 @@ impl TableProvider for DrystoneTable {
         let predicate = self.pushed(filters);
         let mut scans = Vec::new();
         for shard in self.kept(state, filters)? {
-            let reading = shard.reading(predicate.as_ref())?;
+            let reading = self.reading(shard, predicate.as_ref())?;
             if reading.as_ref().is_none_or(|reading| reading.rows > 0) {
-                let known = statistics::passing(
-                    shard.statistics(&self.schema)?,
-                    predicate.is_some(),
-                    reading.as_ref(),
-                );
+                let known = shard.statistics.clone();
+                let known = statistics::passing(known, predicate.is_some(), reading.as_ref());
                 scans.push(Scan { shard, reading, known });
             }
         }
@@ -205,7 +183,7 @@ impl TableProvider for DrystoneTable {
         source.access = access(&scans);
         let builder = ScanBuilder {
             source,
-            groups: groups(&scans, &self.name, state.config().target_partitions())?,
+            groups: groups(&scans, &self.name, state.config().target_partitions()),
             statistics: total,
             projection: projection.cloned(),
             limit,
@@ -245,8 +223,9 @@ impl Scan<'_> {
         }
     }
 
-    fn piece(&self, name: &Arc<str>, numbers: Option<Range<u64>>) -> Result<Piece> {
-        Ok(Piece { part: self.shard.part(name, numbers)?, statistics: self.known.clone() })
+    fn piece(&self, name: &Arc<str>, numbers: Option<Range<u64>>) -> Piece {
+        let part = Part { file: Arc::clone(&self.shard.file), table: Arc::clone(name), numbers };
+        Piece { part, statistics: self.known.clone() }
     }
 }
 
@@ -259,9 +238,9 @@ fn access(scans: &[Scan<'_>]) -> Option<Arc<str>> {
 }
 
 /// At most `most` partitions of about the same number of rows, each of parts that follow each other.
-fn groups(scans: &[Scan<'_>], name: &Arc<str>, most: usize) -> Result<Vec<Vec<Piece>>> {
+fn groups(scans: &[Scan<'_>], name: &Arc<str>, most: usize) -> Vec<Vec<Piece>> {
     if scans.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let rows: u64 = scans.iter().map(Scan::rows).sum();
     let most = most.max(1);
@@ -275,11 +254,11 @@ fn groups(scans: &[Scan<'_>], name: &Arc<str>, most: usize) -> Result<Vec<Vec<Pi
                 groups.push(Vec::new());
             }
             if let Some(last) = groups.last_mut() {
-                last.push(scan.piece(name, None)?);
+                last.push(scan.piece(name, None));
             }
             before += scan.rows();
         }
-        return Ok(groups);
+        return groups;
     }
     let each = most / scans.len();
     let mut groups = Vec::new();
@@ -289,19 +268,19 @@ fn groups(scans: &[Scan<'_>], name: &Arc<str>, most: usize) -> Result<Vec<Vec<Pi
         match parts {
             Some(parts) if parts.len() > 1 => {
                 for numbers in parts {
-                    let mut piece = scan.piece(name, Some(numbers.clone()))?;
+                    let mut piece = scan.piece(name, Some(numbers.clone()));
                     piece.statistics = statistics::part(piece.statistics, numbers.end - numbers.start);
                     groups.push(vec![piece]);
                 }
             }
-            _ => groups.push(vec![scan.piece(name, None)?]),
+            _ => groups.push(vec![scan.piece(name, None)]),
         }
     }
-    Ok(groups)
+    groups
 }
 
 impl fmt::Debug for DrystoneTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DrystoneTable({:?}, {}, {} files)", self.name, self.schema, self.shards.len())
+        write!(f, "DrystoneTable({:?}, {}, files: {})", self.name, self.schema, self.shards.len())
     }
 }

@@ -1,11 +1,14 @@
-//! `Part`: some rows of one table of one database, at one state. It hangs on a file of a scan.
+//! `TableFile`: a table of one database, at one state. `Part`: some rows of it. A part hangs on each
+//! file of a scan.
 
+use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use datafusion::error::{DataFusionError, Result};
-use drystone::{Database, Dyn, OwnedTable, Schema};
+use datafusion::common::{exec_err, internal_err};
+use datafusion::error::Result;
+use drystone::{Database, Dyn, OwnedTable, Schema, Shards};
 
 use crate::error::external;
 
@@ -13,67 +16,96 @@ use crate::error::external;
 /// contract that only the program can keep.
 pub type Opener = Arc<dyn Fn(&Path) -> drystone::Result<Database> + Send + Sync>;
 
-/// Where the rows of a part are read from.
+/// The database that a part is in.
 #[derive(Clone)]
-pub(crate) enum Snapshot {
-    /// A snapshot that this process holds.
-    Held(OwnedTable<Dyn>),
-    /// A file that is opened when the part is read, perhaps in another process.
-    File {
+pub(crate) enum Place {
+    /// It has no file, so only the process that made it can read it.
+    Memory,
+    Database {
         path: PathBuf,
-        /// The number of the transaction that the plan was made for.
-        transaction: u64,
-        opener: Opener,
     },
+    Shard {
+        folder: PathBuf,
+        number: usize,
+    },
+}
+
+/// A table in one file, at one state.
+#[derive(Clone)]
+pub(crate) struct TableFile {
+    pub(crate) place: Place,
+    /// The number of the transaction that made the state; for a shard, that of the database that was
+    /// cut into shards.
+    pub(crate) transaction: u64,
+    /// How the file is opened; without it, only `held` can be read.
+    pub(crate) opener: Option<Opener>,
+    /// The table, once this process has opened it.
+    pub(crate) held: OnceLock<OwnedTable<Dyn>>,
+}
+
+impl TableFile {
+    /// The table, with the schema and at the state that the query was planned for.
+    pub(crate) fn open(&self, name: &str, schema: &Schema) -> Result<OwnedTable<Dyn>> {
+        if let Some(table) = self.held.get() {
+            return Ok(table.clone());
+        }
+        let Some(opener) = &self.opener else {
+            return internal_err!("{self} is not open, and there is nothing to open it with");
+        };
+        let table = match &self.place {
+            Place::Memory => return internal_err!("a table in memory cannot be read by another process"),
+            Place::Database { path } => {
+                let table = opener(path).and_then(|db| db.table::<Dyn>(name));
+                let table =
+                    table.map_err(|error| external(error.within(format_args!("{}", path.display()))))?;
+                self.check(table.snapshot().transaction())?;
+                table
+            }
+            Place::Shard { folder, number } => {
+                let shards = Shards::open(folder).map_err(external)?;
+                self.check(shards.transaction())?;
+                let Some(shard) = shards.get(*number) else {
+                    return exec_err!("{} has no shard {number}: run the query again", folder.display());
+                };
+                let opened = opener(shard.path()).and_then(|db| db.table::<Dyn>(name));
+                let table = opened.map_err(|error| external(shard.in_shard(error)))?;
+                shard.check(table.snapshot()).map_err(external)?;
+                table
+            }
+        };
+        if table.as_table().schema() != schema {
+            return exec_err!("{self}: the schema has changed since the query was planned; run it again");
+        }
+        Ok(self.held.get_or_init(|| table).clone())
+    }
+
+    fn check(&self, transaction: u64) -> Result<()> {
+        if transaction != self.transaction {
+            return exec_err!(
+                "{self} has changed since the query was planned (transaction {} then, {transaction} now): run the \
+                 query again",
+                self.transaction
+            );
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for TableFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Memory => f.write_str("memory"),
+            Place::Database { path } => write!(f, "{}", path.display()),
+            Place::Shard { folder, number } => write!(f, "{}/{number}", folder.display()),
+        }
+    }
 }
 
 /// Some rows of a table.
 #[derive(Clone)]
 pub(crate) struct Part {
-    pub(crate) snapshot: Snapshot,
+    pub(crate) file: Arc<TableFile>,
     pub(crate) table: Arc<str>,
-    /// The file, for people; `memory` for a database without one.
-    pub(crate) location: Arc<str>,
     /// Row numbers; all if there are none.
     pub(crate) numbers: Option<Range<u64>>,
-}
-
-impl Part {
-    /// The table, with the schema that the plan was made for.
-    pub(crate) fn open(&self, schema: &Schema) -> Result<OwnedTable<Dyn>> {
-        match &self.snapshot {
-            Snapshot::Held(table) => Ok(table.clone()),
-            Snapshot::File { path, transaction, opener } => {
-                self.open_file(path, *transaction, opener, schema)
-            }
-        }
-    }
-
-    fn open_file(
-        &self,
-        path: &Path,
-        transaction: u64,
-        opener: &Opener,
-        schema: &Schema,
-    ) -> Result<OwnedTable<Dyn>> {
-        let in_shard = |error| external(error).context(format!("shard {}", path.display()));
-        let database = opener(path).map_err(in_shard)?;
-        let table = database.table::<Dyn>(&self.table).map_err(in_shard)?;
-        let found = table.snapshot().transaction();
-        if found != transaction {
-            return Err(DataFusionError::Execution(format!(
-                "shard {} has changed since the query was planned (transaction {transaction} then, {found} now); \
-                 run the query again",
-                path.display()
-            )));
-        }
-        let has = table.as_table().schema().clone();
-        if has != *schema {
-            return Err(DataFusionError::Execution(format!(
-                "shard {} has another schema than the other shards: expected {schema}, found {has}",
-                path.display()
-            )));
-        }
-        Ok(table)
-    }
 }

@@ -58,7 +58,7 @@ impl Piece {
             Precision::Exact(rows) | Precision::Inexact(rows) => rows as u64,
             Precision::Absent => 0,
         };
-        let file = PartitionedFile::new(&*self.part.location, rows);
+        let file = PartitionedFile::new(self.part.file.to_string(), rows);
         file.with_statistics(Arc::new(self.statistics)).with_extension(self.part)
     }
 }

@@ -16,7 +16,7 @@ use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener, FileScan
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
 use datafusion::physical_expr::expressions::DynamicFilterTracking;
-use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_expr::projection::{ProjectionExpr, ProjectionExprs};
 use datafusion::physical_expr::utils::reassign_expr_columns;
 use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
@@ -62,6 +62,16 @@ impl Source {
             batch_rows: 8192,
             metrics: ExecutionPlanMetricsSet::new(),
         })
+    }
+
+    /// The schema of the table.
+    pub(crate) fn arrow(&self) -> &SchemaRef {
+        self.table_schema.table_schema()
+    }
+
+    /// The columns of the batches.
+    pub(crate) fn columns(&self) -> &[ProjectionExpr] {
+        self.projection.source.as_ref()
     }
 
     /// The same with these columns and expressions of them.
@@ -191,7 +201,7 @@ impl FileOpener for Opener {
         };
         let Opener { schema, arrow, columns, predicate, dynamic, batch_rows } = self.clone();
         Ok(Box::pin(async move {
-            let table = part.open(&schema)?;
+            let table = part.file.open(&part.table, &schema)?;
             let passing = Passing { predicate, numbers: part.numbers, batch_rows };
             let without_columns = columns.is_empty();
             if without_columns {

@@ -1,0 +1,350 @@
+//! Tables and scans as bytes, for plans that are sent to other nodes. A file is sent as its path and
+//! the number of its state; nothing is opened while a plan is decoded, because an error there would
+//! lose its text.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use datafusion::common::{
+    DataFusionError, Result, Statistics, TableReference, internal_datafusion_err, internal_err,
+};
+use datafusion::datasource::file_format::FileFormatFactory;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::{AggregateUDF, Extension, LogicalPlan, ScalarUDF, WindowUDF};
+use datafusion::physical_expr::projection::{ProjectionExpr, ProjectionExprs};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion_proto::logical_plan::LogicalExtensionCodec;
+use datafusion_proto::physical_plan::from_proto::parse_physical_expr;
+use datafusion_proto::physical_plan::to_proto::serialize_physical_expr;
+use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
+use datafusion_proto::protobuf;
+use prost::Message;
+
+use crate::error::external;
+use crate::scan::{Opener, Part, Piece, Place, ScanBuilder, Source, TableFile};
+use crate::table::{DrystoneTable, Shard};
+
+/// What begins the bytes of a plan of ours, so that those of others are told apart.
+const MAGIC: &[u8; 8] = b"drystone";
+
+#[derive(Clone, PartialEq, Message)]
+struct FileProto {
+    /// The database, or the folder of shards.
+    #[prost(string, tag = "1")]
+    path: String,
+    /// The number of the shard.
+    #[prost(uint64, optional, tag = "2")]
+    shard: Option<u64>,
+    #[prost(uint64, tag = "3")]
+    transaction: u64,
+    #[prost(message, optional, tag = "4")]
+    statistics: Option<datafusion_proto_common::Statistics>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct TableProto {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, tag = "2")]
+    schema: String,
+    #[prost(message, repeated, tag = "3")]
+    files: Vec<FileProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct PartProto {
+    #[prost(message, optional, tag = "1")]
+    file: Option<FileProto>,
+    #[prost(uint64, optional, tag = "2")]
+    first: Option<u64>,
+    #[prost(uint64, tag = "3")]
+    end: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct GroupProto {
+    #[prost(message, repeated, tag = "1")]
+    parts: Vec<PartProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ColumnProto {
+    #[prost(message, optional, tag = "1")]
+    expression: Option<protobuf::PhysicalExprNode>,
+    #[prost(string, tag = "2")]
+    name: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ScanProto {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, tag = "2")]
+    schema: String,
+    #[prost(string, optional, tag = "3")]
+    predicate: Option<String>,
+    #[prost(message, repeated, tag = "4")]
+    columns: Vec<ColumnProto>,
+    #[prost(uint64, optional, tag = "5")]
+    limit: Option<u64>,
+    #[prost(message, repeated, tag = "6")]
+    groups: Vec<GroupProto>,
+    #[prost(message, optional, tag = "7")]
+    statistics: Option<datafusion_proto_common::Statistics>,
+}
+
+/// Writes tables and scans of this crate, and leaves everything else to another codec.
+#[derive(Clone)]
+pub(crate) struct Codec<C> {
+    other: C,
+    opener: Opener,
+}
+
+impl<C> Codec<C> {
+    pub(crate) fn new(other: C, opener: &Opener) -> Codec<C> {
+        Codec { other, opener: Arc::clone(opener) }
+    }
+
+    fn file(&self, proto: &FileProto) -> Result<(TableFile, Statistics)> {
+        let path = PathBuf::from(&proto.path);
+        let place = match proto.shard {
+            Some(number) => Place::Shard { folder: path, number: usize::try_from(number).map_err(outside)? },
+            None => Place::Database { path },
+        };
+        let (transaction, opener) = (proto.transaction, Some(Arc::clone(&self.opener)));
+        let statistics = proto.statistics.as_ref().ok_or_else(|| missing("statistics"))?.try_into()?;
+        Ok((TableFile { place, transaction, opener, held: OnceLock::new() }, statistics))
+    }
+}
+
+fn file_proto(file: &TableFile, statistics: &Statistics) -> Result<FileProto> {
+    let (path, shard) = match &file.place {
+        Place::Memory => {
+            return Err(DataFusionError::Plan(
+                "a table in memory cannot be read by other nodes; use a database in a file".to_owned(),
+            ));
+        }
+        Place::Database { path } => (path, None),
+        Place::Shard { folder, number } => (folder, Some(*number as u64)),
+    };
+    let Some(path) = path.to_str() else {
+        return Err(DataFusionError::Plan(format!("the path {path:?} is not UTF-8, and cannot be sent")));
+    };
+    Ok(FileProto {
+        path: path.to_owned(),
+        shard,
+        transaction: file.transaction,
+        statistics: Some(statistics.into()),
+    })
+}
+
+fn missing(what: &str) -> DataFusionError {
+    internal_datafusion_err!("a plan without {what} was received")
+}
+
+fn outside(error: std::num::TryFromIntError) -> DataFusionError {
+    internal_datafusion_err!("a plan with a number that is too large was received: {error}")
+}
+
+fn written(message: &impl Message, buf: &mut Vec<u8>) -> Result<()> {
+    buf.extend_from_slice(MAGIC);
+    message.encode(buf).map_err(|error| internal_datafusion_err!("cannot write a plan: {error}"))
+}
+
+fn read<M: Message + Default>(bytes: &[u8]) -> Result<M> {
+    M::decode(bytes).map_err(|error| internal_datafusion_err!("cannot read a plan: {error}"))
+}
+
+impl<C: PhysicalExtensionCodec> PhysicalExtensionCodec for Codec<C> {
+    fn try_decode(
+        &self,
+        buf: &[u8],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        context: &TaskContext,
+        converter: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let Some(bytes) = buf.strip_prefix(MAGIC) else {
+            return self.other.try_decode(buf, inputs, context, converter);
+        };
+        let proto: ScanProto = read(bytes)?;
+        let schema = proto.schema.parse().map_err(external)?;
+        let predicate = proto.predicate.map(|text| text.parse()).transpose().map_err(external)?;
+        let source = Source::new(&schema, predicate)?;
+        let table_schema = Arc::clone(source.arrow());
+        let columns = proto.columns.into_iter().map(|column| {
+            let expression = column.expression.ok_or_else(|| missing("an expression"))?;
+            let expr = parse_physical_expr(&expression, context, &table_schema, self)?;
+            Ok(ProjectionExpr { expr, alias: column.name })
+        });
+        let projection = ProjectionExprs::new(columns.collect::<Result<Vec<_>>>()?);
+        let name: Arc<str> = proto.name.into();
+        let groups = proto.groups.iter().map(|group| {
+            let pieces = group.parts.iter().map(|part| {
+                let (file, statistics) = self.file(part.file.as_ref().ok_or_else(|| missing("a file"))?)?;
+                let numbers = part.first.map(|first| first..part.end);
+                Ok(Piece {
+                    part: Part { file: Arc::new(file), table: Arc::clone(&name), numbers },
+                    statistics,
+                })
+            });
+            pieces.collect::<Result<Vec<_>>>()
+        });
+        let builder = ScanBuilder {
+            source: source.with_projection(&projection),
+            groups: groups.collect::<Result<_>>()?,
+            statistics: proto.statistics.as_ref().ok_or_else(|| missing("statistics"))?.try_into()?,
+            projection: None,
+            limit: proto.limit.map(usize::try_from).transpose().map_err(outside)?,
+        };
+        Ok(DataSourceExec::from_data_source(builder.build()?))
+    }
+
+    fn try_encode(
+        &self,
+        node: Arc<dyn ExecutionPlan>,
+        buf: &mut Vec<u8>,
+        converter: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<()> {
+        let Some((config, source)) = scan_of(&node) else {
+            return self.other.try_encode(node, buf, converter);
+        };
+        let columns = source.columns().iter().map(|column| {
+            let expression = Some(serialize_physical_expr(&column.expr, self)?);
+            Ok(ColumnProto { expression, name: column.alias.clone() })
+        });
+        let mut name = Arc::from("");
+        let mut groups = Vec::new();
+        for group in &config.file_groups {
+            let mut parts = Vec::new();
+            for file in group.files() {
+                let (part, statistics) = part_of(file)?;
+                name = Arc::clone(&part.table);
+                let (first, end) = match &part.numbers {
+                    Some(numbers) => (Some(numbers.start), numbers.end),
+                    None => (None, 0),
+                };
+                parts.push(PartProto { file: Some(file_proto(&part.file, statistics)?), first, end });
+            }
+            groups.push(GroupProto { parts });
+        }
+        let proto = ScanProto {
+            name: name.to_string(),
+            schema: source.schema.to_string(),
+            predicate: source.predicate.as_ref().map(ToString::to_string),
+            columns: columns.collect::<Result<_>>()?,
+            limit: config.limit.map(|limit| limit as u64),
+            groups,
+            statistics: Some((&config.statistics()).into()),
+        };
+        written(&proto, buf)
+    }
+
+    fn try_decode_udf(&self, name: &str, buf: &[u8]) -> Result<Arc<ScalarUDF>> {
+        self.other.try_decode_udf(name, buf)
+    }
+
+    fn try_encode_udf(&self, node: &ScalarUDF, buf: &mut Vec<u8>) -> Result<()> {
+        self.other.try_encode_udf(node, buf)
+    }
+
+    fn try_decode_udaf(&self, name: &str, buf: &[u8]) -> Result<Arc<AggregateUDF>> {
+        self.other.try_decode_udaf(name, buf)
+    }
+
+    fn try_encode_udaf(&self, node: &AggregateUDF, buf: &mut Vec<u8>) -> Result<()> {
+        self.other.try_encode_udaf(node, buf)
+    }
+
+    fn try_decode_udwf(&self, name: &str, buf: &[u8]) -> Result<Arc<WindowUDF>> {
+        self.other.try_decode_udwf(name, buf)
+    }
+
+    fn try_encode_udwf(&self, node: &WindowUDF, buf: &mut Vec<u8>) -> Result<()> {
+        self.other.try_encode_udwf(node, buf)
+    }
+}
+
+/// The scan of a table of this crate, if the node is one.
+fn scan_of(node: &Arc<dyn ExecutionPlan>) -> Option<(&FileScanConfig, &Source)> {
+    let config = node.downcast_ref::<DataSourceExec>()?.data_source().downcast_ref::<FileScanConfig>()?;
+    Some((config, config.file_source().downcast_ref::<Source>()?))
+}
+
+fn part_of(file: &PartitionedFile) -> Result<(&Part, &Statistics)> {
+    match (file.extension::<Part>(), &file.statistics) {
+        (Some(part), Some(statistics)) => Ok((part, statistics)),
+        _ => internal_err!("{} is not a part of a Drystone table", file.path()),
+    }
+}
+
+impl<C: LogicalExtensionCodec> LogicalExtensionCodec for Codec<C> {
+    fn try_decode(&self, buf: &[u8], inputs: &[LogicalPlan], context: &TaskContext) -> Result<Extension> {
+        self.other.try_decode(buf, inputs, context)
+    }
+
+    fn try_encode(&self, node: &Extension, buf: &mut Vec<u8>) -> Result<()> {
+        self.other.try_encode(node, buf)
+    }
+
+    fn try_decode_table_provider(
+        &self,
+        buf: &[u8],
+        table: &TableReference,
+        schema: SchemaRef,
+        context: &TaskContext,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let Some(bytes) = buf.strip_prefix(MAGIC) else {
+            return self.other.try_decode_table_provider(buf, table, schema, context);
+        };
+        let proto: TableProto = read(bytes)?;
+        let shards = proto.files.iter().map(|file| {
+            let (file, statistics) = self.file(file)?;
+            Ok(Shard { file: Arc::new(file), statistics })
+        });
+        let schema = proto.schema.parse().map_err(external)?;
+        let shards = shards.collect::<Result<Vec<_>>>()?;
+        Ok(Arc::new(DrystoneTable::of_shards(proto.name.into(), schema, shards, false)?))
+    }
+
+    fn try_encode_table_provider(
+        &self,
+        table: &TableReference,
+        node: Arc<dyn TableProvider>,
+        buf: &mut Vec<u8>,
+    ) -> Result<()> {
+        let Some(ours) = node.downcast_ref::<DrystoneTable>() else {
+            return self.other.try_encode_table_provider(table, node, buf);
+        };
+        let files = ours.shards.iter().map(|shard| file_proto(&shard.file, &shard.statistics));
+        let proto = TableProto {
+            name: ours.name.to_string(),
+            schema: ours.schema.to_string(),
+            files: files.collect::<Result<_>>()?,
+        };
+        written(&proto, buf)
+    }
+
+    fn try_decode_file_format(
+        &self,
+        buf: &[u8],
+        context: &TaskContext,
+    ) -> Result<Arc<dyn FileFormatFactory>> {
+        self.other.try_decode_file_format(buf, context)
+    }
+
+    fn try_encode_file_format(&self, buf: &mut Vec<u8>, node: Arc<dyn FileFormatFactory>) -> Result<()> {
+        self.other.try_encode_file_format(buf, node)
+    }
+}
+
+impl<C> fmt::Debug for Codec<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Codec")
+    }
+}

@@ -1,0 +1,75 @@
+//! An executor: runs the tasks that the scheduler gives it, on the shards that it can read.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ballista_core::serde::{BallistaLogicalExtensionCodec, BallistaPhysicalExtensionCodec};
+use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
+use datafusion::error::Result;
+
+use super::codec::Codec;
+use super::failed;
+use crate::Opener;
+
+/// How often an executor says that it lives.
+const HEARTBEAT_SECONDS: u64 = 1;
+
+/// How long an executor waits for the scheduler to answer.
+const CONNECT_SECONDS: u16 = 20;
+
+/// Where an executor listens, and what it may use.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ExecutorOptions {
+    /// The address at which other nodes reach it.
+    pub host: IpAddr,
+    /// The port for results, and the port for tasks.
+    pub ports: [u16; 2],
+    /// The scheduler.
+    pub scheduler: SocketAddr,
+    /// How many tasks run at a time.
+    pub tasks: usize,
+    /// A folder for results on the way to other tasks. It is emptied when the executor ends.
+    pub work_folder: PathBuf,
+}
+
+impl ExecutorOptions {
+    /// An executor of one task for each processor.
+    pub fn new(
+        host: IpAddr,
+        ports: [u16; 2],
+        scheduler: SocketAddr,
+        work_folder: impl Into<PathBuf>,
+    ) -> Self {
+        let tasks = std::thread::available_parallelism().map_or(1, usize::from);
+        ExecutorOptions { host, ports, scheduler, tasks, work_folder: work_folder.into() }
+    }
+}
+
+/// Runs an executor until it is stopped by a signal or by the scheduler.
+///
+/// # Errors
+/// If the scheduler does not answer, or a port is in use.
+pub async fn run_executor(options: &ExecutorOptions, opener: Opener) -> Result<()> {
+    let [port, grpc_port] = options.ports;
+    let config = ExecutorProcessConfig {
+        bind_host: options.host.to_string(),
+        external_host: Some(options.host.to_string()),
+        port,
+        grpc_port,
+        scheduler_host: options.scheduler.ip().to_string(),
+        scheduler_port: options.scheduler.port(),
+        scheduler_connect_timeout_seconds: CONNECT_SECONDS,
+        vcores: options.tasks,
+        work_dir: Some(options.work_folder.display().to_string()),
+        executor_heartbeat_interval_seconds: HEARTBEAT_SECONDS,
+        override_logical_codec: Some(Arc::new(Codec::new(BallistaLogicalExtensionCodec::default(), &opener))),
+        override_physical_codec: Some(Arc::new(Codec::new(
+            BallistaPhysicalExtensionCodec::default(),
+            &opener,
+        ))),
+        ..ExecutorProcessConfig::default()
+    };
+    start_executor_process(Arc::new(config)).await.map_err(failed)
+}

@@ -1,0 +1,16 @@
+//! Queries on many nodes, by Ballista: one scheduler, any number of executors, and clients.
+
+mod client;
+mod codec;
+mod executor;
+mod scheduler;
+
+use datafusion::error::DataFusionError;
+
+pub use client::Client;
+pub use executor::{ExecutorOptions, run_executor};
+pub use scheduler::run_scheduler;
+
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}

@@ -1,0 +1,5 @@
+//! SQL over Drystone tables, on one node and on many.
+
+mod cases;
+mod data;
+mod spike;
