@@ -13,10 +13,9 @@ use drystone::{Date, EnumNames, FieldDef, Schema, Timestamp, Type, Uuid, Value};
 /// Arrow: a cast or a function changes the values, so it is not looked through.
 pub(crate) fn predicate(condition: &Expr, schema: &Schema) -> Option<Predicate> {
     let predicate = Translation { schema }.condition(condition)?;
-    // It is sent to other nodes as text.
-    let is_sound =
-        predicate.check(schema).is_ok() && predicate.to_string().parse().ok() == Some(predicate.clone());
-    is_sound.then_some(predicate)
+    // Other nodes read it from its text, so this node does as well.
+    let read: Predicate = predicate.to_string().parse().ok()?;
+    read.check(schema).is_ok().then_some(read)
 }
 
 struct Translation<'s> {
@@ -40,9 +39,11 @@ impl<'s> Translation<'s> {
             Expr::Not(inner) => Some(!self.condition(inner)?),
             Expr::IsNull(inner) => Some(self.column(inner)?.0.is_null()),
             Expr::IsNotNull(inner) => Some(self.column(inner)?.0.is_not_null()),
-            Expr::IsTrue(inner) => self.truth(inner, true),
-            Expr::IsFalse(inner) => self.truth(inner, false),
+            // Null is neither, so that `NOT (h IS TRUE)` holds for it.
+            Expr::IsTrue(inner) => Some(self.truth(inner, true)?.and(self.column(inner)?.0.is_not_null())),
+            Expr::IsFalse(inner) => Some(self.truth(inner, false)?.and(self.column(inner)?.0.is_not_null())),
             Expr::Column(_) => self.truth(condition, true),
+            Expr::Literal(ScalarValue::Boolean(truth), _) => self.constant(*truth),
             Expr::InList(InList { expr, list, negated }) => {
                 let (column, field) = self.column(expr)?;
                 let values = list.iter().map(|item| match item {
@@ -64,6 +65,17 @@ impl<'s> Translation<'s> {
         let Expr::Column(column) = expr else { return None };
         let field = self.schema.field(&column.name).ok()?;
         Some((col(field.name()), field))
+    }
+
+    /// A condition that is the same for all rows. The optimiser makes such ones of comparisons with
+    /// null.
+    fn constant(&self, truth: Option<bool>) -> Option<Predicate> {
+        let any = col(self.schema.fields().first()?.name());
+        Some(match truth {
+            Some(true) => any.clone().is_null().or(any.is_not_null()),
+            Some(false) => any.clone().is_null().and(any.is_not_null()),
+            None => any.eq(Value::Null),
+        })
     }
 
     /// A column of truth values alone.

@@ -23,7 +23,7 @@ use crate::arrow_versions::{from_engine, from_engine_schema};
 use crate::error::external;
 
 /// How long an insert waits for another writer, at most.
-const WAIT: Duration = Duration::from_secs(60);
+pub(crate) const WAIT: Duration = Duration::from_secs(60);
 
 /// How many batches wait to be written.
 const QUEUE: usize = 4;
@@ -50,20 +50,17 @@ pub(crate) fn plan(
         table: Arc::clone(table),
         schema: schema.clone(),
         arrow: Arc::clone(arrow),
-        creates: false,
     };
     Ok(Arc::new(DataSinkExec::new(input, Arc::new(sink), None)))
 }
 
 /// A table that rows are written to.
 #[derive(Clone)]
-pub(crate) struct Sink {
-    pub(crate) database: Arc<Database>,
-    pub(crate) table: Arc<str>,
-    pub(crate) schema: Schema,
-    pub(crate) arrow: SchemaRef,
-    /// Whether the table is created first.
-    pub(crate) creates: bool,
+struct Sink {
+    database: Arc<Database>,
+    table: Arc<str>,
+    schema: Schema,
+    arrow: SchemaRef,
 }
 
 /// What goes through the channel to the thread that writes.
@@ -88,11 +85,7 @@ impl Sink {
         transaction: &WriteTransaction,
         mut batches: mpsc::Receiver<Message>,
     ) -> drystone::Result<u64> {
-        let mut table = if self.creates {
-            transaction.create_dyn_table(&self.table, &self.schema)?
-        } else {
-            transaction.table::<Dyn>(&self.table)?
-        };
+        let mut table = transaction.table::<Dyn>(&self.table)?;
         let ours = std::iter::from_fn(move || match batches.blocking_recv() {
             Some(Message::Batch(batch)) => {
                 Some(from_engine(&batch).map_err(|error| OurError::CDataInterface(error.to_string())))
@@ -114,7 +107,9 @@ impl Sink {
             return table.insert_many(rows);
         }
         let mut source = Chained { first, rest: reader, width: self.schema.width(), taken: 0 };
-        Ok(table.load_from(&mut source, &LoadOptions::new())?.rows)
+        let before = table.len();
+        table.load_from(&mut source, &LoadOptions::new())?;
+        Ok(table.len() - before)
     }
 }
 

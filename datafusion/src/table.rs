@@ -16,8 +16,11 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::projection::ProjectionExec;
 use drystone::query::{Predicate, Reading};
 use drystone::{Database, Dyn, OwnedTable, Schema, Shards};
 
@@ -25,7 +28,7 @@ use crate::arrow_versions::to_engine_schema;
 use crate::error::external;
 use crate::filter::predicate;
 use crate::insert;
-use crate::scan::{Opener, Part, Piece, Place, ScanBuilder, Source, TableFile};
+use crate::scan::{Opener, Part, Piece, Place, Run, ScanBuilder, Source, TableFile};
 use crate::statistics;
 
 /// Another partition pays only for at least this many rows.
@@ -105,9 +108,70 @@ impl DrystoneTable {
         Ok(DrystoneTable { schema, arrow, name, shards: shards.into(), opens, database: None })
     }
 
-    /// The conditions that the library tests, as one predicate.
-    fn pushed(&self, filters: &[Expr]) -> Option<Predicate> {
-        filters.iter().filter_map(|filter| predicate(filter, &self.schema)).reduce(Predicate::and)
+    /// The name of the table in its database.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The conditions that the library tests, as one predicate, and the other ones.
+    fn pushed(&self, filters: &[Expr]) -> (Option<Predicate>, Vec<Expr>) {
+        let (mut pushed, mut rest) = (None::<Predicate>, Vec::new());
+        for filter in filters {
+            match predicate(filter, &self.schema) {
+                Some(part) => pushed = Some(pushed.map_or(part.clone(), |pushed| pushed.and(part))),
+                None => rest.push(filter.clone()),
+            }
+        }
+        (pushed, rest)
+    }
+
+    fn plan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        predicate: Option<Predicate>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut scans = Vec::new();
+        for shard in self.kept(state, filters)? {
+            let reading = self.reading(shard, predicate.as_ref())?;
+            if reading.as_ref().is_none_or(|reading| reading.rows > 0) {
+                let known = shard.statistics.clone();
+                let known = statistics::passing(known, predicate.is_some(), reading.as_ref());
+                scans.push(Scan { shard, reading, known });
+            }
+        }
+        let total = statistics::sum(scans.iter().map(|scan| &scan.known), &self.arrow);
+        let total = if limit.is_some() { total.to_inexact() } else { total };
+        let mut source = Source::new(&self.schema, predicate)?;
+        source.access = access(&scans);
+        let builder = ScanBuilder {
+            source,
+            pieces: pieces(&scans, &self.name, state.config().target_partitions()),
+            statistics: total,
+            projection: projection.cloned(),
+            limit,
+        };
+        Ok(DataSourceExec::from_data_source(builder.build()?))
+    }
+
+    /// The plan with a condition that the library does not test. DataFusion has offered the condition
+    /// in a form that it does, and has rewritten it since.
+    fn filtered(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        predicate: Option<Predicate>,
+        filters: &[Expr],
+        rest: Expr,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let all = self.plan(state, None, predicate, filters, None)?;
+        let condition = state.create_physical_expr(rest, &DFSchema::try_from(Arc::clone(&self.arrow))?)?;
+        let filter = Arc::new(FilterExec::try_new(condition, all)?);
+        let Some(projection) = projection else { return Ok(filter) };
+        let columns = ProjectionExprs::from_indices(projection, &self.arrow);
+        Ok(Arc::new(ProjectionExec::try_new(columns.as_ref().to_vec(), filter)?))
     }
 
     /// Which shards may have rows that pass, by what is known of them.
@@ -167,28 +231,11 @@ impl TableProvider for DrystoneTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let predicate = self.pushed(filters);
-        let mut scans = Vec::new();
-        for shard in self.kept(state, filters)? {
-            let reading = self.reading(shard, predicate.as_ref())?;
-            if reading.as_ref().is_none_or(|reading| reading.rows > 0) {
-                let known = shard.statistics.clone();
-                let known = statistics::passing(known, predicate.is_some(), reading.as_ref());
-                scans.push(Scan { shard, reading, known });
-            }
+        let (predicate, rest) = self.pushed(filters);
+        if let Some(rest) = conjunction(rest) {
+            return self.filtered(state, projection, predicate, filters, rest);
         }
-        let total = statistics::sum(scans.iter().map(|scan| &scan.known), &self.arrow);
-        let total = if limit.is_some() { total.to_inexact() } else { total };
-        let mut source = Source::new(&self.schema, predicate)?;
-        source.access = access(&scans);
-        let builder = ScanBuilder {
-            source,
-            groups: groups(&scans, &self.name, state.config().target_partitions()),
-            statistics: total,
-            projection: projection.cloned(),
-            limit,
-        };
-        Ok(DataSourceExec::from_data_source(builder.build()?))
+        self.plan(state, projection, predicate, filters, limit)
     }
 
     async fn insert_into(
@@ -223,9 +270,8 @@ impl Scan<'_> {
         }
     }
 
-    fn piece(&self, name: &Arc<str>, numbers: Option<Range<u64>>) -> Piece {
-        let part = Part { file: Arc::clone(&self.shard.file), table: Arc::clone(name), numbers };
-        Piece { part, statistics: self.known.clone() }
+    fn part(&self, name: &Arc<str>, numbers: Option<Range<u64>>) -> Part {
+        Part { file: Arc::clone(&self.shard.file), table: Arc::clone(name), numbers }
     }
 }
 
@@ -238,45 +284,36 @@ fn access(scans: &[Scan<'_>]) -> Option<Arc<str>> {
 }
 
 /// At most `most` partitions of about the same number of rows, each of parts that follow each other.
-fn groups(scans: &[Scan<'_>], name: &Arc<str>, most: usize) -> Vec<Vec<Piece>> {
-    if scans.is_empty() {
-        return Vec::new();
-    }
-    let rows: u64 = scans.iter().map(Scan::rows).sum();
+fn pieces(scans: &[Scan<'_>], name: &Arc<str>, most: usize) -> Vec<Piece> {
     let most = most.max(1);
-    if scans.len() >= most {
+    if scans.len() > most {
+        let rows: u64 = scans.iter().map(Scan::rows).sum();
         let share = rows.div_ceil(most as u64).max(1);
-        let mut groups: Vec<Vec<Piece>> = Vec::new();
         let mut before = 0;
-        for scan in scans {
-            let group = usize::try_from(before / share).unwrap_or(usize::MAX);
-            if group >= groups.len() {
-                groups.push(Vec::new());
-            }
-            if let Some(last) = groups.last_mut() {
-                last.push(scan.piece(name, None));
-            }
+        let runs = scans.chunk_by(|scan, _| {
+            let group = before / share;
             before += scan.rows();
-        }
-        return groups;
+            group == before / share
+        });
+        let runs = runs.map(|scans| Piece {
+            run: Run(scans.iter().map(|scan| scan.part(name, None)).collect()),
+            statistics: statistics::part(scans[0].known.clone(), scans.iter().map(Scan::rows).sum()),
+        });
+        return runs.collect();
     }
-    let each = most / scans.len();
-    let mut groups = Vec::new();
+    let mut pieces = Vec::new();
     for scan in scans {
         let worth = usize::try_from(scan.rows() / PARTITION_ROWS).unwrap_or(usize::MAX).max(1);
-        let parts = scan.reading.as_ref().and_then(|reading| reading.split(each.min(worth)));
+        let parts = scan.reading.as_ref().and_then(|reading| reading.split((most / scans.len()).min(worth)));
         match parts {
-            Some(parts) if parts.len() > 1 => {
-                for numbers in parts {
-                    let mut piece = scan.piece(name, Some(numbers.clone()));
-                    piece.statistics = statistics::part(piece.statistics, numbers.end - numbers.start);
-                    groups.push(vec![piece]);
-                }
-            }
-            _ => groups.push(vec![scan.piece(name, None)]),
+            Some(parts) if parts.len() > 1 => pieces.extend(parts.into_iter().map(|numbers| Piece {
+                statistics: statistics::part(scan.known.clone(), numbers.end - numbers.start),
+                run: Run(vec![scan.part(name, Some(numbers))]),
+            })),
+            _ => pieces.push(Piece { run: Run(vec![scan.part(name, None)]), statistics: scan.known.clone() }),
         }
     }
-    groups
+    pieces
 }
 
 impl fmt::Debug for DrystoneTable {

@@ -27,7 +27,7 @@ use datafusion_proto::protobuf;
 use prost::Message;
 
 use crate::error::external;
-use crate::scan::{Opener, Part, Piece, Place, ScanBuilder, Source, TableFile};
+use crate::scan::{Opener, Part, Piece, Place, Run, ScanBuilder, Source, TableFile};
 use crate::table::{DrystoneTable, Shard};
 
 /// What begins the bytes of a plan of ours, so that those of others are told apart.
@@ -71,6 +71,8 @@ struct PartProto {
 struct GroupProto {
     #[prost(message, repeated, tag = "1")]
     parts: Vec<PartProto>,
+    #[prost(message, optional, tag = "2")]
+    statistics: Option<datafusion_proto_common::Statistics>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -111,19 +113,18 @@ impl<C> Codec<C> {
         Codec { other, opener: Arc::clone(opener) }
     }
 
-    fn file(&self, proto: &FileProto) -> Result<(TableFile, Statistics)> {
+    fn file(&self, proto: &FileProto) -> Result<TableFile> {
         let path = PathBuf::from(&proto.path);
         let place = match proto.shard {
             Some(number) => Place::Shard { folder: path, number: usize::try_from(number).map_err(outside)? },
             None => Place::Database { path },
         };
         let (transaction, opener) = (proto.transaction, Some(Arc::clone(&self.opener)));
-        let statistics = proto.statistics.as_ref().ok_or_else(|| missing("statistics"))?.try_into()?;
-        Ok((TableFile { place, transaction, opener, held: OnceLock::new() }, statistics))
+        Ok(TableFile { place, transaction, opener, held: OnceLock::new() })
     }
 }
 
-fn file_proto(file: &TableFile, statistics: &Statistics) -> Result<FileProto> {
+fn file_proto(file: &TableFile, statistics: Option<&Statistics>) -> Result<FileProto> {
     let (path, shard) = match &file.place {
         Place::Memory => {
             return Err(DataFusionError::Plan(
@@ -140,8 +141,12 @@ fn file_proto(file: &TableFile, statistics: &Statistics) -> Result<FileProto> {
         path: path.to_owned(),
         shard,
         transaction: file.transaction,
-        statistics: Some(statistics.into()),
+        statistics: statistics.map(Into::into),
     })
+}
+
+fn statistics(proto: &Option<datafusion_proto_common::Statistics>) -> Result<Statistics> {
+    proto.as_ref().ok_or_else(|| missing("statistics"))?.try_into()
 }
 
 fn missing(what: &str) -> DataFusionError {
@@ -184,21 +189,19 @@ impl<C: PhysicalExtensionCodec> PhysicalExtensionCodec for Codec<C> {
         });
         let projection = ProjectionExprs::new(columns.collect::<Result<Vec<_>>>()?);
         let name: Arc<str> = proto.name.into();
-        let groups = proto.groups.iter().map(|group| {
-            let pieces = group.parts.iter().map(|part| {
-                let (file, statistics) = self.file(part.file.as_ref().ok_or_else(|| missing("a file"))?)?;
+        let pieces = proto.groups.iter().map(|group| {
+            let parts = group.parts.iter().map(|part| {
+                let file = self.file(part.file.as_ref().ok_or_else(|| missing("a file"))?)?;
                 let numbers = part.first.map(|first| first..part.end);
-                Ok(Piece {
-                    part: Part { file: Arc::new(file), table: Arc::clone(&name), numbers },
-                    statistics,
-                })
+                Ok(Part { file: Arc::new(file), table: Arc::clone(&name), numbers })
             });
-            pieces.collect::<Result<Vec<_>>>()
+            let run = Run(parts.collect::<Result<Vec<_>>>()?);
+            Ok(Piece { run, statistics: statistics(&group.statistics)? })
         });
         let builder = ScanBuilder {
             source: source.with_projection(&projection),
-            groups: groups.collect::<Result<_>>()?,
-            statistics: proto.statistics.as_ref().ok_or_else(|| missing("statistics"))?.try_into()?,
+            pieces: pieces.collect::<Result<_>>()?,
+            statistics: statistics(&proto.statistics)?,
             projection: None,
             limit: proto.limit.map(usize::try_from).transpose().map_err(outside)?,
         };
@@ -220,18 +223,17 @@ impl<C: PhysicalExtensionCodec> PhysicalExtensionCodec for Codec<C> {
         });
         let mut name = Arc::from("");
         let mut groups = Vec::new();
-        for group in &config.file_groups {
-            let mut parts = Vec::new();
-            for file in group.files() {
-                let (part, statistics) = part_of(file)?;
+        for file in config.file_groups.iter().flat_map(|group| group.files()) {
+            let (Run(parts), known) = run_of(file)?;
+            let parts = parts.iter().map(|part| {
                 name = Arc::clone(&part.table);
                 let (first, end) = match &part.numbers {
                     Some(numbers) => (Some(numbers.start), numbers.end),
                     None => (None, 0),
                 };
-                parts.push(PartProto { file: Some(file_proto(&part.file, statistics)?), first, end });
-            }
-            groups.push(GroupProto { parts });
+                Ok(PartProto { file: Some(file_proto(&part.file, None)?), first, end })
+            });
+            groups.push(GroupProto { parts: parts.collect::<Result<_>>()?, statistics: Some(known.into()) });
         }
         let proto = ScanProto {
             name: name.to_string(),
@@ -276,9 +278,9 @@ fn scan_of(node: &Arc<dyn ExecutionPlan>) -> Option<(&FileScanConfig, &Source)> 
     Some((config, config.file_source().downcast_ref::<Source>()?))
 }
 
-fn part_of(file: &PartitionedFile) -> Result<(&Part, &Statistics)> {
-    match (file.extension::<Part>(), &file.statistics) {
-        (Some(part), Some(statistics)) => Ok((part, statistics)),
+fn run_of(file: &PartitionedFile) -> Result<(&Run, &Statistics)> {
+    match (file.extension::<Run>(), &file.statistics) {
+        (Some(run), Some(statistics)) => Ok((run, statistics)),
         _ => internal_err!("{} is not a part of a Drystone table", file.path()),
     }
 }
@@ -304,8 +306,7 @@ impl<C: LogicalExtensionCodec> LogicalExtensionCodec for Codec<C> {
         };
         let proto: TableProto = read(bytes)?;
         let shards = proto.files.iter().map(|file| {
-            let (file, statistics) = self.file(file)?;
-            Ok(Shard { file: Arc::new(file), statistics })
+            Ok(Shard { file: Arc::new(self.file(file)?), statistics: statistics(&file.statistics)? })
         });
         let schema = proto.schema.parse().map_err(external)?;
         let shards = shards.collect::<Result<Vec<_>>>()?;
@@ -321,7 +322,7 @@ impl<C: LogicalExtensionCodec> LogicalExtensionCodec for Codec<C> {
         let Some(ours) = node.downcast_ref::<DrystoneTable>() else {
             return self.other.try_encode_table_provider(table, node, buf);
         };
-        let files = ours.shards.iter().map(|shard| file_proto(&shard.file, &shard.statistics));
+        let files = ours.shards.iter().map(|shard| file_proto(&shard.file, Some(&shard.statistics)));
         let proto = TableProto {
             name: ours.name.to_string(),
             schema: ours.schema.to_string(),

@@ -1,5 +1,5 @@
-//! `TableFile`: a table of one database, at one state. `Part`: some rows of it. A part hangs on each
-//! file of a scan.
+//! `TableFile`: a table of one database, at one state. `Part`: some rows of it. `Run`: parts that
+//! follow each other. A run hangs on each file of a scan.
 
 use std::fmt;
 use std::ops::Range;
@@ -101,6 +101,10 @@ impl fmt::Display for TableFile {
     }
 }
 
+/// Parts that are read one after the other, as one file of a scan.
+#[derive(Clone)]
+pub(crate) struct Run(pub(crate) Vec<Part>);
+
 /// Some rows of a table.
 #[derive(Clone)]
 pub(crate) struct Part {
@@ -108,4 +112,13 @@ pub(crate) struct Part {
     pub(crate) table: Arc<str>,
     /// Row numbers; all if there are none.
     pub(crate) numbers: Option<Range<u64>>,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.numbers {
+            None => write!(f, "{}", self.file),
+            Some(numbers) => write!(f, "{} rows {} to {}", self.file, numbers.start, numbers.end),
+        }
+    }
 }

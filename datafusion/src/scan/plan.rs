@@ -14,19 +14,19 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use drystone::{Schema, Type};
 
-use super::{Part, Source};
+use super::{Run, Source};
 
-/// A part with what is known of its rows.
+/// What one partition reads, with what is known of its rows.
 pub(crate) struct Piece {
-    pub(crate) part: Part,
+    pub(crate) run: Run,
     pub(crate) statistics: Statistics,
 }
 
 /// The plan of a scan.
 pub(crate) struct ScanBuilder {
     pub(crate) source: Source,
-    /// Parts in the order of the table. Those of one partition follow each other.
-    pub(crate) groups: Vec<Vec<Piece>>,
+    /// One for each partition, in the order of the table.
+    pub(crate) pieces: Vec<Piece>,
     /// What is known of all rows that pass.
     pub(crate) statistics: Statistics,
     pub(crate) projection: Option<Vec<usize>>,
@@ -36,10 +36,7 @@ pub(crate) struct ScanBuilder {
 impl ScanBuilder {
     pub(crate) fn build(self) -> Result<FileScanConfig> {
         let order = LexOrdering::new(key_order(&self.source.schema));
-        let groups = self.groups.into_iter().map(|pieces| {
-            let files: Vec<PartitionedFile> = pieces.into_iter().map(Piece::file).collect();
-            FileGroup::new(files)
-        });
+        let groups = self.pieces.into_iter().map(|piece| FileGroup::new(vec![piece.file()]));
         let builder = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(self.source))
             .with_file_groups(groups.collect())
             .with_statistics(self.statistics)
@@ -58,8 +55,12 @@ impl Piece {
             Precision::Exact(rows) | Precision::Inexact(rows) => rows as u64,
             Precision::Absent => 0,
         };
-        let file = PartitionedFile::new(self.part.file.to_string(), rows);
-        file.with_statistics(Arc::new(self.statistics)).with_extension(self.part)
+        let name = match &self.run.0[..] {
+            [] => String::new(),
+            [only] => only.to_string(),
+            [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+        };
+        PartitionedFile::new(name, rows).with_statistics(Arc::new(self.statistics)).with_extension(self.run)
     }
 }
 

@@ -25,10 +25,10 @@ use datafusion_datasource::projection::{ProjectionOpener, SplitProjection};
 use drystone::Schema;
 use drystone::arrow::record_batch;
 use drystone::query::{Column, Predicate, Query, col};
-use futures::stream::{self, BoxStream, StreamExt as _};
+use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use object_store::ObjectStore;
 
-use super::Part;
+use super::{Part, Run};
 use crate::arrow_versions::{to_engine, to_engine_schema};
 use crate::error::external;
 
@@ -196,36 +196,44 @@ struct Opener {
 
 impl FileOpener for Opener {
     fn open(&self, file: PartitionedFile) -> Result<FileOpenFuture> {
-        let Some(part) = file.extension::<Part>().cloned() else {
+        let Some(Run(parts)) = file.extension::<Run>().cloned() else {
             return internal_err!("{} is not a part of a Drystone table", file.path());
         };
+        let opener = self.clone();
+        let batches = stream::iter(parts).map(move |part| opener.batches(part)).try_flatten();
+        Ok(Box::pin(std::future::ready(Ok(batches.boxed()))))
+    }
+}
+
+impl Opener {
+    /// The batches of a part. They are read when they are asked for, one at a time.
+    fn batches(&self, part: Part) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let Opener { schema, arrow, columns, predicate, dynamic, batch_rows } = self.clone();
-        Ok(Box::pin(async move {
-            let table = part.file.open(&part.table, &schema)?;
-            let passing = Passing { predicate, numbers: part.numbers, batch_rows };
-            let without_columns = columns.is_empty();
-            if without_columns {
-                let reading = passing.among(table.as_table().query()).reading().map_err(external)?;
-                if reading.is_exact {
-                    return Ok(counts(reading.rows, batch_rows, arrow));
-                }
+        let table = part.file.open(&part.table, &schema)?;
+        let passing = Passing { predicate, numbers: part.numbers, batch_rows };
+        let without_columns = columns.is_empty();
+        if without_columns {
+            let reading = passing.among(table.as_table().query()).reading().map_err(external)?;
+            if reading.is_exact {
+                return Ok(counts(reading.rows, batch_rows, arrow));
             }
-            // To count the rows that pass, the narrowest column is enough.
-            let narrowest = schema.fields().iter().min_by_key(|field| field.width());
-            let read = columns.iter().map(|column| &schema.fields()[*column]);
-            let read = read.chain(narrowest.filter(|_| without_columns));
-            let read: Vec<Column> = read.map(|field| col(field.name())).collect();
-            let rows = table.stream(|all| passing.among(all).select(read)).map_err(external)?;
-            let batches = rows.map(move |rows| {
-                let rows = rows.map_err(external)?;
-                if without_columns {
-                    return count(rows.len(), &arrow);
-                }
-                let batch = record_batch(rows.schema(), rows.as_bytes()).map_err(external)?;
-                narrowed(to_engine(&batch, &arrow)?, &dynamic)
-            });
-            Ok(stream::iter(batches).boxed())
-        }))
+        }
+        // To count the rows that pass, the narrowest column is enough.
+        let narrowest = schema.fields().iter().min_by_key(|field| field.width());
+        let read = columns.iter().map(|column| &schema.fields()[*column]);
+        let read = read.chain(narrowest.filter(|_| without_columns));
+        let read: Vec<Column> = read.map(|field| col(field.name())).collect();
+        let in_file = move |error: drystone::Error| external(error.within(&part.file));
+        let rows = table.stream(|all| passing.among(all).select(read)).map_err(&in_file)?;
+        let batches = rows.map(move |rows| {
+            let rows = rows.map_err(&in_file)?;
+            if without_columns {
+                return count(rows.len(), &arrow);
+            }
+            let batch = record_batch(rows.schema(), rows.as_bytes()).map_err(&in_file)?;
+            narrowed(to_engine(&batch, &arrow)?, &dynamic)
+        });
+        Ok(stream::iter(batches).boxed())
     }
 }
 

@@ -2,4 +2,7 @@
 
 mod cases;
 mod data;
+mod filters;
+mod plans;
 mod spike;
+mod statements;
