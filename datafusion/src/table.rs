@@ -88,7 +88,8 @@ impl DrystoneTable {
         let shards = Shards::open(folder).map_err(external)?;
         let transaction = shards.transaction();
         let files = shards.iter().enumerate().map(|(number, shard)| {
-            let place = Place::Shard { folder: shards.folder().to_path_buf(), number };
+            let (folder, file_name) = (shards.folder().to_path_buf(), shard.file_name().into());
+            let place = Place::Shard { folder, number, file_name };
             let file =
                 TableFile { place, transaction, opener: Some(Arc::clone(opener)), held: OnceLock::new() };
             Ok(Shard { file: Arc::new(file), statistics: statistics::of_shard(shard).map_err(external)? })

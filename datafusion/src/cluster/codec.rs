@@ -41,9 +41,11 @@ struct FileProto {
     /// The number of the shard.
     #[prost(uint64, optional, tag = "2")]
     shard: Option<u64>,
-    #[prost(uint64, tag = "3")]
+    #[prost(string, tag = "3")]
+    file_name: String,
+    #[prost(uint64, tag = "4")]
     transaction: u64,
-    #[prost(message, optional, tag = "4")]
+    #[prost(message, optional, tag = "5")]
     statistics: Option<datafusion_proto_common::Statistics>,
 }
 
@@ -116,7 +118,11 @@ impl<C> Codec<C> {
     fn file(&self, proto: &FileProto) -> Result<TableFile> {
         let path = PathBuf::from(&proto.path);
         let place = match proto.shard {
-            Some(number) => Place::Shard { folder: path, number: usize::try_from(number).map_err(outside)? },
+            Some(number) => Place::Shard {
+                folder: path,
+                number: usize::try_from(number).map_err(outside)?,
+                file_name: proto.file_name.as_str().into(),
+            },
             None => Place::Database { path },
         };
         let (transaction, opener) = (proto.transaction, Some(Arc::clone(&self.opener)));
@@ -125,14 +131,14 @@ impl<C> Codec<C> {
 }
 
 fn file_proto(file: &TableFile, statistics: Option<&Statistics>) -> Result<FileProto> {
-    let (path, shard) = match &file.place {
+    let (path, shard, file_name) = match &file.place {
         Place::Memory => {
             return Err(DataFusionError::Plan(
                 "a table in memory cannot be read by other nodes; use a database in a file".to_owned(),
             ));
         }
-        Place::Database { path } => (path, None),
-        Place::Shard { folder, number } => (folder, Some(*number as u64)),
+        Place::Database { path } => (path, None, ""),
+        Place::Shard { folder, number, file_name } => (folder, Some(*number as u64), &**file_name),
     };
     let Some(path) = path.to_str() else {
         return Err(DataFusionError::Plan(format!("the path {path:?} is not UTF-8, and cannot be sent")));
@@ -140,6 +146,7 @@ fn file_proto(file: &TableFile, statistics: Option<&Statistics>) -> Result<FileP
     Ok(FileProto {
         path: path.to_owned(),
         shard,
+        file_name: file_name.to_owned(),
         transaction: file.transaction,
         statistics: statistics.map(Into::into),
     })

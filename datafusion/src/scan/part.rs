@@ -27,6 +27,7 @@ pub(crate) enum Place {
     Shard {
         folder: PathBuf,
         number: usize,
+        file_name: Arc<str>,
     },
 }
 
@@ -61,11 +62,12 @@ impl TableFile {
                 self.check(table.snapshot().transaction())?;
                 table
             }
-            Place::Shard { folder, number } => {
+            Place::Shard { folder, number, file_name } => {
                 let shards = Shards::open(folder).map_err(external)?;
                 self.check(shards.transaction())?;
-                let Some(shard) = shards.get(*number) else {
-                    return exec_err!("{} has no shard {number}: run the query again", folder.display());
+                let Some(shard) = shards.get(*number).filter(|shard| *shard.file_name() == **file_name)
+                else {
+                    return exec_err!("{self} is no longer one of the shards: run the query again");
                 };
                 let opened = opener(shard.path()).and_then(|db| db.table::<Dyn>(name));
                 let table = opened.map_err(|error| external(shard.in_shard(error)))?;
@@ -96,7 +98,7 @@ impl fmt::Display for TableFile {
         match &self.place {
             Place::Memory => f.write_str("memory"),
             Place::Database { path } => write!(f, "{}", path.display()),
-            Place::Shard { folder, number } => write!(f, "{}/{number}", folder.display()),
+            Place::Shard { folder, file_name, .. } => write!(f, "{}", folder.join(&**file_name).display()),
         }
     }
 }

@@ -21,6 +21,11 @@ pub(crate) fn open(path: &Path) -> drystone::Result<Database> {
     unsafe { OpenOptions::new().create(false).open(path) }
 }
 
+pub(crate) fn create(path: &Path) -> Database {
+    // SAFETY: as above.
+    unsafe { Database::open(path) }.unwrap()
+}
+
 /// A folder for the files of this run.
 pub(crate) fn folder() -> &'static Path {
     static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
@@ -34,8 +39,7 @@ fn examples() -> PathBuf {
 /// Flights and weather, with an index.
 pub(crate) fn flights() -> Arc<Database> {
     static FLIGHTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
-        // SAFETY: only Drystone writes the files of these tests.
-        let db = unsafe { Database::open(folder().join("flights.dry")) }.unwrap();
+        let db = create(&folder().join("flights.dry"));
         let write = db.write().unwrap();
         for name in ["flights", "weather"] {
             let schema: Schema =

@@ -1,0 +1,40 @@
+//! Statements one after the other.
+
+use datafusion::error::{DataFusionError, Result};
+use datafusion::sql::parser::DFParser;
+use drystone::ErrorKind;
+
+use crate::Engine;
+use crate::output::Output;
+
+/// Runs statements that are separated by semicolons, and writes their rows. Stops at the first error.
+pub(crate) async fn run(engine: &Engine, sql: &str, output: &Output) -> Result<()> {
+    let statements = DFParser::parse_sql(sql)?;
+    if statements.is_empty() {
+        return Err(DataFusionError::Plan("there is no statement".to_owned()));
+    }
+    if output.is_one_file() && statements.len() > 1 {
+        return Err(DataFusionError::Plan(format!(
+            "{} statements cannot be written to one file; give them one at a time",
+            statements.len()
+        )));
+    }
+    for statement in &statements {
+        output.write(engine.run(&statement.to_string()).await?).await?;
+    }
+    Ok(())
+}
+
+/// The message of an error, without the names of the layers that it came through.
+pub(crate) fn message(error: &DataFusionError) -> String {
+    match error {
+        DataFusionError::External(error) => match error.downcast_ref::<drystone::Error>() {
+            Some(error) if error.kind() == ErrorKind::ReadOnly => {
+                "this statement changes the database, which is open for reading only; add --write".to_owned()
+            }
+            _ => error.to_string(),
+        },
+        DataFusionError::Context(context, inner) => format!("{context}: {}", message(inner)),
+        error => error.strip_backtrace(),
+    }
+}

@@ -1,0 +1,204 @@
+//! A scheduler and three executors as processes on the loopback interface, over eight shards.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use datafusion::prelude::SessionContext;
+use drystone_datafusion::DrystoneTable;
+use drystone_datafusion::cluster::Client;
+
+use crate::data::{flights, folder, opener, shards, text};
+
+/// The processes of a cluster. They are killed when it is dropped.
+struct Cluster {
+    scheduler: SocketAddr,
+    processes: Vec<Child>,
+    /// One folder for each executor.
+    work: Vec<PathBuf>,
+}
+
+fn start(arguments: &[&str]) -> (Child, String) {
+    let command = &mut Command::new(env!("CARGO_BIN_EXE_drystone-cluster"));
+    let mut process = command.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    (process, line)
+}
+
+impl Cluster {
+    fn start(name: &str) -> Cluster {
+        let (process, line) = start(&["scheduler", "--listen", "127.0.0.1:0"]);
+        let scheduler: SocketAddr = line.trim().strip_prefix("scheduler at ").unwrap().parse().unwrap();
+        let mut cluster = Cluster { scheduler, processes: vec![process], work: Vec::new() };
+        for number in 0..3 {
+            let work = folder().join(format!("{name}{number}"));
+            let (address, folder) = (scheduler.to_string(), work.display().to_string());
+            let arguments = ["executor", "--scheduler", &address, "--tasks", "1", "--work", &folder];
+            cluster.processes.push(start(&arguments).0);
+            cluster.work.push(work);
+        }
+        cluster
+    }
+
+    async fn client(&self) -> Client {
+        Client::connect(self.scheduler, 8, &opener()).await.unwrap()
+    }
+
+    /// Kills an executor, as a power cut would.
+    fn kill(&mut self, executor: usize) {
+        self.processes[1 + executor].kill().unwrap();
+        self.processes[1 + executor].wait().unwrap();
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for process in &mut self.processes {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+fn sharded(folder: &Path) -> Arc<DrystoneTable> {
+    Arc::new(DrystoneTable::open_shards(folder, &opener()).unwrap())
+}
+
+/// Whether there is a file in this folder, or in one below it.
+fn has_file(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| {
+        let path = entry.path();
+        if path.is_dir() { has_file(&path) } else { entry.metadata().is_ok_and(|found| found.len() > 0) }
+    })
+}
+
+/// What each of the rows of both tables says, joined by day and place, so that stages take a while.
+const LONG: &str = "SELECT a.carrier, count(*), sum(a.distance), sum(b.distance), max(b.flight) FROM flights a \
+                    JOIN flights b ON a.dest = b.dest AND a.month = b.month AND a.day = b.day \
+                    GROUP BY a.carrier ORDER BY a.carrier";
+
+async fn here(sql: &str) -> Vec<String> {
+    let context = SessionContext::new();
+    context.register_table("flights", Arc::new(DrystoneTable::new(&flights(), "flights").unwrap())).unwrap();
+    context.register_table("weather", Arc::new(DrystoneTable::new(&flights(), "weather").unwrap())).unwrap();
+    text(&context.sql(sql).await.unwrap().collect().await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_gives_the_answers_of_one_node_also_when_an_executor_dies() {
+    let mut cluster = Cluster::start("work");
+    let client = cluster.client().await;
+    client.register("flights", sharded(&shards())).unwrap();
+    client.register("weather", Arc::new(DrystoneTable::new(&flights(), "weather").unwrap())).unwrap();
+    let queries = [
+        "SELECT count(*), sum(distance) FROM flights",
+        "SELECT count(*), sum(distance) FROM (SELECT * FROM flights UNION ALL SELECT * FROM flights)",
+        "SELECT count(*), max(time_hour) FROM flights WHERE carrier = 'HA'",
+        "SELECT count(*) FROM flights WHERE CAST(time_hour AS DATE) > DATE '2013-12-30'",
+        "SELECT count(*) FROM flights WHERE tailnum IS NULL",
+        "SELECT count(*) FROM (SELECT 1 FROM flights)",
+        "SELECT origin, count(*), avg(dep_delay) FROM flights GROUP BY origin ORDER BY origin",
+        "SELECT time_hour, carrier, flight FROM flights WHERE dest = 'HNL' ORDER BY time_hour, flight LIMIT 5",
+        "SELECT f.origin, count(*), max(w.wind_speed) FROM flights f JOIN weather w \
+         ON f.origin = w.origin AND f.time_hour = w.time_hour GROUP BY f.origin ORDER BY f.origin",
+        "SELECT * FROM (SELECT dest, flight, rank() OVER (PARTITION BY dest ORDER BY distance, flight, time_hour) \
+         AS place FROM flights) WHERE place = 1 ORDER BY dest LIMIT 7",
+    ];
+    for is_adaptive in [false, true] {
+        let set = format!("SET ballista.planner.adaptive.enabled = {is_adaptive}");
+        client.context().sql(&set).await.unwrap().collect().await.unwrap();
+        for sql in queries {
+            let answer = text(&client.query(sql).await.unwrap());
+            assert_eq!(answer, here(sql).await, "{sql}, adaptive: {is_adaptive}");
+        }
+    }
+
+    client
+        .context()
+        .sql("SET ballista.planner.adaptive.enabled = false")
+        .await
+        .unwrap()
+        .collect()
+        .await
+        .unwrap();
+
+    let right = here(LONG).await;
+    let running = {
+        let client = client.clone();
+        tokio::spawn(async move { client.query(LONG).await.map(|rows| text(&rows)) })
+    };
+    // In the middle: the executor has written results of a stage that the next one needs.
+    let begun = Instant::now();
+    let before: Vec<usize> = cluster.work.iter().map(|work| jobs(work)).collect();
+    while jobs(&cluster.work[0]) <= before[0] || !has_file(&cluster.work[0]) {
+        assert!(!running.is_finished() && begun.elapsed() < Duration::from_secs(60), "no stage has run");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    cluster.kill(0);
+    assert!(!running.is_finished(), "the query was done before the executor was killed");
+    assert_eq!(running.await.unwrap().unwrap(), right);
+    // The other two go on.
+    let sql = "SELECT count(*), sum(distance) FROM flights";
+    assert_eq!(text(&client.query(sql).await.unwrap()), ["336776|350217607"]);
+}
+
+/// How many jobs have left a folder there.
+fn jobs(work: &Path) -> usize {
+    std::fs::read_dir(work).map_or(0, Iterator::count)
+}
+
+/// A copy of the shards, in which one is changed.
+fn changed(name: &str, change: impl FnOnce(&Path)) -> PathBuf {
+    let copy = folder().join(name);
+    std::fs::create_dir(&copy).unwrap();
+    for entry in std::fs::read_dir(shards()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+    }
+    change(&copy);
+    copy
+}
+
+/// The path of the third shard.
+fn third(folder: &Path) -> PathBuf {
+    drystone::Shards::open(folder).unwrap().get(2).unwrap().path().to_path_buf()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shard_that_is_not_right_is_an_error_that_names_it() {
+    let cluster = Cluster::start("wrong");
+    let client = cluster.client().await;
+    let missing = changed("missing", |folder| std::fs::remove_file(third(folder)).unwrap());
+    let other = changed("other", |folder| {
+        let first = drystone::Shards::open(folder).unwrap().get(0).unwrap().path().to_path_buf();
+        std::fs::copy(first, third(folder)).unwrap();
+    });
+    let damaged = changed("damaged", |folder| {
+        let path = third(folder);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle..middle + 64].fill(0xa5);
+        std::fs::write(path, bytes).unwrap();
+    });
+    for (name, folder, why) in
+        [("missing", missing, "No such file"), ("other", other, "key"), ("damaged", damaged, "checksum")]
+    {
+        client.register(name, sharded(&folder)).unwrap();
+        let file = third(&shards()).file_name().unwrap().to_str().unwrap().to_owned();
+        let sql = format!("SELECT sum(distance), max(dep_delay), count(tailnum) FROM {name}");
+        let here = SessionContext::new();
+        here.register_table(name, sharded(&folder)).unwrap();
+        let errors = [
+            async { here.sql(&sql).await?.collect().await }.await.unwrap_err().to_string(),
+            client.query(&sql).await.unwrap_err().to_string(),
+        ];
+        for error in errors {
+            assert!(error.contains(&file) && error.contains(why), "{name}: {error}");
+        }
+    }
+}
