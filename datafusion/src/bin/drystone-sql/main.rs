@@ -48,6 +48,9 @@ struct Arguments {
     /// Write the rows of the last query to this file
     #[arg(long, short)]
     output: Option<PathBuf>,
+    /// Say how long each statement took, on standard error
+    #[arg(long)]
+    timing: bool,
     /// Allow statements that change the database
     #[arg(long)]
     write: bool,
@@ -121,7 +124,7 @@ fn external(error: drystone::Error) -> DataFusionError {
 
 async fn run(arguments: &Arguments) -> Result<()> {
     let engine = Engine::open(arguments).await?;
-    let output = Output::new(arguments.format, arguments.output.as_deref())?;
+    let output = Output::new(arguments.format, arguments.output.as_deref(), arguments.timing)?;
     match &arguments.sql {
         Some(sql) => statements::run(&engine, sql, &output).await,
         None if std::io::stdin().is_terminal() => prompt::talk(&engine, &output).await,

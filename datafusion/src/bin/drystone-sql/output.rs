@@ -38,11 +38,13 @@ pub(crate) enum Format {
 pub(crate) struct Output {
     format: Format,
     file: Option<PathBuf>,
+    /// Whether the time of each statement is printed.
+    pub(crate) timing: bool,
 }
 
 impl Output {
     /// The format follows from the name of the file, if it is not given.
-    pub(crate) fn new(format: Option<Format>, file: Option<&Path>) -> Result<Output> {
+    pub(crate) fn new(format: Option<Format>, file: Option<&Path>, timing: bool) -> Result<Output> {
         let format = match (format, file) {
             (Some(format), _) => format,
             (None, None) => Format::Table,
@@ -64,7 +66,7 @@ impl Output {
                 "this format is not for a terminal; add --output FILE".to_owned(),
             ));
         }
-        Ok(Output { format, file: file.map(Path::to_path_buf) })
+        Ok(Output { format, file: file.map(Path::to_path_buf), timing })
     }
 
     /// Whether there is room for the rows of one query only.

@@ -1,5 +1,7 @@
 //! Statements one after the other.
 
+use std::time::Instant;
+
 use datafusion::error::{DataFusionError, Result};
 use datafusion::sql::parser::DFParser;
 use drystone::ErrorKind;
@@ -20,7 +22,11 @@ pub(crate) async fn run(engine: &Engine, sql: &str, output: &Output) -> Result<(
         )));
     }
     for statement in &statements {
+        let begun = Instant::now();
         output.write(engine.run(&statement.to_string()).await?).await?;
+        if output.timing {
+            eprintln!("time: {:.1} ms", begun.elapsed().as_secs_f64() * 1000.0);
+        }
     }
     Ok(())
 }
