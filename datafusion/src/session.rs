@@ -20,10 +20,10 @@ use drystone::arrow::Options;
 use drystone::{Database, LoadOptions, Schema};
 use futures::StreamExt as _;
 
-use crate::Opener;
 use crate::database::DatabaseTables;
 use crate::error::external;
 use crate::insert::WAIT;
+use crate::scan::Opener;
 use crate::table::DrystoneTable;
 
 /// The names under which the tables are found: `drystone.public.flights`.

@@ -49,12 +49,34 @@ const DERIVE_ROOMS: [&[&str]; 6] = [
     &["lib"],
 ];
 
+/// The rooms of the crate for SQL, in the same way. Its commands stand in `bin`.
+const SQL_ROOMS: [&[&str]; 7] = [
+    &["arrow_versions", "error", "filter"],
+    &["scan"],
+    &["insert", "statistics"],
+    &["table"],
+    &["cluster", "database"],
+    &["session"],
+    &["bin", "lib"],
+];
+
 /// The roots of the crates.
-const CRATES: [&str; 5] = ["src", "cli/src", "derive/src", "simulator/src", "benches/compare/src"];
+const CRATES: [&str; 6] =
+    ["src", "cli/src", "datafusion/src", "derive/src", "simulator/src", "benches/compare/src"];
 
 /// Folders whose comments are within [`COMMENT_COLUMNS`], except the rows of tables.
-const NARROW: &[&str] =
-    &["benches", "cli", "derive", "examples", "fuzz", "python/src", "simulator", "src", "tests"];
+const NARROW: &[&str] = &[
+    "benches",
+    "cli",
+    "datafusion",
+    "derive",
+    "examples",
+    "fuzz",
+    "python/src",
+    "simulator",
+    "src",
+    "tests",
+];
 const COMMENT_COLUMNS: usize = 100;
 
 fn root() -> PathBuf {
@@ -109,8 +131,18 @@ fn height(room: &str) -> Option<usize> {
 #[test]
 fn every_file_says_first_what_it_is_for() {
     let mut files = 0;
-    for folder in ["src", "derive", "cli", "simulator", "tests", "benches", "fuzz", "examples", "python/src"]
-    {
+    for folder in [
+        "src",
+        "datafusion",
+        "derive",
+        "cli",
+        "simulator",
+        "tests",
+        "benches",
+        "fuzz",
+        "examples",
+        "python/src",
+    ] {
         let folder = root().join(folder);
         for (path, text) in if folder.exists() { sources(&folder) } else { Vec::new() } {
             // Programs that must not compile are explained by the message beside them.
@@ -196,8 +228,9 @@ fn check_heights(folder: &str, rooms: &[&[&str]]) {
 }
 
 #[test]
-fn use_goes_downward_only_in_the_command_and_the_derive() {
+fn use_goes_downward_only_in_the_other_crates() {
     check_heights("cli/src", &CLI_ROOMS);
+    check_heights("datafusion/src", &SQL_ROOMS);
     check_heights("derive/src", &DERIVE_ROOMS);
 }
 
@@ -261,7 +294,8 @@ fn unsafe_code_of_the_python_package_is_in_one_folder() {
 }
 
 /// Folders whose comments have none of [`WORDS`].
-const PLAIN: &[&str] = &["benches", "cli", "derive", "examples", "fuzz", "simulator", "src", "tests"];
+const PLAIN: &[&str] =
+    &["benches", "cli", "datafusion", "derive", "examples", "fuzz", "simulator", "src", "tests"];
 
 /// Words that make a comment hard to read. A plain word exists for each.
 const WORDS: [&str; 19] = [
@@ -327,7 +361,7 @@ fn types(text: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn a_type_has_its_own_name_in_its_room() {
-    for folder in ["src", "cli/src", "derive/src", "simulator/src"] {
+    for folder in ["src", "cli/src", "datafusion/src", "derive/src", "simulator/src"] {
         let folder = root().join(folder);
         let mut names = std::collections::BTreeMap::new();
         for (path, text) in sources(&folder) {
@@ -388,6 +422,11 @@ fn unsafe_code_is_in_four_files() {
             assert!(allowed(&path, line), "{}: {line}", path.display());
         }
     }
+    for (path, text) in sources(&root().join("datafusion/src")) {
+        let is_one_of_two = path.ends_with("arrow_versions.rs") || path.ends_with("bin/open.rs");
+        let is_unsafe = code(&text).any(|line| line.contains("unsafe"));
+        assert!(!is_unsafe || is_one_of_two, "{}", path.display());
+    }
     for folder in ["cli/src", "simulator/src"] {
         for (path, text) in sources(&root().join(folder)) {
             // Only opening a database is unsafe.
@@ -432,6 +471,8 @@ fn documents_name_files_that_are_there() {
         "docs/format.md",
         "docs/durability.md",
         "docs/exchange.md",
+        "docs/sql.md",
+        "docs/scale.md",
         "docs/guide/web.md",
         "docs/python-objects.md",
     ] {
@@ -446,6 +487,7 @@ fn documents_name_files_that_are_there() {
                 "benches/",
                 "fuzz/",
                 "cli/",
+                "datafusion/",
                 "simulator/",
                 "derive/",
             ];

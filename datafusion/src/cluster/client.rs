@@ -13,7 +13,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::codec::Codec;
-use crate::Opener;
+use crate::scan::Opener;
 
 /// Queries for a cluster.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use datafusion::error::Result;
 
 use super::codec::Codec;
 use super::failed;
-use crate::Opener;
+use crate::scan::Opener;
 
 /// How often an executor says that it lives.
 const HEARTBEAT_SECONDS: u64 = 1;

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use super::codec::Codec;
 use super::failed;
-use crate::Opener;
+use crate::scan::Opener;
 
 /// How the scheduler notices that an executor died.
 const EXECUTOR_TIMEOUT_SECONDS: u64 = 5;
