@@ -247,7 +247,8 @@ fn a_small_branch_is_not_merged_with_one_that_became_empty() {
     for end in 224..900 {
         let db = Database::in_memory().unwrap();
         let write = db.write().unwrap();
-        let mut table = write.create_table::<Wide>("wide").unwrap();
+        let options = TableOptions::new().leaf_rows(16);
+        let mut table = write.create_table_with::<Wide>("wide", &options).unwrap();
         table.load((0..3_000).map(wide)).unwrap();
         table.remove_range(wide(100).key..wide(end).key).unwrap();
         assert_eq!(table.len(), 3_100 - u64::from(end));
