@@ -253,20 +253,30 @@ impl TablePlan {
             next: 0,
             given: 0,
             rows: self.put,
+            load_end: u64::MAX,
             ended: false,
             progress,
         };
         if !self.head.schema.is_keyed() {
             puts.overwrite(&mut table)?;
         }
-        if puts.more()? {
-            let options = LoadOptions::new().on_duplicate(OnDuplicate::Last);
+        let options = LoadOptions::new().on_duplicate(OnDuplicate::Last);
+        while puts.more()? {
+            puts.load_end = puts.given.saturating_add(self.batch_rows(table.len()));
             table.load_from(&mut puts, &options)?;
-            if puts.more()? {
-                return Err(puts.from.damaged("rows of a table come after its end"));
-            }
         }
         Ok(())
+    }
+
+    /// How many rows are put in by one load. A load of a few rows edits their leaves; one of more
+    /// rows writes the whole table again, which is for patches that change much of it. While
+    /// several loads run, two rows may have the same values of a unique index.
+    fn batch_rows(&self, rows: u64) -> u64 {
+        // From this number on, a load writes the table again.
+        let few = (rows / 128).min(1 << 16);
+        let is_unique = self.head.indexes.iter().any(|index| index.unique);
+        let is_little = self.head.schema.is_keyed() && self.put <= rows / 32 && few > 1_024;
+        if is_little && !is_unique { few - 1 } else { u64::MAX }
     }
 
     /// Builds the indexes that are not there, and checks what came of it.
@@ -299,6 +309,8 @@ struct Puts<'p, 't> {
     next: u64,
     given: u64,
     rows: u64,
+    /// The present load ends when this many rows were given.
+    load_end: u64,
     /// Whether the end of the table was read.
     ended: bool,
     progress: &'p mut Progress<'t>,
@@ -348,8 +360,13 @@ impl RecordSource for Puts<'_, '_> {
         self.next_records(record, width).map(|records| records > 0)
     }
 
-    fn next_records(&mut self, records: &mut [u8], _width: usize) -> Result<usize> {
-        if self.more()? { self.read(records) } else { Ok(0) }
+    fn next_records(&mut self, records: &mut [u8], width: usize) -> Result<usize> {
+        let most = usize::try_from(self.load_end - self.given).unwrap_or(usize::MAX);
+        if most == 0 || !self.more()? {
+            return Ok(0);
+        }
+        let room = records.len().min(most.saturating_mul(width));
+        self.read(&mut records[..room])
     }
 
     fn place(&self) -> u64 {
@@ -361,6 +378,6 @@ impl RecordSource for Puts<'_, '_> {
     }
 
     fn rows_hint(&self) -> Option<u64> {
-        Some(self.rows - self.given.min(self.rows))
+        Some(self.rows.min(self.load_end).saturating_sub(self.given))
     }
 }
