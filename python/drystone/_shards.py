@@ -16,7 +16,7 @@ class Shard:
 
     It holds no rows and no open file, so it can be pickled, and sent to another process or another
     machine that has the folder at the same path. The worker gets the rows from it as Arrow:
-    `pyarrow.table(shard)`, `shard.to_arrow()`, `shard.batches()`, or `polars.from_arrow(shard)`; or
+    `pyarrow.table(shard)`, `shard.to_arrow()`, `shard.batches()`, or `polars.DataFrame(shard)`; or
     as a table, which can be asked: `shard.table().where("delay > 60").count()`.
     """
 
@@ -97,7 +97,11 @@ class Shard:
         except Exception as error:
             error.add_note(f"shard {self.file_name!r} of {self.folder!r}")
             raise
-        core.check_shard(database, self.folder, self.file_name, bytes(self._id))
+        try:
+            core.check_shard(database, self.folder, self.file_name, self._id)
+        except BaseException:
+            database.close()
+            raise
         return database.snapshot().table(self.table_name)
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
@@ -120,7 +124,7 @@ class Shard:
         """The rows as a `polars.DataFrame`."""
         import polars
 
-        return polars.from_arrow(self)
+        return polars.DataFrame(self)
 
     def to_pandas(self) -> Any:
         """The rows as a `pandas.DataFrame`."""
