@@ -138,8 +138,8 @@ mod tree;
 pub use bytemuck;
 
 pub use admin::{
-    BackupReport, CheckReport, CompactReport, Diff, DiffStats, Loss, Problem, RowChange, RowChanges,
-    SalvageReport, Shard, ShardOptions, Shards, TableDiff,
+    ApplyReport, BackupReport, CheckReport, CompactReport, Diff, DiffStats, Loss, PatchReport, Problem,
+    RowChange, RowChanges, SalvageReport, Shard, ShardOptions, Shards, Since, TableDiff,
 };
 pub use commit::{Durability, ReaderInfo};
 pub use database::{Database, DatabaseStats, OpenOptions};

@@ -5,8 +5,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use drystone::Result;
 
 use crate::commands::{
-    alter, backup, check, compact, completions, copy, diff, export, get, index, info, load, merge, query,
-    remove, salvage, scan, set, shard,
+    alter, apply, backup, check, compact, completions, copy, diff, export, get, index, info, load, merge,
+    query, remove, salvage, scan, set, shard,
 };
 use crate::report::Outcome;
 use crate::{mcp, plot, shell};
@@ -43,6 +43,7 @@ enum Command {
     Salvage(salvage::Salvage),
     Compact(compact::Compact),
     Backup(backup::Backup),
+    Apply(apply::Apply),
     Copy(copy::Copy),
     Diff(diff::Diff),
     Shard(shard::Shard),
@@ -70,6 +71,7 @@ impl Arguments {
             Command::Salvage(salvage) => salvage.run(),
             Command::Compact(compact) => compact.run(),
             Command::Backup(backup) => backup.run(),
+            Command::Apply(apply) => apply.run(),
             Command::Copy(copy) => copy.run(),
             Command::Diff(diff) => diff.run(),
             Command::Shard(shard) => shard.run(),

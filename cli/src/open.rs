@@ -1,9 +1,11 @@
 //! Opens database files. The only file of the command with unsafe code: opening a mapped file is
 //! unsafe.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-use drystone::{Database, OpenOptions, Result};
+use drystone::{Database, Error, OpenOptions, Result};
 
 /// Opens a file that exists, for reading.
 pub(crate) fn to_read(path: &Path) -> Result<Database> {
@@ -23,6 +25,14 @@ pub(crate) fn to_load(path: &Path, memory_bytes: usize) -> Result<Database> {
 /// Opens a file to copy into. Creates it if it does not exist.
 pub(crate) fn to_make(path: &Path) -> Result<Database> {
     open(path, &OpenOptions::new())
+}
+
+/// Whether a file is a patch, and no database.
+pub(crate) fn is_patch(path: &Path) -> Result<bool> {
+    let mut beginning = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(8).read_to_end(&mut beginning));
+    read.map_err(|error| Error::io(format!("cannot open {path:?}"), error))?;
+    Ok(beginning == *b"drypatch")
 }
 
 #[expect(unsafe_code, reason = "opening a mapped file is unsafe; this is the only place that does it")]

@@ -27,6 +27,7 @@ from ._databases import Database, Reader, Snapshot, Transaction, memory, open
 from ._errors import Error
 from ._queries import Column, Selection
 from ._records import Record, asdict, astuple, field, key, make_record, record_class, replace
+from ._shards import Shard, Shards, shards
 from ._tables import DbTable, DictTable, ListTable, Table, TxTable
 from ._types import (
     Array,
@@ -65,6 +66,8 @@ __all__ = [
     "Reader",
     "Record",
     "Selection",
+    "Shard",
+    "Shards",
     "Snapshot",
     "Str",
     "Table",
@@ -88,6 +91,7 @@ __all__ = [
     "open",
     "record_class",
     "replace",
+    "shards",
     "u128",
     "u16",
     "u32",

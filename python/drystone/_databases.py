@@ -186,6 +186,16 @@ class Database(core.Database, _Names):  # type: ignore[misc]
         what it holds until it is closed or dropped."""
         return Snapshot(self)
 
+    def shard(self, name: str, folder: Any, shards: int, *, by: Any = (), replace: bool = False) -> Any:
+        """Cuts a table into databases in a folder, each with a range of its keys, and returns them
+        as `drystone.shards` does. `by` names leading fields of the key: rows with the same values
+        in them come into one shard. `replace=True` replaces the shards that the folder has."""
+        from ._shards import shards as made
+
+        by = [by] if isinstance(by, str) else list(by)
+        core.make_shards(self, name, os.fspath(folder), shards, by, replace)
+        return made(folder)
+
     def readers(self) -> list[Reader]:
         """Who holds which state of the file. A row, an array or a snapshot that is kept holds
         one."""

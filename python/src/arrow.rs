@@ -19,9 +19,16 @@ fn capsule(py: Python<'_>, stream: FFI_ArrowArrayStream) -> PyResult<Bound<'_, P
     PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
 }
 
-pub(crate) fn of_still<'py>(py: Python<'py>, still: &Still) -> PyResult<Bound<'py, PyCapsule>> {
+/// The rows of a table, or some of them. `place` stands before the messages of errors.
+pub(crate) fn of_still<'py>(
+    py: Python<'py>,
+    still: &Still,
+    (begin, end): (u64, Option<u64>),
+    place: Option<String>,
+) -> PyResult<Bound<'py, PyCapsule>> {
     let schema = to_schema(&still.info().schema);
-    let batches = StillBatches { table: still.table.clone(), schema, next: 0 };
+    let end = end.unwrap_or(u64::MAX).min(still.table.len());
+    let batches = StillBatches { table: still.table.clone(), schema, next: begin, end, place };
     capsule(py, FFI_ArrowArrayStream::new(Box::new(batches)))
 }
 
@@ -30,12 +37,14 @@ struct StillBatches {
     table: OwnedTable<Dyn>,
     schema: SchemaRef,
     next: u64,
+    end: u64,
+    place: Option<String>,
 }
 
 impl StillBatches {
     fn batch(&mut self) -> Result<RecordBatch> {
         let table = self.table.as_table();
-        let end = table.len().min(self.next + BATCH_ROWS as u64);
+        let end = self.end.min(self.next + BATCH_ROWS as u64);
         let mut records = Vec::with_capacity((end - self.next) as usize * table.schema().width());
         for rows in table.rows(self.next..end).slices() {
             records.extend_from_slice(rows?.as_bytes());
@@ -50,10 +59,14 @@ impl Iterator for StillBatches {
     type Item = std::result::Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.next >= self.table.len() {
+        if self.next >= self.end {
             return None;
         }
-        Some(self.batch().map_err(|error| ArrowError::ExternalError(Box::new(error))))
+        let batch = self.batch().map_err(|error| match &self.place {
+            Some(place) => error.within(place),
+            None => error,
+        });
+        Some(batch.map_err(|error| ArrowError::ExternalError(Box::new(error))))
     }
 }
 

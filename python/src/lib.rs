@@ -16,6 +16,7 @@ mod load;
 mod query;
 mod raw;
 mod record;
+mod shards;
 mod still;
 mod time;
 mod transaction;
@@ -54,6 +55,9 @@ fn _drystone(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(arrow::infer_stream, module)?)?;
     module.add_function(wrap_pyfunction!(load::infer_csv, module)?)?;
     module.add_function(wrap_pyfunction!(export::still_of_list, module)?)?;
+    module.add_function(wrap_pyfunction!(shards::list_shards, module)?)?;
+    module.add_function(wrap_pyfunction!(shards::check_shard, module)?)?;
+    module.add_function(wrap_pyfunction!(shards::make_shards, module)?)?;
     module.add_function(wrap_pyfunction!(database::parse_schema, module)?)?;
     module.add_function(wrap_pyfunction!(database::after_fork, module)?)?;
     module.add_function(wrap_pyfunction!(transaction::memory_transaction, module)?)?;

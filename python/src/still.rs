@@ -436,9 +436,17 @@ impl Still {
         question.explain(self.table.as_table()).or_raise(py)
     }
 
-    /// The rows as a stream of Arrow, in a capsule.
-    fn arrow_stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyCapsule>> {
-        crate::arrow::of_still(py, self)
+    /// The rows from one number to another as a stream of Arrow, in a capsule. `place` stands
+    /// before the messages of errors.
+    #[pyo3(signature = (begin=0, end=None, place=None))]
+    fn arrow_stream<'py>(
+        &self,
+        py: Python<'py>,
+        begin: u64,
+        end: Option<u64>,
+        place: Option<String>,
+    ) -> PyResult<Bound<'py, pyo3::types::PyCapsule>> {
+        crate::arrow::of_still(py, self, (begin, end), place)
     }
 }
 

@@ -30,6 +30,15 @@ def test_example(name: str, expected: str) -> None:
     assert done.stdout.startswith(expected), done.stdout
 
 
+def test_dask() -> None:
+    pytest.importorskip("dask.dataframe")
+    pytest.importorskip("distributed")
+    example = EXAMPLES / "python" / "shards_dask.py"
+    done = subprocess.run([sys.executable, str(example)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "171426\n8 -1\n", done.stdout
+
+
 def test_flask(tmp_path: Any, monkeypatch: Any) -> None:
     monkeypatch.syspath_prepend(str(EXAMPLES / "flask"))
     import app as module

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::commit::create_meta;
+use crate::commit::create_copied_meta;
 use crate::database::{Database, OpenOptions, cannot_make, new_file_id};
 use crate::error::{Result, bail};
 use crate::page::FIRST_ADDRESS;
@@ -99,11 +99,13 @@ impl ReadTransaction {
         // The one commit that fills it has the number of the snapshot. Without tables there is
         // nothing to commit.
         let first = self.transaction() - u64::from(!names.is_empty());
+        let identity = self.meta().identity();
         file.grow(FIRST_ADDRESS)
-            .and_then(|()| file.write_at(0, &create_meta(new_file_id(), first)))
+            .and_then(|()| file.write_at(0, &create_copied_meta(new_file_id(), first, identity)))
             .map_err(failed)?;
         let copy = OpenOptions::new().over(Box::new(Arc::clone(&file)))?;
-        let write = copy.write()?;
+        let mut write = copy.write()?;
+        write.becomes_copy_of(identity);
         let mut total = 0_u64;
         for name in &names {
             total = total.saturating_add(self.row_bytes(name)?);

@@ -120,6 +120,7 @@ impl Database {
             let mut write = self.write()?;
             // The next step can use freed pages only when this step is durable.
             write.set_durability(Durability::Immediate);
+            write.keeps_contents();
             let moved = rounds.next().is_some()
                 && (take(&mut may_pack) && write.pack(only, &mut progress)?
                     || write.sink(only, &mut progress)?

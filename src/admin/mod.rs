@@ -7,6 +7,7 @@ mod backup;
 mod check;
 mod compact;
 mod diff;
+mod patch;
 mod salvage;
 mod shards;
 
@@ -14,5 +15,6 @@ pub use backup::BackupReport;
 pub use check::{CheckReport, Problem};
 pub use compact::CompactReport;
 pub use diff::{Diff, DiffStats, RowChange, RowChanges, TableDiff};
+pub use patch::{ApplyReport, PatchReport, Since};
 pub use salvage::{Loss, SalvageReport};
 pub use shards::{Shard, ShardOptions, Shards};

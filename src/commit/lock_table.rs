@@ -8,7 +8,7 @@
 //!   64  process u32 that last wrote          4096  a slot for each pinned snapshot
 //!
 //! a state or slot: 128 bytes: transaction, root of the tables, root of the fields, file_bytes,
-//! since, process, next table, CRC
+//! since, process, next table, origin, CRC
 //!
 //! locks: byte 0, shared, by all processes that have the file open; byte 1 by the writer;
 //! byte 1024 + i by the owner of slot i
@@ -68,7 +68,8 @@ pub(super) struct ReaderSlot {
     pub(super) since: u64,
     pub(super) process: u32,
     next_table: u32,
-    zeros: [u8; 44],
+    origin: [u8; 16],
+    zeros: [u8; 28],
     checksum: u32,
 }
 
@@ -94,7 +95,8 @@ impl ReaderSlot {
             since,
             process,
             next_table: meta.next_table,
-            zeros: [0; 44],
+            origin: meta.origin,
+            zeros: [0; 28],
             checksum: 0,
         };
         slot.checksum = slot.sum();
@@ -109,6 +111,7 @@ impl ReaderSlot {
             tables: self.tables,
             fields: self.fields,
             next_table: self.next_table,
+            origin: self.origin,
         }
     }
 

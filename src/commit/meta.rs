@@ -6,7 +6,7 @@
 //!    0  magic "drystone"         48  root of the tables (24)    104  commit list, 248 entries:
 //!    8  version u32              72  root of the fields (24)          address u64, bytes u32,
 //!   12  sealed u32               96  next table id u32                checksum u32
-//!   16  file id (16 bytes)      100  entries in the list u32   4072  zeros
+//!   16  file id (16 bytes)      100  entries in the list u32   4072  origin (16 bytes), zeros
 //!   32  transaction u64                                        4092  CRC-32 of all before it
 //!   40  file_bytes u64
 //! ```
@@ -40,7 +40,8 @@ struct MetaPage {
     next_table: u32,
     list_len: u32,
     list: [WrittenRun; LIST_RUNS],
-    zeros: [u8; 20],
+    origin: [u8; 16],
+    zeros: [u8; 4],
     checksum: u32,
 }
 
@@ -67,9 +68,32 @@ pub(crate) struct Meta {
     pub(crate) tables: TreeRoot,
     pub(crate) fields: TreeRoot,
     pub(crate) next_table: u32,
+    /// The identity of the state of another database that this one is a copy of: a backup. All
+    /// zeros if it is none. Any other commit to a copy makes it zeros again.
+    pub(crate) origin: [u8; 16],
 }
 
+/// The origin of a state that is no copy.
+pub(crate) const NO_ORIGIN: [u8; 16] = [0; 16];
+
 impl Meta {
+    /// What tells this state from all others, and is the same in a copy. It is a hash to notice
+    /// mistakes, not to withstand forgery.
+    pub(crate) fn identity(&self) -> [u8; 16] {
+        if self.origin != NO_ORIGIN {
+            return self.origin;
+        }
+        // FNV-1a. The roots have the checksums of all that is below them.
+        let transaction = self.transaction.to_le_bytes();
+        let roots = [self.tables, self.fields];
+        let parts = [&self.file_id[..], &transaction, bytemuck::bytes_of(&roots)];
+        let mix = |hash: u128, byte: &u8| {
+            (hash ^ u128::from(*byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013B)
+        };
+        let start = 0x6C62_272E_07BB_0142_62B8_2175_6295_C58D;
+        parts.iter().copied().flatten().fold(start, mix).to_le_bytes()
+    }
+
     /// The page as it is written. A sealed page says that the commit is known to be durable; it
     /// needs no list.
     pub(super) fn encode(&self, sealed: bool, runs: &[WrittenRun]) -> [u8; PAGE_BYTES] {
@@ -88,6 +112,7 @@ impl Meta {
         page.tables = self.tables;
         page.fields = self.fields;
         page.next_table = self.next_table;
+        page.origin = self.origin;
         page.list_len = runs.len() as u32;
         page.list[..runs.len()].copy_from_slice(runs);
         page.checksum = checksum(&bytemuck::bytes_of(&page)[..CHECKED_BYTES]);
@@ -98,6 +123,11 @@ impl Meta {
 /// The first two pages of a new database: the empty state, sealed, in both. Transactions are
 /// counted from this number.
 pub(crate) fn create(file_id: [u8; 16], transaction: u64) -> Vec<u8> {
+    create_copy(file_id, transaction, NO_ORIGIN)
+}
+
+/// The same for a copy of an empty state.
+pub(crate) fn create_copy(file_id: [u8; 16], transaction: u64, origin: [u8; 16]) -> Vec<u8> {
     let meta = Meta {
         file_id,
         transaction,
@@ -105,6 +135,7 @@ pub(crate) fn create(file_id: [u8; 16], transaction: u64) -> Vec<u8> {
         tables: TreeRoot::default(),
         fields: TreeRoot::default(),
         next_table: 1,
+        origin,
     };
     meta.encode(true, &[]).repeat(2)
 }
@@ -180,6 +211,7 @@ fn decode(storage: &dyn Storage, index: usize, page: MetaPage) -> Found {
         tables: page.tables,
         fields: page.fields,
         next_table: page.next_table,
+        origin: page.origin,
     };
     Found::Good(MetaSlot { index, meta, sealed: page.sealed == 1, runs: runs.to_vec() })
 }
@@ -279,6 +311,7 @@ mod tests {
             tables: TreeRoot::default(),
             fields: TreeRoot::default(),
             next_table: 1,
+            origin: NO_ORIGIN,
         };
         let run = |bytes| WrittenRun { address: FIRST_ADDRESS, bytes, checksum: 0 };
         let file = MappedFile::anonymous(FIRST_ADDRESS, 0).unwrap();

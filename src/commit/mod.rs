@@ -12,7 +12,8 @@ pub(crate) use lock_table::{LOCK_FILE_BYTES, LOCK_FILE_LIMIT, LOCK_FILE_MAGIC};
 #[cfg(feature = "simulation")]
 pub use meta::empty_image;
 pub(crate) use meta::{
-    Meta, create as create_meta, damaged_meta_pages, file_id_of, highest_number, meta_page_of,
+    Meta, NO_ORIGIN, create as create_meta, create_copy as create_copied_meta, damaged_meta_pages,
+    file_id_of, highest_number, meta_page_of,
 };
 pub(crate) use order::Commits;
 pub use order::Durability;

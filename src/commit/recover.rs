@@ -239,6 +239,7 @@ mod tests {
             tables: TreeRoot::default(),
             fields: TreeRoot::default(),
             next_table: 1,
+            origin: [0; 16],
         }
     }
 

@@ -82,6 +82,11 @@ impl Folder {
     }
 }
 
+/// A file as a stream.
+pub(crate) fn read_stream(path: &Path) -> io::Result<impl Read + use<>> {
+    File::open(path)
+}
+
 /// The first bytes of a file, at most this many.
 pub(crate) fn read_beginning(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();

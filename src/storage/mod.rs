@@ -34,7 +34,7 @@ pub(crate) use create::{Rights, real_path};
 #[cfg(test)]
 pub(crate) use failing::Failing;
 pub(crate) use file::MappedFile;
-pub(crate) use folder::{Folder, read_beginning};
+pub(crate) use folder::{Folder, read_beginning, read_stream};
 pub(crate) use fork::{PerProcess, Process};
 pub(crate) use lock::{Claim, OsLockFile, has_no_locks};
 pub(crate) use map::{Mapping, Window, prefetch};

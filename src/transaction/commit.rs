@@ -2,7 +2,7 @@
 
 use super::free_space::{give_back_gaps, loose_bytes, numbers, truncate_tail};
 use super::{Shared, WriteTransaction, WriterState};
-use crate::commit::Meta;
+use crate::commit::{Meta, NO_ORIGIN};
 use crate::error::Result;
 use crate::page::PAGE_BYTES;
 use crate::space::{Allocator, Finished};
@@ -72,10 +72,12 @@ impl WriteTransaction {
             tables: state.catalog.tables.flush()?,
             fields: state.catalog.fields.flush()?,
             next_table: state.catalog.next_table,
+            origin: self.origin.unwrap_or(NO_ORIGIN),
             ..self.base
         };
         let changed = next.tables != self.base.tables
             || next.fields != self.base.fields
+            || self.origin.is_some_and(|origin| origin != self.base.origin)
             || self.session.shortens_file();
         Ok(changed.then_some(next))
     }

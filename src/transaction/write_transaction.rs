@@ -55,6 +55,8 @@ pub struct WriteTransaction {
     pub(super) tables: FrozenVec<Box<Lease<TableWriter>>>,
     pub(super) durability: Durability,
     pub(super) memory_bytes: usize,
+    /// The origin of the state that the commit makes: see [`Meta::origin`].
+    pub(super) origin: Option<[u8; 16]>,
     /// Keeps the database open: opening the file again during the transaction gives the same
     /// database, which knows that it is being written.
     _database: Arc<dyn Any + Send + Sync>,
@@ -97,6 +99,7 @@ impl WriteTransaction {
             tables: FrozenVec::new(),
             durability,
             memory_bytes,
+            origin: None,
             _database: database,
         }))
     }
@@ -166,6 +169,21 @@ impl WriteTransaction {
     ) -> Result<TableMut<'_, Dyn>> {
         self.create(name, schema, options)?;
         self.table(name)
+    }
+
+    /// The identity of the state that this transaction changes.
+    pub(crate) fn base_identity(&self) -> [u8; 16] {
+        self.base.identity()
+    }
+
+    /// Says that the state which the commit makes is a copy of the one with this identity.
+    pub(crate) fn becomes_copy_of(&mut self, identity: [u8; 16]) {
+        self.origin = Some(identity);
+    }
+
+    /// Says that the commit changes nothing that a reader sees, so that a copy stays a copy.
+    pub(crate) fn keeps_contents(&mut self) {
+        self.origin = Some(self.base.origin);
     }
 
     pub(super) fn create(&self, name: &str, schema: &Schema, options: &TableOptions) -> Result<()> {

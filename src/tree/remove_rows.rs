@@ -141,17 +141,19 @@ impl LeafEdit<'_> {
         Ok(removed)
     }
 
-    /// Removes the children without rows, and merges those that have become small.
+    /// Removes the children without rows, then merges those that have become small. A child is
+    /// merged only when no empty one is beside it: an empty one cannot be read.
     fn close_ranks(&mut self, branch: &mut BranchNode, level: u32, touched: Vec<usize>) -> Result<()> {
         let key_width = self.layout.key().width();
-        let mut touched = touched.into_iter().rev().peekable();
-        for index in (0..branch.len()).rev() {
-            let was_touched = touched.next_if_eq(&index).is_some();
-            if branch.rows[index] == 0 {
-                let empty = branch.remove(index, key_width);
-                self.drop_below(&empty, level, 0)?;
-            } else if was_touched && branch.len() > 1 {
-                self.merge_if_small(branch, index, level)?;
+        let empty: Vec<usize> = (0..branch.len()).filter(|index| branch.rows[*index] == 0).collect();
+        for index in empty.iter().rev() {
+            let child = branch.remove(*index, key_width);
+            self.drop_below(&child, level, 0)?;
+        }
+        for index in touched.iter().rev() {
+            let Err(removed) = empty.binary_search(index) else { continue };
+            if branch.len() > 1 {
+                self.merge_if_small(branch, index - removed, level)?;
             }
         }
         Ok(())

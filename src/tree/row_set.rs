@@ -46,6 +46,17 @@ impl RowSet {
         }
     }
 
+    /// Adds neighbours. Rows must be added in order.
+    pub(crate) fn add_run(&mut self, rows: Range<u64>) {
+        match self {
+            RowSet::Runs(runs) if runs.len() < FEW_RUNS => match runs.last_mut() {
+                Some(last) if rows.start == last.end => last.end = rows.end,
+                _ => runs.extend((!rows.is_empty()).then_some(rows)),
+            },
+            _ => rows.for_each(|row| self.add(row)),
+        }
+    }
+
     /// How many rows there are.
     pub(crate) fn len(&self) -> u64 {
         match self {

@@ -231,6 +231,33 @@ fn a_range_that_is_all_leaves_an_empty_table() {
 }
 
 #[test]
+fn a_small_branch_is_not_merged_with_one_that_became_empty() {
+    #[derive(Clone, Copy, Record)]
+    #[repr(C)]
+    struct Wide {
+        #[record(key)]
+        key: [u8; 256],
+    }
+    // 16 rows in a leaf and 14 children in a branch, so 3,000 rows have three levels.
+    let wide = |n: u16| {
+        let mut key = [0; 256];
+        key[..2].copy_from_slice(&n.to_be_bytes());
+        Wide { key }
+    };
+    for end in 224..900 {
+        let db = Database::in_memory().unwrap();
+        let write = db.write().unwrap();
+        let options = TableOptions::new().leaf_rows(16);
+        let mut table = write.create_table_with::<Wide>("wide", &options).unwrap();
+        table.load((0..3_000).map(wide)).unwrap();
+        table.remove_range(wide(100).key..wide(end).key).unwrap();
+        assert_eq!(table.len(), 3_100 - u64::from(end));
+        write.commit().unwrap();
+        assert_sound(&db);
+    }
+}
+
+#[test]
 fn an_error_or_a_unique_index_takes_a_batch_back() {
     let db = Database::in_memory().unwrap();
     let write = db.write().unwrap();

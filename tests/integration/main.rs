@@ -30,6 +30,7 @@ mod model;
 mod open_errors;
 mod owned;
 mod panics;
+mod patches;
 mod power;
 mod processes;
 mod queries;

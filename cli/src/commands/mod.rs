@@ -2,6 +2,7 @@
 //! them. `plot` and `shell` have rooms of their own, as they are more than one file.
 
 pub(crate) mod alter;
+pub(crate) mod apply;
 pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod compact;

@@ -1,4 +1,7 @@
-//! `drystone compact`, `backup` and `copy`.
+//! `drystone compact`, `backup`, `apply` and `copy`.
+
+use std::process::Stdio;
+use std::time::Duration;
 
 use crate::Folder;
 
@@ -54,6 +57,86 @@ fn backup_makes_a_sound_copy_and_overwrites_nothing() {
     assert!(folder.refused(2, &["backup", "a.dry", "a.dry"]).contains("exists already"));
     folder.refused(2, &["backup", "b.dry", "other.dry"]);
     assert!(!folder.path("b.dry").exists() && !folder.path("other.dry").exists());
+}
+
+#[test]
+fn patches_lead_from_a_backup_to_each_later_state() {
+    let folder = folder();
+    folder.done(&["backup", "a.dry", "monday.dry"]);
+    let change = |id: &str| drop(folder.done(&["set", "a.dry", "points", id, "x=-9"]));
+    change("7");
+    folder.done(&["remove", "a.dry", "points", "8"]);
+    let said = folder.done(&["backup", "a.dry", "tuesday.patch", "--since", "monday.dry"]);
+    let numbers = said.strip_prefix("tuesday.patch: from transaction ").unwrap_or_else(|| panic!("{said}"));
+    assert!(numbers.contains(", 1 rows, 1 removed, "), "{said}");
+    let tuesday = rows(&folder, "a.dry", "points");
+    change("9");
+    folder.done(&["backup", "a.dry", "wednesday.patch", "--since", "tuesday.patch"]);
+
+    let said = folder.refused(2, &["apply", "wednesday.patch", "monday.dry"]);
+    assert!(said.contains("in order"), "{said}");
+    let said = folder.done(&["apply", "tuesday.patch", "monday.dry"]);
+    assert!(said.ends_with("now, 1 rows put in, 1 removed\n"), "{said}");
+    assert_eq!(rows(&folder, "monday.dry", "points"), tuesday);
+    assert!(folder.done(&["apply", "tuesday.patch", "monday.dry"]).contains("already"));
+    folder.done(&["apply", "wednesday.patch", "monday.dry"]);
+    assert_eq!(folder.done(&["diff", "monday.dry", "a.dry"]), "");
+    folder.done(&["check", "monday.dry"]);
+
+    assert!(
+        folder.refused(2, &["backup", "a.dry", "tuesday.patch", "--since", "monday.dry"]).contains("exists")
+    );
+    folder.refused(2, &["backup", "a.dry", "x.patch", "--since", "nothing"]);
+    folder.refused(2, &["backup", "a.dry", "x.patch", "--since", "a.csv"]);
+    folder.refused(2, &["apply", "a.csv", "monday.dry"]);
+    let mut patch = std::fs::read(folder.path("wednesday.patch")).unwrap();
+    patch.truncate(patch.len() - 9);
+    folder.file("short.patch", patch);
+    assert!(folder.refused(2, &["apply", "short.patch", "monday.dry"]).contains("cut off"));
+    assert!(!folder.path("x.patch").exists());
+}
+
+#[test]
+fn a_killed_backup_or_apply_leaves_the_older_state() {
+    let folder = Folder::new();
+    let lines = |x: u32| -> String { (0..200_000_u32).map(|n| format!("{n},{}\n", n % 7 + x)).collect() };
+    folder.file("a.csv", format!("id,x\n{}", lines(0)));
+    folder.file("b.csv", format!("id,x\n{}", lines(1)));
+    folder.done(&["load", "a.dry", "points", "a.csv", "--schema", "id: u32 key, x: i16"]);
+    folder.done(&["index", "a.dry", "create", "points", "by_x", "x"]);
+    folder.done(&["backup", "a.dry", "copy.dry"]);
+    let before = rows(&folder, "copy.dry", "points");
+    folder.done(&["load", "a.dry", "points", "b.csv", "--on-duplicate", "last"]);
+    let after = rows(&folder, "a.dry", "points");
+    let killed = |arguments: &[&str], wait: Duration| {
+        let mut command = folder.command(arguments);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(wait);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    };
+    let patch = ["backup", "a.dry", "1.patch", "--since", "copy.dry"];
+    for wait in 0..8 {
+        killed(&patch, Duration::from_millis(wait * 10));
+        if folder.path("1.patch").exists() {
+            // It has its name only when it is whole.
+            break;
+        }
+    }
+    if !folder.path("1.patch").exists() {
+        folder.done(&patch);
+    }
+    let (mut old, mut new) = (0, 0);
+    for wait in 0..12 {
+        killed(&["apply", "1.patch", "copy.dry"], Duration::from_millis(wait * 12));
+        folder.done(&["check", "copy.dry"]);
+        let found = rows(&folder, "copy.dry", "points");
+        assert!(found == before || found == after);
+        (old, new) = if found == before { (old + 1, new) } else { (old, new + 1) };
+    }
+    assert!(old > 0, "{old} times the older state, {new} times the newer one");
+    folder.done(&["apply", "1.patch", "copy.dry"]);
+    assert_eq!(rows(&folder, "copy.dry", "points"), after);
 }
 
 #[test]

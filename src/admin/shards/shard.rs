@@ -189,6 +189,22 @@ impl Shard {
         self.key(&self.last)
     }
 
+    /// The key of its first row as stored, field by field. Empty if the table has no key, or the
+    /// shard no rows.
+    pub fn first_stored(&self) -> &[u8] {
+        &self.first
+    }
+
+    /// The key of its last row as stored.
+    pub fn last_stored(&self) -> &[u8] {
+        &self.last
+    }
+
+    /// The identity of its database. If the shards are made again, they have others.
+    pub fn id(&self) -> [u8; 16] {
+        self.id
+    }
+
     fn key<'s>(&'s self, stored: &'s [u8]) -> Vec<Value<'s>> {
         let fields = self.schema().key_fields().iter().filter(|_| !stored.is_empty());
         // `list` has checked the bytes.
