@@ -356,3 +356,35 @@ impl<C> fmt::Debug for Codec<C> {
         f.write_str("Codec")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion_proto::logical_plan::DefaultLogicalExtensionCodec;
+    use drystone::{Database, RowBuf, ShardOptions};
+
+    use super::*;
+
+    /// docs/scale.md counts on it.
+    #[test]
+    fn a_plan_spends_few_bytes_on_a_shard() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Database::temporary().unwrap();
+        let schema: drystone::Schema = "id: u64 key, x: i32, y: i32, z: i32".parse().unwrap();
+        let rows = (0..1000_u64)
+            .map(|id| RowBuf::from_values(&schema, [id.into(), 1.into(), 2.into(), 3.into()]).unwrap());
+        db.update(|tx| tx.create_dyn_table("points", &schema)?.load(rows)).unwrap();
+        let opener: Opener = Arc::new(|_| unreachable!("plans are written without opening a shard"));
+        let mut sizes = Vec::new();
+        for shards in [10, 110] {
+            let place = folder.path().join(shards.to_string());
+            db.shard("points", &place, &ShardOptions::new(shards)).unwrap();
+            let table = DrystoneTable::open_shards(&place, &opener).unwrap();
+            let mut plan = Vec::new();
+            let codec = Codec::new(DefaultLogicalExtensionCodec {}, &opener);
+            codec.try_encode_table_provider(&"points".into(), Arc::new(table), &mut plan).unwrap();
+            sizes.push(plan.len() - shards * place.as_os_str().len());
+        }
+        let each = (sizes[1] - sizes[0]) / 100;
+        assert!((100..200).contains(&each), "{each} bytes a shard, without its folder");
+    }
+}
