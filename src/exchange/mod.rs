@@ -51,6 +51,8 @@ pub mod numpy;
 pub mod parquet;
 #[cfg(any(feature = "csv", feature = "json"))]
 mod tally;
+#[cfg(any(feature = "csv", feature = "json", feature = "parquet"))]
+mod threads;
 #[cfg(any(feature = "arrow", feature = "numpy"))]
 mod typed;
 

@@ -104,7 +104,8 @@ fn write(
 ) -> Result<u64> {
     let out = projection.schema().clone();
     let mut left = count;
-    // The rows of many leaves, as printers take many rows faster.
+    // The rows of many leaves, where the printer takes them faster.
+    let wants_many = printer.wants_many();
     let mut gathered = Vec::new();
     for rows in rows.slices() {
         if left == 0 {
@@ -113,7 +114,9 @@ fn write(
         let records = rows?.as_bytes();
         let taken = (records.len() / schema.width()).min(usize::try_from(left).unwrap_or(usize::MAX));
         let records = &records[..taken * schema.width()];
-        if projection.is_whole() {
+        if projection.is_whole() && !wants_many {
+            printer.records(&out, records)?;
+        } else if projection.is_whole() {
             gathered.extend_from_slice(records);
             if gathered.len() >= GATHERED_BYTES {
                 printer.records(&out, &gathered)?;

@@ -440,3 +440,30 @@ fn a_user_who_is_not_the_owner_gets_as_far_as_the_rights_go() {
     assert_eq!(fs::metadata(folder.path("shared/x.csv")).unwrap().uid(), 0);
     assert_eq!(fs::read_dir(folder.path("shared")).unwrap().count(), 1);
 }
+
+#[test]
+fn a_file_is_on_the_disk_before_it_gets_its_name() {
+    let can_trace = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
+    if !can_trace.is_ok_and(|traced| traced.status.success()) {
+        eprintln!("not tried: strace cannot be used here");
+        return;
+    }
+    let folder = folder();
+    fs::create_dir(folder.path("out")).unwrap();
+    for round in ["new", "replaced"] {
+        let calls = "trace=fsync,linkat,rename,renameat,renameat2";
+        let script = format!(
+            "strace -f -y -o trace -e {calls} {} export a.dry t out/b.csv",
+            env!("CARGO_BIN_EXE_drystone")
+        );
+        let ran = bash(&folder, &script);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let trace = text(&folder, "trace");
+        let at = |call: &str| trace.lines().position(|line| line.contains(call));
+        let named = trace.lines().position(|line| line.contains("b.csv\"") && line.contains("= 0")).unwrap();
+        let synced = at("fsync(").unwrap();
+        let folder_synced = trace.lines().rposition(|line| line.contains("/out>) = 0")).unwrap();
+        assert!(synced < named && named < folder_synced, "{round}: {trace}");
+    }
+    assert_eq!(text(&folder, "out/b.csv"), CSV);
+}
