@@ -24,6 +24,7 @@
 //!   (`numpy::Options::rows`).
 //! - A CSV has delimiters, spellings of missing values, comments, and perhaps no header
 //!   (`csv::Options::delimiter`, `null`, `comment`, `header`).
+//! - CSV and JSON lines can be parsed on several threads (`Reader::on_threads`).
 //! - Bad lines of a CSV and of JSON can be skipped, set aside and explained (`Options::skip_bad`,
 //!   `Reader::skip_bad_to`, `Reader::explain_bad`).
 
@@ -43,7 +44,7 @@ mod common;
 pub mod csv;
 #[cfg(any(feature = "arrow", feature = "csv", feature = "json"))]
 mod few;
-#[cfg(any(feature = "csv", feature = "json", feature = "parquet"))]
+#[cfg(any(feature = "csv", feature = "json"))]
 mod in_order;
 #[cfg(any(feature = "arrow", feature = "csv", feature = "json", feature = "numpy"))]
 mod inferred;

@@ -204,6 +204,14 @@ mod tests {
     }
 
     #[test]
+    fn an_input_may_fail_between_two_blocks() {
+        for (threads, allowed) in [(1, 0), (1, 1), (3, 3)] {
+            (1..30)
+                .for_each(|bytes| alike("id,name\n1,a\n2,b\n3,c\n", (threads, allowed), bytes, false, true));
+        }
+    }
+
+    #[test]
     fn an_input_that_fails_or_panics_under_threads_is_noticed() {
         struct Fails(usize, fn() -> io::Result<usize>);
         impl Read for Fails {

@@ -12,6 +12,8 @@ use crate::exchange::text_blocks::Ending;
 const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
 /// Bytes per read.
 const WINDOW_BYTES: usize = 256 << 10;
+/// The window of a text that is in memory may be empty, and is at least so long when it grows.
+const LEAST_WINDOW: usize = 64;
 /// The longest line, so that an open quote does not read the whole file into memory.
 pub(super) const LINE_BYTES: usize = 16 << 20;
 
@@ -249,7 +251,7 @@ impl<R: Read> Lines<R> {
             if self.filled >= LINE_BYTES {
                 return Err(self.too_long(self.number));
             }
-            self.window.resize(2 * self.filled, 0);
+            self.window.resize((2 * self.filled).max(LEAST_WINDOW), 0);
         }
         while self.filled < self.window.len() && !self.at_end {
             match self.input.read(&mut self.window[self.filled..]) {

@@ -57,7 +57,7 @@ use crate::schema::Schema;
 #[must_use]
 pub struct Options {
     common: Common,
-    /// How many threads read and write; 0 means as many as there are processors.
+    /// How many threads encode; 0 means as many as there are processors.
     threads: usize,
 }
 
@@ -90,9 +90,9 @@ impl Options {
         self
     }
 
-    /// How many threads decode and encode, with the caller; 0, which is the default, means as many
-    /// as there are processors. Records, errors and files are the same whatever their number. If
-    /// the system has no more threads, there are fewer.
+    /// How many threads encode what is written, with the caller; 0, which is the default, means as
+    /// many as there are processors. The file is the same whatever their number. If the system has
+    /// no more threads, there are fewer.
     pub fn threads(mut self, threads: usize) -> Options {
         self.threads = threads;
         self
