@@ -208,7 +208,7 @@ impl Target {
         output.flush()?;
         let file = match output.to {
             Open::Stdout(_) | Open::Device(_) | Open::Pipe(_) => return Ok(output.bytes),
-            // Before it has its name: after a power cut there is the old file or all of the new one.
+            // Before it has its name: a power cut leaves the old file or all of the new one.
             Open::File(file) => file.finish()?,
         };
         let path = match self.place {

@@ -52,14 +52,14 @@ impl<R: Read> JsonLines<BufReader<R>> {
 
     /// Whether the input consists of lines. If so, returns it, the text that was read of it, and
     /// how many lines come before. Otherwise what was read is read again.
-    pub(super) fn into_lines(mut self) -> Result<(R, Vec<u8>, u64), JsonLines<BufReader<R>>> {
+    pub(super) fn into_lines(mut self) -> Result<(R, Vec<u8>, u64), Box<JsonLines<BufReader<R>>>> {
         if let Parts::Unknown = self.parts {
             self.first = Some(self.begin());
         }
         let has_line = match (&self.parts, &self.first) {
             (Parts::Lines, Some(Ok(has_line))) => *has_line,
             (Parts::Lines, None) => false,
-            _ => return Err(self),
+            _ => return Err(Box::new(self)),
         };
         let mut text = if has_line { self.line } else { Vec::new() };
         text.extend_from_slice(self.input.buffer());

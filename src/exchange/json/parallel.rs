@@ -101,7 +101,7 @@ impl<R: Read + Send + 'static, W: Write> ParallelReader<R, W> {
                     ParallelLines::new(format, bad_lines, (input, text), before, threads, block_bytes);
                 Parsing::Threads(lines)
             }
-            Err(lines) => Parsing::Caller(Reader { lines, objects, given, bad_lines }),
+            Err(lines) => Parsing::Caller(Reader { lines: *lines, objects, given, bad_lines }),
         })
     }
 }
