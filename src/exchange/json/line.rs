@@ -29,6 +29,9 @@ pub(super) struct JsonLines<B> {
     parts: Parts,
 }
 
+/// An input of lines, the text that was read of it, and how many lines come before.
+type LineText<R> = (R, Vec<u8>, u64);
+
 /// What the input consists of.
 enum Parts {
     /// Nothing was read yet.
@@ -50,9 +53,8 @@ impl<R: Read> JsonLines<BufReader<R>> {
         }
     }
 
-    /// Whether the input consists of lines. If so, returns it, the text that was read of it, and
-    /// how many lines come before. Otherwise what was read is read again.
-    pub(super) fn into_lines(mut self) -> Result<(R, Vec<u8>, u64), Box<JsonLines<BufReader<R>>>> {
+    /// Returns the input if it consists of lines. Otherwise what was read is read again.
+    pub(super) fn into_lines(mut self) -> Result<LineText<R>, Box<JsonLines<BufReader<R>>>> {
         if let Parts::Unknown = self.parts {
             self.first = Some(self.begin());
         }
