@@ -459,11 +459,12 @@ fn a_file_is_on_the_disk_before_it_gets_its_name() {
         let ran = bash(&folder, &script);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         let trace = text(&folder, "trace");
-        let at = |call: &str| trace.lines().position(|line| line.contains(call));
-        let named = trace.lines().position(|line| line.contains("b.csv\"") && line.contains("= 0")).unwrap();
-        let synced = at("fsync(").unwrap();
-        let folder_synced = trace.lines().rposition(|line| line.contains("/out>) = 0")).unwrap();
-        assert!(synced < named && named < folder_synced, "{round}: {trace}");
+        let calls: Vec<&str> = trace.lines().collect();
+        let named = calls.iter().position(|call| call.contains("b.csv\"") && call.ends_with("= 0"));
+        let synced = calls.iter().position(|call| call.contains("fsync("));
+        let folder_synced = calls.iter().rposition(|call| call.contains("fsync(") && call.contains("/out>"));
+        let found = [synced, named, folder_synced].iter().all(Option::is_some);
+        assert!(found && synced < named && named < folder_synced, "{round}: {trace}");
     }
     assert_eq!(text(&folder, "out/b.csv"), CSV);
 }

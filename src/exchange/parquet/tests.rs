@@ -19,7 +19,7 @@ fn records(rows: u64) -> Vec<u8> {
         records.extend(((mixed >> 60) as u16).to_le_bytes());
         records.extend((mixed as f64).to_le_bytes());
         records.extend(format!("{:04}", mixed % 500).bytes());
-        records.extend((mixed as u32 as u64 * 3).to_le_bytes()[..6].iter());
+        records.extend(&(mixed >> 8).to_le_bytes()[..6]);
     }
     records
 }
