@@ -361,7 +361,7 @@ impl TxTable {
     ) -> PyResult<(u64, u64)> {
         let (path, file) = open(text)?;
         let reader = csv.options(&path).reader(&self.info().schema, file).or_raise(py)?;
-        self.load(py, reader.on_threads(0).or_raise(py)?, how)
+        self.load(py, reader.on_threads(0), how)
     }
 
     /// Loads a stream of Arrow.

@@ -24,9 +24,12 @@
 //!   (`numpy::Options::rows`).
 //! - A CSV has delimiters, spellings of missing values, comments, and perhaps no header
 //!   (`csv::Options::delimiter`, `null`, `comment`, `header`).
+//! - CSV and JSON lines can be parsed on several threads (`Reader::on_threads`).
 //! - Bad lines of a CSV and of JSON can be skipped, set aside and explained (`Options::skip_bad`,
 //!   `Reader::skip_bad_to`, `Reader::explain_bad`).
 
+#[cfg(all(test, any(feature = "csv", feature = "json")))]
+mod alike;
 #[cfg(feature = "arrow")]
 pub mod arrow;
 #[cfg(any(feature = "csv", feature = "json"))]
@@ -41,16 +44,24 @@ mod common;
 pub mod csv;
 #[cfg(any(feature = "arrow", feature = "csv", feature = "json"))]
 mod few;
+#[cfg(any(feature = "csv", feature = "json"))]
+mod in_order;
 #[cfg(any(feature = "arrow", feature = "csv", feature = "json", feature = "numpy"))]
 mod inferred;
 #[cfg(feature = "json")]
 pub mod json;
 #[cfg(feature = "numpy")]
 pub mod numpy;
+#[cfg(any(feature = "csv", feature = "json"))]
+mod parallel_lines;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 #[cfg(any(feature = "csv", feature = "json"))]
 mod tally;
+#[cfg(any(feature = "csv", feature = "json"))]
+mod text_blocks;
+#[cfg(any(feature = "csv", feature = "json", feature = "parquet"))]
+mod threads;
 #[cfg(any(feature = "arrow", feature = "numpy"))]
 mod typed;
 

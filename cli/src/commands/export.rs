@@ -18,7 +18,7 @@ use crate::{open, progress};
 
 /// Write rows of a table to a file: CSV, JSON lines, Arrow (Feather), Parquet, NumPy
 ///
-/// A file is replaced when the new one is whole, and keeps its mode. A link is followed. A pipe or
+/// A file is replaced when the new one is whole and on the disk, and keeps its mode. A link is followed. A pipe or
 /// a device is written as it is. A name that ends with .gz or .zst, such as FILE.csv.gz, is
 /// compressed. `drystone load` reads the same rows from it.
 #[derive(Args)]
@@ -104,7 +104,8 @@ fn write(
 ) -> Result<u64> {
     let out = projection.schema().clone();
     let mut left = count;
-    // The rows of many leaves, as printers take many rows faster.
+    // The rows of many leaves, where the printer takes them faster.
+    let wants_many = printer.wants_many();
     let mut gathered = Vec::new();
     for rows in rows.slices() {
         if left == 0 {
@@ -113,7 +114,9 @@ fn write(
         let records = rows?.as_bytes();
         let taken = (records.len() / schema.width()).min(usize::try_from(left).unwrap_or(usize::MAX));
         let records = &records[..taken * schema.width()];
-        if projection.is_whole() {
+        if projection.is_whole() && !wants_many {
+            printer.records(&out, records)?;
+        } else if projection.is_whole() {
             gathered.extend_from_slice(records);
             if gathered.len() >= GATHERED_BYTES {
                 printer.records(&out, &gathered)?;

@@ -134,7 +134,7 @@ impl Load {
         if let Some(aside) = &aside {
             records = records.aside(aside);
         }
-        records = records.on_all_processors()?;
+        records = records.on_all_processors();
         let loaded = self.load(&mut table, &mut records, &bar)?;
         let reasons = aside.map_or(Ok(Vec::new()), |aside| aside.finish())?;
         write.commit()?;

@@ -4,6 +4,7 @@
 pub(crate) mod aside;
 pub(crate) mod asked;
 pub(crate) mod bytes;
+mod durable;
 pub(crate) mod grid;
 pub(crate) mod input;
 pub(crate) mod key;

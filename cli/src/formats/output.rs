@@ -117,6 +117,11 @@ impl Printer {
         }
     }
 
+    /// Whether it takes many rows at once faster than a few.
+    pub(crate) fn wants_many(&self) -> bool {
+        matches!(self, Printer::Csv(_))
+    }
+
     /// Finishes the output. Returns how many bytes it is.
     pub(crate) fn finish(self) -> Result<u64> {
         let output = match self {

@@ -260,6 +260,8 @@ pub(crate) enum Source {
     Arrow(Box<arrow::Reader>),
     Json(Box<json::Reader<Box<dyn Read + Send>>>),
     JsonAside(Box<json::Reader<Box<dyn Read + Send>, Aside>>),
+    JsonParallel(Box<json::ParallelReader<Box<dyn Read + Send>>>),
+    JsonParallelAside(Box<json::ParallelReader<Box<dyn Read + Send>, Aside>>),
     Npy(Box<numpy::Reader<Box<dyn Read + Send>>>),
 }
 
@@ -277,16 +279,18 @@ impl Source {
         }
     }
 
-    /// Parses on all processors, if there are several and the format allows it.
-    pub(crate) fn on_all_processors(self) -> Result<Source> {
+    /// Parses text on all processors, if there are several.
+    pub(crate) fn on_all_processors(self) -> Source {
         if thread::available_parallelism().map_or(1, usize::from) == 1 {
-            return Ok(self);
+            return self;
         }
-        Ok(match self {
-            Source::Csv(reader) => Source::CsvParallel(Box::new(reader.on_threads(0)?)),
-            Source::CsvAside(reader) => Source::CsvParallelAside(Box::new(reader.on_threads(0)?)),
+        match self {
+            Source::Csv(reader) => Source::CsvParallel(Box::new(reader.on_threads(0))),
+            Source::CsvAside(reader) => Source::CsvParallelAside(Box::new(reader.on_threads(0))),
+            Source::Json(reader) => Source::JsonParallel(Box::new(reader.on_threads(0))),
+            Source::JsonAside(reader) => Source::JsonParallelAside(Box::new(reader.on_threads(0))),
             other => other,
-        })
+        }
     }
 
     /// What a person should know about how the input is read.
@@ -298,7 +302,10 @@ impl Source {
             Source::CsvParallelAside(reader) => reader.notes(),
             Source::Arrow(reader) => reader.notes(),
             Source::Npy(reader) => reader.notes(),
-            Source::Json(_) | Source::JsonAside(_) => &[],
+            Source::Json(_)
+            | Source::JsonAside(_)
+            | Source::JsonParallel(_)
+            | Source::JsonParallelAside(_) => &[],
         }
     }
 
@@ -311,6 +318,8 @@ impl Source {
             Source::CsvParallelAside(reader) => reader.bad_lines(),
             Source::Json(reader) => reader.bad_lines(),
             Source::JsonAside(reader) => reader.bad_lines(),
+            Source::JsonParallel(reader) => reader.bad_lines(),
+            Source::JsonParallelAside(reader) => reader.bad_lines(),
             Source::Arrow(_) | Source::Npy(_) => 0,
         }
     }
@@ -324,6 +333,8 @@ impl Source {
             Source::Arrow(reader) => &**reader,
             Source::Json(reader) => &**reader,
             Source::JsonAside(reader) => &**reader,
+            Source::JsonParallel(reader) => &**reader,
+            Source::JsonParallelAside(reader) => &**reader,
             Source::Npy(reader) => &**reader,
         }
     }
@@ -343,6 +354,8 @@ impl RecordSource for Source {
             Source::Arrow(reader) => reader.next_records(records, width),
             Source::Json(reader) => reader.next_records(records, width),
             Source::JsonAside(reader) => reader.next_records(records, width),
+            Source::JsonParallel(reader) => reader.next_records(records, width),
+            Source::JsonParallelAside(reader) => reader.next_records(records, width),
             Source::Npy(reader) => reader.next_records(records, width),
         }
     }

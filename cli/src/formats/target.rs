@@ -2,7 +2,7 @@
 //! device that is written as it is, or standard output. Every command that writes a file uses it.
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
-use std::io::{self, IsTerminal, Seek, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::unistd::linkat;
 
 use super::Compression;
+use super::durable::{Durable, copy, sync_folder};
 use crate::interrupts::{Unfinished, held_off};
 use crate::report::{Stdout, closed, stdout};
 
@@ -44,7 +45,9 @@ struct Counted {
 
 enum Open {
     Stdout(Stdout),
-    File(File),
+    File(Durable),
+    /// A device.
+    Device(File),
     /// Its reader may close it, as that of standard output.
     Pipe(File),
 }
@@ -113,7 +116,7 @@ impl Target {
                 }
                 let is_pipe = metadata.file_type().is_fifo();
                 let file = OpenOptions::new().append(true).open(path)?;
-                return make(if is_pipe { Open::Pipe(file) } else { Open::File(file) }, Place::Through);
+                return make(if is_pipe { Open::Pipe(file) } else { Open::Device(file) }, Place::Through);
             }
             Found::Nothing(place) => (place, None),
             // Opened now, so that a file that must not be written is an error before the work.
@@ -127,20 +130,20 @@ impl Target {
             Ok(file) => {
                 old.as_ref().map_or(Ok(()), |(_, metadata)| take_over(metadata, &file))?;
                 let old = old.map(|(old, _)| old);
-                make(Open::File(file), Place::Unnamed(Naming { path: place, old }))
+                make(Open::File(Durable::new(file)), Place::Unnamed(Naming { path: place, old }))
             }
             Err(_) => match named(&folder, old.is_some()) {
                 Ok((file, name)) => {
                     old.as_ref().map_or(Ok(()), |(_, metadata)| take_over(metadata, &file))?;
                     let old = old.map(|(old, _)| old);
-                    make(Open::File(file), Place::Named(name, Naming { path: place, old }))
+                    make(Open::File(Durable::new(file)), Place::Named(name, Naming { path: place, old }))
                 }
                 // The folder takes no new file, so the old one cannot be replaced.
                 Err(error) if !is_refused(&error) => Err(error),
                 Err(error) => match old {
                     Some((old, _)) => {
                         old.set_len(0)?;
-                        make(Open::File(old), Place::Through)
+                        make(Open::File(Durable::new(old)), Place::Through)
                     }
                     None => Err(error),
                 },
@@ -177,7 +180,8 @@ impl Target {
     pub(crate) fn is_terminal(&self) -> bool {
         match &self.counted().to {
             Open::Stdout(_) => io::stdout().is_terminal(),
-            Open::File(file) | Open::Pipe(file) => file.is_terminal(),
+            Open::File(file) => file.get().is_terminal(),
+            Open::Device(file) | Open::Pipe(file) => file.is_terminal(),
         }
     }
 
@@ -203,17 +207,23 @@ impl Target {
         };
         output.flush()?;
         let file = match output.to {
-            Open::Stdout(_) | Open::Pipe(_) => return Ok(output.bytes),
-            Open::File(file) => file,
+            Open::Stdout(_) | Open::Device(_) | Open::Pipe(_) => return Ok(output.bytes),
+            // Before it has its name: a power cut leaves the old file or all of the new one.
+            Open::File(file) => file.finish()?,
         };
-        match self.place {
-            Place::Stdout | Place::Through => {}
-            Place::Unnamed(naming) => naming.link(&file)?,
+        let path = match self.place {
+            Place::Stdout | Place::Through => return Ok(output.bytes),
+            Place::Unnamed(naming) => {
+                naming.link(&file)?;
+                naming.path
+            }
             Place::Named(name, naming) => {
                 let renamed = held_off(|| fs::rename(name.path(), &naming.path));
                 renamed.or_else(|error| naming.overwrite(&file, error))?;
+                naming.path
             }
-        }
+        };
+        sync_folder(folder_of(&path))?;
         Ok(output.bytes)
     }
 }
@@ -245,11 +255,8 @@ impl Naming {
     fn overwrite(&self, file: &File, error: io::Error) -> io::Result<()> {
         let is_fixed = is_refused(&error)
             || matches!(error.kind(), io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices);
-        let Some(mut old) = self.old.as_ref().filter(|_| is_fixed) else { return Err(error) };
-        let mut file = file;
-        file.rewind()?;
-        old.set_len(0)?;
-        io::copy(&mut file, &mut old).map(drop)
+        let Some(old) = self.old.as_ref().filter(|_| is_fixed) else { return Err(error) };
+        copy(file, old)
     }
 }
 
@@ -276,6 +283,7 @@ impl Write for Counted {
         let written = match &mut self.to {
             Open::Stdout(output) => output.write(bytes),
             Open::File(file) => file.write(bytes),
+            Open::Device(file) => file.write(bytes),
             Open::Pipe(file) => file.write(bytes).map_err(closed),
         }?;
         self.bytes += written as u64;
@@ -285,7 +293,8 @@ impl Write for Counted {
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.to {
             Open::Stdout(output) => output.flush(),
-            Open::File(file) | Open::Pipe(file) => file.flush(),
+            Open::File(file) => file.flush(),
+            Open::Device(file) | Open::Pipe(file) => file.flush(),
         }
     }
 }

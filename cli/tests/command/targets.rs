@@ -440,3 +440,31 @@ fn a_user_who_is_not_the_owner_gets_as_far_as_the_rights_go() {
     assert_eq!(fs::metadata(folder.path("shared/x.csv")).unwrap().uid(), 0);
     assert_eq!(fs::read_dir(folder.path("shared")).unwrap().count(), 1);
 }
+
+#[test]
+fn a_file_is_on_the_disk_before_it_gets_its_name() {
+    let can_trace = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
+    if !can_trace.is_ok_and(|traced| traced.status.success()) {
+        eprintln!("not tried: strace cannot be used here");
+        return;
+    }
+    let folder = folder();
+    fs::create_dir(folder.path("out")).unwrap();
+    for round in ["new", "replaced"] {
+        let calls = "trace=fsync,linkat,rename,renameat,renameat2";
+        let script = format!(
+            "strace -f -y -o trace -e {calls} {} export a.dry t out/b.csv",
+            env!("CARGO_BIN_EXE_drystone")
+        );
+        let ran = bash(&folder, &script);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let trace = text(&folder, "trace");
+        let calls: Vec<&str> = trace.lines().collect();
+        let named = calls.iter().position(|call| call.contains("b.csv\"") && call.ends_with("= 0"));
+        let synced = calls.iter().position(|call| call.contains("fsync("));
+        let folder_synced = calls.iter().rposition(|call| call.contains("fsync(") && call.contains("/out>"));
+        let found = [synced, named, folder_synced].iter().all(Option::is_some);
+        assert!(found && synced < named && named < folder_synced, "{round}: {trace}");
+    }
+    assert_eq!(text(&folder, "out/b.csv"), CSV);
+}

@@ -61,6 +61,12 @@ pub(super) fn batch(schema: &Schema, arrow: SchemaRef, records: &[u8]) -> Result
     RecordBatch::try_new_with_options(arrow, columns, &options).map_err(unmade)
 }
 
+/// One field of packed records. O(bytes).
+#[cfg(feature = "parquet")]
+pub(in crate::exchange) fn column(schema: &Schema, at: usize, records: &[u8]) -> Result<ArrayRef> {
+    PackedField { field: &schema.fields()[at], records, width: schema.width() }.array()
+}
+
 /// Records that are gathered until they make a batch.
 pub(in crate::exchange) struct Gathered {
     schema: Schema,

@@ -31,7 +31,7 @@ use crate::schema::Schema;
 pub(super) use {
     batch_types::{InferredBatches, Usable},
     batches::{Matched, guarded},
-    encode::Gathered,
+    encode::column,
     messages::wide_columns,
     schema::wide_field,
 };

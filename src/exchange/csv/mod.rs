@@ -2,7 +2,6 @@
 //! the narrowest types ([`Inferred`]). Start with [`Options`].
 
 mod beginning;
-mod blocks;
 mod infer;
 mod line;
 #[cfg(test)]

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use super::Options;
 use super::beginning::{LIKE_ROW, Opened};
-use super::blocks::BLOCK_BYTES;
 use super::line::Columns;
 use super::parallel::ParallelReader;
 use super::split::Lines;
 use crate::error::{Error, Result};
 use crate::exchange::bad_lines::BadLines;
 use crate::exchange::columns::match_columns;
+use crate::exchange::text_blocks::BLOCK_BYTES;
 use crate::load::RecordSource;
 use crate::schema::Schema;
 
@@ -160,7 +160,8 @@ impl<R: Read, W: Write> Reader<R, W> {
     /// there are processors. Records, errors, places and bad lines are the same, in the same order.
     ///
     /// A block of lines is cut where no quote is open. Of a block with a bad line, that line and
-    /// those after it are read by the caller. Memory: some MiB for each thread.
+    /// those after it are read by the caller. Memory: some MiB for each thread. If the system has no
+    /// more threads, there are fewer; without any, the caller parses.
     ///
     /// ```
     /// use drystone::{Database, LoadOptions, Schema, csv};
@@ -170,21 +171,18 @@ impl<R: Read, W: Write> Reader<R, W> {
     /// let write = db.write()?;
     /// let mut flights = write.create_dyn_table("flights", &schema)?;
     /// let reader = csv::Options::new().reader(&schema, "id,delay\n7,-3\n".as_bytes())?;
-    /// flights.load_from(&mut reader.on_threads(2)?, &LoadOptions::new())?;
+    /// flights.load_from(&mut reader.on_threads(2), &LoadOptions::new())?;
     /// assert_eq!(flights.len(), 1);
     /// # Ok::<(), drystone::Error>(())
     /// ```
-    ///
-    /// # Errors
-    /// [`Io`](crate::ErrorKind::Io) if the system has no more threads.
-    pub fn on_threads(self, threads: usize) -> Result<ParallelReader<W>>
+    pub fn on_threads(self, threads: usize) -> ParallelReader<W>
     where
         R: Send + 'static,
     {
         self.in_blocks(threads, BLOCK_BYTES)
     }
 
-    pub(super) fn in_blocks(self, threads: usize, block_bytes: usize) -> Result<ParallelReader<W>>
+    pub(super) fn in_blocks(self, threads: usize, block_bytes: usize) -> ParallelReader<W>
     where
         R: Send + 'static,
     {

@@ -7,10 +7,13 @@ use std::io::{self, Read};
 use std::ops::Range;
 
 use crate::error::{Error, ErrorKind, Result, bail};
+use crate::exchange::text_blocks::Ending;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
 /// Bytes per read.
 const WINDOW_BYTES: usize = 256 << 10;
+/// The window of a text that is in memory may be empty, and is at least so long when it grows.
+const LEAST_WINDOW: usize = 64;
 /// The longest line, so that an open quote does not read the whole file into memory.
 pub(super) const LINE_BYTES: usize = 16 << 20;
 
@@ -30,6 +33,8 @@ pub(super) struct Lines<R> {
     /// How much of the window is filled.
     filled: usize,
     at_end: bool,
+    /// Why reading failed, while lines that were read before are left.
+    failed: Option<io::Error>,
     /// Where this line and the next one begin in the window.
     start: usize,
     next: usize,
@@ -102,6 +107,7 @@ impl<R: Read> Lines<R> {
             window: vec![0; window_bytes],
             filled: 0,
             at_end: false,
+            failed: None,
             start: 0,
             next: 0,
             number: 1,
@@ -205,7 +211,7 @@ impl<R: Read> Lines<R> {
     /// Fills the window, if it is not full of text that was not read yet.
     pub(super) fn fill(&mut self) -> Result<()> {
         self.start = self.next;
-        if self.start > 0 && !self.at_end { self.read_more() } else { Ok(()) }
+        if self.start > 0 && !self.at_end && self.failed.is_none() { self.read_more() } else { Ok(()) }
     }
 
     /// Whether the next line, which is no comment, has these bytes in it.
@@ -235,6 +241,9 @@ impl<R: Read> Lines<R> {
 
     /// Reads until the window is full. Enlarges it if the line fills it.
     fn read_more(&mut self) -> Result<()> {
+        if let Some(error) = self.failed.take() {
+            return Err(self.unread(self.number, error));
+        }
         self.window.copy_within(self.start..self.filled, 0);
         self.filled -= self.start;
         (self.start, self.next) = (0, 0);
@@ -242,14 +251,18 @@ impl<R: Read> Lines<R> {
             if self.filled >= LINE_BYTES {
                 return Err(self.too_long(self.number));
             }
-            self.window.resize(2 * self.filled, 0);
+            self.window.resize((2 * self.filled).max(LEAST_WINDOW), 0);
         }
         while self.filled < self.window.len() && !self.at_end {
             match self.input.read(&mut self.window[self.filled..]) {
                 Ok(0) => self.at_end = true,
                 Ok(bytes) => self.filled += bytes,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.unread(self.number, error)),
+                // First come the lines that were read before.
+                Err(error) => {
+                    self.failed = Some(error);
+                    break;
+                }
             }
         }
         Ok(())
@@ -257,19 +270,21 @@ impl<R: Read> Lines<R> {
 }
 
 impl<R> Lines<R> {
-    /// The lines of a block that was cut from this input, which begins with line `first`.
-    pub(super) fn of_block(&self, block: Vec<u8>, first: u64) -> Lines<io::Empty> {
+    /// The lines of another text like this one, which begins with line `first`.
+    pub(super) fn alike(&self, text: Ending, first: u64) -> Lines<Ending> {
+        let (window, input) = text.split();
         Lines {
-            input: io::empty(),
             name: self.name.clone(),
             shape: self.shape,
             comment: self.comment.clone(),
             is_guessed: self.is_guessed,
             has_header: self.has_header,
             keep_blank: self.keep_blank,
-            filled: block.len(),
-            window: block,
-            at_end: true,
+            filled: window.len(),
+            window,
+            at_end: input.is_whole(),
+            input,
+            failed: None,
             start: 0,
             next: 0,
             number: first,

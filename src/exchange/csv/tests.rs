@@ -193,9 +193,14 @@ fn an_error_of_the_input_names_it_and_is_not_skipped() {
         }
     }
     let input = "a\n1\n".as_bytes().chain(Failing);
-    let error = options().skip_bad(true).reader(&schema("a: u8"), input).map(drop).unwrap_err();
-    assert_eq!(error.to_string(), "cannot read a.csv from line 1 on: the disk is gone");
+    let mut reader = options().skip_bad(true).reader(&schema("a: u8"), input).unwrap();
+    // What was read before comes first.
+    assert!(reader.next_record(&mut [0]).unwrap());
+    let error = reader.next_record(&mut [0]).unwrap_err();
+    assert_eq!(error.to_string(), "cannot read a.csv from line 3 on: the disk is gone");
     assert_eq!(error.kind(), ErrorKind::Io);
+    let error = options().reader(&schema("a: u8"), Failing).map(drop).unwrap_err();
+    assert_eq!(error.to_string(), "cannot read a.csv from line 1 on: the disk is gone");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Infers the narrowest type for each member of JSON lines. `Options::infer` calls it.
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::BufRead;
 
 use serde_json::value::RawValue;
 
@@ -14,7 +14,7 @@ use crate::exchange::tally::{Choice, Tally, missing_too};
 use crate::limits::FIELDS;
 use crate::schema::{FieldDef, Schema, Type};
 
-pub(super) fn infer<R: Read>(mut lines: JsonLines<R>, common: &Common, skip_bad: bool) -> Result<Inferred> {
+pub(super) fn infer(mut lines: JsonLines<impl BufRead>, common: &Common, skip_bad: bool) -> Result<Inferred> {
     let mut columns: Vec<Member> = Vec::new();
     let mut by_name: HashMap<Box<str>, usize> = HashMap::new();
     let (mut rows, mut bad_lines) = (0, 0);

@@ -10,19 +10,27 @@ use serde_json::value::RawValue;
 
 use super::elements::{ElementProblem, Elements, LINE_BYTES};
 use crate::error::{Error, ErrorKind, Result, bail};
+use crate::exchange::text_blocks::Ending;
 use crate::schema::shown;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
 
 /// The lines of an input, or the elements of an array, one at a time.
-pub(super) struct JsonLines<R> {
+pub(super) struct JsonLines<B> {
     pub(super) name: Box<str>,
-    input: BufReader<R>,
+    input: B,
     line: Vec<u8>,
+    /// The first line or element, if it was read to find out what the input consists of.
+    first: Option<Result<bool>>,
+    /// Whether a byte-order mark may come next.
+    is_at_start: bool,
     /// The number of the line, or of the element.
     pub(super) number: u64,
     parts: Parts,
 }
+
+/// An input of lines, the text that was read of it, and how many lines come before.
+type LineText<R> = (R, Vec<u8>, u64);
 
 /// What the input consists of.
 enum Parts {
@@ -32,20 +40,63 @@ enum Parts {
     Elements(Elements),
 }
 
-impl<R: Read> JsonLines<R> {
-    pub(super) fn new(name: &str, input: R) -> JsonLines<R> {
+impl<R: Read> JsonLines<BufReader<R>> {
+    pub(super) fn new(name: &str, input: R) -> JsonLines<BufReader<R>> {
         JsonLines {
             name: name.into(),
             input: BufReader::with_capacity(64 << 10, input),
             line: Vec::new(),
+            first: None,
+            is_at_start: true,
             number: 0,
             parts: Parts::Unknown,
         }
     }
 
+    /// Returns the input if it consists of lines. Otherwise what was read is read again.
+    pub(super) fn into_lines(mut self) -> Result<LineText<R>, Box<JsonLines<BufReader<R>>>> {
+        if let Parts::Unknown = self.parts {
+            self.first = Some(self.begin());
+        }
+        let has_line = match (&self.parts, &self.first) {
+            (Parts::Lines, Some(Ok(has_line))) => *has_line,
+            (Parts::Lines, None) => false,
+            _ => return Err(Box::new(self)),
+        };
+        let mut text = if has_line { self.line } else { Vec::new() };
+        text.extend_from_slice(self.input.buffer());
+        Ok((self.input.into_inner(), text, self.number - u64::from(has_line)))
+    }
+}
+
+impl JsonLines<Ending> {
+    /// Lines of which the first has this number.
+    pub(super) fn of_text(name: &str, text: Ending, first: u64) -> JsonLines<Ending> {
+        JsonLines {
+            name: name.into(),
+            input: text,
+            line: Vec::new(),
+            first: None,
+            is_at_start: false,
+            number: first - 1,
+            parts: Parts::Lines,
+        }
+    }
+
+    /// The text from the present line on.
+    pub(super) fn into_rest(self) -> Vec<u8> {
+        let start = self.input.position() - self.line.len();
+        self.input.split().0.split_off(start)
+    }
+}
+
+impl<B: BufRead> JsonLines<B> {
     /// Moves to the next line that is not blank, or to the next element. Returns `false` at the
     /// end.
     pub(super) fn advance(&mut self) -> Result<bool> {
+        if let Some(first) = self.first.take() {
+            return first;
+        }
         self.line.clear();
         match &mut self.parts {
             Parts::Unknown => self.begin(),
@@ -94,12 +145,15 @@ impl<R: Read> JsonLines<R> {
         loop {
             self.line.clear();
             let read = (&mut self.input).take(LINE_BYTES + 1).read_until(b'\n', &mut self.line);
-            let read = read.map_err(|error| Error::io(format_args!("cannot read {}", self.name), error))?;
+            let read = read.map_err(|error| {
+                let line = self.number + 1;
+                Error::io(format_args!("cannot read {} from line {line} on", self.name), error)
+            })?;
             if read == 0 {
                 return Ok(false);
             }
             self.number += 1;
-            if self.number == 1 && self.line.starts_with(BYTE_ORDER_MARK) {
+            if std::mem::take(&mut self.is_at_start) && self.line.starts_with(BYTE_ORDER_MARK) {
                 self.line.drain(..3);
             }
             if read as u64 > LINE_BYTES {

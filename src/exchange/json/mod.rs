@@ -4,12 +4,14 @@
 mod elements;
 mod infer;
 mod line;
+mod parallel;
 mod read;
 mod write;
 
 use std::io::{Read, Write};
 
 pub use crate::exchange::inferred::{Column, Inferred};
+pub use parallel::ParallelReader;
 pub use read::Reader;
 pub use write::Writer;
 
@@ -124,8 +126,7 @@ impl Options {
     /// # Errors
     /// None so far: malformed lines are found when they are read.
     pub fn reader<R: Read>(&self, schema: &Schema, input: R) -> Result<Reader<R>> {
-        let lines = JsonLines::new(&self.common.name, input);
-        Ok(Reader::new(lines, &self.common, self.skip_bad, schema))
+        Ok(Reader::new(&self.common, self.skip_bad, schema, input))
     }
 
     /// Reads everything once, in bounded memory, and picks the narrowest types.

@@ -1,13 +1,15 @@
 //! Reads JSON lines, or the elements of an array, as records.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 
 use super::line::{JsonLines, text};
+use super::parallel::ParallelReader;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::bad_lines::{BadLines, missing_value};
 use crate::exchange::column_names::fitting;
 use crate::exchange::common::Common;
+use crate::exchange::text_blocks::BLOCK_BYTES;
 use crate::load::RecordSource;
 use crate::record::Value;
 use crate::schema::shown;
@@ -35,25 +37,33 @@ use crate::schema::{FieldDef, Schema, TextRules, Type};
 /// # Ok::<(), drystone::Error>(())
 /// ```
 pub struct Reader<R, W = io::Sink> {
-    lines: JsonLines<R>,
-    common: Common,
-    schema: Schema,
-    /// Which fields the current line has given.
-    given: Vec<bool>,
-    bad_lines: BadLines<W>,
+    pub(super) lines: JsonLines<BufReader<R>>,
+    pub(super) objects: Objects,
+    pub(super) given: Given,
+    pub(super) bad_lines: BadLines<W>,
 }
+
+/// How objects become records.
+#[derive(Clone)]
+pub(super) struct Objects {
+    common: Common,
+    pub(super) schema: Schema,
+}
+
+/// Which fields the current line has given.
+pub(super) type Given = Vec<bool>;
 
 impl<R, W> fmt::Debug for Reader<R, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "json::Reader({:?}, {})", self.lines.name, self.schema)
+        write!(f, "json::Reader({:?}, {})", self.lines.name, self.objects.schema)
     }
 }
 
 impl<R: Read> Reader<R> {
-    pub(super) fn new(lines: JsonLines<R>, common: &Common, skip_bad: bool, schema: &Schema) -> Reader<R> {
-        let given = vec![false; schema.fields().len()];
-        let bad_lines = BadLines::new(skip_bad, None);
-        Reader { lines, common: common.clone(), schema: schema.clone(), given, bad_lines }
+    pub(super) fn new(common: &Common, skip_bad: bool, schema: &Schema, input: R) -> Reader<R> {
+        let objects = Objects { common: common.clone(), schema: schema.clone() };
+        let (lines, given) = (JsonLines::new(&common.name, input), objects.none_given());
+        Reader { lines, objects, given, bad_lines: BadLines::new(skip_bad, None) }
     }
 
     /// Skips bad lines, and writes them unchanged to `output`: to correct and load them later.
@@ -62,8 +72,7 @@ impl<R: Read> Reader<R> {
     pub fn skip_bad_to<W: Write>(self, output: W) -> Reader<R, W> {
         Reader {
             lines: self.lines,
-            common: self.common,
-            schema: self.schema,
+            objects: self.objects,
             given: self.given,
             bad_lines: self.bad_lines.to(output),
         }
@@ -85,13 +94,68 @@ impl<R: Read, W: Write> Reader<R, W> {
 
     /// The schema of the records.
     pub fn schema(&self) -> &Schema {
-        &self.schema
+        &self.objects.schema
     }
 
-    fn read_line(&mut self, record: &mut [u8]) -> Result<()> {
+    /// Parses on this many other threads while the caller takes the records; 0 means as many as
+    /// there are processors. Records, errors, places and bad lines are the same, in the same order.
+    ///
+    /// Only lines are parsed that way. An array, and objects over several lines, are still parsed
+    /// by the caller. Of a block with a bad line, that line and those after it are read by the
+    /// caller too. Memory: some MiB for each thread. If the system has no more threads, there are
+    /// fewer; without any, the caller parses.
+    ///
+    /// ```
+    /// use drystone::{Database, LoadOptions, Schema, json};
+    ///
+    /// let schema: Schema = "id: u64 key, delay: i16".parse()?;
+    /// let db = Database::in_memory()?;
+    /// let write = db.write()?;
+    /// let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// let reader = json::Options::new().reader(&schema, &b"{\"id\": 7, \"delay\": -3}\n"[..])?;
+    /// flights.load_from(&mut reader.on_threads(2), &LoadOptions::new())?;
+    /// assert_eq!(flights.len(), 1);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn on_threads(self, threads: usize) -> ParallelReader<R, W>
+    where
+        R: Send + 'static,
+    {
+        ParallelReader::new(self, threads, BLOCK_BYTES)
+    }
+}
+
+impl Objects {
+    pub(super) fn none_given(&self) -> Given {
+        vec![false; self.schema.fields().len()]
+    }
+
+    /// Reads the next line that is not bad. Returns `false` at the end.
+    pub(super) fn read_next(
+        &self,
+        (lines, given): (&mut JsonLines<impl BufRead>, &mut Given),
+        bad_lines: &mut BadLines<impl Write>,
+        record: &mut [u8],
+    ) -> Result<bool> {
+        self.schema.check_width(record.len())?;
+        while lines.advance()? {
+            match self.read_line(lines, given, record) {
+                Ok(()) => return Ok(true),
+                Err(error) => bad_lines.take(lines.raw(), b"\n", || error)?,
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads the current line.
+    pub(super) fn read_line(
+        &self,
+        lines: &JsonLines<impl BufRead>,
+        given: &mut Given,
+        record: &mut [u8],
+    ) -> Result<()> {
         record.copy_from_slice(self.schema.default_bytes());
-        self.given.fill(false);
-        let lines = &self.lines;
+        given.fill(false);
         let bad = |error: Error, column| lines.place_error(error, column);
         for (name, value) in lines.members()?.0 {
             let column = || lines.column_of(value.get());
@@ -103,7 +167,7 @@ impl<R: Read, W: Write> Reader<R, W> {
                 return Err(bad(unknown.of_text(&shown(&name), "the name of a field"), column()));
             };
             let field = &self.schema.fields()[at];
-            if std::mem::replace(&mut self.given[at], true) {
+            if std::mem::replace(&mut given[at], true) {
                 let twice = format!("field {:?} is given twice", field.name());
                 let twice = Error::new(ErrorKind::Input, twice).of_field(field.name());
                 return Err(bad(twice.of_text(&shown(value.get()), "one value of the field"), column()));
@@ -114,7 +178,7 @@ impl<R: Read, W: Write> Reader<R, W> {
         let left_out = |(field, given): &(&FieldDef, &bool)| {
             !**given && field.default().is_none() && !field.is_nullable()
         };
-        match self.schema.fields().iter().zip(&self.given).find(left_out) {
+        match self.schema.fields().iter().zip(&*given).find(left_out) {
             Some((field, _)) => Err(bad(missing_value(field, ""), None)),
             None => Ok(()),
         }
@@ -123,12 +187,9 @@ impl<R: Read, W: Write> Reader<R, W> {
 
 impl<R: Read, W: Write> RecordSource for Reader<R, W> {
     fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
-        self.schema.check_width(record.len())?;
-        while self.lines.advance()? {
-            match self.read_line(record) {
-                Ok(()) => return Ok(true),
-                Err(error) => self.bad_lines.take(self.lines.raw(), b"\n", || error)?,
-            }
+        let lines = (&mut self.lines, &mut self.given);
+        if self.objects.read_next(lines, &mut self.bad_lines, record)? {
+            return Ok(true);
         }
         self.bad_lines.flush()?;
         Ok(false)

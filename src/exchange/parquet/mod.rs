@@ -1,8 +1,13 @@
 //! Apache Parquet: reading files ([`Reader`]), writing rows ([`Writer`]), and inferring the schema
 //! ([`Inferred`]). Start with [`Options`].
 
+mod crew;
+mod dictionaries;
+mod encoder;
 mod file_batches;
 mod row_groups;
+#[cfg(test)]
+mod tests;
 
 use std::io::{Read, Seek, Write};
 
@@ -12,6 +17,7 @@ pub use row_groups::Writer;
 
 use crate::error::Result;
 use crate::exchange::common::{Common, common_options, sample_option};
+use crate::exchange::threads;
 use crate::schema::Schema;
 
 /// How to read and write Parquet files. Only the rows being decoded are in memory, not the whole
@@ -44,18 +50,21 @@ use crate::schema::Schema;
 /// let options = parquet::Options::new()
 ///     .name("flights.parquet") // for messages
 ///     .ignore_unknown(true) // skip columns that are not in the schema
+///     .threads(1) // by default as many as there are processors
 ///     .enums(true); // infer enumerations
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
     common: Common,
+    /// How many threads encode; 0 means as many as there are processors.
+    threads: usize,
 }
 
 impl Options {
     /// The defaults: every mistake is an error.
     pub fn new() -> Options {
-        Options { common: Common::new("the Parquet file") }
+        Options { common: Common::new("the Parquet file"), threads: 0 }
     }
 
     common_options!();
@@ -78,6 +87,14 @@ impl Options {
     /// sorted, so that values compare like the texts.
     pub fn enums(mut self, enums: bool) -> Options {
         self.common.enums = enums;
+        self
+    }
+
+    /// How many threads encode what is written, with the caller; 0, which is the default, means as
+    /// many as there are processors. The file is the same whatever their number. If the system has
+    /// no more threads, there are fewer.
+    pub fn threads(mut self, threads: usize) -> Options {
+        self.threads = threads;
         self
     }
 
@@ -141,7 +158,7 @@ impl Options {
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io) if the beginning cannot be written.
     pub fn writer<W: Write + Send>(&self, schema: &Schema, output: W) -> Result<Writer<W>> {
-        Writer::new(schema, output)
+        Writer::new(schema, threads::wanted(self.threads), output)
     }
 }
 

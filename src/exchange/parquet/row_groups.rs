@@ -3,24 +3,21 @@
 use std::fmt;
 use std::io::Write;
 
-use arrow_array::RecordBatch;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
-
-use crate::error::{Error, ErrorKind, Result};
-use crate::exchange::arrow::Gathered;
+use super::encoder::Encoder;
+use crate::error::{Result, bail};
+use crate::exchange::check_whole;
 use crate::record::Row;
 use crate::schema::Schema;
 
-/// The limits of a row group: rows, and bytes.
-const GROUP_ROWS: usize = 1 << 20;
-const GROUP_BYTES: usize = 128 << 20;
+/// The limits of a row group: rows, and bytes of records.
+const GROUP_ROWS: usize = 1 << 18;
+const GROUP_BYTES: usize = 64 << 20;
 
 /// Writes rows as a Parquet file, compressed with zstd, from
-/// [`Options::writer`](super::Options::writer). A row group is kept in memory until it is full: a
-/// million rows, or 128 MiB.
+/// [`Options::writer`](super::Options::writer). A row group has 262,144 rows, or fewer where they
+/// take more than 64 MiB. Several threads encode its columns
+/// ([`Options::threads`](super::Options::threads)). Two row groups are kept in memory at least, and
+/// up to 256 MiB of them.
 ///
 /// Columns have the types of [`arrow::to_schema`](crate::arrow::to_schema), and the metadata
 /// contain the fields, so that [`Options::reader`](super::Options::reader) reads back what was
@@ -37,26 +34,31 @@ const GROUP_BYTES: usize = 128 << 20;
 /// ```
 #[must_use = "call `finish`, which writes the end"]
 pub struct Writer<W: Write + Send> {
-    output: ArrowWriter<W>,
-    gathered: Gathered,
+    encoder: Encoder<W>,
+    schema: Schema,
+    /// The rows of the next group, and the bytes of a full one.
+    records: Vec<u8>,
+    full: usize,
+    /// Whether rows were lost by an error.
+    has_failed: bool,
 }
 
 impl<W: Write + Send> fmt::Debug for Writer<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "parquet::Writer({})", self.gathered.schema())
+        write!(f, "parquet::Writer({})", self.schema)
     }
 }
 
 impl<W: Write + Send> Writer<W> {
-    pub(super) fn new(schema: &Schema, output: W) -> Result<Writer<W>> {
-        let gathered = Gathered::new(schema);
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_max_row_group_row_count(Some(GROUP_ROWS))
-            .build();
-        let output =
-            ArrowWriter::try_new(output, gathered.arrow().clone(), Some(properties)).map_err(unwritten)?;
-        Ok(Writer { output, gathered })
+    pub(super) fn new(schema: &Schema, threads: usize, output: W) -> Result<Writer<W>> {
+        Writer::of_groups(schema, threads, GROUP_ROWS, output)
+    }
+
+    /// A writer of groups of this many rows, or fewer.
+    pub(super) fn of_groups(schema: &Schema, threads: usize, rows: usize, output: W) -> Result<Writer<W>> {
+        let full = (GROUP_BYTES / schema.width()).clamp(1, rows) * schema.width();
+        let encoder = Encoder::new(schema, threads, output)?;
+        Ok(Writer { encoder, schema: schema.clone(), records: Vec::new(), full, has_failed: false })
     }
 
     /// Writes a row.
@@ -71,11 +73,10 @@ impl<W: Write + Send> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Schema`](ErrorKind::Schema) if the row has another schema; [`Corrupt`](ErrorKind::Corrupt)
-    /// if bytes are not valid values of their fields; [`Io`](ErrorKind::Io) if they cannot be
-    /// written.
+    /// [`Schema`](crate::ErrorKind::Schema) if the row has another schema; [`Corrupt`](crate::ErrorKind::Corrupt) if bytes are not valid values of their fields;
+    /// [`Io`](crate::ErrorKind::Io) if they cannot be written. They may come with a later call.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
-        self.gathered.schema().check_same("the row", row.schema())?;
+        self.schema.check_same("the row", row.schema())?;
         self.write_records(row.as_bytes())
     }
 
@@ -91,11 +92,25 @@ impl<W: Write + Send> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Value`](ErrorKind::Value) if the last record is not complete; else as for
+    /// [`Value`](crate::ErrorKind::Value) if the last record is not complete; else as for
     /// [`write`](Writer::write).
-    pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
-        let output = &mut self.output;
-        self.gathered.add(records, |batch| write(output, batch))
+    pub fn write_records(&mut self, mut records: &[u8]) -> Result<()> {
+        check_whole(&self.schema, records)?;
+        while !records.is_empty() {
+            let (now, later) = records.split_at(records.len().min(self.full - self.records.len()));
+            self.records.extend_from_slice(now);
+            records = later;
+            if self.records.len() == self.full {
+                self.end_group()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_group(&mut self) -> Result<()> {
+        let spare = self.encoder.spare();
+        let group = std::mem::replace(&mut self.records, spare);
+        self.encoder.add(group).inspect_err(|_| self.has_failed = true)
     }
 
     /// Writes rows, one after the other, such as those of a [`QueryRows`](crate::query::QueryRows).
@@ -117,7 +132,7 @@ impl<W: Write + Send> Writer<W> {
 
     /// The schema of the rows.
     pub fn schema(&self) -> &Schema {
-        self.gathered.schema()
+        &self.schema
     }
 
     /// Writes the rest from memory and the end of the file, and returns the output.
@@ -133,28 +148,12 @@ impl<W: Write + Send> Writer<W> {
     /// # Errors
     /// As for [`write`](Writer::write).
     pub fn finish(mut self) -> Result<W> {
-        if let Some(batch) = self.gathered.rest()? {
-            write(&mut self.output, &batch)?;
+        if self.has_failed {
+            bail!(Usage, "the Parquet file lacks rows, as writing them failed before; write it again");
         }
-        self.output.into_inner().map_err(unwritten)
-    }
-}
-
-fn write<W: Write + Send>(output: &mut ArrowWriter<W>, batch: &RecordBatch) -> Result<()> {
-    output.write(batch).map_err(unwritten)?;
-    if output.in_progress_size() > GROUP_BYTES {
-        output.flush().map_err(unwritten)?;
-    }
-    Ok(())
-}
-
-#[cold]
-fn unwritten(error: ParquetError) -> Error {
-    match error {
-        ParquetError::External(error) => match error.downcast::<std::io::Error>() {
-            Ok(error) => Error::io("cannot write Parquet", *error),
-            Err(error) => Error::new(ErrorKind::Io, format!("cannot write Parquet: {error}")),
-        },
-        other => Error::new(ErrorKind::Io, format!("cannot write Parquet: {other}")),
+        if !self.records.is_empty() {
+            self.end_group()?;
+        }
+        self.encoder.finish()
     }
 }

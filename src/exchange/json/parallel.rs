@@ -1,0 +1,236 @@
+//! `ParallelReader`: parses JSON lines on several threads.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use super::elements::LINE_BYTES;
+use super::line::JsonLines;
+use super::read::{Given, Objects, Reader};
+use crate::error::Result;
+use crate::exchange::bad_lines::BadLines;
+use crate::exchange::parallel_lines::{LineFormat, ParallelLines};
+use crate::exchange::text_blocks::Ending;
+use crate::load::RecordSource;
+use crate::schema::Schema;
+
+/// Reads JSON as a source of records. If it consists of lines, other threads parse it. From
+/// [`Reader::on_threads`]. Places are line numbers, or the numbers of elements.
+pub struct ParallelReader<R, W = io::Sink>(Parsing<R, W>);
+
+enum Parsing<R, W> {
+    Threads(ParallelLines<ObjectLines, W>),
+    Caller(Reader<R, W>),
+}
+
+/// How lines become records.
+struct ObjectLines {
+    name: Box<str>,
+    objects: Objects,
+}
+
+impl LineFormat for ObjectLines {
+    type Lines = (JsonLines<Ending>, Given);
+
+    const THREADS: &str = "json parsing";
+    const LINE_BYTES: usize = LINE_BYTES as usize;
+
+    fn schema(&self) -> &Schema {
+        &self.objects.schema
+    }
+
+    fn lines(&self, text: Ending, first: u64) -> Self::Lines {
+        (JsonLines::of_text(&self.name, text, first), self.objects.none_given())
+    }
+
+    fn advance((lines, _): &mut Self::Lines) -> Result<bool> {
+        lines.advance()
+    }
+
+    fn read_line(&self, (lines, given): &mut Self::Lines, record: &mut [u8]) -> bool {
+        self.objects.read_line(lines, given, record).is_ok()
+    }
+
+    fn read_next<W: Write>(
+        &self,
+        (lines, given): &mut Self::Lines,
+        bad_lines: &mut BadLines<W>,
+        record: &mut [u8],
+    ) -> Result<bool> {
+        self.objects.read_next((lines, given), bad_lines, record)
+    }
+
+    fn number((lines, _): &Self::Lines) -> u64 {
+        lines.number
+    }
+
+    fn next_number((lines, _): &Self::Lines) -> u64 {
+        lines.number + 1
+    }
+
+    fn into_rest((lines, _): Self::Lines) -> Vec<u8> {
+        lines.into_rest()
+    }
+
+    fn whole_lines(&self, text: Vec<u8>) -> (Vec<u8>, usize) {
+        let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        (text, end)
+    }
+}
+
+impl<R, W> fmt::Debug for ParallelReader<R, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Parsing::Threads(lines) => {
+                let ObjectLines { name, objects } = &*lines.format;
+                write!(f, "json::ParallelReader({name:?}, {})", objects.schema)
+            }
+            Parsing::Caller(reader) => write!(f, "json::ParallelReader({reader:?})"),
+        }
+    }
+}
+
+impl<R: Read + Send + 'static, W: Write> ParallelReader<R, W> {
+    pub(super) fn new(reader: Reader<R, W>, threads: usize, block_bytes: usize) -> ParallelReader<R, W> {
+        let Reader { lines, objects, given, bad_lines } = reader;
+        let name = lines.name.clone();
+        ParallelReader(match lines.into_lines() {
+            Ok((input, text, before)) => {
+                let format = Arc::new(ObjectLines { name, objects });
+                let lines =
+                    ParallelLines::new(format, bad_lines, (input, text), before, threads, block_bytes);
+                Parsing::Threads(lines)
+            }
+            Err(lines) => Parsing::Caller(Reader { lines: *lines, objects, given, bad_lines }),
+        })
+    }
+}
+
+impl<R: Read, W: Write> ParallelReader<R, W> {
+    /// How many bad lines were skipped.
+    pub fn bad_lines(&self) -> u64 {
+        match &self.0 {
+            Parsing::Threads(lines) => lines.bad_lines.count,
+            Parsing::Caller(reader) => reader.bad_lines(),
+        }
+    }
+
+    /// The schema of the records.
+    pub fn schema(&self) -> &Schema {
+        match &self.0 {
+            Parsing::Threads(lines) => lines.format.schema(),
+            Parsing::Caller(reader) => reader.schema(),
+        }
+    }
+}
+
+impl<R: Read, W: Write> RecordSource for ParallelReader<R, W> {
+    fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
+        self.next_records(record, record.len()).map(|records| records > 0)
+    }
+
+    fn next_records(&mut self, records: &mut [u8], width: usize) -> Result<usize> {
+        match &mut self.0 {
+            Parsing::Threads(lines) => lines.next_records(records, width),
+            Parsing::Caller(reader) => reader.next_records(records, width),
+        }
+    }
+
+    fn place(&self) -> u64 {
+        match &self.0 {
+            Parsing::Threads(lines) => lines.number,
+            Parsing::Caller(reader) => reader.place(),
+        }
+    }
+
+    fn describe(&self, place: u64) -> String {
+        match &self.0 {
+            Parsing::Threads(lines) => format!("line {place} of {}", lines.format.name),
+            Parsing::Caller(reader) => reader.describe(place),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::exchange::alike::{Kept, Pieces, everything};
+    use crate::exchange::json::Options;
+    use crate::exchange::threads::refusal;
+
+    fn alike(
+        text: &str,
+        (threads, allowed): (usize, usize),
+        block_bytes: usize,
+        skip_bad: bool,
+        fails: bool,
+    ) {
+        let schema: Schema = "id: u8, name: str[4] = \"none\"".parse().unwrap();
+        let open = || {
+            Options::new().reader(&schema, Pieces::new(text.as_bytes(), 1 + block_bytes / 3, fails)).unwrap()
+        };
+        let (kept, kept_too) = (Kept::default(), Kept::default());
+        let (one, many) = if skip_bad {
+            let shared = open().skip_bad_to(kept_too.clone());
+            let many = refusal::after(allowed, || ParallelReader::new(shared, threads, block_bytes));
+            (everything(open().skip_bad_to(kept.clone()), 5), everything(many, 5))
+        } else {
+            let many = refusal::after(allowed, || ParallelReader::new(open(), threads, block_bytes));
+            (everything(open(), 5), everything(many, 5))
+        };
+        let what = format!("{text:?}, {threads} threads, blocks of {block_bytes} bytes");
+        assert_eq!(many, one, "{what}");
+        assert_eq!(kept_too.bytes(), kept.bytes(), "{what}");
+    }
+
+    proptest! {
+        #[test]
+        fn threads_read_what_one_reads(
+            lines in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    r#"{"id": 1, "name": "a"}"#, r#"{"name": "\n\"", "id": 22}"#, r#"  {"id": 3}  "#, "", " \t",
+                    r#"{"id": 400}"#, r#"{"id": "x"}"#, r#"{"id": 5, "id": 5}"#, r#"{"name": "long text"}"#, "7", "{",
+                    r#"{"id": 6}{"id": 7}"#, r#"{"other": 1}"#, "\u{FEFF}{\"id\": 8}",
+                ]),
+                0..40,
+            ),
+            first in proptest::sample::select(vec!["", "\u{FEFF}", "\n \n", "[", "{\n", "x\n"]),
+            line_break in proptest::sample::select(vec!["\n", "\r\n"]),
+            end in proptest::sample::select(vec!["", r#"{"id": 9}"#, r#"{"id": "#]),
+            threads in 1..4_usize,
+            block_bytes in 1..80_usize,
+            allowed in 0..4_usize,
+            skip_bad: bool,
+            fails: bool,
+        ) {
+            let text: String = lines.iter().map(|line| format!("{line}{line_break}")).collect();
+            alike(&format!("{first}{text}{end}"), (threads, allowed), block_bytes, skip_bad, fails);
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_begun_goes_on_under_threads() {
+        let schema: Schema = "id: u8".parse().unwrap();
+        for text in ["{\"id\": 1}\n\n{\"id\": 2}\n{\"id\": 3}\n", "[{\"id\": 1},\n{\"id\": 2}, {\"id\": 3}]"]
+        {
+            let mut alone = Options::new().reader(&schema, text.as_bytes()).unwrap();
+            let mut begun = Options::new().reader(&schema, text.as_bytes()).unwrap();
+            assert!(alone.next_record(&mut [0]).unwrap() && begun.next_record(&mut [0]).unwrap());
+            let begun = everything(begun.on_threads(2), 1);
+            assert_eq!(begun, everything(alone, 1));
+            assert_eq!(begun.len(), 2);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_named() {
+        let schema: Schema = "id: u8".parse().unwrap();
+        let text = format!("{{\"id\": 1}}\n{}", "x".repeat(65 << 20)).into_bytes();
+        let mut source = Options::new().reader(&schema, io::Cursor::new(text)).unwrap().on_threads(2);
+        assert!(source.next_record(&mut [0]).unwrap());
+        let error = source.next_record(&mut [0]).unwrap_err().to_string();
+        assert_eq!(error, "line 2 of the JSON: longer than 64 MiB");
+    }
+}
