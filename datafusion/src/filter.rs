@@ -4,13 +4,12 @@
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{BinaryExpr, Expr, Like, Operator};
-use drystone::query::{Column, Predicate, col};
+use drystone::query::{Column, Operand, Predicate, col};
 use drystone::{Date, EnumNames, FieldDef, Schema, Timestamp, Type, Uuid, Value};
 
 /// The predicate of a condition, if it has one.
 ///
-/// Only a bare column is compared, and only with a literal of the type that the column has in
-/// Arrow: a cast or a function changes the values, so it is not looked through.
+/// Only a bare column is compared, with a literal or a column of the type that it has in Arrow: a cast or a function changes the values, so it is not looked through.
 pub(crate) fn predicate(condition: &Expr, schema: &Schema) -> Option<Predicate> {
     let predicate = Translation { schema }.condition(condition)?;
     // Other nodes read it from its text, so this node does as well.
@@ -34,6 +33,7 @@ impl<'s> Translation<'s> {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (&**left, &**right) {
                 (Expr::Column(_), Expr::Literal(value, _)) => self.comparison(left, *op, value),
                 (Expr::Literal(value, _), Expr::Column(_)) => self.comparison(right, op.swap()?, value),
+                (Expr::Column(_), Expr::Column(_)) => self.pair(left, *op, right),
                 _ => None,
             },
             Expr::Not(inner) => Some(!self.condition(inner)?),
@@ -95,16 +95,18 @@ impl<'s> Translation<'s> {
             };
         }
         let value = literal(field, value)?;
-        match op {
-            Operator::Eq => return Some(column.eq(value)),
-            Operator::NotEq => return Some(column.ne(value)),
-            _ if !is_ordered(field) => return None,
-            Operator::Lt => Some(column.lt(value)),
-            Operator::LtEq => Some(column.le(value)),
-            Operator::Gt => Some(column.gt(value)),
-            Operator::GtEq => Some(column.ge(value)),
-            _ => None,
+        let is_equality = matches!(op, Operator::Eq | Operator::NotEq);
+        if is_equality || is_ordered(field) { compared(column, op, value) } else { None }
+    }
+
+    /// Two columns of one type. Floats are left out, because of NaN.
+    fn pair(&self, left: &Expr, op: Operator, right: &Expr) -> Option<Predicate> {
+        let ((left, field), (right, other)) = (self.column(left)?, self.column(right)?);
+        let is_exact = is_ordered(field) && !matches!(field.ty(), Type::F32 | Type::F64 | Type::Array(..));
+        if field.ty() != other.ty() || !is_exact {
+            return None;
         }
+        compared(left, op, right)
     }
 
     /// `LIKE` with text and one `%` at its end.
@@ -119,6 +121,18 @@ impl<'s> Translation<'s> {
         let begins = column.starts_with(prefix.as_str());
         Some(if like.negated { !begins } else { begins })
     }
+}
+
+fn compared(column: Column, op: Operator, with: impl Into<Operand>) -> Option<Predicate> {
+    Some(match op {
+        Operator::Eq => column.eq(with),
+        Operator::NotEq => column.ne(with),
+        Operator::Lt => column.lt(with),
+        Operator::LtEq => column.le(with),
+        Operator::Gt => column.gt(with),
+        Operator::GtEq => column.ge(with),
+        _ => return None,
+    })
 }
 
 /// The text before the one `%` at the end of a pattern that has no other wildcard.

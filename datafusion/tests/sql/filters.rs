@@ -101,6 +101,20 @@ fn condition(rng: &mut Rng, depth: usize) -> String {
             let (low, high) = (literal(rng, column), literal(rng, column));
             format!("{column} {} {low} AND {high}", pick(rng, &["BETWEEN", "NOT BETWEEN"]))
         }
+        7 if rng.u8(..3) == 0 => {
+            let pairs = [
+                ("a", "a"),
+                ("id", "b"),
+                ("e", "e"),
+                ("b", "id"),
+                ("a", "e"),
+                ("d", "c"),
+                ("h", "h"),
+                ("i", "i"),
+            ];
+            let (left, right) = pairs[rng.usize(..pairs.len())];
+            format!("{left} {} {right}", pick(rng, &["=", "<>", "<", "<=", ">", ">="]))
+        }
         _ => {
             let operator = pick(rng, &["=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM"]);
             let literal = literal(rng, column);

@@ -65,6 +65,11 @@ impl Projection {
         Some(Projection { schema: self.schema.clone(), parts })
     }
 
+    /// Offset and length of the runs of bytes that are selected.
+    pub(in crate::query) fn parts(&self) -> &[(usize, usize)] {
+        &self.parts
+    }
+
     /// Appends the selected bytes of a row.
     #[inline]
     pub(in crate::query) fn write(&self, row: &[u8], out: &mut Vec<u8>) {

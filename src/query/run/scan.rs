@@ -97,7 +97,7 @@ impl Scan {
                 self.range.start += (rows.len() / width) as u64;
                 self.left -= batch.len() as u64;
                 *left -= batch.len() as u64;
-                batch.for_each(|row| self.projection.write(row, bytes));
+                batch.project(&self.projection, bytes);
             }
             if self.left == 0 || self.range.start - first >= most {
                 break;

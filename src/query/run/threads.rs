@@ -343,7 +343,7 @@ impl Sink<'_> {
                 let batch = batch.truncated(*left);
                 *left -= batch.len();
                 if let Some((_, run)) = runs.last_mut() {
-                    batch.for_each(|row| projection.write(row, run));
+                    batch.project(projection, run);
                 }
                 return Ok(*left > 0);
             }

@@ -12,6 +12,10 @@ use datafusion::error::{DataFusionError, Result};
 use drystone_datafusion::cluster::{ExecutorOptions, run_executor, run_scheduler};
 use tokio::net::TcpListener;
 
+/// Batches are allocated and freed all the time, by many threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Run queries of drystone-sql on many nodes: one scheduler, and executors that read the shards.
 ///
 /// There is no encryption and no password: let only your own machines reach the ports.

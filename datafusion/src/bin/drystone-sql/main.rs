@@ -22,6 +22,10 @@ use drystone_datafusion::{DrystoneTable, SqlSession};
 
 use output::{Format, Output};
 
+/// Batches are allocated and freed all the time, by many threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Ask a database, or a folder of shards, in SQL.
 ///
 /// Without a statement, they are taken from standard input: at a prompt, or from a pipe, separated
