@@ -9,7 +9,8 @@ use drystone::{Date, EnumNames, FieldDef, Schema, Timestamp, Type, Uuid, Value};
 
 /// The predicate of a condition, if it has one.
 ///
-/// Only a bare column is compared, with a literal or a column of the type that it has in Arrow: a cast or a function changes the values, so it is not looked through.
+/// Only a bare column is compared, with a literal or a column of the type that it has in Arrow: a
+/// cast or a function changes the values, so it is not looked through.
 pub(crate) fn predicate(condition: &Expr, schema: &Schema) -> Option<Predicate> {
     let predicate = Translation { schema }.condition(condition)?;
     // Other nodes read it from its text, so this node does as well.

@@ -28,7 +28,7 @@ pub(crate) const WAIT: Duration = Duration::from_secs(60);
 /// How many batches wait to be written.
 const QUEUE: usize = 4;
 
-/// Up to so many rows are inserted into a table that has others; more are loaded.
+/// At most this many rows are inserted into a table that has others; more are loaded.
 const FEW_ROWS: usize = 1 << 16;
 
 /// The plan of an insert.

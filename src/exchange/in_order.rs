@@ -31,7 +31,7 @@ pub(super) enum Step<J, P> {
 pub(super) struct InOrder<J, P> {
     feed: Feed<J, P>,
     /// The parts of the present job.
-    parts: Option<Receiver<Given<P>>>,
+    parts: Option<Receiver<PartOrEnd<P>>>,
 }
 
 enum Feed<J, P> {
@@ -40,10 +40,10 @@ enum Feed<J, P> {
 }
 
 /// The parts of a job that was begun, or the panic of the input.
-type Begun<P> = thread::Result<Receiver<Given<P>>>;
+type Begun<P> = thread::Result<Receiver<PartOrEnd<P>>>;
 
 /// A part of a job, nothing at its end, or the panic of a thread.
-type Given<P> = thread::Result<Option<P>>;
+type PartOrEnd<P> = thread::Result<Option<P>>;
 
 struct Shared<J, P> {
     jobs: Jobs<J>,
@@ -108,7 +108,7 @@ impl<J: Send + 'static, P: Send + 'static> InOrder<J, P> {
 }
 
 /// Takes the next job, and tells the caller that it is begun.
-fn next_job<J, P>(shared: &mut Shared<J, P>, ahead: usize) -> Option<(J, SyncSender<Given<P>>)> {
+fn next_job<J, P>(shared: &mut Shared<J, P>, ahead: usize) -> Option<(J, SyncSender<PartOrEnd<P>>)> {
     if shared.is_over {
         return None;
     }

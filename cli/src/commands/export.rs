@@ -18,9 +18,9 @@ use crate::{open, progress};
 
 /// Write rows of a table to a file: CSV, JSON lines, Arrow (Feather), Parquet, NumPy
 ///
-/// A file is replaced when the new one is whole and on the disk, and keeps its mode. A link is followed. A pipe or
-/// a device is written as it is. A name that ends with .gz or .zst, such as FILE.csv.gz, is
-/// compressed. `drystone load` reads the same rows from it.
+/// A file is replaced when the new one is whole and on the disk, and keeps its mode. A link is
+/// followed. A pipe or a device is written as it is. A name that ends with .gz or .zst, such as
+/// FILE.csv.gz, is compressed. `drystone load` reads the same rows from it.
 #[derive(Args)]
 pub(crate) struct Export {
     /// The database file

@@ -112,7 +112,7 @@ pub(crate) struct Run(pub(crate) Vec<Part>);
 pub(crate) struct Part {
     pub(crate) file: Arc<TableFile>,
     pub(crate) table: Arc<str>,
-    /// Row numbers; all if there are none.
+    /// Row numbers, if these are not all rows.
     pub(crate) numbers: Option<Range<u64>>,
 }
 

@@ -268,7 +268,7 @@ fn count(rows: usize, schema: &SchemaRef) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), Vec::new(), &options)?)
 }
 
-/// So many rows as batches without columns.
+/// This number of rows as batches without columns.
 fn counts(rows: u64, batch_rows: usize, schema: SchemaRef) -> BoxStream<'static, Result<RecordBatch>> {
     let mut left = rows;
     let batches = std::iter::from_fn(move || {

@@ -10,7 +10,7 @@ use super::read::{Given, Objects, Reader};
 use crate::error::Result;
 use crate::exchange::bad_lines::BadLines;
 use crate::exchange::parallel_lines::{LineFormat, ParallelLines};
-use crate::exchange::text_blocks::Ending;
+use crate::exchange::text_blocks::{BLOCK_BYTES, Ending};
 use crate::load::RecordSource;
 use crate::schema::Schema;
 
@@ -87,6 +87,35 @@ impl<R, W> fmt::Debug for ParallelReader<R, W> {
             }
             Parsing::Caller(reader) => write!(f, "json::ParallelReader({reader:?})"),
         }
+    }
+}
+
+impl<R: Read, W: Write> Reader<R, W> {
+    /// Parses on this many other threads while the caller takes the records; 0 means as many as
+    /// there are processors. Records, errors, places and bad lines are the same, in the same order.
+    ///
+    /// Only lines are parsed that way. An array, and objects over several lines, are still parsed
+    /// by the caller. Of a block with a bad line, that line and those after it are read by the
+    /// caller too. Memory: some MiB for each thread. If the system has no more threads, there are
+    /// fewer; without any, the caller parses.
+    ///
+    /// ```
+    /// use drystone::{Database, LoadOptions, Schema, json};
+    ///
+    /// let schema: Schema = "id: u64 key, delay: i16".parse()?;
+    /// let db = Database::in_memory()?;
+    /// let write = db.write()?;
+    /// let mut flights = write.create_dyn_table("flights", &schema)?;
+    /// let reader = json::Options::new().reader(&schema, &b"{\"id\": 7, \"delay\": -3}\n"[..])?;
+    /// flights.load_from(&mut reader.on_threads(2), &LoadOptions::new())?;
+    /// assert_eq!(flights.len(), 1);
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    pub fn on_threads(self, threads: usize) -> ParallelReader<R, W>
+    where
+        R: Send + 'static,
+    {
+        ParallelReader::new(self, threads, BLOCK_BYTES)
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Encoder<W: Write + Send> {
     /// They make the encoders of columns with and without a dictionary.
     with_dictionary: ArrowRowGroupWriterFactory,
     without: ArrowRowGroupWriterFactory,
-    form: Arc<Form>,
+    form: Arc<ColumnForm>,
     crew: Crew,
     /// The groups that are not written yet.
     groups: VecDeque<Group>,
@@ -42,7 +42,7 @@ pub(super) struct Encoder<W: Write + Send> {
 }
 
 /// How records become columns.
-struct Form {
+struct ColumnForm {
     schema: Schema,
     arrow: SchemaRef,
 }
@@ -62,7 +62,7 @@ impl<W: Write + Send> Encoder<W> {
             output,
             with_dictionary,
             without,
-            form: Arc::new(Form { schema: schema.clone(), arrow }),
+            form: Arc::new(ColumnForm { schema: schema.clone(), arrow }),
             crew: Crew::new("parquet encoding", threads),
             groups: VecDeque::new(),
             given: 0,
@@ -133,7 +133,7 @@ impl<W: Write + Send> Encoder<W> {
     }
 }
 
-impl Form {
+impl ColumnForm {
     /// Encodes a field of all records, with the first of these or, if a dictionary is not worth it,
     /// with the second.
     fn encode(

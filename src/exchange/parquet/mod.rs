@@ -5,9 +5,9 @@ mod crew;
 mod dictionaries;
 mod encoder;
 mod file_batches;
-mod row_groups;
 #[cfg(test)]
-mod tests;
+mod round_trips;
+mod row_groups;
 
 use std::io::{Read, Seek, Write};
 
