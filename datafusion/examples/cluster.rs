@@ -1,5 +1,5 @@
-//! A scheduler and three executors as processes on this machine, over eight shards of the flights of
-//! 2013 and of ten million points. One executor is killed in the middle of a query.
+//! A scheduler and three executors as processes on this machine, over eight shards of the flights
+//! of 2013 and of ten million points. One executor is killed in the middle of a query.
 //!
 //!     cargo run --release -p drystone-datafusion --example cluster
 //!     cargo run --release -p drystone-datafusion --example cluster -- 100000000   # points

@@ -32,8 +32,8 @@ fn to_engine_field(field: &our_schema::FieldRef) -> Result<Field, ArrowError> {
     Field::try_from(&imported)
 }
 
-/// A record batch of the library in DataFusion's version. `schema` is what [`to_engine_schema`] made
-/// of the schema of the batch.
+/// A record batch of the library in DataFusion's version. `schema` is what [`to_engine_schema`]
+/// made of the schema of the batch.
 pub(crate) fn to_engine(batch: &ours::RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| {
         let mut exported = ours::ffi::FFI_ArrowArray::new(&ours::Array::to_data(column));

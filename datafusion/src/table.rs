@@ -157,8 +157,8 @@ impl DrystoneTable {
         Ok(DataSourceExec::from_data_source(builder.build()?))
     }
 
-    /// The plan with a condition that the library does not test. DataFusion has offered the condition
-    /// in a form that it does, and has rewritten it since.
+    /// The plan with a condition that the library does not test. DataFusion has offered the
+    /// condition in a form that it does, and has rewritten it since.
     fn filtered(
         &self,
         state: &dyn Session,
@@ -284,7 +284,8 @@ fn access(scans: &[Scan<'_>]) -> Option<Arc<str>> {
     Some(format!("{}{of}", reading.access).into())
 }
 
-/// At most `most` partitions of about the same number of rows, each of parts that follow each other.
+/// At most `most` partitions of about the same number of rows, each of parts that follow each
+/// other.
 fn pieces(scans: &[Scan<'_>], name: &Arc<str>, most: usize) -> Vec<Piece> {
     let most = most.max(1);
     if scans.len() > most {

@@ -53,7 +53,7 @@ struct Shared<J, P> {
 
 impl<J: Send + 'static, P: Send + 'static> InOrder<J, P> {
     /// Lets this many threads do these jobs, or fewer if the system has no more. `work` gives the
-    /// parts of a job to a function, which returns `false` if nobody wants more. Of each job,
+    /// parts of a job to a function, which returns `false` if no more is wanted. Of each job,
     /// `ahead` parts are kept until the caller takes them.
     pub(super) fn new(
         name: &str,
@@ -70,7 +70,7 @@ impl<J: Send + 'static, P: Send + 'static> InOrder<J, P> {
             while let Some((job, parts)) = next_job(&mut theirs.lock(), ahead) {
                 let mut give = |part| parts.send(Ok(Some(part))).is_ok();
                 let done = catch_unwind(AssertUnwindSafe(|| work(job, &mut give)));
-                // It fails if nobody wants more.
+                // It fails if no more is wanted.
                 let _ = parts.send(done.map(|()| None));
             }
         });
@@ -121,7 +121,7 @@ fn next_job<J, P>(shared: &mut Shared<J, P>, ahead: usize) -> Option<(J, SyncSen
         }
     };
     let (sender, receiver) = sync_channel(ahead);
-    // It fails if nobody wants more.
+    // It fails if no more is wanted.
     shared.begun.send(Ok(receiver)).ok()?;
     shared.is_over = false;
     Some((job, sender))

@@ -182,7 +182,7 @@ impl<F: LineFormat, W: Write> ParallelLines<F, W> {
     }
 }
 
-/// Parses one block, until nobody wants more of it. Returns whether somebody does.
+/// Parses one block, until no more of it is wanted. Returns whether more is.
 fn parse<F: LineFormat>(format: &F, text: Vec<u8>, give: &mut dyn FnMut(Part) -> bool) -> bool {
     let width = format.schema().width();
     let mut lines = format.lines(Ending::of(text), 1);

@@ -50,7 +50,7 @@ pub(super) mod refusal {
         })
     }
 
-    /// While this runs, only so many threads can be started by this one.
+    /// While this runs, only this many threads can be started by this one.
     pub(crate) fn after<T>(threads: usize, run: impl FnOnce() -> T) -> T {
         LEFT.set(Some(threads));
         let done = run();

@@ -37,7 +37,8 @@ impl<'t> Query<'t> {
     /// # use drystone::{Dyn, Database, Record};
     /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<Point>("points")?.extend((0..10).map(|x| Point { x, y: x % 7 })))?;
+    /// # let rows = (0..10).map(|x| Point { x, y: x % 7 });
+    /// # db.update(|tx| tx.create_table::<Point>("points")?.extend(rows))?;
     /// let points = db.table::<Point>("points")?;
     /// let query = points.as_table().query().filter("y = 1".parse()?);
     /// assert_eq!((query.clone().numbers(0..5).count()?, query.numbers(5..99).count()?), (1, 1));
@@ -55,7 +56,8 @@ impl<'t> Query<'t> {
     /// # use drystone::{Dyn, Database, Record};
     /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct Point { x: i32, y: i32 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<Point>("points")?.extend((0..9999).map(|x| Point { x, y: 0 })))?;
+    /// # let rows = (0..9999).map(|x| Point { x, y: 0 });
+    /// # db.update(|tx| tx.create_table::<Point>("points")?.extend(rows))?;
     /// let points = db.table::<Point>("points")?;
     /// let batches = points.as_table().query().batch_rows(20_000).stream()?;
     /// assert_eq!(batches.map(|batch| batch.unwrap().len()).collect::<Vec<_>>(), [9999]);
@@ -70,9 +72,11 @@ impl<'t> Query<'t> {
     ///
     /// ```
     /// # use drystone::{Database, Record};
-    /// # #[derive(Clone, Copy, Record)] #[repr(C)] struct City { #[record(key)] id: u32, people: u32 }
+    /// # #[derive(Clone, Copy, Record)] #[repr(C)]
+    /// # struct City { #[record(key)] id: u32, people: u32 }
     /// # let db = Database::in_memory()?;
-    /// # db.update(|tx| tx.create_table::<City>("cities")?.load((0..10).map(|id| City { id, people: 0 })))?;
+    /// # let rows = (0..10).map(|id| City { id, people: 0 });
+    /// # db.update(|tx| tx.create_table::<City>("cities")?.load(rows))?;
     /// let cities = db.table::<City>("cities")?;
     /// let reading = cities.as_table().query().filter("id >= 4".parse()?).reading()?;
     /// assert_eq!((reading.rows, reading.is_exact), (6, true));
@@ -153,8 +157,8 @@ impl<'t> Query<'t> {
 }
 
 impl Predicate {
-    /// Checks that it fits a schema: that the fields exist, and that each value can be compared with
-    /// its field. Otherwise the query that it is for reports this when it runs.
+    /// Checks that it fits a schema: that the fields exist, and that each value can be compared
+    /// with its field. Otherwise the query that it is for reports this when it runs.
     ///
     /// ```
     /// use drystone::query::col;
@@ -162,7 +166,8 @@ impl Predicate {
     ///
     /// let schema: Schema = "carrier: str[2], delay: i16?".parse()?;
     /// col("delay").gt(60).check(&schema)?;
-    /// assert_eq!(col("dalay").gt(60).check(&schema).unwrap_err().kind(), ErrorKind::FieldNotFound);
+    /// let error = col("dalay").gt(60).check(&schema).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::FieldNotFound);
     /// # Ok::<(), drystone::Error>(())
     /// ```
     ///
@@ -185,8 +190,8 @@ impl Reading {
         }
     }
 
-    /// Row numbers for [`Query::numbers`] that cut the reading into at most so many parts of about
-    /// the same length, in the order of the table. `None` if the rows are found by an index.
+    /// Row numbers for [`Query::numbers`] that cut the reading into at most this many parts of
+    /// about the same length, in the order of the table. `None` if the rows are found by an index.
     pub fn split(&self, parts: usize) -> Option<Vec<Range<u64>>> {
         let ranges = self.ranges.as_ref()?;
         let part = self.rows.div_ceil(parts.max(1) as u64).max(1);

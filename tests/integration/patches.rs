@@ -145,7 +145,7 @@ fn a_patch_fits_one_state_only() {
     let change = |id: u64| {
         write(&db, |tx| {
             tx.table::<Account>("accounts").unwrap().upsert(&account(id, 7)).unwrap();
-        })
+        });
     };
     change(1);
     db.backup_since(Since::State(&copy.read().unwrap()), beside("1.patch")).unwrap();
@@ -345,7 +345,7 @@ impl Changes {
                 tx.append_field(name, field.nullable().unwrap()).unwrap();
             }
             1 if last.name().starts_with('f') && !is_indexed => {
-                tx.drop_field(name, last.name()).map(drop).unwrap()
+                tx.drop_field(name, last.name()).map(drop).unwrap();
             }
             _ if last.name().starts_with('f') => {
                 tx.rename_field(name, last.name(), &format!("f{}", self.made)).unwrap();

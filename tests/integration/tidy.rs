@@ -343,7 +343,7 @@ fn comments_are_plain() {
 }
 
 /// Each exchange format has its own type of these names, in a public module of its own.
-const ONE_PER_FORMAT: [&str; 3] = ["Options", "Reader", "Writer"];
+const ONE_PER_FORMAT: [&str; 4] = ["Options", "ParallelReader", "Reader", "Writer"];
 
 /// The types that a file declares at its top level.
 fn types(text: &str) -> impl Iterator<Item = &str> {

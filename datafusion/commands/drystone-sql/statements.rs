@@ -9,7 +9,8 @@ use drystone::ErrorKind;
 use crate::Engine;
 use crate::output::Output;
 
-/// Runs statements that are separated by semicolons, and writes their rows. Stops at the first error.
+/// Runs statements that are separated by semicolons, and writes their rows. Stops at the first
+/// error.
 pub(crate) async fn run(engine: &Engine, sql: &str, output: &Output) -> Result<()> {
     let statements = DFParser::parse_sql(sql)?;
     if statements.is_empty() {

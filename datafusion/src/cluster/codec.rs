@@ -1,6 +1,6 @@
-//! Tables and scans as bytes, for plans that are sent to other nodes. A file is sent as its path and
-//! the number of its state; nothing is opened while a plan is decoded, because an error there would
-//! lose its text.
+//! Tables and scans as bytes, for plans that are sent to other nodes. A file is sent as its path
+//! and the number of its state; nothing is opened while a plan is decoded, because an error there
+//! would lose its text.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ use crate::error::external;
 use crate::scan::{Opener, Part, Piece, Place, Run, ScanBuilder, Source, TableFile};
 use crate::table::{DrystoneTable, Shard};
 
-/// What begins the bytes of a plan of ours, so that those of others are told apart.
+/// What begins the bytes of a plan of ours, so that those of others can be recognised.
 const MAGIC: &[u8; 8] = b"drystone";
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,5 +1,5 @@
-//! The scheduler: cuts queries into stages, gives tasks to executors, and repeats the tasks of those
-//! that died.
+//! The scheduler: cuts queries into stages, gives tasks to executors, and repeats the tasks of
+//! those that died.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Scans: parts of tables ([`Part`]), read by a file source of DataFusion ([`Source`]). One node and
-//! many use the same.
+//! Scans: parts of tables ([`Part`]), read by a file source of DataFusion ([`Source`]). One node
+//! and many use the same.
 
 mod part;
 mod plan;

@@ -35,8 +35,8 @@ pub(crate) enum Place {
 #[derive(Clone)]
 pub(crate) struct TableFile {
     pub(crate) place: Place,
-    /// The number of the transaction that made the state; for a shard, that of the database that was
-    /// cut into shards.
+    /// The number of the transaction that made the state; for a shard, that of the database that
+    /// was cut into shards.
     pub(crate) transaction: u64,
     /// How the file is opened; without it, only `held` can be read.
     pub(crate) opener: Option<Opener>,

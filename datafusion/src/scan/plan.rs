@@ -1,5 +1,5 @@
-//! The plan of a scan: which parts go into which partition, the order of the rows, and what is known
-//! of them.
+//! The plan of a scan: which parts go into which partition, the order of the rows, and what is
+//! known of them.
 
 use std::sync::Arc;
 

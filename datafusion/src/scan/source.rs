@@ -37,8 +37,8 @@ use crate::error::external;
 pub(crate) struct Source {
     pub(crate) schema: Schema,
     table_schema: TableSchema,
-    /// The conditions that the library tests. They are no `filter()` of the file source, because the
-    /// statistics of the scan count the rows that pass.
+    /// The conditions that the library tests. They are no `filter()` of the file source, because
+    /// the statistics of the scan count the rows that pass.
     pub(crate) predicate: Option<Predicate>,
     /// What `explain` shows of the access.
     pub(crate) access: Option<Arc<str>>,

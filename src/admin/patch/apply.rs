@@ -40,8 +40,8 @@ impl Database {
     ///
     /// It is one transaction, so readers, crashes and errors need no rules of their own: if it does
     /// not commit, the copy has the older state, and the patch can be applied again. To apply a
-    /// patch a second time changes nothing. See [`backup_since`](crate::ReadTransaction::backup_since)
-    /// for an example.
+    /// patch a second time changes nothing. See
+    /// [`backup_since`](crate::ReadTransaction::backup_since) for an example.
     ///
     /// # Errors
     /// `Usage` if this database has another state than the one that the patch continues; `Input` if

@@ -160,8 +160,8 @@ impl<R: Read, W: Write> Reader<R, W> {
     /// there are processors. Records, errors, places and bad lines are the same, in the same order.
     ///
     /// A block of lines is cut where no quote is open. Of a block with a bad line, that line and
-    /// those after it are read by the caller. Memory: some MiB for each thread. If the system has no
-    /// more threads, there are fewer; without any, the caller parses.
+    /// those after it are read by the caller. Memory: some MiB for each thread. If the system has
+    /// no more threads, there are fewer; without any, the caller parses.
     ///
     /// ```
     /// use drystone::{Database, LoadOptions, Schema, csv};

@@ -48,7 +48,7 @@ impl Crew {
     /// Gives the crew a task.
     pub(super) fn give<T: Send + 'static>(&self, task: impl FnOnce() -> T + Send + 'static) -> Awaited<T> {
         let (sender, receiver) = sync_channel(1);
-        // It fails if nobody waits for the result any more.
+        // It fails if the result is not waited for any more.
         let task = move || drop(sender.send(catch_unwind(AssertUnwindSafe(task))));
         self.queue.state.lock().tasks.push_back(Box::new(task));
         self.queue.changed.notify_one();

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use crate::schema::{FieldDef, Schema, Type};
 
-/// So many rows are looked at.
+/// This many rows are looked at.
 const SAMPLE: usize = 2048;
 /// The library gives up a dictionary that becomes longer than this.
 const LONGEST: f64 = (1 << 20) as f64;

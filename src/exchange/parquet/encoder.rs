@@ -22,7 +22,7 @@ use crate::schema::Schema;
 
 /// The records of all groups that are being encoded, if they are not fewer than two groups.
 const AHEAD_BYTES: usize = 256 << 20;
-/// So many rows of a column become an array at a time, if they do not take more bytes than this.
+/// This many rows of a column become an array at a time, if they do not take more bytes than this.
 const PIECE_ROWS: usize = 16_384;
 const PIECE_BYTES: usize = 16 << 20;
 

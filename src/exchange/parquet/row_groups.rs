@@ -73,7 +73,8 @@ impl<W: Write + Send> Writer<W> {
     /// ```
     ///
     /// # Errors
-    /// [`Schema`](crate::ErrorKind::Schema) if the row has another schema; [`Corrupt`](crate::ErrorKind::Corrupt) if bytes are not valid values of their fields;
+    /// [`Schema`](crate::ErrorKind::Schema) if the row has another schema;
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) if bytes are not valid values of their fields;
     /// [`Io`](crate::ErrorKind::Io) if they cannot be written. They may come with a later call.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
         self.schema.check_same("the row", row.schema())?;
