@@ -49,19 +49,19 @@ impl Write for Kept {
 }
 
 /// A text that comes in pieces, and perhaps fails at its end.
-pub(super) struct Pieces {
+pub(super) struct InPieces {
     text: io::Cursor<Vec<u8>>,
     piece: usize,
     fails: bool,
 }
 
-impl Pieces {
-    pub(super) fn new(text: &[u8], piece: usize, fails: bool) -> Pieces {
-        Pieces { text: io::Cursor::new(text.to_vec()), piece, fails }
+impl InPieces {
+    pub(super) fn new(text: &[u8], piece: usize, fails: bool) -> InPieces {
+        InPieces { text: io::Cursor::new(text.to_vec()), piece, fails }
     }
 }
 
-impl Read for Pieces {
+impl Read for InPieces {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let most = into.len().min(self.piece);
         match self.text.read(&mut into[..most])? {

@@ -91,7 +91,7 @@ impl FileSource for Source {
         let columns = self.projection.file_indices.clone();
         let arrow = Arc::new(self.table_schema.file_schema().project(&columns)?);
         let dynamic = self.dynamic.iter().filter_map(|filter| onto(filter, &arrow));
-        let opener = Opener {
+        let opener = PartOpener {
             dynamic: dynamic.collect(),
             schema: self.schema.clone(),
             arrow,
@@ -184,7 +184,7 @@ fn onto(filter: &Arc<dyn PhysicalExpr>, columns: &ArrowSchema) -> Option<Arc<dyn
 
 /// Opens parts, for one partition of a scan.
 #[derive(Clone)]
-struct Opener {
+struct PartOpener {
     schema: Schema,
     /// The columns that are read, as the batches have them.
     arrow: SchemaRef,
@@ -194,7 +194,7 @@ struct Opener {
     batch_rows: usize,
 }
 
-impl FileOpener for Opener {
+impl FileOpener for PartOpener {
     fn open(&self, file: PartitionedFile) -> Result<FileOpenFuture> {
         let Some(Run(parts)) = file.extension::<Run>().cloned() else {
             return internal_err!("{} is not a part of a Drystone table", file.path());
@@ -205,10 +205,10 @@ impl FileOpener for Opener {
     }
 }
 
-impl Opener {
+impl PartOpener {
     /// The batches of a part. They are read when they are asked for, one at a time.
     fn batches(&self, part: Part) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let Opener { schema, arrow, columns, predicate, dynamic, batch_rows } = self.clone();
+        let PartOpener { schema, arrow, columns, predicate, dynamic, batch_rows } = self.clone();
         let table = part.file.open(&part.table, &schema)?;
         let passing = Passing { predicate, numbers: part.numbers, batch_rows };
         let without_columns = columns.is_empty();

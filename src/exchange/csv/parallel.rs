@@ -151,7 +151,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::exchange::alike::{Kept, Pieces, everything};
+    use crate::exchange::alike::{InPieces, Kept, everything};
     use crate::exchange::csv::Options;
     use crate::exchange::threads::refusal;
 
@@ -164,7 +164,7 @@ mod tests {
     ) {
         let schema: Schema = "id: u8, name: str[4]".parse().unwrap();
         let options = Options::new().comment("#");
-        let open = || options.reader(&schema, Pieces::new(text.as_bytes(), 1 + block_bytes / 3, fails));
+        let open = || options.reader(&schema, InPieces::new(text.as_bytes(), 1 + block_bytes / 3, fails));
         let (Ok(alone), Ok(shared)) = (open(), open()) else { return };
         let (kept, kept_too) = (Kept::default(), Kept::default());
         let (one, many) = if skip_bad {

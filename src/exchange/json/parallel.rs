@@ -185,7 +185,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::exchange::alike::{Kept, Pieces, everything};
+    use crate::exchange::alike::{InPieces, Kept, everything};
     use crate::exchange::json::Options;
     use crate::exchange::threads::refusal;
 
@@ -198,7 +198,9 @@ mod tests {
     ) {
         let schema: Schema = "id: u8, name: str[4] = \"none\"".parse().unwrap();
         let open = || {
-            Options::new().reader(&schema, Pieces::new(text.as_bytes(), 1 + block_bytes / 3, fails)).unwrap()
+            Options::new()
+                .reader(&schema, InPieces::new(text.as_bytes(), 1 + block_bytes / 3, fails))
+                .unwrap()
         };
         let (kept, kept_too) = (Kept::default(), Kept::default());
         let (one, many) = if skip_bad {
