@@ -370,8 +370,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let db = Database::temporary().unwrap();
         let schema: drystone::Schema = "id: u64 key, x: i32, y: i32, z: i32".parse().unwrap();
-        let rows = (0..1000_u64)
-            .map(|id| RowBuf::from_values(&schema, [id.into(), 1.into(), 2.into(), 3.into()]).unwrap());
+        let rows = (0..1000_u64).map(|id| {
+            RowBuf::from_values(&schema, [drystone::Value::from(id), 1.into(), 2.into(), 3.into()]).unwrap()
+        });
         db.update(|tx| tx.create_dyn_table("points", &schema)?.load(rows)).unwrap();
         let opener: Opener = Arc::new(|_| unreachable!("plans are written without opening a shard"));
         let mut sizes = Vec::new();

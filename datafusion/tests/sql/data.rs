@@ -13,7 +13,7 @@ use drystone_datafusion::Opener;
 
 /// Opens the files of the tests.
 pub(crate) fn opener() -> Opener {
-    Arc::new(|path| open(path))
+    Arc::new(open)
 }
 
 pub(crate) fn open(path: &Path) -> drystone::Result<Database> {
