@@ -26,12 +26,11 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 #[repr(C)]
 struct Point {
     #[record(key)]
-    id: u64,
+    id: u32,
     x: i32,
     y: i32,
     /// One of a thousand.
-    part: u16,
-    pad: u16,
+    part: u32,
 }
 
 /// Each with a result of few rows; the last one takes long enough to be disturbed.
@@ -75,7 +74,7 @@ fn main() -> Result<()> {
     }
 }
 
-async fn show(points: u64) -> Result<()> {
+async fn show(points: u32) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let folder = folder.path();
     let begun = Instant::now();
@@ -127,7 +126,7 @@ async fn show(points: u64) -> Result<()> {
 }
 
 /// A database with the flights and with points whose values follow from their ids.
-fn load(path: &Path, points: u64) -> Result<Database> {
+fn load(path: &Path, points: u32) -> Result<Database> {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/data");
     // SAFETY: only this example and its processes use the file, which is temporary.
     let db = unsafe { Database::open(path) }?;
@@ -137,14 +136,8 @@ fn load(path: &Path, points: u64) -> Result<Database> {
     let write = db.write()?;
     write.create_dyn_table("flights", &schema)?.load_from(&mut flights, &LoadOptions::new())?;
     write.create_table::<Point>("points")?.load((0..points).map(|id| {
-        let mixed = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Point {
-            id,
-            x: (mixed >> 40) as i32 - (1 << 23),
-            y: (mixed >> 8) as i32,
-            part: (id % 1000) as u16,
-            pad: 0,
-        }
+        let mixed = u64::from(id).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Point { id, x: (mixed >> 40) as i32 - (1 << 23), y: (mixed >> 8) as i32, part: id % 1000 }
     }))?;
     write.commit()?;
     Ok(db)

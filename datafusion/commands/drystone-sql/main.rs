@@ -84,8 +84,8 @@ impl Engine {
         if let Some(scheduler) = arguments.cluster {
             let client = Client::connect(scheduler, arguments.threads.unwrap_or(16), &opener).await?;
             if is_folder {
-                let table = DrystoneTable::open_shards(place, &opener)?;
-                client.register(&table.name().to_owned(), Arc::new(table))?;
+                let table = Arc::new(DrystoneTable::open_shards(place, &opener)?);
+                client.register(table.name(), Arc::clone(&table) as _)?;
             } else {
                 let database = Arc::new(open::open(place, false).map_err(external)?);
                 for name in database.read().and_then(|read| read.table_names()).map_err(external)? {

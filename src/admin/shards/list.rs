@@ -24,7 +24,7 @@ pub(super) const LIST_LIMIT: u64 = 64 << 20;
 const TITLE: &str = "drystone shards 1";
 
 impl Shards {
-    /// Reads the list of a folder that [`Database::shard`] or `drystone shard` has made. Opens no
+    /// Reads the list of a folder that [`Database::shard`](crate::Database::shard) or `drystone shard` has made. Opens no
     /// shard.
     ///
     /// # Errors
