@@ -24,8 +24,8 @@ pub(super) const LIST_LIMIT: u64 = 64 << 20;
 const TITLE: &str = "drystone shards 1";
 
 impl Shards {
-    /// Reads the list of a folder that [`Database::shard`](crate::Database::shard) or `drystone shard` has made. Opens no
-    /// shard.
+    /// Reads the list of a folder that [`Database::shard`](crate::Database::shard) or `drystone
+    /// shard` has made. Opens no shard.
     ///
     /// # Errors
     /// `FileNotFound` if the folder has no list: it is no folder of shards, or they are not whole;
