@@ -22,7 +22,7 @@ pub(super) const KINDS: [Kind; 24] = [
         expect(None, [1], "does not match its checksum")
     }),
     ("something in the unused places of a meta page", Left, |image| {
-        image.bytes[4080] = 1;
+        image.bytes[4090] = 1;
         image.mend_meta(0);
         expect(None, [0], "bytes that no commit writes")
     }),
