@@ -19,6 +19,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use drystone::query::{Predicate, Reading};
@@ -142,6 +143,14 @@ impl DrystoneTable {
                 let known = statistics::passing(known, predicate.is_some(), reading.as_ref());
                 scans.push(Scan { shard, reading, known });
             }
+        }
+        if scans.is_empty() {
+            // A scan without partitions would not satisfy the operators above it.
+            let schema = match projection {
+                Some(columns) => Arc::new(self.arrow.project(columns)?),
+                None => Arc::clone(&self.arrow),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
         }
         let total = statistics::sum(scans.iter().map(|scan| &scan.known), &self.arrow);
         let total = if limit.is_some() { total.to_inexact() } else { total };

@@ -102,6 +102,7 @@ async fn a_cluster_gives_the_answers_of_one_node_also_when_an_executor_dies() {
         "SELECT count(*) FROM flights WHERE CAST(time_hour AS DATE) > DATE '2013-12-30'",
         "SELECT count(*) FROM flights WHERE tailnum IS NULL",
         "SELECT count(*) FROM (SELECT 1 FROM flights)",
+        "SELECT count(*), max(dest) FROM flights WHERE time_hour > '2020-01-01T00:00:00Z' AND dest < 'M'",
         "SELECT origin, count(*), avg(dep_delay) FROM flights GROUP BY origin ORDER BY origin",
         "SELECT time_hour, carrier, flight FROM flights WHERE dest = 'HNL' ORDER BY time_hour, flight LIMIT 5",
         "SELECT f.origin, count(*), max(w.wind_speed) FROM flights f JOIN weather w \
