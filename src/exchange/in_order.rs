@@ -67,7 +67,10 @@ impl<J: Send + 'static, P: Send + 'static> InOrder<J, P> {
         let shared = Arc::new(Mutex::new(Shared { jobs, begun, is_over: false }));
         let theirs = Arc::clone(&shared);
         let started = threads::start(name, threads, move || {
-            while let Some((job, parts)) = next_job(&mut theirs.lock(), ahead) {
+            loop {
+                // In a statement of its own: in `while let`, the lock would be held during the work.
+                let next = next_job(&mut theirs.lock(), ahead);
+                let Some((job, parts)) = next else { break };
                 let mut give = |part| parts.send(Ok(Some(part))).is_ok();
                 let done = catch_unwind(AssertUnwindSafe(|| work(job, &mut give)));
                 // It fails if no more is wanted.
@@ -125,4 +128,29 @@ fn next_job<J, P>(shared: &mut Shared<J, P>, ahead: usize) -> Option<(J, SyncSen
     shared.begun.send(Ok(receiver)).ok()?;
     shared.is_over = false;
     Some((job, sender))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn two_jobs_are_done_at_a_time() {
+        let running = Arc::new(AtomicUsize::new(0));
+        let mut jobs = 0..2;
+        let mut in_order = InOrder::new("test", 2, 1, Box::new(move || jobs.next()), move |_: i32, give| {
+            running.fetch_add(1, Ordering::SeqCst);
+            let begun = Instant::now();
+            while running.load(Ordering::SeqCst) < 2 && begun.elapsed() < Duration::from_secs(10) {
+                std::thread::yield_now();
+            }
+            give(running.load(Ordering::SeqCst));
+        });
+        while let Some(step) = in_order.next() {
+            assert!(!matches!(step, Step::Part(1)), "a job was done before the other one began");
+        }
+    }
 }
