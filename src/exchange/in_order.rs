@@ -68,7 +68,7 @@ impl<J: Send + 'static, P: Send + 'static> InOrder<J, P> {
         let theirs = Arc::clone(&shared);
         let started = threads::start(name, threads, move || {
             loop {
-                // In a statement of its own: in `while let`, the lock would be held during the work.
+                // Not in a `while let`, which would hold the lock during the work.
                 let next = next_job(&mut theirs.lock(), ahead);
                 let Some((job, parts)) = next else { break };
                 let mut give = |part| parts.send(Ok(Some(part))).is_ok();
