@@ -88,8 +88,10 @@ impl SchemaProvider for DatabaseTables {
         if let Some(table) = read(&self.registered).get(name) {
             return Ok(Some(Arc::clone(table)));
         }
-        let state = read(&self.state).clone();
-        let Some(state) = state.filter(|_| self.is_stored(name)) else { return Ok(None) };
+        let Some(state) = read(&self.state).clone() else { return Ok(None) };
+        if !state.snapshot().table_names().map_err(external)?.iter().any(|stored| stored == name) {
+            return Ok(None);
+        }
         let table = state.sibling::<Dyn>(name).map_err(external)?;
         Ok(Some(Arc::new(DrystoneTable::of(table, &self.database)?)))
     }

@@ -117,7 +117,7 @@ impl SqlSession {
                     self.create(tables, create).await?;
                     return self.context.read_empty();
                 }
-                LogicalPlan::Ddl(DdlStatement::DropTable(drop)) if self.drops(tables, drop)? => {
+                LogicalPlan::Ddl(DdlStatement::DropTable(drop)) if drops(tables, drop).await? => {
                     return self.context.read_empty();
                 }
                 _ => {}
@@ -142,7 +142,9 @@ impl SqlSession {
         if exists && *if_not_exists {
             return Ok(());
         }
-        if exists && !or_replace {
+        let replaces = tables.is_stored(name);
+        // A view of this name would hide the table.
+        if exists && !(*or_replace && replaces) {
             return plan_err!("there is a table {name:?}; drop it or take another name");
         }
         let rows =
@@ -150,20 +152,29 @@ impl SqlSession {
         let file = written(rows).await?;
         let name = name.to_owned();
         let (database, constraints) = (Arc::clone(tables.database()), constraints.clone());
-        let create = move || load(&database, &name, exists, &constraints, file);
-        let done = tokio::task::spawn_blocking(create).await;
-        done.map_err(|error| DataFusionError::External(Box::new(error)))?.map_err(external)
+        changing(move || load(&database, &name, replaces, &constraints, file)).await
     }
+}
 
-    /// Drops a stored table. `false` if it is one of the session, or does not exist.
-    fn drops(&self, tables: &DatabaseTables, drop: &DropTable) -> Result<bool> {
-        let name = own_name(&drop.name)?;
-        if !tables.is_stored(name) {
-            return Ok(false);
-        }
-        tables.database().update(|transaction| transaction.drop_table(name)).map_err(external)?;
-        Ok(true)
+/// Drops a stored table. `false` if it is one of the session, or does not exist.
+async fn drops(tables: &DatabaseTables, drop: &DropTable) -> Result<bool> {
+    let name = own_name(&drop.name)?.to_owned();
+    if !tables.is_stored(&name) {
+        return Ok(false);
     }
+    let database = Arc::clone(tables.database());
+    let dropped = changing(move || {
+        let transaction = database.try_write_for(WAIT)?;
+        transaction.drop_table(&name)?;
+        transaction.commit()
+    });
+    dropped.await.map(|()| true)
+}
+
+/// Changes the database on a thread that may wait for another writer.
+async fn changing(change: impl FnOnce() -> drystone::Result<()> + Send + 'static) -> Result<()> {
+    let done = tokio::task::spawn_blocking(change).await;
+    done.map_err(|error| DataFusionError::External(Box::new(error)))?.map_err(external)
 }
 
 fn context() -> SessionContext {

@@ -8,7 +8,7 @@ pub(super) fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// This number of threads, or as many as there are processors for 0.
+/// This number of threads, or one for each processor for 0.
 pub(super) fn wanted(threads: usize) -> usize {
     if threads == 0 { processors() } else { threads }
 }

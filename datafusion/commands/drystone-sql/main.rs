@@ -13,7 +13,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use datafusion::arrow::array::RecordBatch;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -49,7 +48,7 @@ struct Arguments {
     /// How the rows are written; Arrow and Parquet need a file or a pipe [default: table]
     #[arg(long, short, value_enum)]
     format: Option<Format>,
-    /// Write the rows of the last query to this file
+    /// Write the rows to this file; it is replaced when all are there
     #[arg(long, short)]
     output: Option<PathBuf>,
     /// Say how long each statement took, on standard error
@@ -112,8 +111,9 @@ impl Engine {
             Engine::Here(session) => session.sql(sql).await?.execute_stream().await,
             // From a cluster, rows come when all are there.
             Engine::Cluster(client) => {
-                let schema = Arc::new(client.context().sql(sql).await?.schema().as_arrow().clone());
-                let rows: Vec<RecordBatch> = client.query(sql).await?;
+                let query = client.context().sql(sql).await?;
+                let schema = Arc::new(query.schema().as_arrow().clone());
+                let rows = client.collect(query).await?;
                 let schema = rows.first().map_or(schema, |batch| batch.schema());
                 let rows = futures::stream::iter(rows.into_iter().map(Ok));
                 Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))

@@ -1,7 +1,8 @@
 //! Writing the rows of a query.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -17,7 +18,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::errors::ParquetError;
 use futures::StreamExt as _;
-use tempfile::NamedTempFile;
+use tempfile::Builder;
 
 /// The formats of rows.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -78,12 +79,19 @@ impl Output {
     pub(crate) async fn write(&self, rows: SendableRecordBatchStream) -> Result<()> {
         match &self.file {
             Some(file) if !is_device(file) => {
-                let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-                let made = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+                // A link is followed, and a file that is replaced keeps its mode.
+                let target = file.canonicalize().unwrap_or_else(|_| file.clone());
+                let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+                let folder = folder.unwrap_or(Path::new("."));
+                let mode = target.metadata().map_or(Permissions::from_mode(0o666), |old| old.permissions());
+                let made = Builder::new().permissions(mode.clone()).tempfile_in(folder)?;
+                if target.exists() {
+                    made.as_file().set_permissions(mode)?;
+                }
                 self.write_to(rows, made.as_file().try_clone()?).await?;
                 made.as_file().sync_all()?;
-                made.persist(file).map_err(|error| DataFusionError::IoError(error.error))?;
-                Ok(())
+                made.persist(&target).map_err(|error| DataFusionError::IoError(error.error))?;
+                Ok(File::open(folder)?.sync_all()?)
             }
             Some(file) => self.write_to(rows, File::options().write(true).open(file)?).await,
             None => self.write_to(rows, io::stdout()).await,
@@ -94,6 +102,8 @@ impl Output {
         let mut writer = Writer::new(self.format, rows.schema(), BufWriter::new(to))?;
         while let Some(batch) = rows.next().await {
             writer.write(&batch?)?;
+            // Rows may be there without waiting, and a signal must be noticed.
+            tokio::task::consume_budget().await;
         }
         writer.finish()
     }

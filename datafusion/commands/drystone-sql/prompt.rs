@@ -28,25 +28,18 @@ pub(crate) async fn talk(engine: &Engine, output: &Output) -> Result<()> {
             Err(ReadlineError::Eof) => return Ok(()),
             Err(error) => return Err(failed(error)),
         }
-        let text = statement.trim().to_owned();
-        if text.is_empty() || ["quit", "exit", "\\q"].contains(&text.trim_end_matches(';')) {
-            if text.is_empty() {
-                statement.clear();
-                continue;
-            }
+        let text = statement.trim();
+        if ["quit", "exit", "\\q"].contains(&text.trim_end_matches(';')) {
             return Ok(());
         }
         if text.ends_with(';') {
-            let _ = editor.add_history_entry(&text);
-            statement.clear();
-            // A query that takes too long is left with Ctrl-C.
-            let ended = tokio::select! {
-                ended = statements::run(engine, &text, output) => ended,
-                _ = tokio::signal::ctrl_c() => Err(DataFusionError::Execution("stopped".to_owned())),
-            };
-            if let Err(error) = ended {
+            let _ = editor.add_history_entry(text);
+            if let Err(error) = statements::run(engine, text, output).await {
                 eprintln!("error: {}", message(&error));
             }
+            statement.clear();
+        } else if text.is_empty() {
+            statement.clear();
         }
     }
 }

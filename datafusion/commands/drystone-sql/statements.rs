@@ -5,6 +5,8 @@ use std::time::Instant;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::sql::parser::DFParser;
 use drystone::ErrorKind;
+use tokio::signal::ctrl_c;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Engine;
 use crate::output::Output;
@@ -24,12 +26,28 @@ pub(crate) async fn run(engine: &Engine, sql: &str, output: &Output) -> Result<(
     }
     for statement in &statements {
         let begun = Instant::now();
-        output.write(engine.run(&statement.to_string()).await?).await?;
+        let statement = statement.to_string();
+        // Whatever was begun ends when it is dropped: a transaction, a file without its name.
+        tokio::select! {
+            biased;
+            _ = stop() => return Err(DataFusionError::Execution("stopped by a signal".to_owned())),
+            ended = async { output.write(engine.run(&statement).await?).await } => ended?,
+        }
         if output.timing {
             eprintln!("time: {:.1} ms", begun.elapsed().as_secs_f64() * 1000.0);
         }
     }
     Ok(())
+}
+
+/// Waits for a signal that ends the command.
+async fn stop() {
+    // Without a handler the signal ends the command at once.
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        interrupted = ctrl_c() => if interrupted.is_err() { std::future::pending().await },
+        _ = terminated.recv() => {}
+    }
 }
 
 /// The message of an error, without the names of the layers that it came through.

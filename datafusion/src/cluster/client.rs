@@ -8,6 +8,7 @@ use ballista_core::config::BALLISTA_SCHEDULER_MAX_PARTITIONS_PER_TASK;
 use ballista_core::serde::{BallistaLogicalExtensionCodec, BallistaPhysicalExtensionCodec};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::catalog::TableProvider;
+use datafusion::dataframe::DataFrame;
 use datafusion::error::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -59,17 +60,24 @@ impl Client {
         &self.context
     }
 
-    /// All rows of a query. The scheduler repeats the tasks of an executor that dies, but not the
-    /// last step, in which the result is fetched; so a query that fails is sent once more. It reads
-    /// the same states, and rows are returned only when all are there.
+    /// All rows of a query: see [`collect`](Client::collect).
     ///
     /// # Errors
-    /// The error of the plan, or that of the second attempt.
+    /// The error of the plan, or as for [`collect`](Client::collect).
     pub async fn query(&self, sql: &str) -> Result<Vec<RecordBatch>> {
-        let plan = self.context.sql(sql).await?;
-        match plan.clone().collect().await {
+        self.collect(self.context.sql(sql).await?).await
+    }
+
+    /// All rows of a planned query. The scheduler repeats the tasks of an executor that dies, but
+    /// not the last step, in which the result is fetched; so a query that fails is sent once more.
+    /// It reads the same states, and rows are returned only when all are there.
+    ///
+    /// # Errors
+    /// The error of the second attempt.
+    pub async fn collect(&self, query: DataFrame) -> Result<Vec<RecordBatch>> {
+        match query.clone().collect().await {
             Ok(rows) => Ok(rows),
-            Err(_) => plan.collect().await,
+            Err(_) => query.collect().await,
         }
     }
 }

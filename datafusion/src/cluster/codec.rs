@@ -16,7 +16,7 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::TaskContext;
-use datafusion::logical_expr::{AggregateUDF, Extension, LogicalPlan, ScalarUDF, WindowUDF};
+use datafusion::logical_expr::{Extension, LogicalPlan};
 use datafusion::physical_expr::projection::{ProjectionExpr, ProjectionExprs};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion_proto::logical_plan::LogicalExtensionCodec;
@@ -122,6 +122,7 @@ impl<C> Codec<C> {
                 folder: path,
                 number: usize::try_from(number).map_err(outside)?,
                 file_name: proto.file_name.as_str().into(),
+                listed: None,
             },
             None => Place::Database { path },
         };
@@ -138,7 +139,7 @@ fn file_proto(file: &TableFile, statistics: Option<&Statistics>) -> Result<FileP
             ));
         }
         Place::Database { path } => (path, None, ""),
-        Place::Shard { folder, number, file_name } => (folder, Some(*number as u64), &**file_name),
+        Place::Shard { folder, number, file_name, .. } => (folder, Some(*number as u64), &**file_name),
     };
     let Some(path) = path.to_str() else {
         return Err(DataFusionError::Plan(format!("the path {path:?} is not UTF-8, and cannot be sent")));
@@ -252,30 +253,6 @@ impl<C: PhysicalExtensionCodec> PhysicalExtensionCodec for Codec<C> {
             statistics: Some((&config.statistics()).into()),
         };
         written(&proto, buf)
-    }
-
-    fn try_decode_udf(&self, name: &str, buf: &[u8]) -> Result<Arc<ScalarUDF>> {
-        self.other.try_decode_udf(name, buf)
-    }
-
-    fn try_encode_udf(&self, node: &ScalarUDF, buf: &mut Vec<u8>) -> Result<()> {
-        self.other.try_encode_udf(node, buf)
-    }
-
-    fn try_decode_udaf(&self, name: &str, buf: &[u8]) -> Result<Arc<AggregateUDF>> {
-        self.other.try_decode_udaf(name, buf)
-    }
-
-    fn try_encode_udaf(&self, node: &AggregateUDF, buf: &mut Vec<u8>) -> Result<()> {
-        self.other.try_encode_udaf(node, buf)
-    }
-
-    fn try_decode_udwf(&self, name: &str, buf: &[u8]) -> Result<Arc<WindowUDF>> {
-        self.other.try_decode_udwf(name, buf)
-    }
-
-    fn try_encode_udwf(&self, node: &WindowUDF, buf: &mut Vec<u8>) -> Result<()> {
-        self.other.try_encode_udwf(node, buf)
     }
 }
 

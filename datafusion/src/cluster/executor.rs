@@ -30,7 +30,8 @@ pub struct ExecutorOptions {
     pub scheduler: SocketAddr,
     /// How many tasks run at a time.
     pub tasks: usize,
-    /// A folder for results on the way to other tasks. It is emptied when the executor ends.
+    /// A folder for results on the way to other tasks. The scheduler has those of a query removed
+    /// some minutes after its end.
     pub work_folder: PathBuf,
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use datafusion::common::{exec_err, internal_err};
 use datafusion::error::Result;
-use drystone::{Database, Dyn, OwnedTable, Schema, Shards};
+use drystone::{Database, Dyn, OwnedTable, Schema, Shard, Shards};
 
 use crate::error::external;
 
@@ -28,6 +28,8 @@ pub(crate) enum Place {
         folder: PathBuf,
         number: usize,
         file_name: Arc<str>,
+        /// The shard as the list has it, if this process has read the list.
+        listed: Option<Shard>,
     },
 }
 
@@ -62,12 +64,10 @@ impl TableFile {
                 self.check(table.snapshot().transaction())?;
                 table
             }
-            Place::Shard { folder, number, file_name } => {
-                let shards = Shards::open(folder).map_err(external)?;
-                self.check(shards.transaction())?;
-                let Some(shard) = shards.get(*number).filter(|shard| *shard.file_name() == **file_name)
-                else {
-                    return exec_err!("{self} is no longer one of the shards: run the query again");
+            Place::Shard { folder, number, file_name, listed } => {
+                let shard = match listed {
+                    Some(shard) => shard.clone(),
+                    None => self.listed(folder, *number, file_name)?,
                 };
                 let opened = opener(shard.path()).and_then(|db| db.table::<Dyn>(name));
                 let table = opened.map_err(|error| external(shard.in_shard(error)))?;
@@ -79,6 +79,16 @@ impl TableFile {
             return exec_err!("{self}: the schema has changed since the query was planned; run it again");
         }
         Ok(self.held.get_or_init(|| table).clone())
+    }
+
+    /// The shard of a plan that was made elsewhere.
+    fn listed(&self, folder: &Path, number: usize, file_name: &str) -> Result<Shard> {
+        let shards = Shards::open(folder).map_err(external)?;
+        self.check(shards.transaction())?;
+        match shards.get(number) {
+            Some(shard) if shard.file_name() == file_name => Ok(shard.clone()),
+            _ => exec_err!("{self} is no longer one of the shards: run the query again"),
+        }
     }
 
     fn check(&self, transaction: u64) -> Result<()> {

@@ -128,6 +128,14 @@ async fn a_cluster_gives_the_answers_of_one_node_also_when_an_executor_dies() {
         .await
         .unwrap();
 
+    // Each statement is done once.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_drystone-sql"));
+    let sql = "CREATE VIEW far AS SELECT * FROM flights WHERE distance > 2500; SELECT count(*) AS n FROM far";
+    command.arg(shards()).args(["--cluster", &cluster.scheduler.to_string(), "--format", "csv", sql]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).ends_with("n\n14971\n"), "{output:?}");
+
     let right = here(LONG).await;
     let running = {
         let client = client.clone();

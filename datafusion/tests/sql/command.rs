@@ -1,8 +1,11 @@
 //! The command `drystone-sql`, as a process.
 
+use std::fs::Permissions;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use drystone::Dyn;
 
@@ -43,6 +46,40 @@ fn rows_come_in_every_format() {
     let error = run(&[db, sql, "--output", path(&folder().join("out.xyz"))]);
     assert_eq!(error.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&error.stderr).contains("--format"));
+}
+
+#[test]
+fn a_file_keeps_its_mode_and_a_link_is_followed() {
+    let db = flights();
+    let (db, sql) = (path(db.path().unwrap()), "SELECT 7 AS x");
+    let (file, link) = (folder().join("kept.csv"), folder().join("link.csv"));
+    std::fs::write(&file, "old").unwrap();
+    std::fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    said(&run(&[db, sql, "--output", path(&link)]));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "x\n7\n");
+    assert!(link.is_symlink());
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+#[test]
+fn a_signal_leaves_nothing_behind() {
+    let db = flights();
+    let empty = folder().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let files = || std::fs::read_dir(&empty).unwrap().count();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_drystone-sql"));
+    let endless = "SELECT value FROM generate_series(1, 4000000000)";
+    command.arg(db.path().unwrap()).args([endless, "--output", path(&empty.join("out.csv"))]);
+    let mut process = command.stderr(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    while files() == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "nothing is written");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").arg(process.id().to_string()).status().unwrap().success());
+    assert_eq!(process.wait().unwrap().code(), Some(2));
+    assert_eq!(files(), 0);
 }
 
 #[test]

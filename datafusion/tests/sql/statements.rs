@@ -115,6 +115,9 @@ async fn views_and_files_belong_to_the_session() {
     run(&session, "INSERT INTO items VALUES (2, 'two', 'green', 2.5), (1, NULL, NULL, 1)").await.unwrap();
     run(&session, "CREATE VIEW cheap AS SELECT id FROM items WHERE price < 2").await.unwrap();
     assert_eq!(run(&session, "SELECT * FROM cheap").await.unwrap(), ["1"]);
+    let error =
+        run(&session, "CREATE OR REPLACE TABLE cheap AS SELECT 1 AS x").await.unwrap_err().to_string();
+    assert!(error.contains("there is a table \"cheap\""), "{error}");
     let file = folder().join("items.parquet");
     let copy = format!("COPY items TO '{}' STORED AS PARQUET", file.display());
     assert_eq!(run(&session, &copy).await.unwrap(), ["2"]);

@@ -3,6 +3,7 @@
 //! It is made by this library, but may come from elsewhere, so everything that it says is checked
 //! before it is used.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -108,8 +109,12 @@ pub(super) fn parse(folder: &Path, bytes: &[u8]) -> Result<Shards> {
     let rows = rows_line.number()?;
     let table = Arc::new(ShardedTable { name: name.text, schema, by: by as usize, rows });
     let mut shards = Shards { folder: folder.to_owned(), table, source, shards: Vec::new() };
+    let mut names = HashSet::new();
     while lines.is_more() {
-        let parts = lines.next("shard")?;
+        let parts: [Part; 5] = lines.next("shard")?;
+        if !names.insert(parts[0].text.clone()) {
+            return Err(parts[0].wrong("there are two shards of this name"));
+        }
         let shard = shard(&shards, parts)?;
         shards.shards.push(shard);
     }
@@ -162,9 +167,6 @@ fn shard(before: &Shards, parts: [Part; 5]) -> Result<Shard> {
         let message =
             format!("its keys overlap with those of {:?}, which comes before it", previous.file_name);
         return Err(first.wrong(&message));
-    }
-    if before.shards.iter().any(|other| other.file_name == shard.file_name) {
-        return Err(name.wrong("there are two shards of this name"));
     }
     Ok(shard)
 }

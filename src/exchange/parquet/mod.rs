@@ -50,14 +50,14 @@ use crate::schema::Schema;
 /// let options = parquet::Options::new()
 ///     .name("flights.parquet") // for messages
 ///     .ignore_unknown(true) // skip columns that are not in the schema
-///     .threads(1) // by default as many as there are processors
+///     .threads(1) // by default one for each processor
 ///     .enums(true); // infer enumerations
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
     common: Common,
-    /// How many threads encode; 0 means as many as there are processors.
+    /// How many threads encode; 0 means one for each processor.
     threads: usize,
 }
 
@@ -90,9 +90,9 @@ impl Options {
         self
     }
 
-    /// How many threads encode what is written, with the caller; 0, which is the default, means as
-    /// many as there are processors. The file is the same whatever their number. If the system has
-    /// no more threads, there are fewer.
+    /// How many threads encode what is written, with the caller; 0, which is the default, means one
+    /// for each processor. The file is the same whatever their number. If the system has no more
+    /// threads, there are fewer.
     pub fn threads(mut self, threads: usize) -> Options {
         self.threads = threads;
         self
