@@ -79,7 +79,7 @@ class Shard:
         return values[0] if len(values) == 1 else tuple(values)
 
     def split(self, parts: int) -> list[Shard]:
-        """This task as at most so many tasks with the same number of rows, at least one."""
+        """This task as at most `parts` tasks with the same number of rows, at least one."""
         if parts < 1:
             raise ValueError(f"parts={parts}: it is 1 or more")
         parts = max(1, min(parts, len(self)))
@@ -155,8 +155,8 @@ class Shards(Sequence[Shard]):
         return sum(map(len, self._shards))
 
     def split(self, parts: int) -> list[Shard]:
-        """All rows as tasks for workers: each shard as so many tasks as it takes to have at least
-        `parts` of them, if there are enough rows."""
+        """All rows as at least `parts` tasks for workers, if there are enough rows. Each shard is
+        cut into the same number of tasks."""
         if parts < 1:
             raise ValueError(f"parts={parts}: it is 1 or more")
         each = -(-parts // len(self._shards))
