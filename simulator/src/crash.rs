@@ -79,6 +79,7 @@ impl Disk {
     /// Advances by one event.
     pub fn advance(&mut self, event: &Event) {
         match event {
+            Event::Write { bytes, .. } if bytes.is_empty() => {}
             Event::Write { offset, bytes } => {
                 self.push(Change::Write { offset: *offset as usize, bytes: bytes.clone() });
             }
@@ -166,6 +167,13 @@ impl Disk {
         let mut seen = HashSet::new();
         outcomes.retain(|outcome| seen.insert(outcome.clone()));
         outcomes
+    }
+
+    /// The bytes as processes see them, which a cut leaves if everything arrives.
+    pub fn whole(&self) -> Vec<u8> {
+        let mut image = self.base.clone();
+        self.pending.iter().for_each(|pending| pending.change.happen(&mut image, WHOLE));
+        image
     }
 
     /// The bytes that are left on the disk.

@@ -1,68 +1,91 @@
-//! A power cut while a database or a backup is made leaves no file of that name, or a whole one.
-
-use std::path::PathBuf;
+//! A power cut while a database, a backup or a patch is made leaves no file of that name, or a
+//! whole one.
 
 use drystone::simulation::{Making, record_making};
-use drystone::{Database, OpenOptions};
+use drystone::{Database, OpenOptions, Since};
 use drystone_simulator::crash::Limits;
-use drystone_simulator::creation::{cut, spoilt};
+use drystone_simulator::creation::{Files, Spoilt, cut, spoilt, whole_database};
 use drystone_simulator::model::State;
 use drystone_simulator::random::Random;
+use drystone_simulator::run::Broken;
 use drystone_simulator::script::random_edit;
+use tempfile::TempDir;
 
 const LIMITS: Limits = Limits { all_up_to: 4, singles: 3, samples: 4, tears: 2 };
 
-/// A folder that is deleted after the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let folder = std::env::temp_dir().join(format!("drystone-simulator-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Folder(folder)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn hold_it_against_bugs(steps: &[Making], wanted: &(u64, State)) {
-    let points = cut(steps, wanted, LIMITS).unwrap();
+/// Cuts the power at each step, then with bugs in the steps, which must be found.
+fn hold_it_against_bugs(
+    steps: &[Making],
+    bugs: &[Spoilt],
+    mut check: impl FnMut(&Files, bool) -> Result<(), Broken>,
+) {
+    let before = Files::new();
+    let points = cut(&before, steps, LIMITS, &mut check).unwrap();
     println!("{} steps, {points} crash points", steps.len());
-    for folder in [true, false] {
-        let broken = cut(&spoilt(steps, folder), wanted, LIMITS).unwrap_err();
-        println!("  a bug: {broken}");
+    for bug in bugs {
+        let broken = cut(&before, &spoilt(steps, *bug), LIMITS, &mut check).unwrap_err();
+        println!("  {bug:?}: {broken}");
     }
+}
+
+/// A database after some random transactions, which `between` sees.
+fn random_database(seed: u64, mut between: impl FnMut(&Database)) -> Database {
+    let db = Database::in_memory().unwrap();
+    let (mut random, mut value) = (Random::new(seed), 0);
+    let mut state = State::default();
+    for _ in 0..3 {
+        between(&db);
+        let write = db.write().unwrap();
+        for _ in 0..6 {
+            state.apply(&random_edit(&mut random, &mut value), &write).unwrap();
+        }
+        write.commit().unwrap();
+    }
+    db
 }
 
 #[test]
 #[expect(unsafe_code, reason = "opening is unsafe: only drystone may write the file")]
 fn a_new_database_is_whole_or_not_there() {
-    let folder = Folder::new("new");
+    let folder = TempDir::new().unwrap();
     // SAFETY: only this test uses the folder.
-    let (db, steps) = record_making(|| unsafe { OpenOptions::new().open(folder.0.join("new.dry")).unwrap() });
-    hold_it_against_bugs(&steps, &State::newest(&db).unwrap());
+    let (db, steps) =
+        record_making(|| unsafe { OpenOptions::new().open(folder.path().join("new.dry")).unwrap() });
+    let wanted = State::newest(&db).unwrap();
+    let check = whole_database("new.dry", &wanted).unwrap();
+    hold_it_against_bugs(&steps, &[Spoilt::Content, Spoilt::Folder], check);
 }
 
 #[test]
 fn a_backup_is_whole_or_not_there() {
-    let folder = Folder::new("backup");
+    let folder = TempDir::new().unwrap();
     for seed in 0..12 {
-        let db = Database::in_memory().unwrap();
-        let (mut random, mut value) = (Random::new(seed), 0);
-        let mut state = State::default();
-        for _ in 0..3 {
-            let write = db.write().unwrap();
-            for _ in 0..6 {
-                state.apply(&random_edit(&mut random, &mut value), &write).unwrap();
+        let db = random_database(seed, |_| {});
+        let name = format!("{seed}.dry");
+        let (report, steps) = record_making(|| db.backup(folder.path().join(&name)).unwrap());
+        let wanted = (report.transaction, State::newest(&db).unwrap().1);
+        let check = whole_database(&name, &wanted).unwrap();
+        hold_it_against_bugs(&steps, &[Spoilt::Content, Spoilt::Folder], check);
+    }
+}
+
+#[test]
+fn a_patch_is_whole_or_not_there() {
+    let folder = TempDir::new().unwrap();
+    for seed in 0..12 {
+        let mut older = None;
+        let db = random_database(seed, |db| older = Some(db.read().unwrap()));
+        let name = format!("{seed}.patch");
+        let since = Since::State(older.as_ref().unwrap());
+        let (_, steps) = record_making(|| db.backup_since(since, folder.path().join(&name)).unwrap());
+        let whole = std::fs::read(folder.path().join(&name)).unwrap();
+        hold_it_against_bugs(&steps, &[Spoilt::Content, Spoilt::Folder], |files, is_done| {
+            match files.get(&name) {
+                Some(bytes) if *bytes == whole => Ok(()),
+                Some(bytes) => Err(format!("a patch of {} bytes that is not whole", bytes.len())),
+                None if is_done => Err("the patch is made, and is not there".to_owned()),
+                None => Ok(()),
             }
-            write.commit().unwrap();
-        }
-        let copy = folder.0.join(format!("{seed}.dry"));
-        let (report, steps) = record_making(|| db.backup(&copy).unwrap());
-        hold_it_against_bugs(&steps, &(report.transaction, State::newest(&db).unwrap().1));
+        });
     }
 }

@@ -17,6 +17,8 @@ use super::create::Rights;
 use super::lock::{Claim, OsLockFile, claim, look};
 use super::map::Mapping;
 use super::own::{OwnFile, to_map};
+#[cfg(feature = "simulation")]
+use super::simulated::{Event, Making, note};
 
 /// A database file: read through a mapping, written with `pwrite`.
 pub(crate) struct MappedFile {
@@ -94,6 +96,14 @@ impl MappedFile {
         Ok(())
     }
 
+    /// Notes a change of a new file. Memory has none that a power cut could lose.
+    #[cfg(feature = "simulation")]
+    fn note(&self, event: impl FnOnce() -> Event) {
+        if self.durable {
+            note(|| Making::Content(event()));
+        }
+    }
+
     /// The same memory, mapped again, as another process would map it.
     #[cfg(feature = "simulation")]
     pub(super) fn again(&self) -> io::Result<MappedFile> {
@@ -154,7 +164,10 @@ impl Storage for MappedFile {
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.file.check_process()?;
-        self.file.write_all_at(bytes, offset)
+        self.file.write_all_at(bytes, offset)?;
+        #[cfg(feature = "simulation")]
+        self.note(|| Event::Write { offset, bytes: bytes.into() });
+        Ok(())
     }
 
     fn write_behind(&self, offset: u64, bytes: u64) {
@@ -175,6 +188,8 @@ impl Storage for MappedFile {
             self.map_again(bytes)?;
         }
         allocate(&self.file, len, bytes - len)?;
+        #[cfg(feature = "simulation")]
+        self.note(|| Event::Length(bytes));
         self.follow(bytes)
     }
 
@@ -185,7 +200,10 @@ impl Storage for MappedFile {
         self.file.check_process()?;
         let _held = self.length.lock();
         self.mapping.set_len(bytes);
-        self.file.set_len(bytes)
+        self.file.set_len(bytes)?;
+        #[cfg(feature = "simulation")]
+        self.note(|| Event::Length(bytes));
+        Ok(())
     }
 
     fn discard(&self, offset: u64, bytes: u64) -> io::Result<()> {
@@ -212,7 +230,12 @@ impl Storage for MappedFile {
 
     fn sync(&self) -> io::Result<()> {
         self.file.check_process()?;
-        if self.durable { self.file.sync_data() } else { Ok(()) }
+        if self.durable {
+            self.file.sync_data()?;
+            #[cfg(feature = "simulation")]
+            self.note(|| Event::Sync);
+        }
+        Ok(())
     }
 }
 

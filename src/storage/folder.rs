@@ -7,6 +7,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::create::folder_of;
+#[cfg(feature = "simulation")]
+use super::simulated::{Event, Making, note};
 
 /// The rights of a new folder: its owner's alone, as those of a new database.
 const FOLDER_MODE: u32 = 0o700;
@@ -53,18 +55,31 @@ impl Folder {
 
     /// Makes a file with these bytes, durable, or puts it in the place of the one of this name.
     pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let unfinished = self.path.join(format!("{name}-new"));
+        let unfinished = format!("{name}-new");
         let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(FILE_MODE).open(&unfinished)?;
+        options.write(true).create(true).truncate(true).mode(FILE_MODE);
+        let mut file = options.open(self.path.join(&unfinished))?;
+        #[cfg(feature = "simulation")]
+        for step in [
+            Making::Begun,
+            Making::Named(unfinished.clone()),
+            Making::Content(Event::Length(bytes.len() as u64)),
+            Making::Content(Event::Write { offset: 0, bytes: bytes.into() }),
+        ] {
+            note(|| step);
+        }
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&unfinished, self.path.join(name))?;
-        self.sync()
+        #[cfg(feature = "simulation")]
+        note(|| Making::Content(Event::Sync));
+        self.rename(&unfinished, name)
     }
 
     /// Renames a file, durably.
     pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         fs::rename(self.path.join(from), self.path.join(to))?;
+        #[cfg(feature = "simulation")]
+        note(|| Making::Renamed { from: from.into(), to: to.into() });
         self.sync()
     }
 
@@ -72,13 +87,22 @@ impl Folder {
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
         match fs::remove_file(self.path.join(name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
+            removed => {
+                #[cfg(feature = "simulation")]
+                if removed.is_ok() {
+                    note(|| Making::Removed(name.into()));
+                }
+                removed
+            }
         }
     }
 
     /// Makes the names of its files durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        self.handle.sync_all()
+        self.handle.sync_all()?;
+        #[cfg(feature = "simulation")]
+        note(|| Making::FolderSynced);
+        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use super::blocks::allocate;
 use super::create::{Rights, Temporary, folder_of};
 use super::file::MappedFile;
 #[cfg(feature = "simulation")]
-use super::simulated::{Event, Making, note};
+use super::simulated::{Event, Making, name_of, note};
 use super::{Mapping, Storage};
 
 /// A new file before it has its name. It is written, but not mapped: its mapping is empty. It is
@@ -33,6 +33,8 @@ impl NewFile {
         // The current folder of the process may change before the file gets its name.
         let path = std::path::absolute(path)?;
         let file = Temporary::new(&path, Rights { mode, user: None, group: None })?;
+        #[cfg(feature = "simulation")]
+        note(|| Making::Begun);
         Ok(NewFile { file, path, len: Mutex::new(0), nothing: MappedFile::anonymous(0, 0)? })
     }
 
@@ -46,16 +48,16 @@ impl NewFile {
     pub(crate) fn keep(self) -> io::Result<()> {
         self.file.file().sync_all()?;
         #[cfg(feature = "simulation")]
-        note(Making::Content(Event::Sync));
+        note(|| Making::Content(Event::Sync));
         // The name is durable only if its folder is synced. The folder is opened before the file
         // gets its name, so that a folder that cannot be opened is an error in time.
         let folder = File::open(folder_of(&self.path))?;
         self.file.name(&self.path)?;
         #[cfg(feature = "simulation")]
-        note(Making::Named);
+        note(|| Making::Named(name_of(&self.path)));
         folder.sync_all()?;
         #[cfg(feature = "simulation")]
-        note(Making::FolderSynced);
+        note(|| Making::FolderSynced);
         Ok(())
     }
 }
@@ -76,7 +78,7 @@ impl Storage for Arc<NewFile> {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.file.file().write_all_at(bytes, offset)?;
         #[cfg(feature = "simulation")]
-        note(Making::Content(Event::Write { offset, bytes: bytes.into() }));
+        note(|| Making::Content(Event::Write { offset, bytes: bytes.into() }));
         Ok(())
     }
 
@@ -86,7 +88,7 @@ impl Storage for Arc<NewFile> {
             allocate(self.file.file(), *len, bytes - *len)?;
             *len = bytes;
             #[cfg(feature = "simulation")]
-            note(Making::Content(Event::Length(bytes)));
+            note(|| Making::Content(Event::Length(bytes)));
         }
         Ok(())
     }
@@ -97,7 +99,7 @@ impl Storage for Arc<NewFile> {
             self.file.file().set_len(bytes)?;
             *len = bytes;
             #[cfg(feature = "simulation")]
-            note(Making::Content(Event::Length(bytes)));
+            note(|| Making::Content(Event::Length(bytes)));
         }
         Ok(())
     }
@@ -113,7 +115,7 @@ impl Storage for Arc<NewFile> {
     fn sync(&self) -> io::Result<()> {
         self.file.file().sync_data()?;
         #[cfg(feature = "simulation")]
-        note(Making::Content(Event::Sync));
+        note(|| Making::Content(Event::Sync));
         Ok(())
     }
 }

@@ -7,5 +7,5 @@ mod lock;
 mod making;
 
 pub use disk::{CrashDisk, Event, Fault, Hook, Operation, Verdict};
-pub(super) use making::note;
 pub use making::{Making, record_making};
+pub(super) use making::{name_of, note};
