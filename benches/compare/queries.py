@@ -2,6 +2,7 @@
 
     cargo build --release -p drystone-cli
     python3 benches/compare/queries.py                  # five million rows; writes the tables into docs/
+    python3 benches/compare/queries.py --rows 50000000  # ten times as many (9 GB on the disk); writes them too
     python3 benches/compare/queries.py --rows 100000    # a quick look; prints only
 
 Needs the packages duckdb, numpy and polars. Each figure is the median wall time from the start of a process
@@ -27,8 +28,9 @@ import numpy
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PAGES = ("docs/benchmarks/queries.md", "docs/benchmarks.md")
-BEGIN, END = "<!-- processes: written by benches/compare/queries.py -->\n", "<!-- end of processes -->"
-ROWS = 5_000_000
+BEGIN, END = "<!-- processes, {rows} rows: written by benches/compare/queries.py -->\n", "<!-- end of processes -->"
+# The docs have tables of these numbers of rows; the first one is the default.
+ROWS = (5_000_000, 50_000_000)
 
 SCHEMA = "id: u64{key}, delay: i32, stop: u16, price: f64, tag: str[4]"
 DUCK_TYPES = "{'id': 'UBIGINT', 'delay': 'INTEGER', 'stop': 'USMALLINT', 'price': 'DOUBLE', 'tag': 'VARCHAR'}"
@@ -315,22 +317,24 @@ def report(rows: int, drystone: str, folder: str, runs: int) -> str:
     return f"{textwrap.fill(about, 100, break_on_hyphens=False)}\n\n{load_table}\n\n{export_table}\n\n{query_table}\n"
 
 
-def write(text: str) -> None:
-    """Puts the text between the two comments of each page."""
+def write(rows: int, text: str) -> None:
+    """Puts the text between the two comments of each page that are for this number of rows."""
+    wanted = BEGIN.format(rows=f"{rows:,}")
     for page in PAGES:
         path = os.path.join(ROOT, page)
         with open(path) as file:
-            head, begin, rest = file.read().partition(BEGIN)
+            head, begin, rest = file.read().partition(wanted)
         _, end, tail = rest.partition(END)
         if begin and end:
             with open(path, "w") as file:
-                file.write(f"{head}{BEGIN}\n{text}\n{END}{tail}")
+                file.write(f"{head}{begin}\n{text}\n{END}{tail}")
             print(f"wrote {page}", file=sys.stderr)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, help=f"how many rows; by default {ROWS:,}, and only then docs/ is written")
+    known = " and ".join(f"{rows:,}" for rows in ROWS)
+    parser.add_argument("--rows", type=int, default=ROWS[0], help=f"how many rows; docs/ has tables of {known}, which are written")
     parser.add_argument("--runs", type=int, default=5, help="how often to run each process")
     parser.add_argument("--drystone", default=os.path.join(ROOT, "target/release/drystone"), help="the command")
     parser.add_argument("--folder", help="where the files are made, and deleted; by default the temporary folder")
@@ -339,10 +343,10 @@ def main() -> None:
     if not drystone:
         raise SystemExit(f"{options.drystone} is not there: cargo build --release -p drystone-cli")
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        text = report(options.rows or ROWS, drystone, folder, options.runs)
+        text = report(options.rows, drystone, folder, options.runs)
     print(text)
-    if not options.rows:
-        write(text)
+    if options.rows in ROWS:
+        write(options.rows, text)
 
 
 if __name__ == "__main__":

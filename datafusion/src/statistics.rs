@@ -6,11 +6,10 @@ use std::ops::Bound;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
-use drystone::arrow::record_batch;
 use drystone::query::Reading;
 use drystone::{Dyn, FieldDef, OwnedTable, Row, RowBuf, Schema, Shard, Value};
 
-use crate::arrow_versions::{to_engine, to_engine_schema};
+use crate::arrow_versions::{encoder, to_engine, to_engine_schema};
 use crate::scan::is_ordered_alike;
 
 /// What the list of shards says of one.
@@ -95,8 +94,8 @@ fn scalar(value: Option<Value<'_>>, field: &FieldDef) -> drystone::Result<Precis
     let alone = Schema::new(vec![field.clone()])?;
     let value = RowBuf::from_values(&alone, [value])?;
     let converted = || {
-        let batch =
-            to_engine(&record_batch(&alone, value.as_bytes()).ok()?, &to_engine_schema(&alone).ok()?).ok()?;
+        let batch = encoder(&alone).batch(value.as_bytes()).ok()?;
+        let batch = to_engine(&batch, &to_engine_schema(&alone).ok()?).ok()?;
         ScalarValue::try_from_array(batch.column(0), 0).ok().filter(|scalar| !scalar.is_null())
     };
     Ok(converted().map_or(Precision::Absent, Precision::Exact))

@@ -23,13 +23,12 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{DisplayFormatType, PhysicalExpr};
 use datafusion_datasource::projection::{ProjectionOpener, SplitProjection};
 use drystone::Schema;
-use drystone::arrow::record_batch;
 use drystone::query::{Column, Predicate, Query, col};
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use object_store::ObjectStore;
 
 use super::{Part, Run};
-use crate::arrow_versions::{to_engine, to_engine_schema};
+use crate::arrow_versions::{encoder, to_engine, to_engine_schema};
 use crate::error::external;
 
 /// How the rows of parts are read: the filter, the columns, and how many rows at a time.
@@ -225,12 +224,14 @@ impl PartOpener {
         let read: Vec<Column> = read.map(|field| col(field.name())).collect();
         let in_file = move |error: drystone::Error| external(error.within(&part.file));
         let rows = table.stream(|all| passing.among(all).select(read)).map_err(&in_file)?;
+        let mut encoding = None;
         let batches = rows.map(move |rows| {
             let rows = rows.map_err(&in_file)?;
             if without_columns {
                 return count(rows.len(), &arrow);
             }
-            let batch = record_batch(rows.schema(), rows.as_bytes()).map_err(&in_file)?;
+            let encoder = encoding.get_or_insert_with(|| encoder(rows.schema()));
+            let batch = encoder.batch(rows.as_bytes()).map_err(&in_file)?;
             narrowed(to_engine(&batch, &arrow)?, &dynamic)
         });
         Ok(stream::iter(batches).boxed())

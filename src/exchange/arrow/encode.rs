@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use arrow_array::builder::StringViewBuilder;
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
     TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
@@ -12,10 +13,10 @@ use arrow_array::{
     RecordBatch, RecordBatchOptions, StringArray,
 };
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::{ArrowError, DataType, SchemaRef};
 use bytemuck::{AnyBitPattern, pod_read_unaligned};
 
-use super::schema::{element, to_schema};
+use super::schema::{element, to_schema, with_text_views};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::check_whole;
 use crate::schema::text::{decode_bool, decode_name, decode_ordinal, decode_str};
@@ -47,18 +48,63 @@ pub(super) fn batch_rows(schema: &Schema) -> usize {
 /// if bytes are not valid values of their fields: text that is not UTF-8, a `bool` that is neither
 /// 0 nor 1, a value of an enumeration without a name.
 pub fn record_batch(schema: &Schema, records: &[u8]) -> Result<RecordBatch> {
-    batch(schema, to_schema(schema), records)
+    BatchEncoder::new(schema).batch(records)
 }
 
-/// The same with a schema that was converted before.
-pub(super) fn batch(schema: &Schema, arrow: SchemaRef, records: &[u8]) -> Result<RecordBatch> {
-    check_whole(schema, records)?;
-    let rows = records.len() / schema.width();
-    let columns =
-        schema.fields().iter().map(|field| PackedField { field, records, width: schema.width() }.array());
-    let columns = columns.collect::<Result<_>>()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(arrow, columns, &options).map_err(unmade)
+/// Makes record batches of packed records of one schema, whose Arrow schema is made once.
+///
+/// ```
+/// use drystone::arrow::{BatchEncoder, arrow_schema::DataType};
+/// use drystone::{RowBuf, Schema, Value};
+///
+/// let schema: Schema = "carrier: str[2]".parse()?;
+/// let encoder = BatchEncoder::new(&schema).text_views(true);
+/// assert_eq!(encoder.schema().field(0).data_type(), &DataType::Utf8View);
+/// let row = RowBuf::from_values(&schema, [Value::from("UA")])?;
+/// assert_eq!(encoder.batch(row.as_bytes())?.num_rows(), 1);
+/// # Ok::<(), drystone::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct BatchEncoder {
+    schema: Schema,
+    arrow: SchemaRef,
+}
+
+impl BatchEncoder {
+    /// Batches with the columns of [`to_schema`].
+    pub fn new(schema: &Schema) -> BatchEncoder {
+        BatchEncoder { schema: schema.clone(), arrow: to_schema(schema) }
+    }
+
+    /// Whether texts become views (`Utf8View`), which query engines compare and group faster, and
+    /// not texts with offsets (`Utf8`), which every program can read. The default is `false`.
+    /// Enumerations are dictionaries of texts with offsets in any case.
+    pub fn text_views(mut self, views: bool) -> BatchEncoder {
+        self.arrow = if views { with_text_views(&self.arrow) } else { to_schema(&self.schema) };
+        self
+    }
+
+    /// The schema of the batches.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.arrow
+    }
+
+    /// Packed records as a record batch. O(bytes).
+    ///
+    /// # Errors
+    /// As for [`record_batch`].
+    pub fn batch(&self, records: &[u8]) -> Result<RecordBatch> {
+        let width = self.schema.width();
+        check_whole(&self.schema, records)?;
+        let columns = self.schema.fields().iter().zip(self.arrow.fields()).map(|(field, column)| {
+            let field = PackedField { field, records, width };
+            if *column.data_type() == DataType::Utf8View { field.text_views() } else { field.array() }
+        });
+        let columns = columns.collect::<Result<_>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(records.len() / width));
+        RecordBatch::try_new_with_options(Arc::clone(&self.arrow), columns, &options).map_err(unmade)
+    }
 }
 
 /// One field of packed records. O(bytes).
@@ -69,8 +115,7 @@ pub(in crate::exchange) fn column(schema: &Schema, at: usize, records: &[u8]) ->
 
 /// Records that are gathered until they make a batch.
 pub(in crate::exchange) struct Gathered {
-    schema: Schema,
-    arrow: SchemaRef,
+    encoder: BatchEncoder,
     records: Vec<u8>,
     /// The bytes of records in a full batch.
     full: usize,
@@ -79,15 +124,15 @@ pub(in crate::exchange) struct Gathered {
 impl Gathered {
     pub(in crate::exchange) fn new(schema: &Schema) -> Gathered {
         let full = batch_rows(schema) * schema.width();
-        Gathered { schema: schema.clone(), arrow: to_schema(schema), records: Vec::new(), full }
+        Gathered { encoder: BatchEncoder::new(schema), records: Vec::new(), full }
     }
 
     pub(in crate::exchange) fn schema(&self) -> &Schema {
-        &self.schema
+        &self.encoder.schema
     }
 
     pub(in crate::exchange) fn arrow(&self) -> &SchemaRef {
-        &self.arrow
+        self.encoder.schema()
     }
 
     /// Adds records, and passes on the batches that they fill.
@@ -96,7 +141,7 @@ impl Gathered {
         mut records: &[u8],
         mut full: impl FnMut(&RecordBatch) -> Result<()>,
     ) -> Result<()> {
-        check_whole(&self.schema, records)?;
+        check_whole(self.schema(), records)?;
         while !records.is_empty() {
             let (now, later) = records.split_at(records.len().min(self.full - self.records.len()));
             self.records.extend_from_slice(now);
@@ -114,7 +159,7 @@ impl Gathered {
     }
 
     fn take(&mut self) -> Result<RecordBatch> {
-        let batch = batch(&self.schema, self.arrow.clone(), &self.records)?;
+        let batch = self.encoder.batch(&self.records)?;
         self.records.clear();
         Ok(batch)
     }
@@ -217,6 +262,20 @@ impl<'r> PackedField<'r> {
         StringArray::try_new(ends, Buffer::from_vec(text), nulls)
             .map(|array| Arc::new(array) as _)
             .map_err(unmade)
+    }
+
+    fn text_views(self) -> Result<ArrayRef> {
+        let nulls = self.nulls();
+        let mut views = StringViewBuilder::with_capacity(self.rows());
+        for (row, stored) in self.stored().enumerate() {
+            if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
+                let value = decode_str(stored).map_err(|reason| self.field.invalid(reason))?;
+                views.try_append_value(value).map_err(unmade)?;
+            } else {
+                views.append_null();
+            }
+        }
+        Ok(Arc::new(views.finish()))
     }
 
     /// All names, and the position of the name of each row. A position without a name is null if

@@ -1,7 +1,7 @@
 //! Apache Arrow: reading record batches, files and streams ([`Reader`]), writing rows ([`Writer`]),
 //! and inferring the schema ([`Inferred`]). Start with [`Options`]. Within a process,
-//! [`TableBatches`] and [`record_batch`] make record batches, [`Batches`] takes them, and
-//! [`to_schema`] converts a schema.
+//! [`TableBatches`], [`BatchEncoder`] and [`record_batch`] make record batches, [`Batches`] takes
+//! them, and [`to_schema`] converts a schema.
 
 mod batch_types;
 mod batch_writer;
@@ -20,7 +20,7 @@ pub use arrow_array;
 pub use arrow_schema;
 pub use batch_writer::{Format, Writer};
 pub use batches::{Batches, Reader};
-pub use encode::record_batch;
+pub use encode::{BatchEncoder, record_batch};
 pub use schema::to_schema;
 pub use table::TableBatches;
 

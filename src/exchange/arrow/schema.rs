@@ -34,6 +34,15 @@ pub fn to_schema(schema: &Schema) -> SchemaRef {
     Arc::new(arrow_schema::Schema::new(fields))
 }
 
+/// The same with views in the place of texts with offsets.
+pub(super) fn with_text_views(schema: &arrow_schema::Schema) -> SchemaRef {
+    let field = |field: &Arc<Field>| match field.data_type() {
+        DataType::Utf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
+        _ => Arc::clone(field),
+    };
+    Arc::new(arrow_schema::Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
+}
+
 fn to_field(field: &FieldDef) -> Field {
     let mut metadata = HashMap::from([(FIELD.to_owned(), field.to_string())]);
     if field.ty() == Type::Uuid {

@@ -6,10 +6,8 @@ use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 
-use super::encode::{batch, batch_rows};
-use super::schema::to_schema;
+use super::encode::{BatchEncoder, batch_rows};
 use crate::error::Result;
-use crate::schema::Schema;
 use crate::table::Dyn;
 use crate::transaction::ReadTransaction;
 
@@ -35,8 +33,9 @@ use crate::transaction::ReadTransaction;
 pub struct TableBatches {
     read: ReadTransaction,
     table: Box<str>,
-    schema: Schema,
-    arrow: SchemaRef,
+    encoder: BatchEncoder,
+    /// How many rows a batch has, but for the last one.
+    batch_rows: u64,
     next: u64,
     end: u64,
 }
@@ -67,11 +66,11 @@ impl TableBatches {
     /// # Errors
     /// [`TableNotFound`](crate::ErrorKind::TableNotFound) if there is no such table.
     pub fn new(read: ReadTransaction, table: &str) -> Result<TableBatches> {
-        let (schema, end) = {
+        let (encoder, batch_rows, end) = {
             let opened = read.table::<Dyn>(table)?;
-            (opened.schema().clone(), opened.len())
+            (BatchEncoder::new(opened.schema()), batch_rows(opened.schema()) as u64, opened.len())
         };
-        Ok(TableBatches { read, table: table.into(), arrow: to_schema(&schema), schema, next: 0, end })
+        Ok(TableBatches { read, table: table.into(), encoder, batch_rows, next: 0, end })
     }
 
     /// The same as a stream of the Arrow C stream interface, for a consumer in any language.
@@ -94,14 +93,14 @@ impl TableBatches {
     }
 
     fn batch(&mut self) -> Result<RecordBatch> {
-        let end = self.end.min(self.next + batch_rows(&self.schema) as u64);
+        let end = self.end.min(self.next + self.batch_rows);
         let table = self.read.table::<Dyn>(&self.table)?;
         let mut records = Vec::new();
         for rows in table.rows(self.next..end).slices() {
             records.extend_from_slice(rows?.as_bytes());
         }
         self.next = end;
-        batch(&self.schema, self.arrow.clone(), &records)
+        self.encoder.batch(&records)
     }
 }
 
@@ -121,6 +120,6 @@ impl Iterator for TableBatches {
 
 impl RecordBatchReader for TableBatches {
     fn schema(&self) -> SchemaRef {
-        self.arrow.clone()
+        self.encoder.schema().clone()
     }
 }
