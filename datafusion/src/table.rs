@@ -90,7 +90,8 @@ impl DrystoneTable {
         let transaction = shards.transaction();
         let files = shards.iter().enumerate().map(|(number, shard)| {
             let (folder, file_name) = (shards.folder().to_path_buf(), shard.file_name().into());
-            let place = Place::Shard { folder, number, file_name, listed: Some(shard.clone()) };
+            let place =
+                Place::Shard { folder, number, file_name, id: shard.id(), listed: Some(shard.clone()) };
             let file =
                 TableFile { place, transaction, opener: Some(Arc::clone(opener)), held: OnceLock::new() };
             Ok(Shard { file: Arc::new(file), statistics: statistics::of_shard(shard).map_err(external)? })

@@ -47,6 +47,9 @@ struct FileProto {
     transaction: u64,
     #[prost(message, optional, tag = "5")]
     statistics: Option<datafusion_proto_common::Statistics>,
+    /// The identity of the shard.
+    #[prost(bytes = "vec", tag = "6")]
+    id: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -122,6 +125,7 @@ impl<C> Codec<C> {
                 folder: path,
                 number: usize::try_from(number).map_err(outside)?,
                 file_name: proto.file_name.as_str().into(),
+                id: proto.id.as_slice().try_into().map_err(|_| missing("the identity of a shard"))?,
                 listed: None,
             },
             None => Place::Database { path },
@@ -132,14 +136,16 @@ impl<C> Codec<C> {
 }
 
 fn file_proto(file: &TableFile, statistics: Option<&Statistics>) -> Result<FileProto> {
-    let (path, shard, file_name) = match &file.place {
+    let (path, shard, file_name, id) = match &file.place {
         Place::Memory => {
             return Err(DataFusionError::Plan(
                 "a table in memory cannot be read by other nodes; use a database in a file".to_owned(),
             ));
         }
-        Place::Database { path } => (path, None, ""),
-        Place::Shard { folder, number, file_name, .. } => (folder, Some(*number as u64), &**file_name),
+        Place::Database { path } => (path, None, "", &[][..]),
+        Place::Shard { folder, number, file_name, id, .. } => {
+            (folder, Some(*number as u64), &**file_name, &id[..])
+        }
     };
     let Some(path) = path.to_str() else {
         return Err(DataFusionError::Plan(format!("the path {path:?} is not UTF-8, and cannot be sent")));
@@ -150,6 +156,7 @@ fn file_proto(file: &TableFile, statistics: Option<&Statistics>) -> Result<FileP
         file_name: file_name.to_owned(),
         transaction: file.transaction,
         statistics: statistics.map(Into::into),
+        id: id.to_vec(),
     })
 }
 
@@ -363,6 +370,32 @@ mod tests {
             sizes.push(plan.len() - shards * place.as_os_str().len());
         }
         let each = (sizes[1] - sizes[0]) / 100;
-        assert!((100..200).contains(&each), "{each} bytes a shard, without its folder");
+        assert!((100..220).contains(&each), "{each} bytes a shard, without its folder");
+    }
+
+    /// The same rows, cut again: the names, the numbers and the transaction are the same.
+    #[test]
+    fn a_plan_does_not_read_the_shards_of_another_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("points");
+        let db = Database::temporary().unwrap();
+        let schema: drystone::Schema = "id: u64 key".parse().unwrap();
+        let rows = (0..1000_u64).map(|id| RowBuf::from_values(&schema, [id]).unwrap());
+        db.update(|tx| tx.create_dyn_table("points", &schema)?.load(rows)).unwrap();
+        db.shard("points", &place, &ShardOptions::new(8)).unwrap();
+
+        let opener: Opener = Arc::new(|path| unreachable!("{} was opened", path.display()));
+        let codec = Codec::new(DefaultLogicalExtensionCodec {}, &opener);
+        let table = DrystoneTable::open_shards(&place, &opener).unwrap();
+        let (arrow, mut plan) = (table.schema(), Vec::new());
+        codec.try_encode_table_provider(&"points".into(), Arc::new(table), &mut plan).unwrap();
+        std::fs::remove_dir_all(&place).unwrap();
+        db.shard("points", &place, &ShardOptions::new(4)).unwrap();
+
+        let context = TaskContext::default();
+        let table = codec.try_decode_table_provider(&plan, &"points".into(), arrow, &context).unwrap();
+        let file = &table.downcast_ref::<DrystoneTable>().unwrap().shards[1].file;
+        let error = file.open("points", &schema).unwrap_err().to_string();
+        assert!(error.contains("no longer one of the shards"), "{error}");
     }
 }

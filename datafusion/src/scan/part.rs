@@ -28,6 +28,9 @@ pub(crate) enum Place {
         folder: PathBuf,
         number: usize,
         file_name: Arc<str>,
+        /// The identity of its database. Another run of `drystone shard` over the same state makes
+        /// files of the same names and with the same transaction, but other identities.
+        id: [u8; 16],
         /// The shard as the list has it, if this process has read the list.
         listed: Option<Shard>,
     },
@@ -64,10 +67,10 @@ impl TableFile {
                 self.check(table.snapshot().transaction())?;
                 table
             }
-            Place::Shard { folder, number, file_name, listed } => {
+            Place::Shard { folder, number, file_name, id, listed } => {
                 let shard = match listed {
                     Some(shard) => shard.clone(),
-                    None => self.listed(folder, *number, file_name)?,
+                    None => self.listed(folder, *number, file_name, id)?,
                 };
                 let opened = opener(shard.path()).and_then(|db| db.table::<Dyn>(name));
                 let table = opened.map_err(|error| external(shard.in_shard(error)))?;
@@ -82,11 +85,11 @@ impl TableFile {
     }
 
     /// The shard of a plan that was made elsewhere.
-    fn listed(&self, folder: &Path, number: usize, file_name: &str) -> Result<Shard> {
+    fn listed(&self, folder: &Path, number: usize, file_name: &str, id: &[u8; 16]) -> Result<Shard> {
         let shards = Shards::open(folder).map_err(external)?;
         self.check(shards.transaction())?;
         match shards.get(number) {
-            Some(shard) if shard.file_name() == file_name => Ok(shard.clone()),
+            Some(shard) if shard.file_name() == file_name && shard.id() == *id => Ok(shard.clone()),
             _ => exec_err!("{self} is no longer one of the shards: run the query again"),
         }
     }
