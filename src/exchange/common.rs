@@ -50,8 +50,9 @@ macro_rules! common_options {
         }
 
         /// Whether numbers may be rounded: to the nearest `f32` in a field of that type, and whole
-        /// numbers and decimals to the nearest float. Otherwise a number that its field does not
-        /// keep is an error. An `f32` keeps a number if it shows the same digits.
+        /// numbers and decimals to the nearest float. Timestamps then lose what is beyond
+        /// microseconds. Otherwise a number or a timestamp that its field does not keep is an
+        /// error. An `f32` keeps a number if it shows the same digits.
         pub fn round(mut self, round: bool) -> Options {
             self.common.rules.round = round;
             self

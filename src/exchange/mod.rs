@@ -28,7 +28,7 @@
 //! - Bad lines of a CSV and of JSON can be skipped, set aside and explained (`Options::skip_bad`,
 //!   `Reader::skip_bad_to`, `Reader::explain_bad`).
 
-#[cfg(all(test, any(feature = "csv", feature = "json")))]
+#[cfg(all(test, any(feature = "csv", feature = "json", feature = "parquet")))]
 mod alike;
 #[cfg(feature = "arrow")]
 pub mod arrow;
@@ -44,7 +44,7 @@ mod common;
 pub mod csv;
 #[cfg(any(feature = "arrow", feature = "csv", feature = "json"))]
 mod few;
-#[cfg(any(feature = "csv", feature = "json"))]
+#[cfg(any(feature = "csv", feature = "json", feature = "parquet"))]
 mod in_order;
 #[cfg(any(feature = "arrow", feature = "csv", feature = "json", feature = "numpy"))]
 mod inferred;

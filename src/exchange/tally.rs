@@ -6,11 +6,11 @@ use std::fmt;
 use super::few::Few;
 use crate::error::{Result, bail};
 use crate::record::{Date, Timestamp, Value};
-use crate::schema::calendar::{DAY_MICROS, parse_date, parse_timestamp};
+use crate::schema::calendar::{DAY_MICROS, parse_date, read_timestamp};
 use crate::schema::decimal::with_point;
 use crate::schema::shown;
 use crate::schema::text::{parse_uuid, range};
-use crate::schema::{Number, Type};
+use crate::schema::{Number, TextRules, Type};
 
 /// What the values of a column look like, counted.
 #[derive(Default)]
@@ -27,6 +27,8 @@ pub(super) struct Tally {
     has_double: bool,
     /// Whether numbers have a decimal comma.
     decimal_comma: bool,
+    /// Whether timestamps may lose what is beyond microseconds.
+    rounds: bool,
     /// NaN and infinity.
     special: u64,
     bool: u64,
@@ -66,8 +68,9 @@ enum Whole {
 
 impl Tally {
     /// A tally that picks an enumeration for few texts if `enums`.
-    pub(super) fn new(enums: bool, decimal_comma: bool) -> Tally {
-        Tally { few: Few::new(enums), decimal_comma, ..Tally::default() }
+    pub(super) fn new(enums: bool, rules: &TextRules) -> Tally {
+        let (decimal_comma, rounds) = (rules.decimal_comma, rules.round);
+        Tally { few: Few::new(enums), decimal_comma, rounds, ..Tally::default() }
     }
 
     /// Counts a value by its text, which is in this line. Blanks around it count only in a text.
@@ -95,7 +98,7 @@ impl Tally {
             self.special += 1;
         } else if let Ok(date) = parse_date(bare) {
             self.date.add(date);
-        } else if let Ok(timestamp) = parse_timestamp(bare) {
+        } else if let Ok(timestamp) = read_timestamp(bare, self.rounds) {
             self.timestamp.add(timestamp);
         } else if ["true", "false"].iter().any(|word| bare.eq_ignore_ascii_case(word)) {
             self.bool += 1;

@@ -228,8 +228,13 @@ impl<P: Probe> KeyedLoad<'_, P> {
         tree: &TreeWriter,
         known: Origin,
     ) -> Result<TreeRoot> {
-        while sorter.fill(source)? {
-            sorter.spill()?;
+        loop {
+            match sorter.fill(source) {
+                Ok(true) => sorter.spill()?,
+                Ok(false) => break,
+                // A run that could not be written came before.
+                Err(error) => return Err(sorter.settle().err().unwrap_or(error)),
+            }
         }
         self.report.read += sorter.taken();
         let mut sorted = sorter.finish()?;

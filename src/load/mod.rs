@@ -8,6 +8,7 @@ mod merge;
 mod options;
 mod sort;
 mod source;
+mod spill;
 
 pub(crate) use bulk::{LoadTarget, Loaded, load};
 pub(crate) use entries::{EntryChange, EntryTarget, load_entries};

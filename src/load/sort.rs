@@ -1,5 +1,10 @@
 //! `Sorter`: sorts records by key within a memory budget. What does not fit goes to temporary files
-//! as sorted runs. Loads and index builds use it; it knows nothing of trees.
+//! as sorted runs, which a thread writes while the next records come (`spill.rs`). Loads and index
+//! builds use it; it knows nothing of trees.
+//!
+//! ```text
+//! memory:  | records that come | records of a run | their order, twice |
+//! ```
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,12 +14,10 @@ use std::path::PathBuf;
 
 use super::merge::Clash;
 use super::source::{Block, RecordSource};
-use crate::error::{Error, Result};
+use super::spill::{Buffer, LEAST_BUFFER, Pending, Run, begin, scratch, spill_error};
+use crate::error::Result;
 use crate::storage::Scratch;
 use crate::tree::Probe;
-
-/// The smallest buffer for reading a run, in bytes.
-const LEAST_BUFFER: usize = 64 << 10;
 
 /// Records that are being sorted. Equal keys keep the order in which they came.
 pub(super) struct Sorter<P: Probe> {
@@ -22,26 +25,19 @@ pub(super) struct Sorter<P: Probe> {
     width: usize,
     folder: PathBuf,
     memory_bytes: usize,
-    /// How many records fit into memory, with their places and the memory for sorting.
+    /// How many records fit into a buffer. Memory holds two of them, and what sorting one takes.
     capacity: usize,
-    records: Vec<u8>,
-    /// How many records are in memory.
+    buffer: Buffer,
+    /// How many records are in the buffer.
     rows: usize,
-    /// The places that the records came from, if they are kept.
-    places: Option<Vec<u64>>,
     last: Option<P::Word>,
-    in_order: bool,
+    /// The run that is being written.
+    pending: Option<Pending>,
+    /// The buffer of the last run.
+    spare: Option<Buffer>,
     runs: Vec<Run>,
     spilled_runs: u64,
     taken: u64,
-}
-
-/// A sorted run in a temporary file: records, each followed by its place if places are kept.
-struct Run {
-    file: Scratch,
-    rows: u64,
-    /// How often its rows were merged. Runs of one level have about the same length.
-    level: u32,
 }
 
 impl<P: Probe> Sorter<P> {
@@ -55,7 +51,7 @@ impl<P: Probe> Sorter<P> {
         folder: PathBuf,
     ) -> Sorter<P> {
         let place = if keeps_places { size_of::<u64>() } else { 0 };
-        let each = width + place + 2 * size_of::<(P::Word, u32)>();
+        let each = 2 * (width + place) + 2 * size_of::<(P::Word, u32)>();
         let capacity = (memory_bytes / each).clamp(16, u32::MAX as usize);
         Sorter {
             probe,
@@ -63,30 +59,30 @@ impl<P: Probe> Sorter<P> {
             folder,
             memory_bytes,
             capacity,
-            records: Vec::new(),
+            buffer: Buffer::new(keeps_places),
             rows: 0,
-            places: keeps_places.then(Vec::new),
             last: None,
-            in_order: true,
+            pending: None,
+            spare: None,
             runs: Vec::new(),
             spilled_runs: 0,
             taken: 0,
         }
     }
 
-    /// Reads records until memory is full. Returns `false` if the source has no more.
+    /// Reads records until the buffer is full. Returns `false` if the source has no more.
     pub(super) fn fill(&mut self, source: &mut dyn RecordSource) -> Result<bool> {
         self.fill_to(source, self.capacity)
     }
 
-    /// Reads records until this many are in memory, or it is full. Returns `false` if the source
-    /// has no more.
+    /// Reads records until this many are in the buffer, or it is full. Returns `false` if the
+    /// source has no more.
     pub(super) fn fill_to(&mut self, source: &mut dyn RecordSource, rows: usize) -> Result<bool> {
         let rows = rows.min(self.capacity);
         // This only reserves address space; memory is used as it is written. Growing would copy,
         // and need twice as much memory.
         let expected = source.rows_hint().map_or(rows, |hint| rows.min((hint as usize).saturating_add(1)));
-        self.reserve(expected.max(self.rows) - self.rows);
+        self.buffer.reserve(expected.max(self.rows) - self.rows, self.width);
         let mut block = Block::new(self.width);
         while self.len() < rows {
             if !block.read(source, rows - self.len())? {
@@ -97,25 +93,16 @@ impl<P: Probe> Sorter<P> {
         Ok(true)
     }
 
-    /// Writes the records in memory to a file if it is full. `left` records are still to come.
+    /// Writes the records in the buffer to a file if it is full. `left` records are still to come.
     #[inline]
     pub(super) fn make_room(&mut self, left: u64) -> Result<()> {
         if self.len() == self.capacity {
             self.spill()?;
         }
-        if self.len() == 0 && self.records.capacity() == 0 {
-            self.reserve(self.capacity.min(left as usize));
+        if self.len() == 0 && self.buffer.records.capacity() == 0 {
+            self.buffer.reserve(self.capacity.min(left as usize), self.width);
         }
         Ok(())
-    }
-
-    /// Reserves room for this many more records. The number comes from a memory budget or a hint of
-    /// the source, and may be more than the machine has. Then the buffers grow as they are filled.
-    fn reserve(&mut self, rows: usize) {
-        let places = self.places.as_mut().map(|places| places.try_reserve_exact(rows));
-        if places.is_none_or(|places| places.is_ok()) {
-            let _ = self.records.try_reserve_exact(rows.saturating_mul(self.width));
-        }
     }
 
     /// Takes records with consecutive places.
@@ -127,20 +114,20 @@ impl<P: Probe> Sorter<P> {
 
     #[inline]
     pub(super) fn push(&mut self, record: &[u8], place: u64) {
-        if self.in_order {
+        if self.buffer.in_order {
             let word = self.probe.stored(record);
-            self.in_order = self.last.is_none_or(|last| last <= word);
+            self.buffer.in_order = self.last.is_none_or(|last| last <= word);
             self.last = Some(word);
         }
-        self.records.extend_from_slice(record);
-        if let Some(places) = &mut self.places {
+        self.buffer.records.extend_from_slice(record);
+        if let Some(places) = &mut self.buffer.places {
             places.push(place);
         }
         self.rows += 1;
         self.taken += 1;
     }
 
-    /// How many records are in memory.
+    /// How many records are in the buffer.
     pub(super) fn len(&self) -> usize {
         self.rows
     }
@@ -150,98 +137,81 @@ impl<P: Probe> Sorter<P> {
         self.taken
     }
 
-    /// Whether the records in memory are in order.
+    /// Whether the records in the buffer are in order.
     pub(super) fn is_in_order(&self) -> bool {
-        self.in_order
+        self.buffer.in_order
     }
 
-    /// Calls `take` with the records in memory, in the order in which they came.
+    /// Calls `take` with the records in the buffer, in the order in which they came.
     pub(super) fn drain(
         &mut self,
         mut take: impl FnMut(&[u8], u64) -> Result<(), Clash>,
     ) -> Result<(), Clash> {
-        for (at, record) in self.records.chunks_exact(self.width).enumerate() {
-            take(record, self.places.as_ref().map_or(0, |places| places[at]))?;
+        for (at, record) in self.buffer.records.chunks_exact(self.width).enumerate() {
+            take(record, self.buffer.places.as_ref().map_or(0, |places| places[at]))?;
         }
-        self.clear();
-        self.taken = 0;
+        self.buffer.clear();
+        (self.rows, self.last, self.taken) = (0, None, 0);
         Ok(())
     }
 
-    /// Writes the records in memory to a temporary file, in order.
+    /// Lets a thread write the records in the buffer to a temporary file, in order. Waits for the
+    /// run before, and returns its error.
     pub(super) fn spill(&mut self) -> Result<()> {
-        let mut file = self.scratch()?;
-        let rows = self.len() as u64;
-        let order = self.order();
-        let mut out = BufWriter::with_capacity(LEAST_BUFFER * 4, &mut file);
-        for (_, index) in &order {
-            let index = *index as usize;
-            out.write_all(&self.records[index * self.width..][..self.width]).map_err(spill_error)?;
-            if let Some(places) = &self.places {
-                out.write_all(&places[index].to_le_bytes()).map_err(spill_error)?;
+        self.settle()?;
+        self.merge_equal_runs()?;
+        let next = self.spare.take().unwrap_or_else(|| Buffer::new(self.buffer.places.is_some()));
+        let full = std::mem::replace(&mut self.buffer, next);
+        (self.rows, self.last) = (0, None);
+        self.spilled_runs += 1;
+        match begin(full, self.probe, self.width, &self.folder) {
+            Ok(pending) => self.pending = Some(pending),
+            Err((run, buffer)) => {
+                self.spare = Some(buffer);
+                self.runs.push(run?);
             }
         }
-        out.flush().map_err(spill_error)?;
-        drop(out);
-        drop(order);
-        self.clear();
-        self.runs.push(Run { file, rows, level: 0 });
-        self.spilled_runs += 1;
-        self.merge_equal_runs()
+        Ok(())
+    }
+
+    /// Waits for the run that is being written.
+    pub(super) fn settle(&mut self) -> Result<()> {
+        if let Some((run, buffer)) = self.pending.take().and_then(Pending::wait) {
+            self.spare = Some(buffer);
+            self.runs.push(run?);
+        }
+        Ok(())
     }
 
     /// All records, in order.
     pub(super) fn finish(mut self) -> Result<Sorted<P>> {
+        self.settle()?;
         if self.runs.is_empty() {
-            let order = self.order();
+            let order = self.buffer.order(self.probe, self.width);
             return Ok(Sorted::Memory {
                 order: order.into_iter(),
                 width: self.width,
                 rows: self.rows,
-                records: self.records,
-                places: self.places,
+                records: self.buffer.records,
+                places: self.buffer.places,
             });
         }
         if self.len() > 0 {
             self.spill()?;
+            self.settle()?;
         }
-        self.release();
+        let keeps_places = self.buffer.places.is_some();
+        (self.buffer, self.spare) = (Buffer::new(keeps_places), None);
+        self.merge_equal_runs()?;
         let spilled_runs = self.spilled_runs;
         let runs = std::mem::take(&mut self.runs);
-        let merged = self.merged(runs)?;
+        let merged = self.merged(runs, self.memory_bytes)?;
         Ok(Sorted::Runs { merged, spilled_runs })
-    }
-
-    fn clear(&mut self) {
-        self.records.clear();
-        self.places.iter_mut().for_each(Vec::clear);
-        (self.rows, self.last, self.in_order) = (0, None, true);
-    }
-
-    /// Frees the memory for records; the sorter must be empty.
-    fn release(&mut self) {
-        self.records = Vec::new();
-        self.places = self.places.is_some().then(Vec::new);
     }
 
     /// The bytes of a record in a run.
     fn run_width(&self) -> usize {
-        self.width + if self.places.is_some() { size_of::<u64>() } else { 0 }
-    }
-
-    fn order(&self) -> Vec<(P::Word, u32)> {
-        let records = self.records.chunks_exact(self.width);
-        let mut order: Vec<(P::Word, u32)> =
-            records.zip(0..).map(|(record, index)| (self.probe.stored(record), index)).collect();
-        if !self.in_order {
-            P::sort(&mut order);
-        }
-        order
-    }
-
-    fn scratch(&self) -> Result<Scratch> {
-        Scratch::new(&self.folder)
-            .map_err(|error| Error::io(format!("cannot make a temporary file in {:?}", self.folder), error))
+        self.width + if self.buffer.places.is_some() { size_of::<u64>() } else { 0 }
     }
 
     /// The number of runs that are read at once within the budget.
@@ -259,16 +229,16 @@ impl<P: Probe> Sorter<P> {
             if equal < fan_in {
                 return Ok(());
             }
-            // Memory holds no records now, so the buffers of the readers may take it.
-            self.release();
+            // Memory holds one full buffer now, so the readers may take half of it.
+            self.spare = None;
             let runs = self.runs.split_off(self.runs.len() - equal);
-            let mut file = self.scratch()?;
+            let mut file = scratch(&self.folder)?;
             let mut out = BufWriter::with_capacity(LEAST_BUFFER * 4, &mut file);
-            let mut merged = self.merged(runs)?;
+            let mut merged = self.merged(runs, self.memory_bytes / 2)?;
             let mut rows = 0;
             while let Some((record, place)) = merged.next()? {
                 out.write_all(record).map_err(spill_error)?;
-                if self.places.is_some() {
+                if self.buffer.places.is_some() {
                     out.write_all(&place.to_le_bytes()).map_err(spill_error)?;
                 }
                 rows += 1;
@@ -280,8 +250,9 @@ impl<P: Probe> Sorter<P> {
         Ok(())
     }
 
-    fn merged(&self, runs: Vec<Run>) -> Result<Merged<P>> {
-        let buffer = (self.memory_bytes / (runs.len() + 1)).clamp(LEAST_BUFFER, 4 << 20);
+    /// Begins to read these runs as one, within this memory.
+    fn merged(&self, runs: Vec<Run>, memory_bytes: usize) -> Result<Merged<P>> {
+        let buffer = (memory_bytes / (runs.len() + 1)).clamp(LEAST_BUFFER, 4 << 20);
         let mut merged = Merged {
             probe: self.probe,
             heap: BinaryHeap::new(),
@@ -397,6 +368,78 @@ impl RunReader {
     }
 }
 
-fn spill_error(error: std::io::Error) -> Error {
-    Error::io("cannot use a temporary file for sorting", error)
+#[cfg(test)]
+mod tests {
+    use super::super::spill::refusal;
+    use super::*;
+    use crate::tree::UnsignedProbe;
+
+    /// Numbers out of order.
+    struct Numbers {
+        next: u64,
+        end: u64,
+    }
+
+    impl RecordSource for Numbers {
+        fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
+            if self.next == self.end {
+                return Ok(false);
+            }
+            // Many keys come more than once.
+            let key = self.next.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 50;
+            record.copy_from_slice(&key.to_le_bytes());
+            self.next += 1;
+            Ok(true)
+        }
+
+        fn place(&self) -> u64 {
+            self.next
+        }
+    }
+
+    fn sorter(memory_bytes: usize, folder: PathBuf) -> Sorter<UnsignedProbe<8>> {
+        Sorter::new(UnsignedProbe::<8>, 8, true, memory_bytes, folder)
+    }
+
+    fn sorted(memory_bytes: usize, end: u64) -> (Vec<(u64, u64)>, u64) {
+        let mut sorter = sorter(memory_bytes, std::env::temp_dir());
+        let mut source = Numbers { next: 0, end };
+        while sorter.fill(&mut source).unwrap() {
+            sorter.spill().unwrap();
+        }
+        let mut sorted = sorter.finish().unwrap();
+        let mut all = Vec::new();
+        while let Some((record, place)) = sorted.next().unwrap() {
+            all.push((u64::from_le_bytes(record.try_into().unwrap()), place));
+        }
+        (all, sorted.spilled_runs())
+    }
+
+    #[test]
+    fn runs_that_a_thread_writes_are_those_that_the_caller_writes() {
+        let (whole, none) = sorted(64 << 20, 20_000);
+        assert!(none == 0 && whole.is_sorted() && whole.len() == 20_000);
+        for memory_bytes in [1000, 50_000, 400_000, 1_200_000] {
+            let by_thread = sorted(memory_bytes, 20_000);
+            refusal::IS_ON.set(true);
+            let by_caller = sorted(memory_bytes, 20_000);
+            refusal::IS_ON.set(false);
+            assert!(by_thread == by_caller && by_thread.0 == whole, "{memory_bytes} bytes");
+            assert!(by_thread.1 > 0, "{memory_bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_written_is_an_error_once() {
+        for refused in [false, true] {
+            refusal::IS_ON.set(refused);
+            let mut sorter = sorter(10_000, "/no/such/folder".into());
+            let mut source = Numbers { next: 0, end: 1000 };
+            assert!(sorter.fill(&mut source).unwrap());
+            let error = sorter.spill().and_then(|()| sorter.settle()).unwrap_err();
+            refusal::IS_ON.set(false);
+            assert!(error.to_string().starts_with("cannot make a temporary file in"), "{error}");
+            assert!(sorter.settle().is_ok());
+        }
+    }
 }

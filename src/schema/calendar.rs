@@ -60,12 +60,17 @@ pub(crate) fn parse_date(text: &str) -> Result<i32, &'static str> {
 /// fraction, may be left out; digits beyond microseconds must be zeros. The end is Z, UTC, an
 /// offset such as +02:00, +0200 or +02, or nothing, which is Z; a space may stand before it.
 pub(crate) fn parse_timestamp(text: &str) -> Result<i64, &'static str> {
+    read_timestamp(text, false)
+}
+
+/// The same; if it `rounds`, digits beyond microseconds are cut.
+pub(crate) fn read_timestamp(text: &str, rounds: bool) -> Result<i64, &'static str> {
     let mut reader = Reader(text.as_bytes());
     let days = reader.date().ok_or(NO_TIMESTAMP)??;
     let (of_day, offset) = if reader.0.is_empty() {
         (0, 0)
     } else {
-        (reader.time().ok_or(NO_TIMESTAMP)??, reader.zone().ok_or(NO_TIMESTAMP)??)
+        (reader.time(rounds).ok_or(NO_TIMESTAMP)??, reader.zone().ok_or(NO_TIMESTAMP)??)
     };
     if !reader.0.is_empty() {
         return Err(NO_TIMESTAMP);
@@ -138,7 +143,7 @@ impl Reader<'_> {
     }
 
     /// Microseconds since midnight.
-    fn time(&mut self) -> Part<i64> {
+    fn time(&mut self, rounds: bool) -> Part<i64> {
         self.one_of(b"Tt ")?;
         let (hour, minute) = self.hour_and_minute()?;
         let mut second = 0;
@@ -150,7 +155,7 @@ impl Reader<'_> {
                 let kept = digits.min(6);
                 fraction = self.number(kept)? * 10_u32.pow(6 - kept as u32);
                 let beyond = self.0.get(..digits - kept)?;
-                if beyond.iter().any(|digit| *digit != b'0') {
+                if !rounds && beyond.iter().any(|digit| *digit != b'0') {
                     return Some(Err(BEYOND_MICROS));
                 }
                 self.0 = self.0.get(digits - kept..)?;

@@ -17,6 +17,21 @@ pub(crate) enum NotWhole {
 /// The number in a text such as `-2.50` or `2.5e3`, times ten to this power, if that is a whole
 /// number: whether it is negative, and its size.
 pub(crate) fn whole(text: &str, power: i32) -> Result<(bool, u128), NotWhole> {
+    match split(text, power)? {
+        (negative, size, false) => Ok((negative, size)),
+        _ => Err(NotWhole::Fraction),
+    }
+}
+
+/// The same, or the whole number below it.
+pub(crate) fn floor(text: &str, power: i32) -> Result<(bool, u128), NotWhole> {
+    let (negative, size, has_fraction) = split(text, power)?;
+    let below = if negative && has_fraction { size.checked_add(1) } else { Some(size) };
+    Ok((negative, below.ok_or(NotWhole::TooLarge)?))
+}
+
+/// Whether a number is negative, its size without a fraction, and whether it has one.
+fn split(text: &str, power: i32) -> Result<(bool, u128, bool), NotWhole> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -32,13 +47,13 @@ pub(crate) fn whole(text: &str, power: i32) -> Result<(bool, u128), NotWhole> {
     }
     // How many of the digits come before the point.
     let kept = integer.len() as i64 + i64::from(exponent) + i64::from(power);
-    let mut size: u128 = 0;
+    let (mut size, mut has_fraction): (u128, _) = (0, false);
     for (digit, at) in all().zip(0..) {
         if at < kept {
             let next = size.checked_mul(10).and_then(|size| size.checked_add(u128::from(digit - b'0')));
             size = next.ok_or(NotWhole::TooLarge)?;
-        } else if digit != b'0' {
-            return Err(NotWhole::Fraction);
+        } else {
+            has_fraction |= digit != b'0';
         }
     }
     let zeros = kept - (integer.len() + fraction.len()) as i64;
@@ -46,7 +61,7 @@ pub(crate) fn whole(text: &str, power: i32) -> Result<(bool, u128), NotWhole> {
         let times = u32::try_from(zeros).ok().and_then(|zeros| 10_u128.checked_pow(zeros));
         size = times.and_then(|times| size.checked_mul(times)).ok_or(NotWhole::TooLarge)?;
     }
-    Ok((negative, size))
+    Ok((negative, size, has_fraction))
 }
 
 /// An exponent. Beyond the limits it is the limit: the number is zero or too large either way.

@@ -228,18 +228,27 @@ fn parse_day(text: &str) -> Result<i32, Reason> {
 }
 
 fn parse_moment(text: &str, rules: &TextRules) -> Result<i64, Reason> {
-    calendar::parse_timestamp(text).or_else(|reason| parse_epoch(text, rules, reason))
+    calendar::read_timestamp(text, rules.round).or_else(|reason| match reason {
+        calendar::BEYOND_MICROS => Err(beyond_micros()),
+        reason => parse_epoch(text, rules, reason),
+    })
+}
+
+#[cold]
+fn beyond_micros() -> Reason {
+    format!("{}; allow rounding to cut them", calendar::BEYOND_MICROS).into()
 }
 
 /// A number since 1970, if its unit is known.
 fn parse_epoch(text: &str, rules: &TextRules, reason: &'static str) -> Result<i64, Reason> {
     let plain = if rules.decimal_comma { decimal::with_point(text).unwrap_or_default() } else { text.into() };
     let unit = rules.unit.unwrap_or(TimestampUnit::Micros);
-    match (decimal::whole(&plain, unit.power()), rules.unit) {
+    let whole = if rules.round { decimal::floor } else { decimal::whole };
+    match (whole(&plain, unit.power()), rules.unit) {
         (Err(NotWhole::NoNumber), _) => Err(reason.into()),
         (_, None) => Err("it is a number; say whether such numbers are s, ms, us or ns since 1970".into()),
         (Ok((negative, size)), _) => decimal::fit(negative, size).ok_or_else(|| OUT_OF_RANGE.into()),
-        (Err(NotWhole::Fraction), _) => Err(calendar::BEYOND_MICROS.into()),
+        (Err(NotWhole::Fraction), _) => Err(beyond_micros()),
         (Err(NotWhole::TooLarge), _) => Err(OUT_OF_RANGE.into()),
     }
 }

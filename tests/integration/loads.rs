@@ -1,6 +1,10 @@
 //! Bulk loads: where they are in the file, how much of it they free, and sources with wrong claims.
 
-use drystone::{Database, Dyn, ErrorKind, LoadOptions, OnDuplicate, Record, RecordSource, Result, Schema};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use drystone::{
+    Database, Dyn, Error, ErrorKind, LoadOptions, OnDuplicate, Record, RecordSource, Result, Schema,
+};
 
 use crate::temp::{TempDb, assert_sound};
 
@@ -276,4 +280,55 @@ fn records_that_come_in_blocks_have_their_own_places() {
     let lie = table.load_from(&mut Blocks { next: 0, lie: 1 << 40 }, &LoadOptions::new()).unwrap_err();
     assert_eq!(lie.kind(), ErrorKind::Usage);
     assert!(table.is_empty());
+}
+
+/// Records with descending keys that end badly while a run is being written.
+struct EndsBadly {
+    next: u64,
+    panics: bool,
+}
+
+impl RecordSource for EndsBadly {
+    fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
+        if self.next == 0 {
+            assert!(!self.panics, "this source panics");
+            return Err(Error::new(ErrorKind::Input, "this source fails"));
+        }
+        self.next -= 1;
+        record.copy_from_slice(&self.next.to_le_bytes());
+        Ok(true)
+    }
+
+    fn place(&self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn a_source_that_ends_badly_while_a_run_is_written_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Database::in_memory().unwrap();
+    let write = db.write().unwrap();
+    let mut table = write.create_dyn_table("numbers", &"id: u64 key".parse().unwrap()).unwrap();
+    let missing = folder.path().join("missing");
+    for panics in [false, true] {
+        for scratch in [folder.path(), &missing] {
+            let options = LoadOptions::new().memory_bytes(1 << 20).scratch_folder(scratch);
+            let mut source = EndsBadly { next: 150_000, panics };
+            let load = AssertUnwindSafe(|| table.load_from(&mut source, &options));
+            match catch_unwind(load) {
+                // A run that cannot be written comes before the end of the source.
+                Ok(loaded) => {
+                    let error = loaded.unwrap_err();
+                    let kind = if scratch == missing { ErrorKind::Io } else { ErrorKind::Input };
+                    assert_eq!(error.kind(), kind, "{error}");
+                }
+                Err(_) => assert!(panics && scratch != missing),
+            }
+            assert_eq!(table.len(), 0);
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        }
+    }
+    drop(table);
+    write.commit().unwrap();
 }

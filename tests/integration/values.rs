@@ -251,7 +251,8 @@ fn texts_that_are_no_number_say_why() {
         (
             "timestamp",
             "2013-01-01T10:00:00.1234567Z",
-            "there are digits other than zero beyond microseconds, which is what a timestamp counts",
+            "there are digits other than zero beyond microseconds, which is what a timestamp counts; \
+             allow rounding to cut them",
         ),
         ("timestamp", "2013-01-01T10:00:00+24:00", "there is no such offset from UTC"),
         ("timestamp", "+300000-01-01T00:00:00Z", "out of range"),

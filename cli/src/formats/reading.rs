@@ -40,8 +40,8 @@ pub(crate) struct Reading {
     /// What numbers in fields of timestamps count since 1970
     #[arg(long, value_name = "UNIT")]
     pub(crate) timestamp_unit: Option<Unit>,
-    /// Allow numbers to be rounded, in an f32 field for example; without this, a number that its
-    /// field does not keep is an error
+    /// Allow numbers to be rounded, in an f32 field for example, and what is beyond microseconds to
+    /// be cut off timestamps; without this, a value that its field does not keep is an error
     #[arg(long)]
     pub(crate) round: bool,
     /// Pick types by the first N rows only. The others are checked when they are loaded

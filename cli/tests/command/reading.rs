@@ -271,6 +271,20 @@ fn timestamps_and_numbers_are_read_as_other_programs_write_them() {
     );
     let said = refused("a.csv", "at\n2024-01-02T03:04:05.123456789Z\n", &["--schema", "at: timestamp"]);
     assert!(said.contains("digits other than zero beyond microseconds"), "{said}");
+    assert!(said.contains("allow rounding (--round)"), "{said}");
+    // By request, what is beyond microseconds is cut: each moment becomes the microsecond it is in.
+    for (name, text) in [
+        ("a.csv", "at\n1969-12-31T23:59:59.999999999Z\n-1\n1999.5\n"),
+        ("a.jsonl", "{\"at\": \"1969-12-31T23:59:59.999999999Z\"}\n{\"at\": -1}\n{\"at\": 1999.5}\n"),
+    ] {
+        let types = ["--schema", "at: timestamp", "--timestamp-unit", "ns", "--round"];
+        let expected =
+            "at\n1969-12-31T23:59:59.999999Z\n1969-12-31T23:59:59.999999Z\n1970-01-01T00:00:00.000001Z\n";
+        assert_eq!(load(name, text, &types).1, expected, "{name}");
+    }
+    let nanos = "at\n2024-01-02T03:04:05.123456789Z\n";
+    assert_eq!(load("a.csv", nanos, &["--infer", "--round"]).0, "at: timestamp");
+    assert_eq!(load("a.csv", nanos, &["--infer"]).0, "at: str[30]");
     for (unit, number) in [
         ("s", "1704164645"),
         ("ms", "1704164645000"),

@@ -19,7 +19,7 @@ use crate::exchange::common::Common;
 use crate::exchange::few::Few;
 use crate::exchange::inferred::{Column as Found, Inferred};
 use crate::record::Value;
-use crate::schema::{FieldDef, Number, Schema, Type};
+use crate::schema::{FieldDef, Number, Schema, TextRules, Type};
 
 /// An `i128` holds every whole number of this many digits.
 const WHOLE_DIGITS: i32 = 38;
@@ -235,7 +235,7 @@ impl ColumnTally<'_> {
         self.nulls += array.logical_null_count() as u64;
         if self.has_lengths() {
             for row in 0..array.len() {
-                let length = match value(array, row).map_err(|reason| (row, reason))? {
+                let length = match value(array, row, &TextRules::EXACT).map_err(|reason| (row, reason))? {
                     Value::Text(text) => {
                         self.few.add(&text);
                         text.len()

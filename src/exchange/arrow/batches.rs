@@ -9,17 +9,15 @@ use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 
-use super::decode::{self, BadRow};
+use super::decode;
 use super::messages::{FileMessages, StreamMessages};
+use super::pieces::{Conversion, Piece, Problem};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::column_names::name_columns;
 use crate::exchange::columns::match_columns;
 use crate::exchange::common::Common;
 use crate::load::RecordSource;
-use crate::schema::{Schema, TextRules};
-
-/// This many rows of a batch are converted into records at a time.
-const PIECE_ROWS: usize = 16_384;
+use crate::schema::Schema;
 
 /// Record batches as input: from memory, from another library, or from any iterator of them.
 /// [`Options::batch_reader`](super::Options::batch_reader) and
@@ -125,7 +123,7 @@ impl Batches {
         let reader = guarded(|| FileMessages::new(input));
         let reader =
             reader.map_err(|error| unread(name, &format!("it is not a valid Arrow file: {error}")))?;
-        Ok(Batches::guarding(reader.schema(), None, reader))
+        Ok(Batches::guarding(reader.schema(), reader))
     }
 
     /// An Arrow stream.
@@ -133,24 +131,26 @@ impl Batches {
         let reader = guarded(|| StreamMessages::new(BufReader::new(input)));
         let reader =
             reader.map_err(|error| unread(name, &format!("it is not a valid Arrow stream: {error}")))?;
-        Ok(Batches::guarding(reader.schema(), None, reader))
+        Ok(Batches::guarding(reader.schema(), reader))
     }
 
     /// Batches that are decoded from bytes of another program.
-    pub(in crate::exchange) fn guarding<B>(schema: SchemaRef, rows: Option<u64>, mut batches: B) -> Batches
+    fn guarding<B>(schema: SchemaRef, mut batches: B) -> Batches
     where
         B: Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
     {
-        let mut ended = false;
-        let batches = std::iter::from_fn(move || {
-            if ended {
-                return None;
-            }
-            let next = guarded(|| batches.next().transpose());
-            ended = !matches!(next, Ok(Some(_)));
-            next.transpose()
-        });
-        Batches { schema, batches: Box::new(batches), rows }
+        let batches = guarded_all(move || batches.next().transpose());
+        Batches { schema, batches: Box::new(batches), rows: None }
+    }
+
+    /// Batches that were decoded already, and how many rows they have.
+    #[cfg(feature = "parquet")]
+    pub(in crate::exchange) fn decoded(
+        schema: SchemaRef,
+        rows: Option<u64>,
+        batches: Box<dyn Iterator<Item = Result<RecordBatch, String>> + Send>,
+    ) -> Batches {
+        Batches { schema, batches, rows }
     }
 
     /// The Arrow schema of the batches.
@@ -172,19 +172,18 @@ fn begins_as_stream<R: Read + Seek>(input: &mut R) -> io::Result<bool> {
 /// rows, counted from 1.
 pub struct Reader {
     name: Box<str>,
-    rules: TextRules,
     notes: Vec<String>,
-    batches: Batches,
     schema: Schema,
-    /// For each column, the position of its field, unless the column is ignored.
-    fields: Box<[Option<u16>]>,
-    /// The records made from a piece of a batch, and how many of their bytes were taken.
+    /// What is to come; `None` after an error.
+    pieces: Option<Box<dyn Iterator<Item = Piece> + Send>>,
+    /// How many rows there are, if that is known.
+    rows: Option<u64>,
+    /// The records of the present piece, how many of their bytes were taken, and what is wrong
+    /// behind them.
     records: Vec<u8>,
     taken: usize,
-    /// The batch, and how many of its rows were made into records.
-    piece: Option<(RecordBatch, usize)>,
-    /// How many rows were made into records.
-    row: u64,
+    problem: Option<Problem>,
+    /// The row of the record taken last.
     place: u64,
 }
 
@@ -198,7 +197,7 @@ impl fmt::Debug for Reader {
 pub(in crate::exchange) struct Matched {
     /// For each column, the position of its field, unless the column is ignored.
     pub(in crate::exchange) fields: Box<[Option<u16>]>,
-    notes: Vec<String>,
+    pub(in crate::exchange) notes: Vec<String>,
 }
 
 impl Matched {
@@ -215,33 +214,39 @@ impl Matched {
         }
         Ok(Matched { fields, notes: named.notes })
     }
+
+    /// How the batches become records.
+    pub(in crate::exchange) fn conversion(&self, common: &Common, schema: &Schema) -> Conversion {
+        Conversion { schema: schema.clone(), rules: common.rules.clone(), fields: self.fields.clone() }
+    }
 }
 
 impl Reader {
     pub(super) fn new(common: &Common, schema: &Schema, batches: Batches) -> Result<Reader> {
         let matched = Matched::new(common, schema, &batches.schema)?;
-        Ok(Reader::matched(common, schema, batches, matched))
+        let conversion = Arc::new(matched.conversion(common, schema));
+        let pieces = batches.batches.flat_map(move |batch| conversion.pieces(batch));
+        Ok(Reader::of_pieces(common, schema, matched.notes, batches.rows, Box::new(pieces)))
     }
 
-    /// A reader of batches whose columns were matched to fields.
-    pub(in crate::exchange) fn matched(
+    /// A reader of what was converted already.
+    pub(in crate::exchange) fn of_pieces(
         common: &Common,
         schema: &Schema,
-        batches: Batches,
-        matched: Matched,
+        notes: Vec<String>,
+        rows: Option<u64>,
+        pieces: Box<dyn Iterator<Item = Piece> + Send>,
     ) -> Reader {
         Reader {
             name: common.name.clone(),
-            rules: common.rules.clone(),
-            notes: matched.notes,
+            notes,
             schema: schema.clone(),
-            fields: matched.fields,
+            pieces: Some(pieces),
+            rows,
             records: Vec::new(),
             taken: 0,
-            piece: None,
-            row: 0,
+            problem: None,
             place: 0,
-            batches,
         }
     }
 
@@ -255,50 +260,22 @@ impl Reader {
         &self.schema
     }
 
-    /// Converts the next piece into records. Returns `false` at the end.
+    /// Waits for the next piece. Returns `false` at the end.
     fn advance(&mut self) -> Result<bool> {
-        loop {
-            if let Some((batch, done)) = &mut self.piece
-                && *done < batch.num_rows()
-            {
-                let rows = PIECE_ROWS.min(batch.num_rows() - *done);
-                let piece = batch.slice(*done, rows);
-                *done += rows;
-                return self.fill(&piece).map(|()| true);
-            }
-            self.piece = None;
-            let Some(batch) = self.batches.batches.next() else { return Ok(false) };
-            let batch =
-                batch.map_err(|error| unread(&self.name, &format!("after row {}: {error}", self.row)))?;
-            if batch.num_columns() != self.fields.len() {
-                let columns = batch.num_columns();
-                return Err(unread(
-                    &self.name,
-                    &format!("after row {}: a batch of {columns} columns", self.row),
-                ));
-            }
-            self.piece = Some((batch, 0));
+        if let Some(problem) = self.problem.take() {
+            self.pieces = None;
+            return Err(match problem {
+                Problem::Row(error) => {
+                    let place = self.describe(self.place + 1);
+                    Error::new(ErrorKind::Input, format!("{place}: {error}"))
+                }
+                Problem::Batch(error) => unread(&self.name, &format!("after row {}: {error}", self.place)),
+            });
         }
-    }
-
-    fn fill(&mut self, piece: &RecordBatch) -> Result<()> {
-        self.records.clear();
+        let Some(piece) = self.pieces.as_mut().and_then(Iterator::next) else { return Ok(false) };
+        Piece { records: self.records, problem: self.problem } = piece;
         self.taken = 0;
-        for _ in 0..piece.num_rows() {
-            self.records.extend_from_slice(self.schema.default_bytes());
-        }
-        for (column, field) in piece.columns().iter().zip(&self.fields) {
-            let Some(at) = field else { continue };
-            let field = &self.schema.fields()[usize::from(*at)];
-            let done = decode::column(column, field, &self.rules, &mut self.records, self.schema.width());
-            if let Err(BadRow { row, error }) = done {
-                self.records.clear();
-                let place = self.describe(self.row + row as u64 + 1);
-                return Err(Error::new(ErrorKind::Input, format!("{place}: {error}")));
-            }
-        }
-        self.row += piece.num_rows() as u64;
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -309,8 +286,10 @@ impl RecordSource for Reader {
 
     fn next_records(&mut self, records: &mut [u8], width: usize) -> Result<usize> {
         self.schema.check_width(width)?;
-        if self.taken == self.records.len() && !self.advance()? {
-            return Ok(0);
+        while self.taken == self.records.len() {
+            if !self.advance()? {
+                return Ok(0);
+            }
         }
         let left = &self.records[self.taken..];
         let rows = left.len().min(records.len()) / width;
@@ -329,7 +308,7 @@ impl RecordSource for Reader {
     }
 
     fn rows_hint(&self) -> Option<u64> {
-        self.batches.rows.map(|rows| rows.saturating_sub(self.place))
+        self.rows.map(|rows| rows.saturating_sub(self.place))
     }
 }
 
@@ -342,6 +321,21 @@ pub(in crate::exchange) fn guarded<T, E: std::fmt::Display>(
         Ok(decoded) => decoded.map_err(|error| error.to_string()),
         Err(_) => Err("its structure does not hold".into()),
     }
+}
+
+/// Runs such a decoder for one part after the other, up to the end or an error.
+pub(in crate::exchange) fn guarded_all<T, E: std::fmt::Display>(
+    mut next: impl FnMut() -> Result<Option<T>, E>,
+) -> impl Iterator<Item = Result<T, String>> {
+    let mut ended = false;
+    std::iter::from_fn(move || {
+        if ended {
+            return None;
+        }
+        let part = guarded(&mut next);
+        ended = !matches!(part, Ok(Some(_)));
+        part.transpose()
+    })
 }
 
 #[cold]

@@ -127,7 +127,7 @@ fn store_row(
     match decimals::text(array, row) {
         Some(text) => decimals::store(field, rules, &text, slot),
         None => {
-            let value = value(array, row).map_err(|reason| misfit(field, &reason))?;
+            let value = value(array, row, rules).map_err(|reason| misfit(field, &reason))?;
             store(field, rules, value, slot)
         }
     }
@@ -194,7 +194,7 @@ fn dictionary(target: Target<'_>) -> Result<(), BadRow> {
     if values.len() <= 2 * target.array.len() {
         let mut slot = vec![0; width];
         stored.extend((0..values.len()).map(|at| {
-            let value = value(values, at).ok().filter(|value| !value.is_null())?;
+            let value = value(values, at, target.rules).ok().filter(|value| !value.is_null())?;
             store(target.field, target.rules, value, &mut slot).ok().map(|()| slot.clone().into())
         }));
     }
@@ -244,7 +244,7 @@ fn wide<'b>(ty: &Type, bytes: std::borrow::Cow<'b, [u8]>) -> Value<'b> {
 }
 
 /// The value of a row, or why a record cannot have it.
-pub(super) fn value(array: &dyn Array, row: usize) -> Result<Value<'_>, String> {
+pub(super) fn value<'a>(array: &'a dyn Array, row: usize, rules: &TextRules) -> Result<Value<'a>, String> {
     use DataType as D;
     if array.is_null(row) {
         return Ok(Value::Null);
@@ -272,23 +272,23 @@ pub(super) fn value(array: &dyn Array, row: usize) -> Result<Value<'_>, String> 
         D::FixedSizeBinary(_) => array.as_fixed_size_binary().value(row).into(),
         D::Date32 => Date::from_days(array.as_primitive::<Date32Type>().value(row)).into(),
         D::Date64 => date_of_millis(array.as_primitive::<Date64Type>().value(row))?.into(),
-        D::Timestamp(unit, _) => timestamp(array, *unit, row)?.into(),
-        D::FixedSizeList(..) => list_value(&array.as_fixed_size_list().value(row))?,
-        D::List(_) => list_value(&array.as_list::<i32>().value(row))?,
-        D::LargeList(_) => list_value(&array.as_list::<i64>().value(row))?,
+        D::Timestamp(unit, _) => timestamp(array, *unit, row, rules)?.into(),
+        D::FixedSizeList(..) => list_value(&array.as_fixed_size_list().value(row), rules)?,
+        D::List(_) => list_value(&array.as_list::<i32>().value(row), rules)?,
+        D::LargeList(_) => list_value(&array.as_list::<i64>().value(row), rules)?,
         D::Dictionary(..) => {
             let dictionary = array.as_any_dictionary();
             let key = keys(&dictionary.keys().slice(row, 1)).first().copied();
             let key = key.filter(|key| *key < dictionary.values().len());
-            return value(dictionary.values(), key.ok_or("its dictionary has no such value")?);
+            return value(dictionary.values(), key.ok_or("its dictionary has no such value")?, rules);
         }
         other if decimals::digits(other).is_some() => decimals::text(array, row).ok_or("no decimal")?.into(),
         other => return Err(refusal(other).unwrap_or_else(|| format!("{other} is no type of a field"))),
     })
 }
 
-fn list_value(elements: &ArrayRef) -> Result<Value<'static>, String> {
-    let values = (0..elements.len()).map(|at| match value(elements, at)? {
+fn list_value(elements: &ArrayRef, rules: &TextRules) -> Result<Value<'static>, String> {
+    let values = (0..elements.len()).map(|at| match value(elements, at, rules)? {
         Value::Null => Err(format!("element {} is null, and an array has none", at + 1)),
         value => Ok(value.into_owned()),
     });
@@ -303,7 +303,7 @@ fn date_of_millis(millis: i64) -> Result<Date, String> {
     Ok(Date::from_days(days))
 }
 
-fn timestamp(array: &dyn Array, unit: TimeUnit, row: usize) -> Result<Timestamp, String> {
+fn timestamp(array: &dyn Array, unit: TimeUnit, row: usize, rules: &TextRules) -> Result<Timestamp, String> {
     let micros = match unit {
         TimeUnit::Second => array.as_primitive::<TimestampSecondType>().value(row).checked_mul(1_000_000),
         TimeUnit::Millisecond => {
@@ -312,13 +312,14 @@ fn timestamp(array: &dyn Array, unit: TimeUnit, row: usize) -> Result<Timestamp,
         TimeUnit::Microsecond => Some(array.as_primitive::<TimestampMicrosecondType>().value(row)),
         TimeUnit::Nanosecond => {
             let nanos = array.as_primitive::<TimestampNanosecondType>().value(row);
-            if nanos % 1000 != 0 {
+            if nanos % 1000 != 0 && !rules.round {
                 return Err(format!(
-                    "{} ns would be lost, as a timestamp counts microseconds; round the column to them",
+                    "{} ns would be lost, as a timestamp counts microseconds; cast the column to them, or allow rounding",
                     nanos.rem_euclid(1000)
                 ));
             }
-            Some(nanos / 1000)
+            // The microsecond in which the moment is.
+            Some(nanos.div_euclid(1000))
         }
     };
     micros.map(Timestamp::from_micros).ok_or_else(|| "a timestamp out of range".into())

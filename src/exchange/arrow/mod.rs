@@ -10,6 +10,7 @@ mod decimals;
 mod decode;
 mod encode;
 mod messages;
+mod pieces;
 mod schema;
 mod table;
 
@@ -30,7 +31,7 @@ use crate::schema::Schema;
 #[cfg(feature = "parquet")]
 pub(super) use {
     batch_types::{InferredBatches, Usable},
-    batches::{Matched, guarded},
+    batches::{Matched, guarded, guarded_all},
     encode::column,
     messages::wide_columns,
     schema::wide_field,

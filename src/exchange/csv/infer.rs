@@ -15,8 +15,7 @@ pub(super) fn infer<R: Read>(options: &Options, input: R) -> Result<Inferred> {
     let Opened { mut lines, columns, is_like_row, ends_unnamed, .. } = options.open(input, None)?;
     let common = &options.common;
     let names = &columns.names;
-    let mut tallies: Vec<Tally> =
-        names.iter().map(|_| Tally::new(common.enums, common.rules.decimal_comma)).collect();
+    let mut tallies: Vec<Tally> = names.iter().map(|_| Tally::new(common.enums, &common.rules)).collect();
     let (mut rows, mut bad_lines) = (0, 0);
     // Blank lines between others, and at the end.
     let (mut blank_between, mut blank_last) = (0, 0);

@@ -43,7 +43,7 @@ pub(super) fn infer(mut lines: JsonLines<impl BufRead>, common: &Common, skip_ba
                 }
                 None => {
                     by_name.insert((*name).into(), columns.len());
-                    let scalars = Tally::new(common.enums, false);
+                    let scalars = Tally::new(common.enums, &common.rules);
                     columns.push(Member { name: (*name).into(), scalars, ..Member::default() });
                     columns.len() - 1
                 }

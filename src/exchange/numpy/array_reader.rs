@@ -200,7 +200,7 @@ impl Match {
             return field.check(slot).map_err(|error| error.to_string());
         }
         let name = field.name();
-        let value = self.value(bytes).map_err(|reason| format!("field {name:?}: {reason}"))?;
+        let value = self.value(rules, bytes).map_err(|reason| format!("field {name:?}: {reason}"))?;
         match (field.ty(), value) {
             (_, Value::Null) if !field.is_nullable() => return Err(missing(field, "NaT")),
             (Type::Bytes(_), Value::Text(_)) if self.column.element.kind == Kind::Bytes => {
@@ -211,7 +211,7 @@ impl Match {
         .map_err(|error| error.to_string())
     }
 
-    fn value<'b>(&self, bytes: &'b [u8]) -> Result<Value<'b>, String> {
+    fn value<'b>(&self, rules: &TextRules, bytes: &'b [u8]) -> Result<Value<'b>, String> {
         let element = self.column.element;
         let wide = |value| match (value, self.field.ty()) {
             (Value::Bytes(bytes), ty) => match (ty, <[u8; 16]>::try_from(&*bytes)) {
@@ -223,9 +223,10 @@ impl Match {
             (other, _) => other,
         };
         if self.column.length.is_none() {
-            return element.value(bytes).map(wide);
+            return element.value(bytes, rules.round).map(wide);
         }
-        let elements = bytes.chunks_exact(element.width()).map(|bytes| element.value(bytes).map(wide));
+        let elements =
+            bytes.chunks_exact(element.width()).map(|bytes| element.value(bytes, rules.round).map(wide));
         elements.collect::<Result<_, _>>().map(Value::Array)
     }
 }
@@ -351,10 +352,10 @@ impl SeenColumn {
         match column.element.kind {
             Kind::Bytes => self.has_bytes |= decode_str(bytes).is_err(),
             Kind::Moment(_) => {
-                self.nulls += u64::from(matches!(column.element.value(bytes), Ok(Value::Null)));
+                self.nulls += u64::from(matches!(column.element.value(bytes, false), Ok(Value::Null)));
             }
             _ => {
-                if let Ok(Value::Text(text)) = column.element.value(bytes) {
+                if let Ok(Value::Text(text)) = column.element.value(bytes, false) {
                     self.longest = self.longest.max(text.len());
                 }
             }

@@ -118,8 +118,8 @@ impl Element {
         self.is_big && self.width > 1 && !matches!(self.kind, Kind::Bytes | Kind::Void | Kind::Bool)
     }
 
-    /// The value in these bytes, or why there is none.
-    pub(super) fn value(self, bytes: &[u8]) -> Result<Value<'_>, String> {
+    /// The value in these bytes, or why there is none. If it `rounds`, nanoseconds are cut.
+    pub(super) fn value(self, bytes: &[u8], rounds: bool) -> Result<Value<'_>, String> {
         Ok(match self.kind {
             Kind::Bool => match bytes {
                 [0] => false.into(),
@@ -147,7 +147,7 @@ impl Element {
             Kind::Void => bytes.into(),
             Kind::Moment(unit) => match self.bits(bytes) as i64 {
                 i64::MIN => Value::Null,
-                count => moment_value(unit, count)?,
+                count => moment_value(unit, count, rounds)?,
             },
         })
     }
@@ -197,7 +197,7 @@ fn moment(text: &str, unit: Option<&str>) -> Result<Unit, String> {
     unit.ok_or_else(|| unknown(text))
 }
 
-fn moment_value(unit: Unit, count: i64) -> Result<Value<'static>, String> {
+fn moment_value(unit: Unit, count: i64, rounds: bool) -> Result<Value<'static>, String> {
     const RANGE: &str = "a moment out of range";
     Ok(match unit {
         Unit::Days(days) => {
@@ -207,13 +207,15 @@ fn moment_value(unit: Unit, count: i64) -> Result<Value<'static>, String> {
         Unit::Micros(micros) => Timestamp::from_micros(count.checked_mul(micros).ok_or(RANGE)?).into(),
         Unit::Nanos(nanos) => {
             let nanos = count.checked_mul(nanos).ok_or(RANGE)?;
-            if nanos % 1000 != 0 {
+            if nanos % 1000 != 0 && !rounds {
                 return Err(format!(
-                    "{} ns would be lost, as a timestamp counts microseconds; make it .astype('M8[us]')",
+                    "{} ns would be lost, as a timestamp counts microseconds; make it .astype('M8[us]'), \
+                     or allow rounding",
                     nanos.rem_euclid(1000)
                 ));
             }
-            Timestamp::from_micros(nanos / 1000).into()
+            // The microsecond in which the moment is.
+            Timestamp::from_micros(nanos.div_euclid(1000)).into()
         }
     })
 }
@@ -234,7 +236,10 @@ mod tests {
     use super::*;
 
     fn value(dtype: &str, bytes: &[u8]) -> String {
-        Element::parse(dtype).unwrap().value(bytes).map_or_else(|reason| reason, |value| value.to_string())
+        Element::parse(dtype)
+            .unwrap()
+            .value(bytes, false)
+            .map_or_else(|reason| reason, |value| value.to_string())
     }
 
     #[test]
@@ -259,6 +264,11 @@ mod tests {
         assert_eq!(
             value("<M8[ns]", &1_i64.to_le_bytes()).split_once(';').unwrap().0,
             "1 ns would be lost, as a timestamp counts microseconds"
+        );
+        let element = Element::parse("<M8[ns]").unwrap();
+        assert_eq!(
+            element.value(&(-1_i64).to_le_bytes(), true).unwrap().to_string(),
+            "1969-12-31T23:59:59.999999Z"
         );
         assert_eq!(value("<M8[h]", &i64::MAX.to_le_bytes()), "a moment out of range");
     }

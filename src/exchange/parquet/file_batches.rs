@@ -1,4 +1,5 @@
-//! Reads Parquet files as record batches. `arrow/batches.rs` makes records of them.
+//! Reads Parquet files: which columns are needed, and what is known of them. `decoding.rs` makes
+//! record batches of them, and `arrow/pieces.rs` makes records of those.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
@@ -7,12 +8,13 @@ use arrow_schema::{DataType, Field, SchemaRef};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 
+use super::decoding::{Decoding, Sharing};
 use super::{Inferred, Reader};
 use crate::error::{Error, ErrorKind, Result, bail};
 use crate::exchange::arrow::{Batches, InferredBatches, Matched, Usable, guarded, wide_columns, wide_field};
@@ -21,74 +23,90 @@ use crate::schema::{Number, Schema};
 
 /// Where Parquet files have their Arrow schema.
 const ARROW_SCHEMA: &str = "ARROW:schema";
-/// This many rows are decoded at a time.
-const BATCH_ROWS: usize = 8192;
 
 /// The records of a Parquet file. Columns that no field needs are not decoded.
 pub(super) fn reader<R: Read + Seek + Send + 'static>(
     common: &Common,
+    sharing: Sharing,
     schema: &Schema,
     input: R,
 ) -> Result<Reader> {
-    let file = open(common, input)?;
-    let mut matched = Matched::new(common, schema, file.schema())?;
+    let file = File::open(common, input)?;
+    let mut matched = Matched::new(common, schema, file.metadata.schema())?;
     let wanted: Vec<usize> = (0..matched.fields.len()).filter(|at| matched.fields[*at].is_some()).collect();
     let is_projected = !wanted.is_empty() && wanted.len() < matched.fields.len();
     if is_projected {
         matched.fields = matched.fields.iter().copied().filter(Option::is_some).collect();
     }
-    let batches = batches(common, file, &wanted, is_projected)?;
-    Ok(Reader::matched(common, schema, batches, matched))
+    let columns = Columns { at: &wanted, is_projected };
+    let (decoding, _) = file.decoding(common, columns)?;
+    let conversion = Arc::new(matched.conversion(common, schema));
+    let rows = decoding.rows();
+    let pieces = decoding.parts(sharing, move |batch| conversion.pieces(batch));
+    Ok(Reader::of_pieces(common, schema, matched.notes, rows, Box::new(pieces)))
 }
 
-/// The schema of a Parquet file.
-pub(super) fn infer<R: Read + Seek + Send + 'static>(common: &Common, input: R) -> Result<Inferred> {
-    let file = open(common, input)?;
-    let usable = Usable::new(common, file.schema())?;
-    let is_projected = !usable.at.is_empty() && usable.at.len() < file.schema().fields().len();
-    let batches = batches(common, file, &usable.at, is_projected)?;
+/// The schema of a Parquet file, which this many threads decode.
+pub(super) fn infer<R: Read + Seek + Send + 'static>(
+    common: &Common,
+    threads: usize,
+    input: R,
+) -> Result<Inferred> {
+    let file = File::open(common, input)?;
+    let fields = file.metadata.schema().fields().len();
+    let usable = Usable::new(common, file.metadata.schema())?;
+    let is_projected = !usable.at.is_empty() && usable.at.len() < fields;
+    let (decoding, schema) = file.decoding(common, Columns { at: &usable.at, is_projected })?;
+    let rows = decoding.rows();
+    let sharing = Sharing::new(threads, decoding.row_bytes());
+    let batches = Box::new(decoding.parts(sharing, std::iter::once));
+    let batches = Batches::decoded(schema, rows, batches);
     InferredBatches { common, batches, usable, is_projected }.infer()
 }
 
-type Builder<R> = ParquetRecordBatchReaderBuilder<Input<R>>;
-
-/// Reads the end of a Parquet file, which describes it.
-fn open<R: Read + Seek + Send + 'static>(common: &Common, mut input: R) -> Result<Builder<R>> {
-    let name = &common.name;
-    let length =
-        input.seek(SeekFrom::End(0)).map_err(|error| Error::io(format_args!("cannot read {name}"), error))?;
-    let input = Arc::new(Mutex::new(input));
-    let open = |options: ArrowReaderOptions| {
-        let input = Input { input: Arc::clone(&input), length };
-        guarded(|| ParquetRecordBatchReaderBuilder::try_new_with_options(input, options))
-    };
-    // The Arrow schema in a file may have types that Arrow itself does not have. Those of Parquet
-    // will do then.
-    let opened = open(ArrowReaderOptions::new())
-        .or_else(|error| open(ArrowReaderOptions::new().with_skip_arrow_metadata(true)).map_err(|_| error));
-    opened.map_err(|error| wrong(common, &error))
+/// A Parquet file whose end was read, which describes it.
+struct File<R> {
+    input: Input<R>,
+    metadata: ArrowReaderMetadata,
 }
 
-/// The record batches of a Parquet file, with these columns only if it `is_projected`. Only what is
-/// decoded at a time is in memory.
-fn batches<R: Read + Seek + Send + 'static>(
-    common: &Common,
-    file: Builder<R>,
-    columns: &[usize],
+/// Columns of a file: these if it `is_projected`, all otherwise.
+#[derive(Clone, Copy)]
+struct Columns<'c> {
+    at: &'c [usize],
     is_projected: bool,
-) -> Result<Batches> {
-    let rows = u64::try_from(file.metadata().file_metadata().num_rows()).ok();
-    let mask = if is_projected {
-        ProjectionMask::roots(file.parquet_schema(), columns.iter().copied())
-    } else {
-        ProjectionMask::all()
-    };
-    check_codecs(common, file.metadata(), &mask)?;
-    let wide = wide(file.metadata());
-    let reader = guarded(|| file.with_projection(mask).with_batch_size(BATCH_ROWS).build());
-    let reader = reader.map_err(|error| wrong(common, &error))?;
-    let schema = with_wide(arrow_array::RecordBatchReader::schema(&reader), &wide);
-    Ok(Batches::guarding(schema, rows, reader))
+}
+
+impl<R: Read + Seek + Send + 'static> File<R> {
+    fn open(common: &Common, mut input: R) -> Result<File<R>> {
+        let name = &common.name;
+        let length = input
+            .seek(SeekFrom::End(0))
+            .map_err(|error| Error::io(format_args!("cannot read {name}"), error))?;
+        let input = Input { input: Arc::new(Mutex::new(input)), length };
+        let load = |options| guarded(|| ArrowReaderMetadata::load(&input, options));
+        // The Arrow schema in a file may have types that Arrow itself does not have. Those of
+        // Parquet will do then.
+        let metadata = load(ArrowReaderOptions::new()).or_else(|error| {
+            load(ArrowReaderOptions::new().with_skip_arrow_metadata(true)).map_err(|_| error)
+        });
+        let metadata = metadata.map_err(|error| wrong(common, &error))?;
+        Ok(File { input, metadata })
+    }
+
+    /// How these columns are decoded, and their schema.
+    fn decoding(self, common: &Common, columns: Columns<'_>) -> Result<(Decoding<R>, SchemaRef)> {
+        let mask = if columns.is_projected {
+            ProjectionMask::roots(self.metadata.parquet_schema(), columns.at.iter().copied())
+        } else {
+            ProjectionMask::all()
+        };
+        check_codecs(common, self.metadata.metadata(), &mask)?;
+        let wide = wide(self.metadata.metadata());
+        let decoding = Decoding::new(self.input, self.metadata, mask);
+        let schema = guarded(|| decoding.schema()).map_err(|error| wrong(common, &error))?;
+        Ok((decoding, with_wide(schema, &wide)))
+    }
 }
 
 /// The columns of whole numbers of 128 bits, which are bytes to Parquet: polars notes in the Arrow
@@ -161,9 +179,15 @@ fn wrong(common: &Common, error: &str) -> Error {
 }
 
 /// An input that can be read at any position, by one reader at a time.
-struct Input<R> {
+pub(super) struct Input<R> {
     input: Arc<Mutex<R>>,
     length: u64,
+}
+
+impl<R> Clone for Input<R> {
+    fn clone(&self) -> Input<R> {
+        Input { input: Arc::clone(&self.input), length: self.length }
+    }
 }
 
 impl<R> Length for Input<R> {
@@ -193,7 +217,7 @@ impl<R: Read + Seek + Send> ChunkReader for Input<R> {
 }
 
 /// A reader that starts at a position.
-struct ReaderAt<R> {
+pub(super) struct ReaderAt<R> {
     input: Arc<Mutex<R>>,
     at: u64,
 }

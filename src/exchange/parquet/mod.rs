@@ -2,6 +2,7 @@
 //! ([`Inferred`]). Start with [`Options`].
 
 mod crew;
+mod decoding;
 mod dictionaries;
 mod encoder;
 mod file_batches;
@@ -15,13 +16,14 @@ pub use crate::exchange::arrow::Reader;
 pub use crate::exchange::inferred::{Column, Inferred};
 pub use row_groups::Writer;
 
+use self::decoding::Sharing;
 use crate::error::Result;
 use crate::exchange::common::{Common, common_options, sample_option};
 use crate::exchange::threads;
 use crate::schema::Schema;
 
-/// How to read and write Parquet files. Only the rows being decoded are in memory, not the whole
-/// file.
+/// How to read and write Parquet files. A file is never in memory as a whole: besides the pages
+/// being decoded, there are at most about 64 MiB of rows that were decoded ahead.
 ///
 /// ```
 /// use std::io::Cursor;
@@ -57,7 +59,7 @@ use crate::schema::Schema;
 #[must_use]
 pub struct Options {
     common: Common,
-    /// How many threads encode; 0 means one for each processor.
+    /// How many threads encode and decode; 0 means one for each processor.
     threads: usize,
 }
 
@@ -90,9 +92,12 @@ impl Options {
         self
     }
 
-    /// How many threads encode what is written, with the caller; 0, which is the default, means one
-    /// for each processor. The file is the same whatever their number. If the system has no more
-    /// threads, there are fewer.
+    /// How many threads encode what is written, with the caller, and how many decode what is read,
+    /// beside the caller; 0, which is the default, means one for each processor. With 1, the caller
+    /// alone does both. The file, the records and the errors are the same whatever their number. If
+    /// the system has no more threads, there are fewer.
+    ///
+    /// Each thread decodes a row group, or a part of a very long one.
     pub fn threads(mut self, threads: usize) -> Options {
         self.threads = threads;
         self
@@ -120,7 +125,8 @@ impl Options {
     /// not in the schema or has a type that no field holds, or if a field that has no default and
     /// is not nullable has no column.
     pub fn reader<R: Read + Seek + Send + 'static>(&self, schema: &Schema, input: R) -> Result<Reader> {
-        file_batches::reader(&self.common, schema, input)
+        let sharing = Sharing::new(threads::wanted(self.threads), schema.width());
+        file_batches::reader(&self.common, sharing, schema, input)
     }
 
     /// Infers the schema, by the rules of [`arrow::Options::infer`](crate::arrow::Options::infer).
@@ -140,7 +146,7 @@ impl Options {
     /// [`Input`](crate::ErrorKind::Input) if it is not a Parquet file or is cut off, or if a column
     /// has a type that no field holds.
     pub fn infer<R: Read + Seek + Send + 'static>(&self, input: R) -> Result<Inferred> {
-        file_batches::infer(&self.common, input)
+        file_batches::infer(&self.common, threads::wanted(self.threads), input)
     }
 
     /// Writes rows of this schema.

@@ -231,6 +231,15 @@ fn a_value_that_its_field_cannot_hold_is_an_error_with_row_and_field() {
 }
 
 #[test]
+fn nanoseconds_are_cut_if_rounding_is_allowed() {
+    let schema: Schema = "nanos: timestamp".parse().unwrap();
+    let name = "refused-nanos.arrow";
+    let options = arrow::Options::new().ignore_unknown(true).round(true);
+    let records = drain(&schema, &mut options.reader(&schema, open(name)).unwrap()).unwrap();
+    assert_eq!(records[..8], 0_i64.to_le_bytes());
+}
+
+#[test]
 fn values_are_converted_where_nothing_is_lost() {
     let schema: Schema = "i8: i64, u8: i16, i64: f64 = 0, half: f64, text: str[9], day64: timestamp, u32: u64, list: i32[2]?, \
                           fixed_list: f64[3], words: str[5]?, new: i32 = 5"
