@@ -1,5 +1,5 @@
-//! `Buffer`: records in memory that are sorted and written to a temporary file, a run. A thread does
-//! that while the next records come.
+//! `Buffer`: records in memory that are sorted and written to a temporary file, a run. A thread
+//! does that while the next records come.
 
 use std::io::{BufWriter, Write};
 use std::panic::resume_unwind;
@@ -153,6 +153,15 @@ fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option
     Builder::new().name("sorting".into()).spawn(work).ok()
 }
 
+pub(super) fn scratch(folder: &Path) -> Result<Scratch> {
+    Scratch::new(folder)
+        .map_err(|error| Error::io(format!("cannot make a temporary file in {folder:?}"), error))
+}
+
+pub(super) fn spill_error(error: std::io::Error) -> Error {
+    Error::io("cannot use a temporary file for sorting", error)
+}
+
 /// In place of a system that refuses threads.
 #[cfg(test)]
 pub(super) mod refusal {
@@ -161,13 +170,4 @@ pub(super) mod refusal {
     thread_local! {
         pub(crate) static IS_ON: Cell<bool> = const { Cell::new(false) };
     }
-}
-
-pub(super) fn scratch(folder: &Path) -> Result<Scratch> {
-    Scratch::new(folder)
-        .map_err(|error| Error::io(format!("cannot make a temporary file in {folder:?}"), error))
-}
-
-pub(super) fn spill_error(error: std::io::Error) -> Error {
-    Error::io("cannot use a temporary file for sorting", error)
 }

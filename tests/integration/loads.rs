@@ -320,7 +320,7 @@ fn a_source_that_ends_badly_while_a_run_is_written_changes_nothing() {
                 // A run that cannot be written comes before the end of the source.
                 Ok(loaded) => {
                     let error = loaded.unwrap_err();
-                    let kind = if scratch == missing { ErrorKind::Io } else { ErrorKind::Input };
+                    let kind = if scratch == missing { ErrorKind::FileNotFound } else { ErrorKind::Input };
                     assert_eq!(error.kind(), kind, "{error}");
                 }
                 Err(_) => assert!(panics && scratch != missing),

@@ -11,7 +11,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 
 use super::decode;
 use super::messages::{FileMessages, StreamMessages};
-use super::pieces::{Conversion, Piece, Problem};
+use super::pieces::{Conversion, Obstacle, Piece};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::column_names::name_columns;
 use crate::exchange::columns::match_columns;
@@ -182,7 +182,7 @@ pub struct Reader {
     /// behind them.
     records: Vec<u8>,
     taken: usize,
-    problem: Option<Problem>,
+    problem: Option<Obstacle>,
     /// The row of the record taken last.
     place: u64,
 }
@@ -265,11 +265,11 @@ impl Reader {
         if let Some(problem) = self.problem.take() {
             self.pieces = None;
             return Err(match problem {
-                Problem::Row(error) => {
+                Obstacle::Row(error) => {
                     let place = self.describe(self.place + 1);
                     Error::new(ErrorKind::Input, format!("{place}: {error}"))
                 }
-                Problem::Batch(error) => unread(&self.name, &format!("after row {}: {error}", self.place)),
+                Obstacle::Batch(error) => unread(&self.name, &format!("after row {}: {error}", self.place)),
             });
         }
         let Some(piece) = self.pieces.as_mut().and_then(Iterator::next) else { return Ok(false) };

@@ -22,11 +22,11 @@ pub(in crate::exchange) struct Conversion {
 /// Records of rows that follow each other, and what is wrong behind them.
 pub(in crate::exchange) struct Piece {
     pub(super) records: Vec<u8>,
-    pub(super) problem: Option<Problem>,
+    pub(super) problem: Option<Obstacle>,
 }
 
 /// Why there are no more records.
-pub(super) enum Problem {
+pub(super) enum Obstacle {
     /// The next row cannot be stored.
     Row(Error),
     /// The next batch cannot be read.
@@ -58,7 +58,7 @@ impl Conversion {
                 }
                 Err(error) => {
                     next = end;
-                    Some(Piece { records: Vec::new(), problem: Some(Problem::Batch(error.clone())) })
+                    Some(Piece { records: Vec::new(), problem: Some(Obstacle::Batch(error.clone())) })
                 }
             }
         })
@@ -77,7 +77,7 @@ impl Conversion {
             {
                 // Another column may have a bad row before this one.
                 records.truncate(row * width);
-                problem = Some(Problem::Row(error));
+                problem = Some(Obstacle::Row(error));
             }
         }
         Piece { records, problem }

@@ -18,7 +18,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::errors::Result as ParquetResult;
 
-use super::file_batches::Input;
+use super::input::Input;
 use crate::exchange::arrow::guarded_all;
 use crate::exchange::in_order::{InOrder, Step};
 

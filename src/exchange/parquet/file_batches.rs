@@ -1,20 +1,17 @@
 //! Reads Parquet files: which columns are needed, and what is known of them. `decoding.rs` makes
 //! record batches of them, and `arrow/pieces.rs` makes records of those.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, SchemaRef};
-use bytes::Bytes;
-use parking_lot::Mutex;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::Compression;
-use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
-use parquet::file::reader::{ChunkReader, Length};
 
 use super::decoding::{Decoding, Sharing};
+use super::input::Input;
 use super::{Inferred, Reader};
 use crate::error::{Error, ErrorKind, Result, bail};
 use crate::exchange::arrow::{Batches, InferredBatches, Matched, Usable, guarded, wide_columns, wide_field};
@@ -24,21 +21,21 @@ use crate::schema::{Number, Schema};
 /// Where Parquet files have their Arrow schema.
 const ARROW_SCHEMA: &str = "ARROW:schema";
 
-/// The records of a Parquet file. Columns that no field needs are not decoded.
+/// The records of a Parquet file. Projection that no field needs are not decoded.
 pub(super) fn reader<R: Read + Seek + Send + 'static>(
     common: &Common,
     sharing: Sharing,
     schema: &Schema,
     input: R,
 ) -> Result<Reader> {
-    let file = File::open(common, input)?;
+    let file = ParquetFile::open(common, input)?;
     let mut matched = Matched::new(common, schema, file.metadata.schema())?;
     let wanted: Vec<usize> = (0..matched.fields.len()).filter(|at| matched.fields[*at].is_some()).collect();
     let is_projected = !wanted.is_empty() && wanted.len() < matched.fields.len();
     if is_projected {
         matched.fields = matched.fields.iter().copied().filter(Option::is_some).collect();
     }
-    let columns = Columns { at: &wanted, is_projected };
+    let columns = Projection { at: &wanted, is_projected };
     let (decoding, _) = file.decoding(common, columns)?;
     let conversion = Arc::new(matched.conversion(common, schema));
     let rows = decoding.rows();
@@ -52,11 +49,11 @@ pub(super) fn infer<R: Read + Seek + Send + 'static>(
     threads: usize,
     input: R,
 ) -> Result<Inferred> {
-    let file = File::open(common, input)?;
+    let file = ParquetFile::open(common, input)?;
     let fields = file.metadata.schema().fields().len();
     let usable = Usable::new(common, file.metadata.schema())?;
     let is_projected = !usable.at.is_empty() && usable.at.len() < fields;
-    let (decoding, schema) = file.decoding(common, Columns { at: &usable.at, is_projected })?;
+    let (decoding, schema) = file.decoding(common, Projection { at: &usable.at, is_projected })?;
     let rows = decoding.rows();
     let sharing = Sharing::new(threads, decoding.row_bytes());
     let batches = Box::new(decoding.parts(sharing, std::iter::once));
@@ -65,25 +62,25 @@ pub(super) fn infer<R: Read + Seek + Send + 'static>(
 }
 
 /// A Parquet file whose end was read, which describes it.
-struct File<R> {
+struct ParquetFile<R> {
     input: Input<R>,
     metadata: ArrowReaderMetadata,
 }
 
-/// Columns of a file: these if it `is_projected`, all otherwise.
+/// Projection of a file: these if it `is_projected`, all otherwise.
 #[derive(Clone, Copy)]
-struct Columns<'c> {
+struct Projection<'c> {
     at: &'c [usize],
     is_projected: bool,
 }
 
-impl<R: Read + Seek + Send + 'static> File<R> {
-    fn open(common: &Common, mut input: R) -> Result<File<R>> {
+impl<R: Read + Seek + Send + 'static> ParquetFile<R> {
+    fn open(common: &Common, mut input: R) -> Result<ParquetFile<R>> {
         let name = &common.name;
         let length = input
             .seek(SeekFrom::End(0))
             .map_err(|error| Error::io(format_args!("cannot read {name}"), error))?;
-        let input = Input { input: Arc::new(Mutex::new(input)), length };
+        let input = Input::new(input, length);
         let load = |options| guarded(|| ArrowReaderMetadata::load(&input, options));
         // The Arrow schema in a file may have types that Arrow itself does not have. Those of
         // Parquet will do then.
@@ -91,11 +88,11 @@ impl<R: Read + Seek + Send + 'static> File<R> {
             load(ArrowReaderOptions::new().with_skip_arrow_metadata(true)).map_err(|_| error)
         });
         let metadata = metadata.map_err(|error| wrong(common, &error))?;
-        Ok(File { input, metadata })
+        Ok(ParquetFile { input, metadata })
     }
 
     /// How these columns are decoded, and their schema.
-    fn decoding(self, common: &Common, columns: Columns<'_>) -> Result<(Decoding<R>, SchemaRef)> {
+    fn decoding(self, common: &Common, columns: Projection<'_>) -> Result<(Decoding<R>, SchemaRef)> {
         let mask = if columns.is_projected {
             ProjectionMask::roots(self.metadata.parquet_schema(), columns.at.iter().copied())
         } else {
@@ -176,58 +173,4 @@ fn check_codecs(common: &Common, metadata: &ParquetMetaData, mask: &ProjectionMa
 fn wrong(common: &Common, error: &str) -> Error {
     let message = format!("{}: it is not a valid Parquet file: {error}", common.name);
     Error::new(ErrorKind::Input, message)
-}
-
-/// An input that can be read at any position, by one reader at a time.
-pub(super) struct Input<R> {
-    input: Arc<Mutex<R>>,
-    length: u64,
-}
-
-impl<R> Clone for Input<R> {
-    fn clone(&self) -> Input<R> {
-        Input { input: Arc::clone(&self.input), length: self.length }
-    }
-}
-
-impl<R> Length for Input<R> {
-    fn len(&self) -> u64 {
-        self.length
-    }
-}
-
-impl<R: Read + Seek + Send> ChunkReader for Input<R> {
-    type T = io::BufReader<ReaderAt<R>>;
-
-    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        Ok(io::BufReader::new(ReaderAt { input: Arc::clone(&self.input), at: start }))
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
-        if start.checked_add(length as u64).is_none_or(|end| end > self.length) {
-            let message = format!("{length} bytes at {start} lie beyond its {}; it was cut off", self.length);
-            return Err(ParquetError::General(message));
-        }
-        let mut bytes = vec![0; length];
-        let mut input = self.input.lock();
-        input.seek(SeekFrom::Start(start))?;
-        input.read_exact(&mut bytes)?;
-        Ok(bytes.into())
-    }
-}
-
-/// A reader that starts at a position.
-pub(super) struct ReaderAt<R> {
-    input: Arc<Mutex<R>>,
-    at: u64,
-}
-
-impl<R: Read + Seek> Read for ReaderAt<R> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let mut input = self.input.lock();
-        input.seek(SeekFrom::Start(self.at))?;
-        let read = input.read(bytes)?;
-        self.at += read as u64;
-        Ok(read)
-    }
 }

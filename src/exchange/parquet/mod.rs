@@ -6,6 +6,7 @@ mod decoding;
 mod dictionaries;
 mod encoder;
 mod file_batches;
+mod input;
 #[cfg(test)]
 mod round_trips;
 mod row_groups;
