@@ -2,11 +2,11 @@
 """Asks drystone-sql and DuckDB the queries of queries.sql, and compares the answers and the times.
 
     cargo build --release -p drystone-cli -p drystone-datafusion
-    python datafusion/compare.py [--measure] [--folder target/release]
+    python datafusion/compare.py [--measure] [--points 100000000] [--folder target/release]
 
 It needs the Python package duckdb. Without --measure it compares the answers alone, of one file and of eight shards,
 and ends with 1 if any differ. With it, each query runs several times in one process on each side, and the medians are
-shown.
+shown. With --points, so many points are made, and a filter with a sum over them is compared with `drystone query`.
 """
 
 import argparse
@@ -58,6 +58,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", type=pathlib.Path, default=HERE.parent / "target" / "release")
     parser.add_argument("--measure", action="store_true")
+    parser.add_argument("--points", type=int)
     parser.add_argument("--runs", type=int, default=7)
     arguments = parser.parse_args()
     drystone, sql_command = arguments.folder / "drystone", arguments.folder / "drystone-sql"
@@ -95,6 +96,8 @@ def main():
         print(f"{sum(1 for _ in queries())} queries, {differ} answers that differ")
         if arguments.measure:
             measure(arguments.runs, db, sql_command, theirs)
+        if arguments.points:
+            measure_points(arguments, folder / "f.dry", drystone, sql_command)
         return 1 if differ else 0
 
 
@@ -113,6 +116,27 @@ def measure(runs, db, sql_command, theirs):
         totals = [total + median for total, median in zip(totals, medians)]
         print(f"{name:60} {medians[0]:9.1f} ms {medians[1]:6.1f} ms")
     print(f"{'together':60} {totals[0]:9.1f} ms {totals[1]:6.1f} ms: {totals[0] / totals[1]:.2f} x")
+
+
+def measure_points(arguments, db, drystone, sql_command):
+    points = f"SELECT CAST(value * 7919 % 2000003 - 1000001 AS INT) AS x, CAST(value % 999983 AS INT) AS y, CAST(value % 7 AS INT) AS z FROM generate_series(1, {arguments.points})"
+    subprocess.run([sql_command, db, "--write", f"CREATE TABLE points AS {points}"], check=True, capture_output=True)
+    sql = "SELECT sum(y) FROM points WHERE x > 500000"
+    commands = {
+        "drystone query": [drystone, "query", db, "points", "--where", "x > 500000", "--aggregate", "sum(y)"],
+        "drystone-sql": [sql_command, db, sql],
+        "drystone-sql, nothing": [sql_command, db, "SELECT 1"],
+    }
+    times = {name: [] for name in commands}
+    for _ in range(arguments.runs + 1):
+        for name, command in commands.items():
+            begun = time.perf_counter()
+            subprocess.run(command, check=True, capture_output=True)
+            times[name].append((time.perf_counter() - begun) * 1000)
+    session = subprocess.run([sql_command, db, "--timing"], input=f"{sql};\n" * (arguments.runs + 1), capture_output=True, text=True, check=True)
+    times["drystone-sql, in a session"] = [float(found) for found in re.findall(r"time: ([0-9.]+) ms", session.stderr)]
+    for name, taken in times.items():
+        print(f"{name:60} {statistics.median(taken[1:]):9.1f} ms")
 
 
 if __name__ == "__main__":
