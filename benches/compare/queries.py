@@ -308,9 +308,10 @@ def report(rows: int, drystone: str, folder: str, runs: int) -> str:
     load_table = measure_loads(folder, drystone, runs)
     export_table = measure_exports(folder, drystone, runs)
     query_table = measure_queries(folder, drystone, runs, one_id)
+    each = f"Median wall times of {runs} whole processes" if runs > 1 else "Wall times of one whole process each,"
     about = (
-        f"{rows:,} rows of a `u64` in random order, an `i32`, a `u16`, an `f64` and a text of 4 bytes. Median wall times "
-        f"of {runs} whole processes in ms, from start to end, everything synced; in brackets the time inside of the process, "
+        f"{rows:,} rows of a `u64` in random order, an `i32`, a `u16`, an `f64` and a text of 4 bytes. {each} "
+        f"in ms, from start to end, everything synced; in brackets the time inside of the process, "
         f"after Python has imported the package. An empty process takes: {empty(drystone, runs)}. {machine()}; load average "
         f"{before:.1f} before and {os.getloadavg()[0]:.1f} after, of which the benchmark itself is 1 to 2."
     )
