@@ -90,8 +90,8 @@ impl DrystoneTable {
         let transaction = shards.transaction();
         let files = shards.iter().enumerate().map(|(number, shard)| {
             let (folder, file_name) = (shards.folder().to_path_buf(), shard.file_name().into());
-            let place =
-                Place::Shard { folder, number, file_name, id: shard.id(), listed: Some(shard.clone()) };
+            let (id, own, listed) = (shard.id(), Arc::default(), Some(shard.clone()));
+            let place = Place::Shard { folder, own, number, file_name, id, listed };
             let file =
                 TableFile { place, transaction, opener: Some(Arc::clone(opener)), held: OnceLock::new() };
             Ok(Shard { file: Arc::new(file), statistics: statistics::of_shard(shard).map_err(external)? })
@@ -157,9 +157,11 @@ impl DrystoneTable {
         let total = if limit.is_some() { total.to_inexact() } else { total };
         let mut source = Source::new(&self.schema, predicate)?;
         source.access = access(&scans);
+        let most = state.config().target_partitions();
+        let most = if self.opens { most } else { most.max(scans.len()) };
         let builder = ScanBuilder {
             source,
-            pieces: pieces(&scans, &self.name, state.config().target_partitions()),
+            pieces: pieces(&scans, &self.name, most),
             statistics: total,
             projection: projection.cloned(),
             limit,
@@ -296,6 +298,9 @@ fn access(scans: &[Scan<'_>]) -> Option<Arc<str>> {
 
 /// At most `most` partitions of about the same number of rows, each of parts that follow each
 /// other.
+///
+/// A scheduler asks for as many partitions as there are shards, because no executor may have two
+/// of them.
 fn pieces(scans: &[Scan<'_>], name: &Arc<str>, most: usize) -> Vec<Piece> {
     let most = most.max(1);
     if scans.len() > most {

@@ -34,7 +34,7 @@ use crate::table::{DrystoneTable, Shard};
 const MAGIC: &[u8; 8] = b"drystone";
 
 #[derive(Clone, PartialEq, Message)]
-struct FileProto {
+pub(super) struct FileProto {
     /// The database, or the folder of shards.
     #[prost(string, tag = "1")]
     path: String,
@@ -111,28 +111,41 @@ struct ScanProto {
 pub(crate) struct Codec<C> {
     other: C,
     opener: Opener,
+    /// The folders of an executor, where it looks for shards.
+    folders: Arc<[PathBuf]>,
 }
 
 impl<C> Codec<C> {
     pub(crate) fn new(other: C, opener: &Opener) -> Codec<C> {
-        Codec { other, opener: Arc::clone(opener) }
+        Codec { other, opener: Arc::clone(opener), folders: Arc::default() }
+    }
+
+    /// The same for an executor with folders of shards of its own.
+    pub(super) fn with_folders(self, folders: &Arc<[PathBuf]>) -> Codec<C> {
+        Codec { folders: Arc::clone(folders), ..self }
     }
 
     fn file(&self, proto: &FileProto) -> Result<TableFile> {
-        let path = PathBuf::from(&proto.path);
-        let place = match proto.shard {
-            Some(number) => Place::Shard {
-                folder: path,
-                number: usize::try_from(number).map_err(outside)?,
-                file_name: proto.file_name.as_str().into(),
-                id: proto.id.as_slice().try_into().map_err(|_| missing("the identity of a shard"))?,
-                listed: None,
-            },
-            None => Place::Database { path },
-        };
-        let (transaction, opener) = (proto.transaction, Some(Arc::clone(&self.opener)));
-        Ok(TableFile { place, transaction, opener, held: OnceLock::new() })
+        file(proto, &self.opener, &self.folders)
     }
+}
+
+/// The file of a plan. Shards are looked for in these folders first.
+pub(super) fn file(proto: &FileProto, opener: &Opener, folders: &Arc<[PathBuf]>) -> Result<TableFile> {
+    let path = PathBuf::from(&proto.path);
+    let place = match proto.shard {
+        Some(number) => Place::Shard {
+            folder: path,
+            own: Arc::clone(folders),
+            number: usize::try_from(number).map_err(outside)?,
+            file_name: proto.file_name.as_str().into(),
+            id: proto.id.as_slice().try_into().map_err(|_| missing("the identity of a shard"))?,
+            listed: None,
+        },
+        None => Place::Database { path },
+    };
+    let (transaction, opener) = (proto.transaction, Some(Arc::clone(opener)));
+    Ok(TableFile { place, transaction, opener, held: OnceLock::new() })
 }
 
 fn file_proto(file: &TableFile, statistics: Option<&Statistics>) -> Result<FileProto> {
