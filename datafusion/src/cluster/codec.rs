@@ -289,6 +289,18 @@ fn run_of(file: &PartitionedFile) -> Result<(&Run, &Statistics)> {
     }
 }
 
+/// The files that a plan reads.
+pub(super) fn files_of(plan: &Arc<dyn ExecutionPlan>) -> Vec<FileProto> {
+    let mut found: Vec<FileProto> = plan.children().into_iter().flat_map(files_of).collect();
+    if let Some((config, _)) = scan_of(plan) {
+        let runs =
+            config.file_groups.iter().flat_map(|group| group.files()).filter_map(|file| run_of(file).ok());
+        let parts = runs.flat_map(|(Run(parts), _)| parts);
+        found.extend(parts.filter_map(|part| file_proto(&part.file, None).ok()));
+    }
+    found
+}
+
 impl<C: LogicalExtensionCodec> LogicalExtensionCodec for Codec<C> {
     fn try_decode(&self, buf: &[u8], inputs: &[LogicalPlan], context: &TaskContext) -> Result<Extension> {
         self.other.try_decode(buf, inputs, context)

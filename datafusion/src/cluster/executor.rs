@@ -9,7 +9,7 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use datafusion::error::Result;
 
 use super::codec::Codec;
-use super::failed;
+use super::{failed, question};
 use crate::scan::Opener;
 
 /// How often an executor says that it lives.
@@ -73,6 +73,7 @@ pub async fn run_executor(options: &ExecutorOptions, opener: Opener) -> Result<(
         executor_heartbeat_interval_seconds: HEARTBEAT_SECONDS,
         override_logical_codec: Some(Arc::new(logical.with_folders(&folders))),
         override_physical_codec: Some(Arc::new(physical.with_folders(&folders))),
+        override_arrow_flight_service: Some(question::service(&opener, &folders)),
         ..ExecutorProcessConfig::default()
     };
     start_executor_process(Arc::new(config)).await.map_err(failed)

@@ -3,6 +3,8 @@
 mod client;
 mod codec;
 mod executor;
+mod placement;
+mod question;
 mod scheduler;
 
 use datafusion::error::DataFusionError;
