@@ -49,6 +49,8 @@ pub struct DrystoneTable {
     pub(crate) shards: Arc<[Shard]>,
     /// Whether the plan may look into the files. A scheduler leaves that to the executors.
     pub(crate) opens: bool,
+    /// Whether the shards may be on nodes of their own, so that no two can be given to one task.
+    pub(crate) is_apart: bool,
     /// Where rows are inserted, if they can be.
     database: Option<Arc<Database>>,
 }
@@ -108,7 +110,15 @@ impl DrystoneTable {
         opens: bool,
     ) -> Result<DrystoneTable> {
         let arrow = to_engine_schema(&schema)?;
-        Ok(DrystoneTable { schema, arrow, name, shards: shards.into(), opens, database: None })
+        Ok(DrystoneTable {
+            schema,
+            arrow,
+            name,
+            shards: shards.into(),
+            opens,
+            is_apart: false,
+            database: None,
+        })
     }
 
     /// The name of the table in its database.
@@ -158,7 +168,7 @@ impl DrystoneTable {
         let mut source = Source::new(&self.schema, predicate)?;
         source.access = access(&scans);
         let most = state.config().target_partitions();
-        let most = if self.opens { most } else { most.max(scans.len()) };
+        let most = if self.is_apart { most.max(scans.len()) } else { most };
         let builder = ScanBuilder {
             source,
             pieces: pieces(&scans, &self.name, most),
@@ -298,9 +308,6 @@ fn access(scans: &[Scan<'_>]) -> Option<Arc<str>> {
 
 /// At most `most` partitions of about the same number of rows, each of parts that follow each
 /// other.
-///
-/// A scheduler asks for as many partitions as there are shards, because no executor may have two
-/// of them.
 fn pieces(scans: &[Scan<'_>], name: &Arc<str>, most: usize) -> Vec<Piece> {
     let most = most.max(1);
     if scans.len() > most {

@@ -113,16 +113,23 @@ pub(crate) struct Codec<C> {
     opener: Opener,
     /// The folders of an executor, where it looks for shards.
     folders: Arc<[PathBuf]>,
+    /// Whether the shards of a table may be on nodes of their own, when a scheduler plans a query.
+    is_apart: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
 }
 
 impl<C> Codec<C> {
     pub(crate) fn new(other: C, opener: &Opener) -> Codec<C> {
-        Codec { other, opener: Arc::clone(opener), folders: Arc::default() }
+        Codec { other, opener: Arc::clone(opener), folders: Arc::default(), is_apart: None }
     }
 
     /// The same for an executor with folders of shards of its own.
     pub(super) fn with_folders(self, folders: &Arc<[PathBuf]>) -> Codec<C> {
         Codec { folders: Arc::clone(folders), ..self }
+    }
+
+    /// The same for a scheduler.
+    pub(super) fn with_apart(self, is_apart: impl Fn() -> bool + Send + Sync + 'static) -> Codec<C> {
+        Codec { is_apart: Some(Arc::new(is_apart)), ..self }
     }
 
     fn file(&self, proto: &FileProto) -> Result<TableFile> {
@@ -326,7 +333,9 @@ impl<C: LogicalExtensionCodec> LogicalExtensionCodec for Codec<C> {
         });
         let schema = proto.schema.parse().map_err(external)?;
         let shards = shards.collect::<Result<Vec<_>>>()?;
-        Ok(Arc::new(DrystoneTable::of_shards(proto.name.into(), schema, shards, false)?))
+        let mut table = DrystoneTable::of_shards(proto.name.into(), schema, shards, false)?;
+        table.is_apart = self.is_apart.as_ref().is_some_and(|is_apart| is_apart());
+        Ok(Arc::new(table))
     }
 
     fn try_encode_table_provider(

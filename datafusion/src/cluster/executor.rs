@@ -9,7 +9,7 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use datafusion::error::Result;
 
 use super::codec::Codec;
-use super::{failed, question};
+use super::{APART, failed, question};
 use crate::scan::Opener;
 
 /// How often an executor says that it lives.
@@ -60,7 +60,10 @@ pub async fn run_executor(options: &ExecutorOptions, opener: Opener) -> Result<(
     let folders: Arc<[PathBuf]> = options.shards.as_slice().into();
     let logical = Codec::new(BallistaLogicalExtensionCodec::default(), &opener);
     let physical = Codec::new(BallistaPhysicalExtensionCodec::default(), &opener);
+    let default = ExecutorProcessConfig::default();
+    let is_apart = !options.shards.is_empty();
     let config = ExecutorProcessConfig {
+        executor_id: if is_apart { default.executor_id + APART } else { default.executor_id },
         bind_host: options.host.to_string(),
         external_host: Some(options.host.to_string()),
         port,

@@ -98,14 +98,11 @@ struct Answering {
     folders: Arc<[PathBuf]>,
 }
 
-impl Answering {
-    fn answer(&self, question: &[u8]) -> Result<AnswerProto> {
-        let mut lists = Lists::default();
-        let question = QuestionProto::decode(question).map_err(failed)?;
-        let has = question.files.iter();
-        let has = has.map(|proto| Ok(file(proto, &self.opener, &self.folders)?.is_here(&mut lists)));
-        Ok(AnswerProto { has: has.collect::<Result<_>>()? })
-    }
+fn answer(question: &[u8], opener: &Opener, folders: &Arc<[PathBuf]>) -> Result<AnswerProto> {
+    let mut lists = Lists::default();
+    let question = QuestionProto::decode(question).map_err(failed)?;
+    let has = question.files.iter().map(|proto| Ok(file(proto, opener, folders)?.is_here(&mut lists)));
+    Ok(AnswerProto { has: has.collect::<Result<_>>()? })
 }
 
 #[tonic::async_trait]
@@ -122,7 +119,11 @@ impl FlightService for Answering {
         if request.get_ref().r#type != ACTION {
             return self.results.do_action(request).await;
         }
-        let answer = self.answer(&request.get_ref().body);
+        let (opener, folders) = (Arc::clone(&self.opener), Arc::clone(&self.folders));
+        // The folders may be on a slow disk.
+        let answer = move || answer(&request.get_ref().body, &opener, &folders);
+        let answer = tokio::task::spawn_blocking(answer).await;
+        let answer = answer.map_err(|error| Status::internal(error.to_string()))?;
         let answer = answer.map_err(|error| Status::invalid_argument(error.to_string()))?;
         let answer = arrow_flight::Result { body: answer.encode_to_vec().into() };
         Ok(Response::new(stream::iter([Ok(answer)]).boxed()))

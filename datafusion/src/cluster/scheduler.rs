@@ -20,8 +20,8 @@ use tokio::sync::Notify;
 use tonic::Request;
 
 use super::codec::Codec;
-use super::failed;
 use super::placement::Placement;
+use super::{APART, failed};
 use crate::scan::Opener;
 
 /// How the scheduler notices that an executor died.
@@ -43,7 +43,6 @@ pub async fn run_scheduler(listener: TcpListener, opener: Opener) -> Result<()> 
         bind_port: address.port(),
         executor_timeout_seconds: EXECUTOR_TIMEOUT_SECONDS,
         expire_dead_executor_interval_seconds: EXPIRY_CHECK_SECONDS,
-        override_logical_codec: Some(Arc::new(Codec::new(BallistaLogicalExtensionCodec::default(), &opener))),
         override_physical_codec: Some(Arc::new(Codec::new(
             BallistaPhysicalExtensionCodec::default(),
             &opener,
@@ -52,6 +51,14 @@ pub async fn run_scheduler(listener: TcpListener, opener: Opener) -> Result<()> 
     };
     let cluster = BallistaCluster::new_from_config(&config).await.map_err(failed)?;
     let state = cluster.cluster_state();
+    let logical = Codec::new(BallistaLogicalExtensionCodec::default(), &opener).with_apart({
+        let state = Arc::clone(&state);
+        move || {
+            let executors = state.executor_heartbeats();
+            executors.is_empty() || executors.keys().any(|name| name.ends_with(APART))
+        }
+    });
+    config.override_logical_codec = Some(Arc::new(logical));
     let placement = Arc::new(Placement::new(Arc::clone(&state)));
     let answered = Arc::clone(&placement.answered);
     config.task_distribution = TaskDistributionPolicy::Custom(placement);
