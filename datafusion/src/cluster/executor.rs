@@ -1,4 +1,4 @@
-//! An executor: runs the tasks that the scheduler gives it, on the shards that it can read.
+//! An executor: runs the tasks that the scheduler gives it, on the shards that it has.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
