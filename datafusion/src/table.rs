@@ -92,8 +92,9 @@ impl DrystoneTable {
         let transaction = shards.transaction();
         let files = shards.iter().enumerate().map(|(number, shard)| {
             let (folder, file_name) = (shards.folder().to_path_buf(), shard.file_name().into());
-            let (id, own, listed) = (shard.id(), Arc::default(), Some(shard.clone()));
-            let place = Place::Shard { folder, own, number, file_name, id, listed };
+            let (id, own, searched) = (shard.id(), Arc::default(), Arc::default());
+            let listed = Some(shard.clone());
+            let place = Place::Shard { folder, own, number, file_name, id, listed, searched };
             let file =
                 TableFile { place, transaction, opener: Some(Arc::clone(opener)), held: OnceLock::new() };
             Ok(Shard { file: Arc::new(file), statistics: statistics::of_shard(shard).map_err(external)? })

@@ -8,12 +8,13 @@ use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
+use datafusion::common::tree_node::{Transformed, TreeNode as _};
 use datafusion::common::{
     DataFusionError, Result, Statistics, TableReference, internal_datafusion_err, internal_err,
 };
 use datafusion::datasource::file_format::FileFormatFactory;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{Extension, LogicalPlan};
@@ -50,6 +51,9 @@ pub(super) struct FileProto {
     /// The identity of the shard.
     #[prost(bytes = "vec", tag = "6")]
     id: Vec<u8>,
+    /// Where the scheduler has looked for the shard in vain.
+    #[prost(string, tag = "7")]
+    searched: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -148,6 +152,7 @@ pub(super) fn file(proto: &FileProto, opener: &Opener, folders: &Arc<[PathBuf]>)
             file_name: proto.file_name.as_str().into(),
             id: proto.id.as_slice().try_into().map_err(|_| missing("the identity of a shard"))?,
             listed: None,
+            searched: proto.searched.as_str().into(),
         },
         None => Place::Database { path },
     };
@@ -156,15 +161,15 @@ pub(super) fn file(proto: &FileProto, opener: &Opener, folders: &Arc<[PathBuf]>)
 }
 
 fn file_proto(file: &TableFile, statistics: Option<&Statistics>) -> Result<FileProto> {
-    let (path, shard, file_name, id) = match &file.place {
+    let (path, shard, file_name, id, searched) = match &file.place {
         Place::Memory => {
             return Err(DataFusionError::Plan(
                 "a table in memory cannot be read by other nodes; use a database in a file".to_owned(),
             ));
         }
-        Place::Database { path } => (path, None, "", &[][..]),
-        Place::Shard { folder, number, file_name, id, .. } => {
-            (folder, Some(*number as u64), &**file_name, &id[..])
+        Place::Database { path } => (path, None, "", &[][..], ""),
+        Place::Shard { folder, number, file_name, id, searched, .. } => {
+            (folder, Some(*number as u64), &**file_name, &id[..], &**searched)
         }
     };
     let Some(path) = path.to_str() else {
@@ -177,6 +182,7 @@ fn file_proto(file: &TableFile, statistics: Option<&Statistics>) -> Result<FileP
         transaction: file.transaction,
         statistics: statistics.map(Into::into),
         id: id.to_vec(),
+        searched: searched.to_owned(),
     })
 }
 
@@ -306,6 +312,30 @@ pub(super) fn files_of(plan: &Arc<dyn ExecutionPlan>) -> Vec<FileProto> {
         found.extend(parts.filter_map(|part| file_proto(&part.file, None).ok()));
     }
     found
+}
+
+/// The same plan, whose shards say in an error where they were looked for in vain.
+pub(super) fn searched(plan: &Arc<dyn ExecutionPlan>, note: &Arc<str>) -> Result<Arc<dyn ExecutionPlan>> {
+    let noted = |part: &Part| {
+        let mut file = TableFile::clone(&part.file);
+        if let Place::Shard { searched, .. } = &mut file.place {
+            *searched = Arc::clone(note);
+        }
+        Part { file: Arc::new(file), ..part.clone() }
+    };
+    let plan = Arc::clone(plan).transform_up(|node| {
+        let Some((config, _)) = scan_of(&node) else { return Ok(Transformed::no(node)) };
+        let mut config = config.clone();
+        for group in &mut config.file_groups {
+            let files = group.files().iter().map(|file| {
+                let (Run(parts), _) = run_of(file)?;
+                Ok(file.clone().with_extension(Run(parts.iter().map(noted).collect())))
+            });
+            *group = FileGroup::new(files.collect::<Result<_>>()?);
+        }
+        Ok(Transformed::yes(DataSourceExec::from_data_source(config) as Arc<dyn ExecutionPlan>))
+    });
+    Ok(plan?.data)
 }
 
 impl<C: LogicalExtensionCodec> LogicalExtensionCodec for Codec<C> {

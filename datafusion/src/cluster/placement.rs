@@ -23,8 +23,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use prost::Message as _;
 use tokio::sync::Notify;
 
-use super::codec::{FileProto, files_of};
-use super::question::ask;
+use super::codec::{FileProto, files_of, searched};
+use super::question::{self, ask};
 
 /// An executor that does not answer is asked again after this time. It registers shortly before it
 /// listens.
@@ -54,24 +54,26 @@ struct Stage {
     /// The files of each partition, by their place in `files`.
     partitions: Vec<Vec<usize>>,
     /// By the name of the executor.
-    answers: HashMap<String, Answer>,
+    answers: HashMap<String, State>,
     /// Whether every executor of the beginning has answered, or was asked once in vain. Tasks are
     /// given away after that, so that not all of them go to the one that answers first.
     has_begun: bool,
 }
 
-enum Answer {
+enum State {
     Asked,
     /// It has not answered yet, and is asked again.
     Silent,
-    /// Whether it has each of the files.
-    Known(Vec<bool>),
+    /// It has answered, or is no longer asked.
+    Known(Option<question::Answer>),
 }
 
 /// What happens to a task.
 enum Decision {
     /// It goes to the executor at this place in the list of those with free slots.
     Give(usize),
+    /// The same, to report that no executor has all of its files.
+    Report(usize),
     Wait,
 }
 
@@ -105,6 +107,12 @@ impl Placement {
         for partitions in tasks {
             match known.decide(&partitions, registered, budgets) {
                 Decision::Give(to) => bound.push(give(stage, partitions, (job, session), budgets[to])),
+                Decision::Report(to) => {
+                    let mut given = give(stage, partitions, (job, session), budgets[to]);
+                    let note = known.looked_in(registered).into();
+                    given.1.plan = searched(&given.1.plan, &note).unwrap_or(given.1.plan);
+                    bound.push(given);
+                }
                 Decision::Wait => waiting.extend(partitions),
             }
         }
@@ -121,18 +129,18 @@ impl Placement {
             if stage.answers.contains_key(&executor.id) {
                 continue;
             }
-            stage.answers.insert(executor.id.clone(), Answer::Asked);
+            stage.answers.insert(executor.id.clone(), State::Asked);
             let (files, job, executor) = (Arc::clone(&stage.files), job.clone(), executor.clone());
             let (jobs, answered) = (Arc::clone(&self.jobs), Arc::clone(&self.answered));
             tokio::spawn(async move {
                 let begun = Instant::now();
                 loop {
                     let answer = match ask(&executor, &files).await {
-                        Ok(has) => Answer::Known(has),
-                        Err(_) if begun.elapsed() < PATIENCE => Answer::Silent,
-                        Err(_) => Answer::Known(vec![false; files.len()]),
+                        Ok(answer) => State::Known(Some(answer)),
+                        Err(_) if begun.elapsed() < PATIENCE => State::Silent,
+                        Err(_) => State::Known(None),
                     };
-                    let is_last = matches!(answer, Answer::Known(_));
+                    let is_last = matches!(answer, State::Known(_));
                     // The job may be over.
                     let is_wanted = match lock(&jobs).get_mut(&job).and_then(|stages| stages.get_mut(&key)) {
                         Some(stage) => stage.answers.insert(executor.id.clone(), answer).is_some(),
@@ -186,28 +194,43 @@ impl Stage {
             let free = budgets.iter().enumerate();
             let free = free.filter(|(_, budget)| budget.vcores > 0 && may_have(&budget.executor_id));
             let most = free.max_by_key(|(_, budget)| budget.vcores);
-            most.map_or(Decision::Wait, |(place, _)| Decision::Give(place))
+            most.map(|(place, _)| place)
         };
         if files.clone().next().is_none() {
-            return most_free(&|_| true);
+            return most_free(&|_| true).map_or(Decision::Wait, Decision::Give);
         }
         let answers = || registered.iter().filter_map(|executor| self.answers.get(&executor.id));
-        let has_begun = self.has_begun || answers().all(|answer| !matches!(answer, Answer::Asked));
-        let is_known = answers().all(|answer| matches!(answer, Answer::Known(_)));
+        let has_begun = self.has_begun || answers().all(|answer| !matches!(answer, State::Asked));
+        let is_known = answers().all(|answer| matches!(answer, State::Known(_)));
         let has_all = |executor: &str| match self.answers.get(executor) {
-            Some(Answer::Known(has)) => files.clone().all(|file| has[*file]),
+            Some(State::Known(Some(answer))) => files.clone().all(|file| answer.has[*file]),
             _ => false,
         };
         let is_anywhere = registered.iter().any(|executor| has_all(&executor.id));
         let decision = match (has_begun, is_anywhere, is_known) {
             (false, ..) => Decision::Wait,
-            (true, true, _) => most_free(&has_all),
+            (true, true, _) => most_free(&has_all).map_or(Decision::Wait, Decision::Give),
             (true, false, false) => Decision::Wait,
-            // No executor has all of it. Any of them says which file it lacks, and where it looked.
-            (true, false, true) => most_free(&|_| true),
+            // Any of them says which file it lacks.
+            (true, false, true) => most_free(&|_| true).map_or(Decision::Wait, Decision::Report),
         };
         self.has_begun = has_begun;
         decision
+    }
+
+    /// The folders of the executors, for an error.
+    fn looked_in(&self, registered: &[ExecutorMetadata]) -> String {
+        let mut text = "; no executor has all shards of the task: ".to_owned();
+        for (at, executor) in registered.iter().enumerate() {
+            let folders = match self.answers.get(&executor.id) {
+                Some(State::Known(Some(answer))) if answer.folders.is_empty() => "no folder of its own",
+                Some(State::Known(Some(answer))) => &answer.folders,
+                _ => "no answer",
+            };
+            let comma = if at > 0 { ", " } else { "" };
+            text = format!("{text}{comma}{}:{} ({folders})", executor.host, executor.port);
+        }
+        text
     }
 }
 

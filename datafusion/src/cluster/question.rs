@@ -47,13 +47,24 @@ struct AnswerProto {
     /// For each file of the question.
     #[prost(bool, repeated, tag = "1")]
     has: Vec<bool>,
+    /// Its own folders, as text.
+    #[prost(string, tag = "2")]
+    folders: String,
+}
+
+/// What an executor has said.
+pub(super) struct Answer {
+    /// For each file of the question, whether it has it.
+    pub(super) has: Vec<bool>,
+    /// Its own folders, as text.
+    pub(super) folders: String,
 }
 
 /// Which of these files an executor has.
 ///
 /// # Errors
 /// If it does not answer.
-pub(super) async fn ask(executor: &ExecutorMetadata, files: &[FileProto]) -> Result<Vec<bool>> {
+pub(super) async fn ask(executor: &ExecutorMetadata, files: &[FileProto]) -> Result<Answer> {
     let patience = Duration::from_secs(ANSWER_SECONDS);
     let address = format!("http://{}:{}", executor.host, executor.port);
     let endpoint = Endpoint::from_shared(address).map_err(failed)?;
@@ -68,7 +79,7 @@ pub(super) async fn ask(executor: &ExecutorMetadata, files: &[FileProto]) -> Res
     if answer.has.len() != files.len() {
         return Err(failed(Status::data_loss("an answer for other files")));
     }
-    Ok(answer.has)
+    Ok(Answer { has: answer.has, folders: answer.folders })
 }
 
 /// The service for results of an executor, which also answers the question.
@@ -102,7 +113,8 @@ fn answer(question: &[u8], opener: &Opener, folders: &Arc<[PathBuf]>) -> Result<
     let mut lists = Lists::default();
     let question = QuestionProto::decode(question).map_err(failed)?;
     let has = question.files.iter().map(|proto| Ok(file(proto, opener, folders)?.is_here(&mut lists)));
-    Ok(AnswerProto { has: has.collect::<Result<_>>()? })
+    let names: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    Ok(AnswerProto { has: has.collect::<Result<_>>()?, folders: names.join(" and ") })
 }
 
 #[tonic::async_trait]

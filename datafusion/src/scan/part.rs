@@ -37,6 +37,8 @@ pub(crate) enum Place {
         id: [u8; 16],
         /// The shard as the list has it, if this process has read the list.
         listed: Option<Shard>,
+        /// Where a scheduler has looked for the shard in vain; otherwise empty.
+        searched: Arc<str>,
     },
 }
 
@@ -99,7 +101,7 @@ impl TableFile {
 
     /// The shard of a plan that was made elsewhere, in the first folder that has it.
     fn find(&self, lists: &mut Lists) -> Result<Shard> {
-        let Place::Shard { folder, own, number, file_name, id, .. } = &self.place else {
+        let Place::Shard { folder, own, number, file_name, id, searched, .. } = &self.place else {
             return internal_err!("{self} is not a shard");
         };
         let mut why = String::new();
@@ -126,8 +128,8 @@ impl TableFile {
             }
         });
         planned.map_err(|error| match own.len() {
-            0 => external(error),
-            _ => external(format!("the shard {file_name} is not on this executor: {why}{error}")),
+            0 if searched.is_empty() => external(error),
+            _ => external(format!("the shard {file_name} is not on this executor: {why}{error}{searched}")),
         })
     }
 
