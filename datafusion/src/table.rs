@@ -93,7 +93,7 @@ impl DrystoneTable {
         let files = shards.iter().enumerate().map(|(number, shard)| {
             let (folder, file_name) = (shards.folder().to_path_buf(), shard.file_name().into());
             let (id, own, searched) = (shard.id(), Arc::default(), Arc::default());
-            let listed = Some(shard.clone());
+            let listed = Some(Arc::new(shard.clone()));
             let place = Place::Shard { folder, own, number, file_name, id, listed, searched };
             let file =
                 TableFile { place, transaction, opener: Some(Arc::clone(opener)), held: OnceLock::new() };

@@ -36,7 +36,7 @@ pub(crate) enum Place {
         /// files of the same names and with the same transaction, but other identities.
         id: [u8; 16],
         /// The shard as the list has it, if this process has read the list.
-        listed: Option<Shard>,
+        listed: Option<Arc<Shard>>,
         /// Where a scheduler has looked for the shard in vain; otherwise empty.
         searched: Arc<str>,
     },
@@ -75,7 +75,7 @@ impl TableFile {
             }
             Place::Shard { listed, .. } => {
                 let shard = match listed {
-                    Some(shard) => shard.clone(),
+                    Some(shard) => Shard::clone(shard),
                     None => self.find(&mut Lists::default())?,
                 };
                 let opened = opener(shard.path()).and_then(|db| db.table::<Dyn>(name));
@@ -90,7 +90,8 @@ impl TableFile {
         Ok(self.held.get_or_init(|| table).clone())
     }
 
-    /// Whether this process has the file that a plan names, as far as can be told without opening it.
+    /// Whether this process has the file that a plan names, as far as can be told without opening
+    /// it.
     pub(crate) fn is_here(&self, lists: &mut Lists) -> bool {
         match &self.place {
             Place::Memory => false,

@@ -255,7 +255,7 @@ async fn a_task_goes_to_the_executor_that_has_the_shard() {
     let shards: Vec<[&Path; 1]> = nodes.iter().map(|node| [node.as_path()]).collect();
     let shards: Vec<&[&Path]> = shards.iter().map(|node| &node[..]).collect();
     let mut cluster = Cluster::of("apart_work", &shards);
-    // The client has nothing but the list.
+    // The client has only the list.
     let list = node("apart_list", |_| false);
     let client = cluster.client().await;
     client.register("flights", sharded(&list)).unwrap();
