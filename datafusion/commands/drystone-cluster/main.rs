@@ -51,8 +51,8 @@ enum Server {
         /// The folder for results on their way [default: a temporary one]
         #[arg(long)]
         work: Option<PathBuf>,
-        /// A folder with the list of shards (shards.txt) and those of them that this node has; once
-        /// for each table. Shards that are not here are looked for under the path that the client uses
+        /// A folder with the list of shards (shards.txt) and those shards that this node has; once
+        /// for each table. The folder that the client names is looked into last
         #[arg(long, value_name = "FOLDER")]
         shards: Vec<PathBuf>,
     },

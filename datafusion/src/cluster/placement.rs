@@ -105,6 +105,10 @@ impl Placement {
         };
         let (mut bound, mut waiting) = (Vec::new(), Vec::new());
         for partitions in tasks {
+            if budgets.iter().all(|budget| budget.vcores == 0) {
+                waiting.extend(partitions);
+                continue;
+            }
             match known.decide(&partitions, registered, budgets) {
                 Decision::Give(to) => bound.push(give(stage, partitions, (job, session), budgets[to])),
                 Decision::Report(to) => {
