@@ -2,7 +2,7 @@
 
 use datafusion::error::DataFusionError;
 
-/// An error of the library, with its message as it is.
-pub(crate) fn external(error: drystone::Error) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
+/// An error of the library, or a message, as it is.
+pub(crate) fn external(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> DataFusionError {
+    DataFusionError::External(error.into())
 }

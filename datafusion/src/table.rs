@@ -49,6 +49,8 @@ pub struct DrystoneTable {
     pub(crate) shards: Arc<[Shard]>,
     /// Whether the plan may look into the files. A scheduler leaves that to the executors.
     pub(crate) opens: bool,
+    /// Whether the shards may be on nodes of their own, so that no two can be given to one task.
+    pub(crate) is_apart: bool,
     /// Where rows are inserted, if they can be.
     database: Option<Arc<Database>>,
 }
@@ -90,8 +92,9 @@ impl DrystoneTable {
         let transaction = shards.transaction();
         let files = shards.iter().enumerate().map(|(number, shard)| {
             let (folder, file_name) = (shards.folder().to_path_buf(), shard.file_name().into());
-            let place =
-                Place::Shard { folder, number, file_name, id: shard.id(), listed: Some(shard.clone()) };
+            let (id, own, searched) = (shard.id(), Arc::default(), Arc::default());
+            let listed = Some(Arc::new(shard.clone()));
+            let place = Place::Shard { folder, own, number, file_name, id, listed, searched };
             let file =
                 TableFile { place, transaction, opener: Some(Arc::clone(opener)), held: OnceLock::new() };
             Ok(Shard { file: Arc::new(file), statistics: statistics::of_shard(shard).map_err(external)? })
@@ -108,7 +111,15 @@ impl DrystoneTable {
         opens: bool,
     ) -> Result<DrystoneTable> {
         let arrow = to_engine_schema(&schema)?;
-        Ok(DrystoneTable { schema, arrow, name, shards: shards.into(), opens, database: None })
+        Ok(DrystoneTable {
+            schema,
+            arrow,
+            name,
+            shards: shards.into(),
+            opens,
+            is_apart: false,
+            database: None,
+        })
     }
 
     /// The name of the table in its database.
@@ -157,9 +168,11 @@ impl DrystoneTable {
         let total = if limit.is_some() { total.to_inexact() } else { total };
         let mut source = Source::new(&self.schema, predicate)?;
         source.access = access(&scans);
+        let most = state.config().target_partitions();
+        let most = if self.is_apart { most.max(scans.len()) } else { most };
         let builder = ScanBuilder {
             source,
-            pieces: pieces(&scans, &self.name, state.config().target_partitions()),
+            pieces: pieces(&scans, &self.name, most),
             statistics: total,
             projection: projection.cloned(),
             limit,

@@ -34,7 +34,7 @@ enum Server {
         #[arg(long, default_value = "127.0.0.1:50050")]
         listen: SocketAddr,
     },
-    /// Run tasks, on the shards that this node can read
+    /// Run tasks, on the shards that this node has
     Executor {
         /// The address of the scheduler
         #[arg(long, default_value = "127.0.0.1:50050")]
@@ -51,6 +51,10 @@ enum Server {
         /// The folder for results on their way [default: a temporary one]
         #[arg(long)]
         work: Option<PathBuf>,
+        /// A folder with the list of shards (shards.txt) and those shards that this node has; once
+        /// for each table. The folder that the client names is looked into last
+        #[arg(long, value_name = "FOLDER")]
+        shards: Vec<PathBuf>,
     },
 }
 
@@ -62,7 +66,7 @@ impl Server {
                 println!("scheduler at {}", listener.local_addr()?);
                 run_scheduler(listener, open::opener()).await
             }
-            Server::Executor { scheduler, host, ports, tasks, work } => {
+            Server::Executor { scheduler, host, ports, tasks, work, shards } => {
                 let ports = match ports.as_deref() {
                     Some(&[results, tasks]) => [results, tasks],
                     _ => free_ports(*host)?,
@@ -73,6 +77,7 @@ impl Server {
                 std::fs::create_dir_all(folder)?;
                 let mut options = ExecutorOptions::new(*host, ports, *scheduler, folder);
                 options.tasks = tasks.unwrap_or(options.tasks).max(1);
+                options.shards.clone_from(shards);
                 println!("executor at {host}, ports {} and {}", ports[0], ports[1]);
                 run_executor(&options, open::opener()).await
             }

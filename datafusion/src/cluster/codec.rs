@@ -8,12 +8,13 @@ use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
+use datafusion::common::tree_node::{Transformed, TreeNode as _};
 use datafusion::common::{
     DataFusionError, Result, Statistics, TableReference, internal_datafusion_err, internal_err,
 };
 use datafusion::datasource::file_format::FileFormatFactory;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{Extension, LogicalPlan};
@@ -34,7 +35,7 @@ use crate::table::{DrystoneTable, Shard};
 const MAGIC: &[u8; 8] = b"drystone";
 
 #[derive(Clone, PartialEq, Message)]
-struct FileProto {
+pub(super) struct FileProto {
     /// The database, or the folder of shards.
     #[prost(string, tag = "1")]
     path: String,
@@ -50,6 +51,9 @@ struct FileProto {
     /// The identity of the shard.
     #[prost(bytes = "vec", tag = "6")]
     id: Vec<u8>,
+    /// Where the scheduler has looked for the shard in vain.
+    #[prost(string, tag = "7")]
+    searched: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -111,40 +115,61 @@ struct ScanProto {
 pub(crate) struct Codec<C> {
     other: C,
     opener: Opener,
+    /// The folders of an executor, where it looks for shards.
+    folders: Arc<[PathBuf]>,
+    /// Whether the shards of a table may be on nodes of their own, when a scheduler plans a query.
+    is_apart: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
 }
 
 impl<C> Codec<C> {
     pub(crate) fn new(other: C, opener: &Opener) -> Codec<C> {
-        Codec { other, opener: Arc::clone(opener) }
+        Codec { other, opener: Arc::clone(opener), folders: Arc::default(), is_apart: None }
+    }
+
+    /// The same for an executor with folders of shards of its own.
+    pub(super) fn with_folders(self, folders: &Arc<[PathBuf]>) -> Codec<C> {
+        Codec { folders: Arc::clone(folders), ..self }
+    }
+
+    /// The same for a scheduler.
+    pub(super) fn with_apart(self, is_apart: impl Fn() -> bool + Send + Sync + 'static) -> Codec<C> {
+        Codec { is_apart: Some(Arc::new(is_apart)), ..self }
     }
 
     fn file(&self, proto: &FileProto) -> Result<TableFile> {
-        let path = PathBuf::from(&proto.path);
-        let place = match proto.shard {
-            Some(number) => Place::Shard {
-                folder: path,
-                number: usize::try_from(number).map_err(outside)?,
-                file_name: proto.file_name.as_str().into(),
-                id: proto.id.as_slice().try_into().map_err(|_| missing("the identity of a shard"))?,
-                listed: None,
-            },
-            None => Place::Database { path },
-        };
-        let (transaction, opener) = (proto.transaction, Some(Arc::clone(&self.opener)));
-        Ok(TableFile { place, transaction, opener, held: OnceLock::new() })
+        file(proto, &self.opener, &self.folders)
     }
 }
 
+/// The file of a plan. Shards are looked for in these folders first.
+pub(super) fn file(proto: &FileProto, opener: &Opener, folders: &Arc<[PathBuf]>) -> Result<TableFile> {
+    let path = PathBuf::from(&proto.path);
+    let place = match proto.shard {
+        Some(number) => Place::Shard {
+            folder: path,
+            own: Arc::clone(folders),
+            number: usize::try_from(number).map_err(outside)?,
+            file_name: proto.file_name.as_str().into(),
+            id: proto.id.as_slice().try_into().map_err(|_| missing("the identity of a shard"))?,
+            listed: None,
+            searched: proto.searched.as_str().into(),
+        },
+        None => Place::Database { path },
+    };
+    let (transaction, opener) = (proto.transaction, Some(Arc::clone(opener)));
+    Ok(TableFile { place, transaction, opener, held: OnceLock::new() })
+}
+
 fn file_proto(file: &TableFile, statistics: Option<&Statistics>) -> Result<FileProto> {
-    let (path, shard, file_name, id) = match &file.place {
+    let (path, shard, file_name, id, searched) = match &file.place {
         Place::Memory => {
             return Err(DataFusionError::Plan(
                 "a table in memory cannot be read by other nodes; use a database in a file".to_owned(),
             ));
         }
-        Place::Database { path } => (path, None, "", &[][..]),
-        Place::Shard { folder, number, file_name, id, .. } => {
-            (folder, Some(*number as u64), &**file_name, &id[..])
+        Place::Database { path } => (path, None, "", &[][..], ""),
+        Place::Shard { folder, number, file_name, id, searched, .. } => {
+            (folder, Some(*number as u64), &**file_name, &id[..], &**searched)
         }
     };
     let Some(path) = path.to_str() else {
@@ -157,6 +182,7 @@ fn file_proto(file: &TableFile, statistics: Option<&Statistics>) -> Result<FileP
         transaction: file.transaction,
         statistics: statistics.map(Into::into),
         id: id.to_vec(),
+        searched: searched.to_owned(),
     })
 }
 
@@ -276,6 +302,42 @@ fn run_of(file: &PartitionedFile) -> Result<(&Run, &Statistics)> {
     }
 }
 
+/// The files that a plan reads.
+pub(super) fn files_of(plan: &Arc<dyn ExecutionPlan>) -> Vec<FileProto> {
+    let mut found: Vec<FileProto> = plan.children().into_iter().flat_map(files_of).collect();
+    if let Some((config, _)) = scan_of(plan) {
+        let runs =
+            config.file_groups.iter().flat_map(|group| group.files()).filter_map(|file| run_of(file).ok());
+        let parts = runs.flat_map(|(Run(parts), _)| parts);
+        found.extend(parts.filter_map(|part| file_proto(&part.file, None).ok()));
+    }
+    found
+}
+
+/// The same plan, whose shards say in an error where they were looked for in vain.
+pub(super) fn searched(plan: &Arc<dyn ExecutionPlan>, note: &Arc<str>) -> Result<Arc<dyn ExecutionPlan>> {
+    let noted = |part: &Part| {
+        let mut file = TableFile::clone(&part.file);
+        if let Place::Shard { searched, .. } = &mut file.place {
+            *searched = Arc::clone(note);
+        }
+        Part { file: Arc::new(file), ..part.clone() }
+    };
+    let plan = Arc::clone(plan).transform_up(|node| {
+        let Some((config, _)) = scan_of(&node) else { return Ok(Transformed::no(node)) };
+        let mut config = config.clone();
+        for group in &mut config.file_groups {
+            let files = group.files().iter().map(|file| {
+                let (Run(parts), _) = run_of(file)?;
+                Ok(file.clone().with_extension(Run(parts.iter().map(noted).collect())))
+            });
+            *group = FileGroup::new(files.collect::<Result<_>>()?);
+        }
+        Ok(Transformed::yes(DataSourceExec::from_data_source(config) as Arc<dyn ExecutionPlan>))
+    });
+    Ok(plan?.data)
+}
+
 impl<C: LogicalExtensionCodec> LogicalExtensionCodec for Codec<C> {
     fn try_decode(&self, buf: &[u8], inputs: &[LogicalPlan], context: &TaskContext) -> Result<Extension> {
         self.other.try_decode(buf, inputs, context)
@@ -301,7 +363,9 @@ impl<C: LogicalExtensionCodec> LogicalExtensionCodec for Codec<C> {
         });
         let schema = proto.schema.parse().map_err(external)?;
         let shards = shards.collect::<Result<Vec<_>>>()?;
-        Ok(Arc::new(DrystoneTable::of_shards(proto.name.into(), schema, shards, false)?))
+        let mut table = DrystoneTable::of_shards(proto.name.into(), schema, shards, false)?;
+        table.is_apart = self.is_apart.as_ref().is_some_and(|is_apart| is_apart());
+        Ok(Arc::new(table))
     }
 
     fn try_encode_table_provider(

@@ -1,4 +1,4 @@
-//! An executor: runs the tasks that the scheduler gives it, on the shards that it can read.
+//! An executor: runs the tasks that the scheduler gives it, on the shards that it has.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use datafusion::error::Result;
 
 use super::codec::Codec;
-use super::failed;
+use super::{APART, failed, question};
 use crate::scan::Opener;
 
 /// How often an executor says that it lives.
@@ -33,6 +33,9 @@ pub struct ExecutorOptions {
     /// A folder for results on the way to other tasks. The scheduler has those of a query removed
     /// some minutes after its end.
     pub work_folder: PathBuf,
+    /// Folders of shards on this node, which need not have all of them. Shards are looked for here,
+    /// and then in the folder that the client has named.
+    pub shards: Vec<PathBuf>,
 }
 
 impl ExecutorOptions {
@@ -44,7 +47,7 @@ impl ExecutorOptions {
         work_folder: impl Into<PathBuf>,
     ) -> Self {
         let tasks = std::thread::available_parallelism().map_or(1, usize::from);
-        ExecutorOptions { host, ports, scheduler, tasks, work_folder: work_folder.into() }
+        ExecutorOptions { host, ports, scheduler, tasks, work_folder: work_folder.into(), shards: Vec::new() }
     }
 }
 
@@ -54,7 +57,13 @@ impl ExecutorOptions {
 /// If the scheduler does not answer, or a port is in use.
 pub async fn run_executor(options: &ExecutorOptions, opener: Opener) -> Result<()> {
     let [port, grpc_port] = options.ports;
+    let folders: Arc<[PathBuf]> = options.shards.as_slice().into();
+    let logical = Codec::new(BallistaLogicalExtensionCodec::default(), &opener);
+    let physical = Codec::new(BallistaPhysicalExtensionCodec::default(), &opener);
+    let default = ExecutorProcessConfig::default();
+    let is_apart = !options.shards.is_empty();
     let config = ExecutorProcessConfig {
+        executor_id: if is_apart { default.executor_id + APART } else { default.executor_id },
         bind_host: options.host.to_string(),
         external_host: Some(options.host.to_string()),
         port,
@@ -65,11 +74,9 @@ pub async fn run_executor(options: &ExecutorOptions, opener: Opener) -> Result<(
         vcores: options.tasks,
         work_dir: Some(options.work_folder.display().to_string()),
         executor_heartbeat_interval_seconds: HEARTBEAT_SECONDS,
-        override_logical_codec: Some(Arc::new(Codec::new(BallistaLogicalExtensionCodec::default(), &opener))),
-        override_physical_codec: Some(Arc::new(Codec::new(
-            BallistaPhysicalExtensionCodec::default(),
-            &opener,
-        ))),
+        override_logical_codec: Some(Arc::new(logical.with_folders(&folders))),
+        override_physical_codec: Some(Arc::new(physical.with_folders(&folders))),
+        override_arrow_flight_service: Some(question::service(&opener, &folders)),
         ..ExecutorProcessConfig::default()
     };
     start_executor_process(Arc::new(config)).await.map_err(failed)

@@ -6,6 +6,6 @@ mod plan;
 mod source;
 
 pub use part::Opener;
-pub(crate) use part::{Part, Place, Run, TableFile};
+pub(crate) use part::{Lists, Part, Place, Run, TableFile};
 pub(crate) use plan::{Piece, ScanBuilder, is_ordered_alike};
 pub(crate) use source::Source;

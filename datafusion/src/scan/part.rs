@@ -1,6 +1,7 @@
 //! `TableFile`: a table of one database, at one state. `Part`: some rows of it. `Run`: parts that
 //! follow each other. A run hangs on each file of a scan.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -25,14 +26,19 @@ pub(crate) enum Place {
         path: PathBuf,
     },
     Shard {
+        /// The folder that the query was planned for.
         folder: PathBuf,
+        /// Folders of this process, which are looked into before `folder`.
+        own: Arc<[PathBuf]>,
         number: usize,
         file_name: Arc<str>,
         /// The identity of its database. Another run of `drystone shard` over the same state makes
         /// files of the same names and with the same transaction, but other identities.
         id: [u8; 16],
         /// The shard as the list has it, if this process has read the list.
-        listed: Option<Shard>,
+        listed: Option<Arc<Shard>>,
+        /// Where a scheduler has looked for the shard in vain; otherwise empty.
+        searched: Arc<str>,
     },
 }
 
@@ -67,10 +73,10 @@ impl TableFile {
                 self.check(table.snapshot().transaction())?;
                 table
             }
-            Place::Shard { folder, number, file_name, id, listed } => {
+            Place::Shard { listed, .. } => {
                 let shard = match listed {
-                    Some(shard) => shard.clone(),
-                    None => self.listed(folder, *number, file_name, id)?,
+                    Some(shard) => Shard::clone(shard),
+                    None => self.find(&mut Lists::default())?,
                 };
                 let opened = opener(shard.path()).and_then(|db| db.table::<Dyn>(name));
                 let table = opened.map_err(|error| external(shard.in_shard(error)))?;
@@ -84,25 +90,85 @@ impl TableFile {
         Ok(self.held.get_or_init(|| table).clone())
     }
 
-    /// The shard of a plan that was made elsewhere.
-    fn listed(&self, folder: &Path, number: usize, file_name: &str, id: &[u8; 16]) -> Result<Shard> {
-        let shards = Shards::open(folder).map_err(external)?;
-        self.check(shards.transaction())?;
-        match shards.get(number) {
-            Some(shard) if shard.file_name() == file_name && shard.id() == *id => Ok(shard.clone()),
-            _ => exec_err!("{self} is no longer one of the shards: run the query again"),
+    /// Whether this process has the file that a plan names, as far as can be told without opening
+    /// it.
+    pub(crate) fn is_here(&self, lists: &mut Lists) -> bool {
+        match &self.place {
+            Place::Memory => false,
+            Place::Database { path } => path.exists(),
+            Place::Shard { .. } => self.find(lists).is_ok(),
         }
     }
 
-    fn check(&self, transaction: u64) -> Result<()> {
-        if transaction != self.transaction {
-            return exec_err!(
-                "{self} has changed since the query was planned (transaction {} then, {transaction} now): run the \
-                 query again",
-                self.transaction
-            );
+    /// The shard of a plan that was made elsewhere, in the first folder that has it.
+    fn find(&self, lists: &mut Lists) -> Result<Shard> {
+        let Place::Shard { folder, own, number, file_name, id, searched, .. } = &self.place else {
+            return internal_err!("{self} is not a shard");
+        };
+        let mut why = String::new();
+        for own in own.iter() {
+            let found = match lists.of(own) {
+                Err(error) => Err(error.clone()),
+                Ok(shards) => match self.listed(shards, *number, file_name, id) {
+                    Some(shard) => present(&shard).map(|()| shard),
+                    None => Err(format!("{} lists other shards", own.display())),
+                },
+            };
+            match found {
+                Ok(shard) => return Ok(shard),
+                Err(error) => why = why + &error + "; ",
+            }
         }
-        Ok(())
+        let planned = lists.of(folder).as_ref().map_err(Clone::clone).and_then(|shards| {
+            match self.listed(shards, *number, file_name, id) {
+                Some(shard) => present(&shard).map(|()| shard),
+                None if shards.transaction() != self.transaction => {
+                    Err(changed(self, self.transaction, shards.transaction()))
+                }
+                None => Err(format!("{self} is no longer one of the shards: run the query again")),
+            }
+        });
+        planned.map_err(|error| match own.len() {
+            0 if searched.is_empty() => external(error),
+            _ => external(format!("the shard {file_name} is not on this executor: {why}{error}{searched}")),
+        })
+    }
+
+    /// The shard, if this is the list that the query was planned for.
+    fn listed(&self, shards: &Shards, number: usize, file_name: &str, id: &[u8; 16]) -> Option<Shard> {
+        let shard = shards.get(number).filter(|_| shards.transaction() == self.transaction)?;
+        (shard.file_name() == file_name && shard.id() == *id).then(|| shard.clone())
+    }
+
+    fn check(&self, transaction: u64) -> Result<()> {
+        if transaction == self.transaction {
+            return Ok(());
+        }
+        Err(external(changed(self, self.transaction, transaction)))
+    }
+}
+
+fn changed(what: &TableFile, then: u64, now: u64) -> String {
+    format!(
+        "{what} has changed since the query was planned (transaction {then} then, {now} now): run the query again"
+    )
+}
+
+/// Whether there is a file. Whether it is the right one is seen when it is opened.
+fn present(shard: &Shard) -> Result<(), String> {
+    let path = shard.path();
+    std::fs::metadata(path).map(drop).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// The lists of folders of shards, each read once; or why it could not be read.
+#[derive(Default)]
+pub(crate) struct Lists(HashMap<PathBuf, Result<Shards, String>>);
+
+impl Lists {
+    fn of(&mut self, folder: &Path) -> &Result<Shards, String> {
+        self.0
+            .entry(folder.to_path_buf())
+            .or_insert_with(|| Shards::open(folder).map_err(|error| error.to_string()))
     }
 }
 

@@ -30,22 +30,38 @@ fn start(arguments: &[&str]) -> (Child, String) {
 }
 
 impl Cluster {
+    /// Three executors without folders of their own.
     fn start(name: &str) -> Cluster {
+        Cluster::of(name, &[&[], &[], &[]])
+    }
+
+    /// An executor for each list of folders.
+    fn of(name: &str, shards: &[&[&Path]]) -> Cluster {
         let (process, line) = start(&["scheduler", "--listen", "127.0.0.1:0"]);
         let scheduler: SocketAddr = line.trim().strip_prefix("scheduler at ").unwrap().parse().unwrap();
         let mut cluster = Cluster { scheduler, processes: vec![process], work: Vec::new() };
-        for number in 0..3 {
-            let work = folder().join(format!("{name}{number}"));
-            let (address, folder) = (scheduler.to_string(), work.display().to_string());
-            let arguments = ["executor", "--scheduler", &address, "--tasks", "1", "--work", &folder];
-            cluster.processes.push(start(&arguments).0);
-            cluster.work.push(work);
-        }
+        shards.iter().for_each(|shards| cluster.add(name, shards));
         cluster
     }
 
+    /// One more executor.
+    fn add(&mut self, name: &str, shards: &[&Path]) {
+        let work = folder().join(format!("{name}{}", self.work.len()));
+        let (address, folder) = (self.scheduler.to_string(), work.display().to_string());
+        let mut arguments = vec!["executor", "--scheduler", &address, "--tasks", "1", "--work", &folder];
+        for shards in shards {
+            arguments.extend(["--shards", shards.to_str().unwrap()]);
+        }
+        self.processes.push(start(&arguments).0);
+        self.work.push(work);
+    }
+
     async fn client(&self) -> Client {
-        Client::connect(self.scheduler, 8, &opener()).await.unwrap()
+        self.client_of(8).await
+    }
+
+    async fn client_of(&self, partitions: usize) -> Client {
+        Client::connect(self.scheduler, partitions, &opener()).await.unwrap()
     }
 
     /// Kills an executor, as a power cut would.
@@ -210,4 +226,107 @@ async fn a_shard_that_is_not_right_is_an_error_that_names_it() {
             assert!(error.contains(&file) && error.contains(why), "{name}: {error}");
         }
     }
+}
+
+/// The folder of a node: the list, and the shards with these numbers.
+fn node(name: &str, is_here: impl Fn(usize) -> bool) -> PathBuf {
+    changed(name, |folder| {
+        for (number, shard) in drystone::Shards::open(folder).unwrap().iter().enumerate() {
+            if !is_here(number) {
+                std::fs::remove_file(shard.path()).unwrap();
+            }
+        }
+    })
+}
+
+/// The answer, or the error, of a query that must end.
+async fn ask(client: &Client, sql: &str) -> datafusion::error::Result<Vec<String>> {
+    let answer = tokio::time::timeout(Duration::from_secs(60), client.query(sql)).await;
+    answer.unwrap_or_else(|_| panic!("no answer: {sql}")).map(|rows| text(&rows))
+}
+
+const SUM: &str = "SELECT count(*), sum(distance) FROM flights";
+const TWICE: &str =
+    "SELECT count(*), sum(distance) FROM (SELECT * FROM flights UNION ALL SELECT * FROM flights)";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_goes_to_the_executor_that_has_the_shard() {
+    let nodes = [0, 1, 2].map(|node_of| node(&format!("apart{node_of}"), |number| number % 3 == node_of));
+    let shards: Vec<[&Path; 1]> = nodes.iter().map(|node| [node.as_path()]).collect();
+    let shards: Vec<&[&Path]> = shards.iter().map(|node| &node[..]).collect();
+    let mut cluster = Cluster::of("apart_work", &shards);
+    // The client has only the list.
+    let list = node("apart_list", |_| false);
+    let client = cluster.client().await;
+    client.register("flights", sharded(&list)).unwrap();
+    client.register("weather", Arc::new(DrystoneTable::new(&flights(), "weather").unwrap())).unwrap();
+    let long = here(LONG).await;
+    for is_adaptive in [false, true] {
+        let set = format!("SET ballista.planner.adaptive.enabled = {is_adaptive}");
+        client.context().sql(&set).await.unwrap().collect().await.unwrap();
+        assert_eq!(ask(&client, SUM).await.unwrap(), ["336776|350217607"]);
+        assert_eq!(ask(&client, TWICE).await.unwrap(), ["673552|700435214"]);
+        assert_eq!(ask(&client, LONG).await.unwrap(), long);
+        let sql = "SELECT f.origin, count(*), max(w.wind_speed) FROM flights f JOIN weather w \
+                   ON f.origin = w.origin AND f.time_hour = w.time_hour GROUP BY f.origin ORDER BY f.origin";
+        assert_eq!(ask(&client, sql).await.unwrap(), here(sql).await);
+        let sql = "SELECT time_hour, flight FROM flights ORDER BY time_hour DESC, flight LIMIT 3";
+        assert_eq!(ask(&client, sql).await.unwrap(), here(sql).await);
+    }
+    // Two shards of two nodes, of which the plan makes one task.
+    let sql = "SELECT count(*) FROM flights a CROSS JOIN flights b \
+               WHERE a.time_hour = '2013-01-01T10:00:00Z' AND b.time_hour = '2013-11-30T10:00:00Z'";
+    match ask(&client, sql).await {
+        Ok(answer) => assert_eq!(answer, here(sql).await),
+        Err(error) => assert!(error.to_string().contains("no executor has all shards"), "{error}"),
+    }
+    // More shards than partitions: those of one task would be on two nodes.
+    let few = cluster.client_of(2).await;
+    few.register("flights", sharded(&list)).unwrap();
+    assert_eq!(ask(&few, SUM).await.unwrap(), ["336776|350217607"]);
+    // A shard may be moved while the cluster runs.
+    let moved = third(&nodes[2]);
+    std::fs::rename(&moved, third(&nodes[0])).unwrap();
+    assert_eq!(ask(&few, SUM).await.unwrap(), ["336776|350217607"]);
+    std::fs::rename(third(&nodes[0]), &moved).unwrap();
+
+    cluster.kill(1);
+    let error = ask(&few, SUM).await.unwrap_err().to_string();
+    let list = drystone::Shards::open(&list).unwrap();
+    let lost = [1, 4, 7].map(|number| list.get(number).unwrap().file_name().to_owned());
+    assert!(lost.iter().any(|name| error.contains(name)), "{error}");
+    for node in [0, 2] {
+        assert!(error.contains(nodes[node].to_str().unwrap()), "{error}");
+    }
+    // The node comes back, as a new executor.
+    cluster.add("apart_work", shards[1]);
+    assert_eq!(ask(&few, SUM).await.unwrap(), ["336776|350217607"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_executor_reads_its_own_copy_when_one_dies() {
+    // Each shard is on two nodes of three.
+    let nodes = [0, 1, 2].map(|node_of| node(&format!("copies{node_of}"), |number| number % 3 != node_of));
+    let other = folder().join("copies_of_weather");
+    flights().shard("weather", &other, &drystone::ShardOptions::new(2)).unwrap();
+    let shards: Vec<[&Path; 2]> = nodes.iter().map(|node| [other.as_path(), node.as_path()]).collect();
+    let shards: Vec<&[&Path]> = shards.iter().map(|node| &node[..]).collect();
+    let mut cluster = Cluster::of("copies_work", &shards);
+    let client = cluster.client().await;
+    client.register("flights", sharded(&node("copies_list", |_| false))).unwrap();
+    let right = here(LONG).await;
+    assert_eq!(ask(&client, LONG).await.unwrap(), right);
+    let running = {
+        let client = client.clone();
+        tokio::spawn(async move { ask(&client, LONG).await })
+    };
+    let (begun, before) = (Instant::now(), jobs(&cluster.work[0]));
+    while jobs(&cluster.work[0]) <= before && begun.elapsed() < Duration::from_secs(60) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    cluster.kill(0);
+    // While the scheduler still believes that the executor lives.
+    assert_eq!(ask(&client, TWICE).await.unwrap(), ["673552|700435214"]);
+    assert_eq!(running.await.unwrap().unwrap(), right);
+    assert_eq!(ask(&client, SUM).await.unwrap(), ["336776|350217607"]);
 }
