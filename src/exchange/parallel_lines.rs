@@ -1,30 +1,30 @@
 //! `ParallelLines`: parses the lines of a text on several threads. What they give is what one
 //! thread gives, in the same order. CSV and JSON use it.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::sync::Arc;
 
 use super::bad_lines::BadLines;
 use super::in_order::{InOrder, Step};
-use super::text_blocks::{Blocks, Cut, Ending};
+use super::text_blocks::{Cut, Cuts};
 use super::threads;
 use crate::error::Result;
 use crate::schema::Schema;
 
 /// A text whose lines become records.
 pub(super) trait LineFormat: Send + Sync + 'static {
-    /// The lines of a part of the text, and what was read of the present one.
+    /// A part of the text.
+    type Block: Send + 'static;
+    /// The lines of such a part, and what was read of the present one.
     type Lines;
 
     /// The name of the threads.
     const THREADS: &str;
-    /// The bytes of the longest line.
-    const LINE_BYTES: usize;
 
     fn schema(&self) -> &Schema;
 
     /// Lines of which the first has this number.
-    fn lines(&self, text: Ending, first: u64) -> Self::Lines;
+    fn lines(&self, block: Self::Block, first: u64) -> Self::Lines;
 
     /// Moves to the next line. Returns `false` if there is none.
     fn advance(lines: &mut Self::Lines) -> Result<bool>;
@@ -44,19 +44,15 @@ pub(super) trait LineFormat: Send + Sync + 'static {
     fn number(lines: &Self::Lines) -> u64;
     fn next_number(lines: &Self::Lines) -> u64;
 
-    /// The text from the present line on.
-    fn into_rest(lines: Self::Lines) -> Vec<u8>;
-
-    /// How many bytes at the beginning of a text, which more bytes follow, are certainly whole
-    /// lines. Returns the text too.
-    fn whole_lines(&self, text: Vec<u8>) -> (Vec<u8>, usize);
+    /// The part of the text from the present line on.
+    fn into_rest(lines: Self::Lines) -> Self::Block;
 }
 
 /// Records from the lines of a text. `W` is where bad lines go.
 pub(super) struct ParallelLines<F: LineFormat, W> {
     pub(super) format: Arc<F>,
     pub(super) bad_lines: BadLines<W>,
-    blocks: InOrder<Cut, Part>,
+    blocks: InOrder<Cut<F::Block>, Part<F::Block>>,
     part: Records,
     taken: usize,
     /// Lines that are parsed here: the rest of a block with a bad line, the end of an input that
@@ -69,11 +65,11 @@ pub(super) struct ParallelLines<F: LineFormat, W> {
 }
 
 /// What a thread says of its block. Lines are counted in the block, from 1.
-enum Part {
+enum Part<B> {
     Records(Records),
     /// The rest of the block, which begins with this line. The first one is bad, or it may end with
     /// an error.
-    Rest(Ending, u64),
+    Rest(B, u64),
     /// The block ends, with this number of lines.
     End(u64),
 }
@@ -91,29 +87,21 @@ struct Records {
 const PART_BYTES: usize = 1 << 20;
 
 impl<F: LineFormat, W: Write> ParallelLines<F, W> {
-    /// The records of the text `rest` and of what comes after it, from the line after
-    /// `lines_before` on. `threads` threads parse blocks of this many bytes.
-    pub(super) fn new<R: Read + Send + 'static>(
+    /// The records of these blocks, from the line after `lines_before` on, parsed by `threads`
+    /// threads.
+    pub(super) fn new(
         format: Arc<F>,
         bad_lines: BadLines<W>,
-        (input, rest): (R, Vec<u8>),
+        blocks: Cuts<F::Block>,
         lines_before: u64,
         threads: usize,
-        block_bytes: usize,
     ) -> ParallelLines<F, W> {
-        let (cutter, parser) = (Arc::clone(&format), Arc::clone(&format));
-        let whole_lines = move |text| cutter.whole_lines(text);
-        let mut blocks = Blocks::new(input, rest, block_bytes, F::LINE_BYTES, whole_lines);
-        let blocks = InOrder::new(
-            F::THREADS,
-            threads::wanted(threads),
-            1,
-            Box::new(move || blocks.next()),
-            move |cut, give| match cut {
-                Cut::Block(text) => drop(parse(&*parser, text, give)),
-                Cut::Last(ending) => drop(give(Part::Rest(ending, 1))),
-            },
-        );
+        let parser = Arc::clone(&format);
+        let blocks =
+            InOrder::new(F::THREADS, threads::wanted(threads), 1, blocks, move |cut, give| match cut {
+                Cut::Block(block) => drop(parse(&*parser, block, give)),
+                Cut::Failing(block) => drop(give(Part::Rest(block, 1))),
+            });
         let part = Records::default();
         ParallelLines {
             format,
@@ -134,16 +122,15 @@ impl<F: LineFormat, W: Write> ParallelLines<F, W> {
             Some(Step::JobEnd) => {}
             Some(Step::Part(Part::Records(records))) => (self.part, self.taken) = (records, 0),
             Some(Step::Part(Part::End(lines))) => self.lines_before += lines,
-            Some(Step::Part(Part::Rest(text, line))) => self.read_here(text, line),
-            Some(Step::Job(Cut::Block(text))) => self.read_here(Ending::of(text), 1),
-            Some(Step::Job(Cut::Last(text))) => self.read_here(text, 1),
+            Some(Step::Part(Part::Rest(block, line))) => self.read_here(block, line),
+            Some(Step::Job(Cut::Block(block) | Cut::Failing(block))) => self.read_here(block, 1),
         }
         true
     }
 
     /// Reads lines of the present block, from this one on.
-    fn read_here(&mut self, text: Ending, line: u64) {
-        self.rest = Some(self.format.lines(text, self.lines_before + line));
+    fn read_here(&mut self, block: F::Block, line: u64) {
+        self.rest = Some(self.format.lines(block, self.lines_before + line));
     }
 
     /// Copies records whose lines follow each other.
@@ -183,9 +170,9 @@ impl<F: LineFormat, W: Write> ParallelLines<F, W> {
 }
 
 /// Parses one block, until no more of it is wanted. Returns whether more is.
-fn parse<F: LineFormat>(format: &F, text: Vec<u8>, give: &mut dyn FnMut(Part) -> bool) -> bool {
+fn parse<F: LineFormat>(format: &F, block: F::Block, give: &mut dyn FnMut(Part<F::Block>) -> bool) -> bool {
     let width = format.schema().width();
-    let mut lines = format.lines(Ending::of(text), 1);
+    let mut lines = format.lines(block, 1);
     let mut records = Records::default();
     let mut expected = None;
     loop {
@@ -205,7 +192,7 @@ fn parse<F: LineFormat>(format: &F, text: Vec<u8>, give: &mut dyn FnMut(Part) ->
         if is_read.is_err() || !format.read_line(&mut lines, &mut records.bytes[at..]) {
             records.bytes.truncate(at);
             return (at == 0 || give(Part::Records(records)))
-                && give(Part::Rest(Ending::of(F::into_rest(lines)), number));
+                && give(Part::Rest(F::into_rest(lines), number));
         }
         if expected != Some(number) {
             records.runs.push((at / width, number));

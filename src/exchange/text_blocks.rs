@@ -6,13 +6,16 @@ use std::io::{self, Read};
 pub(super) const BLOCK_BYTES: usize = 1 << 20;
 
 /// What is cut off an input.
-pub(super) enum Cut {
+pub(super) enum Cut<B> {
     /// Whole lines.
-    Block(Vec<u8>),
-    /// What comes before the input fails, or before a line that is too long. Its last line is not
-    /// whole.
-    Last(Ending),
+    Block(B),
+    /// What comes before the input fails, or before a line that is too long, and that error. The
+    /// caller reads it.
+    Failing(B),
 }
+
+/// The blocks of an input, one at a time.
+pub(super) type Cuts<B> = Box<dyn FnMut() -> Option<Cut<B>> + Send>;
 
 /// Text, and what comes behind it, as an input.
 pub(super) struct Ending {
@@ -27,33 +30,33 @@ enum Behind {
     Error(io::Error),
 }
 
-/// The blocks of an input.
-pub(super) struct Blocks<R, F> {
+/// The blocks of an input of lines.
+struct Blocks<R, F> {
     input: R,
     /// Bytes that belong to the next block.
     rest: Vec<u8>,
     is_over: bool,
-    /// Tells how many bytes at the beginning of a text, which more bytes follow, are whole lines.
     whole_lines: F,
     block_bytes: usize,
     /// The bytes of the longest line.
     line_bytes: usize,
 }
 
-impl<R: Read, F: Fn(Vec<u8>) -> (Vec<u8>, usize)> Blocks<R, F> {
-    /// The blocks of `rest` and what comes after it. `whole_lines` returns its text as well.
-    pub(super) fn new(
-        input: R,
-        rest: Vec<u8>,
-        block_bytes: usize,
-        line_bytes: usize,
-        whole_lines: F,
-    ) -> Blocks<R, F> {
-        Blocks { input, rest, is_over: false, whole_lines, block_bytes, line_bytes }
-    }
+/// Cuts `rest` and what comes after it. `whole_lines` tells how many bytes at the beginning of a
+/// text, which more bytes follow, are certainly whole lines; it returns the text as well.
+pub(super) fn cut<R: Read + Send + 'static>(
+    (input, rest): (R, Vec<u8>),
+    block_bytes: usize,
+    line_bytes: usize,
+    whole_lines: impl Fn(Vec<u8>) -> (Vec<u8>, usize) + Send + 'static,
+) -> Cuts<Ending> {
+    let mut blocks = Blocks { input, rest, is_over: false, whole_lines, block_bytes, line_bytes };
+    Box::new(move || blocks.next())
+}
 
+impl<R: Read, F: Fn(Vec<u8>) -> (Vec<u8>, usize)> Blocks<R, F> {
     /// The next block; `None` at the end.
-    pub(super) fn next(&mut self) -> Option<Cut> {
+    fn next(&mut self) -> Option<Cut<Ending>> {
         if self.is_over {
             return None;
         }
@@ -66,7 +69,7 @@ impl<R: Read, F: Fn(Vec<u8>) -> (Vec<u8>, usize)> Blocks<R, F> {
                 Ok(read) if read == missing => {}
                 Ok(_) => {
                     self.is_over = true;
-                    return (!block.is_empty()).then_some(Cut::Block(block));
+                    return (!block.is_empty()).then(|| Cut::Block(Ending::of(block)));
                 }
                 // What was read before stays in the block.
                 Err(error) => return Some(self.last(block, Behind::Error(error))),
@@ -75,7 +78,7 @@ impl<R: Read, F: Fn(Vec<u8>) -> (Vec<u8>, usize)> Blocks<R, F> {
             (block, end) = (self.whole_lines)(block);
             if end > 0 {
                 self.rest = block.split_off(end);
-                return Some(Cut::Block(block));
+                return Some(Cut::Block(Ending::of(block)));
             }
             if block.len() > self.line_bytes {
                 return Some(self.last(block, Behind::More));
@@ -84,9 +87,9 @@ impl<R: Read, F: Fn(Vec<u8>) -> (Vec<u8>, usize)> Blocks<R, F> {
         }
     }
 
-    fn last(&mut self, text: Vec<u8>, behind: Behind) -> Cut {
+    fn last(&mut self, text: Vec<u8>, behind: Behind) -> Cut<Ending> {
         self.is_over = true;
-        Cut::Last(Ending { text: io::Cursor::new(text), behind })
+        Cut::Failing(Ending { text: io::Cursor::new(text), behind })
     }
 }
 

@@ -260,8 +260,8 @@ pub(crate) enum Source {
     Arrow(Box<arrow::Reader>),
     Json(Box<json::Reader<Box<dyn Read + Send>>>),
     JsonAside(Box<json::Reader<Box<dyn Read + Send>, Aside>>),
-    JsonParallel(Box<json::ParallelReader<Box<dyn Read + Send>>>),
-    JsonParallelAside(Box<json::ParallelReader<Box<dyn Read + Send>, Aside>>),
+    JsonParallel(Box<json::ParallelReader>),
+    JsonParallelAside(Box<json::ParallelReader<Aside>>),
     Npy(Box<numpy::Reader<Box<dyn Read + Send>>>),
 }
 

@@ -9,7 +9,7 @@ use super::split::{LINE_BYTES, Lines};
 use crate::error::Result;
 use crate::exchange::bad_lines::BadLines;
 use crate::exchange::parallel_lines::{LineFormat, ParallelLines};
-use crate::exchange::text_blocks::Ending;
+use crate::exchange::text_blocks::{Ending, cut};
 use crate::load::RecordSource;
 use crate::schema::Schema;
 
@@ -27,10 +27,10 @@ struct CsvLines {
 }
 
 impl LineFormat for CsvLines {
+    type Block = Ending;
     type Lines = Lines<Ending>;
 
     const THREADS: &str = "csv parsing";
-    const LINE_BYTES: usize = LINE_BYTES;
 
     fn schema(&self) -> &Schema {
         &self.columns.schema
@@ -65,11 +65,15 @@ impl LineFormat for CsvLines {
         lines.next_number()
     }
 
-    fn into_rest(lines: Lines<Ending>) -> Vec<u8> {
+    fn into_rest(lines: Lines<Ending>) -> Ending {
         let start = lines.start();
-        lines.into_block().split_off(start)
+        Ending::of(lines.into_block().split_off(start))
     }
+}
 
+impl CsvLines {
+    /// How many bytes at the beginning of a text, which more bytes follow, are certainly whole
+    /// lines. Returns the text too.
     fn whole_lines(&self, text: Vec<u8>) -> (Vec<u8>, usize) {
         let last_break = text.iter().rposition(|byte| *byte == b'\n');
         if let Some(last_break) = last_break
@@ -106,10 +110,10 @@ impl<W: Write> ParallelReader<W> {
         block_bytes: usize,
     ) -> ParallelReader<W> {
         let lines_before = lines.next_number() - 1;
-        let format = CsvLines { columns, alike: lines.alike(Ending::of(Vec::new()), 1) };
-        let text = lines.into_rest();
-        let lines = ParallelLines::new(Arc::new(format), bad_lines, text, lines_before, threads, block_bytes);
-        ParallelReader { lines, notes }
+        let format = Arc::new(CsvLines { columns, alike: lines.alike(Ending::of(Vec::new()), 1) });
+        let cutter = Arc::clone(&format);
+        let blocks = cut(lines.into_rest(), block_bytes, LINE_BYTES, move |text| cutter.whole_lines(text));
+        ParallelReader { lines: ParallelLines::new(format, bad_lines, blocks, lines_before, threads), notes }
     }
 
     /// How many bad lines were skipped.

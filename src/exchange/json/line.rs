@@ -9,6 +9,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::elements::{ElementProblem, Elements, LINE_BYTES};
+use super::found::{Block, FoundElements};
 use crate::error::{Error, ErrorKind, Result, bail};
 use crate::exchange::text_blocks::Ending;
 use crate::schema::shown;
@@ -29,15 +30,14 @@ pub(super) struct JsonLines<B> {
     parts: Parts,
 }
 
-/// An input of lines, the text that was read of it, and how many lines come before.
-type LineText<R> = (R, Vec<u8>, u64);
-
 /// What the input consists of.
 enum Parts {
     /// Nothing was read yet.
     Unknown,
     Lines,
     Elements(Elements),
+    /// Elements that another thread has found.
+    Found(FoundElements),
 }
 
 impl<R: Read> JsonLines<BufReader<R>> {
@@ -53,40 +53,54 @@ impl<R: Read> JsonLines<BufReader<R>> {
         }
     }
 
-    /// Returns the input if it consists of lines. Otherwise what was read is read again.
-    pub(super) fn into_lines(mut self) -> Result<LineText<R>, Box<JsonLines<BufReader<R>>>> {
-        if let Parts::Unknown = self.parts {
-            self.first = Some(self.begin());
+    /// Finds out what the input consists of, if that is not known yet. Returns what `advance` is to
+    /// return next, if that was found out.
+    pub(super) fn look(&mut self) -> Option<Result<bool>> {
+        match self.parts {
+            Parts::Unknown => Some(self.begin()),
+            _ => self.first.take(),
         }
-        let has_line = match (&self.parts, &self.first) {
-            (Parts::Lines, Some(Ok(has_line))) => *has_line,
-            (Parts::Lines, None) => false,
-            _ => return Err(Box::new(self)),
-        };
-        let mut text = if has_line { self.line } else { Vec::new() };
+    }
+
+    /// Lets `advance` return this next.
+    pub(super) fn unlook(&mut self, first: Option<Result<bool>>) {
+        self.first = first;
+    }
+
+    /// The input, and the text that was read of it, with the present line if it is not read yet.
+    pub(super) fn into_text(self, with_line: bool) -> (R, Vec<u8>) {
+        let mut text = if with_line { self.line } else { Vec::new() };
         text.extend_from_slice(self.input.buffer());
-        Ok((self.input.into_inner(), text, self.number - u64::from(has_line)))
+        (self.input.into_inner(), text)
     }
 }
 
 impl JsonLines<Ending> {
-    /// Lines of which the first has this number.
-    pub(super) fn of_text(name: &str, text: Ending, first: u64) -> JsonLines<Ending> {
+    /// The lines or elements of a block, of which the first has this number.
+    pub(super) fn of_block(name: &str, block: Block, first: u64) -> JsonLines<Ending> {
+        let (input, parts) = match block {
+            Block::Lines(text) => (text, Parts::Lines),
+            Block::Elements(found) => (Ending::of(Vec::new()), Parts::Found(found)),
+        };
         JsonLines {
             name: name.into(),
-            input: text,
+            input,
             line: Vec::new(),
             first: None,
             is_at_start: false,
             number: first - 1,
-            parts: Parts::Lines,
+            parts,
         }
     }
 
-    /// The text from the present line on.
-    pub(super) fn into_rest(self) -> Vec<u8> {
+    /// The block from the present line or element on.
+    pub(super) fn into_rest(self) -> Block {
+        if let Parts::Found(mut found) = self.parts {
+            found.untake();
+            return Block::Elements(found);
+        }
         let start = self.input.position() - self.line.len();
-        self.input.split().0.split_off(start)
+        Block::Lines(Ending::of(self.input.split().0.split_off(start)))
     }
 }
 
@@ -101,9 +115,14 @@ impl<B: BufRead> JsonLines<B> {
         match &mut self.parts {
             Parts::Unknown => self.begin(),
             Parts::Lines => self.next_line(),
+            Parts::Found(elements) => {
+                let next = elements.next(&mut self.line);
+                self.number += u64::from(!matches!(next, Ok(false)));
+                next
+            }
             Parts::Elements(elements) => {
                 let next = elements.next(&mut self.input, &mut self.line);
-                self.number += 1;
+                self.number += u64::from(!matches!(next, Ok(false)));
                 // White space, as no text has a line break in it: an element that is set aside is
                 // one line.
                 for byte in self.line.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')) {
@@ -166,13 +185,27 @@ impl<B: BufRead> JsonLines<B> {
     }
 
     pub(super) fn describe(&self, number: u64) -> String {
-        let what = if matches!(self.parts, Parts::Elements(_)) { "element" } else { "line" };
+        let what = if self.has_elements() { "element" } else { "line" };
         format!("{what} {number} of {}", self.name)
+    }
+
+    /// Whether the input consists of elements, as far as that is known.
+    pub(super) fn has_elements(&self) -> bool {
+        matches!(self.parts, Parts::Elements(_) | Parts::Found(_))
+    }
+
+    /// The present element.
+    pub(super) fn element(&self) -> &[u8] {
+        &self.line
     }
 
     /// The line of the input in which the current line or element begins.
     pub(super) fn line_number(&self) -> u64 {
-        if let Parts::Elements(elements) = &self.parts { elements.start_line() } else { self.number }
+        match &self.parts {
+            Parts::Unknown | Parts::Lines => self.number,
+            Parts::Elements(elements) => elements.start_line(),
+            Parts::Found(elements) => elements.line(),
+        }
     }
 
     /// An error in this line.
@@ -185,17 +218,21 @@ impl<B: BufRead> JsonLines<B> {
     #[cold]
     pub(super) fn place_error(&self, error: Error, column: Option<u64>) -> Error {
         let (place, line) = (self.describe(self.number), self.line_number());
-        match self.parts {
+        if self.has_elements() {
             // Elements may be anywhere in a line.
-            Parts::Elements(_) => error.in_line(format!("{place}, on line {line}"), line, None),
-            _ => error.in_line(place, line, column),
+            error.in_line(format!("{place}, on line {line}"), line, None)
+        } else {
+            error.in_line(place, line, column)
         }
     }
 
     #[cold]
     fn element_error(&self, problem: ElementProblem) -> Error {
         match problem {
-            ElementProblem::Unread(error) => Error::io(format_args!("cannot read {}", self.name), error),
+            ElementProblem::Unread(error) => {
+                let element = self.number;
+                Error::io(format_args!("cannot read {} from element {element} on", self.name), error)
+            }
             ElementProblem::Wrong(reason) => self.error(&reason),
         }
     }

@@ -1,7 +1,9 @@
 //! JSON lines and arrays of objects: reading records ([`Reader`]), writing rows ([`Writer`]), and
 //! inferring the narrowest types ([`Inferred`]). Start with [`Options`].
 
+mod blocks;
 mod elements;
+mod found;
 mod infer;
 mod line;
 mod parallel;

@@ -1,10 +1,11 @@
-//! `ParallelReader`: parses JSON lines on several threads.
+//! `ParallelReader`: parses JSON on several threads.
 
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use super::elements::LINE_BYTES;
+use super::blocks::InBlocks;
+use super::found::Block;
 use super::line::JsonLines;
 use super::read::{Given, Objects, Reader};
 use crate::error::Result;
@@ -14,33 +15,29 @@ use crate::exchange::text_blocks::{BLOCK_BYTES, Ending};
 use crate::load::RecordSource;
 use crate::schema::Schema;
 
-/// Reads JSON as a source of records. If it consists of lines, other threads parse it. From
-/// [`Reader::on_threads`]. Places are line numbers, or the numbers of elements.
-pub struct ParallelReader<R, W = io::Sink>(Parsing<R, W>);
+/// Reads JSON as a source of records, which other threads parse; from [`Reader::on_threads`].
+/// Places are line numbers, or the numbers of elements.
+pub struct ParallelReader<W = io::Sink>(ParallelLines<ObjectLines, W>);
 
-enum Parsing<R, W> {
-    Threads(ParallelLines<ObjectLines, W>),
-    Caller(Reader<R, W>),
-}
-
-/// How lines become records.
+/// How lines or elements become records.
 struct ObjectLines {
     name: Box<str>,
     objects: Objects,
+    has_elements: bool,
 }
 
 impl LineFormat for ObjectLines {
+    type Block = Block;
     type Lines = (JsonLines<Ending>, Given);
 
     const THREADS: &str = "json parsing";
-    const LINE_BYTES: usize = LINE_BYTES as usize;
 
     fn schema(&self) -> &Schema {
         &self.objects.schema
     }
 
-    fn lines(&self, text: Ending, first: u64) -> Self::Lines {
-        (JsonLines::of_text(&self.name, text, first), self.objects.none_given())
+    fn lines(&self, block: Block, first: u64) -> Self::Lines {
+        (JsonLines::of_block(&self.name, block, first), self.objects.none_given())
     }
 
     fn advance((lines, _): &mut Self::Lines) -> Result<bool> {
@@ -68,25 +65,15 @@ impl LineFormat for ObjectLines {
         lines.number + 1
     }
 
-    fn into_rest((lines, _): Self::Lines) -> Vec<u8> {
+    fn into_rest((lines, _): Self::Lines) -> Block {
         lines.into_rest()
-    }
-
-    fn whole_lines(&self, text: Vec<u8>) -> (Vec<u8>, usize) {
-        let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        (text, end)
     }
 }
 
-impl<R, W> fmt::Debug for ParallelReader<R, W> {
+impl<W> fmt::Debug for ParallelReader<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Parsing::Threads(lines) => {
-                let ObjectLines { name, objects } = &*lines.format;
-                write!(f, "json::ParallelReader({name:?}, {})", objects.schema)
-            }
-            Parsing::Caller(reader) => write!(f, "json::ParallelReader({reader:?})"),
-        }
+        let ObjectLines { name, objects, .. } = &*self.0.format;
+        write!(f, "json::ParallelReader({name:?}, {})", objects.schema)
     }
 }
 
@@ -94,10 +81,10 @@ impl<R: Read, W: Write> Reader<R, W> {
     /// Parses on this many other threads while the caller takes the records; 0 means as many as
     /// there are processors. Records, errors, places and bad lines are the same, in the same order.
     ///
-    /// Only lines are parsed that way. An array, and objects over several lines, are still parsed
-    /// by the caller. Of a block with a bad line, that line and those after it are read by the
-    /// caller too. Memory: some MiB for each thread. If the system has no more threads, there are
-    /// fewer; without any, the caller parses.
+    /// Of a block with a bad line, that line and those after it are read by the caller. The ends of
+    /// the elements of an array, and of objects over several lines, are found by one thread at a
+    /// time. Memory: some MiB for each thread. If the system has no more threads, there are fewer;
+    /// without any, the caller parses.
     ///
     /// ```
     /// use drystone::{Database, LoadOptions, Schema, json};
@@ -111,7 +98,7 @@ impl<R: Read, W: Write> Reader<R, W> {
     /// assert_eq!(flights.len(), 1);
     /// # Ok::<(), drystone::Error>(())
     /// ```
-    pub fn on_threads(self, threads: usize) -> ParallelReader<R, W>
+    pub fn on_threads(self, threads: usize) -> ParallelReader<W>
     where
         R: Send + 'static,
     {
@@ -119,64 +106,46 @@ impl<R: Read, W: Write> Reader<R, W> {
     }
 }
 
-impl<R: Read + Send + 'static, W: Write> ParallelReader<R, W> {
-    pub(super) fn new(reader: Reader<R, W>, threads: usize, block_bytes: usize) -> ParallelReader<R, W> {
-        let Reader { lines, objects, given, bad_lines } = reader;
+impl<W: Write> ParallelReader<W> {
+    pub(super) fn new<R: Read + Send + 'static>(
+        reader: Reader<R, W>,
+        threads: usize,
+        block_bytes: usize,
+    ) -> ParallelReader<W> {
+        let Reader { lines, objects, bad_lines, .. } = reader;
         let name = lines.name.clone();
-        ParallelReader(match lines.into_lines() {
-            Ok((input, text, before)) => {
-                let format = Arc::new(ObjectLines { name, objects });
-                let lines =
-                    ParallelLines::new(format, bad_lines, (input, text), before, threads, block_bytes);
-                Parsing::Threads(lines)
-            }
-            Err(lines) => Parsing::Caller(Reader { lines: *lines, objects, given, bad_lines }),
-        })
+        let InBlocks { blocks, before, has_elements } = lines.into_blocks(block_bytes);
+        let format = Arc::new(ObjectLines { name, objects, has_elements });
+        ParallelReader(ParallelLines::new(format, bad_lines, blocks, before, threads))
     }
-}
 
-impl<R: Read, W: Write> ParallelReader<R, W> {
     /// How many bad lines were skipped.
     pub fn bad_lines(&self) -> u64 {
-        match &self.0 {
-            Parsing::Threads(lines) => lines.bad_lines.count,
-            Parsing::Caller(reader) => reader.bad_lines(),
-        }
+        self.0.bad_lines.count
     }
 
     /// The schema of the records.
     pub fn schema(&self) -> &Schema {
-        match &self.0 {
-            Parsing::Threads(lines) => lines.format.schema(),
-            Parsing::Caller(reader) => reader.schema(),
-        }
+        self.0.format.schema()
     }
 }
 
-impl<R: Read, W: Write> RecordSource for ParallelReader<R, W> {
+impl<W: Write> RecordSource for ParallelReader<W> {
     fn next_record(&mut self, record: &mut [u8]) -> Result<bool> {
         self.next_records(record, record.len()).map(|records| records > 0)
     }
 
     fn next_records(&mut self, records: &mut [u8], width: usize) -> Result<usize> {
-        match &mut self.0 {
-            Parsing::Threads(lines) => lines.next_records(records, width),
-            Parsing::Caller(reader) => reader.next_records(records, width),
-        }
+        self.0.next_records(records, width)
     }
 
     fn place(&self) -> u64 {
-        match &self.0 {
-            Parsing::Threads(lines) => lines.number,
-            Parsing::Caller(reader) => reader.place(),
-        }
+        self.0.number
     }
 
     fn describe(&self, place: u64) -> String {
-        match &self.0 {
-            Parsing::Threads(lines) => format!("line {place} of {}", lines.format.name),
-            Parsing::Caller(reader) => reader.describe(place),
-        }
+        let what = if self.0.format.has_elements { "element" } else { "line" };
+        format!("{what} {place} of {}", self.0.format.name)
     }
 }
 
@@ -239,6 +208,44 @@ mod tests {
             let text: String = lines.iter().map(|line| format!("{line}{line_break}")).collect();
             alike(&format!("{first}{text}{end}"), (threads, allowed), block_bytes, skip_bad, fails);
         }
+    }
+
+    proptest! {
+        #[test]
+        fn threads_read_the_elements_that_one_reads(
+            elements in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    r#"{"id": 1, "name": "a"}"#, "{\"id\":\n22,\r\n\"name\": \"}]\"}", r#"{"id": 400}"#, "{\"id\":\n\"x\"}",
+                    r#"{"id": 5, "id": 5}"#, "7", "[{}]", r#""\"""#, r#"{"other": 1}"#, "{\"id\" 6}",
+                ]),
+                0..40,
+            ),
+            breaks in proptest::sample::select(vec![
+                ("[", ",\n", "]"), ("[\n", " , ", "\n]\n"), ("\u{FEFF}\n [", ",", "]"), ("{\n\"id\": 9}", "", ""),
+                ("{\n\"id\": 9}\n", "\n", "\n"), ("[", " ", "]"), ("[", ",,", "]"), ("[", ",", ""), ("[", ",", ",]"),
+                ("[", ",", "] x"), ("[", ",\n", "{\"id\": 3"),
+            ]),
+            threads in 1..4_usize,
+            block_bytes in 1..80_usize,
+            allowed in 0..4_usize,
+            skip_bad: bool,
+            fails: bool,
+        ) {
+            let (before, between, behind) = breaks;
+            let text = format!("{before}{}{behind}", elements.join(between));
+            alike(&text, (threads, allowed), block_bytes, skip_bad, fails);
+        }
+    }
+
+    #[test]
+    fn an_input_may_fail_at_once() {
+        for text in ["", "[", "{"] {
+            alike(text, (2, 2), 8, false, true);
+        }
+        let schema: Schema = "id: u8".parse().unwrap();
+        let input = InPieces::new(b"[{\"id\": 1}, {\"id", 4, true);
+        let given = everything(Options::new().reader(&schema, input).unwrap().on_threads(2), 1);
+        assert_eq!(given, ["1: [1]", "cannot read the JSON from element 2 on: unplugged"]);
     }
 
     #[test]
