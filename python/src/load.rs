@@ -229,7 +229,8 @@ pub(crate) fn infer_csv(
     enums: bool,
 ) -> PyResult<Vec<(String, String, bool)>> {
     let (path, file) = open(text)?;
-    let inferred = py.detach(|| options.options(&path).enums(enums).infer(file)).or_raise(py)?;
+    let inferred =
+        py.detach(|| options.options(&path).enums(enums).infer_on_threads(file, 0)).or_raise(py)?;
     let fields = inferred.schema().fields().iter();
     Ok(fields.map(|field| (field.name().to_owned(), field.ty().to_string(), field.is_nullable())).collect())
 }

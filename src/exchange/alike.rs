@@ -1,8 +1,10 @@
-//! For tests: what a source gives, to compare one thread with several.
+//! For tests: what a source gives, or what is inferred of it, to compare one thread with several.
 
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
 
+use crate::error::Result;
+use crate::exchange::inferred::Inferred;
 use crate::load::RecordSource;
 
 /// Records and their places, and errors, up to the end or a failure of the input.
@@ -26,6 +28,14 @@ pub(super) fn everything(mut source: impl RecordSource, width: usize) -> Vec<Str
         }
     }
     given
+}
+
+/// What was inferred, or the error.
+pub(super) fn told(inferred: Result<Inferred>) -> String {
+    match inferred {
+        Ok(inferred) => format!("{inferred}\n{inferred:?}"),
+        Err(error) => error.to_string(),
+    }
 }
 
 /// Where bad lines go.

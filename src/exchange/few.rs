@@ -11,7 +11,7 @@ const NAMES: usize = 256;
 const ROWS_PER_NAME: u64 = 4;
 
 /// The different texts of a column, while they are few.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Few {
     /// `None` if not requested, or if there are too many.
     texts: Option<HashSet<Box<str>>>,
@@ -33,6 +33,18 @@ impl Few {
         if texts.len() > NAMES {
             self.texts = None;
         }
+    }
+
+    /// Adds the texts of later rows.
+    #[cfg(any(feature = "csv", feature = "json"))]
+    pub(super) fn merge(&mut self, later: Few) {
+        self.rows += later.rows;
+        let both = self.texts.take().zip(later.texts);
+        self.texts = both.map(|(mut texts, later)| {
+            texts.extend(later);
+            texts
+        });
+        self.texts.take_if(|texts| texts.len() > NAMES);
     }
 
     /// The enumeration of these texts, if they are at most 256 (255 if values are missing), occur

@@ -53,6 +53,8 @@ pub mod json;
 #[cfg(feature = "numpy")]
 pub mod numpy;
 #[cfg(any(feature = "csv", feature = "json"))]
+mod parallel_counts;
+#[cfg(any(feature = "csv", feature = "json"))]
 mod parallel_lines;
 #[cfg(feature = "parquet")]
 pub mod parquet;

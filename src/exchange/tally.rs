@@ -13,7 +13,7 @@ use crate::schema::text::{parse_uuid, range};
 use crate::schema::{Number, TextRules, Type};
 
 /// What the values of a column look like, counted.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Tally {
     pub(super) missing: u64,
     /// Quoted values that would be missing without their quotes. They are text if the column is
@@ -53,6 +53,7 @@ pub(super) struct Choice {
 }
 
 /// Count, minimum and maximum.
+#[derive(Clone)]
 struct Bounds<T> {
     count: u64,
     range: Option<(T, T)>,
@@ -125,6 +126,27 @@ impl Tally {
         } else {
             self.add(text, line);
         }
+    }
+
+    /// Adds the values of later lines, which were counted without the `before` lines before them.
+    #[cfg(any(feature = "csv", feature = "json"))]
+    pub(super) fn merge(&mut self, later: Tally, before: u64) {
+        self.missing += later.missing;
+        self.quoted_missing += later.quoted_missing;
+        self.quoted_longest = self.quoted_longest.max(later.quoted_longest);
+        self.longest = self.longest.max(later.longest);
+        self.whole.merge(&later.whole);
+        self.real.merge(&later.real);
+        self.has_double |= later.has_double;
+        self.special += later.special;
+        self.bool += later.bool;
+        self.date.merge(&later.date);
+        self.timestamp.merge(&later.timestamp);
+        self.uuid += later.uuid;
+        self.has_greatest_uuid |= later.has_greatest_uuid;
+        self.text += later.text;
+        self.example = self.example.take().or(later.example.map(|(text, line)| (text, before + line)));
+        self.few.merge(later.few);
     }
 
     /// The narrowest type that holds all values.
@@ -242,6 +264,18 @@ impl<T: Copy + PartialOrd> Bounds<T> {
                 (if value < least { value } else { least }, if value > greatest { value } else { greatest })
             }
         });
+    }
+}
+
+#[cfg(any(feature = "csv", feature = "json"))]
+impl<T: Copy + PartialOrd> Bounds<T> {
+    fn merge(&mut self, other: &Bounds<T>) {
+        if let Some((least, greatest)) = other.range {
+            let count = self.count + other.count;
+            self.add(least);
+            self.add(greatest);
+            self.count = count;
+        }
     }
 }
 

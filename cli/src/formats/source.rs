@@ -131,11 +131,11 @@ impl<'c> Loading<'c> {
         let (inferred, bar) = match self.format {
             Format::Csv | Format::Table => {
                 let (text, bar) = self.input.read(doing)?;
-                (self.csv().infer(text)?, bar)
+                (self.csv().infer_on_threads(text, 0)?, bar)
             }
             Format::Json => {
                 let (text, bar) = self.input.read(doing)?;
-                (self.json().infer(text)?, bar)
+                (self.json().infer_on_threads(text, 0)?, bar)
             }
             Format::Npy => {
                 let (input, bar) = self.input.read(doing)?;

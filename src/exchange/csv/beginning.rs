@@ -19,9 +19,8 @@ const LINES: usize = 20;
 pub(super) const LIKE_ROW: &str =
     "the first name in the header looks like a value; if the first line is a row, the input has no header";
 
-/// An input whose beginning was read. The next line is the first row.
-pub(super) struct Opened<R> {
-    pub(super) lines: Lines<R>,
+/// What the beginning of an input says.
+pub(super) struct Beginning {
     pub(super) columns: ColumnNames,
     /// The raw header, if there is one.
     pub(super) header: Option<Box<[u8]>>,
@@ -33,8 +32,9 @@ pub(super) struct Opened<R> {
 }
 
 impl Options {
-    /// Reads the beginning. Without a header the columns are named like the fields of the schema.
-    pub(super) fn open<R: Read>(&self, input: R, schema: Option<&Schema>) -> Result<Opened<R>> {
+    /// Reads the beginning. The next line is the first row. Without a header the columns are named
+    /// like the fields of the schema.
+    pub(super) fn open<R: Read>(&self, input: R, schema: Option<&Schema>) -> Result<(Lines<R>, Beginning)> {
         self.check()?;
         let name = &self.common.name;
         let mut notes = Vec::new();
@@ -94,7 +94,7 @@ impl Options {
         if !self.has_header {
             lines.read_again();
         }
-        Ok(Opened { lines, columns, header, is_like_row, ends_unnamed })
+        Ok((lines, Beginning { columns, header, is_like_row, ends_unnamed }))
     }
 
     /// The names of the columns, from the header or from the options and the schema.

@@ -2,6 +2,7 @@
 //! the narrowest types ([`Inferred`]). Start with [`Options`].
 
 mod beginning;
+mod cutting;
 mod infer;
 mod line;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use write::Writer;
 
 use crate::error::{Error, ErrorKind, Result, bail};
 use crate::exchange::common::{Common, common_options, sample_option};
+use crate::exchange::text_blocks::BLOCK_BYTES;
 use crate::schema::Schema;
 use crate::schema::shown;
 use split::{Lines, Problem};
@@ -370,6 +372,27 @@ impl Options {
     /// [`Input`](crate::ErrorKind::Input) for a bad line, and for an input without rows.
     pub fn infer<R: Read>(&self, input: R) -> Result<Inferred> {
         infer::infer(self, input)
+    }
+
+    /// As [`infer`](Options::infer), on this many other threads; 0 means as many as there are
+    /// processors. What it finds, its notes and its error are the same. A
+    /// [sample](Options::sample) is read by the caller.
+    ///
+    /// ```
+    /// use drystone::csv;
+    ///
+    /// let inferred = csv::Options::new().infer_on_threads("x,y\n1,2\n".as_bytes(), 2)?;
+    /// assert_eq!(inferred.schema().to_string(), "x: u8, y: u8");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`infer`](Options::infer).
+    pub fn infer_on_threads<R>(&self, input: R, threads: usize) -> Result<Inferred>
+    where
+        R: Read + Send + 'static,
+    {
+        infer::infer_on_threads(self, input, threads, BLOCK_BYTES)
     }
 
     /// Writes rows of this schema, after a header. A [`reader`](Options::reader) with the same

@@ -5,11 +5,11 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use super::line::Columns;
-use super::split::{LINE_BYTES, Lines};
+use super::split::Lines;
 use crate::error::Result;
 use crate::exchange::bad_lines::BadLines;
 use crate::exchange::parallel_lines::{LineFormat, ParallelLines};
-use crate::exchange::text_blocks::{Ending, cut};
+use crate::exchange::text_blocks::Ending;
 use crate::load::RecordSource;
 use crate::schema::Schema;
 
@@ -71,28 +71,6 @@ impl LineFormat for CsvLines {
     }
 }
 
-impl CsvLines {
-    /// How many bytes at the beginning of a text, which more bytes follow, are certainly whole
-    /// lines. Returns the text too.
-    fn whole_lines(&self, text: Vec<u8>) -> (Vec<u8>, usize) {
-        let last_break = text.iter().rposition(|byte| *byte == b'\n');
-        if let Some(last_break) = last_break
-            && !text.contains(&b'"')
-        {
-            return (text, last_break + 1);
-        }
-        // A break may be in quotes. The last line may go on behind the text.
-        let mut lines = self.lines(Ending::of(text), 1);
-        let mut last = None;
-        while let Ok(true) = lines.advance() {
-            last = Some(lines.start());
-        }
-        // Only comments and blank lines: quotes mean nothing there.
-        let end = last.or(last_break.map(|at| at + 1)).unwrap_or(0);
-        (lines.into_block(), end)
-    }
-}
-
 impl<W> fmt::Debug for ParallelReader<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let CsvLines { columns, alike } = &*self.lines.format;
@@ -111,8 +89,7 @@ impl<W: Write> ParallelReader<W> {
     ) -> ParallelReader<W> {
         let lines_before = lines.next_number() - 1;
         let format = Arc::new(CsvLines { columns, alike: lines.alike(Ending::of(Vec::new()), 1) });
-        let cutter = Arc::clone(&format);
-        let blocks = cut(lines.into_rest(), block_bytes, LINE_BYTES, move |text| cutter.whole_lines(text));
+        let blocks = lines.into_blocks(block_bytes);
         ParallelReader { lines: ParallelLines::new(format, bad_lines, blocks, lines_before, threads), notes }
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use super::Options;
-use super::beginning::{LIKE_ROW, Opened};
+use super::beginning::{Beginning, LIKE_ROW};
 use super::line::Columns;
 use super::parallel::ParallelReader;
 use super::split::Lines;
@@ -51,8 +51,8 @@ impl<R, W> fmt::Debug for Reader<R, W> {
 
 impl<R: Read> Reader<R> {
     pub(super) fn new(options: &Options, schema: &Schema, input: R) -> Result<Reader<R>> {
-        let Opened { mut lines, mut columns, header, is_like_row, ends_unnamed } =
-            options.open(input, Some(schema))?;
+        let (mut lines, beginning) = options.open(input, Some(schema))?;
+        let Beginning { mut columns, header, is_like_row, ends_unnamed } = beginning;
         let names = columns.as_strs();
         // A last column without a name needs no field.
         let last = names.len() - usize::from(ends_unnamed);

@@ -52,6 +52,11 @@ impl FoundElements {
         Ok(true)
     }
 
+    /// The same, of which none was taken.
+    pub(super) fn rewound(self) -> FoundElements {
+        FoundElements { taken: 0, ..self }
+    }
+
     /// Makes the element that was taken last the next one.
     pub(super) fn untake(&mut self) {
         self.taken = self.taken.saturating_sub(1);

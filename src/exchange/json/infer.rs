@@ -1,103 +1,211 @@
 //! Infers the narrowest type for each member of JSON lines. `Options::infer` calls it.
 
 use std::collections::HashMap;
-use std::io::BufRead;
+use std::io::{BufRead, Read};
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::cutting::InBlocks;
+use super::found::Block;
 use super::line::{JsonLines, text};
 use crate::error::{Error, ErrorKind, Result, bail};
 use crate::exchange::column_names::name_columns;
 use crate::exchange::common::Common;
 use crate::exchange::inferred::{Column as Found, Inferred};
+use crate::exchange::parallel_counts::{Counts, count};
 use crate::exchange::tally::{Choice, Tally, missing_too};
 use crate::limits::FIELDS;
 use crate::schema::{FieldDef, Schema, Type};
 
-pub(super) fn infer(mut lines: JsonLines<impl BufRead>, common: &Common, skip_bad: bool) -> Result<Inferred> {
-    let mut columns: Vec<Member> = Vec::new();
-    let mut by_name: HashMap<Box<str>, usize> = HashMap::new();
-    let (mut rows, mut bad_lines) = (0, 0);
-    let is_sample = loop {
-        if !lines.advance()? {
-            break false;
+/// The narrowest types, by the rules of [`Options::infer`](super::Options::infer).
+pub(super) fn infer<R: Read>(common: &Common, skip_bad: bool, input: R) -> Result<Inferred> {
+    let mut counts = MemberCounts::new(common, skip_bad);
+    let is_sample = counts.add_lines(&mut JsonLines::new(&common.name, input))?;
+    let inferred = choose(common, counts)?;
+    Ok(if is_sample { inferred.of_sample() } else { inferred })
+}
+
+/// The same, with blocks of this many bytes read by this many threads.
+pub(super) fn infer_on_threads<R: Read + Send + 'static>(
+    common: &Common,
+    skip_bad: bool,
+    input: R,
+    threads: usize,
+    block_bytes: usize,
+) -> Result<Inferred> {
+    if common.sample.is_some() {
+        return infer(common, skip_bad, input);
+    }
+    let InBlocks { blocks, before, .. } = JsonLines::new(&common.name, input).into_blocks(block_bytes);
+    choose(common, count(MemberCounts::new(common, skip_bad), blocks, before, threads)?)
+}
+
+/// What was seen of the members.
+#[derive(Clone)]
+struct MemberCounts {
+    /// How lines are read, and whether bad ones are skipped.
+    how: Arc<(Common, bool)>,
+    members: Vec<Member>,
+    by_name: HashMap<Box<str>, usize>,
+    rows: u64,
+    bad_lines: u64,
+    /// Whether lines were counted from the beginning of the input, not of a block.
+    has_input_lines: bool,
+}
+
+impl MemberCounts {
+    fn new(common: &Common, skip_bad: bool) -> MemberCounts {
+        MemberCounts {
+            how: Arc::new((common.clone(), skip_bad)),
+            members: Vec::new(),
+            by_name: HashMap::new(),
+            rows: 0,
+            bad_lines: 0,
+            has_input_lines: false,
         }
-        if common.is_enough(rows) {
-            break true;
-        }
-        let members = match lines.members() {
-            Ok(members) => members.0,
-            Err(_) if skip_bad => {
-                bad_lines += 1;
-                continue;
+    }
+
+    /// Counts what comes next, up to the end or to the size of a sample. Returns whether that was
+    /// reached.
+    fn add_lines(&mut self, lines: &mut JsonLines<impl BufRead>) -> Result<bool> {
+        let how = Arc::clone(&self.how);
+        let (common, skip_bad) = &*how;
+        while lines.advance()? {
+            if common.is_enough(self.rows) {
+                return Ok(true);
             }
-            Err(error) => return Err(error),
-        };
-        for (name, value) in members {
-            let at = match by_name.get(&*name) {
-                Some(at) => *at,
-                None if columns.len() == FIELDS => {
-                    return Err(lines.error(&format_args!(
-                        "more than {FIELDS} names in all; a record has no more fields"
-                    )));
+            let members = match lines.members() {
+                Ok(members) => members.0,
+                Err(_) if *skip_bad => {
+                    self.bad_lines += 1;
+                    continue;
                 }
+                Err(error) => return Err(error),
+            };
+            for (name, value) in members {
+                let at = match self.by_name.get(&*name) {
+                    Some(at) => *at,
+                    None if self.members.len() == FIELDS => {
+                        return Err(lines.error(&format_args!(
+                            "more than {FIELDS} names in all; a record has no more fields"
+                        )));
+                    }
+                    None => {
+                        let scalars = Tally::new(common.enums, &common.rules);
+                        self.push(Member { name: (*name).into(), scalars, ..Member::default() })
+                    }
+                };
+                let member = &mut self.members[at];
+                if member.last_line == lines.number {
+                    return Err(lines.error(&format_args!("field {name:?} is given twice")));
+                }
+                member.last_line = lines.number;
+                match member.add(value.get(), lines.line_number()) {
+                    Err(reason) if common.ignore_unknown => {
+                        member.refused = member.refused.take().or(Some(reason));
+                    }
+                    other => {
+                        other.map_err(|reason| lines.error(&format_args!("field {name:?}: {reason}")))?;
+                    }
+                }
+            }
+            self.rows += 1;
+        }
+        Ok(false)
+    }
+
+    /// Adds a member with a new name. Returns its place.
+    fn push(&mut self, member: Member) -> usize {
+        let at = self.members.len();
+        self.by_name.insert(member.name.clone(), at);
+        self.members.push(member);
+        at
+    }
+
+    fn find(&self, name: &str) -> Option<&Member> {
+        self.by_name.get(name).map(|at| &self.members[*at])
+    }
+}
+
+impl Counts for MemberCounts {
+    type Block = Block;
+
+    const THREADS: &str = "json inference";
+
+    fn add_block(&mut self, block: Block, first: u64) -> (Result<u64>, Block) {
+        self.has_input_lines = matches!(block, Block::Elements(_));
+        let mut lines = JsonLines::of_block(&self.how.0.name, block, first);
+        let counted = self.add_lines(&mut lines).map(|_| lines.number + 1 - first);
+        (counted, lines.into_block())
+    }
+
+    fn fits(&self, later: &MemberCounts) -> bool {
+        let new = later.members.iter().filter(|member| self.find(&member.name).is_none());
+        self.members.len() + new.count() <= FIELDS
+            && later.members.iter().all(|member| match self.find(&member.name) {
+                Some(before) => before.fits(member),
+                None => true,
+            })
+    }
+
+    fn add(&mut self, later: MemberCounts, before: u64) {
+        let before = if later.has_input_lines { 0 } else { before };
+        for mut member in later.members {
+            // Numbers of lines are not those of the block any more.
+            member.last_line = 0;
+            let at = match self.by_name.get(&member.name) {
+                Some(at) => *at,
                 None => {
-                    by_name.insert((*name).into(), columns.len());
-                    let scalars = Tally::new(common.enums, &common.rules);
-                    columns.push(Member { name: (*name).into(), scalars, ..Member::default() });
-                    columns.len() - 1
+                    let (enums, rules) = (self.how.0.enums, &self.how.0.rules);
+                    let (name, scalars) = (member.name.clone(), Tally::new(enums, rules));
+                    self.push(Member { name, scalars, ..Member::default() })
                 }
             };
-            let column = &mut columns[at];
-            if column.last_line == lines.number {
-                return Err(lines.error(&format_args!("field {name:?} is given twice")));
-            }
-            column.last_line = lines.number;
-            match column.add(value.get(), lines.line_number()) {
-                Err(reason) if common.ignore_unknown => {
-                    column.refused = column.refused.take().or(Some(reason));
-                }
-                other => {
-                    other.map_err(|reason| lines.error(&format_args!("field {name:?}: {reason}")))?;
-                }
-            }
+            self.members[at].merge(member, before);
         }
-        rows += 1;
-    };
-    if rows == 0 {
-        bail!(Input, "{} has no rows to infer the types of its fields from; give a schema", lines.name);
+        self.rows += later.rows;
+        self.bad_lines += later.bad_lines;
     }
-    let given: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
-    let names = name_columns(&lines.name, &given, &common.renames)?;
+}
+
+/// The narrowest types for what was seen.
+fn choose(common: &Common, counts: MemberCounts) -> Result<Inferred> {
+    let MemberCounts { mut members, rows, bad_lines, .. } = counts;
+    let input = &common.name;
+    if rows == 0 {
+        bail!(Input, "{input} has no rows to infer the types of its fields from; give a schema");
+    }
+    let given: Vec<&str> = members.iter().map(|member| &*member.name).collect();
+    let names = name_columns(input, &given, &common.renames)?;
     let mut notes = names.notes;
     let (mut fields, mut found) = (Vec::new(), Vec::new());
-    for (column, name) in columns.iter_mut().zip(&names.names) {
+    for (member, name) in members.iter_mut().zip(&names.names) {
         // A member that a line lacks is missing.
-        column.scalars.missing += rows - column.lines;
-        let place = |error: Error| error.within(format_args!("{}, field {:?}", lines.name, column.name));
-        let choice = match &column.refused {
+        member.scalars.missing += rows - member.lines;
+        let place = |error: Error| error.within(format_args!("{input}, field {:?}", member.name));
+        let choice = match &member.refused {
             Some(reason) => Err(Error::new(ErrorKind::Input, reason.clone())),
-            None => column.find_type(),
+            None => member.find_type(),
         };
         let Choice { ty, missing, reason } = match choice {
             Ok(choice) => choice,
             Err(error) if common.ignore_unknown => {
-                notes.push(format!("member {:?} is left out: {error}", column.name));
+                notes.push(format!("member {:?} is left out: {error}", member.name));
                 continue;
             }
             Err(error) => return Err(place(error)),
         };
-        let field = FieldDef::of(name, ty, missing > 0, false).map_err(|error| error.within(&lines.name))?;
+        let field = FieldDef::of(name, ty, missing > 0, false).map_err(|error| error.within(input))?;
         fields.push(field.clone());
         found.push(Found::new(field, missing, reason));
     }
-    let schema = Schema::new(fields).map_err(|error| error.within(&lines.name))?;
-    let inferred = Inferred::new(schema, found, Some(rows)).with_bad_lines(bad_lines).with_notes(notes);
-    Ok(if is_sample { inferred.of_sample() } else { inferred })
+    let schema = Schema::new(fields).map_err(|error| error.within(input))?;
+    Ok(Inferred::new(schema, found, Some(rows)).with_bad_lines(bad_lines).with_notes(notes))
 }
 
 /// A member, and what was seen of it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Member {
     name: Box<str>,
     /// How many lines have it, and the last of them.
@@ -148,6 +256,30 @@ impl Member {
             return Err("a list in some lines, and something else in others".into());
         }
         Ok(())
+    }
+
+    /// Whether adding the lines of `later` is to `merge` it.
+    fn fits(&self, later: &Member) -> bool {
+        let length = self.length.or(later.length);
+        self.refused.is_some()
+            || (later.refused.is_none()
+                && later.length.is_none_or(|later| length == Some(later))
+                && (length.is_none() || self.scalar_count + later.scalar_count == 0))
+    }
+
+    /// Adds what was seen of it later, behind the `before` lines of which `later` knows nothing.
+    fn merge(&mut self, later: Member, before: u64) {
+        let number = |line: Option<u64>| line.map(|line| before + line);
+        self.lines += later.lines;
+        self.last_line = later.last_line;
+        self.scalars.merge(later.scalars, before);
+        self.scalar_count += later.scalar_count;
+        self.first_number = self.first_number.or(number(later.first_number));
+        self.first_truth = self.first_truth.or(number(later.first_truth));
+        self.first_text = self.first_text.or(number(later.first_text));
+        self.refused = self.refused.take().or(later.refused);
+        self.elements.merge(later.elements, before);
+        self.length = self.length.or(later.length);
     }
 
     fn add_list(&mut self, raw: &str, line: u64) -> Result<(), String> {
@@ -212,6 +344,47 @@ impl Member {
                 reason: format!("lists of {length}: {}{}", elements.reason, missing_too(missing)),
             }),
             None => bail!(Input, "lists of other values than numbers; arrays hold only numbers"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::exchange::alike::{InPieces, told};
+    use crate::exchange::json::Options;
+    use crate::exchange::threads::refusal;
+
+    proptest! {
+        #[test]
+        fn threads_infer_what_one_infers(
+            objects in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    r#"{"id": 1, "x": 7}"#, r#"{"x": -300, "id": 2}"#, r#"{"id": 3}"#, r#"{"id": 4, "y": "a"}"#, r#"{"x": null}"#,
+                    r#"{"z": [1, 2]}"#, r#"{"z": [3, 4]}"#, r#"{"z": [5]}"#, r#"{"z": 6}"#, r#"{"z": [true]}"#, r#"{"y": {}}"#, r#"{"y": "b"}"#,
+                    r#"{"y": "2024-01-02"}"#, r#"{"id": 5, "id": 5}"#, r#"{"x": true}"#, r#"{"x": 0.1}"#, "7", "{\"id\":\n6}", r#"{"id" 7}"#,
+                ]),
+                0..30,
+            ),
+            kinds in 1..24_usize,
+            (before, between, behind) in proptest::sample::select(vec![
+                ("", "\n", "\n"), ("\n", "\r\n\n", ""), ("[", ",\n", "]"), ("[\n", ", ", "\n]"), ("[", ",", ""), ("{\n}", "\n", ""),
+            ]),
+            (threads, allowed) in (1..4_usize, 0..4_usize),
+            block_bytes in 1..60_usize,
+            (skip_bad, enums, ignore_unknown, fails) in any::<(bool, bool, bool, bool)>(),
+        ) {
+            let objects: Vec<&str> = objects.into_iter().filter(|object| object.len() % kinds < 5).collect();
+            let text = format!("{before}{}{behind}", objects.join(between));
+            let options = Options::new().skip_bad(skip_bad).enums(enums).ignore_unknown(ignore_unknown);
+            let input = || InPieces::new(text.as_bytes(), 1 + block_bytes / 3, fails);
+            let one = told(options.infer(input()));
+            let many = refusal::after(allowed, || {
+                infer_on_threads(&options.common, skip_bad, input(), threads, block_bytes)
+            });
+            prop_assert_eq!(told(many), one, "{:?}", text);
         }
     }
 }

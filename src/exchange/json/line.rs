@@ -93,6 +93,14 @@ impl JsonLines<Ending> {
         }
     }
 
+    /// The whole block.
+    pub(super) fn into_block(self) -> Block {
+        match self.parts {
+            Parts::Found(found) => Block::Elements(found.rewound()),
+            _ => Block::Lines(Ending::of(self.input.split().0)),
+        }
+    }
+
     /// The block from the present line or element on.
     pub(super) fn into_rest(self) -> Block {
         if let Parts::Found(mut found) = self.parts {

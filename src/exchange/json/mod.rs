@@ -1,7 +1,7 @@
 //! JSON lines and arrays of objects: reading records ([`Reader`]), writing rows ([`Writer`]), and
 //! inferring the narrowest types ([`Inferred`]). Start with [`Options`].
 
-mod blocks;
+mod cutting;
 mod elements;
 mod found;
 mod infer;
@@ -19,8 +19,8 @@ pub use write::Writer;
 
 use crate::error::Result;
 use crate::exchange::common::{Common, common_options, sample_option};
+use crate::exchange::text_blocks::BLOCK_BYTES;
 use crate::schema::Schema;
-use line::JsonLines;
 
 /// How to read and write JSON: an object per line, where blank lines are skipped, or one array of
 /// objects. An array is read element by element, and so are objects that go over several lines.
@@ -151,7 +151,28 @@ impl Options {
     /// rows, and, unless unknown members are skipped, for nested objects and for lists of other
     /// values than numbers or of different lengths.
     pub fn infer<R: Read>(&self, input: R) -> Result<Inferred> {
-        infer::infer(JsonLines::new(&self.common.name, input), &self.common, self.skip_bad)
+        infer::infer(&self.common, self.skip_bad, input)
+    }
+
+    /// As [`infer`](Options::infer), on this many other threads; 0 means as many as there are
+    /// processors. What it finds, its notes and its error are the same. A
+    /// [sample](Options::sample) is read by the caller.
+    ///
+    /// ```
+    /// use drystone::json;
+    ///
+    /// let inferred = json::Options::new().infer_on_threads("[{\"x\": 1}]".as_bytes(), 2)?;
+    /// assert_eq!(inferred.schema().to_string(), "x: u8");
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`infer`](Options::infer).
+    pub fn infer_on_threads<R>(&self, input: R, threads: usize) -> Result<Inferred>
+    where
+        R: Read + Send + 'static,
+    {
+        infer::infer_on_threads(&self.common, self.skip_bad, input, threads, BLOCK_BYTES)
     }
 
     /// Writes rows of this schema.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use super::blocks::InBlocks;
+use super::cutting::InBlocks;
 use super::found::Block;
 use super::line::JsonLines;
 use super::read::{Given, Objects, Reader};
