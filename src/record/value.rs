@@ -5,8 +5,9 @@ use std::fmt;
 
 use super::{Bool, Date, NullValue, Nullable, Text, Timestamp, Uuid};
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::digits::{write_f32, write_f64};
 use crate::schema::shown;
-use crate::schema::text::{write_bytes, write_f32, write_f64};
+use crate::schema::text::write_bytes;
 
 /// A value of a field whose type is known only at run time. Text and bytes are borrowed from the
 /// row if possible.

@@ -4,6 +4,7 @@
 mod builder;
 pub(crate) mod calendar;
 pub(crate) mod decimal;
+pub(crate) mod digits;
 mod field;
 mod messages;
 mod names;

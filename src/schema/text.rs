@@ -11,6 +11,7 @@ use bytemuck::{Pod, bytes_of, pod_read_unaligned};
 use super::EnumNames;
 use super::calendar;
 use super::decimal::{self, NotWhole};
+use super::digits::{write_f32, write_number};
 use super::field::FieldDef;
 use super::messages::shown;
 use super::rules::{TextRules, TimestampUnit};
@@ -532,30 +533,6 @@ fn write(ty: &Type, stored: &[u8], out: &mut impl fmt::Write) -> Result<(), Unwr
         }
     }
     Ok(())
-}
-
-fn write_number(number: Number, stored: &[u8], out: &mut impl fmt::Write) -> fmt::Result {
-    for_number!(
-        number,
-        T => write!(out, "{}", pod_read_unaligned::<T>(stored)),
-        f32 => write_f32(pod_read_unaligned(stored), out),
-        f64 => write_f64(pod_read_unaligned(stored), out)
-    )
-}
-
-/// The shortest text that reads back to the same number; with an exponent where it is very great or
-/// very small.
-pub(crate) fn write_f32(real: f32, out: &mut impl fmt::Write) -> fmt::Result {
-    if is_plain(real.abs().into()) { write!(out, "{real}") } else { write!(out, "{real:e}") }
-}
-
-/// As [`write_f32`].
-pub(crate) fn write_f64(real: f64, out: &mut impl fmt::Write) -> fmt::Result {
-    if is_plain(real.abs()) { write!(out, "{real}") } else { write!(out, "{real:e}") }
-}
-
-fn is_plain(size: f64) -> bool {
-    size == 0.0 || (1e-5..1e16).contains(&size)
 }
 
 pub(crate) fn write_bytes(bytes: &[u8], out: &mut impl fmt::Write) -> fmt::Result {

@@ -3,6 +3,9 @@
 use super::Options;
 use super::tests::{assert_refused, options, out_and_in, read, read_with, rows_of, schema};
 use crate::error::ErrorKind;
+use crate::load::RecordSource;
+use crate::record::{Date, RowBuf, Value};
+use crate::schema::Schema;
 
 #[track_caller]
 fn inferred_with(options: &Options, text: &str) -> (String, Vec<String>) {
@@ -154,4 +157,52 @@ fn rounding_is_allowed_by_an_option() {
     assert!(read("a: f32, b: f64", text).is_err());
     let rows = read_with(&options().round(true), "a: f32, b: f64", text).unwrap();
     assert_eq!(rows, ["a: 1234567.9, b: 9007199254740992"]);
+}
+
+#[test]
+fn values_are_read_back_whatever_their_characters_mean() {
+    let schema: Schema = "x: f64?, n: i16?, b: bytes[1], d: date".parse().unwrap();
+    let rows = [
+        [
+            Value::from(-1.5),
+            Value::from(-7_i64),
+            Value::Bytes([0xAB].to_vec().into()),
+            Value::Date(Date::from_days(0)),
+        ],
+        [
+            Value::from(1e300),
+            Value::Null,
+            Value::Bytes([1].to_vec().into()),
+            Value::Date(Date::from_days(-1)),
+        ],
+        [Value::Null, Value::from(7_i64), Value::Bytes([0].to_vec().into()), Value::Date(Date::from_days(9))],
+    ]
+    .map(|row| RowBuf::from_values(&schema, row).unwrap());
+    for options in [
+        Options::new(),
+        Options::new().delimiter(b'-'),
+        Options::new().delimiter(b'.'),
+        Options::new().delimiter(b'0'),
+        Options::new().delimiter(b'x'),
+        Options::new().null("7").null("-1.5"),
+        Options::new().decimal_comma(true),
+        Options::new().decimal_comma(true).null("-1,5"),
+        Options::new().decimal_comma(true).delimiter(b';'),
+        Options::new().comment("-"),
+        Options::new().comment("1e"),
+        Options::new().trim(true),
+    ] {
+        let mut writer = options.writer(&schema, Vec::new()).unwrap();
+        writer.write_all(rows.iter().map(RowBuf::as_row)).unwrap();
+        let text = writer.finish().unwrap();
+        let mut reader = options.reader(&schema, &text[..]).unwrap();
+        for row in &rows {
+            let mut read = RowBuf::new(&schema);
+            let what = format!("{options:?}: {}", String::from_utf8_lossy(&text));
+            assert!(
+                reader.next_record(read.as_bytes_mut()).unwrap_or_else(|error| panic!("{error}, {what}"))
+            );
+            assert_eq!(read.to_string(), row.to_string(), "{what}");
+        }
+    }
 }

@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
-use std::panic::resume_unwind;
+use std::sync::mpsc;
 use std::thread;
+
+use parking_lot::Mutex;
 
 use super::{Delimiter, Options};
 use crate::error::{Error, Result, bail};
-use crate::exchange::check_whole;
+use crate::exchange::{check_whole, threads};
 use crate::record::Row;
-use crate::schema::{Schema, Type};
+use crate::schema::{FieldDef, Schema, Type};
 
 /// Writes rows as a CSV; from [`Options::writer`]. Null is an empty field. An empty text is `""`
 /// where it would be read as null. If there is only one field, an empty field would be a blank
@@ -38,10 +40,14 @@ struct LineForm {
     options: Options,
     delimiter: u8,
     schema: Schema,
+    /// Whether the text of each field never needs quotes.
+    is_bare: Box<[bool]>,
 }
 
-/// From this many bytes of records on, several threads make the lines.
-const PARALLEL_BYTES: usize = 256 << 10;
+/// Each thread makes the lines of this many bytes of records at a time.
+const PART_BYTES: usize = 128 << 10;
+/// At most this many parts are in memory as text.
+const PARTS: usize = 32;
 
 impl<W: Write> fmt::Debug for Writer<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,7 +63,7 @@ impl<W: Write> Writer<W> {
             Delimiter::Guess => b',',
             Delimiter::Blanks => bail!(Usage, "text with blanks between fields is read, not written"),
         };
-        let form = LineForm { options: options.clone(), delimiter, schema: schema.clone() };
+        let form = LineForm::new(options, delimiter, schema);
         let output = BufWriter::with_capacity(64 << 10, output);
         let mut writer = Writer { output, form, text: String::new() };
         if options.has_header {
@@ -90,12 +96,12 @@ impl<W: Write> Writer<W> {
     /// [`Io`](crate::ErrorKind::Io) if it cannot be written.
     pub fn write(&mut self, row: Row<'_>) -> Result<()> {
         self.form.schema.check_same("the row", row.schema())?;
-        self.form.line(row, &mut self.text)?;
+        self.form.line(row.as_bytes(), &mut self.text)?;
         self.put()
     }
 
-    /// Writes packed records, any number of them. Of 256 KiB and more, all processors make the
-    /// lines.
+    /// Writes packed records, any number of them. Of more than 128 KiB, all processors make the
+    /// lines, while those that are made are written.
     ///
     /// ```
     /// # use drystone::{Schema, csv};
@@ -111,33 +117,45 @@ impl<W: Write> Writer<W> {
     /// [`write`](Writer::write).
     pub fn write_records(&mut self, records: &[u8]) -> Result<()> {
         check_whole(&self.form.schema, records)?;
-        let threads = match records.len() {
-            PARALLEL_BYTES.. => thread::available_parallelism().map_or(1, usize::from),
-            _ => 1,
-        };
         let width = self.form.schema.width();
-        let part = (records.len() / width).div_ceil(threads).max(1) * width;
-        let (here, others) = records.split_at(part.min(records.len()));
-        let form = &self.form;
-        let texts: Vec<MadeLines> = thread::scope(|scope| {
-            let start = |part| (thread::Builder::new().spawn_scoped(scope, move || form.lines(part)), part);
-            // All of them are started before the first is waited for.
-            let others: Vec<_> = others.chunks(part).map(start).collect();
-            let here = form.lines(here);
-            let join = |(thread, part): (io::Result<thread::ScopedJoinHandle<'_, MadeLines>>, _)| match thread
-            {
-                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+        let part_bytes = (PART_BYTES / width).max(1) * width;
+        records.chunks(PARTS * part_bytes).try_for_each(|records| match records.len() > part_bytes {
+            true => self.write_parts(records.chunks(part_bytes)),
+            false => put(&mut self.output, self.form.lines(records)),
+        })
+    }
+
+    /// Writes the records of several parts. Threads make their lines.
+    fn write_parts<'r>(&mut self, parts: impl Iterator<Item = &'r [u8]>) -> Result<()> {
+        let (jobs, made): (Vec<_>, Vec<_>) = parts
+            .map(|part| {
+                let (sender, receiver) = mpsc::channel();
+                ((part, sender), receiver)
+            })
+            .unzip();
+        let jobs = Mutex::new(jobs.into_iter());
+        let Writer { output, form, .. } = self;
+        let form = &*form;
+        let work = || {
+            // Not in a `while let`, which would hold the lock during the work.
+            loop {
+                let next = jobs.lock().next();
+                let Some((part, sender)) = next else { break };
+                // It fails if writing has failed.
+                let _ = sender.send(form.lines(part));
+            }
+        };
+        thread::scope(|scope| {
+            let threads = (0..threads::processors())
+                .map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
+                .count();
+            if threads == 0 {
                 // The system has no more threads.
-                Err(_) => form.lines(part),
-            };
-            std::iter::once(here).chain(others.into_iter().map(join)).collect()
-        });
-        for (text, made) in texts {
-            self.text = text;
-            self.put()?;
-            made?;
-        }
-        Ok(())
+                work();
+            }
+            // A part is not sent if its thread panics. The scope then panics too.
+            made.iter().map_while(|made| made.recv().ok()).try_for_each(|lines| put(output, lines))
+        })
     }
 
     /// Writes rows, one after the other, such as those of a [`QueryRows`](crate::query::QueryRows).
@@ -179,7 +197,7 @@ impl<W: Write> Writer<W> {
         self.output.into_inner().map_err(|error| failed(error.into_error()))
     }
 
-    /// Writes the text that was made.
+    /// Writes the line that was made.
     fn put(&mut self) -> Result<()> {
         let written = self.output.write_all(self.text.as_bytes()).map_err(failed);
         self.text.clear();
@@ -187,32 +205,41 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// MadeLines, and whether all of them could be made.
-type MadeLines = (String, Result<()>);
+/// Lines, and the error of the line behind them.
+type MadeLines = (String, Option<Error>);
+
+fn put(output: &mut impl Write, (text, error): MadeLines) -> Result<()> {
+    output.write_all(text.as_bytes()).map_err(failed)?;
+    error.map_or(Ok(()), Err)
+}
 
 impl LineForm {
+    fn new(options: &Options, delimiter: u8, schema: &Schema) -> LineForm {
+        let is_bare = schema.fields().iter().map(|field| is_bare(options, delimiter, field)).collect();
+        LineForm { options: options.clone(), delimiter, schema: schema.clone(), is_bare }
+    }
+
     /// The lines of packed records.
     fn lines(&self, records: &[u8]) -> MadeLines {
         let mut text = String::with_capacity(2 * records.len());
-        let made = records
-            .chunks_exact(self.schema.width())
-            .try_for_each(|record| self.line(Row::new(&self.schema, record)?, &mut text));
-        (text, made)
+        let mut rows = records.chunks_exact(self.schema.width());
+        let error = rows.find_map(|record| self.line(record, &mut text).err());
+        (text, error)
     }
 
-    /// Appends the line of a row, or nothing if there is an error.
-    fn line(&self, row: Row<'_>, text: &mut String) -> Result<()> {
+    /// Appends the line of a record, or nothing if there is an error.
+    fn line(&self, record: &[u8], text: &mut String) -> Result<()> {
         let before = text.len();
-        self.fields(row, text).inspect_err(|_| text.truncate(before))?;
+        self.fields(record, text).inspect_err(|_| text.truncate(before))?;
         text.push('\n');
         Ok(())
     }
 
-    fn fields(&self, row: Row<'_>, text: &mut String) -> Result<()> {
+    fn fields(&self, record: &[u8], text: &mut String) -> Result<()> {
         let line = text.len();
-        for at in 0..row.len() {
+        for (at, field) in self.schema.fields().iter().enumerate() {
             let start = self.begin_field(at, text);
-            let (field, stored) = row.stored(at)?;
+            let stored = &record[field.offset()..][..field.width()];
             if !field.is_null(stored) {
                 field.write_text(stored, text)?;
                 if self.options.common.rules.decimal_comma
@@ -221,8 +248,10 @@ impl LineForm {
                 {
                     text.replace_range(start + point..=start + point, ",");
                 }
-                self.end_field(line, start, self.options.trim, text);
-            } else if row.len() == 1 && !matches!(field.ty(), Type::Str(_) | Type::Enum(_)) {
+                if !self.is_bare[at] {
+                    self.end_field(line, start, self.options.trim, text);
+                }
+            } else if self.is_bare.len() == 1 && !matches!(field.ty(), Type::Str(_) | Type::Enum(_)) {
                 // Most programs skip blank lines. An empty text is written this way, so a missing
                 // one stays blank.
                 text.push_str("\"\"");
@@ -261,6 +290,20 @@ impl LineForm {
             all.extend(["\"", &doubled, "\""]);
         }
     }
+}
+
+/// Whether the text of each value of this field is read back without quotes.
+fn is_bare(options: &Options, delimiter: u8, field: &FieldDef) -> bool {
+    let has_no_texts = !matches!(field.ty(), Type::Str(_) | Type::Enum(_) | Type::Array(..));
+    // The characters of all values that are no texts.
+    let is_in_value = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.:,".contains(&byte);
+    let rules = &options.common.rules;
+    let is_value = |null: &str| field.parse_text_by(rules, null, &mut vec![0; field.width()]).is_ok();
+    let is_comma = delimiter == b',' && !rules.decimal_comma;
+    has_no_texts
+        && (is_comma || !is_in_value(delimiter))
+        && !options.nulls.iter().any(|null| is_value(null))
+        && !options.comment.as_ref().is_some_and(|comment| comment.bytes().all(is_in_value))
 }
 
 /// At the beginning of a file a byte-order mark would be skipped.
