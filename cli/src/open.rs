@@ -14,17 +14,12 @@ pub(crate) fn to_read(path: &Path) -> Result<Database> {
 
 /// Opens a file that exists, for writing.
 pub(crate) fn to_write(path: &Path) -> Result<Database> {
-    open(path, &OpenOptions::new().create(false))
+    to_write_with(path, OpenOptions::new())
 }
 
-/// Opens a file to load into. Creates it if it does not exist.
-pub(crate) fn to_load(path: &Path, memory_bytes: usize) -> Result<Database> {
-    open(path, &OpenOptions::new().memory_bytes(memory_bytes))
-}
-
-/// Opens a file to copy into. Creates it if it does not exist.
-pub(crate) fn to_make(path: &Path) -> Result<Database> {
-    open(path, &OpenOptions::new())
+/// Opens a file that exists, for writing, with options.
+pub(crate) fn to_write_with(path: &Path, options: OpenOptions) -> Result<Database> {
+    open(path, &options.create(false))
 }
 
 /// Whether a file is a patch, and no database.

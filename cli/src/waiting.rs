@@ -1,12 +1,14 @@
 //! The turn to write. A command that waits for another process says so, and for which one. Every
 //! command that writes a database uses it.
 
+use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use clap::Args;
-use drystone::{Database, Error, ErrorKind, Result, WriteTransaction};
+use drystone::{Database, Error, ErrorKind, OpenOptions, Result, WriteTransaction};
 
+use crate::open;
 use crate::report::say;
 
 /// After this time a command says that it waits.
@@ -28,6 +30,32 @@ impl Waiting {
             None => db.write(),
             Some(limit) => db.try_write_for(limit).map_err(|error| over(db, limit, error)),
         })
+    }
+
+    /// Changes a database in one transaction. If there is no file, one is made, which gets its name
+    /// when the change is committed: a change that fails leaves none.
+    ///
+    /// If another process makes the file meanwhile, `change` runs again, on that one.
+    pub(crate) fn change_or_make<A>(
+        &self,
+        path: &Path,
+        options: OpenOptions,
+        mut change: impl FnMut(&WriteTransaction) -> Result<A>,
+    ) -> Result<A> {
+        if !path.exists() {
+            match options.create_with(path, &mut change) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && path.exists() => {
+                    let place = path.display();
+                    say(format_args!("another process has made {place} meanwhile; starting again in it"));
+                }
+                made => return made,
+            }
+        }
+        let db = open::to_write_with(path, options)?;
+        let write = self.write(&db)?;
+        let changed = change(&write)?;
+        write.commit()?;
+        Ok(changed)
     }
 
     /// Does work that takes the turn to write by itself, perhaps several times. The limit is for

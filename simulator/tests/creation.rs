@@ -2,10 +2,10 @@
 //! whole one.
 
 use drystone::simulation::{Making, record_making};
-use drystone::{Database, OpenOptions, Since};
+use drystone::{Database, Durability, OpenOptions, Since};
 use drystone_simulator::crash::Limits;
 use drystone_simulator::creation::{Files, Spoilt, cut, spoilt, whole_database};
-use drystone_simulator::model::State;
+use drystone_simulator::model::{Edit, State, Table};
 use drystone_simulator::random::Random;
 use drystone_simulator::run::Broken;
 use drystone_simulator::script::random_edit;
@@ -54,6 +54,29 @@ fn a_new_database_is_whole_or_not_there() {
     let wanted = State::newest(&db).unwrap();
     let check = whole_database("new.dry", &wanted).unwrap();
     hold_it_against_bugs(&steps, &[Spoilt::Content, Spoilt::Folder], check);
+}
+
+#[test]
+fn a_database_that_is_made_with_rows_is_whole_or_not_there() {
+    let folder = TempDir::new().unwrap();
+    for seed in 0..12 {
+        let (mut random, mut value) = (Random::new(seed), 0);
+        let mut state = State::default();
+        let (name, eventual) = (format!("{seed}.dry"), seed % 2 == 1);
+        let durability = if eventual { Durability::Eventual } else { Durability::Immediate };
+        // Little memory, so that some edits are written before the commit.
+        let options = OpenOptions::new().durability(durability).memory_bytes(1 << 14);
+        let (made, steps) = record_making(|| {
+            options.create_with(folder.path().join(&name), |tx| {
+                state.apply(&Edit::Create(Table::Keyed(0)), tx)?;
+                (0..6).try_for_each(|_| state.apply(&random_edit(&mut random, &mut value), tx))
+            })
+        });
+        made.unwrap();
+        let wanted = (2, state);
+        let check = whole_database(&name, &wanted).unwrap();
+        hold_it_against_bugs(&steps, &[Spoilt::Content, Spoilt::Folder], check);
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::page::{FIRST_ADDRESS, Pages};
 use crate::storage::{
     self, Claim, LockFile, MappedFile, NewFile, OsLockFile, PerProcess, Process, Rights, Storage,
 };
-use crate::transaction::{Shared, WriterPlace, WriterState};
+use crate::transaction::{Shared, WriteTransaction, WriterPlace, WriterState};
 
 /// Address space that is reserved for a file by default. The 128 TiB of a process have room for
 /// thousands of databases.
@@ -222,6 +222,64 @@ impl OpenOptions {
         bail!(Busy, "{given:?}: the file is made and deleted all the while; try again")
     }
 
+    /// Creates a database file with what `fill` puts into it, in one transaction. The file gets its
+    /// name, and its lock file, when all of it is durable. Until then no other process can open it,
+    /// and after an error, a panic or the end of the process there is no file. (A file system
+    /// without unnamed files keeps a hidden file called `.drystone-…` of a process that was
+    /// killed.)
+    ///
+    /// Returns the value of `fill`. The database is not open after that.
+    ///
+    /// ```
+    /// use drystone::{ErrorKind, OpenOptions};
+    ///
+    /// # let folder = drystone::Database::temporary()?;
+    /// # let folder = folder.path().unwrap();
+    /// let path = folder.with_file_name("points.dry");
+    /// let failed = OpenOptions::new().create_with(&path, |tx| {
+    ///     let mut points = tx.create_dyn_table("points", &"x: i32".parse()?)?;
+    ///     points.push(&drystone::RowBuf::new(&"y: i32".parse()?))
+    /// });
+    /// assert_eq!(failed.unwrap_err().kind(), ErrorKind::Schema);
+    /// assert!(!path.exists());
+    ///
+    /// let table = |tx: &drystone::WriteTransaction| {
+    ///     tx.create_dyn_table("points", &"x: i32".parse()?).map(drop)
+    /// };
+    /// OpenOptions::new().create_with(&path, table)?;
+    /// assert!(path.exists());
+    /// # Ok::<(), drystone::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The error of `fill`; `AlreadyExists` if there is such a file, also if another process has
+    /// made it meanwhile: that file stays as it is; `Usage` if the place of the lock file is taken;
+    /// `ReadOnly` with [`read_only`](OpenOptions::read_only); `Io` if the disk is full or the
+    /// folder cannot be written.
+    pub fn create_with<A>(
+        &self,
+        path: impl AsRef<Path>,
+        fill: impl FnOnce(&WriteTransaction) -> Result<A>,
+    ) -> Result<A> {
+        let given = path.as_ref();
+        // The process may change its working directory meanwhile.
+        let path = &std::path::absolute(given).map_err(|error| cannot_make(given, error))?;
+        let lock_path = lock_path(path);
+        match OsLockFile::open(&lock_path, &LOCK_FILE_MAGIC, LOCK_FILE_LIMIT) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return no_lock_file(&lock_path),
+            _ => {}
+        }
+        let (db, file) = self.unnamed(path, new_file_id())?;
+        let filled = db.update(fill)?;
+        // Other processes may write the file when it has its name, so no handle may be left.
+        db.close()?;
+        file.keep().map_err(|error| cannot_make(given, error))?;
+        // If that fails, the next process that opens the database creates it, or one just has.
+        let rights = Rights { mode: self.mode & 0o666 | 0o600, user: None, group: None };
+        let _ = OsLockFile::create(&lock_path, rights, LOCK_FILE_BYTES);
+        Ok(filled)
+    }
+
     /// Bytes of address space to reserve for a file of this length.
     fn reserve(&self, len: u64) -> u64 {
         match self.reserve_bytes {
@@ -327,11 +385,7 @@ impl OpenOptions {
                     Commits::inspect(file)?;
                     return Ok(lock.reserve(LOCK_FILE_BYTES).map(|()| lock));
                 }
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => bail!(
-                    Usage,
-                    "{lock_path:?} is where the lock file of the database belongs, but it is not a lock file: it does not begin \
-                     with \"drylock1\"; move it away, or give the database another name"
-                ),
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => return no_lock_file(lock_path),
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Ok(Err(error)),
                 Err(_) => {}
             }
@@ -397,7 +451,7 @@ impl OpenOptions {
     }
 }
 
-/// The path is absolute, but TMPDIR need not be.
+/// The error if a new file cannot be created.
 pub(crate) fn cannot_make(path: &Path, error: io::Error) -> Error {
     if error.kind() == io::ErrorKind::AlreadyExists {
         return Error::new(
@@ -408,7 +462,16 @@ pub(crate) fn cannot_make(path: &Path, error: io::Error) -> Error {
     Error::io(format!("cannot write {path:?}"), error)
 }
 
-/// The error if a new file cannot be created.
+/// The error if another file stands where the lock file belongs.
+fn no_lock_file<T>(lock_path: &Path) -> Result<T> {
+    bail!(
+        Usage,
+        "{lock_path:?} is where the lock file of the database belongs, but it is not a lock file: it does not begin \
+         with \"drylock1\"; move it away, or give the database another name"
+    )
+}
+
+/// The error if others use the database in a way that conflicts with ours.
 fn refused(lock_path: &Path, claim: Claim) -> Result<()> {
     match claim {
         Claim::OtherLockFile => bail!(
@@ -432,14 +495,14 @@ fn no_locks(error: io::Error) -> Error {
     )
 }
 
-/// The error if others use the database in a way that conflicts with ours.
+/// The lock file of `points.dry` is `points.dry-lock` beside it.
 fn lock_path(path: &Path) -> PathBuf {
     let mut name = storage::real_path(path).into_os_string();
     name.push("-lock");
     PathBuf::from(name)
 }
 
-/// The lock file of `points.dry` is `points.dry-lock` beside it.
+/// The identity of a new database, which no other one has.
 pub(crate) fn new_file_id() -> [u8; 16] {
     use std::hash::{BuildHasher, RandomState};
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());

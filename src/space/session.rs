@@ -131,8 +131,15 @@ impl WriteSession {
         Ok(())
     }
 
+    /// Whether the session has failed, and has not ended yet.
+    #[inline]
+    pub(crate) fn has_failed(&self) -> bool {
+        self.status.load(Ordering::Acquire) == FAILED
+    }
+
+    /// The error of a session that has failed or ended.
     #[cold]
-    fn refuse(&self) -> Result<()> {
+    pub(crate) fn refuse<T>(&self) -> Result<T> {
         if self.status.load(Ordering::Acquire) == ENDED {
             bail!(Usage, "the transaction is over");
         }

@@ -27,6 +27,10 @@ use crate::table::{Dyn, IndexInfo, IndexOptions, RowKind, TableMut, TableSource,
 /// It reads its own writes. Edits are kept in memory up to a budget, and written to unused pages
 /// beyond it. Pages that a snapshot reaches are never written.
 ///
+/// After a call that ended halfway, by an error while it wrote (the disk is full) or by a panic,
+/// what was edited is not whole. Then reads, changes and `commit` are errors of kind `Usage`: drop
+/// the transaction and begin another.
+///
 /// ```
 /// use drystone::{Database, Record};
 ///

@@ -8,6 +8,7 @@ use super::probe::Probe;
 use super::search::{Span, search_branch};
 use crate::error::{Result, bail};
 use crate::page::Link;
+use crate::space::WriteSession;
 
 /// A child of a branch in memory: a node in the file, or one that is edited.
 #[derive(Debug)]
@@ -183,6 +184,8 @@ pub(super) enum ChildRef<'a> {
     Stored(Link),
     Leaf(Slot),
     Branch(&'a BranchNode),
+    /// The root of a tree whose session has failed: reading it gives the error of the session.
+    Refused(&'a WriteSession),
 }
 
 impl<'a> From<&'a Child> for ChildRef<'a> {

@@ -165,7 +165,7 @@ impl<'a> View<'a> {
         }
         match child {
             ChildRef::Stored(link) => NonZero::new(link.address),
-            ChildRef::Leaf(_) | ChildRef::Branch(_) => None,
+            ChildRef::Leaf(_) | ChildRef::Branch(_) | ChildRef::Refused(_) => None,
         }
     }
 
@@ -338,6 +338,7 @@ impl<'a> View<'a> {
             }
             ChildRef::Branch(branch) => Ok(BranchRef::Owned(branch)),
             ChildRef::Leaf(_) => wrong_level(),
+            ChildRef::Refused(session) => session.refuse(),
         }
     }
 
@@ -352,6 +353,7 @@ impl<'a> View<'a> {
                 None => wrong_level(),
             },
             ChildRef::Branch(_) => wrong_level(),
+            ChildRef::Refused(session) => session.refuse(),
         }
     }
 

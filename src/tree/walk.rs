@@ -83,7 +83,11 @@ impl<'a> View<'a> {
     /// If `visit` returns `false` for a branch, the nodes below it are skipped. The first error
     /// ends the walk.
     pub(crate) fn walk(&self, visit: &mut dyn FnMut(Visit) -> Result<bool>) -> Result<()> {
-        let ChildRef::Stored(root) = self.root else { return Ok(()) };
+        let root = match self.root {
+            ChildRef::Stored(root) => root,
+            ChildRef::Leaf(_) | ChildRef::Branch(_) => return Ok(()),
+            ChildRef::Refused(session) => return session.refuse(),
+        };
         if self.rows == 0 {
             return Ok(());
         }
@@ -177,7 +181,7 @@ impl<'a> View<'a> {
         }
         Ok(match child {
             ChildRef::Stored(link) => Some(link.address + (row - first) * self.layout.width() as u64),
-            ChildRef::Leaf(_) | ChildRef::Branch(_) => None,
+            ChildRef::Leaf(_) | ChildRef::Branch(_) | ChildRef::Refused(_) => None,
         })
     }
 }

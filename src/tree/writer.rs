@@ -83,12 +83,17 @@ impl TreeWriter {
         self.branch_bytes + self.leaves.bytes_in_use()
     }
 
-    /// The tree as it is now, to read from.
+    /// The tree as it is now, to read from. If the session has failed, reading it gives the error
+    /// of the session: links may lead to nodes that were not written, and row counts may be wrong.
     pub(crate) fn view(&self) -> View<'_> {
+        let root = match self.session.has_failed() {
+            false => ChildRef::from(&self.root),
+            true => ChildRef::Refused(&self.session),
+        };
         View {
             pages: self.session.view(),
             layout: &self.layout,
-            root: ChildRef::from(&self.root),
+            root,
             rows: self.rows,
             height: self.height,
             array: None,

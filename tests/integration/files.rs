@@ -463,3 +463,70 @@ fn a_process_that_is_killed_leaves_no_hidden_files() {
         }
     }
 }
+
+/// Puts one row into a new table.
+fn one_row(tx: &drystone::WriteTransaction) -> drystone::Result<()> {
+    tx.create_table::<Item>("items")?.insert(&Item { id: 0, n: 7 })
+}
+
+#[test]
+fn a_new_database_that_cannot_be_filled_is_not_made() {
+    let temp = TempDb::new();
+    let nothing = || assert!(files(temp.folder()).is_empty(), "{:?}", files(temp.folder()).keys());
+    let options = OpenOptions::new().mode(0o640);
+    let failed = options.create_with(temp.path(), |tx| {
+        one_row(tx)?;
+        nothing();
+        tx.table::<Item>("items")?.insert(&Item { id: 0, n: 8 })
+    });
+    assert_eq!(failed.unwrap_err().kind(), ErrorKind::KeyExists);
+    nothing();
+    let panicked = std::panic::catch_unwind(|| {
+        options.create_with(temp.path(), |tx| one_row(tx).map(|()| std::panic::resume_unwind(Box::new(5))))
+    });
+    assert!(panicked.is_err());
+    nothing();
+    let failed = options.clone().read_only(true).create_with(temp.path(), one_row);
+    assert_eq!(failed.unwrap_err().kind(), ErrorKind::ReadOnly);
+    nothing();
+    let failed = options.create_with(temp.folder().join("no folder/x.dry"), one_row);
+    assert_eq!(failed.unwrap_err().kind(), ErrorKind::FileNotFound);
+    nothing();
+    options.create_with(temp.path(), one_row).unwrap();
+    assert_eq!(files(temp.folder()).len(), 2);
+    for path in [temp.path(), &lock_of(temp.path())] {
+        assert_eq!(std::fs::metadata(path).unwrap().mode() & 0o777, 0o640, "{path:?}");
+    }
+    let db = temp.open();
+    assert_eq!(rows(&db).unwrap(), (1, 7));
+    assert_sound(&db);
+}
+
+#[test]
+fn a_new_database_takes_the_place_of_no_file() {
+    let temp = TempDb::new();
+    // Another one is made while this one is filled, and stays open.
+    let mut other = None;
+    let failed = OpenOptions::new().create_with(temp.path(), |tx| {
+        let db = other.insert(temp.open());
+        fill(db, 5, 3);
+        one_row(tx)
+    });
+    assert_eq!(failed.unwrap_err().kind(), ErrorKind::AlreadyExists);
+    let other = other.unwrap();
+    assert_eq!(rows(&other).unwrap(), (5, 3));
+    fill(&other, 6, 4);
+    drop(other);
+    assert_eq!(rows(&temp.open()).unwrap(), (6, 4));
+    let before = files(temp.folder());
+    let failed = OpenOptions::new().create_with(temp.path(), |_| -> drystone::Result<()> { unreachable!() });
+    assert_eq!(failed.unwrap_err().kind(), ErrorKind::AlreadyExists);
+    assert_eq!(files(temp.folder()), before);
+
+    // A file of another program where the lock file belongs.
+    let temp = TempDb::new();
+    std::fs::write(lock_of(temp.path()), "pid 7\n").unwrap();
+    let failed = OpenOptions::new().create_with(temp.path(), |_| -> drystone::Result<()> { unreachable!() });
+    assert_eq!(failed.unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(files(temp.folder()).len(), 1);
+}

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use drystone::{Dyn, Result};
+use drystone::{Dyn, OpenOptions, Result};
 use indicatif::HumanCount;
 
 use crate::report::{Outcome, report};
@@ -32,13 +32,12 @@ impl Copy {
         let from = if self.is_one_file() { open::to_write(&self.db)? } else { open::to_read(&self.db)? };
         let read = from.read()?;
         read.table::<Dyn>(&self.table)?;
-        let to = open::to_make(&self.to)?;
         let name = self.name.as_ref().unwrap_or(&self.table);
         let bar = progress::bytes(Some(0), "copying");
-        let write = self.waiting.write(&to)?;
-        let rows = write
-            .copy_table_with(&read, &self.table, name, |done, total| progress::advance(&bar, done, total))?;
-        write.commit()?;
+        let rows = self.waiting.change_or_make(&self.to, OpenOptions::new(), |write| {
+            let show = |done, total| progress::advance(&bar, done, total);
+            write.copy_table_with(&read, &self.table, name, show)
+        })?;
         bar.finish_and_clear();
         report(&format!("table {name:?} in {}: {} rows", self.to.display(), HumanCount(rows)))?;
         Ok(Outcome::Done)

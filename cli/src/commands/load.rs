@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use drystone::{
-    Dyn, Error, LoadOptions, LoadReport, OnDuplicate, RecordSource, Result, Schema, TableMut,
-    WriteTransaction,
+    Dyn, Error, ErrorKind, LoadOptions, LoadReport, OnDuplicate, OpenOptions, RecordSource, Result, Schema,
+    TableMut, WriteTransaction,
 };
 use indicatif::{HumanCount, ProgressBar};
 
@@ -33,7 +33,7 @@ use crate::waiting::Waiting;
 /// table then takes the types of the file, if its format has types.
 #[derive(Args)]
 pub(crate) struct Load {
-    /// The database file; it is made if it does not exist
+    /// The database file. If it does not exist it is made, and appears when all is loaded
     db: PathBuf,
     /// The table
     table: String,
@@ -112,9 +112,9 @@ impl Load {
             enums: self.enums,
         };
         let mut input = Loading::open(&self.file, self.format, choices)?;
-        let aside = self.skip_bad.as_deref().map(|path| self.open_aside(path)).transpose()?;
+        let mut aside = self.open_aside()?;
         let schema = self.schema(&mut input)?;
-        // Errors in the header are found before a database is made.
+        // Errors in the header are found before the turn to write is waited for.
         let mut records = None;
         match &schema {
             Some(schema) => records = Some(input.records(schema)?),
@@ -123,36 +123,57 @@ impl Load {
             }
             None => {}
         }
-        let db = open::to_load(&self.db, self.memory)?;
-        let write = self.waiting.write(&db)?;
-        let mut table = self.table(&write, schema)?;
-        let schema = table.schema().clone();
-        let (mut records, bar) = match records {
-            Some(records) => records,
-            None => input.records(&schema)?,
-        };
-        if let Some(aside) = &aside {
-            records = records.aside(aside);
-        }
-        records = records.on_all_processors();
-        let loaded = self.load(&mut table, &mut records, &bar)?;
-        let reasons = aside.map_or(Ok(Vec::new()), |aside| aside.finish())?;
-        write.commit()?;
-        bar.finish_and_clear();
-        self.say_what_was_done(&loaded, &schema, start)?;
-        self.say_what_was_bad(records.bad_lines(), &reasons);
+        let options = OpenOptions::new().memory_bytes(self.memory);
+        let mut is_read = false;
+        let done = self.waiting.change_or_make(&self.db, options, |write| {
+            if is_read {
+                if !input.can_be_read_again() {
+                    return self.cannot_load_again();
+                }
+                aside = self.open_aside()?;
+            }
+            is_read = true;
+            let mut table = self.table(write, schema.as_ref())?;
+            let (mut records, bar) = match records.take() {
+                Some(records) => records,
+                None => input.records(table.schema())?,
+            };
+            if let Some(aside) = &aside {
+                records = records.aside(aside);
+            }
+            records = records.on_all_processors();
+            let loaded = self.load(&mut table, &mut records, &bar)?;
+            let reasons = aside.as_ref().map_or(Ok(Vec::new()), Aside::finish)?;
+            Ok(Done { loaded, schema: table.schema().clone(), bar, bad_lines: records.bad_lines(), reasons })
+        })?;
+        done.bar.finish_and_clear();
+        self.say_what_was_done(&done.loaded, &done.schema, start)?;
+        self.say_what_was_bad(done.bad_lines, &done.reasons);
         Ok(Outcome::Done)
     }
 
+    fn cannot_load_again<T>(&self) -> Result<T> {
+        let (db, file) = (self.db.display(), self.file.display());
+        let file = if self.file == Path::new("-") { "standard input".into() } else { file.to_string() };
+        Err(Error::new(
+            ErrorKind::AlreadyExists,
+            format!(
+                "{db} did not exist, and another process has made it while {file} was read, which cannot be read \
+                 twice; nothing was loaded, so run the command again"
+            ),
+        ))
+    }
+
     /// Opens the files for bad lines.
-    fn open_aside(&self, path: &Path) -> Result<Aside> {
+    fn open_aside(&self) -> Result<Option<Aside>> {
+        let Some(path) = self.skip_bad.as_deref() else { return Ok(None) };
         if [path, &reasons_path(path)].iter().any(|path| is_same_file(path, &self.file)) {
             return wrong_use(format!(
                 "bad lines cannot be set aside in {}, which is loaded",
                 path.display()
             ));
         }
-        Aside::open(path, &[&self.db])
+        Aside::open(path, &[&self.db]).map(Some)
     }
 
     /// The schema from the options or the file. `None`: that of the table.
@@ -192,16 +213,16 @@ impl Load {
     }
 
     /// The table to load into; creates it, or replaces it if that was asked for.
-    fn table<'w>(&self, write: &'w WriteTransaction, schema: Option<Schema>) -> Result<TableMut<'w, Dyn>> {
+    fn table<'w>(&self, write: &'w WriteTransaction, schema: Option<&Schema>) -> Result<TableMut<'w, Dyn>> {
         let (name, db) = (&self.table, &self.db);
         let exists = write.table_names()?.contains(name);
         match schema {
             None if exists => write.table::<Dyn>(name),
             None => wrong_use(format!("there is no table {name:?} in {db:?}, and {NEEDS_SCHEMA}")),
-            Some(schema) if !exists => write.create_dyn_table(name, &schema),
+            Some(schema) if !exists => write.create_dyn_table(name, schema),
             Some(schema) => {
                 let table = write.table::<Dyn>(name)?;
-                if *table.schema() == schema {
+                if table.schema() == schema {
                     return Ok(table);
                 }
                 if !self.replace {
@@ -213,7 +234,7 @@ impl Load {
                 }
                 drop(table);
                 write.drop_table(name)?;
-                write.create_dyn_table(name, &schema)
+                write.create_dyn_table(name, schema)
             }
         }
     }
@@ -271,6 +292,16 @@ impl Load {
 
 const NEEDS_SCHEMA: &str =
     "a new table needs a schema: give it with --schema or --schema-file, or have it found with --infer";
+
+/// What a load has done.
+struct Done {
+    loaded: LoadReport,
+    schema: Schema,
+    bar: ProgressBar,
+    bad_lines: u64,
+    /// The first reasons why lines are bad.
+    reasons: Vec<String>,
+}
 
 /// A source that shows on the bar when all of it has been read.
 struct Watched<'b> {

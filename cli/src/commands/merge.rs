@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use drystone::{Result, Shards};
+use drystone::{OpenOptions, Result, Shards};
 use indicatif::HumanCount;
 
 use super::shard::counted;
@@ -31,16 +31,11 @@ pub(crate) struct Merge {
 impl Merge {
     pub(crate) fn run(&self) -> Result<Outcome> {
         let shards = Shards::open(&self.folder)?;
-        // A shard that cannot be used is found before the database is made.
-        for shard in &shards {
-            drop(shard.read_with(open::to_read)?);
-        }
-        let db = open::to_make(&self.db)?;
         let bar = progress::bytes(Some(0), "merging");
-        let show = |done, total| progress::advance(&bar, done, total);
-        let write = self.waiting.write(&db)?;
-        let rows = write.merge_shards_with(&shards, &self.table, open::to_read, show)?;
-        write.commit()?;
+        let rows = self.waiting.change_or_make(&self.db, OpenOptions::new(), |write| {
+            let show = |done, total| progress::advance(&bar, done, total);
+            write.merge_shards_with(&shards, &self.table, open::to_read, show)
+        })?;
         bar.finish_and_clear();
         report(&format!(
             "table {:?} in {}: {} rows of {}",

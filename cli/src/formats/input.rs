@@ -70,6 +70,11 @@ impl Input {
         &self.plain_head
     }
 
+    /// Whether all of it can be read again.
+    pub(crate) fn can_be_read_again(&self) -> bool {
+        self.length.is_some()
+    }
+
     /// Makes sure that it can be read again. Copies a pipe to a temporary file.
     pub(crate) fn keep(&mut self) -> Result<()> {
         if self.length.is_none() {

@@ -165,6 +165,11 @@ impl<'c> Loading<'c> {
         Ok((schema, inferred.to_string()))
     }
 
+    /// Whether [`records`](Loading::records) can be called once more: a pipe is read only once.
+    pub(crate) fn can_be_read_again(&self) -> bool {
+        self.input.can_be_read_again()
+    }
+
     /// The records, for this schema, and the bar that shows how far they were read.
     pub(crate) fn records(&mut self, schema: &Schema) -> Result<(Source, ProgressBar)> {
         let doing = "loading";

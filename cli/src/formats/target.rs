@@ -299,10 +299,15 @@ impl Write for Counted {
     }
 }
 
-/// Whether two paths lead to one file.
+/// Whether two paths lead to one file, or will if neither is there yet.
 pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
-    let identity = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
-    identity(one).is_some_and(|one| identity(other) == Some(one))
+    let found = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    match (found(one), found(other)) {
+        (None, None) => {
+            one.file_name() == other.file_name() && found(folder_of(one)) == found(folder_of(other))
+        }
+        (one, other) => one == other,
+    }
 }
 
 /// Follows links, and says what stands at their end.

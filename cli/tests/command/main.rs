@@ -7,6 +7,7 @@ mod exchanging;
 mod flights;
 mod keeping;
 mod loading;
+mod making;
 mod mcp;
 mod naming;
 mod plotting;

@@ -31,7 +31,7 @@ fn text(folder: &Folder, name: &str) -> String {
 }
 
 /// The names in the folder, hidden ones included.
-fn names(folder: &Folder) -> Vec<String> {
+pub(crate) fn names(folder: &Folder) -> Vec<String> {
     let entries = fs::read_dir(folder.path(".")).unwrap();
     let mut names: Vec<String> =
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -266,7 +266,7 @@ fn suffixes_compress() {
 
 /// Starts an export, and waits until it writes. `found` says whether it does, by the name of the
 /// file that is open.
-fn started(folder: &Folder, mut command: Command, is_output: impl Fn(&str) -> bool) -> Child {
+pub(crate) fn started(folder: &Folder, mut command: Command, is_output: impl Fn(&str) -> bool) -> Child {
     let mut child =
         command.current_dir(folder.path("")).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let (files, since) = (format!("/proc/{}/fd", child.id()), Instant::now());
@@ -287,7 +287,7 @@ fn started(folder: &Folder, mut command: Command, is_output: impl Fn(&str) -> bo
     }
 }
 
-fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let id = child.id().to_string();
     assert!(Command::new("kill").args([&format!("-{name}"), &*id]).status().unwrap().success());
 }
