@@ -42,6 +42,18 @@ fn split_text(text: &str) -> Vec<(u64, Vec<String>)> {
 
 proptest! {
     #[test]
+    fn a_plain_field_ends_at_its_first_delimiter_or_break(
+        bytes in proptest::collection::vec(
+            prop_oneof![any::<u8>(), proptest::sample::select(vec![b',' - 1, b',', b',' ^ 0x80, b'\n', b'\r', 0xFF])], 0..40,
+        ),
+        delimiter in 1_u8..128,
+    ) {
+        let is_end = |byte: &u8| *byte == delimiter || matches!(byte, b'\n' | b'\r');
+        let end = bytes.iter().position(is_end).unwrap_or(bytes.len());
+        prop_assert_eq!(plain_length(&bytes, delimiter), end);
+    }
+
+    #[test]
     fn splits_like_the_csv_crate(text in "[ab\u{e9},\"\n\r]{0,60}") {
         let mut reader =
             csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
