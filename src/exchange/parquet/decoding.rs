@@ -72,7 +72,7 @@ struct Job {
 }
 
 /// What a thread says of its job.
-enum Given<P> {
+enum JobPart<P> {
     Part(P),
     /// Rows of the group from this one on are not as they should be. Only who decodes the group
     /// from its beginning finds the error that one thread finds.
@@ -215,15 +215,15 @@ impl<R: Read + Seek + Send + 'static> Decoding<R> {
         &self,
         job: Job,
         convert: impl Fn(Result<RecordBatch, String>) -> I,
-        give: &mut dyn FnMut(Given<P>) -> bool,
+        give: &mut dyn FnMut(JobPart<P>) -> bool,
     ) {
         let Some(mut rows) = job.rows else {
             let mut parts = self.batches_from(job.group, 0).flat_map(convert);
-            parts.all(|part| give(Given::Part(part)));
+            parts.all(|part| give(JobPart::Part(part)));
             return;
         };
         if rows.start == 0 && guarded(|| self.has_sound_headers(job.group)) != Ok(true) {
-            give(Given::Failed(0));
+            give(JobPart::Failed(0));
             return;
         }
         // Pages may have more rows than the file says: then one of these too many comes.
@@ -231,16 +231,16 @@ impl<R: Read + Seek + Send + 'static> Decoding<R> {
         for batch in self.batches(job.group, Some(wanted)) {
             let decoded = batch.as_ref().map_or(usize::MAX, RecordBatch::num_rows);
             if decoded > rows.len() {
-                give(Given::Failed(rows.start));
+                give(JobPart::Failed(rows.start));
                 return;
             }
-            if !convert(batch).all(|part| give(Given::Part(part))) {
+            if !convert(batch).all(|part| give(JobPart::Part(part))) {
                 return;
             }
             rows.start += decoded;
         }
         if !rows.is_empty() {
-            give(Given::Failed(rows.start));
+            give(JobPart::Failed(rows.start));
         }
     }
 
@@ -305,8 +305,8 @@ impl<R: Read + Seek + Send + 'static> Decoding<R> {
                     let first = match step {
                         _ if group_here == Some(group) => continue,
                         Step::JobEnd => continue,
-                        Step::Part(Given::Part(part)) => return Some(part),
-                        Step::Part(Given::Failed(row)) => row,
+                        Step::Part(JobPart::Part(part)) => return Some(part),
+                        Step::Part(JobPart::Failed(row)) => row,
                         Step::Job(_) => 0,
                     };
                     group_here = Some(group);
