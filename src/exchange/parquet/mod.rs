@@ -2,6 +2,8 @@
 //! ([`Inferred`]). Start with [`Options`].
 
 mod crew;
+#[cfg(test)]
+mod damaged_pages;
 mod decoding;
 mod dictionaries;
 mod encoder;
