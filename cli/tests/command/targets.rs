@@ -293,7 +293,7 @@ pub(crate) fn signal(child: &Child, name: &str) {
 }
 
 /// Whether this process ignores a signal, as under `nohup`. Then its children do too.
-fn is_ignored(number: u32) -> bool {
+pub(crate) fn is_ignored(number: u32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
     u64::from_str_radix(ignored.trim(), 16).unwrap() >> (number - 1) & 1 == 1
