@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use drystone::query::{Predicate, Query, parse_aggregates, parse_exprs, parse_orders};
-use drystone::{Dyn, Database, ErrorKind, IndexOptions, Options, ReadTransaction, RowBuf, Schema};
+use drystone::{Database, Dyn, ErrorKind, OpenOptions, ReadTransaction, RowBuf, Schema};
 use libfuzzer_sys::fuzz_target;
 
 const SCHEMA: &str = "id: u32 key, a: i16?, b: f32?, c: str[3]?, d: date, e: timestamp?, f: bool?, g: u128?, h: bytes[2], \
@@ -62,7 +62,8 @@ fuzz_target!(|text: &str| {
         opposite(filter);
     }
     let asked = |name: &str, threads: usize| {
-        let mut query = TABLES.table::<Dyn>(name).expect("the table is there").query().threads(threads).limit(50);
+        let mut query =
+            TABLES.table::<Dyn>(name).expect("the table is there").query().threads(threads).limit(50);
         if let Ok(filter) = &filter {
             query = query.filter(filter.clone());
         }

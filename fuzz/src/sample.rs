@@ -1,8 +1,8 @@
 //! Small databases with everything in them, and what the input does to their bytes.
 
 use drystone::{
-    Database, Durability, IndexOptions, LoadOptions, Record, RowBuf, Schema, TableMut, TableOptions, Text,
-    Unkeyed, Value, WriteTransaction,
+    Database, Durability, IndexOptions, Record, RowBuf, Schema, TableMut, TableOptions, Text, Unkeyed, Value,
+    WriteTransaction,
 };
 
 use crate::Bytes;
@@ -98,8 +98,7 @@ fn small(db: &Database) -> drystone::Result<()> {
     drop(points);
     insert_pairs(&mut write.create_table_with("pairs", &options.clone().leaf_rows(256))?)?;
     let mut edges = write.create_table::<Edge>("edges")?;
-    edges
-        .load((0..300).map(|i| Edge { from: i % 17, to: 9 - i as i32, weight: 0.5 }))?;
+    edges.load((0..300).map(|i| Edge { from: i % 17, to: 9 - i as i32, weight: 0.5 }))?;
     drop(edges);
     let mut wide = write.create_table_with::<Wide>("wide", &options.leaf_rows(16))?;
     let names = (0..300_u32).map(|i| i.wrapping_mul(2_654_435_761) >> 16);
@@ -132,7 +131,9 @@ fn every(write: &WriteTransaction) -> drystone::Result<()> {
         row.set("name", format!("n{i}"))?;
         row.set_text("day", "2013-01-31")?;
         if i % 2 == 0 {
-            for (field, text) in [("maybe", "true"), ("k", "1e-9"), ("m", "a,\"b"), ("n", "0x010203"), ("v", "c d")] {
+            for (field, text) in
+                [("maybe", "true"), ("k", "1e-9"), ("m", "a,\"b"), ("n", "0x010203"), ("v", "c d")]
+            {
                 row.set_text(field, text)?;
             }
             row.set_text("q", "00112233-4455-6677-8899-aabbccddeeff")?;
@@ -178,7 +179,7 @@ fn tall(db: &Database) -> drystone::Result<()> {
     write.commit()
 }
 
-fn push<T: Unkeyed>(table: &mut TableMut<'_, T>, row: T) -> drystone::Result<()> {
+fn push<T: Record + Unkeyed>(table: &mut TableMut<'_, T>, row: T) -> drystone::Result<()> {
     table.push(&row).map(drop)
 }
 
