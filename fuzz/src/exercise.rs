@@ -423,6 +423,6 @@ pub fn exercise_read_only(path: &Path) {
     let opened = unsafe { OpenOptions::new().read_only(true).reserve_bytes(1 << 30).open(path) };
     if let Ok(db) = opened {
         read_all(&db);
-        assert_eq!(db.write().err().map(|error| error.kind()), Some(ErrorKind::Usage));
+        assert_eq!(db.write().err().map(|error| error.kind()), Some(ErrorKind::ReadOnly));
     }
 }
