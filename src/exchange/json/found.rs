@@ -15,9 +15,7 @@ pub(super) struct FoundElements {
     text: Vec<u8>,
     /// Where each ends in the text, and the line in which it begins.
     ends: Vec<(usize, u64)>,
-    /// How many were taken, and the line of the last of them.
     taken: usize,
-    line: u64,
     error: Option<Error>,
 }
 
@@ -43,12 +41,12 @@ impl FoundElements {
 
     /// Takes the next element. Returns `false` at the end, and counts no element there.
     pub(super) fn next(&mut self, out: &mut Vec<u8>) -> Result<bool> {
-        let Some((end, line)) = self.ends.get(self.taken) else {
+        let Some((end, _)) = self.ends.get(self.taken) else {
             return self.error.take().map_or(Ok(false), Err);
         };
         let start = self.taken.checked_sub(1).map_or(0, |before| self.ends[before].0);
         out.extend_from_slice(&self.text[start..*end]);
-        (self.line, self.taken) = (*line, self.taken + 1);
+        self.taken += 1;
         Ok(true)
     }
 
@@ -64,6 +62,6 @@ impl FoundElements {
 
     /// The line of the input in which the element begins that was taken last.
     pub(super) fn line(&self) -> u64 {
-        self.line
+        self.taken.checked_sub(1).map_or(0, |last| self.ends[last].1)
     }
 }

@@ -20,7 +20,7 @@ use crate::schema::{FieldDef, Schema, Type};
 
 /// The narrowest types, by the rules of [`Options::infer`](super::Options::infer).
 pub(super) fn infer<R: Read>(common: &Common, skip_bad: bool, input: R) -> Result<Inferred> {
-    let mut counts = MemberCounts::new(common, skip_bad);
+    let mut counts = MemberCounts::new(common, skip_bad, false);
     let is_sample = counts.add_lines(&mut JsonLines::new(&common.name, input))?;
     let inferred = choose(common, counts)?;
     Ok(if is_sample { inferred.of_sample() } else { inferred })
@@ -37,8 +37,9 @@ pub(super) fn infer_on_threads<R: Read + Send + 'static>(
     if common.sample.is_some() {
         return infer(common, skip_bad, input);
     }
-    let InBlocks { blocks, before, .. } = JsonLines::new(&common.name, input).into_blocks(block_bytes);
-    choose(common, count(MemberCounts::new(common, skip_bad), blocks, before, threads)?)
+    let InBlocks { blocks, before, has_elements } =
+        JsonLines::new(&common.name, input).into_blocks(block_bytes);
+    choose(common, count(MemberCounts::new(common, skip_bad, has_elements), blocks, before, threads)?)
 }
 
 /// What was seen of the members.
@@ -50,19 +51,19 @@ struct MemberCounts {
     by_name: HashMap<Box<str>, usize>,
     rows: u64,
     bad_lines: u64,
-    /// Whether lines were counted from the beginning of the input, not of a block.
-    has_input_lines: bool,
+    /// Whether blocks have elements. These know in which line of the input they begin.
+    has_elements: bool,
 }
 
 impl MemberCounts {
-    fn new(common: &Common, skip_bad: bool) -> MemberCounts {
+    fn new(common: &Common, skip_bad: bool, has_elements: bool) -> MemberCounts {
         MemberCounts {
             how: Arc::new((common.clone(), skip_bad)),
             members: Vec::new(),
             by_name: HashMap::new(),
             rows: 0,
             bad_lines: 0,
-            has_input_lines: false,
+            has_elements,
         }
     }
 
@@ -134,7 +135,6 @@ impl Counts for MemberCounts {
     const THREADS: &str = "json inference";
 
     fn add_block(&mut self, block: Block, first: u64) -> (Result<u64>, Block) {
-        self.has_input_lines = matches!(block, Block::Elements(_));
         let mut lines = JsonLines::of_block(&self.how.0.name, block, first);
         let counted = self.add_lines(&mut lines).map(|_| lines.number + 1 - first);
         (counted, lines.into_block())
@@ -150,10 +150,8 @@ impl Counts for MemberCounts {
     }
 
     fn add(&mut self, later: MemberCounts, before: u64) {
-        let before = if later.has_input_lines { 0 } else { before };
-        for mut member in later.members {
-            // Numbers of lines are not those of the block any more.
-            member.last_line = 0;
+        let before = if self.has_elements { 0 } else { before };
+        for member in later.members {
             let at = match self.by_name.get(&member.name) {
                 Some(at) => *at,
                 None => {
@@ -271,7 +269,6 @@ impl Member {
     fn merge(&mut self, later: Member, before: u64) {
         let number = |line: Option<u64>| line.map(|line| before + line);
         self.lines += later.lines;
-        self.last_line = later.last_line;
         self.scalars.merge(later.scalars, before);
         self.scalar_count += later.scalar_count;
         self.first_number = self.first_number.or(number(later.first_number));

@@ -154,8 +154,8 @@ impl Options {
         infer::infer(&self.common, self.skip_bad, input)
     }
 
-    /// As [`infer`](Options::infer), on this many other threads; 0 means as many as there are
-    /// processors. What it finds, its notes and its error are the same. A
+    /// Does what [`infer`](Options::infer) does, on this many other threads; 0 means as many as
+    /// there are processors. What it finds, its notes and its error are the same. A
     /// [sample](Options::sample) is read by the caller.
     ///
     /// ```

@@ -21,7 +21,7 @@ use crate::schema::{Number, Schema};
 /// Where Parquet files have their Arrow schema.
 const ARROW_SCHEMA: &str = "ARROW:schema";
 
-/// The records of a Parquet file. Projection that no field needs are not decoded.
+/// The records of a Parquet file. Columns that no field needs are not decoded.
 pub(super) fn reader<R: Read + Seek + Send + 'static>(
     common: &Common,
     sharing: Sharing,
@@ -67,7 +67,7 @@ struct ParquetFile<R> {
     metadata: ArrowReaderMetadata,
 }
 
-/// Projection of a file: these if it `is_projected`, all otherwise.
+/// Columns of a file: these if it `is_projected`, all otherwise.
 #[derive(Clone, Copy)]
 struct Projection<'c> {
     at: &'c [usize],
